@@ -1,0 +1,119 @@
+//! Every bound of the core, its unit, its default, and what happens when it is hit.
+//!
+//! Bounds of the machine (connections, bytes in flight between cores, the queue to the store)
+//! are here too, so that one page answers "what happens when".
+
+/// The bounds of one core. All have a default; the binaries may change them at start.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of one frame from a client, without its terminator. Above: ERROR 111, close.
+    pub frame_bytes: usize,
+    /// How deep arrays and objects may nest in a frame. Above: ERROR 100, close.
+    pub nesting_depth: usize,
+    /// Bytes of a message's decoded text. Above: ERROR 111, the connection lives on.
+    pub msg_bytes: usize,
+    /// Bytes of the sender's `time` text. Above: ERROR 102, the connection lives on.
+    pub time_bytes: usize,
+    /// Bytes of a `cid`. Above, or empty: ERROR 102.
+    pub cid_bytes: usize,
+    /// Characters of a user's or a group's name. Above, or empty: refused.
+    pub name_chars: usize,
+    /// Characters of a group's description. Above: ERROR 102.
+    pub desc_chars: usize,
+    /// Bytes of a password. Above, or empty: refused.
+    pub password_bytes: usize,
+    /// Connections of one core. Above: the new one gets ERROR 116 and is closed.
+    pub connections: usize,
+    /// Connections of one core that have not logged in. Above: the oldest of them is closed.
+    pub anonymous: usize,
+    /// Milliseconds that a frame may take from its first byte to its last. Above: the connection
+    /// is closed. Connections with no frame under way may be silent for as long as they like.
+    pub frame_ms: u64,
+    /// Bytes sent to a session and not acknowledged by its TCP. Above: ERROR 115, close; what it
+    /// did not get goes to its backlog.
+    pub outbox_bytes: usize,
+    /// The same, summed over a core. Above: every session's budget shrinks to
+    /// `outbox_squeezed_bytes` until the sum is below again.
+    pub outbox_core_bytes: usize,
+    /// What a session may have under way while its core is above `outbox_core_bytes`.
+    pub outbox_squeezed_bytes: usize,
+    /// Bytes of live messages that wait while a session still gets its backlog. Above: they join
+    /// the backlog in the store.
+    pub held_bytes: usize,
+    /// Messages that a session has sent and that are neither stored nor known to be heard.
+    /// Above: the session is not read from until some are.
+    pub unsettled: u32,
+    /// Messages in one page of a backlog. The next page follows when TCP acknowledged this one.
+    pub page_messages: usize,
+    /// Bytes of messages in one page of a backlog (one message at least).
+    pub page_bytes: usize,
+    /// Bytes of a login answer. What does not fit: messages follow as pushes, friends as a
+    /// SHOW_FRIEND_LIST frame, members of large groups are left out (ask with MEMBERS in v2).
+    pub login_bytes: usize,
+    /// Bytes of one push or list. Above: a list is cut at its end.
+    pub push_bytes: usize,
+    /// Friends of a user. Above: ERROR 116.
+    pub friends: usize,
+    /// Groups of a user. Above: ERROR 116.
+    pub groups: usize,
+    /// Members of a group. Above: ERROR 116.
+    pub members: usize,
+    /// Tickets out at one time on a core. Above: requests get ERROR 110.
+    pub tickets: usize,
+    /// Questions that all cores together may have waiting for the store. From three quarters on
+    /// clients' requests get 110; the last quarter is for messages. Above: 110.
+    pub store_queue: usize,
+    /// Parcels under way from one core to another. Above: as if nobody heard, so they are stored.
+    pub bus_queue: usize,
+    /// Passwords that wait for the hashing pool. Above: 110.
+    pub password_queue: usize,
+    /// Milliseconds that a claim of a user waits for those who could object.
+    pub claim_ms: u64,
+    /// Milliseconds between two looks at what TCP has acknowledged.
+    pub probe_ms: u64,
+    /// Milliseconds between two writes of how far online members have read their groups.
+    pub seen_ms: u64,
+    /// Milliseconds by which the notices that a group's messages are stored are collected.
+    pub stored_notice_ms: u64,
+    /// Milliseconds that a stopping server waits for sockets and the store.
+    pub drain_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes: 64 << 10,
+            nesting_depth: 16,
+            msg_bytes: 16 << 10,
+            time_bytes: 64,
+            cid_bytes: 64,
+            name_chars: 50,
+            desc_chars: 200,
+            password_bytes: 256,
+            connections: 20_000,
+            anonymous: 10_000,
+            frame_ms: 30_000,
+            outbox_bytes: 1 << 20,
+            outbox_core_bytes: 256 << 20,
+            outbox_squeezed_bytes: 64 << 10,
+            held_bytes: 64 << 10,
+            unsettled: 256,
+            page_messages: 200,
+            page_bytes: 32 << 10,
+            login_bytes: 64 << 10,
+            push_bytes: 128 << 10,
+            friends: 1_000,
+            groups: 200,
+            members: 5_000,
+            tickets: 65_536,
+            store_queue: 16_384,
+            bus_queue: 16_384,
+            password_queue: 4_096,
+            claim_ms: 1_000,
+            probe_ms: 1_000,
+            seen_ms: 30_000,
+            stored_notice_ms: 100,
+            drain_ms: 5_000,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The core of the house: what may be said, what is decided, and nothing else.
+//!
+//! Everything here is a plain value or a plain function. An [`event::Event`] comes in, the
+//! [`hub::Hub`] decides, [`effect::Effect`]s go out. There is no socket, no clock, no lock, no
+//! `await` and no log line below this module; time is an argument. That is what lets a whole
+//! cluster of hubs run inside one test, thousands of times a second, from one seed.
+
+pub mod ask;
+pub mod effect;
+pub mod envelope;
+pub mod event;
+pub mod hub;
+pub mod ids;
+pub mod limits;
+pub mod wire;

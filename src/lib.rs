@@ -1,0 +1,16 @@
+//! chatd: a thread-per-core io_uring cluster chat server.
+//!
+//! The house is described in `ARCHITECTURE.md`. Data flows one way:
+//!
+//! - [`chat`] is the core: events in, effects out. No I/O, no clock, no async, no logs.
+//! - [`executor`] does all network I/O, one glommio executor on each pinned core.
+//! - [`storage`] answers questions on threads of its own.
+//! - the binaries under `src/bin/` compose the three; nothing else sees them together.
+//!
+//! `tests/layering.rs` checks that direction.
+
+#![deny(missing_docs)]
+
+pub mod chat;
+pub mod executor;
+pub mod storage;
