@@ -1,0 +1,92 @@
+//! What a hub can want done. The shard performs it and decides nothing.
+
+use super::ask::Ask;
+use super::envelope::Envelope;
+use super::event::Channel;
+use super::ids::{SessionId, Ticket, UserId};
+
+/// A frame for a client, without its terminator.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Frame {
+    /// A message, as the seed dialect frames it: the envelope's body.
+    Push(Envelope),
+    /// Anything else.
+    Reply(Vec<u8>),
+}
+
+impl Frame {
+    /// The bytes, without the terminator.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Frame::Push(envelope) => envelope.body(),
+            Frame::Reply(bytes) => bytes,
+        }
+    }
+}
+
+/// Something to be done, in the order given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Append a frame and the session's terminator to its outbox.
+    Send {
+        /// To whom.
+        session: SessionId,
+        /// What.
+        frame: Frame,
+    },
+    /// Flush what the outbox holds, as far as the socket takes it at once, and close.
+    Close {
+        /// Which connection. `Closed` follows as an event.
+        session: SessionId,
+    },
+    /// Hand over no further request of this session until `Resume`.
+    Pause {
+        /// Whose.
+        session: SessionId,
+    },
+    /// Go on with the session's requests.
+    Resume {
+        /// Whose.
+        session: SessionId,
+    },
+    /// Find out what the peer's TCP has acknowledged; `Acked` follows as an event.
+    Probe {
+        /// Whose peer.
+        session: SessionId,
+    },
+    /// Join a channel; `Joined` follows. Never asked for a channel that is joined.
+    Join {
+        /// For the event that follows.
+        ticket: Ticket,
+        /// Which.
+        channel: Channel,
+    },
+    /// Leave a channel. What is under way may still arrive.
+    Leave {
+        /// Which.
+        channel: Channel,
+    },
+    /// Publish on a channel. First in, first out with this core's other publishes on it.
+    Publish {
+        /// If somebody wants to know who heard it, for the `Counted` that follows.
+        ticket: Option<Ticket>,
+        /// Where.
+        channel: Channel,
+        /// What.
+        envelope: Envelope,
+    },
+    /// Find out who is online anywhere; `Present` follows.
+    Look {
+        /// For the event that follows.
+        ticket: Ticket,
+        /// About whom.
+        users: Vec<UserId>,
+    },
+    /// Ask the store; `Answered` follows.
+    Ask {
+        /// For the event that follows.
+        ticket: Ticket,
+        /// What.
+        ask: Ask,
+    },
+}

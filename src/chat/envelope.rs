@@ -1,0 +1,407 @@
+//! What travels between cores: versioned bytes, with the recipient's frame already encoded.
+//!
+//! A message is encoded once, here, where it was parsed. Every later hop (another session, another
+//! core, another server, the store, a window that waits for TCP) shares or carries these bytes.
+//!
+//! Layout, little endian, 32 bytes and then the variable parts:
+//!
+//! ```text
+//! 0 version  1 kind  2 flags  3 cid length  4..8 sender  8..12 target  12..20 mid  20..28 ts (ms)
+//! 28..32 zero  then cid (UTF-8)  then body: the seed frame, without its terminator
+//! ```
+//!
+//! For the notices ([`Kind::Claim`] and below) the body is empty or a list of numbers, and the
+//! fields that a notice does not need are zero.
+
+use super::ids::{GroupId, MessageId, Millis, UserId};
+use std::fmt;
+use std::sync::Arc;
+
+/// Version of the layout. A reader refuses every other.
+pub const VERSION: u8 = 1;
+const HEADER_BYTES: usize = 32;
+const FLAG_STORED: u8 = 1;
+
+/// What an envelope is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// A message to one user. Body: the ONE_CHAT frame.
+    Direct = 1,
+    /// A message to a group. Body: the GROUP_CHAT frame.
+    Group = 2,
+    /// On a user's channel: a core wants to hold the user's session. mid: the claim's number.
+    Claim = 16,
+    /// The answer of a core that holds the session. mid: the claim's number.
+    Held = 17,
+    /// The answer of a core that listens but does not hold. mid: the claim's number.
+    Yield = 18,
+    /// On a user's channel: something was put into the user's backlog; take it.
+    Waiting = 19,
+    /// On a group's channel: these messages are stored. Body: pairs (mid, pos).
+    Stored = 20,
+    /// On a group's channel: the group was dissolved.
+    Dissolved = 21,
+}
+
+impl Kind {
+    fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Kind::Direct,
+            2 => Kind::Group,
+            16 => Kind::Claim,
+            17 => Kind::Held,
+            18 => Kind::Yield,
+            19 => Kind::Waiting,
+            20 => Kind::Stored,
+            21 => Kind::Dissolved,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether the sender's core asked the store to keep a message at the time it published it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Storing {
+    /// Only if nobody hears it.
+    IfUnheard,
+    /// In any case, and the recipient owes the store word that it arrived.
+    Always,
+}
+
+/// The parts of a message, to be sealed into an [`Envelope`].
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Who sent it; the session's user, never what the client said.
+    pub sender: UserId,
+    /// Who or what it is for.
+    pub target: Target,
+    /// Its place in the order.
+    pub mid: MessageId,
+    /// When it was accepted.
+    pub ts: Millis,
+    /// The sender's own name for it; empty if it gave none. At most 255 bytes.
+    pub cid: &'a str,
+    /// Whether it is being stored already.
+    pub storing: Storing,
+    /// The seed frame, without its terminator.
+    pub body: &'a [u8],
+}
+
+/// Who a message is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Target {
+    /// One user.
+    User(UserId),
+    /// All members of a group but the sender.
+    Group(GroupId),
+}
+
+/// Shared, immutable bytes of the layout above. Cloning is a reference count.
+///
+/// Invariant: at least `HEADER_BYTES` long, of [`VERSION`], of a known kind, with a sender and a
+/// target that are valid ids where the kind has them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Envelope(Arc<[u8]>);
+
+/// Bytes that are not an envelope of this version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotAnEnvelope;
+
+impl fmt::Display for NotAnEnvelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not an envelope of version {VERSION}")
+    }
+}
+
+impl std::error::Error for NotAnEnvelope {}
+
+impl Envelope {
+    /// Seals a message. `scratch` is reused from call to call, so that this allocates once.
+    pub fn message(message: Message<'_>, scratch: &mut Vec<u8>) -> Self {
+        let (kind, target) = match message.target {
+            Target::User(user) => (Kind::Direct, user.get()),
+            Target::Group(group) => (Kind::Group, group.get()),
+        };
+        let flags = match message.storing {
+            Storing::Always => FLAG_STORED,
+            Storing::IfUnheard => 0,
+        };
+        let header = Header {
+            kind,
+            flags,
+            sender: message.sender.get(),
+            target,
+            mid: message.mid.0,
+            ts: message.ts.0,
+        };
+        header.seal(message.cid, message.body, scratch)
+    }
+
+    /// A notice about a claim on `user`: Claim, Held or Yield.
+    ///
+    /// # Panics
+    /// If `kind` is none of these.
+    pub fn claim(kind: Kind, user: UserId, claim: u64) -> Self {
+        assert!(matches!(kind, Kind::Claim | Kind::Held | Kind::Yield), "claims have three kinds of notice");
+        Header { kind, flags: 0, sender: 0, target: user.get(), mid: claim, ts: 0 }.seal(
+            "",
+            &[],
+            &mut Vec::new(),
+        )
+    }
+
+    /// A notice that `user` has something waiting in the store.
+    pub fn waiting(user: UserId) -> Self {
+        Header { kind: Kind::Waiting, flags: 0, sender: 0, target: user.get(), mid: 0, ts: 0 }.seal(
+            "",
+            &[],
+            &mut Vec::new(),
+        )
+    }
+
+    /// A notice that these messages of `group` are stored, with their places.
+    pub fn stored(group: GroupId, messages: &[(MessageId, u64)]) -> Self {
+        let mut body = Vec::with_capacity(messages.len() * 16);
+        for (mid, pos) in messages {
+            body.extend_from_slice(&mid.0.to_le_bytes());
+            body.extend_from_slice(&pos.to_le_bytes());
+        }
+        Header { kind: Kind::Stored, flags: 0, sender: 0, target: group.get(), mid: 0, ts: 0 }.seal(
+            "",
+            &body,
+            &mut Vec::new(),
+        )
+    }
+
+    /// A notice that `group` is no more.
+    pub fn dissolved(group: GroupId) -> Self {
+        Header { kind: Kind::Dissolved, flags: 0, sender: 0, target: group.get(), mid: 0, ts: 0 }.seal(
+            "",
+            &[],
+            &mut Vec::new(),
+        )
+    }
+
+    /// Reads bytes from another core or server, which may be of another version.
+    ///
+    /// # Errors
+    /// If the bytes are not an envelope of [`VERSION`] in every field that is read later.
+    pub fn open(bytes: Arc<[u8]>) -> Result<Self, NotAnEnvelope> {
+        let well_formed = || {
+            if bytes.len() < HEADER_BYTES || bytes[0] != VERSION {
+                return None;
+            }
+            let kind = Kind::from_byte(bytes[1])?;
+            let envelope = Self(bytes.clone());
+            let target = u64::from(envelope.u32_at(8));
+            UserId::new(target)?;
+            if matches!(kind, Kind::Direct | Kind::Group) {
+                UserId::new(u64::from(envelope.u32_at(4)))?;
+            }
+            let cid_end = HEADER_BYTES + usize::from(bytes[3]);
+            std::str::from_utf8(bytes.get(HEADER_BYTES..cid_end)?).ok()?;
+            std::str::from_utf8(&bytes[cid_end..])
+                .ok()
+                .filter(|_| kind != Kind::Stored)
+                .map(|_| ())
+                .or_else(|| {
+                    (kind == Kind::Stored && (bytes.len() - cid_end).is_multiple_of(16)).then_some(())
+                })?;
+            Some(envelope)
+        };
+        well_formed().ok_or(NotAnEnvelope)
+    }
+
+    /// The bytes, for a bus that crosses a process.
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.0
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        Kind::from_byte(self.0[1]).expect("checked when sealed or opened")
+    }
+
+    /// Who sent the message.
+    ///
+    /// # Panics
+    /// If this is a notice: notices have no sender.
+    pub fn sender(&self) -> UserId {
+        UserId::new(u64::from(self.u32_at(4))).expect("messages have a sender")
+    }
+
+    /// The user that a direct message or a notice about a user is for.
+    pub fn user(&self) -> UserId {
+        UserId::new(u64::from(self.u32_at(8))).expect("checked when sealed or opened")
+    }
+
+    /// The group that a group message or a notice about a group is for.
+    pub fn group(&self) -> GroupId {
+        GroupId::new(u64::from(self.u32_at(8))).expect("checked when sealed or opened")
+    }
+
+    /// Who the message is for.
+    pub fn target(&self) -> Target {
+        if self.kind() == Kind::Group { Target::Group(self.group()) } else { Target::User(self.user()) }
+    }
+
+    /// The message's id; for a notice about a claim, the claim's number.
+    pub fn mid(&self) -> MessageId {
+        MessageId(self.u64_at(12))
+    }
+
+    /// When the message was accepted.
+    pub fn ts(&self) -> Millis {
+        Millis(self.u64_at(20))
+    }
+
+    /// Whether the sender's core has asked the store to keep it in any case.
+    pub fn storing(&self) -> Storing {
+        if self.0[2] & FLAG_STORED != 0 { Storing::Always } else { Storing::IfUnheard }
+    }
+
+    /// The sender's name for the message; empty if it gave none.
+    pub fn cid(&self) -> &str {
+        std::str::from_utf8(&self.0[HEADER_BYTES..self.body_start()]).expect("checked when sealed or opened")
+    }
+
+    /// The seed frame of a message, without its terminator.
+    pub fn body(&self) -> &[u8] {
+        &self.0[self.body_start()..]
+    }
+
+    /// The (mid, pos) pairs of a [`Kind::Stored`] notice.
+    pub fn stored_pairs(&self) -> impl Iterator<Item = (MessageId, u64)> + '_ {
+        let number = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("eight bytes"));
+        self.body().chunks_exact(16).map(move |pair| (MessageId(number(&pair[..8])), number(&pair[8..])))
+    }
+
+    fn body_start(&self) -> usize {
+        HEADER_BYTES + usize::from(self.0[3])
+    }
+
+    fn u32_at(&self, at: usize) -> u32 {
+        u32::from_le_bytes(self.0[at..at + 4].try_into().expect("four bytes"))
+    }
+
+    fn u64_at(&self, at: usize) -> u64 {
+        u64::from_le_bytes(self.0[at..at + 8].try_into().expect("eight bytes"))
+    }
+}
+
+impl fmt::Debug for Envelope {
+    /// Never the body: what users write does not belong into a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?}({} to {}, mid {}, {} bytes)",
+            self.kind(),
+            self.u32_at(4),
+            self.u32_at(8),
+            self.mid().0,
+            self.0.len()
+        )
+    }
+}
+
+struct Header {
+    kind: Kind,
+    flags: u8,
+    sender: u32,
+    target: u32,
+    mid: u64,
+    ts: u64,
+}
+
+impl Header {
+    fn seal(&self, cid: &str, body: &[u8], scratch: &mut Vec<u8>) -> Envelope {
+        let cid_len = u8::try_from(cid.len()).expect("a cid is at most 255 bytes");
+        scratch.clear();
+        scratch.extend_from_slice(&[VERSION, self.kind as u8, self.flags, cid_len]);
+        scratch.extend_from_slice(&self.sender.to_le_bytes());
+        scratch.extend_from_slice(&self.target.to_le_bytes());
+        scratch.extend_from_slice(&self.mid.to_le_bytes());
+        scratch.extend_from_slice(&self.ts.to_le_bytes());
+        scratch.extend_from_slice(&[0; 4]);
+        scratch.extend_from_slice(cid.as_bytes());
+        scratch.extend_from_slice(body);
+        Envelope(Arc::from(scratch.as_slice()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(n: u64) -> UserId {
+        UserId::new(n).unwrap()
+    }
+
+    fn sample() -> Envelope {
+        let message = Message {
+            sender: user(25),
+            target: Target::User(user(26)),
+            mid: MessageId(77),
+            ts: Millis(1_234),
+            cid: "c-1",
+            storing: Storing::Always,
+            body: "{\"msg\":\"héllo\"}".as_bytes(),
+        };
+        Envelope::message(message, &mut Vec::new())
+    }
+
+    #[test]
+    fn a_message_survives_the_trip_in_every_field() {
+        let opened = Envelope::open(sample().bytes().clone()).unwrap();
+        assert_eq!(
+            (opened.kind(), opened.sender(), opened.target()),
+            (Kind::Direct, user(25), Target::User(user(26)))
+        );
+        assert_eq!((opened.mid(), opened.ts(), opened.cid()), (MessageId(77), Millis(1_234), "c-1"));
+        assert_eq!(opened.storing(), Storing::Always);
+        assert_eq!(opened.body(), "{\"msg\":\"héllo\"}".as_bytes());
+    }
+
+    #[test]
+    fn a_stored_notice_carries_its_pairs() {
+        let group = GroupId::new(5).unwrap();
+        let notice = Envelope::open(
+            Envelope::stored(group, &[(MessageId(1), 2), (MessageId(u64::MAX), 3)]).bytes().clone(),
+        );
+        let notice = notice.unwrap();
+        assert_eq!(notice.group(), group);
+        assert_eq!(notice.stored_pairs().collect::<Vec<_>>(), [(MessageId(1), 2), (MessageId(u64::MAX), 3)]);
+    }
+
+    #[test]
+    fn no_cut_or_damage_of_the_header_panics_later() {
+        let bytes = sample().bytes().to_vec();
+        for len in 0..bytes.len() {
+            check(&bytes[..len]);
+        }
+        for at in 0..bytes.len() {
+            for value in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut damaged = bytes.clone();
+                damaged[at] = value;
+                check(&damaged);
+            }
+        }
+    }
+
+    fn check(bytes: &[u8]) {
+        if let Ok(envelope) = Envelope::open(Arc::from(bytes)) {
+            let _ = (
+                envelope.kind(),
+                envelope.target(),
+                envelope.mid(),
+                envelope.cid().len(),
+                envelope.body().len(),
+            );
+            let _ = envelope.stored_pairs().count();
+            if matches!(envelope.kind(), Kind::Direct | Kind::Group) {
+                let _ = envelope.sender();
+            }
+        }
+    }
+}

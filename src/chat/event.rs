@@ -1,0 +1,100 @@
+//! What can happen to a core, as seen by its hub.
+
+use super::ask::Answer;
+use super::envelope::Envelope;
+use super::ids::{GroupId, SessionId, Ticket, UserId};
+use super::wire::request::{Fault, Request};
+
+/// A channel of the bus: cores join a user's while they hold its session, a group's while they
+/// hold a member.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Channel {
+    /// A user's.
+    User(UserId),
+    /// A group's.
+    Group(GroupId),
+}
+
+/// The bus could not do it: it is down, or its queue is full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BusDown;
+
+/// Something that happened. Borrowed requests live as long as the bytes that were read.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A connection was accepted.
+    Opened {
+        /// Its name from now on.
+        session: SessionId,
+    },
+    /// A client said something that a client may say.
+    Said {
+        /// Who.
+        session: SessionId,
+        /// What.
+        request: Request<'a>,
+    },
+    /// A client said something that nobody may say.
+    Garbled {
+        /// Who.
+        session: SessionId,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// The peer's TCP has acknowledged this many bytes of all that was ever sent to it.
+    Acked {
+        /// Whose peer.
+        session: SessionId,
+        /// Bytes since the connection was opened.
+        bytes: u64,
+    },
+    /// A connection has ended, from whichever side.
+    Closed {
+        /// Which.
+        session: SessionId,
+        /// Bytes that its peer's TCP had acknowledged.
+        acked: u64,
+    },
+    /// The channel is joined: whatever is published on it from now on will arrive.
+    Joined {
+        /// The ticket of the join.
+        ticket: Ticket,
+        /// Or not.
+        result: Result<(), BusDown>,
+    },
+    /// A publish was counted.
+    Counted {
+        /// The ticket of the publish.
+        ticket: Ticket,
+        /// How many cores heard it, the publisher included if it has joined the channel.
+        heard: Result<u32, BusDown>,
+    },
+    /// Something was published on a channel that this core has joined, perhaps by itself.
+    Arrived {
+        /// Where.
+        channel: Channel,
+        /// What.
+        envelope: Envelope,
+    },
+    /// Who of those asked about is online anywhere.
+    Present {
+        /// The ticket of the look.
+        ticket: Ticket,
+        /// One for each user asked about, in that order.
+        online: Result<Vec<bool>, BusDown>,
+    },
+    /// The store has answered.
+    Answered {
+        /// The ticket of the ask.
+        ticket: Ticket,
+        /// What.
+        answer: Answer,
+    },
+    /// Time has passed. Comes several times a second.
+    Tick {
+        /// Seconds to add to UTC for the server's local time, for messages that bring no time.
+        utc_offset_s: i32,
+    },
+    /// The server is stopping: finish with every session.
+    Drain,
+}

@@ -1,0 +1,238 @@
+//! One frame to a flat list of fields. The only file that names simd-json.
+//!
+//! Owns the parser's reused buffers and tape: after warming up, a parse allocates nothing.
+//! Knows nothing of which fields there are.
+
+use simd_json::{Buffers, Node, StaticNode, Tape};
+
+/// The value of a top-level field, as far as any request needs it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Value<'a> {
+    /// A string, unescaped.
+    Text(&'a str),
+    /// A non-negative integer.
+    Number(u64),
+    /// Anything else; no request has a use for it.
+    Other,
+}
+
+/// Not one JSON object in valid UTF-8 of bounded depth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotAnObject;
+
+/// Reads frames, one after the other, with the same buffers.
+pub struct Parser {
+    buffers: Buffers,
+    tape: Tape<'static>,
+}
+
+/// Fields that are kept in line; requests have at most seven that mean something.
+const INLINE: usize = 16;
+
+/// The top-level fields of one frame, in the order sent.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    inline: [(&'a str, Value<'a>); INLINE],
+    len: usize,
+    more: Vec<(&'a str, Value<'a>)>,
+    repeated: Option<&'a str>,
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Parser {
+    /// A parser with room for a usual frame; it grows to the largest frame seen.
+    pub fn new() -> Self {
+        Self { buffers: Buffers::new(4_096), tape: Tape::null() }
+    }
+
+    /// Reads `frame`, unescaping its strings in place.
+    ///
+    /// # Errors
+    /// If it is not exactly one JSON object, is not UTF-8, or nests deeper than `depth`.
+    pub fn parse<'a>(&mut self, frame: &'a mut [u8], depth: usize) -> Result<Fields<'a>, NotAnObject> {
+        let mut tape: Tape<'a> = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        let parsed = simd_json::fill_tape(frame, &mut self.buffers, &mut tape);
+        let fields = match parsed {
+            Ok(()) => fields(&tape.0, depth),
+            Err(_) => Err(NotAnObject),
+        };
+        self.tape = tape.reset();
+        fields
+    }
+}
+
+/// Walks the tape: every node is followed by its content, objects and arrays say how many nodes.
+fn fields<'a>(nodes: &[Node<'a>], depth: usize) -> Result<Fields<'a>, NotAnObject> {
+    let Some(&Node::Object { len, .. }) = nodes.first() else {
+        return Err(NotAnObject);
+    };
+    if depth < 1 || !shallow(nodes, depth) {
+        return Err(NotAnObject);
+    }
+    let mut fields =
+        Fields { inline: [("", Value::Other); INLINE], len: 0, more: Vec::new(), repeated: None };
+    let mut at = 1;
+    for _ in 0..len {
+        let Some(&Node::String(key)) = nodes.get(at) else {
+            return Err(NotAnObject);
+        };
+        let node = nodes.get(at + 1).ok_or(NotAnObject)?;
+        let (value, nodes_within) = match *node {
+            Node::String(text) => (Value::Text(text), 0),
+            Node::Static(StaticNode::U64(number)) => (Value::Number(number), 0),
+            Node::Static(StaticNode::I64(number)) => {
+                (u64::try_from(number).map_or(Value::Other, Value::Number), 0)
+            }
+            Node::Static(_) => (Value::Other, 0),
+            Node::Object { count, .. } | Node::Array { count, .. } => (Value::Other, count),
+        };
+        fields.push(key, value);
+        at += 2 + nodes_within;
+    }
+    fields.find_repeated();
+    Ok(fields)
+}
+
+/// Whether no object or array lies deeper than `depth`, the outermost being at 1.
+fn shallow(nodes: &[Node<'_>], depth: usize) -> bool {
+    // Where each open object or array ends. A flat object, which every request is, never pushes.
+    let mut ends: Vec<usize> = Vec::new();
+    for (at, node) in nodes.iter().enumerate().skip(1) {
+        if let Node::Object { count, .. } | Node::Array { count, .. } = node {
+            while ends.last().is_some_and(|&end| end <= at) {
+                ends.pop();
+            }
+            if ends.len() + 2 > depth {
+                return false;
+            }
+            ends.push(at + 1 + count);
+        }
+    }
+    true
+}
+
+impl<'a> Fields<'a> {
+    /// The value of `name`, if the frame has such a field.
+    pub fn get(&self, name: &str) -> Option<Value<'a>> {
+        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// Whether the frame has such a field.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// A key that the frame has more than once.
+    pub fn repeated(&self) -> Option<&'a str> {
+        self.repeated
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + '_ {
+        self.inline[..self.len].iter().chain(&self.more).copied()
+    }
+
+    fn push(&mut self, key: &'a str, value: Value<'a>) {
+        if self.len < INLINE {
+            if self.inline[..self.len].iter().any(|(other, _)| *other == key) {
+                self.repeated = Some(key);
+            }
+            self.inline[self.len] = (key, value);
+            self.len += 1;
+        } else {
+            self.more.push((key, value));
+        }
+    }
+
+    /// Keys beyond the inline ones are compared by sorting, so that no frame costs the square of
+    /// its fields.
+    fn find_repeated(&mut self) {
+        if self.more.is_empty() || self.repeated.is_some() {
+            return;
+        }
+        let mut keys: Vec<&str> = self.iter().map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        self.repeated = keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, check: impl FnOnce(Result<Fields<'_>, NotAnObject>)) {
+        let mut bytes = text.as_bytes().to_vec();
+        check(Parser::new().parse(&mut bytes, 4));
+    }
+
+    #[test]
+    fn fields_come_out_unescaped_whatever_lies_between_them() {
+        parse(
+            r#"{"a":"x\"\u00e9\n","skip":[1,{"b":[]}],"n":7,"neg":-7,"f":7.0,"big":99999999999999999999}"#,
+            |fields| {
+                let fields = fields.unwrap();
+                assert_eq!(fields.get("a"), Some(Value::Text("x\"é\n")));
+                assert_eq!(fields.get("n"), Some(Value::Number(7)));
+                for other in ["neg", "f", "big", "skip"] {
+                    assert_eq!(fields.get(other), Some(Value::Other), "{other}");
+                }
+                assert_eq!(fields.get("b"), None);
+                assert_eq!(fields.repeated(), None);
+            },
+        );
+    }
+
+    #[test]
+    fn what_is_not_one_object_is_refused() {
+        for text in [
+            "",
+            " ",
+            "1",
+            "[]",
+            "[{}]",
+            "null",
+            "\"x\"",
+            "{",
+            "{}{}",
+            "{} x",
+            "{'a':1}",
+            "{\"a\":01}",
+            "{\"a\"}",
+            "{\"a\":\"\u{1}\"}",
+        ] {
+            parse(text, |fields| assert_eq!(fields.err(), Some(NotAnObject), "{text}"));
+        }
+        assert!(Parser::new().parse(&mut b"{\"a\":\"\xff\"}".to_vec(), 4).is_err());
+        assert!(Parser::new().parse(&mut br#"{"a":"\ud800"}"#.to_vec(), 4).is_err());
+    }
+
+    #[test]
+    fn depth_is_bounded_exactly() {
+        parse(r#"{"a":[[[]]],"b":[[{}]]}"#, |fields| assert!(fields.is_ok()));
+        parse(r#"{"a":[[]],"b":[[[[]]]]}"#, |fields| assert!(fields.is_err()));
+        parse(r#"{"a":[[],[],[[]],[{}]]}"#, |fields| assert!(fields.is_ok()));
+        parse(r#"{"a":[{"x":[{}]}]}"#, |fields| assert!(fields.is_err()));
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(30_000), "]".repeat(30_000));
+        parse(&deep, |fields| assert!(fields.is_err()));
+    }
+
+    #[test]
+    fn a_repeated_key_is_found_among_few_and_many_and_however_it_is_spelt() {
+        parse(r#"{"id":1,"x":2,"\u0069d":3}"#, |fields| assert_eq!(fields.unwrap().repeated(), Some("id")));
+        let many: String = (0..5_000).map(|n| format!("\"k{n}\":{n},")).collect();
+        parse(&format!("{{{many}\"z\":0}}"), |fields| assert_eq!(fields.unwrap().repeated(), None));
+        parse(&format!("{{{many}\"k3\":0}}"), |fields| assert_eq!(fields.unwrap().repeated(), Some("k3")));
+    }
+
+    #[test]
+    fn a_parser_forgets_the_last_frame() {
+        let mut parser = Parser::new();
+        assert!(parser.parse(&mut br#"{"a":1}"#.to_vec(), 4).unwrap().has("a"));
+        assert!(parser.parse(&mut br#"{"a":"#.to_vec(), 4).is_err());
+        assert!(!parser.parse(&mut br#"{"b":1}"#.to_vec(), 4).unwrap().has("a"));
+    }
+}
