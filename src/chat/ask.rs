@@ -120,11 +120,13 @@ pub enum Ask {
         /// Which messages.
         mids: Vec<MessageId>,
     },
-    /// The first page of a user's backlog: what is owed, and group messages behind its cursors,
+    /// One page of a user's backlog: what is owed, and group messages behind its cursors,
     /// the user's own left out, oldest `mid` first. Takes nothing away. → [`Done::Taken`].
     Take {
         /// Whose backlog.
         user: UserId,
+        /// Only messages with a greater id: where the page before ended. 0 for the first page.
+        after: MessageId,
         /// Where the asking core knows the user to be further than the store does.
         have: Vec<(GroupId, u64)>,
         /// Messages in the page at most.
