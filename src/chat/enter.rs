@@ -65,7 +65,7 @@ impl Hub {
     ) -> (Place, u32) {
         let seat = self.seats.entry(group).or_insert_with(|| {
             self.seats_made += 1;
-            Seat { number: self.seats_made, ..Seat::default() }
+            Seat::new(self.seats_made)
         });
         seat.members.push(id);
         let place = Place { from: 0, since: seat.pushes, written: cursor, cap: Some(cursor) };

@@ -51,6 +51,10 @@ pub(super) enum Heard {
 }
 
 impl Seat {
+    pub(super) fn new(number: u64) -> Self {
+        Self { number, ..Self::default() }
+    }
+
     /// Takes note that a message is being pushed to all members.
     pub(super) fn push(&mut self, mid: MessageId) {
         if self.pushed.len() == PUSHED {
