@@ -15,6 +15,8 @@ mod groups;
 mod messages;
 mod page;
 mod row;
+#[cfg(test)]
+mod tests;
 
 use super::{OpenError, Order, Outcome, Store, StoreError, migrate};
 use crate::chat::ask::{Answer, Ask};

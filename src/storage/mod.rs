@@ -8,10 +8,14 @@
 //! [`open`] holds the one `match` that chooses the store.
 
 mod body;
+#[doc(hidden)]
+pub mod contract;
 pub mod embedded;
 pub mod migrate;
 pub mod password;
 pub mod pool;
+#[cfg(test)]
+mod scratch;
 pub mod worker;
 
 use crate::chat::ask::{Answer, AnswerQueue, Ask, Question};

@@ -70,7 +70,9 @@ pub fn take(db: &Connection, user: UserId, have: &[(GroupId, u64)], room: Room) 
             }
         }
         let Some((candidate, from)) = oldest else { break true };
-        if !page.is_empty() && (page.len() >= room.messages || bytes + candidate.bytes > room.bytes) {
+        if !page.is_empty()
+            && (page.len() >= room.messages || candidate.bytes > room.bytes.saturating_sub(bytes))
+        {
             break false;
         }
         match from {
@@ -109,7 +111,7 @@ fn streams(
     .collect::<rusqlite::Result<_>>()?;
     // The more groups are behind, the less of the page is one group's.
     let behind = streams.iter().filter(|stream| stream.read < stream.head).count().max(1);
-    let step = (2 * room.messages / behind).clamp(*AHEAD.start(), *AHEAD.end());
+    let step = (room.messages / behind).saturating_mul(2).clamp(*AHEAD.start(), *AHEAD.end());
     streams.iter_mut().for_each(|stream| stream.step = step);
     Ok(streams)
 }
