@@ -8,7 +8,7 @@ use super::settings::{Loop, Settings};
 use super::side::{Bench, Side};
 use crate::load::Clock;
 use crate::report::{Machine, Ratio, RunReport, SideFigures, Verdict};
-use crate::target::{Cpus, Target};
+use crate::target::{Cpus, Target, niceness_words};
 
 /// Runs every round against `target`.
 pub fn run(settings: &Settings, cpus: &Cpus, target: Target, stop: &AtomicBool) -> Result<Ending, String> {
@@ -80,7 +80,12 @@ fn ending(report: &RunReport) -> Ending {
 pub fn placement(cpus: &Cpus) -> String {
     let warning =
         if cpus.are_apart() { "" } else { ": THEY SHARE A CPU, so latencies hold the generator's work" };
-    format!("server on CPU {}, load thread on CPU {}{warning}", list(&cpus.server), cpus.load)
+    format!(
+        "server on CPU {}, load thread on CPU {}, {}{warning}",
+        list(&cpus.server),
+        cpus.load,
+        niceness_words()
+    )
 }
 
 fn load_placement(cpus: &Cpus) -> String {

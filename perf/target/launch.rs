@@ -23,6 +23,7 @@ pub fn launch(parent_pid: u32, cpu_list: &[usize], command: &[OsString]) -> Stri
     if let Err(reason) = cpus::confine(cpu_list) {
         return reason;
     }
+    cpus::go_first();
     let [program, arguments @ ..] = command else { return "nothing to launch".into() };
     let error = Command::new(program).args(arguments).exec();
     format!("cannot execute {}: {error}", program.display())

@@ -17,7 +17,7 @@ use crate::measure::{Process, pid_listening_on};
 use crate::wire::Speaker;
 
 use child::Child;
-pub use cpus::{Cpus, pin_this_thread};
+pub use cpus::{Cpus, niceness_words, pin_this_thread};
 
 /// How the connections of a target are made ready.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
