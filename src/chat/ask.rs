@@ -125,9 +125,10 @@ pub enum Ask {
     Take {
         /// Whose backlog.
         user: UserId,
-        /// Only messages with a greater id: where the page before ended. 0 for the first page.
+        /// What is owed, only from greater ids on: where the page before ended. 0 for the first.
         after: MessageId,
-        /// Where the asking core knows the user to be further than the store does.
+        /// Where the asking core knows the user to be further than the store does; for a later
+        /// page, the `heads` of the one before.
         have: Vec<(GroupId, u64)>,
         /// Messages in the page at most.
         messages: usize,

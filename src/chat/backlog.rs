@@ -260,20 +260,23 @@ impl Hub {
 
     fn take_page(&mut self, id: SessionId, out: &mut Vec<Effect>) {
         let (messages, bytes) = (self.limits.page_messages, self.limits.page_bytes);
-        let session = self.session(id).expect("looked at before");
-        let online = session.online().expect("looked at before");
-        let have = online.groups.iter().map(|(&group, place)| {
-            let seat = self.seats.get(&group).expect("a member has a seat");
-            (group, seat.place_of(place))
-        });
-        let mut have: Vec<(GroupId, u64)> = have.collect();
-        have.sort_unstable();
-        let (user, visit) = (online.user, online.visit);
         let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
         if std::mem::take(&mut catching_up.again) {
             catching_up.after = MessageId(0);
+            catching_up.paged.clear();
         }
+        let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
+        let paged = &online.catching_up.as_ref().expect("looked at before").paged;
+        let mut have: Vec<(GroupId, u64)> = Vec::with_capacity(online.groups.len());
+        for (&group, place) in &online.groups {
+            let seat = self.seats.get(&group).expect("a member has a seat");
+            have.push((group, seat.place_of(place).max(paged.get(&group).copied().unwrap_or(0))));
+        }
+        have.sort_unstable();
+        let (user, visit) = (online.user, online.visit);
+        let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("looked at before");
+        let catching_up = online.catching_up.as_mut().expect("looked at before");
         catching_up.taking = true;
         catching_up.complete = false;
         let after = catching_up.after;
@@ -370,6 +373,7 @@ impl Hub {
         let catching_up = online.catching_up.as_mut().expect("looked at before");
         let heads = std::mem::take(&mut catching_up.heads);
         for (group, head) in heads {
+            catching_up.paged.insert(group, head);
             online.missing.retain(|_, &mut (of, pos)| of != group || pos.is_none_or(|pos| pos > head));
             let missing = online.missing.values().any(|&(of, _)| of == group);
             let Some(place) = online.groups.get_mut(&group) else { continue };

@@ -154,6 +154,8 @@ pub(super) struct CatchingUp {
     pub(super) again: bool,
     /// The last message of the page before.
     pub(super) after: MessageId,
+    /// Where the page before left the groups.
+    pub(super) paged: FxHashMap<GroupId, u64>,
     /// What is left of the page, while it is sent message by message.
     pub(super) rest: VecDeque<Waiting>,
     /// Where the groups stand once `rest` is through.
@@ -183,6 +185,7 @@ impl CatchingUp {
             taking: false,
             again: true,
             after: MessageId(0),
+            paged: FxHashMap::default(),
             rest: VecDeque::new(),
             heads: Vec::new(),
             complete: false,

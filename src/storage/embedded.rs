@@ -90,8 +90,8 @@ impl Embedded {
             Ask::Keep { envelope } => messages::keep(db, envelope),
             Ask::Owe { user, mids } => backlog::owe(db, *user, mids),
             Ask::Settle { user, mids, progress } => backlog::settle(db, *user, mids, progress),
-            Ask::Take { user, have, messages, bytes } => {
-                page::take(db, *user, have, page::Room { messages: *messages, bytes: *bytes })
+            Ask::Take { user, after, have, messages, bytes } => {
+                page::take(db, *user, *after, have, page::Room { messages: *messages, bytes: *bytes })
             }
         };
         answer.map(Outcome::Answer)

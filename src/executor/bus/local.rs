@@ -294,12 +294,13 @@ pub(in crate::executor) async fn receive(shard: SharedShard, from: usize, ring: 
     const PARCELS_A_TURN: usize = 64;
     let mut in_turn = 0;
     while let Some(parcel) = ring.recv().await {
-        let mut shard = shard.borrow_mut();
-        if in_turn == 0 {
-            shard.begin_turn();
+        {
+            let mut shard = shard.borrow_mut();
+            if in_turn == 0 {
+                shard.begin_turn();
+            }
+            shard.receive(from, parcel);
         }
-        shard.receive(from, parcel);
-        drop(shard);
         in_turn += 1;
         if in_turn == PARCELS_A_TURN {
             in_turn = 0;

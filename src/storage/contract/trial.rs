@@ -151,7 +151,7 @@ impl Trial {
     }
 
     pub fn page(&mut self, user: UserId, have: &[(GroupId, u64)], messages: usize, bytes: usize) -> Page {
-        match self.ask(Ask::Take { user, have: have.to_vec(), messages, bytes }) {
+        match self.ask(Ask::Take { user, after: MessageId(0), have: have.to_vec(), messages, bytes }) {
             Ok(Done::Taken { messages, complete, heads }) => Page { messages, complete, heads },
             other => panic!("a page is always given, not {other:?}"),
         }

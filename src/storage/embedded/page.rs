@@ -46,8 +46,14 @@ struct Stream {
     step: usize,
 }
 
-pub fn take(db: &Connection, user: UserId, have: &[(GroupId, u64)], room: Room) -> Answered {
-    let mut owed = Owed { user, ahead: VecDeque::new(), read: None, done: false };
+pub fn take(
+    db: &Connection,
+    user: UserId,
+    after: MessageId,
+    have: &[(GroupId, u64)],
+    room: Room,
+) -> Answered {
+    let mut owed = Owed { user, ahead: VecDeque::new(), read: after, done: false };
     let mut streams = streams(db, user, have, room)?;
     let mut page: Vec<Candidate> = Vec::new();
     let mut owed_in_page: HashSet<MessageId> = HashSet::new();
@@ -163,14 +169,14 @@ impl Stream {
 struct Owed {
     user: UserId,
     ahead: VecDeque<Candidate>,
-    read: Option<MessageId>,
+    read: MessageId,
     done: bool,
 }
 
 impl Owed {
     fn first(&mut self, db: &Connection) -> rusqlite::Result<Option<Candidate>> {
         if self.ahead.is_empty() && !self.done {
-            let after = self.read.and_then(row::sql_mid).unwrap_or(-1);
+            let after = row::sql_mid(self.read);
             // Of a group that was dissolved nothing is shown any more.
             let mut statement = db.prepare_cached(
                 "SELECT message.mid, octet_length(body)
@@ -184,7 +190,7 @@ impl Owed {
             while let Some(found) = rows.next()? {
                 let mid = row::mid(found, 0)?;
                 self.ahead.push_back(Candidate { mid, pos: None, bytes: bytes_of(found, 1)? });
-                self.read = Some(mid);
+                self.read = mid;
             }
             self.done = self.ahead.len() < *AHEAD.end();
         }
