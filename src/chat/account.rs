@@ -223,6 +223,9 @@ impl Hub {
     }
 
     pub(super) fn logout(&mut self, about: About<'_>, out: &mut Vec<Effect>) {
+        // What the client got before it said this, its TCP has acknowledged with it: a login that
+        // follows at once is not given it again.
+        out.push(Effect::Probe { session: about.session });
         self.part(about.session, out);
         self.note_anonymous(about.session, out);
         if let Some(cid) = about.cid {

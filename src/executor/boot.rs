@@ -220,4 +220,5 @@ async fn drain(shard: SharedShard, drain_ms: u64) {
     while !shard.borrow().is_idle() && Instant::now() < deadline {
         sleep(Duration::from_millis(2)).await;
     }
+    shard.borrow_mut().hang_up();
 }

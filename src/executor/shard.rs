@@ -56,6 +56,11 @@ impl Shard {
         &self.clock
     }
 
+    /// Parts from the store, whoever may still hold this shard.
+    pub(super) fn hang_up(&mut self) {
+        self.store.hang_up();
+    }
+
     /// Whether nothing is left to do for this core.
     pub(super) fn is_idle(&self) -> bool {
         self.hub.is_idle() && self.connections.is_empty()

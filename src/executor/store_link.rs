@@ -10,7 +10,8 @@ use flume::{Receiver, Sender};
 #[derive(Debug)]
 pub(super) struct StoreLink {
     core: usize,
-    questions: Sender<Question>,
+    /// `None` after hanging up.
+    questions: Option<Sender<Question>>,
 }
 
 /// The queue to the store is full, or as full as it may be for this kind of question.
@@ -19,16 +20,22 @@ pub(super) struct StoreBusy;
 
 impl StoreLink {
     pub(super) fn new(core: usize, questions: Sender<Question>) -> Self {
-        Self { core, questions }
+        Self { core, questions: Some(questions) }
     }
 
     /// Asks, unless too many questions wait: the last quarter of the queue is for messages.
     pub(super) fn ask(&self, ticket: Ticket, ask: Ask) -> Result<(), StoreBusy> {
-        let capacity = self.questions.capacity().unwrap_or(usize::MAX);
-        if !ask.is_for_messages() && self.questions.len() >= capacity / 4 * 3 {
+        let questions = self.questions.as_ref().ok_or(StoreBusy)?;
+        let capacity = questions.capacity().unwrap_or(usize::MAX);
+        if !ask.is_for_messages() && questions.len() >= capacity / 4 * 3 {
             return Err(StoreBusy);
         }
-        self.questions.try_send(Question { core: self.core, ticket, ask }).map_err(|_| StoreBusy)
+        questions.try_send(Question { core: self.core, ticket, ask }).map_err(|_| StoreBusy)
+    }
+
+    /// Asks no more: when all cores have hung up, the store finishes.
+    pub(super) fn hang_up(&mut self) {
+        self.questions = None;
     }
 }
 
