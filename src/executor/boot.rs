@@ -3,9 +3,9 @@
 use super::bus::local::{self, Ends, LocalBus};
 use super::guard::spawn_service;
 use super::net::accept::accept;
-use super::net::connections::{Connections, spawn_flusher};
 use super::net::listen::listen;
-use super::net::reader::ReadBuffers;
+use super::net::reader::turn_ring;
+use super::net::sockets::Sockets;
 use super::shard::{Shard, SharedShard};
 use super::store_link::{self, StoreLink};
 use crate::chat::ask::{Answered, Question};
@@ -168,21 +168,22 @@ impl Cores {
 async fn run(parts: Parts) {
     let Parts { core, listener, limits, ends, questions, answers, stop, ready } = parts;
     let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
+    let sockets = Sockets::new(limits.connections).expect("probed before any core was started");
     let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
     let shard = Rc::new(RefCell::new(Shard::new(
         Hub::new(id, limits.clone()),
         bus,
         StoreLink::new(core, questions),
-        Connections::new(limits.connections),
+        sockets,
+        limits.clone(),
     )));
-    spawn_flusher(shard.clone());
+    spawn_service("the ring of the sockets", turn_ring(shard.clone()));
     for (from, ring) in rings {
         spawn_service("the bus", local::receive(shard.clone(), from, ring));
     }
     spawn_service("the line to the store", store_link::receive(shard.clone(), answers));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
-    let buffers = Rc::new(RefCell::new(ReadBuffers::new(limits.clone())));
-    let accepting = glommio::spawn_local(accept(shard.clone(), listener, buffers));
+    let accepting = glommio::spawn_local(accept(shard.clone(), listener));
     // Nobody waits for this any more only if another core has failed.
     let _ = ready.send(core);
     drop(ready);
@@ -201,10 +202,10 @@ async fn tick(shard: SharedShard, frame_ms: u64) {
         shard.begin_turn();
         let utc_offset_s = shard.clock().utc_offset_s();
         shard.feed(Event::Tick { utc_offset_s });
+        shard.sockets.close_on();
         ticks += 1;
         if ticks.is_multiple_of(TICKS_A_SWEEP) {
-            let now = shard.clock().now();
-            shard.connections.cut_slow_frames(now, frame_ms);
+            shard.sockets.cut_slow_frames(frame_ms);
         }
     }
 }

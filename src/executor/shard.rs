@@ -6,12 +6,14 @@
 use super::bus::Consequences;
 use super::bus::local::{LocalBus, Parcel};
 use super::clock::Clock;
-use super::net::connections::Connections;
+use super::net::sockets::Sockets;
 use super::store_link::StoreLink;
 use crate::chat::effect::Effect;
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
+use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
+use crate::chat::wire::json::Parser;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -24,7 +26,9 @@ pub(super) struct Shard {
     clock: Clock,
     bus: LocalBus,
     store: StoreLink,
-    pub(super) connections: Connections,
+    pub(super) sockets: Sockets,
+    pub(super) parser: Parser,
+    pub(super) limits: Limits,
     /// Reused from event to event.
     effects: Vec<Effect>,
     /// What came of effects at once, to be handled after them.
@@ -34,13 +38,15 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new(hub: Hub, bus: LocalBus, store: StoreLink, connections: Connections) -> Self {
+    pub(super) fn new(hub: Hub, bus: LocalBus, store: StoreLink, sockets: Sockets, limits: Limits) -> Self {
         Self {
             hub,
             clock: Clock::new(),
             bus,
             store,
-            connections,
+            sockets,
+            parser: Parser::new(),
+            limits,
             effects: Vec::new(),
             due: Consequences::new(),
             feeding: false,
@@ -50,6 +56,7 @@ impl Shard {
     /// Reads the clock, once for all the events of a turn.
     pub(super) fn begin_turn(&mut self) {
         self.clock.read();
+        self.sockets.now = self.clock.now();
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -63,7 +70,7 @@ impl Shard {
 
     /// Whether nothing is left to do for this core.
     pub(super) fn is_idle(&self) -> bool {
-        self.hub.is_idle() && self.connections.is_empty()
+        self.hub.is_idle() && self.sockets.is_empty()
     }
 
     /// Whether a panic has struck the hub.
@@ -98,12 +105,12 @@ impl Shard {
     fn perform(&mut self) {
         for effect in self.effects.drain(..) {
             match effect {
-                Effect::Send { session, frame } => self.connections.send(session, &frame),
-                Effect::Close { session } => self.connections.close(session),
-                Effect::Pause { session } => self.connections.pause(session),
-                Effect::Resume { session } => self.connections.resume(session),
+                Effect::Send { session, frame } => self.sockets.send(session, &frame),
+                Effect::Close { session } => self.sockets.close(session),
+                Effect::Pause { session } => self.sockets.pause(session),
+                Effect::Resume { session } => self.sockets.resume(session),
                 Effect::Probe { session } => {
-                    if let Some(bytes) = self.connections.probe(session) {
+                    if let Some(bytes) = self.sockets.probe(session) {
                         self.due.push_back(Event::Acked { session, bytes });
                     }
                 }

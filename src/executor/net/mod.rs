@@ -2,13 +2,14 @@
 //!
 //! - [`listen`] makes the listening sockets, before any executor runs.
 //! - [`accept`] takes connections in.
-//! - [`reader`] is the task of one connection: bytes to requests.
-//! - [`connection`] is what a connection owns; [`connections`] is all of them, and the flusher.
-//! - [`closing`] ends a connection so that its last words arrive.
+//! - [`ring`] is the io_uring of the client sockets, [`buffers`] what it receives into.
+//! - [`sockets`] is all connections and what is to be sent to them; [`connection`] is one of them.
+//! - [`reader`] turns the ring: what was received becomes requests.
 
 pub(super) mod accept;
-pub(super) mod closing;
-pub(super) mod connection;
-pub(super) mod connections;
+mod buffers;
+mod connection;
 pub(super) mod listen;
 pub(super) mod reader;
+mod ring;
+pub(super) mod sockets;

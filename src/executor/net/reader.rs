@@ -1,191 +1,223 @@
-//! The task of one connection: bytes to frames to requests, until it ends.
+//! Completions to events: what was received becomes frames, requests, and news for the hub.
 //!
-//! All connections of a core read into one shared buffer and parse with one parser. A connection
-//! owns memory only while a frame of it is under way, or while it is paused with frames unread.
+//! One task of each core turns the ring: it submits, takes in what has completed, and lets the
+//! hub handle it. A connection has no task of its own.
 
-use super::closing::{self, Ending};
-use super::connection::{Awaiting, Connection, Woken};
+use super::connection::{Connection, Stage, Tail};
+use super::ring::{Completion, Expect, Operation};
 use crate::chat::event::Event;
-use crate::chat::limits::Limits;
+use crate::chat::ids::SessionId;
 use crate::chat::wire::frame::{self, Step};
-use crate::chat::wire::json::Parser;
 use crate::chat::wire::request::{self, Fault};
 use crate::executor::guard;
 use crate::executor::shard::{Shard, SharedShard};
-use futures_lite::FutureExt;
 use futures_lite::future::yield_now;
-use glommio::io::PollState;
-use std::cell::RefCell;
+use glommio::io::{PollState, PollableFd};
 use std::future::poll_fn;
-use std::io;
-use std::panic::AssertUnwindSafe;
-use std::rc::Rc;
+use std::os::fd::{AsRawFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
 
-/// Bytes that one connection may have read in one turn.
-const READ_BYTES: usize = 32 << 10;
+/// What glommio is told of the ring: its descriptor, which it does not own.
+struct Descriptor(RawFd);
 
-/// What the connections of a core read and parse with.
-pub(in crate::executor) struct ReadBuffers {
-    bytes: Vec<u8>,
-    parser: Parser,
-    limits: Limits,
-}
-
-impl ReadBuffers {
-    pub(in crate::executor) fn new(limits: Limits) -> Self {
-        Self { bytes: vec![0; READ_BYTES], parser: Parser::new(), limits }
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
     }
 }
 
-/// What a connection has read and not handed over.
-#[derive(Default)]
-struct Tail {
-    bytes: Vec<u8>,
-    /// How far it was searched for a terminator in vain.
-    searched: usize,
-}
-
-/// How far a connection has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Progress {
-    /// All is read that was there.
-    Drained,
-    /// There may be more.
-    More,
-    /// Nothing more is to be handed over for now.
-    Paused,
-    /// The client has said its last word.
-    Ended,
-    /// The connection is of no use any more.
-    Broken,
-}
-
-/// Serves a connection to its end. A panic on the way costs this connection alone.
-pub(super) async fn serve(shard: SharedShard, connection: Rc<Connection>, buffers: Rc<RefCell<ReadBuffers>>) {
-    let reading = AssertUnwindSafe(read(&shard, &connection, &buffers)).catch_unwind().await;
-    let ending = reading.unwrap_or_else(|_| {
-        if shard.try_borrow().is_ok_and(|shard| shard.is_broken()) {
-            guard::die("the hub");
-        }
-        Ending::Broken
-    });
-    closing::close(&shard, &connection, ending).await;
-}
-
-async fn read(shard: &SharedShard, connection: &Connection, buffers: &RefCell<ReadBuffers>) -> Ending {
-    let mut tail = Tail::default();
+/// Turns the ring for as long as the core runs.
+pub(in crate::executor) async fn turn_ring(shard: SharedShard) {
+    let descriptor = Descriptor(shard.borrow().sockets.ring.descriptor());
+    let descriptor = PollableFd::new(descriptor).expect("this task runs on an executor");
     let mut state = PollState::new();
-    let mut awaiting = Awaiting::Bytes;
     loop {
-        match poll_fn(|cx| connection.poll_reader(cx, &mut state, awaiting)).await {
-            Woken::Closing if connection.outbox.borrow().broken => return Ending::Broken,
-            Woken::Closing => return Ending::Ours,
-            Woken::Awaited => {}
+        // While there is work, others get a turn between two of ours; glommio itself looks at its
+        // rings when its preempt timer says so.
+        while shard.borrow_mut().turn() > 0 {
+            yield_now().await;
         }
-        let progress = Turn { shard, connection, tail: &mut tail }.run(&mut buffers.borrow_mut(), awaiting);
-        awaiting = match progress {
-            Progress::Paused => Awaiting::Resumption,
-            Progress::Drained => Awaiting::Bytes,
-            Progress::More => {
-                // Everybody else gets a turn before this connection has another one.
-                yield_now().await;
-                Awaiting::Bytes
+        poll_fn(|cx| {
+            let sockets = &mut shard.borrow_mut().sockets;
+            if sockets.has_work() || descriptor.poll_readable(cx, &mut state).is_ready() {
+                return Poll::Ready(());
             }
-            Progress::Ended => Awaiting::Closing,
-            Progress::Broken => return Ending::Broken,
-        };
+            sockets.turner = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 }
 
-/// One connection's turn with the shared buffers.
-struct Turn<'a> {
-    shard: &'a SharedShard,
-    connection: &'a Connection,
-    tail: &'a mut Tail,
-}
+impl Shard {
+    /// Submits what is to be submitted, and handles what has completed; how much that was.
+    fn turn(&mut self) -> usize {
+        const COMPLETIONS_A_TURN: usize = 128;
+        self.begin_turn();
+        for id in std::mem::take(&mut self.sockets.resumed) {
+            self.go_on(id);
+        }
+        self.sockets.flush();
+        self.sockets.ring.enter();
+        let mut handled = 0;
+        while handled < COMPLETIONS_A_TURN
+            && let Some(completion) = self.sockets.ring.next()
+        {
+            handled += 1;
+            self.complete(completion);
+        }
+        self.tell_gone();
+        handled
+    }
 
-impl Turn<'_> {
-    fn run(&mut self, buffers: &mut ReadBuffers, awaited: Awaiting) -> Progress {
-        let mut shard = self.shard.borrow_mut();
-        shard.begin_turn();
-        if awaited == Awaiting::Resumption {
-            self.hand_over_tail(&mut shard, buffers);
-            if self.connection.paused.get() {
-                return Progress::Paused;
+    fn complete(&mut self, completion: Completion) {
+        let Completion { operation, result, more, lease } = completion;
+        match operation {
+            Operation::Receive(index) => {
+                let Some(connection) = self.sockets.at(index) else { return };
+                connection.receiving = false;
+                match (connection.stage, lease) {
+                    (Stage::Over, lease) => {
+                        lease.into_iter().for_each(|lease| self.sockets.ring.give_back(lease));
+                        self.sockets.release(index);
+                    }
+                    (_, Some(mut lease)) if result > 0 => {
+                        let id = connection.id;
+                        self.guarded(id, |shard| shard.received(id, &mut lease, more));
+                        self.sockets.ring.give_back(lease);
+                    }
+                    (_, lease) => {
+                        lease.into_iter().for_each(|lease| self.sockets.ring.give_back(lease));
+                        self.received_nothing(index, result);
+                    }
+                }
             }
-        }
-        let bytes = match self.connection.read(&mut buffers.bytes) {
-            Ok(0) => {
-                shard.feed(Event::Ended { session: self.connection.id });
-                return Progress::Ended;
+            Operation::Send(index) => {
+                self.sockets.sent(index, result);
+                self.sockets.release(index);
             }
-            Ok(bytes) => bytes,
-            Err(error) => {
-                return match error.kind() {
-                    io::ErrorKind::WouldBlock => Progress::Drained,
-                    io::ErrorKind::Interrupted => Progress::More,
-                    _ => Progress::Broken,
-                };
-            }
-        };
-        let full = bytes == buffers.bytes.len();
-        if self.tail.bytes.is_empty() {
-            let mut read = std::mem::take(&mut buffers.bytes);
-            let (rest, searched) = self.hand_over(&mut shard, &mut read[..bytes], 0, buffers);
-            self.tail.bytes.extend_from_slice(&read[rest..bytes]);
-            self.tail.searched = searched - rest;
-            buffers.bytes = read;
-        } else {
-            self.tail.bytes.extend_from_slice(&buffers.bytes[..bytes]);
-            self.hand_over_tail(&mut shard, buffers);
-        }
-        self.note_partial(&shard);
-        match (self.connection.paused.get(), full) {
-            (true, _) => Progress::Paused,
-            (false, true) => Progress::More,
-            (false, false) => Progress::Drained,
+            Operation::Other => {}
         }
     }
 
-    fn hand_over_tail(&mut self, shard: &mut Shard, buffers: &mut ReadBuffers) {
-        let mut bytes = std::mem::take(&mut self.tail.bytes);
-        let (rest, searched) = self.hand_over(shard, &mut bytes, self.tail.searched, buffers);
-        self.tail.searched = searched - rest;
-        if rest < bytes.len() {
-            bytes.drain(..rest);
-            self.tail.bytes = bytes;
+    /// A panic over one connection's bytes costs that connection; one inside the hub, everything.
+    fn guarded(&mut self, id: SessionId, handle: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| handle(self))).is_err() {
+            if self.is_broken() {
+                guard::die("the hub");
+            }
+            self.sockets.end(id.index);
         }
+    }
+
+    fn received(&mut self, id: SessionId, bytes: &mut [u8], more: bool) {
+        let connection = self.sockets.at(id.index).expect("looked at before");
+        match connection.stage {
+            Stage::Open => {
+                if connection.tail.bytes.is_empty() {
+                    let (rest, searched) = self.hand_over(id, bytes, 0);
+                    self.keep_tail(id, searched - rest, |tail| tail.extend_from_slice(&bytes[rest..]));
+                } else {
+                    connection.tail.bytes.extend_from_slice(bytes);
+                    self.hand_over_tail(id);
+                }
+            }
+            // What a client says after its connection was closed is thrown away.
+            Stage::Emptying(_) | Stage::Lingering(_) => {}
+            Stage::Gone | Stage::Over => return,
+        }
+        let Some(connection) = self.sockets.at(id.index) else { return };
+        let wanted = match connection.stage {
+            Stage::Open => !connection.paused,
+            Stage::Emptying(_) | Stage::Lingering(_) => true,
+            Stage::Gone | Stage::Over => false,
+        };
+        if wanted {
+            self.sockets.receive(id.index, if more { Expect::Bytes } else { Expect::Nothing });
+        }
+    }
+
+    /// The end of what the peer says, or an error.
+    fn received_nothing(&mut self, index: u32, result: i32) {
+        let connection = self.sockets.at(index).expect("looked at before");
+        match result {
+            0 => {
+                connection.ended = true;
+                if connection.stage == Stage::Open {
+                    let session = connection.id;
+                    self.guarded(session, |shard| shard.feed(Event::Ended { session }));
+                }
+                self.sockets.close_on();
+            }
+            // Out of buffers for a moment, or nothing happened: again.
+            _ if [-libc::ENOBUFS, -libc::EAGAIN, -libc::EINTR].contains(&result) => {
+                self.sockets.receive(index, Expect::Bytes);
+            }
+            _ => self.sockets.end(index),
+        }
+    }
+
+    /// Goes on with a connection that was paused: first with what it said before.
+    fn go_on(&mut self, id: SessionId) {
+        let open = |connection: &&mut Connection| connection.id == id && connection.stage == Stage::Open;
+        if self.sockets.at(id.index).as_ref().is_none_or(|connection| !open(&connection)) {
+            return;
+        }
+        self.guarded(id, |shard| shard.hand_over_tail(id));
+        let connection = self.sockets.at(id.index).expect("looked at above");
+        if connection.stage == Stage::Open && !connection.paused && !connection.ended {
+            self.sockets.receive(id.index, Expect::Bytes);
+        }
+    }
+
+    fn hand_over_tail(&mut self, id: SessionId) {
+        let connection = self.sockets.at(id.index).expect("looked at before");
+        let Tail { mut bytes, searched } = std::mem::take(&mut connection.tail);
+        let (rest, searched) = self.hand_over(id, &mut bytes, searched);
+        self.keep_tail(id, searched - rest, |tail| {
+            if rest < bytes.len() {
+                bytes.drain(..rest);
+                *tail = bytes;
+            }
+        });
+    }
+
+    /// Keeps what was not handed over, and notes since when a frame is under way.
+    fn keep_tail(&mut self, id: SessionId, searched: usize, keep: impl FnOnce(&mut Vec<u8>)) {
+        let now = self.clock().now();
+        let Some(connection) = self.sockets.at(id.index).filter(|connection| connection.stage == Stage::Open)
+        else {
+            return;
+        };
+        keep(&mut connection.tail.bytes);
+        connection.tail.searched = searched;
+        let partial = !connection.tail.bytes.is_empty() && !connection.paused;
+        connection.partial_since = partial.then(|| connection.partial_since.unwrap_or(now));
     }
 
     /// Hands over every whole frame of `bytes`, until the connection is paused or closed. Gives
     /// back where the rest begins, and how far it was searched.
-    fn hand_over(
-        &self,
-        shard: &mut Shard,
-        bytes: &mut [u8],
-        mut searched: usize,
-        buffers: &mut ReadBuffers,
-    ) -> (usize, usize) {
-        let connection = self.connection;
-        let session = connection.id;
+    fn hand_over(&mut self, id: SessionId, bytes: &mut [u8], mut searched: usize) -> (usize, usize) {
+        let frame_bytes = self.limits.frame_bytes;
+        let session = id;
         let mut from = 0;
         loop {
-            if connection.closing.get() {
+            let connection = self.sockets.at(id.index).expect("a connection stays while it is handled");
+            if connection.stage != Stage::Open {
                 return (bytes.len(), bytes.len());
             }
-            if connection.paused.get() {
+            if connection.paused {
                 return (from, from);
             }
-            match frame::next(bytes, from, searched, buffers.limits.frame_bytes) {
+            match frame::next(bytes, from, searched, frame_bytes) {
                 Step::Partial { start } => return (start, bytes.len()),
-                Step::TooLarge => shard.feed(Event::Garbled { session, fault: Fault::frame_too_large() }),
+                Step::TooLarge => self.feed(Event::Garbled { session, fault: Fault::frame_too_large() }),
                 Step::Frame { start, end, next, terminator } => {
-                    if connection.terminator.get().is_none() {
-                        connection.terminator.set(Some(terminator));
-                    }
-                    match request::parse(&mut bytes[start..end], &mut buffers.parser, &buffers.limits) {
-                        Ok(request) => shard.feed(Event::Said { session, terminator, request }),
-                        Err(fault) => shard.feed(Event::Garbled { session, fault }),
+                    connection.terminator.get_or_insert(terminator);
+                    match request::parse(&mut bytes[start..end], &mut self.parser, &self.limits) {
+                        Ok(request) => self.feed(Event::Said { session, terminator, request }),
+                        Err(fault) => self.feed(Event::Garbled { session, fault }),
                     }
                     (from, searched) = (next, next);
                 }
@@ -193,14 +225,11 @@ impl Turn<'_> {
         }
     }
 
-    /// A frame may take its time, but not for ever.
-    fn note_partial(&self, shard: &Shard) {
-        let partial = !self.tail.bytes.is_empty() && !self.connection.paused.get();
-        let since = self.connection.partial_since.get();
-        self.connection.partial_since.set(match (partial, since) {
-            (true, None) => Some(shard.clock().now()),
-            (true, since) => since,
-            (false, _) => None,
-        });
+    /// Tells the hub of connections that are over.
+    fn tell_gone(&mut self) {
+        while let Some((session, acked)) = self.sockets.gone.pop() {
+            self.feed(Event::Closed { session, acked });
+            self.sockets.told(session);
+        }
     }
 }
