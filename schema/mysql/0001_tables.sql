@@ -56,7 +56,7 @@ CREATE TABLE message (
     body      MEDIUMTEXT NOT NULL,
     CHECK ((recipient IS NULL) <> (groupid IS NULL)),
     CHECK (groupid IS NULL OR pos IS NOT NULL),
-    UNIQUE KEY message_cid (sender, cid),
+    UNIQUE KEY message_cid (cid, sender),
     UNIQUE KEY message_pos (groupid, pos),
     FOREIGN KEY (sender) REFERENCES user (id),
     FOREIGN KEY (recipient) REFERENCES user (id),

@@ -52,7 +52,7 @@ CREATE TABLE message (
     CHECK ((recipient IS NULL) <> (groupid IS NULL)),
     CHECK (groupid IS NULL OR pos IS NOT NULL)
 ) STRICT;
-CREATE UNIQUE INDEX message_cid ON message (sender, cid) WHERE cid IS NOT NULL;
+CREATE UNIQUE INDEX message_cid ON message (cid, sender) WHERE cid IS NOT NULL;
 CREATE UNIQUE INDEX message_pos ON message (groupid, pos) WHERE groupid IS NOT NULL;
 
 -- What is owed to a user by itself: all direct messages that it has not got, and group messages
