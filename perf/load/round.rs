@@ -43,6 +43,8 @@ pub struct Orders<'a> {
     pub start_ns: u64,
     /// Messages meant to leave inside are measured; those before warm up. Sending stops at its end.
     pub window: Range<u64>,
+    /// After the last send, deliveries are awaited until none has come for this long.
+    pub patience_ns: u64,
     pub waiting: Waiting,
     pub clock: Clock,
     pub live: &'a Live,
@@ -57,8 +59,6 @@ const SPIN_NS: u64 = 100_000;
 const SENDS_A_TURN: usize = 1024;
 /// Events of one turn: few, so that what becomes due meanwhile does not wait for long.
 const EVENTS_A_TURN: usize = 32;
-/// After the last send, deliveries are awaited until none has come for this long.
-const PATIENCE_NS: u64 = 5_000_000_000;
 const SHOW_NS: u64 = 250_000_000;
 /// Nothing is slept through longer than this, so that a stop is noticed.
 const SLEEP_MS: i64 = 50;
@@ -74,7 +74,7 @@ pub fn run_round(fleet: &mut Fleet, orders: &Orders) -> io::Result<Recorder> {
         next_send: 0,
         dirty: Vec::with_capacity(SENDS_A_TURN),
         buffer: vec![0; READ_BYTES].into_boxed_slice(),
-        last_delivery_ns: orders.window.end,
+        last_activity_ns: orders.start_ns,
         shown_ns: orders.start_ns,
         begun: Begun::No,
     };
@@ -98,7 +98,8 @@ struct Round<'a> {
     /// Pairs with something fresh to send, this turn.
     dirty: Vec<u32>,
     buffer: Box<[u8]>,
-    last_delivery_ns: u64,
+    /// The newest delivery or intended send.
+    last_activity_ns: u64,
     shown_ns: u64,
     /// Whether a closed loop has let its first messages loose.
     begun: Begun,
@@ -138,8 +139,8 @@ impl Round<'_> {
             Pace::Open(sends) => self.next_send == sends.len(),
             Pace::Closed { .. } => self.begun == Begun::Yes && !self.may_go_on(now_ns),
         };
-        (all_intended && counts.delivered == counts.intended)
-            || now_ns > self.last_delivery_ns + PATIENCE_NS
+        let is_silent = now_ns > self.last_activity_ns + self.orders.patience_ns;
+        (all_intended && (counts.delivered == counts.intended || is_silent))
             || self.orders.stop.load(Ordering::Relaxed)
     }
 
@@ -184,6 +185,7 @@ impl Round<'_> {
         }
         pair.fresh += 1;
         pair.due.push_back(time_ns);
+        self.last_activity_ns = self.last_activity_ns.max(time_ns);
         self.recorder.counts.intended += 1;
     }
 
@@ -314,7 +316,7 @@ impl Round<'_> {
         if window.contains(&now_ns) {
             recorder.counts.delivered_in_window += deliveries;
         }
-        self.last_delivery_ns = self.last_delivery_ns.max(now_ns);
+        self.last_activity_ns = now_ns;
         self.fleet.delivered += deliveries;
         self.orders.live.set_delivered(self.fleet.delivered);
         self.go_on(number, deliveries, now_ns);

@@ -29,6 +29,8 @@ pub struct Bench<'a> {
 
 /// Between handing over the orders and the first intended send, so that the load thread is there in time.
 const LEAD_NS: u64 = 5_000_000;
+/// A server that has delivered nothing for so long after the last send has lost what is missing.
+const PATIENCE_NS: u64 = 5_000_000_000;
 /// The server's CPU is read a little outside the window, so that reading it disturbs nothing that is measured.
 const ASIDE_NS: u64 = 10_000_000;
 
@@ -57,6 +59,7 @@ impl Side {
             pace,
             start_ns,
             window: window_start_ns..window_start_ns + settings.duration_ns,
+            patience_ns: PATIENCE_NS,
             waiting: settings.waiting,
             clock: *clock,
             live: &self.live,
