@@ -120,12 +120,15 @@ pub enum Ask {
         /// Which messages.
         mids: Vec<MessageId>,
     },
-    /// The first page of a user's backlog: what is owed, and group messages behind its cursors,
+    /// One page of a user's backlog: what is owed, and group messages behind its cursors,
     /// the user's own left out, oldest `mid` first. Takes nothing away. → [`Done::Taken`].
     Take {
         /// Whose backlog.
         user: UserId,
-        /// Where the asking core knows the user to be further than the store does.
+        /// What is owed, only from greater ids on: where the page before ended. 0 for the first.
+        after: MessageId,
+        /// Where the asking core knows the user to be further than the store does; for a later
+        /// page, the `heads` of the one before.
         have: Vec<(GroupId, u64)>,
         /// Messages in the page at most.
         messages: usize,

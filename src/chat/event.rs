@@ -3,6 +3,7 @@
 use super::ask::Answer;
 use super::envelope::Envelope;
 use super::ids::{GroupId, SessionId, Ticket, UserId};
+use super::wire::frame::Terminator;
 use super::wire::request::{Fault, Request};
 
 /// A channel of the bus: cores join a user's while they hold its session, a group's while they
@@ -31,6 +32,8 @@ pub enum Event<'a> {
     Said {
         /// Who.
         session: SessionId,
+        /// What ended its frame.
+        terminator: Terminator,
         /// What.
         request: Request<'a>,
     },
@@ -48,7 +51,13 @@ pub enum Event<'a> {
         /// Bytes since the connection was opened.
         bytes: u64,
     },
-    /// A connection has ended, from whichever side.
+    /// The client will say nothing more, and everything it said has been handed over. It may
+    /// still listen.
+    Ended {
+        /// Who.
+        session: SessionId,
+    },
+    /// A connection is gone, from whichever side.
     Closed {
         /// Which.
         session: SessionId,

@@ -1,1 +1,415 @@
-//! The tables of one core.
+//! The tables of one core, and the single match over what can happen.
+//!
+//! Owns every session of its core. Performs nothing: what is to be done goes into a list of
+//! effects. The rules themselves live beside this file, one idea each: `account` and `enter`
+//! (logins), `direct` and `late` (one-to-one), `group` and `seat`, `friend`, `backlog`.
+
+use super::backlog::Orphan;
+use super::effect::{Effect, Frame};
+use super::envelope::{Envelope, Kind};
+use super::event::{Channel, Event};
+use super::ids::{CoreId, GroupId, MessageClock, MessageId, Millis, SessionId, UserId};
+use super::late::Late;
+use super::limits::Limits;
+use super::local_time::LocalTime;
+use super::pending::{Pending, PendingTable};
+use super::seat::Seats;
+use super::session::{Pause, Phase, Session, Visit};
+use super::wire::code::Code;
+use super::wire::frame::Terminator;
+use super::wire::reply::{self, Refusal};
+use super::wire::request::{Body, Fault, Request, Severity};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+
+/// What one core knows and decides.
+#[derive(Debug)]
+pub struct Hub {
+    pub(super) limits: Limits,
+    pub(super) clock: MessageClock,
+    pub(super) core: CoreId,
+    pub(super) now: Millis,
+    pub(super) time: LocalTime,
+    sessions: Vec<Option<Box<Session>>>,
+    /// Users whose channel this core has joined or is joining, and for which session.
+    pub(super) users: FxHashMap<UserId, SessionId>,
+    pub(super) seats: Seats,
+    pub(super) pending: PendingTable,
+    pub(super) late: FxHashMap<UserId, Late>,
+    /// What could not be put into a backlog because the store was busy.
+    pub(super) orphans: VecDeque<(Option<SessionId>, Orphan)>,
+    /// Places of stored group messages that the other cores are to be told with the next notice.
+    pub(super) stored: FxHashMap<GroupId, Vec<(MessageId, u64)>>,
+    /// Logins under way whose claim has a deadline.
+    pub(super) claims: Vec<(SessionId, Visit)>,
+    /// Numbers the seats, so that a late `Joined` is not taken for a newer one's.
+    pub(super) seats_made: u64,
+    /// Sessions that something was sent to since TCP was last looked at.
+    pub(super) unacked: Vec<SessionId>,
+    /// Sessions whose backlog goes on with time.
+    pub(super) catching_up: Vec<SessionId>,
+    /// Connections that may not have logged in yet, oldest first; some have, some are gone.
+    anonymous: VecDeque<SessionId>,
+    /// Bytes sent and not acknowledged, over all sessions.
+    pub(super) unacked_bytes: u64,
+    pub(super) scratch: Vec<u8>,
+    pub(super) body: Vec<u8>,
+    next_probe: Millis,
+    next_seen: Millis,
+    next_notice: Millis,
+    draining: bool,
+}
+
+/// What an ERROR or an ACK answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About<'a> {
+    pub(super) session: SessionId,
+    pub(super) re: u32,
+    pub(super) cid: Option<&'a str>,
+}
+
+impl Hub {
+    /// The hub of `core`, which has nobody yet.
+    pub fn new(core: CoreId, limits: Limits) -> Self {
+        Self {
+            limits,
+            clock: MessageClock::new(core),
+            core,
+            now: Millis(0),
+            time: LocalTime::default(),
+            sessions: Vec::new(),
+            users: FxHashMap::default(),
+            seats: Seats::default(),
+            pending: PendingTable::default(),
+            late: FxHashMap::default(),
+            orphans: VecDeque::new(),
+            stored: FxHashMap::default(),
+            claims: Vec::new(),
+            seats_made: 0,
+            unacked: Vec::new(),
+            catching_up: Vec::new(),
+            anonymous: VecDeque::new(),
+            unacked_bytes: 0,
+            scratch: Vec::new(),
+            body: Vec::new(),
+            next_probe: Millis(0),
+            next_seen: Millis(0),
+            next_notice: Millis(0),
+            draining: false,
+        }
+    }
+
+    /// Whether nothing is left to do: no sessions, no answers to come, nothing to be kept.
+    pub fn is_idle(&self) -> bool {
+        self.sessions.iter().all(Option::is_none)
+            && self.pending.len() == 0
+            && self.orphans.is_empty()
+            && self.late.is_empty()
+            && self.stored.is_empty()
+    }
+
+    /// Takes in one event at `now` and says what is to be done about it.
+    ///
+    /// `now` never goes back. Effects are to be performed in their order, and before the next
+    /// event is handled.
+    pub fn handle(&mut self, now: Millis, event: Event<'_>, out: &mut Vec<Effect>) {
+        self.now = self.now.max(now);
+        match event {
+            Event::Said { session, terminator, request } => self.said(session, terminator, request, out),
+            Event::Arrived { channel, envelope } => self.arrived(channel, envelope, out),
+            Event::Counted { ticket, heard } => match self.pending.take(ticket) {
+                Some(Pending::Direct { session, envelope }) => {
+                    self.direct_counted(session, envelope, heard, out)
+                }
+                Some(Pending::Claim { session, visit }) => self.claim_counted(session, visit, heard, out),
+                Some(Pending::LateNotice { user }) => self.late_noticed(user, heard, out),
+                _ => {}
+            },
+            Event::Answered { ticket, answer } => {
+                if let Some(pending) = self.pending.take(ticket) {
+                    self.answered(pending, answer, out);
+                }
+            }
+            Event::Acked { session, bytes } => self.acked(session, bytes, out),
+            Event::Joined { ticket, result } => match self.pending.take(ticket) {
+                Some(Pending::JoinUser { session, visit }) => self.user_joined(session, visit, result, out),
+                Some(Pending::JoinGroup { group, seat }) => self.group_joined(group, seat, result, out),
+                _ => {}
+            },
+            Event::Present { ticket, online } => match self.pending.take(ticket) {
+                Some(Pending::LoginLook { session, visit, users }) => {
+                    self.login_looked(session, visit, users, online, out)
+                }
+                Some(Pending::FriendsLook { session, people, cid }) => {
+                    self.friends_looked(session, people, cid, online, out);
+                }
+                _ => {}
+            },
+            Event::Garbled { session, fault } => self.garbled(session, &fault, out),
+            Event::Opened { session } => self.opened(session, out),
+            Event::Ended { session } => {
+                if let Some(ended) = self.session_mut(session) {
+                    ended.ended = true;
+                    self.finish_if_ended(session, out);
+                }
+            }
+            Event::Closed { session, acked } => self.closed(session, acked, out),
+            Event::Tick { utc_offset_s } => self.tick(utc_offset_s, out),
+            Event::Drain => self.drain(out),
+        }
+    }
+
+    fn said(&mut self, id: SessionId, terminator: Terminator, request: Request<'_>, out: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut(id).filter(|session| !session.closing) else { return };
+        session.terminator = terminator;
+        let about = About { session: id, re: request.body.msgid(), cid: request.cid };
+        let user = match &session.phase {
+            Phase::Online(online) => Some(online.user),
+            _ => None,
+        };
+        if self.pending.len() >= self.limits.tickets {
+            return self.refuse(about, Code::Busy, out);
+        }
+        let user = match (&request.body, user) {
+            (Body::Register { name, password }, _) => return self.register(id, name, password, out),
+            (&Body::Login { user: wanted, password }, user) => {
+                return self.login(id, user, wanted, password, out);
+            }
+            (_, None) => return self.refuse(about, Code::LoginFirst, out),
+            (_, Some(user)) if request.id != Some(user) => {
+                return self.refuse_with(about, Code::NotYours, "id is not the user of this session", out);
+            }
+            (_, Some(user)) => user,
+        };
+        match request.body {
+            Body::OneChat { to, msg, time } => self.one_chat(about, user, to, msg, time, out),
+            Body::GroupChat { group, msg, time } => self.group_chat(about, user, group, msg, time, out),
+            Body::AddFriend { friend } => self.add_friend(about, user, friend, out),
+            Body::DelFriend { friend } => self.del_friend(about, user, friend, out),
+            Body::CreateGroup { name, desc } => self.create_group(about, user, name, desc, out),
+            Body::AddGroup { group } => self.add_group(about, user, group, out),
+            Body::DelGroup { group } => self.del_group(about, user, group, out),
+            Body::ShowFriends => self.show_friends(about, user, out),
+            Body::Logout => self.logout(about, out),
+            Body::Login { .. } | Body::Register { .. } => unreachable!("answered above"),
+        }
+    }
+
+    fn arrived(&mut self, channel: Channel, envelope: Envelope, out: &mut Vec<Effect>) {
+        match (channel, envelope.kind()) {
+            (Channel::User(_), Kind::Direct) => {
+                self.clock.observe(envelope.mid(), self.now);
+                self.direct_arrived(envelope, out);
+            }
+            (Channel::Group(_), Kind::Group) => {
+                self.clock.observe(envelope.mid(), self.now);
+                self.group_arrived(envelope, out);
+            }
+            (Channel::User(user), kind @ (Kind::Claim | Kind::Held | Kind::Yield)) => {
+                self.claim_arrived(user, kind, envelope.mid().0, out);
+            }
+            (Channel::User(user), Kind::Waiting) => self.take_for(user, out),
+            (Channel::Group(group), Kind::Stored) => {
+                for (mid, pos) in envelope.stored_pairs() {
+                    self.group_stored(group, mid, pos, out);
+                }
+            }
+            (Channel::Group(group), Kind::Dissolved) => self.drop_group(group, out),
+            // An envelope on a channel that it does not belong to is another version's, or a forgery.
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, pending: Pending, answer: super::ask::Answer, out: &mut Vec<Effect>) {
+        match pending {
+            Pending::Keep { session, envelope } => self.kept(session, &envelope, answer, out),
+            Pending::KeepLate { session, envelope } => self.kept_late(session, &envelope, answer, out),
+            Pending::Take { session, visit } => self.taken(session, visit, answer, out),
+            Pending::Register { session } => self.registered(session, answer, out),
+            Pending::Verify { session, user } => self.verified(session, user, answer, out),
+            Pending::Roster { session, visit } => self.roster(session, visit, answer, out),
+            Pending::Roll { session, re, cid, change } => self.rolled(session, re, cid, change, answer, out),
+            Pending::Friends { session, cid } => self.friends_answered(session, cid, answer, out),
+            Pending::MayWrite { session, cid } => self.may_not_write(session, cid, answer, out),
+            Pending::Orphan { session, orphan } => self.orphan_answered(session, orphan, answer, out),
+            Pending::Progress => {}
+            // Tickets of the bus never come back from the store.
+            _ => {}
+        }
+    }
+
+    fn garbled(&mut self, id: SessionId, fault: &Fault, out: &mut Vec<Effect>) {
+        let refusal = Refusal {
+            code: fault.code,
+            text: &fault.text,
+            re: fault.re,
+            cid: fault.cid.as_deref(),
+            retry_after_ms: None,
+        };
+        self.reply(id, reply::error(refusal), out);
+        if fault.severity == Severity::Close {
+            self.close(id, out);
+        }
+    }
+
+    fn opened(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let index = id.index as usize;
+        if self.sessions.len() <= index {
+            self.sessions.resize_with(index + 1, || None);
+        }
+        assert!(self.sessions[index].is_none(), "a slot is used again only after its Closed");
+        self.sessions[index] = Some(Box::new(Session::new(id)));
+        if self.draining {
+            return self.close(id, out);
+        }
+        self.note_anonymous(id, out);
+    }
+
+    /// Bounds the connections that have not logged in: the oldest go first.
+    pub(super) fn note_anonymous(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        self.anonymous.push_back(id);
+        if self.anonymous.len() <= self.limits.anonymous {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.anonymous);
+        self.anonymous = waiting.into_iter().filter(|&id| self.is_anonymous(id)).collect();
+        while self.anonymous.len() > self.limits.anonymous {
+            let oldest = self.anonymous.pop_front().expect("longer than its bound");
+            let about = Refusal {
+                code: Code::TooMany,
+                text: "too many connections without a login",
+                re: None,
+                cid: None,
+                retry_after_ms: None,
+            };
+            self.reply(oldest, reply::error(about), out);
+            self.close(oldest, out);
+        }
+    }
+
+    fn is_anonymous(&self, id: SessionId) -> bool {
+        self.session(id).is_some_and(|session| matches!(session.phase, Phase::Anonymous) && !session.closing)
+    }
+
+    fn closed(&mut self, id: SessionId, acked: u64, out: &mut Vec<Effect>) {
+        self.acked(id, acked, out);
+        self.part(id, out);
+        let Some(session) =
+            self.sessions.get_mut(id.index as usize).and_then(|slot| slot.take_if(|held| held.id == id))
+        else {
+            return;
+        };
+        self.unacked_bytes -= session.unacked_bytes();
+        for sent in session.window {
+            self.keep_for(sent.user, sent.envelope, out);
+        }
+    }
+
+    fn tick(&mut self, utc_offset_s: i32, out: &mut Vec<Effect>) {
+        self.time.utc_offset_s = utc_offset_s;
+        self.expire_claims(out);
+        self.retry_orphans(out);
+        self.continue_backlogs(out);
+        if self.now >= self.next_notice {
+            self.next_notice = self.now.plus(self.limits.stored_notice_ms);
+            self.publish_stored(out);
+        }
+        if self.now >= self.next_probe {
+            self.next_probe = self.now.plus(self.limits.probe_ms);
+            self.probe_unacked(out);
+        }
+        if self.now >= self.next_seen {
+            self.next_seen = self.now.plus(self.limits.seen_ms);
+            self.write_progress(out);
+        }
+    }
+
+    fn drain(&mut self, out: &mut Vec<Effect>) {
+        self.draining = true;
+        let open: Vec<SessionId> = self.sessions.iter().flatten().map(|session| session.id).collect();
+        for id in open {
+            let text = Code::Draining.text();
+            let refusal =
+                Refusal { code: Code::Draining, text, re: None, cid: None, retry_after_ms: Some(1_000) };
+            self.reply(id, reply::error(refusal), out);
+            self.close(id, out);
+        }
+    }
+
+    pub(super) fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(id.index as usize)?.as_deref().filter(|session| session.id == id)
+    }
+
+    pub(super) fn session_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.sessions.get_mut(id.index as usize)?.as_deref_mut().filter(|session| session.id == id)
+    }
+
+    /// Every logged-in or entering session that is a member of some group here.
+    pub(super) fn online_sessions(&self) -> Vec<SessionId> {
+        self.sessions
+            .iter()
+            .flatten()
+            .filter(|session| session.online().is_some())
+            .map(|session| session.id)
+            .collect()
+    }
+
+    /// Sends a frame that is not a message. It is not kept if the connection ends before it is through.
+    pub(super) fn reply(&mut self, id: SessionId, bytes: Vec<u8>, out: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut(id).filter(|session| !session.closing) else { return };
+        let length = bytes.len() as u64 + 1;
+        session.queued += length;
+        let first = !std::mem::replace(&mut session.in_unacked, true);
+        self.unacked_bytes += length;
+        if first {
+            self.unacked.push(id);
+        }
+        out.push(Effect::Send { session: id, frame: Frame::Reply(bytes) });
+        self.check_outbox(id, out);
+    }
+
+    pub(super) fn refuse(&mut self, about: About<'_>, code: Code, out: &mut Vec<Effect>) {
+        self.refuse_with(about, code, code.text(), out);
+    }
+
+    pub(super) fn refuse_with(&mut self, about: About<'_>, code: Code, text: &str, out: &mut Vec<Effect>) {
+        let retry_after_ms = (code == Code::Busy).then_some(1_000);
+        let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
+        self.reply(about.session, reply::error(refusal), out);
+    }
+
+    /// Asks for the connection to be closed; `Closed` comes back when it is.
+    pub(super) fn close(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        if let Some(session) = self.session_mut(id).filter(|session| !session.closing) {
+            session.closing = true;
+            out.push(Effect::Close { session: id });
+        }
+    }
+
+    pub(super) fn pause(&mut self, id: SessionId, why: Pause, out: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut(id) else { return };
+        if session.paused == 0 {
+            out.push(Effect::Pause { session: id });
+        }
+        session.paused |= why as u8;
+    }
+
+    pub(super) fn resume(&mut self, id: SessionId, why: Pause, out: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut(id).filter(|session| session.paused != 0) else { return };
+        session.paused &= !(why as u8);
+        if session.paused == 0 && !session.closing {
+            out.push(Effect::Resume { session: id });
+            self.finish_if_ended(id, out);
+        }
+    }
+
+    /// Closes a connection whose client said its last word, once everything is answered.
+    pub(super) fn finish_if_ended(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        if self
+            .session(id)
+            .is_some_and(|session| session.ended && session.paused == 0 && session.unsettled == 0)
+        {
+            self.close(id, out);
+        }
+    }
+}

@@ -91,6 +91,13 @@ impl Millis {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MessageId(pub u64);
 
+impl MessageId {
+    /// The core that made it.
+    pub const fn core(self) -> CoreId {
+        CoreId((self.0 & CoreId::MAX as u64) as u16)
+    }
+}
+
 /// Makes the message ids of one core.
 ///
 /// Invariant: every id made is greater than every id made or observed before.

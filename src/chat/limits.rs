@@ -65,6 +65,10 @@ pub struct Limits {
     pub store_queue: usize,
     /// Parcels under way from one core to another. Above: as if nobody heard, so they are stored.
     pub bus_queue: usize,
+    /// Things that a core wants to put into or take out of backlogs while the store is busy, and
+    /// that no client waits for. Above: the newest are dropped; a message without a cid may be
+    /// lost then, one with a cid is stored already.
+    pub orphans: usize,
     /// Passwords that wait for the hashing pool. Above: 110.
     pub password_queue: usize,
     /// Milliseconds that a claim of a user waits for those who could object.
@@ -108,6 +112,7 @@ impl Default for Limits {
             tickets: 65_536,
             store_queue: 16_384,
             bus_queue: 16_384,
+            orphans: 16_384,
             password_queue: 4_096,
             claim_ms: 1_000,
             probe_ms: 1_000,

@@ -5,11 +5,22 @@
 //! `await` and no log line below this module; time is an argument. That is what lets a whole
 //! cluster of hubs run inside one test, thousands of times a second, from one seed.
 
+mod account;
 pub mod ask;
+mod backlog;
+mod direct;
 pub mod effect;
+mod enter;
 pub mod envelope;
 pub mod event;
+mod friend;
+mod group;
 pub mod hub;
 pub mod ids;
+mod late;
 pub mod limits;
+mod local_time;
+mod pending;
+mod seat;
+mod session;
 pub mod wire;

@@ -1,1 +1,225 @@
-//! Answers questions.
+//! Answers questions, on threads of its own.
+//!
+//! Owns what is remembered: users, groups, messages and who still has to get them. The cores ask
+//! through one bounded queue ([`Question`]) and are answered through a queue each; in between, the
+//! [`worker`] makes one transaction of all that waits, the [`Store`] performs it, and passwords take
+//! a detour over the [`pool`]. Never knows a session, a socket or an executor.
+//!
+//! [`open`] holds the one `match` that chooses the store.
+
+mod body;
+#[doc(hidden)]
+pub mod contract;
+pub mod embedded;
+pub mod migrate;
+pub mod password;
+pub mod pool;
+#[cfg(test)]
+mod scratch;
+pub mod worker;
+
+use crate::chat::ask::{Answer, AnswerQueue, Ask, Question};
+use crate::chat::ids::UserId;
+use crate::chat::limits::Limits;
+use password::Cost;
+use std::fmt;
+use std::path::PathBuf;
+use worker::Running;
+
+/// Friends aside, the entries (groups and members) that a roster tells about at most. All groups
+/// are told; members beyond this are left out.
+pub const ROSTER_ENTRIES: usize = 1_500;
+
+/// Where things are kept, and how.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which store.
+    pub place: Place,
+    /// What a new password hash costs.
+    pub cost: Cost,
+    /// The bounds that the store enforces.
+    pub limits: Limits,
+}
+
+/// Which store it is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// SQLite in this directory, which is made if it is not there.
+    Directory(PathBuf),
+}
+
+/// What a store is asked: an [`Ask`] whose password, if it had one, was dealt with.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// Any ask but Register and Verify.
+    Ask(Ask),
+    /// Make a user. → an [`Answer`]: `Registered` | `Refused` (name taken).
+    Enroll {
+        /// Its name.
+        name: String,
+        /// Its hashed password.
+        hash: String,
+    },
+    /// Find what a password has to match. → [`Outcome::Found`].
+    Lookup {
+        /// Whose.
+        user: UserId,
+    },
+}
+
+/// What a user proves itself with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its hashed password, a PHC string.
+    pub hash: String,
+}
+
+/// What a store did with an [`Order`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// For the core that asked.
+    Answer(Answer),
+    /// What a lookup found; `None` for unknown users.
+    Found(Option<Account>),
+}
+
+/// Why a batch could not be performed. Nothing of it was, then.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoreError {
+    /// The store as a whole is out of order: disk full, disk failing, locked by somebody else.
+    Down(String),
+    /// Something about one order, which the others must not suffer from. Always a bug.
+    Order(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::Down(why) => f.write_str(why),
+            StoreError::Order(why) => write!(f, "one request could not be carried out: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// Something that remembers. One batch is one transaction.
+///
+/// Refusals (`Err(Code)`) are part of an outcome and concern one order only: what a refused order
+/// changed is nothing. When `perform` returns `Ok`, all of the batch is durable.
+pub trait Store: Send {
+    /// Carries out the orders one after the other, as one transaction: an order sees what the ones
+    /// before it did. Returns as many outcomes as there were orders.
+    ///
+    /// # Errors
+    /// If the batch as a whole failed. Nothing of it is kept then, and it may be tried again.
+    fn perform(&mut self, batch: &[Order]) -> Result<Vec<Outcome>, StoreError>;
+
+    /// Leaves everything tidy. Nothing is lost if this is never called.
+    ///
+    /// # Errors
+    /// If tidying up failed.
+    fn close(self: Box<Self>) -> Result<(), StoreError>;
+
+    /// Which store this is and where, for the start-up screen.
+    fn describe(&self) -> String;
+}
+
+/// Why the store could not be opened: a sentence for whoever started the server.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The directory is missing and cannot be made, or is not a directory.
+    NoDirectory(PathBuf, std::io::Error),
+    /// A file in the directory cannot be written.
+    NotWritable(PathBuf, std::io::Error),
+    /// Another chatd works on the directory.
+    InUse(PathBuf),
+    /// The file is something else than a database.
+    NotADatabase(PathBuf),
+    /// The file is a database, but of another program.
+    NotOurs(PathBuf),
+    /// The database was written by a newer chatd.
+    Newer {
+        /// Which database.
+        database: String,
+        /// Its version.
+        found: u32,
+        /// The newest version that this program knows.
+        known: u32,
+    },
+    /// Anything else, in the store's own words.
+    Failed(String, String),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::NoDirectory(path, why) => {
+                write!(f, "cannot use {} as data directory: {why}; choose another one", path.display())
+            }
+            OpenError::NotWritable(path, why) => write!(
+                f,
+                "cannot write {}: {why}; give this user the data directory, or choose another one",
+                path.display()
+            ),
+            OpenError::InUse(path) => write!(
+                f,
+                "the data directory {} is in use by another chatd; stop that one, or choose another directory",
+                path.display()
+            ),
+            OpenError::NotADatabase(path) => write!(
+                f,
+                "{} is not a chatd database (or is damaged); move it away, or choose another data directory",
+                path.display()
+            ),
+            OpenError::NotOurs(path) => write!(
+                f,
+                "{} is the database of another program; choose another data directory",
+                path.display()
+            ),
+            OpenError::Newer { database, found, known } => write!(
+                f,
+                "{database} has schema version {found}, and this chatd knows versions up to {known}; \
+                 run the newer chatd, or restore a backup that is older"
+            ),
+            OpenError::Failed(what, why) => write!(f, "cannot open {what}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// A store that is open, locked and of the right version, and not yet working.
+pub struct Opened {
+    store: Box<dyn Store>,
+    config: Config,
+}
+
+/// Opens what `config` names. All that can be wrong with it shows here, before a core is started.
+///
+/// # Errors
+/// If the server cannot run with this store.
+pub fn open(config: Config) -> Result<Opened, OpenError> {
+    let store: Box<dyn Store> = match &config.place {
+        Place::Directory(directory) => Box::new(embedded::Embedded::open(directory, &config.limits)?),
+    };
+    Ok(Opened { store, config })
+}
+
+impl Opened {
+    /// Which store this is and where, for the start-up screen.
+    pub fn describe(&self) -> String {
+        self.store.describe()
+    }
+
+    /// Starts the threads. They work until every sender of `questions` is gone: dropping those, and
+    /// then [`Running::join`], is the way to stop.
+    ///
+    /// `answers[core]` gets the answers to the questions of `core`. Answers keep the order of the
+    /// questions, but for Register and Verify, which overtake nothing and are overtaken.
+    pub fn start(self, questions: flume::Receiver<Question>, answers: Vec<AnswerQueue>) -> Running {
+        worker::start(self.store, &self.config, questions, answers)
+    }
+}

@@ -3,12 +3,14 @@
 //! - [`frame`] cuts a stream of bytes into frames.
 //! - [`json`] is the only file that names simd-json: one frame to a flat list of fields.
 //! - [`request`] is what may be said, checked field by field.
-//! - [`reply`] is what may be heard, encoded byte for byte as the original server does.
+//! - [`reply`] and [`lists`] are what may be heard, encoded byte for byte as the original server does.
 //! - [`code`] is what went wrong, in numbers.
 
 pub mod code;
 pub mod frame;
 pub mod json;
+pub mod lists;
 pub mod msgid;
 pub mod reply;
 pub mod request;
+pub mod text;

@@ -1,1 +1,154 @@
-//! What may be heard.
+//! What may be heard: replies to bytes, without their terminator, keys sorted.
+//!
+//! The lists of a login answer are next door, in [`super::lists`].
+
+use super::code::{BAD_LOGIN, Code};
+use super::msgid;
+use super::text::{number, string};
+use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
+
+/// The ONE_CHAT frame as its recipient gets it.
+pub fn one_chat(out: &mut Vec<u8>, sender: UserId, name: &str, to: UserId, msg: &str, time: &str) {
+    out.extend_from_slice(b"{\"id\":");
+    number(out, sender.get().into());
+    out.extend_from_slice(b",\"msg\":");
+    string(out, msg);
+    out.extend_from_slice(b",\"msgid\":6,\"name\":");
+    string(out, name);
+    out.extend_from_slice(b",\"time\":");
+    string(out, time);
+    out.extend_from_slice(b",\"toid\":");
+    number(out, to.get().into());
+    out.push(b'}');
+}
+
+/// The GROUP_CHAT frame as members get it.
+pub fn group_chat(out: &mut Vec<u8>, sender: UserId, name: &str, group: GroupId, msg: &str, time: &str) {
+    out.extend_from_slice(b"{\"groupid\":");
+    number(out, group.get().into());
+    out.extend_from_slice(b",\"id\":");
+    number(out, sender.get().into());
+    out.extend_from_slice(b",\"msg\":");
+    string(out, msg);
+    out.extend_from_slice(b",\"msgid\":10,\"name\":");
+    string(out, name);
+    out.extend_from_slice(b",\"time\":");
+    string(out, time);
+    out.push(b'}');
+}
+
+/// REG_MSG_ACK of a new user.
+pub fn registered(user: UserId) -> Vec<u8> {
+    let mut out = b"{\"errno\":0,\"id\":".to_vec();
+    number(&mut out, user.get().into());
+    out.extend_from_slice(b",\"msgid\":5}");
+    out
+}
+
+/// REG_MSG_ACK of a refused one. The seed's own refusal, a name that is taken, has no text.
+pub fn not_registered(code: Code, text: Option<&str>) -> Vec<u8> {
+    failure(msgid::REGISTER_ACK, code, text)
+}
+
+/// LOGIN_MSG_ACK of a refused login.
+pub fn not_logged_in(code: Code) -> Vec<u8> {
+    let text = if code == Code::Refused { BAD_LOGIN } else { code.text() };
+    failure(msgid::LOGIN_ACK, code, Some(text))
+}
+
+fn failure(msgid: u32, code: Code, text: Option<&str>) -> Vec<u8> {
+    let mut out = b"{".to_vec();
+    if let Some(text) = text {
+        out.extend_from_slice(b"\"errmsg\":");
+        string(&mut out, text);
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"errno\":");
+    number(&mut out, code.errno().into());
+    out.extend_from_slice(b",\"msgid\":");
+    number(&mut out, msgid.into());
+    out.push(b'}');
+    out
+}
+
+/// What an ACK tells besides that it was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Outcome {
+    /// The group that was made, joined or left.
+    pub group: Option<GroupId>,
+    /// The message's id.
+    pub mid: Option<MessageId>,
+    /// The message's place in its conversation.
+    pub pos: Option<u64>,
+    /// When the message was accepted.
+    pub ts: Option<Millis>,
+}
+
+/// ACK with errno 0 for the request `re` that was named `cid`.
+pub fn ack(cid: &str, re: u32, outcome: Outcome) -> Vec<u8> {
+    let mut out = b"{\"cid\":".to_vec();
+    string(&mut out, cid);
+    out.extend_from_slice(b",\"errno\":0");
+    if let Some(group) = outcome.group {
+        out.extend_from_slice(b",\"groupid\":");
+        number(&mut out, group.get().into());
+    }
+    if let Some(mid) = outcome.mid {
+        out.extend_from_slice(b",\"mid\":\"");
+        number(&mut out, mid.0);
+        out.push(b'"');
+    }
+    out.extend_from_slice(b",\"msgid\":20");
+    if let Some(pos) = outcome.pos {
+        out.extend_from_slice(b",\"pos\":");
+        number(&mut out, pos);
+    }
+    out.extend_from_slice(b",\"re\":");
+    number(&mut out, re.into());
+    if let Some(ts) = outcome.ts {
+        out.extend_from_slice(b",\"ts\":");
+        number(&mut out, ts.0);
+    }
+    out.push(b'}');
+    out
+}
+
+/// What an ERROR is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal<'a> {
+    /// errno.
+    pub code: Code,
+    /// errmsg.
+    pub text: &'a str,
+    /// The msgid refused, where it is known.
+    pub re: Option<u32>,
+    /// The request's cid, if it had one.
+    pub cid: Option<&'a str>,
+    /// When to try again.
+    pub retry_after_ms: Option<u64>,
+}
+
+/// ERROR.
+pub fn error(refusal: Refusal<'_>) -> Vec<u8> {
+    let mut out = b"{".to_vec();
+    if let Some(cid) = refusal.cid {
+        out.extend_from_slice(b"\"cid\":");
+        string(&mut out, cid);
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"errmsg\":");
+    string(&mut out, refusal.text);
+    out.extend_from_slice(b",\"errno\":");
+    number(&mut out, refusal.code.errno().into());
+    out.extend_from_slice(b",\"msgid\":21");
+    if let Some(re) = refusal.re {
+        out.extend_from_slice(b",\"re\":");
+        number(&mut out, re.into());
+    }
+    if let Some(ms) = refusal.retry_after_ms {
+        out.extend_from_slice(b",\"retry_after_ms\":");
+        number(&mut out, ms);
+    }
+    out.push(b'}');
+    out
+}

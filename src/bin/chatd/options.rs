@@ -1,0 +1,32 @@
+//! What was typed: the command line of chatd, unchecked but for its form.
+
+use chatd::storage::password::Cost;
+use clap::Parser;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// A self-hosted chat server: one io_uring executor on each core, everything else embedded.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Options {
+    /// How many cores serve: one executor each. More than there are CPUs share them.
+    /// [default: every CPU that this process may use]
+    #[arg(long, value_name = "N")]
+    pub cores: Option<usize>,
+
+    /// The TCP port of the clients; 0 picks one.
+    #[arg(long, value_name = "P", default_value_t = 6000)]
+    pub port: u16,
+
+    /// The address to listen on. 0.0.0.0 or :: opens the server to the network.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+
+    /// Where the embedded store keeps everything; made if it is not there.
+    #[arg(long, value_name = "DIR", default_value = "./chatd-data")]
+    pub data: PathBuf,
+
+    /// What hashing a password costs (argon2id). Weaker than the default starts with a warning.
+    #[arg(long, value_name = "m=KiB,t=N,p=N", default_value = "m=19456,t=2,p=1")]
+    pub password_cost: Cost,
+}

@@ -1,0 +1,232 @@
+//! Accounts: registration, passwords, and the claim of a user's name.
+//!
+//! One login a user, in the whole cluster: the order of the user's channel decides. A core that
+//! has checked the password joins the channel, publishes a claim, and has won once its claim came
+//! back before any other and every other listener said that it holds nothing (or stayed silent
+//! for `claim_ms`, which means that it is dead).
+
+use super::ask::{Answer, Ask, Done, Password, Roster};
+use super::effect::Effect;
+use super::envelope::{Envelope, Kind};
+use super::event::{BusDown, Channel};
+use super::hub::{About, Hub};
+use super::ids::{SessionId, UserId};
+use super::pending::Pending;
+use super::session::{Claim, Entering, Held, Pause, Phase, Visit};
+use super::wire::code::Code;
+use super::wire::reply::{self, Outcome};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+impl Hub {
+    pub(super) fn register(&mut self, session: SessionId, name: &str, password: &str, out: &mut Vec<Effect>) {
+        let chars = name.chars().count();
+        let wrong = if chars < 1 || chars > self.limits.name_chars {
+            Some(format!("a name has 1 to {} characters", self.limits.name_chars))
+        } else if name.chars().any(char::is_control) || name.trim() != name {
+            Some("a name has no control characters and no space at its ends".to_owned())
+        } else if password.is_empty() || password.len() > self.limits.password_bytes {
+            Some(format!("a password has 1 to {} bytes", self.limits.password_bytes))
+        } else {
+            None
+        };
+        if let Some(text) = wrong {
+            return self.reply(session, reply::not_registered(Code::Refused, Some(&text)), out);
+        }
+        self.pause(session, Pause::Answering, out);
+        let ticket = self.pending.insert(Pending::Register { session });
+        let ask = Ask::Register { name: name.to_owned(), password: Password(password.to_owned()) };
+        out.push(Effect::Ask { ticket, ask });
+    }
+
+    pub(super) fn registered(&mut self, session: SessionId, answer: Answer, out: &mut Vec<Effect>) {
+        let bytes = match answer {
+            Ok(Done::Registered(user)) => reply::registered(user),
+            Err(Code::Refused) => reply::not_registered(Code::Refused, None),
+            Err(code) => reply::not_registered(code, Some(code.text())),
+            Ok(_) => unreachable!("Register is answered with Registered"),
+        };
+        self.reply(session, bytes, out);
+        self.resume(session, Pause::Answering, out);
+    }
+
+    /// `now_user` is who the session is already.
+    pub(super) fn login(
+        &mut self,
+        session: SessionId,
+        now_user: Option<UserId>,
+        wanted: UserId,
+        password: &str,
+        out: &mut Vec<Effect>,
+    ) {
+        let refused = if now_user.is_some() {
+            // The connection must log out first, whoever it wants to be next.
+            Some(Code::AlreadyOnline)
+        } else if password.len() > self.limits.password_bytes {
+            Some(Code::Refused)
+        } else {
+            None
+        };
+        if let Some(code) = refused {
+            return self.reply(session, reply::not_logged_in(code), out);
+        }
+        self.pause(session, Pause::Answering, out);
+        let ticket = self.pending.insert(Pending::Verify { session, user: wanted });
+        out.push(Effect::Ask {
+            ticket,
+            ask: Ask::Verify { user: wanted, password: Password(password.to_owned()) },
+        });
+    }
+
+    /// The password is right, or not. Only now is it told whether the user is online: nobody
+    /// learns that without the password.
+    pub(super) fn verified(&mut self, id: SessionId, user: UserId, answer: Answer, out: &mut Vec<Effect>) {
+        let Some(session) = self.session(id).filter(|session| !session.closing) else { return };
+        debug_assert!(matches!(session.phase, Phase::Anonymous), "requests wait while a login is answered");
+        match answer {
+            Ok(Done::Verified { name }) if !self.users.contains_key(&user) => {
+                self.users.insert(user, id);
+                let visit = Visit(self.clock.next(self.now).0);
+                let entering = Entering {
+                    visit,
+                    user,
+                    name: name.into_boxed_str(),
+                    claim: Claim::Joining,
+                    roster: Roster::default(),
+                    online: FxHashSet::default(),
+                    groups: FxHashMap::default(),
+                    awaited: 0,
+                    held: Held::default(),
+                };
+                self.session_mut(id).expect("looked at above").phase = Phase::Entering(Box::new(entering));
+                let ticket = self.pending.insert(Pending::JoinUser { session: id, visit });
+                out.push(Effect::Join { ticket, channel: Channel::User(user) });
+            }
+            Ok(_) => self.refuse_login(id, Code::AlreadyOnline, out),
+            Err(code) => self.refuse_login(id, code, out),
+        }
+    }
+
+    pub(super) fn user_joined(
+        &mut self,
+        id: SessionId,
+        visit: Visit,
+        result: Result<(), BusDown>,
+        out: &mut Vec<Effect>,
+    ) {
+        let deadline = self.now.plus(self.limits.claim_ms);
+        let Some(entering) = self.session_mut(id).and_then(|session| session.entering_mut(visit)) else {
+            return;
+        };
+        if result.is_err() {
+            return self.refuse_login(id, Code::Busy, out);
+        }
+        let user = entering.user;
+        entering.claim = Claim::Published { deadline, seen: false, others: None, yields: 0 };
+        self.claims.push((id, visit));
+        let ticket = self.pending.insert(Pending::Claim { session: id, visit });
+        let envelope = Envelope::claim(Kind::Claim, user, visit.0);
+        out.push(Effect::Publish { ticket: Some(ticket), channel: Channel::User(user), envelope });
+    }
+
+    pub(super) fn claim_counted(
+        &mut self,
+        id: SessionId,
+        visit: Visit,
+        heard: Result<u32, BusDown>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(entering) = self.session_mut(id).and_then(|session| session.entering_mut(visit)) else {
+            return;
+        };
+        let Claim::Published { others, .. } = &mut entering.claim else { return };
+        match heard {
+            Ok(heard) if heard > 0 => *others = Some(heard - 1),
+            // Not even this core heard it: it is not on the channel, whatever it was told.
+            _ => return self.refuse_login(id, Code::Busy, out),
+        }
+        self.decide_claim(id, visit, out);
+    }
+
+    pub(super) fn claim_arrived(&mut self, user: UserId, kind: Kind, number: u64, out: &mut Vec<Effect>) {
+        let answer = |kind| {
+            let envelope = Envelope::claim(kind, user, number);
+            Effect::Publish { ticket: None, channel: Channel::User(user), envelope }
+        };
+        let visit = Visit(number);
+        let Some(&id) = self.users.get(&user) else {
+            // This core has just left, or is leaving: it stands in nobody's way.
+            if kind == Kind::Claim {
+                out.push(answer(Kind::Yield));
+            }
+            return;
+        };
+        let session = self.session_mut(id).expect("users point to sessions");
+        let (own, claim) = match &mut session.phase {
+            Phase::Entering(entering) => (Some(entering.visit), &mut entering.claim),
+            Phase::Online(_) | Phase::Anonymous => (None, &mut Claim::Won),
+        };
+        match (kind, claim) {
+            (Kind::Claim, Claim::Published { seen, .. }) if own == Some(visit) => {
+                *seen = true;
+                self.decide_claim(id, visit, out);
+            }
+            (Kind::Claim, Claim::Won | Claim::Published { seen: true, .. }) => out.push(answer(Kind::Held)),
+            (Kind::Claim, Claim::Joining | Claim::Published { .. }) => {
+                // Another claim came first.
+                out.push(answer(Kind::Yield));
+                self.refuse_login(id, Code::AlreadyOnline, out);
+            }
+            (Kind::Held, Claim::Published { .. }) if own == Some(visit) => {
+                self.refuse_login(id, Code::AlreadyOnline, out);
+            }
+            (Kind::Yield, Claim::Published { yields, .. }) if own == Some(visit) => {
+                *yields += 1;
+                self.decide_claim(id, visit, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn decide_claim(&mut self, id: SessionId, visit: Visit, out: &mut Vec<Effect>) {
+        let now = self.now;
+        let Some(entering) = self.session_mut(id).and_then(|session| session.entering_mut(visit)) else {
+            return;
+        };
+        let Claim::Published { seen, others, yields, deadline } = entering.claim else { return };
+        let unopposed = others.is_some_and(|others| yields >= others);
+        // Silence until the deadline means that the holder is dead; but the claim itself must have
+        // made its way, or this core does not know what came before it.
+        if seen && (unopposed || now >= deadline) {
+            entering.claim = Claim::Won;
+            self.claim_won(id, visit, out);
+        } else if !seen && now >= deadline {
+            self.refuse_login(id, Code::Busy, out);
+        }
+    }
+
+    /// Claims whose deadline has passed are decided; those that are decided are forgotten.
+    pub(super) fn expire_claims(&mut self, out: &mut Vec<Effect>) {
+        for (id, visit) in std::mem::take(&mut self.claims) {
+            self.decide_claim(id, visit, out);
+            let entering = self.session_mut(id).and_then(|session| session.entering_mut(visit));
+            if entering.is_some_and(|entering| matches!(entering.claim, Claim::Published { .. })) {
+                self.claims.push((id, visit));
+            }
+        }
+    }
+
+    /// A login that comes to nothing: the connection lives on and may try again.
+    pub(super) fn refuse_login(&mut self, id: SessionId, code: Code, out: &mut Vec<Effect>) {
+        self.part(id, out);
+        self.reply(id, reply::not_logged_in(code), out);
+        self.resume(id, Pause::Answering, out);
+    }
+
+    pub(super) fn logout(&mut self, about: About<'_>, out: &mut Vec<Effect>) {
+        self.part(about.session, out);
+        self.note_anonymous(about.session, out);
+        if let Some(cid) = about.cid {
+            self.reply(about.session, reply::ack(cid, about.re, Outcome::default()), out);
+        }
+    }
+}

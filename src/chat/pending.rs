@@ -1,0 +1,114 @@
+//! What is out: tickets, and what is to be done when their consequence comes back.
+
+use super::backlog::Orphan;
+use super::envelope::Envelope;
+use super::ids::{GroupId, SessionId, Ticket, UserId};
+use super::session::Visit;
+
+/// What an answer is for. Sessions named here may be gone when it comes.
+#[derive(Debug)]
+pub(super) enum Pending {
+    /// Register → REG_MSG_ACK.
+    Register { session: SessionId },
+    /// Verify → claim the user, or refuse.
+    Verify { session: SessionId, user: UserId },
+    /// Join of the user's channel → publish the claim.
+    JoinUser { session: SessionId, visit: Visit },
+    /// Publish of the claim → how many must answer.
+    Claim { session: SessionId, visit: Visit },
+    /// Roster → join the groups, look who is online.
+    Roster { session: SessionId, visit: Visit },
+    /// Join of a group's channel → its members wait for this.
+    JoinGroup { group: GroupId, seat: u64 },
+    /// Look for a login answer.
+    LoginLook { session: SessionId, visit: Visit, users: Vec<UserId> },
+    /// A page of the backlog.
+    Take { session: SessionId, visit: Visit },
+    /// A friend or group request → ACK, if it has a cid, or ERROR.
+    Roll { session: SessionId, re: u32, cid: Option<Box<str>>, change: Change },
+    /// Friends → look who is online.
+    Friends { session: SessionId, cid: Option<Box<str>> },
+    /// Look for a friend list.
+    FriendsLook { session: SessionId, people: Vec<super::ask::Person>, cid: Option<Box<str>> },
+    /// Why a group is not to be written to → ERROR.
+    MayWrite { session: SessionId, cid: Option<Box<str>> },
+    /// Publish of a direct message → if nobody heard it, it is kept.
+    Direct { session: SessionId, envelope: Envelope },
+    /// Keep for the sender's sake → ACK, or ERROR.
+    Keep { session: SessionId, envelope: Envelope },
+    /// Keep for the recipient's sake: nobody heard it. Part of a detour.
+    KeepLate { session: SessionId, envelope: Envelope },
+    /// Publish of the notice that a detour's batch is stored → is anybody there now?
+    LateNotice { user: UserId },
+    /// Something for a backlog that no client waits for. Repeated while the store is busy.
+    Orphan { session: Option<SessionId>, orphan: Orphan },
+    /// How far an online member has come. If it comes to nothing, the next one says more.
+    Progress,
+}
+
+/// What a roll request changes in the session when the store says yes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    /// Nothing that a session keeps.
+    None,
+    /// A group more.
+    Join,
+    /// A group less.
+    Leave { group: GroupId },
+}
+
+/// Tickets that are out.
+///
+/// Invariant: a ticket is found at most once; a stale or foreign one never.
+#[derive(Debug, Default)]
+pub(super) struct PendingTable {
+    slots: Vec<(u32, Option<Pending>)>,
+    free: Vec<u32>,
+}
+
+impl PendingTable {
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    pub(super) fn insert(&mut self, pending: Pending) -> Ticket {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push((0, None));
+            u32::try_from(self.slots.len() - 1).expect("tickets are bounded by limits")
+        });
+        let (generation, slot) = &mut self.slots[index as usize];
+        debug_assert!(slot.is_none(), "a free slot holds nothing");
+        *slot = Some(pending);
+        Ticket { index, generation: *generation }
+    }
+
+    pub(super) fn take(&mut self, ticket: Ticket) -> Option<Pending> {
+        let (generation, slot) = self.slots.get_mut(ticket.index as usize)?;
+        if *generation != ticket.generation {
+            return None;
+        }
+        let pending = slot.take()?;
+        *generation = generation.wrapping_add(1);
+        self.free.push(ticket.index);
+        Some(pending)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_good_once_and_its_slot_is_used_again() {
+        let mut table = PendingTable::default();
+        let first = table.insert(Pending::Progress);
+        assert_eq!(table.len(), 1);
+        assert!(table.take(first).is_some());
+        assert!(table.take(first).is_none());
+        let second = table.insert(Pending::Progress);
+        assert_eq!(first.index, second.index);
+        assert!(table.take(first).is_none());
+        assert!(table.take(second).is_some());
+        assert_eq!(table.len(), 0);
+    }
+}

@@ -1,0 +1,277 @@
+//! One connection as its hub sees it: who it is, and what was sent to it and may be lost.
+
+use super::ask::{Roster, Waiting};
+use super::envelope::Envelope;
+use super::ids::{GroupId, MessageId, Millis, SessionId, UserId};
+use super::wire::frame::Terminator;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::VecDeque;
+
+/// Why a session's requests are not handed over for now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pause {
+    /// A request is being answered that later ones may build on.
+    Answering = 1,
+    /// Too many of its messages are neither stored nor known to be heard.
+    Unsettled = 2,
+}
+
+/// A push that TCP may not have delivered yet.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// Bytes sent to the session up to and with this frame.
+    pub(super) end: u64,
+    /// Whom it was for: a connection may have logged in as another user since.
+    pub(super) user: UserId,
+    pub(super) envelope: Envelope,
+    /// Whether it lies in the user's backlog until it is settled by its id.
+    pub(super) owed: bool,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    pub(super) phase: Phase,
+    /// Set of [`Pause`] bits; requests are handed over while it is 0.
+    pub(super) paused: u8,
+    /// What ends its frames, known from its first one.
+    pub(super) terminator: Terminator,
+    /// Whether a Close was asked for: nothing is sent any more.
+    pub(super) closing: bool,
+    /// Whether the client has said its last word.
+    pub(super) ended: bool,
+    /// Messages it sent that are neither stored nor known to be heard.
+    pub(super) unsettled: u32,
+    /// Bytes sent to it since it was opened. `acked ≤ queued`.
+    pub(super) queued: u64,
+    /// Bytes that its TCP has acknowledged, as far as we were told.
+    pub(super) acked: u64,
+    /// `queued` when its TCP was last looked at.
+    pub(super) probed: u64,
+    /// Whether it is on the hub's list of sessions to be looked at.
+    pub(super) in_unacked: bool,
+    /// Pushes that are not acknowledged, oldest first.
+    pub(super) window: VecDeque<Sent>,
+}
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(super) enum Phase {
+    Anonymous,
+    /// The password was right; the user's name is being claimed and its lists are being fetched.
+    Entering(Box<Entering>),
+    Online(Box<Online>),
+}
+
+/// The number of a login, and of the claim that it makes. Unique in the cluster.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Visit(pub(super) u64);
+
+/// A login under way.
+#[derive(Debug)]
+pub(super) struct Entering {
+    /// Tells this login apart from every other of the same connection.
+    pub(super) visit: Visit,
+    pub(super) user: UserId,
+    pub(super) name: Box<str>,
+    pub(super) claim: Claim,
+    pub(super) roster: Roster,
+    /// Of friends and fellow members, those who are online anywhere.
+    pub(super) online: FxHashSet<UserId>,
+    pub(super) groups: FxHashMap<GroupId, Place>,
+    /// Joins of groups and the look at who is online: answers still to come.
+    pub(super) awaited: u32,
+    pub(super) held: Held,
+}
+
+/// Where the claim of a user stands.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// The user's channel is being joined.
+    Joining,
+    /// Published under the number of the visit.
+    Published {
+        deadline: Millis,
+        /// Whether it has come back: claims seen before it were first.
+        seen: bool,
+        /// How many other cores have joined the channel, once that is known.
+        others: Option<u32>,
+        /// How many of them said that they hold nothing.
+        yields: u32,
+    },
+    Won,
+}
+
+/// Messages that arrived while the backlog is not through.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) messages: VecDeque<Envelope>,
+    pub(super) bytes: usize,
+}
+
+/// How far a member has come in one group.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// Everything up to this pos was in its backlog or before it.
+    pub(super) from: u64,
+    /// The seat's count of pushes when the member sat down: earlier ones did not reach it.
+    pub(super) since: u64,
+    /// The pos last written to the store.
+    pub(super) written: u64,
+    /// While messages are missing: the pos up to which nothing is.
+    pub(super) cap: Option<u64>,
+}
+
+/// A logged-in user.
+#[derive(Debug)]
+pub(super) struct Online {
+    pub(super) visit: Visit,
+    pub(super) user: UserId,
+    pub(super) name: Box<str>,
+    pub(super) groups: FxHashMap<GroupId, Place>,
+    /// While it gets its backlog; live messages wait in it.
+    pub(super) catching_up: Option<Box<CatchingUp>>,
+    /// Pushed messages that lie in the user's backlog until they are settled.
+    pub(super) owed: FxHashSet<MessageId>,
+    /// The last pushes, to recognise what comes twice.
+    pub(super) recent: VecDeque<MessageId>,
+    /// Group messages that this session did not get although its core had them or should have,
+    /// with their pos once it is known.
+    pub(super) missing: FxHashMap<MessageId, (GroupId, Option<u64>)>,
+}
+
+/// A backlog on its way to its session.
+#[derive(Debug)]
+pub(super) struct CatchingUp {
+    /// The login answer to be sent with the first page.
+    pub(super) greeting: Option<Box<Greeting>>,
+    pub(super) held: Held,
+    /// Whether a Take is out.
+    pub(super) taking: bool,
+    /// Whether something was put into the backlog since the Take that is out was asked, or that
+    /// one failed: begin again from the front.
+    pub(super) again: bool,
+    /// The last message of the page before.
+    pub(super) after: MessageId,
+    /// Where the page before left the groups.
+    pub(super) paged: FxHashMap<GroupId, u64>,
+    /// What is left of the page, while it is sent message by message.
+    pub(super) rest: VecDeque<Waiting>,
+    /// Where the groups stand once `rest` is through.
+    pub(super) heads: Vec<(GroupId, u64)>,
+    /// Whether that page was the last one.
+    pub(super) complete: bool,
+    /// Keeps that are out because `held` was full: the backlog is not through before them.
+    pub(super) spilling: u32,
+    /// How many messages are still to be sent one a tick, for clients that read a frame a time.
+    pub(super) paced: u8,
+    /// What it got so far, so that a later page does not repeat it.
+    pub(super) pushed: FxHashSet<MessageId>,
+}
+
+/// What a login answer is made of, until the first page of the backlog is there.
+#[derive(Debug)]
+pub(super) struct Greeting {
+    pub(super) roster: Roster,
+    pub(super) online: FxHashSet<UserId>,
+}
+
+impl CatchingUp {
+    pub(super) fn new(greeting: Option<Box<Greeting>>, held: Held) -> Self {
+        Self {
+            greeting,
+            held,
+            taking: false,
+            again: true,
+            after: MessageId(0),
+            paged: FxHashMap::default(),
+            rest: VecDeque::new(),
+            heads: Vec::new(),
+            complete: false,
+            spilling: 0,
+            paced: 0,
+            pushed: FxHashSet::default(),
+        }
+    }
+}
+
+/// How many pushes a session remembers beyond what it must.
+const RECENT: usize = 64;
+
+impl Online {
+    /// Whether this message was pushed to the session already, as far as it remembers.
+    pub(super) fn has(&self, mid: MessageId) -> bool {
+        self.owed.contains(&mid)
+            || self.recent.contains(&mid)
+            || self.catching_up.as_ref().is_some_and(|catching| catching.pushed.contains(&mid))
+    }
+
+    pub(super) fn remember(&mut self, mid: MessageId) {
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(mid);
+    }
+}
+
+impl Session {
+    pub(super) fn new(id: SessionId) -> Self {
+        Self {
+            id,
+            phase: Phase::Anonymous,
+            paused: 0,
+            terminator: Terminator::Newline,
+            closing: false,
+            ended: false,
+            unsettled: 0,
+            queued: 0,
+            acked: 0,
+            probed: 0,
+            in_unacked: false,
+            window: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn online(&self) -> Option<&Online> {
+        match &self.phase {
+            Phase::Online(online) => Some(online),
+            _ => None,
+        }
+    }
+
+    pub(super) fn online_mut(&mut self) -> Option<&mut Online> {
+        match &mut self.phase {
+            Phase::Online(online) => Some(online),
+            _ => None,
+        }
+    }
+
+    /// The login under way, if it is still this one.
+    pub(super) fn entering_mut(&mut self, visit: Visit) -> Option<&mut Entering> {
+        match &mut self.phase {
+            Phase::Entering(entering) if entering.visit == visit => Some(entering),
+            _ => None,
+        }
+    }
+
+    /// The user that it is or is about to be.
+    pub(super) fn user(&self) -> Option<UserId> {
+        match &self.phase {
+            Phase::Anonymous => None,
+            Phase::Entering(entering) => Some(entering.user),
+            Phase::Online(online) => Some(online.user),
+        }
+    }
+
+    pub(super) fn unacked_bytes(&self) -> u64 {
+        self.queued - self.acked
+    }
+
+    /// Takes note of what TCP has acknowledged and gives back what is safe now.
+    pub(super) fn acknowledge(&mut self, bytes: u64) -> impl Iterator<Item = Sent> + '_ {
+        self.acked = self.acked.max(bytes.min(self.queued));
+        let safe = self.window.iter().take_while(|sent| sent.end <= self.acked).count();
+        self.window.drain(..safe)
+    }
+}

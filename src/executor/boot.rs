@@ -1,0 +1,223 @@
+//! Starts the cores, waits until every one of them accepts, and waits for them to end.
+
+use super::bus::local::{self, Ends, LocalBus};
+use super::guard::spawn_service;
+use super::net::accept::accept;
+use super::net::connections::{Connections, spawn_flusher};
+use super::net::listen::listen;
+use super::net::reader::ReadBuffers;
+use super::shard::{Shard, SharedShard};
+use super::store_link::{self, StoreLink};
+use crate::chat::ask::{Answered, Question};
+use crate::chat::event::Event;
+use crate::chat::hub::Hub;
+use crate::chat::ids::CoreId;
+use crate::chat::limits::Limits;
+use flume::{Receiver, Sender};
+use glommio::timer::sleep;
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// While any task can run, sockets are looked at only this often: the bound of what a flooding
+/// client can cost its neighbours.
+const PREEMPT_TIMER: Duration = Duration::from_micros(250);
+/// How often time passes for a hub.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What the cores need to start.
+pub struct Config {
+    /// Where to listen. Port 0 picks one.
+    pub address: SocketAddr,
+    /// The CPU of each core: one executor for each entry.
+    pub cpus: Vec<usize>,
+    /// The bounds of each core.
+    pub limits: Limits,
+    /// Where questions to the store go.
+    pub questions: Sender<Question>,
+    /// Where the answers for each core come from.
+    pub answers: Vec<Receiver<Answered>>,
+}
+
+/// Why the cores did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// An executor did not come up.
+    Core(usize, String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => write!(
+                f,
+                "{address} is taken: another server listens there (choose another --port, or stop it)"
+            ),
+            StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            StartError::Core(core, error) => write!(f, "core {core} did not start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Cores at work.
+pub struct Cores {
+    /// Where they listen.
+    pub address: SocketAddr,
+    stops: Vec<Sender<()>>,
+    handles: Vec<ExecutorJoinHandle<()>>,
+}
+
+/// What one core is made of, on its way to its thread.
+struct Parts {
+    core: usize,
+    listener: TcpListener,
+    limits: Limits,
+    ends: Ends,
+    questions: Sender<Question>,
+    answers: Receiver<Answered>,
+    stop: Receiver<()>,
+    ready: Sender<usize>,
+}
+
+/// Starts one executor for each CPU of `config`, and returns when all of them accept.
+///
+/// # Errors
+/// If the address is taken or bad, or an executor fails.
+pub fn start(config: Config) -> Result<Cores, StartError> {
+    let cores = config.cpus.len();
+    let listeners =
+        listen(config.address, cores).map_err(|error| StartError::Listen(config.address, error))?;
+    let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
+    let (ready, readied) = flume::bounded(cores);
+    let (mut stops, mut handles) = (Vec::new(), Vec::new());
+    let rings = local::rings(cores);
+    for (core, ((listener, ends), answers)) in
+        listeners.into_iter().zip(rings).zip(config.answers).enumerate()
+    {
+        let (stop, stopped) = flume::bounded(1);
+        stops.push(stop);
+        let parts = Parts {
+            core,
+            listener,
+            limits: config.limits.clone(),
+            ends,
+            questions: config.questions.clone(),
+            answers,
+            stop: stopped,
+            ready: ready.clone(),
+        };
+        let handle = LocalExecutorBuilder::new(Placement::Fixed(config.cpus[core]))
+            .name(&format!("chatd-core-{core}"))
+            // TCP never touches the memory that glommio would register for files.
+            .io_memory(0)
+            .preempt_timer(PREEMPT_TIMER)
+            .spawn(move || run(parts))
+            .map_err(|error| StartError::Core(core, error.to_string()))?;
+        handles.push(handle);
+    }
+    drop(ready);
+    if readied.iter().take(cores).count() < cores {
+        // An executor that failed shows only when it is joined; the others wait for it.
+        return Err(why_not_ready(handles, stops));
+    }
+    Ok(Cores { address, stops, handles })
+}
+
+fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -> StartError {
+    drop(stops);
+    for (core, handle) in handles.into_iter().enumerate() {
+        if let Err(error) = handle.join() {
+            return StartError::Core(core, error.to_string());
+        }
+    }
+    StartError::Core(0, "it ended before it was ready".into())
+}
+
+impl Cores {
+    /// Asks every core to finish with its sessions and to end.
+    pub fn stop(&self) {
+        for stop in &self.stops {
+            // A core that is gone needs no asking.
+            let _ = stop.try_send(());
+        }
+    }
+
+    /// Waits until all have ended.
+    ///
+    /// # Errors
+    /// With a sentence, if one has failed.
+    pub fn join(self) -> Result<(), String> {
+        let mut result = Ok(());
+        for (core, handle) in self.handles.into_iter().enumerate() {
+            if let Err(error) = handle.join() {
+                result = Err(format!("core {core} has failed: {error}"));
+            }
+        }
+        result
+    }
+}
+
+async fn run(parts: Parts) {
+    let Parts { core, listener, limits, ends, questions, answers, stop, ready } = parts;
+    let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
+    let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
+    let shard = Rc::new(RefCell::new(Shard::new(
+        Hub::new(id, limits.clone()),
+        bus,
+        StoreLink::new(core, questions),
+        Connections::new(limits.connections),
+    )));
+    spawn_flusher(shard.clone());
+    for (from, ring) in rings {
+        spawn_service("the bus", local::receive(shard.clone(), from, ring));
+    }
+    spawn_service("the line to the store", store_link::receive(shard.clone(), answers));
+    spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
+    let buffers = Rc::new(RefCell::new(ReadBuffers::new(limits.clone())));
+    let accepting = glommio::spawn_local(accept(shard.clone(), listener, buffers));
+    // Nobody waits for this any more only if another core has failed.
+    let _ = ready.send(core);
+    drop(ready);
+    let _ = stop.recv_async().await;
+    accepting.cancel().await;
+    drain(shard, limits.drain_ms).await;
+}
+
+/// Time passes.
+async fn tick(shard: SharedShard, frame_ms: u64) {
+    const TICKS_A_SWEEP: u32 = 20;
+    let mut ticks = 0u32;
+    loop {
+        sleep(TICK).await;
+        let mut shard = shard.borrow_mut();
+        shard.begin_turn();
+        let utc_offset_s = shard.clock().utc_offset_s();
+        shard.feed(Event::Tick { utc_offset_s });
+        ticks += 1;
+        if ticks.is_multiple_of(TICKS_A_SWEEP) {
+            let now = shard.clock().now();
+            shard.connections.cut_slow_frames(now, frame_ms);
+        }
+    }
+}
+
+/// Finishes with every session, and waits until all that they left is in the store.
+async fn drain(shard: SharedShard, drain_ms: u64) {
+    {
+        let mut shard = shard.borrow_mut();
+        shard.begin_turn();
+        shard.feed(Event::Drain);
+    }
+    let deadline = Instant::now() + Duration::from_millis(drain_ms);
+    while !shard.borrow().is_idle() && Instant::now() < deadline {
+        sleep(Duration::from_millis(2)).await;
+    }
+}

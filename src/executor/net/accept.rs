@@ -1,0 +1,70 @@
+//! Takes connections in: as many as the limits allow, the rest is told so and closed.
+
+use super::connection::Connection;
+use super::reader::{self, ReadBuffers};
+use crate::chat::event::Event;
+use crate::chat::wire::code::Code;
+use crate::chat::wire::reply::{self, Refusal};
+use crate::executor::shard::SharedShard;
+use glommio::io::PollableFd;
+use rustix::net::SocketFlags;
+use std::cell::RefCell;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Connections taken in before others get a turn.
+const ACCEPTS_A_TURN: usize = 32;
+/// How long to wait when the system has no descriptor or memory for a connection.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts until the core stops.
+pub(in crate::executor) async fn accept(
+    shard: SharedShard,
+    listener: TcpListener,
+    buffers: Rc<RefCell<ReadBuffers>>,
+) {
+    let listener = PollableFd::new(listener).expect("this task runs on an executor");
+    loop {
+        if listener.readable().await.is_err() {
+            return;
+        }
+        for _ in 0..ACCEPTS_A_TURN {
+            match rustix::net::accept_with(listener.get_ref(), SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+                Ok(socket) => welcome(&shard, TcpStream::from(socket), &buffers),
+                Err(rustix::io::Errno::AGAIN) => break,
+                Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => {}
+                Err(_) => {
+                    glommio::timer::sleep(SHORTAGE_PAUSE).await;
+                    break;
+                }
+            }
+        }
+        futures_lite::future::yield_now().await;
+    }
+}
+
+fn welcome(shard: &SharedShard, stream: TcpStream, buffers: &Rc<RefCell<ReadBuffers>>) {
+    let mut core = shard.borrow_mut();
+    let Some(id) = core.connections.free_slot() else {
+        let refusal = Refusal {
+            code: Code::TooMany,
+            text: "too many connections",
+            re: None,
+            cid: None,
+            retry_after_ms: Some(1_000),
+        };
+        let mut frame = reply::error(refusal);
+        frame.push(b'\n');
+        // A fresh socket takes so few bytes at once, or it is of no use anyway.
+        let _ = (&stream).write(&frame);
+        return;
+    };
+    let connection = Rc::new(Connection::new(id, stream));
+    core.connections.insert(connection.clone());
+    core.begin_turn();
+    core.feed(Event::Opened { session: id });
+    drop(core);
+    glommio::spawn_local(reader::serve(shard.clone(), connection, buffers.clone())).detach();
+}

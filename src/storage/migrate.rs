@@ -1,0 +1,49 @@
+//! Brings an embedded database to the version that this program knows.
+//!
+//! Owns the numbered schema files and the order in which they are applied; refuses a database that
+//! is newer than itself. Never changes a file once it was released: a change is a new number.
+
+use super::OpenError;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// Marks a SQLite file as ours: "chat" in ASCII.
+const APPLICATION_ID: i32 = 0x6368_6174;
+
+/// The schema files; the first one makes version 1.
+pub const SQLITE: &[&str] = &[include_str!("../../schema/sqlite/0001_tables.sql")];
+
+/// Applies those of `files` that the database lacks, each in a transaction of its own.
+///
+/// # Errors
+/// If the database belongs to another program or a newer chatd, or a file cannot be applied.
+pub fn migrate(db: &mut Connection, path: &Path, files: &[&str]) -> Result<(), OpenError> {
+    let failed = |error: rusqlite::Error| OpenError::Failed(path.display().to_string(), error.to_string());
+    let known = u32::try_from(files.len()).expect("fewer than four billion schema files");
+    let found = version(db, path)?;
+    if found > known {
+        return Err(OpenError::Newer { database: path.display().to_string(), found, known });
+    }
+    for (number, file) in (1..).zip(files).skip(found as usize) {
+        let step = db.transaction().map_err(failed)?;
+        step.execute_batch(file).map_err(failed)?;
+        step.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+        step.pragma_update(None, "user_version", number).map_err(failed)?;
+        step.commit().map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The version of a database of ours, 0 if it is empty.
+fn version(db: &Connection, path: &Path) -> Result<u32, OpenError> {
+    let failed = |error: rusqlite::Error| OpenError::Failed(path.display().to_string(), error.to_string());
+    let number = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0)).map_err(failed);
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let application = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    let fresh = tables == 0 && application == 0 && version == 0;
+    if !fresh && application != i64::from(APPLICATION_ID) {
+        return Err(OpenError::NotOurs(path.to_path_buf()));
+    }
+    u32::try_from(version).map_err(|_| OpenError::NotADatabase(path.to_path_buf()))
+}

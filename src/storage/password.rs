@@ -1,0 +1,230 @@
+//! Passwords to hashes, and back to yes or no: argon2id in PHC strings.
+//!
+//! Owns what a hash costs and the memory that it is computed in. Never keeps a password, never
+//! prints one, and knows no thread: the [`pool`](super::pool) does.
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use std::fmt;
+use std::str::FromStr;
+
+const HASH_BYTES: usize = 32;
+
+/// What one hash costs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cost {
+    /// KiB of memory that it fills.
+    pub memory_kib: u32,
+    /// How many times it does so.
+    pub passes: u32,
+    /// Lanes that could be computed at once (we compute them one after the other).
+    pub lanes: u32,
+}
+
+/// The least that OWASP recommends, and the default.
+pub const OWASP_MINIMUM: Cost = Cost { memory_kib: 19_456, passes: 2, lanes: 1 };
+
+const MEMORY_KIB_MAX: u32 = 1 << 20;
+const PASSES_MAX: u32 = 64;
+const LANES_MAX: u32 = 64;
+
+impl Default for Cost {
+    fn default() -> Self {
+        OWASP_MINIMUM
+    }
+}
+
+impl Cost {
+    /// Whether guessing is cheaper than OWASP recommends: fewer KiB × passes, or less memory than
+    /// its least variant has.
+    pub fn is_weak(self) -> bool {
+        // OWASP holds these for equals: m=47104,t=1 · m=19456,t=2 · m=12288,t=3 · m=9216,t=4 · m=7168,t=5.
+        const EQUALS: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
+        !EQUALS.iter().any(|&(memory_kib, passes)| self.memory_kib >= memory_kib && self.passes >= passes)
+    }
+
+    fn params(self) -> Params {
+        Params::new(self.memory_kib, self.passes, self.lanes, Some(HASH_BYTES))
+            .expect("a cost is checked when it is parsed")
+    }
+
+    /// Checks the bounds: 8 KiB a lane to 1 GiB, 1 to 64 passes, 1 to 64 lanes.
+    ///
+    /// # Errors
+    /// If the cost is out of them.
+    pub fn checked(self) -> Result<Self, BadCost> {
+        if self.lanes < 1 || self.lanes > LANES_MAX {
+            return Err(BadCost::OutOfRange("p", 1, LANES_MAX));
+        }
+        if self.passes < 1 || self.passes > PASSES_MAX {
+            return Err(BadCost::OutOfRange("t", 1, PASSES_MAX));
+        }
+        if self.memory_kib < 8 * self.lanes || self.memory_kib > MEMORY_KIB_MAX {
+            return Err(BadCost::OutOfRange("m", 8 * self.lanes, MEMORY_KIB_MAX));
+        }
+        Ok(self)
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "m={},t={},p={}", self.memory_kib, self.passes, self.lanes)
+    }
+}
+
+/// Why a text is not a cost.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BadCost {
+    /// Not of the form `m=KiB,t=N,p=N`.
+    Form(String),
+    /// Which part must lie between which numbers.
+    OutOfRange(&'static str, u32, u32),
+}
+
+impl fmt::Display for BadCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadCost::Form(text) => {
+                write!(
+                    f,
+                    "a password cost is written m=KiB,t=PASSES,p=LANES, for example {OWASP_MINIMUM}, not {text:?}"
+                )
+            }
+            BadCost::OutOfRange(part, least, most) => {
+                write!(f, "in a password cost, {part} must be between {least} and {most}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for BadCost {}
+
+impl FromStr for Cost {
+    type Err = BadCost;
+
+    /// Reads `m=KiB,t=PASSES,p=LANES`, every part once, in any order.
+    fn from_str(text: &str) -> Result<Self, BadCost> {
+        let form = || BadCost::Form(text.to_owned());
+        let (mut memory_kib, mut passes, mut lanes) = (None, None, None);
+        for part in text.split(',') {
+            let (key, number) = part.split_once('=').ok_or_else(form)?;
+            let slot = match key.trim() {
+                "m" => &mut memory_kib,
+                "t" => &mut passes,
+                "p" => &mut lanes,
+                _ => return Err(form()),
+            };
+            // A number that does not fit is out of range, not out of form.
+            let digits = number.trim();
+            if slot.is_some() || digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(form());
+            }
+            *slot = Some(digits.parse().unwrap_or(u32::MAX));
+        }
+        match (memory_kib, passes, lanes) {
+            (Some(memory_kib), Some(passes), Some(lanes)) => Cost { memory_kib, passes, lanes }.checked(),
+            _ => Err(form()),
+        }
+    }
+}
+
+/// Whether a password is the one that was hashed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It is.
+    Right,
+    /// It is not, or the hash is none.
+    Wrong,
+}
+
+/// Computes hashes, one after the other, in the same memory.
+pub struct Hasher {
+    cost: Cost,
+    memory: Vec<Block>,
+    /// Stands in for the hash of a user that does not exist. No password has it.
+    stranger: String,
+}
+
+impl Hasher {
+    /// A hasher that makes hashes of `cost`. Takes no memory yet.
+    pub fn new(cost: Cost) -> Self {
+        let salt = Salt::new(&[0; Salt::RECOMMENDED_LENGTH]).expect("sixteen bytes are a salt");
+        let output = Output::new(&[0; HASH_BYTES]).expect("thirty-two bytes are an output");
+        let stranger = phc(&cost.params(), salt, output);
+        Self { cost, memory: Vec::new(), stranger }
+    }
+
+    /// The PHC string of a password, with a salt of its own.
+    ///
+    /// # Errors
+    /// If argon2 refuses; the reason is for the server's log.
+    pub fn hash(&mut self, password: &str) -> Result<String, String> {
+        let (params, salt) = (self.cost.params(), Salt::generate());
+        let output =
+            self.compute(password, &salt, Algorithm::Argon2id, Version::V0x13, &params, HASH_BYTES)?;
+        Ok(phc(&params, salt, output))
+    }
+
+    /// Compares in time that depends on the hash's parameters and on nothing else.
+    pub fn verify(&mut self, password: &str, hash: &str) -> Verdict {
+        match self.recompute(password, hash) {
+            // `Output` compares in constant time.
+            Some((expected, computed)) if expected == computed => Verdict::Right,
+            _ => Verdict::Wrong,
+        }
+    }
+
+    /// Spends the time that [`Hasher::verify`] spends on a hash of the configured cost.
+    pub fn verify_stranger(&mut self, password: &str) {
+        let stranger = self.stranger.clone();
+        self.verify(password, &stranger);
+    }
+
+    /// Gives the memory back until it is needed again.
+    pub fn rest(&mut self) {
+        self.memory = Vec::new();
+    }
+
+    fn recompute(&mut self, password: &str, hash: &str) -> Option<(Output, Output)> {
+        let hash = PasswordHash::new(hash).ok()?;
+        let (salt, expected) = (hash.salt?, hash.hash?);
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+        let version = hash.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+        let params = Params::try_from(&hash).ok()?;
+        let bytes = expected.len();
+        let computed = self.compute(password, &salt, algorithm, version, &params, bytes).ok()?;
+        Some((expected, computed))
+    }
+
+    fn compute(
+        &mut self,
+        password: &str,
+        salt: &Salt,
+        algorithm: Algorithm,
+        version: Version,
+        params: &Params,
+        bytes: usize,
+    ) -> Result<Output, String> {
+        let blocks = params.block_count();
+        if self.memory.len() < blocks {
+            self.memory.resize(blocks, Block::new());
+        }
+        let mut output = [0; Output::MAX_LENGTH];
+        let output = output.get_mut(..bytes).ok_or("the hash is too long")?;
+        Argon2::new(algorithm, version, params.clone())
+            .hash_password_into_with_memory(password.as_bytes(), salt, output, &mut self.memory[..blocks])
+            .map_err(|error| error.to_string())?;
+        Output::new(output).map_err(|error| error.to_string())
+    }
+}
+
+fn phc(params: &Params, salt: Salt, output: Output) -> String {
+    PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(params).expect("a cost is checked when it is parsed"),
+        salt: Some(salt),
+        hash: Some(output),
+    }
+    .to_string()
+}
