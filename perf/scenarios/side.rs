@@ -12,9 +12,10 @@ use crate::measure::{Cpu, Figures, Live, Process, Recorder, ServerUse};
 use crate::plan::{Plan, Wish};
 use crate::target::{Cpus, Target, pin_this_thread};
 
+/// Dropped in this order: everybody leaves before the server is stopped.
 pub struct Side {
-    pub target: Target,
     fleet: Fleet,
+    pub target: Target,
     live: Live,
 }
 
@@ -37,7 +38,7 @@ const ASIDE_NS: u64 = 10_000_000;
 impl Side {
     pub fn connect(target: Target, bench: &Bench) -> Result<Side, String> {
         let fleet = target.connect(bench.settings.pairs as usize, &bench.settings.message, bench.stop)?;
-        Ok(Side { target, fleet, live: Live::new() })
+        Ok(Side { fleet, target, live: Live::new() })
     }
 
     pub fn frame_bytes(&self) -> usize {
