@@ -3,7 +3,7 @@
 //! Two of them make a comparison. Both stay up and connected the whole time, so that rounds differ in nothing but
 //! who is driven; an idle server's CPU is watched and reported.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::progress::{self, Progress};
 use super::settings::{Loop, Settings};
@@ -32,6 +32,7 @@ pub struct Bench<'a> {
 const LEAD_NS: u64 = 5_000_000;
 /// A server that has delivered nothing for so long after the last send has lost what is missing.
 const PATIENCE_NS: u64 = 5_000_000_000;
+const NOTICE_STOP_NS: u64 = 100_000_000;
 /// The server's CPU is read a little outside the window, so that reading it disturbs nothing that is measured.
 const ASIDE_NS: u64 = 10_000_000;
 
@@ -118,7 +119,10 @@ impl Watched {
     /// Snapshots around the measured window; `watch` runs until its end.
     fn during(orders: &Orders, live: &Live, who: [Option<Process>; 2], watch: impl FnOnce()) -> Watched {
         let warmup_ns = orders.window.start - orders.start_ns;
-        orders.clock.sleep_until(orders.window.start - ASIDE_NS.min(warmup_ns / 2));
+        let begin_ns = orders.window.start - ASIDE_NS.min(warmup_ns / 2);
+        while orders.clock.now_ns() < begin_ns && !orders.stop.load(Ordering::Relaxed) {
+            orders.clock.sleep_until(begin_ns.min(orders.clock.now_ns() + NOTICE_STOP_NS));
+        }
         let before = Snapshot::take(orders.clock, live, who);
         watch();
         let after = Snapshot::take(orders.clock, live, who);
