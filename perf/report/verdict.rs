@@ -2,7 +2,7 @@
 //!
 //! The rule: latency counts from the intended send, so it contains the generator's lag. Where at p50, p99 or
 //! p99.9 the lag is more than a quarter of the latency at the same percentile, the lag could explain what is
-//! shown there, and the report is INVALID from that percentile on. Lag under 10 µs is never held against a run:
+//! shown there, and the report is INVALID; it says at which percentiles, and the lower ones hold. Lag under 10 µs is never held against a run:
 //! it is the cost of a send or two ahead in the same turn. Further percentiles rest on too few messages to judge.
 //! CPU per message does not depend on lag and stays good.
 //!

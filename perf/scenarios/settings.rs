@@ -81,11 +81,15 @@ impl Settings {
     }
 
     pub fn loop_words(&self) -> String {
+        let waiting = match self.waiting {
+            Waiting::Sleep => "",
+            Waiting::Spin => ", the load thread never sleeps",
+        };
         match self.load_loop {
             Loop::Open { rate_per_s, arrival } => {
-                format!("open loop, {} sends, {rate_per_s:.0} messages/s asked", arrival.word())
+                format!("open loop, {} sends, {rate_per_s:.0} messages/s asked{waiting}", arrival.word())
             }
-            Loop::Closed { under_way } => format!("closed loop, {under_way} under way a pair"),
+            Loop::Closed { under_way } => format!("closed loop, {under_way} under way a pair{waiting}"),
         }
     }
 }

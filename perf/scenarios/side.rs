@@ -3,7 +3,7 @@
 //! Two of them make a comparison. Both stay up and connected the whole time, so that rounds differ in nothing but
 //! who is driven; an idle server's CPU is watched and reported.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::progress::{self, Progress};
 use super::settings::{Loop, Settings};
@@ -12,9 +12,10 @@ use crate::measure::{Cpu, Figures, Live, Process, Recorder, ServerUse};
 use crate::plan::{Plan, Wish};
 use crate::target::{Cpus, Target, pin_this_thread};
 
+/// Dropped in this order: everybody leaves before the server is stopped.
 pub struct Side {
-    pub target: Target,
     fleet: Fleet,
+    pub target: Target,
     live: Live,
 }
 
@@ -29,13 +30,16 @@ pub struct Bench<'a> {
 
 /// Between handing over the orders and the first intended send, so that the load thread is there in time.
 const LEAD_NS: u64 = 5_000_000;
+/// A server that has delivered nothing for so long after the last send has lost what is missing.
+const PATIENCE_NS: u64 = 5_000_000_000;
+const NOTICE_STOP_NS: u64 = 100_000_000;
 /// The server's CPU is read a little outside the window, so that reading it disturbs nothing that is measured.
 const ASIDE_NS: u64 = 10_000_000;
 
 impl Side {
     pub fn connect(target: Target, bench: &Bench) -> Result<Side, String> {
         let fleet = target.connect(bench.settings.pairs as usize, &bench.settings.message, bench.stop)?;
-        Ok(Side { target, fleet, live: Live::new() })
+        Ok(Side { fleet, target, live: Live::new() })
     }
 
     pub fn frame_bytes(&self) -> usize {
@@ -57,6 +61,7 @@ impl Side {
             pace,
             start_ns,
             window: window_start_ns..window_start_ns + settings.duration_ns,
+            patience_ns: PATIENCE_NS,
             waiting: settings.waiting,
             clock: *clock,
             live: &self.live,
@@ -114,7 +119,10 @@ impl Watched {
     /// Snapshots around the measured window; `watch` runs until its end.
     fn during(orders: &Orders, live: &Live, who: [Option<Process>; 2], watch: impl FnOnce()) -> Watched {
         let warmup_ns = orders.window.start - orders.start_ns;
-        orders.clock.sleep_until(orders.window.start - ASIDE_NS.min(warmup_ns / 2));
+        let begin_ns = orders.window.start - ASIDE_NS.min(warmup_ns / 2);
+        while orders.clock.now_ns() < begin_ns && !orders.stop.load(Ordering::Relaxed) {
+            orders.clock.sleep_until(begin_ns.min(orders.clock.now_ns() + NOTICE_STOP_NS));
+        }
         let before = Snapshot::take(orders.clock, live, who);
         watch();
         let after = Snapshot::take(orders.clock, live, who);

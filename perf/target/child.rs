@@ -91,7 +91,12 @@ impl Child {
             match told.recv_timeout(Duration::from_millis(50)) {
                 Ok(address) => return Ok(address),
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    return Err(self.failure("ended before it was ready"));
+                    let failure = self.failure("ended before it was ready");
+                    // It is over: nothing is left to stop, and what went wrong is said once.
+                    if let Some(mut process) = self.process.take() {
+                        let _ = process.kill().and_then(|()| process.wait());
+                    }
+                    return Err(failure);
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
                     return Err("interrupted".into());
