@@ -64,6 +64,11 @@ impl Plan {
                 _ => Phase::Crowd,
             });
         }
+        let mut limits = limits(rng);
+        if phases.contains(&Phase::Contest) {
+            // Every contestant stays until it is answered.
+            limits.anonymous = 10_000;
+        }
         Self {
             servers,
             cores_of_server: rng.between(1, 2) as usize,
@@ -83,7 +88,7 @@ impl Plan {
             leaves: rng.pick(&[0, 30, 100]),
             cids: rng.pick(&[0, 300, 1_000]),
             busy: rng.pick(&[50, 300, 900]),
-            limits: limits(rng),
+            limits,
         }
     }
 
