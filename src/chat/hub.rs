@@ -60,6 +60,29 @@ pub struct Hub {
     draining: bool,
 }
 
+/// How much a hub holds of everything, for whoever watches it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Census {
+    /// Connections.
+    pub sessions: usize,
+    /// Users who are logged in here, or about to be.
+    pub users: usize,
+    /// Groups with a member here.
+    pub groups: usize,
+    /// Tickets that are out.
+    pub pending: usize,
+    /// Users whose messages are on the detour through the store.
+    pub late: usize,
+    /// Things for backlogs that wait for a busy store.
+    pub orphans: usize,
+    /// Groups with stored messages that the other cores are still to be told of.
+    pub stored: usize,
+    /// Claims that are not decided.
+    pub claims: usize,
+    /// Bytes sent and not acknowledged.
+    pub unacked_bytes: u64,
+}
+
 /// What an ERROR or an ACK answers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct About<'a> {
@@ -106,6 +129,21 @@ impl Hub {
             && self.orphans.is_empty()
             && self.late.is_empty()
             && self.stored.is_empty()
+    }
+
+    /// How much there is of everything.
+    pub fn census(&self) -> Census {
+        Census {
+            sessions: self.sessions.iter().flatten().count(),
+            users: self.users.len(),
+            groups: self.seats.len(),
+            pending: self.pending.len(),
+            late: self.late.len(),
+            orphans: self.orphans.len(),
+            stored: self.stored.len(),
+            claims: self.claims.len(),
+            unacked_bytes: self.unacked_bytes,
+        }
     }
 
     /// Takes in one event at `now` and says what is to be done about it.

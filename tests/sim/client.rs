@@ -1,0 +1,342 @@
+//! The people: what they do with their connections, and what they understand of the answers.
+
+use super::oracle::Text;
+use super::plan::Phase;
+use super::tcp::Reading;
+use super::world::{Next, World};
+use crate::trace;
+use chatd::chat::envelope::Target;
+use chatd::chat::ids::{GroupId, UserId};
+use chatd::chat::wire::frame::Terminator;
+
+/// Who sits behind a connection.
+pub struct Person {
+    pub user: usize,
+    /// As far as the answers have told.
+    pub online: bool,
+    /// A login that is not answered.
+    pub entering: bool,
+    /// Only logs in, and waits.
+    pub contestant: bool,
+    /// What was answered with 110 and is to be said again under the same cid.
+    pub again: Vec<Text>,
+}
+
+impl World {
+    /// A person opens a connection.
+    pub fn come(&mut self, user: usize) {
+        if self.acting {
+            self.connect(user, false);
+        }
+    }
+
+    pub fn connect(&mut self, user: usize, contestant: bool) -> usize {
+        let core = self.rng.index(self.cores.len());
+        let terminator = self.rng.pick(&[Terminator::Nul, Terminator::Newline]);
+        self.people.push(Person { user, online: false, entering: false, contestant, again: Vec::new() });
+        let conn = self.open(core, terminator);
+        let after = self.rng.delay(self.plan.gap_us);
+        self.later(after, Next::Act(conn));
+        conn
+    }
+
+    pub fn act(&mut self, conn: usize) {
+        let person = &self.people[conn];
+        if person.contestant {
+            if !person.online && !person.entering && self.conns[conn].is_usable() {
+                self.log_in(conn);
+            }
+            return;
+        }
+        if !self.acting {
+            return;
+        }
+        if !self.conns[conn].is_usable() {
+            if self.rng.chance(700) {
+                let (user, after) = (self.people[conn].user, self.rng.delay(4 * self.plan.gap_us));
+                self.later(after, Next::Come { user });
+            }
+            return;
+        }
+        self.fuss(conn);
+        if self.conns[conn].is_usable() {
+            if self.people[conn].online {
+                self.be_online(conn);
+            } else if !self.people[conn].entering {
+                self.be_nobody(conn);
+            }
+        }
+        let after = self.rng.delay(2 * self.plan.gap_us) + 1;
+        self.later(after, Next::Act(conn));
+    }
+
+    /// What happens to connections, whoever uses them.
+    fn fuss(&mut self, conn: usize) {
+        if self.rng.chance(self.plan.breaks) {
+            self.break_off(conn);
+        } else if self.rng.chance(self.plan.leaves) {
+            self.conns[conn].finished = true;
+            trace!(self, "conn {conn} writes nothing more");
+            self.come_to_server(conn, 0);
+        } else if self.rng.chance(self.plan.stalls) {
+            self.conns[conn].reading = self.rng.pick(&[Reading::NotAtAll, Reading::Slowly]);
+        } else if self.conns[conn].reading != Reading::Fast && self.rng.chance(100) {
+            self.read_on(conn);
+        }
+    }
+
+    pub fn read_on(&mut self, conn: usize) {
+        self.conns[conn].reading = Reading::Fast;
+        self.go_to_client(conn);
+    }
+
+    /// The client vanishes; the server finds out sooner or later.
+    pub fn break_off(&mut self, conn: usize) {
+        trace!(self, "conn {conn} breaks");
+        self.conns[conn].broken = true;
+        let after = if self.rng.chance(500) { 0 } else { self.rng.delay(300_000) };
+        self.later(after, Next::Gone(conn));
+    }
+
+    fn write(&mut self, conn: usize, text: &str) {
+        let crlf = self.rng.chance(200);
+        let conn_ = &mut self.conns[conn];
+        conn_.to_server.extend(text.as_bytes());
+        match conn_.terminator {
+            Terminator::Nul => conn_.to_server.push_back(0),
+            Terminator::Newline if crlf => conn_.to_server.extend(b"\r\n"),
+            Terminator::Newline => conn_.to_server.push_back(b'\n'),
+        }
+        let after = self.rng.delay(self.plan.net_us);
+        self.come_to_server(conn, after);
+    }
+
+    pub fn log_in(&mut self, conn: usize) {
+        let user = self.people[conn].user;
+        self.people[conn].entering = true;
+        self.write(conn, &format!("{{\"msgid\":1,\"id\":{user},\"password\":\"p{user}\"}}"));
+    }
+
+    fn be_nobody(&mut self, conn: usize) {
+        let user = self.people[conn].user;
+        match self.rng.below(40) {
+            0 => {
+                self.people[conn].entering = true;
+                self.write(conn, &format!("{{\"msgid\":1,\"id\":{user},\"password\":\"wrong\"}}"));
+            }
+            1 => {
+                let number = self.rng.below(40);
+                self.write(conn, &format!("{{\"msgid\":4,\"name\":\"n{number}\",\"password\":\"p\"}}"));
+            }
+            2 => self.nonsense(conn),
+            3 => {
+                self.log_in(conn);
+                self.chat(conn);
+                self.chat(conn);
+            }
+            _ => self.log_in(conn),
+        }
+    }
+
+    fn be_online(&mut self, conn: usize) {
+        if let Some(text) = self.people[conn].again.pop() {
+            return self.say_text(conn, text);
+        }
+        let user = self.people[conn].user;
+        match self.rng.below(100) {
+            0..=64 => {
+                let burst = if self.rng.chance(200) { self.rng.between(2, 8) } else { 1 };
+                (0..burst).for_each(|_| self.chat(conn));
+            }
+            65..=67 => {
+                let number = self.rng.below(6);
+                self.request(conn, &format!("\"msgid\":8,\"groupname\":\"g{number}\",\"groupdesc\":\"d\""));
+            }
+            68..=77 => self.about_group(conn, 9),
+            78..=80 => self.about_group(conn, 11),
+            81..=86 => {
+                let friend = self.rng.between(1, self.plan.users as u64 + 1);
+                self.request(conn, &format!("\"msgid\":7,\"friendid\":{friend}"));
+            }
+            87..=88 => {
+                let friend = self.rng.between(1, self.plan.users as u64);
+                self.request(conn, &format!("\"msgid\":12,\"friendid\":{friend}"));
+            }
+            89..=91 => self.request(conn, "\"msgid\":13"),
+            92 => self.nonsense(conn),
+            93 => self.log_in(conn),
+            94 if self.plan.leaves > 0 => {
+                self.people[conn].online = false;
+                self.write(conn, &format!("{{\"msgid\":3,\"id\":{user}}}"));
+                // The next user of this connection may be another one.
+                if self.rng.chance(300) {
+                    self.people[conn].user = self.rng.between(1, self.plan.users as u64) as usize;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn request(&mut self, conn: usize, fields: &str) {
+        let user = self.people[conn].user;
+        let cid = if self.rng.chance(self.plan.cids) {
+            format!(",\"cid\":\"r{}\"", self.rng.next())
+        } else {
+            String::new()
+        };
+        self.write(conn, &format!("{{{fields},\"id\":{user}{cid}}}"));
+    }
+
+    fn about_group(&mut self, conn: usize, msgid: u32) {
+        let group = self.rng.between(1, self.store.groups.len() as u64 + 1);
+        self.request(conn, &format!("\"msgid\":{msgid},\"groupid\":{group}"));
+    }
+
+    fn nonsense(&mut self, conn: usize) {
+        let text = self.rng.pick(&[
+            "{\"msgid\":99}",
+            "{\"msgid\":6,\"id\":1,\"msg\":7,\"toid\":2}",
+            "{\"msgid\":6,\"id\":1000,\"msg\":\"x\",\"toid\":2}",
+            "{\"msgid\":\"6\"}",
+            "{}",
+        ]);
+        let text = if self.rng.chance(50) { "[not a frame" } else { text };
+        self.write(conn, text);
+    }
+
+    /// Says something to somebody.
+    pub fn chat(&mut self, conn: usize) {
+        let user = UserId::new(self.people[conn].user as u64).unwrap();
+        let mine: Vec<GroupId> = self
+            .store
+            .groups
+            .iter()
+            .filter(|(_, group)| group.members.contains_key(&user))
+            .map(|(&group, _)| group)
+            .collect();
+        let target = if !mine.is_empty() && self.rng.chance(400) {
+            Target::Group(self.rng.pick(&mine))
+        } else {
+            Target::User(UserId::new(self.rng.between(1, self.plan.users as u64)).unwrap())
+        };
+        let wants_ack = self.rng.chance(self.plan.cids);
+        let filler = ["", "", "x", "\\\"quoted\\\"", "\u{4f60}\u{597d} \u{1f642}", "\\u00e9\\n\\\\"];
+        let (mut filler, times) = (self.rng.pick(&filler).to_owned(), self.rng.delay(60));
+        filler = filler.repeat(times as usize).chars().take(100).collect();
+        if filler.ends_with('\\') || filler.contains("\\u") {
+            filler.clear();
+        }
+        let text = self.oracle.compose(user, target, wants_ack, filler);
+        self.say_text(conn, text);
+    }
+
+    fn say_text(&mut self, conn: usize, text: Text) {
+        let user = self.people[conn].user;
+        let to = match text.target {
+            Target::User(to) if text.number % 2 == 0 => format!("\"msgid\":6,\"toid\":{to}"),
+            Target::User(to) => format!("\"msgid\":6,\"to\":{to}"),
+            Target::Group(group) => format!("\"msgid\":10,\"groupid\":{group}"),
+        };
+        let cid = if text.wants_ack { format!(",\"cid\":\"c{}\"", text.number) } else { String::new() };
+        let (number, filler) = (text.number, &text.filler);
+        let frame = format!("{{{to},\"id\":{user},\"msg\":\"~{number}~{filler}\",\"time\":\"t\"{cid}}}");
+        self.write(conn, &frame);
+    }
+
+    /// A person understands an answer.
+    pub fn understand(&mut self, conn: usize, msgid: u64, errno: Option<u64>, cid: Option<u64>) {
+        let person = &mut self.people[conn];
+        match (msgid, errno) {
+            (2, Some(0)) => (person.online, person.entering) = (true, false),
+            (2, _) => {
+                person.entering = false;
+                if person.contestant && errno == Some(110) {
+                    self.later(1_000, Next::Act(conn));
+                }
+            }
+            (21, Some(110)) => {
+                if let Some(text) = cid.and_then(|number| self.oracle.text(number)) {
+                    person.again.push(text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A whole run: phase after phase, each with a rest, and a look at everything.
+    pub fn run(&mut self) {
+        for phase in self.plan.phases.clone() {
+            trace!(self, "---- {phase:?}");
+            let contested = (phase == Phase::Contest).then(|| self.contest());
+            self.fault = Some(phase);
+            self.acting = true;
+            for user in 1..=self.plan.users {
+                for _ in 0..self.rng.between(1, 2) {
+                    if contested.as_ref().is_none_or(|(of, _)| *of != user) {
+                        let after = self.rng.below(self.plan.phase_us / 2);
+                        self.later(after, Next::Come { user });
+                    }
+                }
+            }
+            self.run_until(self.now_us + self.plan.phase_us);
+            self.acting = false;
+            self.fault = None;
+            for conn in 0..self.conns.len() {
+                if self.conns[conn].is_usable() && self.rng.chance(self.plan.breaks) {
+                    self.break_off(conn);
+                } else {
+                    self.read_on(conn);
+                }
+            }
+            trace!(self, "---- rest");
+            self.rest();
+            if let Some((user, conns)) = contested {
+                self.check_contest(user, &conns);
+            }
+            self.check_rest();
+        }
+        self.finish();
+    }
+
+    /// Everybody who is a user goes; then several log in as that user.
+    fn contest(&mut self) -> (usize, Vec<usize>) {
+        let user = self.rng.between(1, self.plan.users as u64) as usize;
+        for conn in 0..self.conns.len() {
+            if self.people[conn].user == user && !self.conns[conn].closed {
+                self.break_off(conn);
+            }
+        }
+        self.rest();
+        let many = self.rng.between(2, 8);
+        (user, (0..many).map(|_| self.connect(user, true)).collect())
+    }
+
+    /// All go, all come back and read everything, and the servers stop.
+    fn finish(&mut self) {
+        trace!(self, "---- all go");
+        for conn in 0..self.conns.len() {
+            if !self.conns[conn].closed {
+                self.break_off(conn);
+            }
+        }
+        self.rest();
+        self.check_empty();
+        trace!(self, "---- all come back");
+        for user in 1..=self.plan.users {
+            self.connect(user, true);
+        }
+        self.rest();
+        self.check_rest();
+        self.check_all_received();
+        trace!(self, "---- drain");
+        self.drain();
+        self.rest();
+        self.check_empty();
+    }
+}
+
+impl World {
+    pub fn ask_friends(&mut self, conn: usize, user: UserId) {
+        self.write(conn, &format!("{{\"msgid\":13,\"id\":{user}}}"));
+    }
+}

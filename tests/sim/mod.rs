@@ -1,0 +1,10 @@
+//! A whole cluster in one thread: real hubs, and a simulated everything else.
+
+pub mod bus;
+pub mod client;
+pub mod oracle;
+pub mod plan;
+pub mod rng;
+pub mod store;
+pub mod tcp;
+pub mod world;

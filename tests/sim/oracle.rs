@@ -1,0 +1,494 @@
+//! What must be true, whatever happened. Looks at the cluster from outside: at what clients say
+//! and get, at the store and at the bus, and at the hubs only for how much they hold.
+
+use super::plan::{Phase, Plan};
+use super::world::World;
+use chatd::chat::ask::Ask;
+use chatd::chat::envelope::{Envelope, Target};
+use chatd::chat::event::{Channel, Event};
+use chatd::chat::ids::{GroupId, MessageId, UserId};
+use chatd::chat::wire::json::{Parser, Value};
+use chatd::chat::wire::request::{Body, Request};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Something that somebody says, known by its number wherever it turns up.
+#[derive(Clone, Debug)]
+pub struct Text {
+    pub number: u64,
+    pub target: Target,
+    pub wants_ack: bool,
+    pub filler: String,
+}
+
+/// A text that was handed to a hub by a logged-in session.
+struct Said {
+    stay: usize,
+    at_us: u64,
+    /// Handed over more than once.
+    repeated: bool,
+    /// Its sender was told 110, or could have been.
+    busy: bool,
+}
+
+struct Written {
+    sender: UserId,
+    text: Text,
+    said: Option<Said>,
+}
+
+/// The time of one user on one connection, from its login on.
+pub struct Stay {
+    pub user: UserId,
+    conn: usize,
+    begun_us: u64,
+    online_us: Option<u64>,
+    ended_us: Option<u64>,
+    /// Whether all that was sent had been acknowledged when it ended.
+    clean: bool,
+    got: Vec<u64>,
+}
+
+/// How often things happened, so that one can tell what was tried.
+#[derive(Default, Clone, Debug)]
+pub struct Tally(pub BTreeMap<&'static str, u64>);
+
+impl Tally {
+    pub fn count(&mut self, what: &'static str) {
+        *self.0.entry(what).or_default() += 1;
+    }
+}
+
+pub struct Oracle {
+    texts: Vec<Written>,
+    pub stays: Vec<Stay>,
+    /// For each connection: the login that is under way or succeeded last, and those that succeeded.
+    current: HashMap<usize, usize>,
+    succeeded: HashMap<usize, Vec<usize>>,
+    /// How many login answers the client of a connection has got.
+    read: HashMap<usize, usize>,
+    received: HashSet<(UserId, u64)>,
+    /// Since when a user has been a member, as the store says at rests and requests.
+    member_since: HashMap<(UserId, GroupId), u64>,
+    faulty: bool,
+    pub tally: Tally,
+}
+
+/// The numbers of the texts in a frame, in order.
+fn numbers(frame: &[u8]) -> Vec<u64> {
+    let text = String::from_utf8_lossy(frame);
+    text.split('~').skip(1).step_by(2).map(|number| number.parse().expect("a number between tildes")).collect()
+}
+
+/// A top-level number of a frame of the server's.
+fn field(frame: &[u8], name: &str) -> Option<u64> {
+    let text = std::str::from_utf8(frame).expect("frames are UTF-8");
+    let (_, rest) = text.split_once(&format!("\"{name}\":"))?;
+    let digits: String = rest.trim_start_matches(['"', 'c']).chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+impl Oracle {
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            texts: Vec::new(),
+            stays: Vec::new(),
+            current: HashMap::new(),
+            succeeded: HashMap::new(),
+            read: HashMap::new(),
+            received: HashSet::new(),
+            member_since: HashMap::new(),
+            faulty: plan.has(Phase::BusyStore) || plan.has(Phase::BusDown),
+            tally: Tally::default(),
+        }
+    }
+
+    pub fn compose(&mut self, sender: UserId, target: Target, wants_ack: bool, filler: String) -> Text {
+        let text = Text { number: self.texts.len() as u64, target, wants_ack, filler };
+        self.texts.push(Written { sender, text: text.clone(), said: None });
+        text
+    }
+
+    pub fn text(&self, number: u64) -> Option<Text> {
+        self.texts.get(number as usize).map(|written| written.text.clone())
+    }
+
+    /// The store is too busy for this.
+    pub fn busy(&mut self, ask: &Ask) {
+        if let Ask::Keep { envelope } = ask {
+            let number = numbers(envelope.body())[0];
+            if let Some(said) = &mut self.texts[number as usize].said {
+                said.busy = true;
+            }
+        }
+    }
+
+    fn online(&self, conn: usize) -> Option<usize> {
+        let &stay = self.current.get(&conn)?;
+        let found = &self.stays[stay];
+        (found.online_us.is_some() && found.ended_us.is_none()).then_some(stay)
+    }
+
+    fn online_stays(&self) -> impl Iterator<Item = &Stay> {
+        self.stays.iter().filter(|stay| stay.online_us.is_some() && stay.ended_us.is_none())
+    }
+}
+
+impl World {
+    /// A request is about to be handed over.
+    pub fn hear(&mut self, conn: usize, request: &Request<'_>) {
+        let now_us = self.now_us;
+        let oracle = &mut self.oracle;
+        match (&request.body, oracle.online(conn)) {
+            (&Body::Login { user, .. }, None) => {
+                let stay = Stay {
+                    user,
+                    conn,
+                    begun_us: now_us,
+                    online_us: None,
+                    ended_us: None,
+                    clean: true,
+                    got: Vec::new(),
+                };
+                oracle.current.insert(conn, oracle.stays.len());
+                oracle.stays.push(stay);
+            }
+            (Body::OneChat { msg, .. } | Body::GroupChat { msg, .. }, Some(stay)) if msg.starts_with('~') => {
+                let number = numbers(msg.as_bytes())[0] as usize;
+                if request.id != Some(oracle.stays[stay].user) {
+                    return;
+                }
+                let written = &mut oracle.texts[number];
+                let repeated = written.said.is_some();
+                let busy = written.said.as_ref().is_some_and(|said| said.busy);
+                written.said = Some(Said { stay, at_us: now_us, repeated, busy });
+                oracle.tally.count("said");
+            }
+            (Body::Logout, Some(_)) if request.id == Some(oracle.stays[oracle.current[&conn]].user) => {
+                self.parted(conn);
+            }
+            _ => {}
+        }
+    }
+
+    /// The stay on this connection is over.
+    pub fn parted(&mut self, conn: usize) {
+        let clean = self.conns[conn].acked == self.conns[conn].out.len();
+        if let Some(stay) = self.oracle.current.remove(&conn) {
+            let stay = &mut self.oracle.stays[stay];
+            (stay.ended_us, stay.clean) = (Some(self.now_us), clean);
+            self.oracle.tally.count(if clean { "stays ended clean" } else { "stays ended with bytes under way" });
+        }
+    }
+
+    /// A hub answers.
+    pub fn replied(&mut self, conn: usize, frame: &[u8]) {
+        let (msgid, errno) = (field(frame, "msgid").expect("every frame has one"), field(frame, "errno"));
+        match (msgid, errno) {
+            (2, Some(0)) => self.logged_in(conn),
+            (2, Some(2)) if self.oracle.online(conn).is_some() => {}
+            (2, Some(errno)) => {
+                let stay = self.oracle.current.remove(&conn).expect("a login is answered once");
+                self.oracle.stays[stay].ended_us = Some(self.now_us);
+                self.oracle.tally.count(match errno {
+                    1 => "logins refused: password",
+                    2 => "logins refused: online",
+                    _ => "logins refused: busy",
+                });
+            }
+            (20, Some(0)) if matches!(field(frame, "re"), Some(6 | 10)) => {
+                let number = field(frame, "cid").expect("an ACK has a cid");
+                let key = (self.oracle.texts[number as usize].sender, format!("c{number}"));
+                assert!(self.store.cids.contains_key(&key), "(e) text {number} is acknowledged and not stored");
+                self.oracle.tally.count("acknowledged");
+            }
+            (21, Some(115)) => self.oracle.tally.count("cut for reading slowly"),
+            (21, Some(110)) => self.oracle.tally.count("requests refused: busy"),
+            _ => {}
+        }
+    }
+
+    fn logged_in(&mut self, conn: usize) {
+        let oracle = &mut self.oracle;
+        let &number = oracle.current.get(&conn).expect("a login answer for a login");
+        let user = oracle.stays[number].user;
+        let other = oracle.online_stays().find(|stay| stay.user == user);
+        assert!(other.is_none(), "(c) {user:?} is online twice");
+        oracle.stays[number].online_us = Some(self.now_us);
+        oracle.succeeded.entry(conn).or_default().push(number);
+        oracle.tally.count("logins");
+    }
+
+    /// A client has got a frame.
+    pub fn got(&mut self, conn: usize, frame: &[u8]) {
+        let msgid = field(frame, "msgid").expect("every frame has one");
+        let errno = field(frame, "errno");
+        if msgid == 2 && errno == Some(0) {
+            *self.oracle.read.entry(conn).or_default() += 1;
+        }
+        if matches!(msgid, 6 | 10) {
+            self.check_body(frame);
+        }
+        if matches!(msgid, 2 | 6 | 10) {
+            for number in numbers(frame) {
+                self.receive(conn, number);
+            }
+        }
+        if msgid == 13 {
+            self.check_friends(conn, frame);
+        }
+        self.understand(conn, msgid, errno, field(frame, "cid"));
+    }
+
+    /// What was said comes out as it went in.
+    fn check_body(&self, frame: &[u8]) {
+        let number = numbers(frame)[0] as usize;
+        let written = &self.oracle.texts[number];
+        let mut bytes = frame.to_vec();
+        let fields = Parser::new().parse(&mut bytes, 2);
+        let fields = fields.expect("a push is an object");
+        let mut said = format!("{{\"m\":\"~{number}~{}\"}}", written.text.filler).into_bytes();
+        let mut parser = Parser::new();
+        let said = parser.parse(&mut said, 2).expect("what was said is an object");
+        assert_eq!(fields.get("msg"), said.get("m"), "text {number}");
+        assert_eq!(fields.get("id"), Some(Value::Number(written.sender.get().into())));
+        assert_eq!(fields.get("time"), Some(Value::Text("t")));
+    }
+
+    fn receive(&mut self, conn: usize, number: u64) {
+        let logins = self.oracle.read.get(&conn).copied().unwrap_or(0);
+        assert!(logins > 0, "text {number} comes before any login answer");
+        let stay = self.oracle.succeeded[&conn][logins - 1];
+        let (user, got_before) =
+            (self.oracle.stays[stay].user, self.oracle.stays[stay].got.contains(&number));
+        let written = &self.oracle.texts[number as usize];
+        match written.text.target {
+            Target::User(to) => assert_eq!(to, user, "text {number} is not for {user:?}"),
+            Target::Group(_) => assert_ne!(written.sender, user, "text {number} comes back to its sender"),
+        }
+        let said = written.said.as_ref().expect("nobody gets what was not said");
+        if !said.repeated && !self.oracle.faulty {
+            assert!(!got_before, "(f) text {number} comes twice in one session of {user:?}");
+            self.check_repeat(stay, number);
+            self.check_order(stay, number);
+        }
+        self.oracle.tally.count("received");
+        if !self.oracle.received.insert((user, number)) {
+            self.oracle.tally.count("received again");
+        }
+        self.oracle.stays[stay].got.push(number);
+    }
+
+    /// A text may come in two sessions only if the first one was cut with bytes under way, or the
+    /// second one followed at its heels.
+    fn check_repeat(&self, stay: usize, number: u64) {
+        let rest_us = self.plan.rest_us();
+        let now = &self.oracle.stays[stay];
+        for before in self.oracle.stays.iter().filter(|before| before.user == now.user && before.conn != now.conn) {
+            if before.got.contains(&number) && before.begun_us < now.begun_us {
+                let ended_us = before.ended_us.unwrap_or(u64::MAX);
+                let long_ago = before.clean && ended_us.saturating_add(rest_us) < now.begun_us;
+                assert!(!long_ago, "(f) text {number} comes again to {:?}, without a reason", now.user);
+            }
+        }
+    }
+
+    /// One sender's texts to one conversation come in the order said, while both sessions and the
+    /// way between them live.
+    fn check_order(&self, stay: usize, number: u64) {
+        let oracle = &self.oracle;
+        let here = &oracle.stays[stay];
+        let this = &oracle.texts[number as usize];
+        let said = this.said.as_ref().unwrap();
+        let trip_us = self.plan.round_trip_us();
+        let elsewhere = oracle.stays.iter().enumerate().any(|(other, found)| {
+            other != stay
+                && found.user == here.user
+                && found.ended_us.is_none_or(|ended_us| ended_us + self.plan.rest_us() > said.at_us)
+        });
+        if elsewhere {
+            return;
+        }
+        let online_us = here.online_us.unwrap();
+        for &later in &here.got {
+            let that = &oracle.texts[later as usize];
+            let Some(that_said) = &that.said else { continue };
+            let same = that_said.stay == said.stay && that.text.target == this.text.target;
+            if !same || that.text.number < this.text.number {
+                continue;
+            }
+            let since_us = match this.text.target {
+                Target::User(_) => online_us,
+                Target::Group(group) => {
+                    let member = oracle.member_since.get(&(here.user, group)).copied().unwrap_or(u64::MAX);
+                    online_us.max(member.saturating_add(self.plan.rest_us()))
+                }
+            };
+            let live = said.at_us >= since_us;
+            let apart = matches!(this.text.target, Target::User(_)) && said.at_us + trip_us < that_said.at_us;
+            assert!(!live && !apart, "(d) text {number} comes to {:?} after {later}", here.user);
+        }
+    }
+
+    // At rest.
+
+    /// Nothing is under way, and everybody reads: nothing waits anywhere, and all know the same.
+    pub fn check_rest(&mut self) {
+        self.check_hubs();
+        let online: Vec<(UserId, usize)> =
+            self.oracle.online_stays().map(|stay| (stay.user, stay.conn)).collect();
+        for &(user, conn) in &online {
+            assert_eq!(
+                self.bus.listeners(Channel::User(user)),
+                [self.conns[conn].core],
+                "who listens for {user:?}"
+            );
+            let owed = self.store.owed.get(&user).cloned().unwrap_or_default();
+            assert!(owed.is_empty(), "(b) {user:?} is online and owed {:?}", self.tell(&owed));
+            for &group in self.store.groups.keys() {
+                let behind: Vec<MessageId> =
+                    self.store.behind(user, group, 0).into_iter().map(|(_, mid)| mid).collect();
+                assert!(
+                    behind.is_empty(),
+                    "(b) {user:?} is online and behind in {group:?}: {:?}",
+                    self.tell(&behind)
+                );
+            }
+        }
+        for (channel, cores) in self.bus.channels() {
+            let cores_of = |users: &mut dyn Iterator<Item = UserId>| {
+                let mut cores: Vec<usize> = users
+                    .filter_map(|user| online.iter().find(|(other, _)| *other == user))
+                    .map(|&(_, conn)| self.conns[conn].core)
+                    .collect();
+                cores.sort_unstable();
+                cores.dedup();
+                cores
+            };
+            let right = match channel {
+                Channel::User(user) => cores_of(&mut std::iter::once(user)),
+                Channel::Group(group) => cores_of(&mut self.store.groups[&group].members.keys().copied()),
+            };
+            assert_eq!(cores, right, "(i) listeners of {channel:?}");
+        }
+        self.note_members();
+        self.ask_for_friends(&online);
+        self.rest();
+        self.check_hubs();
+    }
+
+    fn note_members(&mut self) {
+        let now_us = self.now_us;
+        let members: HashSet<(UserId, GroupId)> = self
+            .store
+            .groups
+            .iter()
+            .flat_map(|(&group, found)| found.members.keys().map(move |&user| (user, group)))
+            .collect();
+        self.oracle.member_since.retain(|key, _| members.contains(key));
+        for key in members {
+            self.oracle.member_since.entry(key).or_insert(now_us);
+        }
+    }
+
+    fn check_hubs(&self) {
+        for (number, core) in self.cores.iter().enumerate() {
+            let census = core.hub.census();
+            let leftover = (census.pending, census.late, census.orphans, census.stored, census.claims);
+            assert_eq!(leftover, (0, 0, 0, 0, 0), "(g) core {number}: {census:?}");
+            assert_eq!(census.unacked_bytes, 0, "(g) core {number}: {census:?}");
+            let online = |stay: &&super::oracle::Stay| self.conns[stay.conn].core == number;
+            assert_eq!(census.users, self.oracle.online_stays().filter(online).count(), "(g) core {number}");
+        }
+    }
+
+    /// Nobody is there.
+    pub fn check_empty(&self) {
+        for (number, core) in self.cores.iter().enumerate() {
+            assert!(core.hub.is_idle(), "(g) core {number} is not idle: {:?}", core.hub.census());
+            assert_eq!(core.hub.census(), Default::default(), "(g) core {number}");
+        }
+        assert!(self.bus.channels().is_empty(), "(g) somebody listens: {:?}", self.bus.channels());
+    }
+
+    fn ask_for_friends(&mut self, online: &[(UserId, usize)]) {
+        for &(user, conn) in online {
+            if self.conns[conn].is_usable() {
+                self.ask_friends(conn, user);
+            }
+        }
+    }
+
+    /// A friend list at rest: the store's friends, and those are online who are.
+    fn check_friends(&mut self, conn: usize, frame: &[u8]) {
+        if self.acting {
+            return;
+        }
+        let Some(stay) = self.oracle.online(conn) else { return };
+        let user = self.oracle.stays[stay].user;
+        let mut right = String::new();
+        for person in self.store.friends_of(user) {
+            let online = self.oracle.online_stays().any(|stay| stay.user == person.id);
+            let state = if online { "online" } else { "offline" };
+            let entry = format!(
+                "\"{{\\\"id\\\":{},\\\"name\\\":\\\"{}\\\",\\\"state\\\":\\\"{state}\\\"}}\"",
+                person.id, person.name
+            );
+            right.push_str(if right.is_empty() { "" } else { "," });
+            right.push_str(&entry);
+        }
+        let right = format!("{{\"errno\":0,\"friends\":[{right}],\"msgid\":13}}");
+        assert_eq!(String::from_utf8_lossy(frame), right, "(i) friends of {user:?}");
+        self.oracle.tally.count("friend lists checked");
+    }
+
+    /// Exactly one of several simultaneous logins wins.
+    pub fn check_contest(&mut self, user: usize, conns: &[usize]) {
+        if self.conns.iter().enumerate().any(|(at, conn)| conns.contains(&at) && conn.broken) {
+            return;
+        }
+        let won = conns.iter().filter(|&&conn| self.people[conn].online).count();
+        assert_eq!(won, 1, "(c) of {} logins as {user} so many win", conns.len());
+        for &conn in conns {
+            if !self.people[conn].online {
+                let frame = String::from_utf8_lossy(&self.conns[conn].out);
+                assert!(frame.starts_with("{\"errmsg\":\"this account is using, input another!\",\"errno\":2,"));
+            }
+        }
+        self.oracle.tally.count("contests");
+    }
+
+    /// Everybody has been online at last: nobody lacks anything.
+    pub fn check_all_received(&mut self) {
+        for written in &self.oracle.texts {
+            let Some(said) = &written.said else { continue };
+            let Target::User(to) = written.text.target else { continue };
+            let key = (written.sender, format!("c{}", written.text.number));
+            let kept = self.store.cids.contains_key(&key);
+            let promised = if written.text.wants_ack { kept } else { !said.busy };
+            let received = self.oracle.received.contains(&(to, written.text.number));
+            assert!(received || !promised, "(a) text {} never came to {to:?}", written.text.number);
+        }
+        for group in self.store.groups.values().filter(|group| !group.dissolved) {
+            for (at, mid) in group.messages.iter().enumerate() {
+                let envelope = &self.store.messages[mid].0;
+                let number = numbers(envelope.body())[0];
+                for (&user, seat) in &group.members {
+                    let for_user = envelope.sender() != user && at as u64 >= seat.joined;
+                    let received = self.oracle.received.contains(&(user, number));
+                    assert!(received || !for_user, "(a) text {number} never came to {user:?}");
+                }
+            }
+        }
+    }
+
+    fn tell<'a>(&self, mids: impl IntoIterator<Item = &'a MessageId>) -> Vec<u64> {
+        let body = |mid: &MessageId| -> &Envelope { &self.store.messages[mid].0 };
+        mids.into_iter().map(|mid| numbers(body(mid).body())[0]).collect()
+    }
+
+    pub fn drain(&mut self) {
+        for core in 0..self.cores.len() {
+            self.feed(core, Event::Drain);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What one seed decides before anything happens: how large the cluster is, how slow its parts
+//! are, what will fail, and how tight the limits are.
+
+use super::rng::Rng;
+use chatd::chat::limits::Limits;
+
+/// A stretch of time, after which everything comes to rest and is looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// People come, talk and go; connections break.
+    Crowd,
+    /// The same, and the store is busy now and then.
+    BusyStore,
+    /// The same, and the bus refuses now and then.
+    BusDown,
+    /// Several connections log in as one user who is not online, at the same time.
+    Contest,
+}
+
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub servers: usize,
+    pub cores_of_server: usize,
+    pub users: usize,
+    pub phases: Vec<Phase>,
+    pub phase_us: u64,
+    /// Pause of a person between two things it does.
+    pub gap_us: u64,
+    /// Longest way from a core to a channel's home, and from there to a core.
+    pub bus_us: u64,
+    /// Longest time until the store's next commit.
+    pub commit_us: u64,
+    /// Questions that one commit takes.
+    pub batch: usize,
+    /// Longest way of an answer from the store to the core.
+    pub answer_us: u64,
+    /// Longest time of a password check.
+    pub verify_us: u64,
+    /// Longest way of bytes between client and server.
+    pub net_us: u64,
+    /// Milliseconds by which each server's clock is wrong.
+    pub skew_ms: Vec<u64>,
+    /// Of a thousand: how often a session ends by a broken connection, stalls, or ends orderly.
+    pub breaks: u64,
+    pub stalls: u64,
+    pub leaves: u64,
+    /// Of a thousand: requests with a cid.
+    pub cids: u64,
+    /// Of a thousand questions in a faulty phase: answered with Busy.
+    pub busy: u64,
+    pub limits: Limits,
+}
+
+impl Plan {
+    pub fn new(rng: &mut Rng) -> Self {
+        let servers = rng.between(1, 3) as usize;
+        let mut phases = Vec::new();
+        let faults = rng.below(6);
+        for _ in 0..rng.between(1, 3) {
+            phases.push(match rng.below(8) {
+                0..=1 => Phase::Contest,
+                2..=4 if faults == 0 => Phase::BusyStore,
+                2..=4 if faults == 1 => Phase::BusDown,
+                _ => Phase::Crowd,
+            });
+        }
+        let mut limits = limits(rng);
+        if phases.contains(&Phase::Contest) {
+            // Every contestant stays until it is answered.
+            limits.anonymous = 10_000;
+        }
+        Self {
+            servers,
+            cores_of_server: rng.between(1, 2) as usize,
+            users: rng.between(2, 6) as usize,
+            phases,
+            phase_us: rng.pick(&[300_000, 1_000_000, 2_500_000]),
+            gap_us: rng.pick(&[3_000, 20_000, 100_000]),
+            bus_us: rng.pick(&[300, 4_000, 40_000, 120_000]),
+            commit_us: rng.pick(&[500, 5_000, 60_000, 300_000]),
+            batch: rng.pick(&[1, 4, 64]),
+            answer_us: rng.pick(&[200, 10_000]),
+            verify_us: rng.pick(&[1_000, 20_000, 150_000]),
+            net_us: rng.pick(&[200, 5_000, 60_000]),
+            skew_ms: (0..servers).map(|_| rng.pick(&[0, 1, 250, 5_000])).collect(),
+            breaks: rng.pick(&[0, 20, 80]),
+            stalls: rng.pick(&[0, 0, 30]),
+            leaves: rng.pick(&[0, 30, 100]),
+            cids: rng.pick(&[0, 300, 1_000]),
+            busy: rng.pick(&[50, 300, 900]),
+            limits,
+        }
+    }
+
+    pub fn cores(&self) -> usize {
+        self.servers * self.cores_of_server
+    }
+
+    pub fn server_of(&self, core: usize) -> usize {
+        core / self.cores_of_server
+    }
+
+    pub fn has(&self, phase: Phase) -> bool {
+        self.phases.contains(&phase)
+    }
+
+    /// Longer than a publish and word of who heard it take.
+    pub fn round_trip_us(&self) -> u64 {
+        4 * self.bus_us + 1_000
+    }
+
+    /// Longer than anything that was begun takes to be over, as long as nothing fails.
+    pub fn rest_us(&self) -> u64 {
+        4 * self.round_trip_us() + 6 * (self.commit_us + self.answer_us) + 4 * self.net_us + 400_000
+    }
+}
+
+fn limits(rng: &mut Rng) -> Limits {
+    Limits {
+        msg_bytes: 300,
+        outbox_bytes: rng.pick(&[1_500, 6_000, 1 << 20]),
+        outbox_core_bytes: rng.pick(&[8_000, 1 << 20]),
+        outbox_squeezed_bytes: 2_000,
+        held_bytes: rng.pick(&[0, 400, 3_000, 64 << 10]),
+        unsettled: rng.pick(&[2, 8, 256]) as u32,
+        page_messages: rng.pick(&[1, 3, 200]),
+        page_bytes: rng.pick(&[200, 1_000, 32 << 10]),
+        login_bytes: rng.pick(&[2_500, 64 << 10]),
+        push_bytes: 2_000,
+        anonymous: rng.pick(&[2, 10_000]),
+        probe_ms: rng.pick(&[60, 500]),
+        seen_ms: rng.pick(&[100, 700]),
+        stored_notice_ms: rng.pick(&[0, 100]),
+        ..Limits::default()
+    }
+}

@@ -1,0 +1,294 @@
+//! The store, as `ask.rs` describes it: tables in memory, and one queue a server.
+
+use chatd::chat::ask::{Answer, Ask, Done, Member, Membership, Person, Progress, Role, Roster, Waiting};
+use chatd::chat::envelope::{Envelope, Kind, Message, Storing, Target};
+use chatd::chat::ids::{GroupId, MessageId, Ticket, UserId};
+use chatd::chat::wire::code::Code;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+/// The queue of one server.
+#[derive(Default)]
+pub struct Queue {
+    pub waiting: VecDeque<(usize, Ticket, Ask)>,
+    pub committing: bool,
+}
+
+pub struct Seat {
+    pub role: Role,
+    /// Everything up to this place the member has.
+    pub cursor: u64,
+    /// Where the group stood when it joined.
+    pub joined: u64,
+}
+
+pub struct Group {
+    pub name: String,
+    pub desc: String,
+    pub members: BTreeMap<UserId, Seat>,
+    /// By place, from 1 on.
+    pub messages: Vec<MessageId>,
+    pub dissolved: bool,
+}
+
+#[derive(Default)]
+pub struct Store {
+    users: Vec<(String, String)>,
+    pub friends: BTreeSet<(UserId, UserId)>,
+    pub groups: BTreeMap<GroupId, Group>,
+    pub messages: HashMap<MessageId, (Envelope, Option<u64>)>,
+    pub cids: HashMap<(UserId, String), MessageId>,
+    pub owed: HashMap<UserId, BTreeSet<MessageId>>,
+    settled: HashSet<(UserId, MessageId)>,
+}
+
+pub const MOST_MEMBERS: usize = 5;
+
+impl Store {
+    pub fn enroll(&mut self, name: &str, password: &str) -> UserId {
+        self.users.push((name.to_owned(), password.to_owned()));
+        UserId::new(self.users.len() as u64).unwrap()
+    }
+
+    fn person(&self, id: UserId) -> Option<Person> {
+        let (name, _) = self.users.get(id.get() as usize - 1)?;
+        Some(Person { id, name: name.clone() })
+    }
+
+    pub fn answer(&mut self, ask: &Ask) -> Answer {
+        match ask {
+            Ask::Register { name, password } => {
+                if self.users.iter().any(|(taken, _)| taken == name) {
+                    return Err(Code::Refused);
+                }
+                Ok(Done::Registered(self.enroll(name, &password.0)))
+            }
+            Ask::Verify { user, password } => match self.users.get(user.get() as usize - 1) {
+                Some((name, right)) if *right == password.0 => Ok(Done::Verified { name: name.clone() }),
+                _ => Err(Code::Refused),
+            },
+            &Ask::Roster { user } => Ok(Done::Roster(Box::new(self.roster(user)))),
+            &Ask::Friends { user } => Ok(Done::Friends(self.friends_of(user))),
+            &Ask::AddFriend { user, friend } => {
+                self.person(friend).ok_or(Code::NoSuchUser)?;
+                if self.friends.insert((user, friend)) { Ok(Done::Done) } else { Err(Code::Exists) }
+            }
+            Ask::DelFriend { user, friend } => {
+                if self.friends.remove(&(*user, *friend)) { Ok(Done::Done) } else { Err(Code::NoSuchUser) }
+            }
+            Ask::CreateGroup { user, name, desc } => self.create_group(*user, name, desc),
+            &Ask::AddGroup { user, group } => self.add_group(user, group),
+            &Ask::DelGroup { user, group } => self.del_group(user, group),
+            &Ask::MayWrite { user, group } => {
+                let members = &self.group(group)?.members;
+                if members.contains_key(&user) { Ok(Done::Done) } else { Err(Code::NotAMember) }
+            }
+            Ask::Keep { envelope } => self.keep(envelope),
+            Ask::Owe { user, mids } => {
+                let known = mids.iter().filter(|mid| self.messages.contains_key(mid));
+                self.owed.entry(*user).or_default().extend(known);
+                Ok(Done::Done)
+            }
+            Ask::Take { user, after, have, messages, bytes } => {
+                Ok(self.take(*user, *after, have, *messages, *bytes))
+            }
+            Ask::Settle { user, mids, progress } => {
+                for &mid in mids {
+                    self.owed.entry(*user).or_default().remove(&mid);
+                    self.settled.insert((*user, mid));
+                }
+                progress.iter().for_each(|progress| self.advance(*user, progress));
+                Ok(Done::Done)
+            }
+        }
+    }
+
+    pub fn friends_of(&self, user: UserId) -> Vec<Person> {
+        let friends = self.friends.iter().filter(|(of, _)| *of == user);
+        friends.map(|&(_, friend)| self.person(friend).unwrap()).collect()
+    }
+
+    fn roster(&self, user: UserId) -> Roster {
+        let groups = self.groups.iter().filter_map(|(&group, found)| {
+            let cursor = found.members.get(&user)?.cursor;
+            let member = |(&id, seat): (&UserId, &Seat)| Member {
+                person: self.person(id).unwrap(),
+                role: seat.role,
+            };
+            let members = found.members.iter().map(member).collect();
+            Some(Membership { group, name: found.name.clone(), desc: found.desc.clone(), members, cursor })
+        });
+        Roster { friends: self.friends_of(user), groups: groups.collect() }
+    }
+
+    fn group(&self, group: GroupId) -> Result<&Group, Code> {
+        self.groups.get(&group).filter(|group| !group.dissolved).ok_or(Code::NoSuchGroup)
+    }
+
+    fn create_group(&mut self, user: UserId, name: &str, desc: &str) -> Answer {
+        if self.groups.values().any(|group| !group.dissolved && group.name == name) {
+            return Err(Code::Exists);
+        }
+        let id = GroupId::new(self.groups.len() as u64 + 1).unwrap();
+        let creator = Seat { role: Role::Creator, cursor: 0, joined: 0 };
+        let group = Group {
+            name: name.to_owned(),
+            desc: desc.to_owned(),
+            members: BTreeMap::from([(user, creator)]),
+            messages: Vec::new(),
+            dissolved: false,
+        };
+        self.groups.insert(id, group);
+        Ok(Done::Joined { group: id, head: 0 })
+    }
+
+    fn add_group(&mut self, user: UserId, id: GroupId) -> Answer {
+        self.group(id)?;
+        let group = self.groups.get_mut(&id).unwrap();
+        if group.members.contains_key(&user) {
+            return Err(Code::Exists);
+        }
+        if group.members.len() == MOST_MEMBERS {
+            return Err(Code::TooMany);
+        }
+        let head = group.messages.len() as u64;
+        group.members.insert(user, Seat { role: Role::Normal, cursor: head, joined: head });
+        Ok(Done::Joined { group: id, head })
+    }
+
+    fn del_group(&mut self, user: UserId, id: GroupId) -> Answer {
+        let seat = self.group(id)?.members.get(&user).ok_or(Code::NotAMember)?;
+        let dissolved = seat.role == Role::Creator;
+        let group = self.groups.get_mut(&id).unwrap();
+        group.members.remove(&user);
+        if dissolved {
+            group.dissolved = true;
+            group.members.clear();
+        }
+        Ok(Done::Left { dissolved })
+    }
+
+    fn keep(&mut self, envelope: &Envelope) -> Answer {
+        let (mid, sender) = (envelope.mid(), envelope.sender());
+        let cid = (!envelope.cid().is_empty()).then(|| (sender, envelope.cid().to_owned()));
+        let known = cid.as_ref().and_then(|cid| self.cids.get(cid).copied());
+        if let Some((known, pos)) = self.messages.get(&known.unwrap_or(mid)) {
+            // A body has the time in it only if the sender gave one; here it always does.
+            if (known.target(), known.body()) != (envelope.target(), envelope.body()) {
+                return Err(Code::CidReused);
+            }
+            return Ok(Done::Kept { mid: known.mid(), ts: known.ts(), pos: *pos });
+        }
+        let pos = match envelope.target() {
+            Target::User(user) => {
+                self.person(user).ok_or(Code::NoSuchUser)?;
+                if !self.settled.contains(&(user, mid)) {
+                    self.owed.entry(user).or_default().insert(mid);
+                }
+                None
+            }
+            Target::Group(id) => {
+                self.group(id)?.members.get(&sender).ok_or(Code::NotAMember)?;
+                let group = self.groups.get_mut(&id).unwrap();
+                group.messages.push(mid);
+                Some(group.messages.len() as u64)
+            }
+        };
+        cid.map(|cid| self.cids.insert(cid, mid));
+        self.messages.insert(mid, (envelope.clone(), pos));
+        Ok(Done::Kept { mid, ts: envelope.ts(), pos })
+    }
+
+    fn advance(&mut self, user: UserId, progress: &Progress) {
+        let Some(group) = self.groups.get_mut(&progress.group) else { return };
+        let Some(seat) = group.members.get_mut(&user) else { return };
+        let head = group.messages.len() as u64;
+        assert!(progress.upto <= head, "{user:?} is further in {:?} than it has messages", progress.group);
+        let mut upto = seat.cursor.max(progress.upto);
+        while let Some(mid) = group.messages.get(upto as usize) {
+            if self.messages[mid].0.sender() != user && !progress.beyond.contains(mid) {
+                break;
+            }
+            upto += 1;
+        }
+        seat.cursor = upto;
+    }
+
+    /// What is behind the user's cursor of a group, by place.
+    pub fn behind(&self, user: UserId, group: GroupId, have: u64) -> Vec<(u64, MessageId)> {
+        let group = &self.groups[&group];
+        let Some(seat) = group.members.get(&user) else { return Vec::new() };
+        let from = seat.cursor.max(have);
+        let places = group.messages.iter().enumerate().map(|(at, &mid)| (at as u64 + 1, mid));
+        places.filter(|&(pos, mid)| pos > from && self.messages[&mid].0.sender() != user).collect()
+    }
+
+    /// A merge: what is owed, by mid, and each group, by place; the oldest first of all goes next.
+    fn take(
+        &self,
+        user: UserId,
+        after: MessageId,
+        have: &[(GroupId, u64)],
+        messages: usize,
+        bytes: usize,
+    ) -> Done {
+        let none = BTreeSet::new();
+        let all_owed = self.owed.get(&user).unwrap_or(&none);
+        let mut owed: VecDeque<MessageId> = all_owed.iter().copied().filter(|&mid| mid > after).collect();
+        let mine = self.groups.iter().filter(|(_, group)| group.members.contains_key(&user));
+        let mut streams: Vec<(GroupId, VecDeque<(u64, MessageId)>)> = mine
+            .map(|(&group, _)| {
+                let have = have.iter().find(|(id, _)| *id == group).map_or(0, |&(_, have)| have);
+                (group, self.behind(user, group, have).into())
+            })
+            .collect();
+        let (mut page, mut room) = (Vec::<Waiting>::new(), bytes);
+        let complete = loop {
+            for (_, stream) in &mut streams {
+                while stream.front().is_some_and(|(_, mid)| page.iter().any(|given| given.envelope.mid() == *mid)) {
+                    stream.pop_front();
+                }
+            }
+            let group_next = (0..streams.len()).filter(|&at| !streams[at].1.is_empty());
+            let next = group_next.min_by_key(|&at| streams[at].1[0].1);
+            let from_group = next.filter(|&at| owed.front().is_none_or(|&first| streams[at].1[0].1 < first));
+            let (mid, pos) = match (from_group, owed.front()) {
+                (Some(at), _) => (streams[at].1[0].1, Some(streams[at].1[0].0)),
+                (None, Some(&mid)) => (mid, None),
+                (None, None) => break true,
+            };
+            let envelope = self.stored(mid);
+            let size = envelope.body().len();
+            if !page.is_empty() && (page.len() >= messages || size > room) {
+                break false;
+            }
+            room = room.saturating_sub(size);
+            match from_group {
+                Some(at) => streams[at].1.pop_front().map(drop),
+                None => owed.pop_front().map(drop),
+            };
+            page.push(Waiting { envelope, pos });
+        };
+        page.sort_by_key(|waiting| waiting.envelope.mid());
+        let heads = streams.iter().map(|(group, rest)| {
+            let end = self.groups[group].messages.len() as u64;
+            (*group, rest.front().map_or(end, |(pos, _)| pos - 1))
+        });
+        Done::Taken { messages: page, complete, heads: heads.collect() }
+    }
+
+    /// A message as it comes from the store: flagged as stored.
+    fn stored(&self, mid: MessageId) -> Envelope {
+        let envelope = &self.messages[&mid].0;
+        let message = Message {
+            sender: envelope.sender(),
+            target: envelope.target(),
+            mid,
+            ts: envelope.ts(),
+            cid: envelope.cid(),
+            storing: Storing::Always,
+            body: envelope.body(),
+        };
+        assert!(matches!(envelope.kind(), Kind::Direct | Kind::Group));
+        Envelope::message(message, &mut Vec::new())
+    }
+}

@@ -1,0 +1,69 @@
+//! A cluster of real hubs under random delays, broken connections and faults, from one seed.
+//!
+//! `SIM_SEED=n` replays one seed and prints everything that happens; `SIM_SEEDS=n` says how many
+//! seeds to try, `SIM_FROM=n` where to begin, `SIM_COUNT=1` goes on after a failure and counts.
+
+mod sim;
+
+use sim::oracle::Tally;
+use sim::world::World;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+fn run(seed: u64, watched: bool) -> Result<Tally, String> {
+    let run = || {
+        let mut world = World::new(seed, watched);
+        world.run();
+        world.oracle.tally.clone()
+    };
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+    })
+}
+
+#[test]
+fn nothing_is_lost_or_stranded_and_one_login_wins() {
+    if let Some(seed) = number("SIM_SEED") {
+        let tally = run(seed, true).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+        return eprintln!("{tally:#?}");
+    }
+    let (first, seeds) = (number("SIM_FROM").unwrap_or(0), number("SIM_SEEDS").unwrap_or(2_000));
+    let go_on = number("SIM_COUNT").is_some();
+    std::panic::set_hook(Box::new(|_| {}));
+    let next = AtomicU64::new(first);
+    let failures = Mutex::new(Vec::<(u64, String)>::new());
+    let total = Mutex::new(Tally::default());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds || (!go_on && !failures.lock().unwrap().is_empty()) {
+                        return;
+                    }
+                    match run(seed, false) {
+                        Ok(tally) => {
+                            let mut total = total.lock().unwrap();
+                            tally.0.iter().for_each(|(what, times)| *total.0.entry(what).or_default() += times);
+                        }
+                        Err(failure) => failures.lock().unwrap().push((seed, failure)),
+                    }
+                }
+            });
+        }
+    });
+    let _ = std::panic::take_hook();
+    eprintln!("{:#?}", total.into_inner().unwrap().0);
+    let mut failures = failures.into_inner().unwrap();
+    failures.sort();
+    for (seed, failure) in failures.iter().take(40) {
+        eprintln!("seed {seed}: {failure}\n  replay: SIM_SEED={seed} cargo test --test simulation");
+    }
+    assert!(failures.is_empty(), "{} of {seeds} seeds failed", failures.len());
+}
