@@ -160,8 +160,8 @@ impl Shard {
 
     /// Goes on with a connection that was paused: first with what it said before.
     fn go_on(&mut self, id: SessionId) {
-        let open = |connection: &&mut Connection| connection.id == id && connection.stage == Stage::Open;
-        if self.sockets.at(id.index).as_ref().is_none_or(|connection| !open(&connection)) {
+        let open = |connection: &mut Connection| connection.id == id && connection.stage == Stage::Open;
+        if !self.sockets.at(id.index).is_some_and(open) {
             return;
         }
         self.guarded(id, |shard| shard.hand_over_tail(id));
