@@ -293,7 +293,9 @@ fn backlog(rounds: usize) {
         })
         .collect();
     one(&mut *store, &orders);
-    let take = |bytes: usize| Order::Ask(Ask::Take { user: me, after: MessageId(0), have: vec![], messages: 200, bytes });
+    let take = |bytes: usize| {
+        Order::Ask(Ask::Take { user: me, after: MessageId(0), have: vec![], messages: 200, bytes })
+    };
     let rounds = rounds.clamp(20, 2_000);
     let time = |what: &str, store: &mut dyn Store, order: Order| {
         let (start, before) = (Instant::now(), cpu());
