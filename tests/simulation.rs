@@ -50,7 +50,10 @@ fn nothing_is_lost_or_stranded_and_one_login_wins() {
                     match run(seed, false) {
                         Ok(tally) => {
                             let mut total = total.lock().unwrap();
-                            tally.0.iter().for_each(|(what, times)| *total.0.entry(what).or_default() += times);
+                            tally
+                                .0
+                                .iter()
+                                .for_each(|(what, times)| *total.0.entry(what).or_default() += times);
                         }
                         Err(failure) => failures.lock().unwrap().push((seed, failure)),
                     }

@@ -70,20 +70,27 @@ pub struct Oracle {
     /// Since when a user has been a member, as the store says at rests and requests.
     member_since: HashMap<(UserId, GroupId), u64>,
     faulty: bool,
+    /// Nobody does anything but show friends.
+    resting: bool,
     pub tally: Tally,
 }
 
 /// The numbers of the texts in a frame, in order.
 fn numbers(frame: &[u8]) -> Vec<u64> {
     let text = String::from_utf8_lossy(frame);
-    text.split('~').skip(1).step_by(2).map(|number| number.parse().expect("a number between tildes")).collect()
+    text.split('~')
+        .skip(1)
+        .step_by(2)
+        .map(|number| number.parse().expect("a number between tildes"))
+        .collect()
 }
 
 /// A top-level number of a frame of the server's.
 fn field(frame: &[u8], name: &str) -> Option<u64> {
     let text = std::str::from_utf8(frame).expect("frames are UTF-8");
     let (_, rest) = text.split_once(&format!("\"{name}\":"))?;
-    let digits: String = rest.trim_start_matches(['"', 'c']).chars().take_while(char::is_ascii_digit).collect();
+    let digits: String =
+        rest.trim_start_matches(['"', 'c']).chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
 }
 
@@ -98,6 +105,7 @@ impl Oracle {
             received: HashSet::new(),
             member_since: HashMap::new(),
             faulty: plan.has(Phase::BusyStore) || plan.has(Phase::BusDown),
+            resting: false,
             tally: Tally::default(),
         }
     }
@@ -176,7 +184,11 @@ impl World {
         if let Some(stay) = self.oracle.current.remove(&conn) {
             let stay = &mut self.oracle.stays[stay];
             (stay.ended_us, stay.clean) = (Some(self.now_us), clean);
-            self.oracle.tally.count(if clean { "stays ended clean" } else { "stays ended with bytes under way" });
+            self.oracle.tally.count(if clean {
+                "stays ended clean"
+            } else {
+                "stays ended with bytes under way"
+            });
         }
     }
 
@@ -198,7 +210,10 @@ impl World {
             (20, Some(0)) if matches!(field(frame, "re"), Some(6 | 10)) => {
                 let number = field(frame, "cid").expect("an ACK has a cid");
                 let key = (self.oracle.texts[number as usize].sender, format!("c{number}"));
-                assert!(self.store.cids.contains_key(&key), "(e) text {number} is acknowledged and not stored");
+                assert!(
+                    self.store.cids.contains_key(&key),
+                    "(e) text {number} is acknowledged and not stored"
+                );
                 self.oracle.tally.count("acknowledged");
             }
             (21, Some(115)) => self.oracle.tally.count("cut for reading slowly"),
@@ -283,7 +298,9 @@ impl World {
     fn check_repeat(&self, stay: usize, number: u64) {
         let rest_us = self.plan.rest_us();
         let now = &self.oracle.stays[stay];
-        for before in self.oracle.stays.iter().filter(|before| before.user == now.user && before.conn != now.conn) {
+        for before in
+            self.oracle.stays.iter().filter(|before| before.user == now.user && before.conn != now.conn)
+        {
             if before.got.contains(&number) && before.begun_us < now.begun_us {
                 let ended_us = before.ended_us.unwrap_or(u64::MAX);
                 let long_ago = before.clean && ended_us.saturating_add(rest_us) < now.begun_us;
@@ -371,8 +388,10 @@ impl World {
             assert_eq!(cores, right, "(i) listeners of {channel:?}");
         }
         self.note_members();
+        self.oracle.resting = true;
         self.ask_for_friends(&online);
         self.rest();
+        self.oracle.resting = false;
         self.check_hubs();
     }
 
@@ -420,7 +439,7 @@ impl World {
 
     /// A friend list at rest: the store's friends, and those are online who are.
     fn check_friends(&mut self, conn: usize, frame: &[u8]) {
-        if self.acting {
+        if !self.oracle.resting {
             return;
         }
         let Some(stay) = self.oracle.online(conn) else { return };
@@ -451,7 +470,9 @@ impl World {
         for &conn in conns {
             if !self.people[conn].online {
                 let frame = String::from_utf8_lossy(&self.conns[conn].out);
-                assert!(frame.starts_with("{\"errmsg\":\"this account is using, input another!\",\"errno\":2,"));
+                assert!(
+                    frame.starts_with("{\"errmsg\":\"this account is using, input another!\",\"errno\":2,")
+                );
             }
         }
         self.oracle.tally.count("contests");

@@ -73,7 +73,11 @@ impl Store {
                 if self.friends.insert((user, friend)) { Ok(Done::Done) } else { Err(Code::Exists) }
             }
             Ask::DelFriend { user, friend } => {
-                if self.friends.remove(&(*user, *friend)) { Ok(Done::Done) } else { Err(Code::NoSuchUser) }
+                if self.friends.remove(&(*user, *friend)) {
+                    Ok(Done::Done)
+                } else {
+                    Err(Code::NoSuchUser)
+                }
             }
             Ask::CreateGroup { user, name, desc } => self.create_group(*user, name, desc),
             &Ask::AddGroup { user, group } => self.add_group(user, group),
@@ -110,10 +114,8 @@ impl Store {
     fn roster(&self, user: UserId) -> Roster {
         let groups = self.groups.iter().filter_map(|(&group, found)| {
             let cursor = found.members.get(&user)?.cursor;
-            let member = |(&id, seat): (&UserId, &Seat)| Member {
-                person: self.person(id).unwrap(),
-                role: seat.role,
-            };
+            let member =
+                |(&id, seat): (&UserId, &Seat)| Member { person: self.person(id).unwrap(), role: seat.role };
             let members = found.members.iter().map(member).collect();
             Some(Membership { group, name: found.name.clone(), desc: found.desc.clone(), members, cursor })
         });
@@ -244,7 +246,10 @@ impl Store {
         let (mut page, mut room) = (Vec::<Waiting>::new(), bytes);
         let complete = loop {
             for (_, stream) in &mut streams {
-                while stream.front().is_some_and(|(_, mid)| page.iter().any(|given| given.envelope.mid() == *mid)) {
+                while stream
+                    .front()
+                    .is_some_and(|(_, mid)| page.iter().any(|given| given.envelope.mid() == *mid))
+                {
                     stream.pop_front();
                 }
             }
