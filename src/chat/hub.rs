@@ -4,7 +4,6 @@
 //! effects. The rules themselves live beside this file, one idea each: `account` and `enter`
 //! (logins), `direct` and `late` (one-to-one), `group` and `seat`, `friend`, `backlog`.
 
-use super::backlog::Orphan;
 use super::effect::{Effect, Frame};
 use super::envelope::{Envelope, Kind};
 use super::event::{Channel, Event};
@@ -12,9 +11,10 @@ use super::ids::{CoreId, GroupId, MessageClock, MessageId, Millis, SessionId, Us
 use super::late::Late;
 use super::limits::Limits;
 use super::local_time::LocalTime;
+use super::orphan::Orphan;
 use super::pending::{Pending, PendingTable};
 use super::seat::Seats;
-use super::session::{Pause, Phase, Session, Visit};
+use super::session::{Debt, Online, Pause, Phase, Session, Visit};
 use super::wire::code::Code;
 use super::wire::frame::Terminator;
 use super::wire::reply::{self, Refusal};
@@ -30,6 +30,8 @@ pub struct Hub {
     pub(super) core: CoreId,
     pub(super) now: Millis,
     pub(super) time: LocalTime,
+    /// When the bytes of this turn were read, for the envelopes made of them.
+    pub(super) read_us: u32,
     sessions: Vec<Option<Box<Session>>>,
     /// Users whose channel this core has joined or is joining, and for which session.
     pub(super) users: FxHashMap<UserId, SessionId>,
@@ -100,6 +102,7 @@ impl Hub {
             core,
             now: Millis(0),
             time: LocalTime::default(),
+            read_us: 0,
             sessions: Vec::new(),
             users: FxHashMap::default(),
             seats: Seats::default(),
@@ -144,6 +147,12 @@ impl Hub {
             claims: self.claims.len(),
             unacked_bytes: self.unacked_bytes,
         }
+    }
+
+    /// What comes from now on was read from its sockets at `read_us`: the low 32 bits of the
+    /// microseconds since the Unix epoch. Measuring only; nothing is decided by it.
+    pub fn note_read(&mut self, read_us: u32) {
+        self.read_us = read_us;
     }
 
     /// Takes in one event at `now` and says what is to be done about it.
@@ -330,6 +339,8 @@ impl Hub {
     }
 
     fn closed(&mut self, id: SessionId, acked: u64, out: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut(id) else { return };
+        session.closing = true;
         self.acked(id, acked, out);
         self.part(id, out);
         let Some(session) =
@@ -338,8 +349,12 @@ impl Hub {
             return;
         };
         self.unacked_bytes -= session.unacked_bytes();
+        // What is owed lies in the backlog already, but whoever holds the user now may have looked
+        // before it did: keeping it again makes sure that it is told.
         for sent in session.window {
-            self.keep_for(sent.user, sent.envelope, out);
+            if !matches!(sent.debt, Debt::Behind(_)) {
+                self.adopt(Orphan::Keep { envelope: sent.envelope }, out);
+            }
         }
     }
 
@@ -382,6 +397,10 @@ impl Hub {
         self.sessions.get_mut(id.index as usize)?.as_deref_mut().filter(|session| session.id == id)
     }
 
+    pub(super) fn online_mut(&mut self, id: SessionId) -> Option<&mut Online> {
+        self.session_mut(id)?.online_mut()
+    }
+
     /// Every logged-in or entering session that is a member of some group here.
     pub(super) fn online_sessions(&self) -> Vec<SessionId> {
         self.sessions
@@ -394,16 +413,10 @@ impl Hub {
 
     /// Sends a frame that is not a message. It is not kept if the connection ends before it is through.
     pub(super) fn reply(&mut self, id: SessionId, bytes: Vec<u8>, out: &mut Vec<Effect>) {
-        let Some(session) = self.session_mut(id).filter(|session| !session.closing) else { return };
-        let length = bytes.len() as u64 + 1;
-        session.queued += length;
-        let first = !std::mem::replace(&mut session.in_unacked, true);
-        self.unacked_bytes += length;
-        if first {
-            self.unacked.push(id);
+        if self.session(id).is_none_or(|session| session.closing) {
+            return;
         }
-        out.push(Effect::Send { session: id, frame: Frame::Reply(bytes) });
-        self.check_outbox(id, out);
+        self.send(id, Frame::Reply(bytes), out);
     }
 
     pub(super) fn refuse(&mut self, about: About<'_>, code: Code, out: &mut Vec<Effect>) {

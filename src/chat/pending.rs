@@ -1,8 +1,8 @@
 //! What is out: tickets, and what is to be done when their consequence comes back.
 
-use super::backlog::Orphan;
 use super::envelope::Envelope;
 use super::ids::{GroupId, SessionId, Ticket, UserId};
+use super::orphan::Orphan;
 use super::session::Visit;
 
 /// What an answer is for. Sessions named here may be gone when it comes.

@@ -95,11 +95,6 @@ impl Seat {
         }
     }
 
-    /// The number under which a message was pushed, while its place is not known to be synced.
-    pub(super) fn push_number(&self, mid: MessageId) -> Option<u64> {
-        self.pushed.get(&mid).copied()
-    }
-
     /// Every member has everything up to here from its backlog.
     pub(super) fn start_at(&mut self, pos: u64) {
         self.synced = self.synced.max(pos);
@@ -111,12 +106,10 @@ impl Seat {
         place.cap.unwrap_or(place.from.max(self.synced))
     }
 
-    /// Messages that a member has beyond its place.
-    pub(super) fn beyond(&self, place: &Place) -> Vec<MessageId> {
-        if place.cap.is_some() {
-            return Vec::new();
-        }
-        self.pushed.iter().filter(|&(_, &number)| number > place.since).map(|(&mid, _)| mid).collect()
+    /// Messages that reached a member and whose place is not known to be within `synced`.
+    pub(super) fn beyond(&self, place: &Place) -> impl Iterator<Item = MessageId> + '_ {
+        let since = place.since;
+        self.pushed.iter().filter(move |&(_, &number)| number > since).map(|(&mid, _)| mid)
     }
 }
 
@@ -144,6 +137,6 @@ mod tests {
         seat.advance();
         assert_eq!(seat.synced, 7);
         let place = Place { from: 0, since: 2, written: 0, cap: None };
-        assert_eq!((seat.place_of(&place), seat.beyond(&place)), (7, vec![MessageId(12)]));
+        assert_eq!((seat.place_of(&place), seat.beyond(&place).collect()), (7, vec![MessageId(12)]));
     }
 }

@@ -24,8 +24,19 @@ pub(super) struct Sent {
     /// Whom it was for: a connection may have logged in as another user since.
     pub(super) user: UserId,
     pub(super) envelope: Envelope,
-    /// Whether it lies in the user's backlog until it is settled by its id.
-    pub(super) owed: bool,
+    pub(super) debt: Debt,
+}
+
+/// What a push means for its reader's backlog.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Debt {
+    /// It is in no backlog. It must be put there if it is not acknowledged.
+    Nothing,
+    /// It lies in the backlog until it is settled by its id, once it is acknowledged.
+    Owed,
+    /// It is a group's, and its place is beyond this one. Until it is acknowledged, the store is
+    /// not told that its reader is any further.
+    Behind(u64),
 }
 
 /// One connection.
@@ -41,8 +52,12 @@ pub(super) struct Session {
     pub(super) closing: bool,
     /// Whether the client has said its last word.
     pub(super) ended: bool,
+    /// A logout that waits for a look at what TCP has acknowledged.
+    pub(super) leaving: Option<Leaving>,
     /// Messages it sent that are neither stored nor known to be heard.
     pub(super) unsettled: u32,
+    /// When something was last pushed to it.
+    pub(super) pushed_at: Millis,
     /// Bytes sent to it since it was opened. `acked ≤ queued`.
     pub(super) queued: u64,
     /// Bytes that its TCP has acknowledged, as far as we were told.
@@ -53,6 +68,12 @@ pub(super) struct Session {
     pub(super) in_unacked: bool,
     /// Pushes that are not acknowledged, oldest first.
     pub(super) window: VecDeque<Sent>,
+}
+
+/// A logout under way.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    pub(super) cid: Option<Box<str>>,
 }
 
 /// How far a connection has come.
@@ -83,6 +104,7 @@ pub(super) struct Entering {
     /// Joins of groups and the look at who is online: answers still to come.
     pub(super) awaited: u32,
     pub(super) held: Held,
+    pub(super) missing: FxHashMap<MessageId, GroupId>,
 }
 
 /// Where the claim of a user stands.
@@ -119,7 +141,7 @@ pub(super) struct Place {
     pub(super) since: u64,
     /// The pos last written to the store.
     pub(super) written: u64,
-    /// While messages are missing: the pos up to which nothing is.
+    /// While it is entering or catching up: the pos up to which it was sent everything.
     pub(super) cap: Option<u64>,
 }
 
@@ -134,11 +156,36 @@ pub(super) struct Online {
     pub(super) catching_up: Option<Box<CatchingUp>>,
     /// Pushed messages that lie in the user's backlog until they are settled.
     pub(super) owed: FxHashSet<MessageId>,
-    /// The last pushes, to recognise what comes twice.
-    pub(super) recent: VecDeque<MessageId>,
-    /// Group messages that this session did not get although its core had them or should have,
-    /// with their pos once it is known.
-    pub(super) missing: FxHashMap<MessageId, (GroupId, Option<u64>)>,
+    /// The last pushes that were in no backlog when they were pushed, to recognise them in a page.
+    pub(super) live: Recent,
+    /// The last pushes from the backlog, to recognise them when they arrive.
+    pub(super) taken: Recent,
+    /// Group messages that reached this core and were not pushed to this session: it gets them
+    /// from its backlog, when they are stored.
+    pub(super) missing: FxHashMap<MessageId, GroupId>,
+}
+
+/// The last few pushes of some sort.
+#[derive(Debug, Default)]
+pub(super) struct Recent(VecDeque<MessageId>);
+
+impl Recent {
+    const MOST: usize = 64;
+
+    pub(super) fn note(&mut self, mid: MessageId) {
+        if self.0.len() == Self::MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(mid);
+    }
+
+    pub(super) fn has(&self, mid: MessageId) -> bool {
+        self.0.contains(&mid)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = MessageId> + '_ {
+        self.0.iter().copied()
+    }
 }
 
 /// A backlog on its way to its session.
@@ -152,10 +199,8 @@ pub(super) struct CatchingUp {
     /// Whether something was put into the backlog since the Take that is out was asked, or that
     /// one failed: begin again from the front.
     pub(super) again: bool,
-    /// The last message of the page before.
+    /// The last message that is owed by itself, of the page before.
     pub(super) after: MessageId,
-    /// Where the page before left the groups.
-    pub(super) paged: FxHashMap<GroupId, u64>,
     /// What is left of the page, while it is sent message by message.
     pub(super) rest: VecDeque<Waiting>,
     /// Where the groups stand once `rest` is through.
@@ -166,8 +211,9 @@ pub(super) struct CatchingUp {
     pub(super) spilling: u32,
     /// How many messages are still to be sent one a tick, for clients that read a frame a time.
     pub(super) paced: u8,
-    /// What it got so far, so that a later page does not repeat it.
-    pub(super) pushed: FxHashSet<MessageId>,
+    /// What was sent to the session and could be in a page: live before the backlog was begun, or
+    /// with an earlier page.
+    pub(super) sent: FxHashSet<MessageId>,
 }
 
 /// What a login answer is made of, until the first page of the backlog is there.
@@ -178,40 +224,20 @@ pub(super) struct Greeting {
 }
 
 impl CatchingUp {
-    pub(super) fn new(greeting: Option<Box<Greeting>>, held: Held) -> Self {
+    pub(super) fn new(greeting: Option<Box<Greeting>>, held: Held, sent: FxHashSet<MessageId>) -> Self {
         Self {
             greeting,
             held,
             taking: false,
             again: true,
             after: MessageId(0),
-            paged: FxHashMap::default(),
             rest: VecDeque::new(),
             heads: Vec::new(),
             complete: false,
             spilling: 0,
             paced: 0,
-            pushed: FxHashSet::default(),
+            sent,
         }
-    }
-}
-
-/// How many pushes a session remembers beyond what it must.
-const RECENT: usize = 64;
-
-impl Online {
-    /// Whether this message was pushed to the session already, as far as it remembers.
-    pub(super) fn has(&self, mid: MessageId) -> bool {
-        self.owed.contains(&mid)
-            || self.recent.contains(&mid)
-            || self.catching_up.as_ref().is_some_and(|catching| catching.pushed.contains(&mid))
-    }
-
-    pub(super) fn remember(&mut self, mid: MessageId) {
-        if self.recent.len() == RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(mid);
     }
 }
 
@@ -224,7 +250,9 @@ impl Session {
             terminator: Terminator::Newline,
             closing: false,
             ended: false,
+            leaving: None,
             unsettled: 0,
+            pushed_at: Millis(0),
             queued: 0,
             acked: 0,
             probed: 0,

@@ -2,11 +2,12 @@
 
 use super::bus::local::{self, Ends, LocalBus};
 use super::guard::spawn_service;
+use super::metrics::{Measuring, Metrics, Snapshot};
 use super::net::accept::accept;
 use super::net::listen::listen;
 use super::net::reader::turn_ring;
 use super::net::sockets::Sockets;
-use super::shard::{Shard, SharedShard};
+use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
 use crate::chat::ask::{Answered, Question};
 use crate::chat::event::Event;
@@ -37,6 +38,8 @@ pub struct Config {
     pub cpus: Vec<usize>,
     /// The bounds of each core.
     pub limits: Limits,
+    /// Whether latencies are measured.
+    pub measuring: Measuring,
     /// Where questions to the store go.
     pub questions: Sender<Question>,
     /// Where the answers for each core come from.
@@ -71,8 +74,37 @@ impl std::error::Error for StartError {}
 pub struct Cores {
     /// Where they listen.
     pub address: SocketAddr,
+    /// Sees what they measure.
+    pub observer: Observer,
     stops: Vec<Sender<()>>,
     handles: Vec<ExecutorJoinHandle<()>>,
+}
+
+/// Asks the cores what they have measured. From any thread; costs a core the copy of its
+/// histograms, and nobody a lock.
+#[derive(Clone)]
+pub struct Observer {
+    asks: Vec<Sender<Sender<Snapshot>>>,
+}
+
+/// Requests for a snapshot that wait at a core; more than that are refused.
+const SNAPSHOTS: usize = 4;
+
+impl Observer {
+    /// A snapshot of each core that answers in time, and how many cores there are.
+    pub fn look(&self, patience: Duration) -> (Vec<Snapshot>, usize) {
+        let (sender, receiver) = flume::bounded(self.asks.len());
+        for ask in &self.asks {
+            // A core that is gone or overwhelmed does not answer, which says enough.
+            let _ = ask.try_send(sender.clone());
+        }
+        drop(sender);
+        let deadline = Instant::now() + patience;
+        let mut snapshots: Vec<Snapshot> =
+            std::iter::from_fn(|| receiver.recv_deadline(deadline).ok()).collect();
+        snapshots.sort_by_key(|snapshot| snapshot.core);
+        (snapshots, self.asks.len())
+    }
 }
 
 /// What one core is made of, on its way to its thread.
@@ -80,10 +112,12 @@ struct Parts {
     core: usize,
     listener: TcpListener,
     limits: Limits,
+    measuring: Measuring,
     ends: Ends,
     questions: Sender<Question>,
     answers: Receiver<Answered>,
     stop: Receiver<()>,
+    snapshots: Receiver<Sender<Snapshot>>,
     ready: Sender<usize>,
 }
 
@@ -97,21 +131,25 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         listen(config.address, cores).map_err(|error| StartError::Listen(config.address, error))?;
     let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
     let (ready, readied) = flume::bounded(cores);
-    let (mut stops, mut handles) = (Vec::new(), Vec::new());
+    let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
     let rings = local::rings(cores);
     for (core, ((listener, ends), answers)) in
         listeners.into_iter().zip(rings).zip(config.answers).enumerate()
     {
         let (stop, stopped) = flume::bounded(1);
         stops.push(stop);
+        let (ask, asked) = flume::bounded(SNAPSHOTS);
+        asks.push(ask);
         let parts = Parts {
             core,
             listener,
             limits: config.limits.clone(),
+            measuring: config.measuring,
             ends,
             questions: config.questions.clone(),
             answers,
             stop: stopped,
+            snapshots: asked,
             ready: ready.clone(),
         };
         let handle = LocalExecutorBuilder::new(Placement::Fixed(config.cpus[core]))
@@ -128,7 +166,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         // An executor that failed shows only when it is joined; the others wait for it.
         return Err(why_not_ready(handles, stops));
     }
-    Ok(Cores { address, stops, handles })
+    Ok(Cores { address, stops, observer: Observer { asks }, handles })
 }
 
 fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -> StartError {
@@ -166,22 +204,24 @@ impl Cores {
 }
 
 async fn run(parts: Parts) {
-    let Parts { core, listener, limits, ends, questions, answers, stop, ready } = parts;
+    let Parts { core, listener, limits, measuring, ends, questions, answers, stop, snapshots, ready } = parts;
     let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
     let sockets = Sockets::new(limits.connections).expect("probed before any core was started");
     let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
-    let shard = Rc::new(RefCell::new(Shard::new(
-        Hub::new(id, limits.clone()),
+    let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
+        hub: Hub::new(id, limits.clone()),
         bus,
-        StoreLink::new(core, questions),
+        store: StoreLink::new(core, questions),
         sockets,
-        limits.clone(),
-    )));
+        metrics: Metrics::new(id, measuring),
+        limits: limits.clone(),
+    })));
     spawn_service("the ring of the sockets", turn_ring(shard.clone()));
     for (from, ring) in rings {
         spawn_service("the bus", local::receive(shard.clone(), from, ring));
     }
     spawn_service("the line to the store", store_link::receive(shard.clone(), answers));
+    spawn_service("the observer", observe(shard.clone(), core, snapshots));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
     let accepting = glommio::spawn_local(accept(shard.clone(), listener));
     // Nobody waits for this any more only if another core has failed.
@@ -190,6 +230,15 @@ async fn run(parts: Parts) {
     let _ = stop.recv_async().await;
     accepting.cancel().await;
     drain(shard, limits.drain_ms).await;
+}
+
+/// Shows what was measured to whoever asks.
+async fn observe(shard: SharedShard, core: usize, asked: Receiver<Sender<Snapshot>>) {
+    while let Ok(asker) = asked.recv_async().await {
+        let snapshot = shard.borrow().snapshot(core);
+        // Whoever asked has lost patience.
+        let _ = asker.try_send(snapshot);
+    }
 }
 
 /// Time passes.

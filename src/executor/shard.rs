@@ -6,9 +6,11 @@
 use super::bus::Consequences;
 use super::bus::local::{LocalBus, Parcel};
 use super::clock::Clock;
+use super::metrics::{Metrics, Snapshot, Timed};
 use super::net::sockets::Sockets;
 use super::store_link::StoreLink;
-use crate::chat::effect::Effect;
+use crate::chat::ask::Ask;
+use crate::chat::effect::{Effect, Frame};
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
 use crate::chat::limits::Limits;
@@ -27,6 +29,7 @@ pub(super) struct Shard {
     bus: LocalBus,
     store: StoreLink,
     pub(super) sockets: Sockets,
+    pub(super) metrics: Metrics,
     pub(super) parser: Parser,
     pub(super) limits: Limits,
     /// Reused from event to event.
@@ -37,14 +40,26 @@ pub(super) struct Shard {
     feeding: bool,
 }
 
+/// What a shard is put together from.
+pub(super) struct Parts {
+    pub(super) hub: Hub,
+    pub(super) bus: LocalBus,
+    pub(super) store: StoreLink,
+    pub(super) sockets: Sockets,
+    pub(super) metrics: Metrics,
+    pub(super) limits: Limits,
+}
+
 impl Shard {
-    pub(super) fn new(hub: Hub, bus: LocalBus, store: StoreLink, sockets: Sockets, limits: Limits) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { hub, bus, store, sockets, metrics, limits } = parts;
         Self {
             hub,
             clock: Clock::new(),
             bus,
             store,
             sockets,
+            metrics,
             parser: Parser::new(),
             limits,
             effects: Vec::new(),
@@ -55,12 +70,25 @@ impl Shard {
 
     /// Reads the clock, once for all the events of a turn.
     pub(super) fn begin_turn(&mut self) {
-        self.clock.read();
+        let now_ns = self.clock.read();
         self.sockets.now = self.clock.now();
+        self.hub.note_read(((now_ns / 1_000) as u32).max(1));
+    }
+
+    /// Reads the clock between two stages of a turn; the time in nanoseconds.
+    pub(super) fn read_clock(&mut self) -> u64 {
+        self.clock.read()
     }
 
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// What this core has measured until now.
+    pub(super) fn snapshot(&self, core: usize) -> Snapshot {
+        let mut snapshot = self.metrics.snapshot(core);
+        snapshot.counters.connections = self.sockets.count() as u64;
+        snapshot
     }
 
     /// Parts from the store, whoever may still hold this shard.
@@ -81,10 +109,31 @@ impl Shard {
     /// Lets the hub handle an event, and does what it wants done.
     pub(super) fn feed(&mut self, event: Event<'_>) {
         self.feeding = true;
-        self.hub.handle(self.clock.now(), event, &mut self.effects);
-        self.perform();
+        self.handle(event);
         self.feed_due();
         self.feeding = false;
+    }
+
+    fn handle(&mut self, event: Event<'_>) {
+        self.measure(&event);
+        self.hub.handle(self.clock.now(), event, &mut self.effects);
+        self.perform();
+    }
+
+    /// What an event tells of how long something took.
+    fn measure(&mut self, event: &Event<'_>) {
+        let now_ns = self.clock.now_ns();
+        match event {
+            Event::Said { .. } => self.metrics.counters.requests += 1,
+            Event::Garbled { .. } => self.metrics.counters.faults += 1,
+            Event::Arrived { envelope, .. } => self.metrics.arrived(envelope, now_ns),
+            Event::Counted { ticket, heard } => {
+                self.metrics.counters.bus_down += u64::from(heard.is_err());
+                self.metrics.end(*ticket, now_ns);
+            }
+            Event::Answered { ticket, .. } => self.metrics.end(*ticket, now_ns),
+            _ => {}
+        }
     }
 
     /// Takes in a parcel of another core.
@@ -97,15 +146,19 @@ impl Shard {
 
     fn feed_due(&mut self) {
         while let Some(event) = self.due.pop_front() {
-            self.hub.handle(self.clock.now(), event, &mut self.effects);
-            self.perform();
+            self.handle(event);
         }
     }
 
     fn perform(&mut self) {
         for effect in self.effects.drain(..) {
             match effect {
-                Effect::Send { session, frame } => self.sockets.send(session, &frame),
+                Effect::Send { session, frame } => {
+                    if let Frame::Push(envelope) = &frame {
+                        self.metrics.push(envelope, self.clock.now_ns());
+                    }
+                    self.sockets.send(session, &frame);
+                }
                 Effect::Close { session } => self.sockets.close(session),
                 Effect::Pause { session } => self.sockets.pause(session),
                 Effect::Resume { session } => self.sockets.resume(session),
@@ -117,11 +170,22 @@ impl Shard {
                 Effect::Join { ticket, channel } => self.bus.join(ticket, channel, &mut self.due),
                 Effect::Leave { channel } => self.bus.leave(channel),
                 Effect::Publish { ticket, channel, envelope } => {
+                    self.metrics.counters.published += 1;
+                    if let Some(ticket) = ticket {
+                        self.metrics.begin(Timed::Publish, ticket, self.clock.now_ns());
+                    }
                     self.bus.publish(ticket, channel, envelope, &mut self.due);
                 }
                 Effect::Look { ticket, users } => self.bus.look(ticket, &users, &mut self.due),
                 Effect::Ask { ticket, ask } => {
+                    self.metrics.counters.asked += 1;
+                    match ask {
+                        Ask::Keep { .. } => self.metrics.begin(Timed::Keep, ticket, self.clock.now_ns()),
+                        Ask::Take { .. } => self.metrics.begin(Timed::Take, ticket, self.clock.now_ns()),
+                        _ => {}
+                    }
                     if self.store.ask(ticket, ask).is_err() {
+                        self.metrics.counters.store_busy += 1;
                         self.due.push_back(Event::Answered { ticket, answer: Err(Code::Busy) });
                     }
                 }

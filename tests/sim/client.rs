@@ -322,10 +322,9 @@ impl World {
         self.rest();
         self.check_empty();
         trace!(self, "---- all come back");
-        for user in 1..=self.plan.users {
-            self.connect(user, true);
-        }
+        let conns: Vec<usize> = (1..=self.plan.users).map(|user| self.connect(user, true)).collect();
         self.rest();
+        assert!(conns.iter().all(|&conn| self.people[conn].online), "somebody can not log in");
         self.check_rest();
         self.check_all_received();
         trace!(self, "---- drain");

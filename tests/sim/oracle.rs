@@ -70,6 +70,8 @@ pub struct Oracle {
     /// Since when a user has been a member, as the store says at rests and requests.
     member_since: HashMap<(UserId, GroupId), u64>,
     faulty: bool,
+    /// Nobody does anything but show friends.
+    resting: bool,
     pub tally: Tally,
 }
 
@@ -103,6 +105,7 @@ impl Oracle {
             received: HashSet::new(),
             member_since: HashMap::new(),
             faulty: plan.has(Phase::BusyStore) || plan.has(Phase::BusDown),
+            resting: false,
             tally: Tally::default(),
         }
     }
@@ -385,8 +388,10 @@ impl World {
             assert_eq!(cores, right, "(i) listeners of {channel:?}");
         }
         self.note_members();
+        self.oracle.resting = true;
         self.ask_for_friends(&online);
         self.rest();
+        self.oracle.resting = false;
         self.check_hubs();
     }
 
@@ -434,7 +439,7 @@ impl World {
 
     /// A friend list at rest: the store's friends, and those are online who are.
     fn check_friends(&mut self, conn: usize, frame: &[u8]) {
-        if self.acting {
+        if !self.oracle.resting {
             return;
         }
         let Some(stay) = self.oracle.online(conn) else { return };

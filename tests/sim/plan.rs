@@ -127,7 +127,7 @@ fn limits(rng: &mut Rng) -> Limits {
         page_bytes: rng.pick(&[200, 1_000, 32 << 10]),
         login_bytes: rng.pick(&[2_500, 64 << 10]),
         push_bytes: 2_000,
-        anonymous: rng.pick(&[2, 10_000]),
+        anonymous: rng.pick(&[7, 10_000]),
         probe_ms: rng.pick(&[60, 500]),
         seen_ms: rng.pick(&[100, 700]),
         stored_notice_ms: rng.pick(&[0, 100]),

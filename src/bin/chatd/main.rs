@@ -51,6 +51,7 @@ fn start(settings: &Settings, store: storage::Opened) -> Result<(Cores, Running)
         address: settings.address,
         cpus: settings.cpus.clone(),
         limits: settings.limits.clone(),
+        measuring: settings.measuring,
         questions,
         answers,
     };

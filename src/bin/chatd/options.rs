@@ -1,5 +1,6 @@
 //! What was typed: the command line of chatd, unchecked but for its form.
 
+use chatd::executor::metrics::Measuring;
 use chatd::storage::password::Cost;
 use clap::Parser;
 use std::net::IpAddr;
@@ -29,4 +30,16 @@ pub struct Options {
     /// What hashing a password costs (argon2id). Weaker than the default starts with a warning.
     #[arg(long, value_name = "m=KiB,t=N,p=N", default_value = "m=19456,t=2,p=1")]
     pub password_cost: Cost,
+
+    /// Whether the cores measure the latency of every stage. Off shows what measuring costs.
+    #[arg(long, value_name = "on|off", default_value = "on", value_parser = measuring)]
+    pub measure: Measuring,
+}
+
+fn measuring(text: &str) -> Result<Measuring, String> {
+    match text {
+        "on" => Ok(Measuring::On),
+        "off" => Ok(Measuring::Off),
+        _ => Err("on or off".to_owned()),
+    }
 }

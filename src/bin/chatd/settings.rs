@@ -3,6 +3,7 @@
 use crate::options::Options;
 use chatd::chat::ids::CoreId;
 use chatd::chat::limits::Limits;
+use chatd::executor::metrics::Measuring;
 use chatd::storage::password::Cost;
 use chatd::storage::{Config, Place};
 use std::fmt;
@@ -17,6 +18,8 @@ pub struct Settings {
     pub cpus: Vec<usize>,
     /// The bounds of each core.
     pub limits: Limits,
+    /// Whether latencies are measured.
+    pub measuring: Measuring,
     /// What hashing a password costs.
     pub cost: Cost,
     /// Where the embedded store is.
@@ -104,6 +107,7 @@ impl Settings {
             address: SocketAddr::new(options.bind, options.port),
             cpus: allowed.iter().copied().cycle().take(cores).collect(),
             limits,
+            measuring: options.measure,
             cost: options.password_cost,
             data: options.data,
             warnings,
