@@ -18,7 +18,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-use super::{OpenError, Order, Outcome, Store, StoreError, migrate};
+use super::{Committed, OpenError, Order, Outcome, Store, StoreError, migrate};
 use crate::chat::ask::{Answer, Ask};
 use crate::chat::limits::Limits;
 use directory::Directory;
@@ -98,30 +98,30 @@ impl Embedded {
         answer.map(Outcome::Answer)
     }
 
-    fn all(&mut self, batch: &[Order]) -> rusqlite::Result<Vec<Outcome>> {
-        let mut outcomes = Vec::with_capacity(batch.len());
+    fn all(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> rusqlite::Result<()> {
         for order in batch {
             outcomes.push(self.one(order)?);
         }
         if self.dissolved == Dissolved::Remains && groups::sweep(&self.db, SWEEP_MESSAGES)? < SWEEP_MESSAGES {
             self.dissolved = Dissolved::Gone;
         }
-        Ok(outcomes)
+        Ok(())
     }
 
     /// Between BEGIN and COMMIT. Immediate, so that the write lock is waited for at one place.
-    fn transaction(&mut self, batch: &[Order]) -> rusqlite::Result<Vec<Outcome>> {
+    fn transaction(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> rusqlite::Result<Committed> {
+        let before = self.db.total_changes();
         self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let outcomes = self.all(batch)?;
+        self.all(batch, outcomes)?;
         self.db.prepare_cached("COMMIT")?.execute([])?;
-        Ok(outcomes)
+        Ok(if self.db.total_changes() == before { Committed::Nothing } else { Committed::Changes })
     }
 }
 
 impl Store for Embedded {
-    fn perform(&mut self, batch: &[Order]) -> Result<Vec<Outcome>, StoreError> {
-        let failed = match self.transaction(batch) {
-            Ok(outcomes) => return Ok(outcomes),
+    fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
+        let failed = match self.transaction(batch, outcomes) {
+            Ok(committed) => return Ok(committed),
             Err(error) => error,
         };
         self.dissolved = Dissolved::Remains;

@@ -47,3 +47,64 @@ fn version(db: &Connection, path: &Path) -> Result<u32, OpenError> {
     }
     u32::try_from(version).map_err(|_| OpenError::NotADatabase(path.to_path_buf()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "CREATE TABLE a (b); INSERT INTO a VALUES (1)";
+    const TWO: &str = "ALTER TABLE a ADD COLUMN c DEFAULT 2";
+
+    fn run(db: &mut Connection, files: &[&str]) -> Result<(), String> {
+        migrate(db, Path::new("test.db"), files).map_err(|error| error.to_string())
+    }
+
+    fn version_of(db: &Connection) -> u32 {
+        version(db, Path::new("test.db")).unwrap()
+    }
+
+    #[test]
+    fn the_files_that_are_there_make_the_version_that_they_say() {
+        let mut db = Connection::open_in_memory().unwrap();
+        run(&mut db, SQLITE).unwrap();
+        assert_eq!(version_of(&db), SQLITE.len() as u32);
+        run(&mut db, SQLITE).unwrap();
+    }
+
+    #[test]
+    fn each_file_is_applied_once_and_keeps_what_is_there() {
+        let mut db = Connection::open_in_memory().unwrap();
+        run(&mut db, &[ONE]).unwrap();
+        run(&mut db, &[ONE, TWO]).unwrap();
+        run(&mut db, &[ONE, TWO]).unwrap();
+        assert_eq!(version_of(&db), 2);
+        let row = db.query_row("SELECT b, c FROM a", [], |row| Ok((row.get(0)?, row.get(1)?)));
+        assert_eq!(row, Ok((1, 2)));
+    }
+
+    #[test]
+    fn a_newer_database_is_refused_and_not_touched() {
+        let mut db = Connection::open_in_memory().unwrap();
+        run(&mut db, &[ONE, TWO]).unwrap();
+        let sentence = run(&mut db, &[ONE]).unwrap_err();
+        assert!(sentence.contains("version 2") && sentence.contains("up to 1"), "{sentence}");
+        assert_eq!(version_of(&db), 2);
+    }
+
+    #[test]
+    fn a_file_that_fails_leaves_the_version_before_it() {
+        let mut db = Connection::open_in_memory().unwrap();
+        assert!(run(&mut db, &[ONE, "CREATE TABLE d (e); INSERT INTO nowhere VALUES (1)"]).is_err());
+        assert_eq!(version_of(&db), 1);
+        run(&mut db, &[ONE, TWO]).unwrap();
+    }
+
+    #[test]
+    fn the_database_of_another_program_is_refused() {
+        for other in ["CREATE TABLE x (y)", "PRAGMA user_version = 1", "PRAGMA application_id = 7"] {
+            let mut db = Connection::open_in_memory().unwrap();
+            db.execute_batch(other).unwrap();
+            assert!(run(&mut db, &[ONE]).unwrap_err().contains("another program"), "{other}");
+        }
+    }
+}

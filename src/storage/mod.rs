@@ -85,6 +85,15 @@ pub enum Outcome {
     Found(Option<Account>),
 }
 
+/// What it took to commit a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Committed {
+    /// Something was written, so the store can write.
+    Changes,
+    /// There was nothing to write; that says nothing about whether the store could.
+    Nothing,
+}
+
 /// Why a batch could not be performed. Nothing of it was, then.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreError {
@@ -111,11 +120,12 @@ impl std::error::Error for StoreError {}
 /// changed is nothing. When `perform` returns `Ok`, all of the batch is durable.
 pub trait Store: Send {
     /// Carries out the orders one after the other, as one transaction: an order sees what the ones
-    /// before it did. Returns as many outcomes as there were orders.
+    /// before it did. Appends as many outcomes to `outcomes` as there were orders.
     ///
     /// # Errors
-    /// If the batch as a whole failed. Nothing of it is kept then, and it may be tried again.
-    fn perform(&mut self, batch: &[Order]) -> Result<Vec<Outcome>, StoreError>;
+    /// If the batch as a whole failed. Nothing of it is kept then, it may be tried again, and what
+    /// was appended means nothing.
+    fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError>;
 
     /// Leaves everything tidy. Nothing is lost if this is never called.
     ///

@@ -228,3 +228,111 @@ fn phc(params: &Params, salt: Salt, output: Output) -> String {
     }
     .to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+
+    #[test]
+    fn a_cost_is_read_as_it_is_written() {
+        let cost: Cost = "m=19456,t=2,p=1".parse().unwrap();
+        assert_eq!((cost, cost.to_string().as_str()), (OWASP_MINIMUM, "m=19456,t=2,p=1"));
+        assert_eq!(" p=2, m=64 ,t=3".parse(), Ok(Cost { memory_kib: 64, passes: 3, lanes: 2 }));
+        for text in [
+            "",
+            "m=1",
+            "m=64,t=1",
+            "m=64,t=1,p=1,p=1",
+            "m=64,t=1,x=1",
+            "m=-1,t=1,p=1",
+            "m=,t=1,p=1",
+            "64,1,1",
+        ] {
+            let sentence = text.parse::<Cost>().unwrap_err().to_string();
+            assert!(sentence.contains("m=KiB"), "{text}: {sentence}");
+        }
+        for (text, part) in [
+            ("m=7,t=1,p=1", "m must be between 8 and"),
+            ("m=15,t=1,p=2", "m must be between 16 and"),
+            ("m=99999999999999999999,t=1,p=1", "m must be"),
+            ("m=64,t=0,p=1", "t must be"),
+            ("m=64,t=65,p=1", "t must be"),
+            ("m=64,t=1,p=0", "p must be"),
+            ("m=4096,t=1,p=65", "p must be"),
+        ] {
+            let sentence = text.parse::<Cost>().unwrap_err().to_string();
+            assert!(sentence.contains(part), "{text}: {sentence}");
+        }
+    }
+
+    #[test]
+    fn weak_is_what_owasp_calls_weak() {
+        for (text, weak) in [
+            ("m=19456,t=2,p=1", false),
+            ("m=65536,t=3,p=4", false),
+            ("m=47104,t=1,p=1", false),
+            ("m=7168,t=5,p=1", false),
+            ("m=19455,t=2,p=1", true),
+            ("m=19456,t=1,p=1", true),
+            ("m=8,t=1,p=1", true),
+            ("m=1024,t=64,p=1", true),
+        ] {
+            assert_eq!(text.parse::<Cost>().unwrap().is_weak(), weak, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_matches_its_own_hash_and_no_other() {
+        let mut hasher = Hasher::new(CHEAP);
+        let hash = hasher.hash("päss\0wörd 🔑").unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
+        assert_ne!(hasher.hash("päss\0wörd 🔑").unwrap(), hash, "each has a salt of its own");
+        assert_eq!(hasher.verify("päss\0wörd 🔑", &hash), Verdict::Right);
+        for wrong in ["", "päss", "päss\0wörd", "päss\0wörd 🔑 ", &hash] {
+            assert_eq!(hasher.verify(wrong, &hash), Verdict::Wrong);
+        }
+        for broken in ["", "plain", "$argon2id$", "$md5$x$y", &hash[..hash.len() - 9]] {
+            assert_eq!(hasher.verify("päss\0wörd 🔑", broken), Verdict::Wrong, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_checked_at_its_own_cost() {
+        let others = ["m=256,t=3,p=1", "m=128,t=1,p=4", "m=8,t=2,p=1"];
+        let mut hasher = Hasher::new(CHEAP);
+        for cost in others {
+            let hash = Hasher::new(cost.parse().unwrap()).hash("secret").unwrap();
+            assert_eq!(hasher.verify("secret", &hash), Verdict::Right, "{cost}");
+            assert_eq!(hasher.verify("Secret", &hash), Verdict::Wrong, "{cost}");
+            hasher.rest();
+        }
+        // Made by the reference program: echo -n password | argon2 somesalt -id -t 2 -k 65536 -p 1 -l 32
+        let reference =
+            "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        assert_eq!(hasher.verify("password", reference), Verdict::Right);
+    }
+
+    #[test]
+    fn an_unknown_user_takes_as_long_as_a_wrong_password() {
+        let mut hasher = Hasher::new(Cost { memory_kib: 4_096, passes: 2, lanes: 1 });
+        let hash = hasher.hash("secret").unwrap();
+        // The shortest of several: what the work takes when nobody else disturbs it.
+        let mut shortest = |work: &mut dyn FnMut(&mut Hasher)| -> Duration {
+            (0..15)
+                .map(|_| {
+                    let start = Instant::now();
+                    work(&mut hasher);
+                    start.elapsed()
+                })
+                .min()
+                .unwrap()
+        };
+        let wrong = shortest(&mut |hasher| assert_eq!(hasher.verify("wrong", &hash), Verdict::Wrong));
+        let unknown = shortest(&mut |hasher| hasher.verify_stranger("wrong"));
+        let ratio = unknown.as_secs_f64() / wrong.as_secs_f64();
+        assert!((0.7..1.4).contains(&ratio), "{unknown:?} and {wrong:?}");
+    }
+}
