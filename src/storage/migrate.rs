@@ -4,7 +4,7 @@
 //! is newer than itself. Never changes a file once it was released: a change is a new number.
 
 use super::OpenError;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use std::path::Path;
 
 /// Marks a SQLite file as ours: "chat" in ASCII.
@@ -16,14 +16,10 @@ pub const SQLITE: &[&str] = &[include_str!("../../schema/sqlite/0001_tables.sql"
 /// Applies those of `files` that the database lacks, each in a transaction of its own.
 ///
 /// # Errors
-/// If the database belongs to another program or a newer chatd, or a file cannot be applied.
+/// If [`check`] refuses the database, or a file cannot be applied.
 pub fn migrate(db: &mut Connection, path: &Path, files: &[&str]) -> Result<(), OpenError> {
-    let failed = |error: rusqlite::Error| OpenError::Failed(path.display().to_string(), error.to_string());
-    let known = u32::try_from(files.len()).expect("fewer than four billion schema files");
-    let found = version(db, path)?;
-    if found > known {
-        return Err(OpenError::Newer { database: path.display().to_string(), found, known });
-    }
+    let failed = |error: rusqlite::Error| explain(&error, path);
+    let found = check(db, path, files)?;
     for (number, file) in (1..).zip(files).skip(found as usize) {
         let step = db.transaction().map_err(failed)?;
         step.execute_batch(file).map_err(failed)?;
@@ -34,10 +30,14 @@ pub fn migrate(db: &mut Connection, path: &Path, files: &[&str]) -> Result<(), O
     Ok(())
 }
 
-/// The version of a database of ours, 0 if it is empty.
-fn version(db: &Connection, path: &Path) -> Result<u32, OpenError> {
-    let failed = |error: rusqlite::Error| OpenError::Failed(path.display().to_string(), error.to_string());
-    let number = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0)).map_err(failed);
+/// The version of a database, 0 if it is empty. Changes nothing.
+///
+/// # Errors
+/// If it is no database, or belongs to another program or a newer chatd.
+pub fn check(db: &Connection, path: &Path, files: &[&str]) -> Result<u32, OpenError> {
+    let number = |query: &str| {
+        db.query_row(query, [], |row| row.get::<_, i64>(0)).map_err(|error| explain(&error, path))
+    };
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
     let application = number("PRAGMA application_id")?;
     let version = number("PRAGMA user_version")?;
@@ -45,7 +45,22 @@ fn version(db: &Connection, path: &Path) -> Result<u32, OpenError> {
     if !fresh && application != i64::from(APPLICATION_ID) {
         return Err(OpenError::NotOurs(path.to_path_buf()));
     }
-    u32::try_from(version).map_err(|_| OpenError::NotADatabase(path.to_path_buf()))
+    let found = u32::try_from(version).map_err(|_| OpenError::NotADatabase(path.to_path_buf()))?;
+    let known = u32::try_from(files.len()).expect("fewer than four billion schema files");
+    if found > known {
+        return Err(OpenError::Newer { database: path.display().to_string(), found, known });
+    }
+    Ok(found)
+}
+
+/// A database error at opening, in words for whoever started the server.
+pub fn explain(error: &rusqlite::Error, path: &Path) -> OpenError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            OpenError::NotADatabase(path.to_path_buf())
+        }
+        _ => OpenError::Failed(path.display().to_string(), error.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -60,7 +75,7 @@ mod tests {
     }
 
     fn version_of(db: &Connection) -> u32 {
-        version(db, Path::new("test.db")).unwrap()
+        db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
     }
 
     #[test]

@@ -307,3 +307,8 @@ fn weight(ask: &Ask) -> usize {
         _ => 1,
     }
 }
+
+#[cfg(test)]
+mod disk_tests;
+#[cfg(test)]
+mod tests;

@@ -117,8 +117,10 @@ fn what_is_no_database_of_ours_is_refused_and_left_alone() {
     let path = scratch.path().join("foreign");
     std::fs::create_dir(&path).unwrap();
     Connection::open(path.join("chatd.db")).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
+    let before = std::fs::read(path.join("chatd.db")).unwrap();
     let sentence = refusal(&path);
     assert!(sentence.contains("database of another program"), "{sentence}");
+    assert_eq!(std::fs::read(path.join("chatd.db")).unwrap(), before);
 }
 
 #[test]
