@@ -7,6 +7,7 @@
 //!
 //! [`open`] holds the one `match` that chooses the store.
 
+pub mod answers;
 mod body;
 #[doc(hidden)]
 pub mod contract;
@@ -159,6 +160,8 @@ pub enum OpenError {
         /// The newest version that this program knows.
         known: u32,
     },
+    /// The operating system gives no thread.
+    NoThread(std::io::Error),
     /// Anything else, in the store's own words.
     Failed(String, String),
 }
@@ -194,6 +197,7 @@ impl fmt::Display for OpenError {
                 "{database} has schema version {found}, and this chatd knows versions up to {known}; \
                  run the newer chatd, or restore a backup that is older"
             ),
+            OpenError::NoThread(why) => write!(f, "cannot start the store's threads: {why}"),
             OpenError::Failed(what, why) => write!(f, "cannot open {what}: {why}"),
         }
     }
@@ -227,9 +231,18 @@ impl Opened {
     /// Starts the threads. They work until every sender of `questions` is gone: dropping those, and
     /// then [`Running::join`], is the way to stop.
     ///
-    /// `answers[core]` gets the answers to the questions of `core`. Answers keep the order of the
-    /// questions, but for Register and Verify, which overtake nothing and are overtaken.
-    pub fn start(self, questions: flume::Receiver<Question>, answers: Vec<AnswerQueue>) -> Running {
+    /// `answers[core]` gets the answers to the questions of `core`; these queues must be unbounded, or
+    /// hold an answer for every ticket of the core, because the threads of all cores wait behind one
+    /// that is full. Answers keep the order of the questions, but for Register and Verify, which
+    /// take their time aside.
+    ///
+    /// # Errors
+    /// If the operating system gives no thread.
+    pub fn start(
+        self,
+        questions: flume::Receiver<Question>,
+        answers: Vec<AnswerQueue>,
+    ) -> Result<Running, OpenError> {
         worker::start(self.store, &self.config, questions, answers)
     }
 }

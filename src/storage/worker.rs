@@ -4,13 +4,12 @@
 //! and only then answers. Sends passwords over the [`pool`](super::pool). Says on stderr when the
 //! store stops working and when it works again. Knows no SQL and no thread of any core.
 
+use super::answers::{Answers, Asker};
 use super::pool::{Hashed, Job, Pool};
-use super::{Committed, Config, Order, Outcome, Store, StoreError};
-use crate::chat::ask::{Answer, AnswerQueue, Answered, Ask, Password, Question};
-use crate::chat::ids::Ticket;
+use super::{Committed, Config, OpenError, Order, Outcome, Store, StoreError};
+use crate::chat::ask::{AnswerQueue, Ask, Password, Question};
 use crate::chat::wire::code::Code;
 use futures_lite::future;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -19,33 +18,6 @@ use std::time::{Duration, Instant};
 const BATCH_WEIGHT: usize = 256;
 /// A store that fails more often than this is down, whatever it manages in between.
 const WELL_AFTER: Duration = Duration::from_secs(1);
-
-/// Who waits for an answer.
-#[derive(Clone, Copy, Debug)]
-pub struct Asker {
-    /// Its core.
-    pub core: usize,
-    /// The ticket of its question.
-    pub ticket: Ticket,
-}
-
-/// The way back to every core.
-#[derive(Clone)]
-pub struct Answers(Arc<[AnswerQueue]>);
-
-impl Answers {
-    /// The way back to these cores.
-    pub fn new(queues: Vec<AnswerQueue>) -> Self {
-        Self(queues.into())
-    }
-
-    /// Answers. A core that is gone needs no answer.
-    pub fn send(&self, asker: Asker, answer: Answer) {
-        if let Some(queue) = self.0.get(asker.core) {
-            drop(queue.send(Answered { ticket: asker.ticket, answer }));
-        }
-    }
-}
 
 /// The store's threads, at work.
 pub struct Running {
@@ -69,14 +41,17 @@ impl Running {
 }
 
 /// Starts the worker and its pool.
+///
+/// # Errors
+/// If the operating system gives no thread.
 pub fn start(
     store: Box<dyn Store>,
     config: &Config,
     questions: flume::Receiver<Question>,
     answers: Vec<AnswerQueue>,
-) -> Running {
+) -> Result<Running, OpenError> {
     let answers = Answers::new(answers);
-    let (pool, hashed) = Pool::start(config.cost, config.limits.password_queue, &answers);
+    let (pool, hashed) = Pool::start(config.cost, config.limits.password_queue, &answers)?;
     let worker = Worker {
         store,
         answers,
@@ -90,8 +65,8 @@ pub fn start(
     let thread = std::thread::Builder::new()
         .name("store".to_owned())
         .spawn(move || worker.run(&questions, &hashed))
-        .expect("a process can start a thread before it serves");
-    Running { thread }
+        .map_err(OpenError::NoThread)?;
+    Ok(Running { thread })
 }
 
 /// What becomes of an outcome.

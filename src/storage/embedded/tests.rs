@@ -174,7 +174,14 @@ fn a_long_history_is_swept_a_few_at_a_time() {
     let mids: Vec<MessageId> = (0..length).map(MessageId).collect();
     perform(&mut store, &[Order::Ask(Ask::Owe { user: amy(), mids })]);
     let dissolve = Order::Ask(Ask::DelGroup { user: amy(), group: old });
-    perform(&mut store, &[dissolve, create("old")]);
+    let take = Order::Ask(Ask::Take { user: amy(), have: vec![], messages: 10, bytes: 1_000 });
+    let outcomes = perform(&mut store, &[dissolve, create("old"), take]);
+    let taken = Outcome::Answer(Ok(Done::Taken {
+        messages: vec![],
+        complete: true,
+        heads: vec![(other, 1), (GroupId::new(3).unwrap(), 0)],
+    }));
+    assert_eq!(outcomes[2], taken, "what is not swept yet is not seen either");
     let mut left = vec![count(scratch.path(), "message")];
     while *left.last().unwrap() > 1 {
         perform(&mut store, &[]);

@@ -4,9 +4,9 @@
 //! the whole process's, so each test runs itself again in a child that has them.
 
 use super::*;
-use crate::chat::ask::{Done, Waiting};
+use crate::chat::ask::{Answer, Answered, Done, Waiting};
 use crate::chat::envelope::{Envelope, Message, Storing, Target};
-use crate::chat::ids::{MessageId, Millis, UserId};
+use crate::chat::ids::{MessageId, Millis, Ticket, UserId};
 use crate::chat::limits::Limits;
 use crate::storage::password::Cost;
 use crate::storage::scratch::Scratch;
@@ -107,7 +107,7 @@ fn in_the_child(directory: PathBuf, make_room: impl Fn(Option<u64>)) {
     let config = Config { place: Place::Directory(directory), cost, limits: Limits::default() };
     let (questions, theirs) = flume::bounded(16);
     let (answer, answers) = flume::unbounded();
-    let running = storage::open(config).unwrap().start(theirs, vec![answer]);
+    let running = storage::open(config).unwrap().start(theirs, vec![answer]).unwrap();
     let mut talk = Talk { questions, answers, mid: 0 };
     let password = Password("secret".to_owned());
     let registered = talk.ask(Ask::Register { name: "amy".to_owned(), password });

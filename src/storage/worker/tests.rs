@@ -1,14 +1,14 @@
 //! The worker against a store that does what the test says, and against the real one.
 
 use super::*;
-use crate::chat::ask::Done;
-use crate::chat::ids::UserId;
+use crate::chat::ask::{Answer, Answered, Done};
+use crate::chat::ids::{Ticket, UserId};
 use crate::chat::limits::Limits;
 use crate::storage::password::Cost;
 use crate::storage::scratch::Scratch;
 use crate::storage::{self, Place};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
 
@@ -94,7 +94,7 @@ impl Store for Puppet {
 
 fn started(store: Box<dyn Store>) -> (Cores, Running) {
     let (cores, questions, answers) = Cores::new();
-    (cores, start(store, &config(Path::new("nowhere"), CHEAP), questions, answers))
+    (cores, start(store, &config(Path::new("nowhere"), CHEAP), questions, answers).unwrap())
 }
 
 #[test]
@@ -183,7 +183,8 @@ fn an_order_that_fails_every_batch_fails_alone() {
 fn a_core_that_is_gone_needs_no_answer() {
     let (store, strings) = puppet();
     let (questions, theirs) = flume::unbounded();
-    let running = start(store, &config(Path::new("nowhere"), CHEAP), theirs, vec![flume::unbounded().0]);
+    let running =
+        start(store, &config(Path::new("nowhere"), CHEAP), theirs, vec![flume::unbounded().0]).unwrap();
     for core in [0, 1, usize::MAX] {
         let ask = Ask::Friends { user: user(1) };
         questions.send(Question { core, ticket: Ticket { index: 0, generation: 0 }, ask }).unwrap();
@@ -197,7 +198,7 @@ fn a_core_that_is_gone_needs_no_answer() {
 fn users_register_and_log_in() {
     let scratch = Scratch::new();
     let (mut cores, questions, answers) = Cores::new();
-    let running = storage::open(config(scratch.path(), CHEAP)).unwrap().start(questions, answers);
+    let running = storage::open(config(scratch.path(), CHEAP)).unwrap().start(questions, answers).unwrap();
     cores.register("amy", "secret");
     assert_eq!(cores.answer(), (0, Ok(Done::Registered(user(1)))));
     cores.register("amy", "other");
@@ -228,7 +229,7 @@ fn passwords_do_not_keep_anything_else_waiting() {
     let scratch = Scratch::new();
     let (mut cores, questions, answers) = Cores::new();
     let slow = Cost { memory_kib: 32 << 10, passes: 8, lanes: 1 };
-    let running = storage::open(config(scratch.path(), slow)).unwrap().start(questions, answers);
+    let running = storage::open(config(scratch.path(), slow)).unwrap().start(questions, answers).unwrap();
     let first = cores.register("amy", "secret");
     let second = cores.ask(Ask::Friends { user: user(1) });
     assert_eq!(cores.answer(), (second, Ok(Done::Friends(vec![]))));
@@ -243,7 +244,7 @@ fn too_many_passwords_are_turned_away_and_the_end_does_not_wait_for_them() {
     let (mut cores, questions, answers) = Cores::new();
     let mut config = config(scratch.path(), Cost { memory_kib: 32 << 10, passes: 8, lanes: 1 });
     config.limits.password_queue = 10;
-    let running = storage::open(config).unwrap().start(questions, answers);
+    let running = storage::open(config).unwrap().start(questions, answers).unwrap();
     for number in 0..100 {
         cores.register(&format!("user{number}"), "secret");
     }
