@@ -146,7 +146,8 @@ fn what_was_answered_is_there_after_a_crash_and_after_a_close() {
     for file in ["chatd.db", "chatd.db-wal"] {
         std::fs::copy(scratch.path().join(file), copy.join(file)).unwrap();
     }
-    let take = Order::Ask(Ask::Take { user: amy(), have: vec![], messages: 10, bytes: 1_000 });
+    let take =
+        Order::Ask(Ask::Take { user: amy(), after: MessageId(0), have: vec![], messages: 10, bytes: 1_000 });
     let mut crashed = open(&copy).unwrap();
     let outcomes = perform(&mut crashed, std::slice::from_ref(&take));
     assert!(
@@ -174,7 +175,8 @@ fn a_long_history_is_swept_a_few_at_a_time() {
     let mids: Vec<MessageId> = (0..length).map(MessageId).collect();
     perform(&mut store, &[Order::Ask(Ask::Owe { user: amy(), mids })]);
     let dissolve = Order::Ask(Ask::DelGroup { user: amy(), group: old });
-    let take = Order::Ask(Ask::Take { user: amy(), have: vec![], messages: 10, bytes: 1_000 });
+    let take =
+        Order::Ask(Ask::Take { user: amy(), after: MessageId(0), have: vec![], messages: 10, bytes: 1_000 });
     let outcomes = perform(&mut store, &[dissolve, create("old"), take]);
     let taken = Outcome::Answer(Ok(Done::Taken {
         messages: vec![],

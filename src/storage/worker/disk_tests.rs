@@ -137,7 +137,13 @@ fn in_the_child(directory: PathBuf, make_room: impl Fn(Option<u64>)) {
 }
 
 fn take(talk: &Talk, user: UserId) -> Vec<u64> {
-    let page = talk.ask(Ask::Take { user, have: vec![], messages: usize::MAX, bytes: usize::MAX });
+    let page = talk.ask(Ask::Take {
+        user,
+        after: MessageId(0),
+        have: vec![],
+        messages: usize::MAX,
+        bytes: usize::MAX,
+    });
     let Ok(Done::Taken { messages, .. }) = page else { panic!("{page:?}") };
     messages.iter().map(|Waiting { envelope, .. }| envelope.mid().0).collect()
 }
