@@ -90,19 +90,39 @@ impl Hub {
         let Some(seat) = self.seats.get_mut(&group).filter(|seat| seat.number == number) else { return };
         seat.joined = result.is_ok();
         for id in std::mem::take(&mut seat.waiting) {
-            match self.session_mut(id).map(|session| &mut session.phase) {
-                Some(Phase::Entering(entering)) => {
+            match (self.session_mut(id).map(|session| &mut session.phase), result) {
+                (Some(Phase::Entering(entering)), Ok(())) => {
                     entering.awaited -= 1;
-                    match result {
-                        Ok(()) => self.enter_if_ready(id, out),
-                        Err(BusDown) => self.refuse_login(id, Code::Busy, out),
-                    }
+                    self.enter_if_ready(id, out);
                 }
+                (Some(Phase::Entering(_)), Err(BusDown)) => self.refuse_login(id, Code::Busy, out),
                 // It became a member while it was online, and may have missed what came before now.
-                Some(Phase::Online(_)) => self.take_again(id, out),
+                (Some(Phase::Online(_)), Ok(())) => self.take_again(id, out),
                 _ => {}
             }
         }
+        if result.is_err() && self.seats.get(&group).is_some_and(|seat| seat.number == number) {
+            self.to_rejoin.push((group, number));
+        }
+    }
+
+    /// Tries again to join the channels of groups that members who are online sit in.
+    pub(super) fn rejoin_groups(&mut self, out: &mut Vec<Effect>) {
+        for (group, number) in std::mem::take(&mut self.to_rejoin) {
+            let Some(seat) = self.seats.get_mut(&group).filter(|seat| seat.number == number) else { continue };
+            seat.waiting = seat.members.clone();
+            let channel = Channel::Group(group);
+            out.push(Effect::Leave { channel });
+            let ticket = self.pending.insert(Pending::JoinGroup { group, seat: number });
+            out.push(Effect::Join { ticket, channel });
+        }
+    }
+
+    /// Where word that messages are stored seems to be lost, the members look for themselves.
+    pub(super) fn recheck_groups(&mut self, out: &mut Vec<Effect>) {
+        let overdue = self.seats.values_mut().filter_map(|seat| seat.is_overdue().then(|| seat.members.clone()));
+        let members: Vec<SessionId> = overdue.flatten().collect();
+        members.into_iter().for_each(|id| self.take_again(id, out));
     }
 
     pub(super) fn login_looked(
@@ -173,8 +193,10 @@ impl Hub {
             self.stand_up(id, group, out);
         }
         // What its groups said is stored, and its cursors are not beyond it.
-        for envelope in held.messages.into_iter().filter(|envelope| envelope.kind() == Kind::Direct) {
-            self.adopt(Orphan::Keep { envelope }, out);
+        for (envelope, _) in held.messages {
+            if envelope.kind() == Kind::Direct {
+                self.adopt(Orphan::Keep { envelope }, out);
+            }
         }
         if !progress.is_empty() {
             self.adopt(Orphan::Settle { user, mids: Vec::new(), progress }, out);
@@ -183,13 +205,17 @@ impl Hub {
 
     /// How far a session has come in its groups: nothing that its TCP has not acknowledged counts.
     fn progress(&self, session: &Session, online: &Online) -> Vec<Progress> {
+        let in_window = session.window.iter().filter(|sent| sent.user == online.user);
+        let in_window = in_window.map(|sent| (&sent.envelope, sent.debt));
+        let held = online.catching_up.iter().flat_map(|catching_up| &catching_up.held.messages);
+        let held = held.map(|(envelope, debt)| (envelope, *debt));
         let mut floors: FxHashMap<GroupId, u64> = FxHashMap::default();
         let mut unread: FxHashSet<MessageId> = FxHashSet::default();
-        for sent in session.window.iter().filter(|sent| sent.user == online.user) {
-            if let Debt::Behind(pos) = sent.debt {
-                let floor = floors.entry(sent.envelope.group()).or_insert(pos);
+        for (envelope, debt) in in_window.chain(held) {
+            if let Debt::Behind(pos) = debt {
+                let floor = floors.entry(envelope.group()).or_insert(pos);
                 *floor = pos.min(*floor);
-                unread.insert(sent.envelope.mid());
+                unread.insert(envelope.mid());
             }
         }
         let mut progress = Vec::new();

@@ -1,11 +1,12 @@
 //! What arrives for a session before it may be pushed: while it logs in, or catches up.
 
+use super::ask::Waiting;
 use super::effect::Effect;
 use super::envelope::{Envelope, Kind, Storing};
 use super::hub::Hub;
 use super::ids::{GroupId, MessageId, SessionId};
 use super::orphan::Orphan;
-use super::session::{Debt, Held, Phase};
+use super::session::{Debt, Held, Phase, Place, Session};
 use rustc_hash::FxHashMap;
 
 /// Group messages that a session may miss at one time. Above: it is cut as too slow a reader.
@@ -32,34 +33,55 @@ impl Hub {
         let session = self.session_mut(id).expect("users and seats point to sessions");
         match &mut session.phase {
             Phase::Entering(entering) => {
-                let spilled = hold(&mut entering.held, &mut entering.missing, envelope, limit);
+                let debt = capped(debt, &envelope, &entering.groups);
+                let spilled = hold(&mut entering.held, &mut entering.missing, envelope, debt, limit);
                 // Its backlog is not taken yet, and will have these too.
                 spilled.into_iter().for_each(|envelope| self.adopt(Orphan::Keep { envelope }, out));
             }
-            Phase::Online(online) => {
-                if let Some(catching_up) = &mut online.catching_up {
-                    let spilled = hold(&mut catching_up.held, &mut online.missing, envelope, limit);
-                    catching_up.again |= catching_up.held.messages.is_empty();
+            Phase::Online(online) => match &mut online.catching_up {
+                Some(catching_up) if !catching_up.failed => {
+                    let debt = capped(debt, &envelope, &online.groups);
+                    let held = &mut catching_up.held;
+                    let spilled = hold(held, &mut online.missing, envelope, debt, limit);
+                    catching_up.again |= held.messages.is_empty();
                     catching_up.spilling += spilled.len() as u32;
                     for envelope in spilled {
                         self.adopt_for(Some(id), Orphan::Keep { envelope }, out);
                     }
-                } else if online.taken.has(envelope.mid()) || online.owed.contains(&envelope.mid()) {
-                    // It was faster through the store.
-                } else {
-                    self.push(id, envelope, debt, out);
                 }
-            }
+                catching_up => {
+                    let mid = envelope.mid();
+                    let first = catching_up.as_mut().is_none_or(|catching_up| catching_up.note_sent(mid));
+                    // Otherwise it was faster through the store.
+                    if first && !online.taken.has(mid) && !online.owed.contains(&mid) {
+                        self.push(id, envelope, debt, out);
+                    }
+                }
+            },
             Phase::Anonymous => unreachable!("an anonymous session is nobody's"),
         }
-        let missing = |session: &super::session::Session| match &session.phase {
-            Phase::Entering(entering) => entering.missing.len(),
-            Phase::Online(online) => online.missing.len(),
-            Phase::Anonymous => 0,
-        };
-        if self.session(id).is_some_and(|session| missing(session) > MISSING) {
+        if self.session(id).is_some_and(|session| misses(session) > MISSING) {
             self.cut(id, out);
         }
+    }
+}
+
+fn misses(session: &Session) -> usize {
+    match &session.phase {
+        Phase::Entering(entering) => entering.missing.len(),
+        Phase::Online(online) => online.missing.len(),
+        Phase::Anonymous => 0,
+    }
+}
+
+/// A member that is not through with its backlog is not as far as its seat.
+fn capped(debt: Debt, envelope: &Envelope, groups: &FxHashMap<GroupId, Place>) -> Debt {
+    match debt {
+        Debt::Behind(pos) => {
+            let cap = groups.get(&envelope.group()).and_then(|place| place.cap);
+            Debt::Behind(cap.map_or(pos, |cap| cap.min(pos)))
+        }
+        other => other,
     }
 }
 
@@ -69,20 +91,44 @@ fn hold(
     held: &mut Held,
     missing: &mut FxHashMap<MessageId, GroupId>,
     envelope: Envelope,
+    debt: Debt,
     limit_bytes: usize,
 ) -> Vec<Envelope> {
     held.bytes += envelope.bytes().len();
-    held.messages.push_back(envelope);
+    held.messages.push_back((envelope, debt));
     if held.bytes <= limit_bytes {
         return Vec::new();
     }
-    let mut spilled = Vec::from(std::mem::take(held).messages);
-    spilled.retain(|envelope| {
-        let direct = envelope.kind() == Kind::Direct;
-        if !direct {
-            missing.insert(envelope.mid(), envelope.group());
+    let mut spilled = Vec::new();
+    for (envelope, _) in std::mem::take(held).messages {
+        match envelope.kind() {
+            Kind::Direct => spilled.push(envelope),
+            _ => drop(missing.insert(envelope.mid(), envelope.group())),
         }
-        direct
-    });
+    }
     spilled
+}
+
+impl Held {
+    /// Whether this message of the backlog will come with what is held: it is held itself, or
+    /// must not overtake an earlier one of its sender's, and is held from now on.
+    pub(super) fn takes(&mut self, waiting: &Waiting) -> bool {
+        let Waiting { envelope, pos } = waiting;
+        let debt = pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1));
+        let mut overtakes = false;
+        for (held, its_debt) in &mut self.messages {
+            if held.mid() == envelope.mid() {
+                *its_debt = debt;
+                return true;
+            }
+            overtakes |= held.mid() < envelope.mid()
+                && held.sender() == envelope.sender()
+                && held.target() == envelope.target();
+        }
+        if overtakes {
+            self.bytes += envelope.bytes().len();
+            self.messages.push_back((envelope.clone(), debt));
+        }
+        overtakes
+    }
 }

@@ -44,6 +44,8 @@ pub struct Hub {
     pub(super) claims: Vec<(SessionId, Visit)>,
     /// Numbers the seats, so that a late `Joined` is not taken for a newer one's.
     pub(super) seats_made: u64,
+    /// Seats whose channel could not be joined, by group and number.
+    pub(super) to_rejoin: Vec<(GroupId, u64)>,
     /// Sessions that something was sent to since TCP was last looked at.
     pub(super) unacked: Vec<SessionId>,
     /// Sessions whose backlog goes on with time.
@@ -109,6 +111,7 @@ impl Hub {
             stored: FxHashMap::default(),
             claims: Vec::new(),
             seats_made: 0,
+            to_rejoin: Vec::new(),
             unacked: Vec::new(),
             catching_up: Vec::new(),
             anonymous: VecDeque::new(),
@@ -268,7 +271,9 @@ impl Hub {
             Pending::Roster { session, visit } => self.roster(session, visit, answer, out),
             Pending::Roll { session, re, cid, change } => self.rolled(session, re, cid, change, answer, out),
             Pending::Friends { session, cid } => self.friends_answered(session, cid, answer, out),
-            Pending::MayWrite { session, cid } => self.may_not_write(session, cid, answer, out),
+            Pending::MayWrite { session, group, cid } => {
+                self.may_not_write(session, group, cid, answer, out);
+            }
             Pending::Orphan { session, orphan } => self.orphan_answered(session, orphan, answer, out),
             Pending::Progress => {}
             // Tickets of the bus never come back from the store.
@@ -352,7 +357,6 @@ impl Hub {
     fn tick(&mut self, utc_offset_s: i32, out: &mut Vec<Effect>) {
         self.time.utc_offset_s = utc_offset_s;
         self.expire_claims(out);
-        self.retry_orphans(out);
         self.continue_backlogs(out);
         if self.now >= self.next_notice {
             self.next_notice = self.now.plus(self.limits.stored_notice_ms);
@@ -361,9 +365,13 @@ impl Hub {
         if self.now >= self.next_probe {
             self.next_probe = self.now.plus(self.limits.probe_ms);
             self.probe_unacked(out);
+            self.retry_orphans(out);
+            self.retry_backlogs(out);
+            self.rejoin_groups(out);
         }
         if self.now >= self.next_seen {
             self.next_seen = self.now.plus(self.limits.seen_ms);
+            self.recheck_groups(out);
             self.write_progress(out);
         }
     }

@@ -31,7 +31,7 @@ pub(super) enum Pending {
     /// Look for a friend list.
     FriendsLook { session: SessionId, people: Vec<super::ask::Person>, cid: Option<Box<str>> },
     /// Why a group is not to be written to → ERROR.
-    MayWrite { session: SessionId, cid: Option<Box<str>> },
+    MayWrite { session: SessionId, group: GroupId, cid: Option<Box<str>> },
     /// Publish of a direct message → if nobody heard it, it is kept.
     Direct { session: SessionId, envelope: Envelope },
     /// Keep for the sender's sake → ACK, or ERROR.
@@ -51,8 +51,8 @@ pub(super) enum Pending {
 pub(super) enum Change {
     /// Nothing that a session keeps.
     None,
-    /// A group more.
-    Join,
+    /// A group more; which one, if it is there already.
+    Join { group: Option<GroupId> },
     /// A group less.
     Leave { group: GroupId },
 }

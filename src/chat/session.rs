@@ -128,7 +128,8 @@ pub(super) enum Claim {
 /// Messages that arrived while the backlog is not through.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    pub(super) messages: VecDeque<Envelope>,
+    /// As they arrived, and what pushing them will mean for the backlog.
+    pub(super) messages: VecDeque<(Envelope, Debt)>,
     pub(super) bytes: usize,
 }
 
@@ -170,7 +171,8 @@ pub(super) struct Online {
 pub(super) struct Recent(VecDeque<MessageId>);
 
 impl Recent {
-    const MOST: usize = 64;
+    /// More than a page of the backlog holds.
+    const MOST: usize = 256;
 
     pub(super) fn note(&mut self, mid: MessageId) {
         if self.0.len() == Self::MOST {
@@ -199,6 +201,8 @@ pub(super) struct CatchingUp {
     /// Whether something was put into the backlog since the Take that is out was asked, or that
     /// one failed: begin again from the front.
     pub(super) again: bool,
+    /// Whether the store was busy: while it is not asked again, live messages are not held.
+    pub(super) failed: bool,
     /// The last message that is owed by itself, of the page before.
     pub(super) after: MessageId,
     /// What is left of the page, while it is sent message by message.
@@ -224,12 +228,23 @@ pub(super) struct Greeting {
 }
 
 impl CatchingUp {
+    /// Notes that a message was sent; whether it is the first time. Forgets all where a store is
+    /// busy for so long that it becomes too much: after a fault, a message may come twice.
+    pub(super) fn note_sent(&mut self, mid: MessageId) -> bool {
+        const MOST: usize = 65_536;
+        if self.sent.len() >= MOST {
+            self.sent.clear();
+        }
+        self.sent.insert(mid)
+    }
+
     pub(super) fn new(greeting: Option<Box<Greeting>>, held: Held, sent: FxHashSet<MessageId>) -> Self {
         Self {
             greeting,
             held,
             taking: false,
             again: true,
+            failed: false,
             after: MessageId(0),
             rest: VecDeque::new(),
             heads: Vec::new(),
