@@ -95,7 +95,11 @@ impl Hub {
         let roomy = session.unacked_bytes() < half_bytes && !session.closing;
         let Some(online) = session.online_mut() else { return };
         let Some(catching_up) = &mut online.catching_up else { return };
-        if catching_up.taking || catching_up.failed || !roomy || (catching_up.paced > 0 && !catching_up.rest.is_empty()) {
+        if catching_up.taking
+            || catching_up.failed
+            || !roomy
+            || (catching_up.paced > 0 && !catching_up.rest.is_empty())
+        {
             return;
         }
         for waiting in std::mem::take(&mut catching_up.rest) {
@@ -130,6 +134,7 @@ impl Hub {
         catching_up.taking = true;
         catching_up.complete = false;
         let after = catching_up.after;
+        catching_up.have.clone_from(&have);
         let ticket = self.pending.insert(Pending::Take { session: id, visit });
         out.push(Effect::Ask { ticket, ask: Ask::Take { user, after, have, messages, bytes } });
     }
@@ -145,8 +150,8 @@ impl Hub {
                     catching_up.after = last.envelope.mid();
                 }
                 let mut fresh = VecDeque::from(messages);
-                let (sent, held) = (&catching_up.sent, &mut catching_up.held);
-                fresh.retain(|waiting| sent.contains(&waiting.envelope.mid()) || !held.takes(waiting));
+                let (sent, held, taken) = (&catching_up.sent, &mut catching_up.held, &mut online.taken);
+                fresh.retain(|waiting| sent.contains(&waiting.envelope.mid()) || !held.takes(waiting, taken));
                 catching_up.rest = fresh;
                 catching_up.complete = complete;
                 catching_up.heads = heads;
@@ -240,7 +245,7 @@ impl Hub {
             if waiting.pos.is_none() && !online.owed.contains(&mid) {
                 self.settle_sent(id, mid, out);
             }
-        } else if !catching_up.held.takes(&waiting) {
+        } else if !catching_up.held.takes(&waiting, &mut online.taken) {
             catching_up.note_sent(mid);
             online.taken.note(mid);
             let debt = waiting.pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1));
@@ -267,8 +272,11 @@ impl Hub {
         let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
         for (group, head) in std::mem::take(&mut catching_up.heads) {
+            let asked = catching_up.have.binary_search_by_key(&group, |&(group, _)| group);
+            let from = asked.map_or(0, |at| catching_up.have[at].1);
             if let Some(place) = online.groups.get_mut(&group) {
-                place.cap = place.cap.map(|cap| cap.max(head));
+                // What was spilled meanwhile may have thrown it back.
+                place.cap = place.cap.map(|cap| if cap >= from { cap.max(head) } else { cap });
             }
         }
     }

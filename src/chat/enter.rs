@@ -109,7 +109,9 @@ impl Hub {
     /// Tries again to join the channels of groups that members who are online sit in.
     pub(super) fn rejoin_groups(&mut self, out: &mut Vec<Effect>) {
         for (group, number) in std::mem::take(&mut self.to_rejoin) {
-            let Some(seat) = self.seats.get_mut(&group).filter(|seat| seat.number == number) else { continue };
+            let Some(seat) = self.seats.get_mut(&group).filter(|seat| seat.number == number) else {
+                continue;
+            };
             seat.waiting = seat.members.clone();
             let channel = Channel::Group(group);
             out.push(Effect::Leave { channel });
@@ -120,7 +122,8 @@ impl Hub {
 
     /// Where word that messages are stored seems to be lost, the members look for themselves.
     pub(super) fn recheck_groups(&mut self, out: &mut Vec<Effect>) {
-        let overdue = self.seats.values_mut().filter_map(|seat| seat.is_overdue().then(|| seat.members.clone()));
+        let overdue =
+            self.seats.values_mut().filter_map(|seat| seat.is_overdue().then(|| seat.members.clone()));
         let members: Vec<SessionId> = overdue.flatten().collect();
         members.into_iter().for_each(|id| self.take_again(id, out));
     }

@@ -2,11 +2,11 @@
 
 use super::ask::Waiting;
 use super::effect::Effect;
-use super::envelope::{Envelope, Kind, Storing};
+use super::envelope::{Envelope, Storing};
 use super::hub::Hub;
 use super::ids::{GroupId, MessageId, SessionId};
 use super::orphan::Orphan;
-use super::session::{Debt, Held, Phase, Place, Session};
+use super::session::{Debt, Held, Phase, Place, Recent, Session};
 use rustc_hash::FxHashMap;
 
 /// Group messages that a session may miss at one time. Above: it is cut as too slow a reader.
@@ -34,7 +34,8 @@ impl Hub {
         match &mut session.phase {
             Phase::Entering(entering) => {
                 let debt = capped(debt, &envelope, &entering.groups);
-                let spilled = hold(&mut entering.held, &mut entering.missing, envelope, debt, limit);
+                let missing = (&mut entering.missing, &mut entering.groups);
+                let spilled = hold(&mut entering.held, missing, envelope, debt, limit);
                 // Its backlog is not taken yet, and will have these too.
                 spilled.into_iter().for_each(|envelope| self.adopt(Orphan::Keep { envelope }, out));
             }
@@ -42,7 +43,8 @@ impl Hub {
                 Some(catching_up) if !catching_up.failed => {
                     let debt = capped(debt, &envelope, &online.groups);
                     let held = &mut catching_up.held;
-                    let spilled = hold(held, &mut online.missing, envelope, debt, limit);
+                    let missing = (&mut online.missing, &mut online.groups);
+                    let spilled = hold(held, missing, envelope, debt, limit);
                     catching_up.again |= held.messages.is_empty();
                     catching_up.spilling += spilled.len() as u32;
                     for envelope in spilled {
@@ -86,10 +88,11 @@ fn capped(debt: Debt, envelope: &Envelope, groups: &FxHashMap<GroupId, Place>) -
 }
 
 /// Keeps a message back. If too much is kept back, all of it goes: direct messages are given
-/// back, to be put into the backlog; those of groups are stored anyway, and are missing until then.
+/// back, to be put into the backlog; those of groups are stored anyway, and are missing until the
+/// session gets them from there.
 fn hold(
     held: &mut Held,
-    missing: &mut FxHashMap<MessageId, GroupId>,
+    (missing, groups): (&mut FxHashMap<MessageId, GroupId>, &mut FxHashMap<GroupId, Place>),
     envelope: Envelope,
     debt: Debt,
     limit_bytes: usize,
@@ -100,10 +103,15 @@ fn hold(
         return Vec::new();
     }
     let mut spilled = Vec::new();
-    for (envelope, _) in std::mem::take(held).messages {
-        match envelope.kind() {
-            Kind::Direct => spilled.push(envelope),
-            _ => drop(missing.insert(envelope.mid(), envelope.group())),
+    for (envelope, debt) in std::mem::take(held).messages {
+        let Debt::Behind(pos) = debt else {
+            spilled.push(envelope);
+            continue;
+        };
+        missing.insert(envelope.mid(), envelope.group());
+        // A page may have given it already, and it was left for the held one to be sent.
+        if let Some(place) = groups.get_mut(&envelope.group()) {
+            place.cap = place.cap.map(|cap| cap.min(pos));
         }
     }
     spilled
@@ -112,7 +120,7 @@ fn hold(
 impl Held {
     /// Whether this message of the backlog will come with what is held: it is held itself, or
     /// must not overtake an earlier one of its sender's, and is held from now on.
-    pub(super) fn takes(&mut self, waiting: &Waiting) -> bool {
+    pub(super) fn takes(&mut self, waiting: &Waiting, taken: &mut Recent) -> bool {
         let Waiting { envelope, pos } = waiting;
         let debt = pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1));
         let mut overtakes = false;
@@ -128,6 +136,7 @@ impl Held {
         if overtakes {
             self.bytes += envelope.bytes().len();
             self.messages.push_back((envelope.clone(), debt));
+            taken.note(envelope.mid());
         }
         overtakes
     }

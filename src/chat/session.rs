@@ -207,7 +207,9 @@ pub(super) struct CatchingUp {
     pub(super) after: MessageId,
     /// What is left of the page, while it is sent message by message.
     pub(super) rest: VecDeque<Waiting>,
-    /// Where the groups stand once `rest` is through.
+    /// Where the groups stood when the page was asked for, by group.
+    pub(super) have: Vec<(GroupId, u64)>,
+    /// Where they stand once `rest` is through: nothing is missing from there to here.
     pub(super) heads: Vec<(GroupId, u64)>,
     /// Whether that page was the last one.
     pub(super) complete: bool,
@@ -247,6 +249,7 @@ impl CatchingUp {
             failed: false,
             after: MessageId(0),
             rest: VecDeque::new(),
+            have: Vec::new(),
             heads: Vec::new(),
             complete: false,
             spilling: 0,

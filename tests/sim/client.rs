@@ -325,7 +325,9 @@ impl World {
         let mut last: Vec<usize> = Vec::new();
         for _ in 0..5 {
             // Where limits are tight, one may be cut and has to come again.
-            let here = |world: &Self, user| last.iter().any(|&at| world.people[at].user == user && world.conns[at].is_usable());
+            let here = |world: &Self, user| {
+                last.iter().any(|&at| world.people[at].user == user && world.conns[at].is_usable())
+            };
             let away: Vec<usize> = (1..=self.plan.users).filter(|&user| !here(self, user)).collect();
             last.extend(away.into_iter().map(|user| self.connect(user, true)).collect::<Vec<_>>());
             self.rest();
