@@ -271,14 +271,10 @@ impl Hub {
     fn settle_heads(&mut self, id: SessionId) {
         let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
-        for (group, head) in std::mem::take(&mut catching_up.heads) {
-            let asked = catching_up.have.binary_search_by_key(&group, |&(group, _)| group);
-            let from = asked.map_or(0, |at| catching_up.have[at].1);
-            if let Some(place) = online.groups.get_mut(&group) {
-                // What was spilled meanwhile may have thrown it back.
-                place.cap = place.cap.map(|cap| if cap >= from { cap.max(head) } else { cap });
-            }
+        for (&group, place) in &mut online.groups {
+            place.cap = place.cap.map(|cap| catching_up.reached(group, cap));
         }
+        catching_up.heads.clear();
     }
 
     /// Nothing waits any more: what was held goes out, and the session is live.

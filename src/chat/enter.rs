@@ -224,7 +224,11 @@ impl Hub {
         let mut progress = Vec::new();
         for (&group, place) in &online.groups {
             let seat = self.seats.get(&group).expect("a member has a seat");
-            let upto = seat.place_of(place).min(floors.get(&group).copied().unwrap_or(u64::MAX));
+            let reached = match (place.cap, &online.catching_up) {
+                (Some(cap), Some(catching_up)) => catching_up.reached(group, cap),
+                _ => seat.place_of(place),
+            };
+            let upto = reached.min(floors.get(&group).copied().unwrap_or(u64::MAX));
             let got = |mid: &MessageId| !unread.contains(mid) && !online.missing.contains_key(mid);
             // While it catches up, some of what reached it is held.
             let beyond: Vec<MessageId> =

@@ -1,7 +1,7 @@
 //! One connection as its hub sees it: who it is, and what was sent to it and may be lost.
 
 use super::ask::{Roster, Waiting};
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Target};
 use super::ids::{GroupId, MessageId, Millis, SessionId, UserId};
 use super::wire::frame::Terminator;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -230,6 +230,21 @@ pub(super) struct Greeting {
 }
 
 impl CatchingUp {
+    /// The place up to which the page that is being sent has brought a group, from `cap` on.
+    pub(super) fn reached(&self, group: GroupId, cap: u64) -> u64 {
+        let Some(&(_, head)) = self.heads.iter().find(|(of, _)| *of == group) else { return cap };
+        let asked = self.have.binary_search_by_key(&group, |&(group, _)| group);
+        let from = asked.map_or(0, |at| self.have[at].1);
+        if cap < from {
+            // What was spilled meanwhile has thrown it back.
+            return cap;
+        }
+        let of_group =
+            |waiting: &&Waiting| waiting.pos.is_some() && waiting.envelope.target() == Target::Group(group);
+        let next = self.rest.iter().filter(of_group).filter_map(|waiting| waiting.pos).min();
+        cap.max(next.map_or(head, |next| next - 1))
+    }
+
     /// Notes that a message was sent; whether it is the first time. Forgets all where a store is
     /// busy for so long that it becomes too much: after a fault, a message may come twice.
     pub(super) fn note_sent(&mut self, mid: MessageId) -> bool {

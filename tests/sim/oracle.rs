@@ -317,7 +317,11 @@ impl World {
             if before.got.contains(&number) && before.begun_us < now.begun_us {
                 let ended_us = before.ended_us.unwrap_or(u64::MAX);
                 let long_ago = before.clean && ended_us.saturating_add(rest_us) < now.begun_us;
-                assert!(!long_ago, "(f) text {number} comes again to {:?}, without a reason", now.user);
+                assert!(
+                    !long_ago,
+                    "(f) text {number} comes again to {:?} by conn {}, without a reason: conn {}",
+                    now.user, now.conn, before.conn
+                );
             }
         }
     }
