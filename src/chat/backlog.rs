@@ -10,7 +10,7 @@ use super::hub::Hub;
 use super::ids::{GroupId, MessageId, SessionId, UserId};
 use super::orphan::Orphan;
 use super::pending::Pending;
-use super::session::{CatchingUp, Debt, Held, Pause, Sent, Visit};
+use super::session::{CatchingUp, Debt, Held, HeldMessage, Pause, Sent, Visit};
 use super::wire::frame::Terminator;
 use super::wire::lists::{self, Room};
 use rustc_hash::FxHashSet;
@@ -128,8 +128,12 @@ impl Hub {
         let (user, visit) = (online.user, online.visit);
         let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
-        if std::mem::take(&mut catching_up.again) {
+        if catching_up.complete {
+            // From the front, for what came to lie before the pages of the last round.
             catching_up.after = MessageId(0);
+        }
+        if catching_up.after == MessageId(0) {
+            catching_up.again = false;
         }
         catching_up.taking = true;
         catching_up.complete = false;
@@ -169,7 +173,7 @@ impl Hub {
         let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
         (catching_up.again, catching_up.failed) = (true, true);
-        for (envelope, debt) in std::mem::take(&mut catching_up.held).messages {
+        for HeldMessage { envelope, debt, .. } in std::mem::take(&mut catching_up.held).messages {
             self.push_or_hold(id, envelope, debt, out);
         }
     }
@@ -272,7 +276,9 @@ impl Hub {
         let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
         for (&group, place) in &mut online.groups {
-            place.cap = place.cap.map(|cap| catching_up.reached(group, cap));
+            let cap = catching_up.reached(group, place.cap.expect("is catching up"));
+            place.cap = Some(cap);
+            catching_up.held.advance(group, cap);
         }
         catching_up.heads.clear();
     }
@@ -282,7 +288,7 @@ impl Hub {
         let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.take().expect("looked at before");
         let mut sent = catching_up.sent;
-        for (envelope, debt) in catching_up.held.messages {
+        for HeldMessage { envelope, debt, .. } in catching_up.held.messages {
             if sent.insert(envelope.mid()) {
                 self.push(id, envelope, debt, out);
             }

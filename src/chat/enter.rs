@@ -12,7 +12,9 @@ use super::ids::{GroupId, MessageId, SessionId, UserId};
 use super::orphan::Orphan;
 use super::pending::Pending;
 use super::seat::Seat;
-use super::session::{CatchingUp, Debt, Greeting, Held, Online, Phase, Place, Recent, Session, Visit};
+use super::session::{
+    CatchingUp, Debt, Greeting, Held, HeldMessage, Online, Phase, Place, Recent, Session, Visit,
+};
 use super::wire::code::Code;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -122,10 +124,20 @@ impl Hub {
 
     /// Where word that messages are stored seems to be lost, the members look for themselves.
     pub(super) fn recheck_groups(&mut self, out: &mut Vec<Effect>) {
-        let overdue =
-            self.seats.values_mut().filter_map(|seat| seat.is_overdue().then(|| seat.members.clone()));
-        let members: Vec<SessionId> = overdue.flatten().collect();
-        members.into_iter().for_each(|id| self.take_again(id, out));
+        let mut seats = std::mem::take(&mut self.seats);
+        let mut to_take: Vec<SessionId> = Vec::new();
+        for seat in seats.values_mut() {
+            let is_live = |&&id: &&SessionId| {
+                let online = self.session(id).and_then(|session| session.online());
+                online.is_some_and(|online| online.catching_up.is_none())
+            };
+            let live: Vec<SessionId> = seat.members.iter().filter(is_live).copied().collect();
+            if seat.is_overdue(live.len() == seat.members.len()) {
+                to_take.extend(live);
+            }
+        }
+        self.seats = seats;
+        to_take.into_iter().for_each(|id| self.take_again(id, out));
     }
 
     pub(super) fn login_looked(
@@ -196,7 +208,7 @@ impl Hub {
             self.stand_up(id, group, out);
         }
         // What its groups said is stored, and its cursors are not beyond it.
-        for (envelope, _) in held.messages {
+        for HeldMessage { envelope, .. } in held.messages {
             if envelope.kind() == Kind::Direct {
                 self.adopt(Orphan::Keep { envelope }, out);
             }
@@ -210,8 +222,7 @@ impl Hub {
     fn progress(&self, session: &Session, online: &Online) -> Vec<Progress> {
         let in_window = session.window.iter().filter(|sent| sent.user == online.user);
         let in_window = in_window.map(|sent| (&sent.envelope, sent.debt));
-        let held = online.catching_up.iter().flat_map(|catching_up| &catching_up.held.messages);
-        let held = held.map(|(envelope, debt)| (envelope, *debt));
+        let held = online.catching_up.iter().flat_map(|catching_up| catching_up.unsent());
         let mut floors: FxHashMap<GroupId, u64> = FxHashMap::default();
         let mut unread: FxHashSet<MessageId> = FxHashSet::default();
         for (envelope, debt) in in_window.chain(held) {

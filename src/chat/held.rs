@@ -6,7 +6,7 @@ use super::envelope::{Envelope, Storing};
 use super::hub::Hub;
 use super::ids::{GroupId, MessageId, SessionId};
 use super::orphan::Orphan;
-use super::session::{Debt, Held, Phase, Place, Recent, Session};
+use super::session::{Debt, Held, HeldMessage, Phase, Place, Recent, Session};
 use rustc_hash::FxHashMap;
 
 /// Group messages that a session may miss at one time. Above: it is cut as too slow a reader.
@@ -98,12 +98,12 @@ fn hold(
     limit_bytes: usize,
 ) -> Vec<Envelope> {
     held.bytes += envelope.bytes().len();
-    held.messages.push_back((envelope, debt));
+    held.messages.push_back(HeldMessage { envelope, debt, given: false });
     if held.bytes <= limit_bytes {
         return Vec::new();
     }
     let mut spilled = Vec::new();
-    for (envelope, debt) in std::mem::take(held).messages {
+    for HeldMessage { envelope, debt, .. } in std::mem::take(held).messages {
         let Debt::Behind(pos) = debt else {
             spilled.push(envelope);
             continue;
@@ -124,20 +124,31 @@ impl Held {
         let Waiting { envelope, pos } = waiting;
         let debt = pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1));
         let mut overtakes = false;
-        for (held, its_debt) in &mut self.messages {
-            if held.mid() == envelope.mid() {
-                *its_debt = debt;
+        for held in &mut self.messages {
+            if held.envelope.mid() == envelope.mid() {
+                (held.debt, held.given) = (debt, true);
                 return true;
             }
-            overtakes |= held.mid() < envelope.mid()
-                && held.sender() == envelope.sender()
-                && held.target() == envelope.target();
+            overtakes |= held.envelope.mid() < envelope.mid()
+                && held.envelope.sender() == envelope.sender()
+                && held.envelope.target() == envelope.target();
         }
         if overtakes {
             self.bytes += envelope.bytes().len();
-            self.messages.push_back((envelope.clone(), debt));
+            self.messages.push_back(HeldMessage { envelope: envelope.clone(), debt, given: true });
             taken.note(envelope.mid());
         }
         overtakes
+    }
+
+    /// Pages have given everything of a group up to `cap`: what they did not give is beyond.
+    pub(super) fn advance(&mut self, group: GroupId, cap: u64) {
+        for held in self.messages.iter_mut().filter(|held| !held.given) {
+            if let Debt::Behind(pos) = held.debt
+                && held.envelope.group() == group
+            {
+                held.debt = Debt::Behind(pos.max(cap));
+            }
+        }
     }
 }

@@ -118,13 +118,15 @@ impl Seat {
 
     /// Whether word that something is stored has been missing since the last look: it may be lost,
     /// and the members should take their backlogs.
-    pub(super) fn is_overdue(&mut self) -> bool {
+    ///
+    /// `all_live`: none of the members is on the way to take its backlog anyway.
+    pub(super) fn is_overdue(&mut self, all_live: bool) -> bool {
         let before = self.seen;
         let unheard_of =
             self.pushed.values().any(|&number| number > before.rechecked && number <= before.pushes);
         let gap = !self.stored.is_empty();
         let stuck = gap && before.gap && before.synced == self.synced;
-        let rechecked = if unheard_of { before.pushes } else { before.rechecked };
+        let rechecked = if unheard_of && all_live { before.pushes } else { before.rechecked };
         self.seen = Seen { pushes: self.pushes, synced: self.synced, gap, rechecked };
         unheard_of || stuck
     }

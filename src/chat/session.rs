@@ -128,9 +128,19 @@ pub(super) enum Claim {
 /// Messages that arrived while the backlog is not through.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    /// As they arrived, and what pushing them will mean for the backlog.
-    pub(super) messages: VecDeque<(Envelope, Debt)>,
+    /// As they arrived.
+    pub(super) messages: VecDeque<HeldMessage>,
     pub(super) bytes: usize,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct HeldMessage {
+    pub(super) envelope: Envelope,
+    /// What pushing it will mean for the backlog.
+    pub(super) debt: Debt,
+    /// Whether a page of the backlog has given it too: then its debt is exact.
+    pub(super) given: bool,
 }
 
 /// How far a member has come in one group.
@@ -198,8 +208,8 @@ pub(super) struct CatchingUp {
     pub(super) held: Held,
     /// Whether a Take is out.
     pub(super) taking: bool,
-    /// Whether something was put into the backlog since the Take that is out was asked, or that
-    /// one failed: begin again from the front.
+    /// Whether something was put into the backlog since its first page was asked for: there will
+    /// be another round.
     pub(super) again: bool,
     /// Whether the store was busy: while it is not asked again, live messages are not held.
     pub(super) failed: bool,
@@ -243,6 +253,12 @@ impl CatchingUp {
             |waiting: &&Waiting| waiting.pos.is_some() && waiting.envelope.target() == Target::Group(group);
         let next = self.rest.iter().filter(of_group).filter_map(|waiting| waiting.pos).min();
         cap.max(next.map_or(head, |next| next - 1))
+    }
+
+    /// What is held and was not sent with a page.
+    pub(super) fn unsent(&self) -> impl Iterator<Item = (&Envelope, Debt)> + '_ {
+        let held = self.held.messages.iter().map(|held| (&held.envelope, held.debt));
+        held.filter(|(envelope, _)| !self.sent.contains(&envelope.mid()))
     }
 
     /// Notes that a message was sent; whether it is the first time. Forgets all where a store is
