@@ -4,10 +4,11 @@ use super::ask::Waiting;
 use super::effect::Effect;
 use super::envelope::{Envelope, Storing};
 use super::hub::Hub;
-use super::ids::{GroupId, MessageId, SessionId};
+use super::ids::{GroupId, SessionId};
 use super::orphan::Orphan;
 use super::session::{Debt, Held, HeldMessage, Phase, Place, Recent, Session};
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 
 /// Group messages that a session may miss at one time. Above: it is cut as too slow a reader.
 const MISSING: usize = 16_384;
@@ -30,24 +31,40 @@ impl Hub {
         out: &mut Vec<Effect>,
     ) {
         let limit = self.limits.held_bytes;
+        let mut to_keep: Vec<Envelope> = Vec::new();
         let session = self.session_mut(id).expect("users and seats point to sessions");
         match &mut session.phase {
             Phase::Entering(entering) => {
                 let debt = capped(debt, &envelope, &entering.groups);
-                let missing = (&mut entering.missing, &mut entering.groups);
-                let spilled = hold(&mut entering.held, missing, envelope, debt, limit);
-                // Its backlog is not taken yet, and will have these too.
-                spilled.into_iter().for_each(|envelope| self.adopt(Orphan::Keep { envelope }, out));
+                // Its backlog is not taken yet, and will have what is spilled, too.
+                for spilled in entering.held.hold(envelope, debt, limit) {
+                    match spilled.debt {
+                        Debt::Behind(_) => {
+                            entering.missing.insert(spilled.envelope.mid(), spilled.envelope.group());
+                        }
+                        _ => to_keep.push(spilled.envelope),
+                    }
+                }
+                to_keep.into_iter().for_each(|envelope| self.adopt(Orphan::Keep { envelope }, out));
             }
             Phase::Online(online) => match &mut online.catching_up {
                 Some(catching_up) if !catching_up.failed => {
                     let debt = capped(debt, &envelope, &online.groups);
-                    let held = &mut catching_up.held;
-                    let missing = (&mut online.missing, &mut online.groups);
-                    let spilled = hold(held, missing, envelope, debt, limit);
-                    catching_up.again |= held.messages.is_empty();
-                    catching_up.spilling += spilled.len() as u32;
-                    for envelope in spilled {
+                    for spilled in catching_up.held.hold(envelope, debt, limit) {
+                        catching_up.again = true;
+                        match spilled.debt {
+                            Debt::Behind(pos) => {
+                                let group = spilled.envelope.group();
+                                online.missing.insert(spilled.envelope.mid(), group);
+                                catching_up.throw_back(group, pos);
+                                let place = online.groups.get_mut(&group);
+                                place.map(|place| place.cap = place.cap.map(|cap| cap.min(pos)));
+                            }
+                            _ => to_keep.push(spilled.envelope),
+                        }
+                    }
+                    catching_up.spilling += to_keep.len() as u32;
+                    for envelope in to_keep {
                         self.adopt_for(Some(id), Orphan::Keep { envelope }, out);
                     }
                 }
@@ -87,37 +104,16 @@ fn capped(debt: Debt, envelope: &Envelope, groups: &FxHashMap<GroupId, Place>) -
     }
 }
 
-/// Keeps a message back. If too much is kept back, all of it goes: direct messages are given
-/// back, to be put into the backlog; those of groups are stored anyway, and are missing until the
-/// session gets them from there.
-fn hold(
-    held: &mut Held,
-    (missing, groups): (&mut FxHashMap<MessageId, GroupId>, &mut FxHashMap<GroupId, Place>),
-    envelope: Envelope,
-    debt: Debt,
-    limit_bytes: usize,
-) -> Vec<Envelope> {
-    held.bytes += envelope.bytes().len();
-    held.messages.push_back(HeldMessage { envelope, debt, given: false });
-    if held.bytes <= limit_bytes {
-        return Vec::new();
-    }
-    let mut spilled = Vec::new();
-    for HeldMessage { envelope, debt, .. } in std::mem::take(held).messages {
-        let Debt::Behind(pos) = debt else {
-            spilled.push(envelope);
-            continue;
-        };
-        missing.insert(envelope.mid(), envelope.group());
-        // A page may have given it already, and it was left for the held one to be sent.
-        if let Some(place) = groups.get_mut(&envelope.group()) {
-            place.cap = place.cap.map(|cap| cap.min(pos));
-        }
-    }
-    spilled
-}
-
 impl Held {
+    /// Keeps a message back. If too much is kept back, all of it is given back: direct messages
+    /// must be put into the backlog; those of groups are stored anyway, and are missing until the
+    /// session gets them from there.
+    fn hold(&mut self, envelope: Envelope, debt: Debt, limit_bytes: usize) -> VecDeque<HeldMessage> {
+        self.bytes += envelope.bytes().len();
+        self.messages.push_back(HeldMessage { envelope, debt, given: false });
+        if self.bytes <= limit_bytes { VecDeque::new() } else { std::mem::take(self).messages }
+    }
+
     /// Whether this message of the backlog will come with what is held: it is held itself, or
     /// must not overtake an earlier one of its sender's, and is held from now on.
     pub(super) fn takes(&mut self, waiting: &Waiting, taken: &mut Recent) -> bool {

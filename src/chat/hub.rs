@@ -19,7 +19,7 @@ use super::wire::code::Code;
 use super::wire::frame::Terminator;
 use super::wire::reply::{self, Refusal};
 use super::wire::request::{Body, Fault, Request, Severity};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
 /// What one core knows and decides.
@@ -38,6 +38,8 @@ pub struct Hub {
     pub(super) late: FxHashMap<UserId, Late>,
     /// What could not be put into a backlog because the store was busy.
     pub(super) orphans: VecDeque<(Option<SessionId>, Orphan)>,
+    /// Users who are to be told that something waits for them, and the bus was down.
+    pub(super) to_nudge: FxHashSet<UserId>,
     /// Places of stored group messages that the other cores are to be told with the next notice.
     pub(super) stored: FxHashMap<GroupId, Vec<(MessageId, u64)>>,
     /// Logins under way whose claim has a deadline.
@@ -108,6 +110,7 @@ impl Hub {
             pending: PendingTable::default(),
             late: FxHashMap::default(),
             orphans: VecDeque::new(),
+            to_nudge: FxHashSet::default(),
             stored: FxHashMap::default(),
             claims: Vec::new(),
             seats_made: 0,
@@ -130,6 +133,7 @@ impl Hub {
         self.sessions.iter().all(Option::is_none)
             && self.pending.len() == 0
             && self.orphans.is_empty()
+            && self.to_nudge.is_empty()
             && self.late.is_empty()
             && self.stored.is_empty()
     }
@@ -164,6 +168,7 @@ impl Hub {
                 }
                 Some(Pending::Claim { session, visit }) => self.claim_counted(session, visit, heard, out),
                 Some(Pending::LateNotice { user }) => self.late_noticed(user, heard, out),
+                Some(Pending::Nudge { user }) => self.nudged(user, heard),
                 _ => {}
             },
             Event::Answered { ticket, answer } => {
@@ -366,6 +371,7 @@ impl Hub {
             self.next_probe = self.now.plus(self.limits.probe_ms);
             self.probe_unacked(out);
             self.retry_orphans(out);
+            self.retry_nudges(out);
             self.retry_backlogs(out);
             self.rejoin_groups(out);
         }

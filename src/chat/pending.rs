@@ -40,6 +40,8 @@ pub(super) enum Pending {
     KeepLate { session: SessionId, envelope: Envelope },
     /// Publish of the notice that a detour's batch is stored → is anybody there now?
     LateNotice { user: UserId },
+    /// Publish of word that something waits → repeated while the bus is down.
+    Nudge { user: UserId },
     /// Something for a backlog that no client waits for. Repeated while the store is busy.
     Orphan { session: Option<SessionId>, orphan: Orphan },
     /// How far an online member has come. If it comes to nothing, the next one says more.

@@ -255,6 +255,14 @@ impl CatchingUp {
         cap.max(next.map_or(head, |next| next - 1))
     }
 
+    /// A message that the page gave, and that was left for the held one to be sent, is not sent
+    /// after all: the page brings its group to `pos` only.
+    pub(super) fn throw_back(&mut self, group: GroupId, pos: u64) {
+        if let Some((_, head)) = self.heads.iter_mut().find(|(of, _)| *of == group) {
+            *head = pos.min(*head);
+        }
+    }
+
     /// What is held and was not sent with a page.
     pub(super) fn unsent(&self) -> impl Iterator<Item = (&Envelope, Debt)> + '_ {
         let held = self.held.messages.iter().map(|held| (&held.envelope, held.debt));
