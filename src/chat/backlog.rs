@@ -154,8 +154,8 @@ impl Hub {
                     catching_up.after = last.envelope.mid();
                 }
                 let mut fresh = VecDeque::from(messages);
-                let (sent, held, taken) = (&catching_up.sent, &mut catching_up.held, &mut online.taken);
-                fresh.retain(|waiting| sent.contains(&waiting.envelope.mid()) || !held.takes(waiting, taken));
+                let (sent, held) = (&catching_up.sent, &mut catching_up.held);
+                fresh.retain(|waiting| sent.contains(&waiting.envelope.mid()) || !held.takes(waiting));
                 catching_up.rest = fresh;
                 catching_up.complete = complete;
                 catching_up.heads = heads;
@@ -173,9 +173,22 @@ impl Hub {
         let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
         (catching_up.again, catching_up.failed) = (true, true);
-        for HeldMessage { envelope, debt, .. } in std::mem::take(&mut catching_up.held).messages {
-            self.push_or_hold(id, envelope, debt, out);
+        let held = std::mem::take(&mut catching_up.held).messages;
+        for held in held {
+            let online = self.online_mut(id).expect("looked at before");
+            let catching_up = online.catching_up.as_mut().expect("looked at before");
+            if catching_up.note_sent(held.envelope.mid()) {
+                self.push_held(id, held, out);
+            }
         }
+    }
+
+    fn push_held(&mut self, id: SessionId, held: HeldMessage, out: &mut Vec<Effect>) {
+        let HeldMessage { envelope, debt, given } = held;
+        if given {
+            self.online_mut(id).expect("looked at before").taken.note(envelope.mid());
+        }
+        self.push(id, envelope, debt, out);
     }
 
     /// Asks those questions again that the store was too busy for.
@@ -249,7 +262,7 @@ impl Hub {
             if waiting.pos.is_none() && !online.owed.contains(&mid) {
                 self.settle_sent(id, mid, out);
             }
-        } else if !catching_up.held.takes(&waiting, &mut online.taken) {
+        } else if !catching_up.held.takes(&waiting) {
             catching_up.note_sent(mid);
             online.taken.note(mid);
             let debt = waiting.pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1));
@@ -288,9 +301,9 @@ impl Hub {
         let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.take().expect("looked at before");
         let mut sent = catching_up.sent;
-        for HeldMessage { envelope, debt, .. } in catching_up.held.messages {
-            if sent.insert(envelope.mid()) {
-                self.push(id, envelope, debt, out);
+        for held in catching_up.held.messages {
+            if sent.insert(held.envelope.mid()) {
+                self.push_held(id, held, out);
             }
         }
         let online = self.online_mut(id).expect("looked at before");

@@ -6,7 +6,7 @@ use super::envelope::{Envelope, Storing};
 use super::hub::Hub;
 use super::ids::{GroupId, SessionId};
 use super::orphan::Orphan;
-use super::session::{Debt, Held, HeldMessage, Phase, Place, Recent, Session};
+use super::session::{Debt, Held, HeldMessage, Phase, Place, Session};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
@@ -116,7 +116,7 @@ impl Held {
 
     /// Whether this message of the backlog will come with what is held: it is held itself, or
     /// must not overtake an earlier one of its sender's, and is held from now on.
-    pub(super) fn takes(&mut self, waiting: &Waiting, taken: &mut Recent) -> bool {
+    pub(super) fn takes(&mut self, waiting: &Waiting) -> bool {
         let Waiting { envelope, pos } = waiting;
         let debt = pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1));
         let mut overtakes = false;
@@ -132,7 +132,6 @@ impl Held {
         if overtakes {
             self.bytes += envelope.bytes().len();
             self.messages.push_back(HeldMessage { envelope: envelope.clone(), debt, given: true });
-            taken.note(envelope.mid());
         }
         overtakes
     }
