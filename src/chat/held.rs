@@ -35,7 +35,7 @@ impl Hub {
         let session = self.session_mut(id).expect("users and seats point to sessions");
         match &mut session.phase {
             Phase::Entering(entering) => {
-                let debt = capped(debt, &envelope, &entering.groups);
+                let debt = beyond(debt, &envelope, &entering.groups);
                 // Its backlog is not taken yet, and will have what is spilled, too.
                 for spilled in entering.held.hold(envelope, debt, limit) {
                     match spilled.debt {
@@ -48,8 +48,10 @@ impl Hub {
                 to_keep.into_iter().for_each(|envelope| self.adopt(Orphan::Keep { envelope }, out));
             }
             Phase::Online(online) => match &mut online.catching_up {
+                // It was faster through the store.
+                Some(catching_up) if catching_up.sent.contains(&envelope.mid()) => {}
                 Some(catching_up) if !catching_up.failed => {
-                    let debt = capped(debt, &envelope, &online.groups);
+                    let debt = beyond(debt, &envelope, &online.groups);
                     for spilled in catching_up.held.hold(envelope, debt, limit) {
                         catching_up.again = true;
                         match spilled.debt {
@@ -69,12 +71,16 @@ impl Hub {
                     }
                 }
                 catching_up => {
-                    let mid = envelope.mid();
-                    let first = catching_up.as_mut().is_none_or(|catching_up| catching_up.note_sent(mid));
-                    // Otherwise it was faster through the store.
-                    if first && !online.taken.has(mid) && !online.owed.contains(&mid) {
-                        self.push(id, envelope, debt, out);
+                    let (mid, taken) = (envelope.mid(), &online.taken);
+                    if taken.has(mid) || online.owed.contains(&mid) {
+                        // The same, a little earlier.
+                        return;
                     }
+                    let debt = beyond(debt, &envelope, &online.groups);
+                    if let Some(catching_up) = catching_up {
+                        catching_up.note_sent(mid);
+                    }
+                    self.push(id, envelope, debt, out);
                 }
             },
             Phase::Anonymous => unreachable!("an anonymous session is nobody's"),
@@ -93,12 +99,12 @@ fn misses(session: &Session) -> usize {
     }
 }
 
-/// A member that is not through with its backlog is not as far as its seat.
-fn capped(debt: Debt, envelope: &Envelope, groups: &FxHashMap<GroupId, Place>) -> Debt {
+/// A live message of a group is beyond all that its seat and its reader's backlog know of.
+fn beyond(debt: Debt, envelope: &Envelope, groups: &FxHashMap<GroupId, Place>) -> Debt {
     match debt {
         Debt::Behind(pos) => {
-            let cap = groups.get(&envelope.group()).and_then(|place| place.cap);
-            Debt::Behind(cap.map_or(pos, |cap| cap.min(pos)))
+            let place = groups.get(&envelope.group());
+            Debt::Behind(place.map_or(pos, |place| pos.max(place.cap.unwrap_or(place.from))))
         }
         other => other,
     }
