@@ -200,6 +200,7 @@ impl Hub {
                 }
                 _ => {}
             },
+            Event::Rejoined { core } => self.rejoined(core, out),
             Event::Garbled { session, fault } => self.garbled(session, &fault, out),
             Event::Opened { session } => self.opened(session, out),
             Event::Ended { session } => {
@@ -263,6 +264,7 @@ impl Hub {
             (Channel::User(user), kind @ (Kind::Claim | Kind::Held | Kind::Yield)) => {
                 self.claim_arrived(user, kind, envelope.mid().0, out);
             }
+            (Channel::User(user), Kind::Reclaim) => self.reclaimed(user, Visit(envelope.mid().0), out),
             (Channel::User(user), Kind::Waiting) => self.take_for(user, out),
             (Channel::Group(group), Kind::Stored) => {
                 for (mid, pos) in envelope.stored_pairs() {
