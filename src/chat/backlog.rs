@@ -172,6 +172,7 @@ impl Hub {
                 catching_up.rest = fresh;
                 catching_up.complete = complete;
                 catching_up.heads = heads;
+                self.leave_absent(id, out);
                 self.greet(id, out);
                 self.continue_backlog(id, out);
             }
@@ -179,6 +180,17 @@ impl Hub {
             Err(code) if catching_up.greeting.is_some() => self.refuse_login(id, code, out),
             Err(_) => self.take_later(id, out),
         }
+    }
+
+    /// Groups that a page was asked for and that it does not name are not the user's any more: they
+    /// were dissolved before their channel was joined.
+    fn leave_absent(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
+        let catching_up = online.catching_up.as_ref().expect("looked at before");
+        let named: FxHashSet<GroupId> = catching_up.heads.iter().map(|&(group, _)| group).collect();
+        let asked = catching_up.have.iter().map(|&(group, _)| group);
+        let absent: Vec<GroupId> = asked.filter(|group| !named.contains(group)).collect();
+        absent.into_iter().for_each(|group| self.leave_group(id, group, out));
     }
 
     /// The store is busy. What is live goes on meanwhile.
