@@ -257,7 +257,7 @@ impl Hub {
         for id in self.online_sessions() {
             let Some(session) = self.session(id) else { continue };
             let Some(online) = session.online() else { continue };
-            let (user, mut progress) = (online.user, self.progress(session, online));
+            let (user, visit, mut progress) = (online.user, online.visit, self.progress(session, online));
             progress.retain_mut(|progress| {
                 progress.beyond.clear();
                 progress.upto > online.groups[&progress.group].written
@@ -265,12 +265,26 @@ impl Hub {
             if progress.is_empty() {
                 continue;
             }
-            for progress in &progress {
-                let online = self.online_mut(id).expect("is online");
-                online.groups.get_mut(&progress.group).expect("its own group").written = progress.upto;
-            }
-            let ticket = self.pending.insert(Pending::Progress);
+            let upto = progress.iter().map(|progress| (progress.group, progress.upto)).collect();
+            let ticket = self.pending.insert(Pending::Progress { session: id, visit, upto });
             out.push(Effect::Ask { ticket, ask: Ask::Settle { user, mids: Vec::new(), progress } });
+        }
+    }
+
+    /// If it came to nothing, the next time says it again.
+    pub(super) fn progress_written(
+        &mut self,
+        id: SessionId,
+        visit: Visit,
+        upto: &[(GroupId, u64)],
+        answer: &Answer,
+    ) {
+        let online = self.online_mut(id).filter(|online| online.visit == visit && answer.is_ok());
+        let Some(online) = online else { return };
+        for (group, upto) in upto {
+            if let Some(place) = online.groups.get_mut(group) {
+                place.written = place.written.max(*upto);
+            }
         }
     }
 

@@ -291,7 +291,9 @@ impl Hub {
                 self.may_not_write(session, group, cid, answer, out);
             }
             Pending::Orphan { session, orphan } => self.orphan_answered(session, orphan, answer, out),
-            Pending::Progress => {}
+            Pending::Progress { session, visit, upto } => {
+                self.progress_written(session, visit, &upto, &answer);
+            }
             // Tickets of the bus never come back from the store.
             _ => {}
         }

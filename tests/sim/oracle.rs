@@ -479,7 +479,8 @@ impl World {
 
     /// Exactly one of several simultaneous logins wins.
     pub fn check_contest(&mut self, user: usize, conns: &[usize]) {
-        if self.conns.iter().enumerate().any(|(at, conn)| conns.contains(&at) && conn.broken) {
+        // Who was cut for reading slowly has made room for another.
+        if conns.iter().any(|&at| !self.conns[at].is_usable()) {
             return;
         }
         let won = conns.iter().filter(|&&conn| self.people[conn].online).count();
