@@ -1,0 +1,2 @@
+//! The rules, without a socket and without a clock.
+
