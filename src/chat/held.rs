@@ -59,8 +59,9 @@ impl Hub {
                                 let group = spilled.envelope.group();
                                 online.missing.insert(spilled.envelope.mid(), group);
                                 catching_up.throw_back(group, pos);
-                                let place = online.groups.get_mut(&group);
-                                place.map(|place| place.cap = place.cap.map(|cap| cap.min(pos)));
+                                if let Some(place) = online.groups.get_mut(&group) {
+                                    place.cap = place.cap.map(|cap| cap.min(pos));
+                                }
                             }
                             _ => to_keep.push(spilled.envelope),
                         }
