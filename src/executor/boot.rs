@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 /// While any task can run, sockets are looked at only this often: the bound of what a flooding
 /// client can cost its neighbours.
 const PREEMPT_TIMER: Duration = Duration::from_micros(250);
+/// How often a core that connects to the others looks up.
+const HEARTBEAT: Duration = Duration::from_millis(1);
 /// How often time passes for a hub.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -167,7 +169,17 @@ impl Cores {
 
 async fn run(parts: Parts) {
     let Parts { core, listener, limits, ends, questions, answers, stop, ready } = parts;
+    // An executor of glommio that is preempted at the wrong moment goes to sleep with tasks that
+    // could run, and sleeps until something happens to it (`run_task_queues` says that there was
+    // nothing to run). Before the cores know each other nothing does, so time must; later the
+    // clock ticks.
+    let heartbeat = glommio::spawn_local(async {
+        loop {
+            sleep(HEARTBEAT).await;
+        }
+    });
     let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
+    heartbeat.cancel().await;
     let sockets = Sockets::new(limits.connections).expect("probed before any core was started");
     let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
     let shard = Rc::new(RefCell::new(Shard::new(
