@@ -12,8 +12,9 @@ use super::event::{BusDown, Channel};
 use super::hub::{About, Hub};
 use super::ids::{SessionId, UserId};
 use super::pending::Pending;
-use super::session::{Claim, Entering, Held, Pause, Phase, Visit};
+use super::session::{Claim, Entering, Held, Leaving, Pause, Phase, Visit};
 use super::wire::code::Code;
+use super::wire::msgid;
 use super::wire::reply::{self, Outcome};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -96,6 +97,7 @@ impl Hub {
                     groups: FxHashMap::default(),
                     awaited: 0,
                     held: Held::default(),
+                    missing: FxHashMap::default(),
                 };
                 self.session_mut(id).expect("looked at above").phase = Phase::Entering(Box::new(entering));
                 let ticket = self.pending.insert(Pending::JoinUser { session: id, visit });
@@ -222,14 +224,25 @@ impl Hub {
         self.resume(id, Pause::Answering, out);
     }
 
+    /// What TCP has acknowledged by now need not come again after the next login: looks first.
     pub(super) fn logout(&mut self, about: About<'_>, out: &mut Vec<Effect>) {
-        // What the client got before it said this, its TCP has acknowledged with it: a login that
-        // follows at once is not given it again.
-        out.push(Effect::Probe { session: about.session });
-        self.part(about.session, out);
-        self.note_anonymous(about.session, out);
-        if let Some(cid) = about.cid {
-            self.reply(about.session, reply::ack(cid, about.re, Outcome::default()), out);
+        let id = about.session;
+        let leaving = Leaving { cid: about.cid.map(Into::into) };
+        let session = self.session_mut(id).expect("looked at before");
+        if session.unacked_bytes() == 0 {
+            return self.log_out(id, leaving, out);
         }
+        session.leaving = Some(leaving);
+        self.pause(id, Pause::Answering, out);
+        out.push(Effect::Probe { session: id });
+    }
+
+    pub(super) fn log_out(&mut self, id: SessionId, leaving: Leaving, out: &mut Vec<Effect>) {
+        self.part(id, out);
+        if let Some(cid) = leaving.cid {
+            self.reply(id, reply::ack(&cid, msgid::LOGOUT, Outcome::default()), out);
+        }
+        self.note_anonymous(id, out);
+        self.resume(id, Pause::Answering, out);
     }
 }

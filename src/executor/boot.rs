@@ -1,12 +1,15 @@
 //! Starts the cores, waits until every one of them accepts, and waits for them to end.
 
+use super::bus::Bus;
 use super::bus::local::{self, Ends, LocalBus};
+use super::bus::redis::{Greeted, RedisBus, RedisError, Server, Speaks};
 use super::guard::spawn_service;
+use super::metrics::{Measuring, Metrics, Snapshot};
 use super::net::accept::accept;
 use super::net::listen::listen;
 use super::net::reader::turn_ring;
 use super::net::sockets::Sockets;
-use super::shard::{Shard, SharedShard};
+use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
 use crate::chat::ask::{Answered, Question};
 use crate::chat::event::Event;
@@ -21,6 +24,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// While any task can run, sockets are looked at only this often: the bound of what a flooding
@@ -37,10 +41,23 @@ pub struct Config {
     pub cpus: Vec<usize>,
     /// The bounds of each core.
     pub limits: Limits,
+    /// Whether latencies are measured.
+    pub measuring: Measuring,
+    /// How the cores hear of each other.
+    pub delivery: Delivery,
     /// Where questions to the store go.
     pub questions: Sender<Question>,
     /// Where the answers for each core come from.
     pub answers: Vec<Receiver<Answered>>,
+}
+
+/// How cores hear of each other.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// Within this process.
+    InProcess,
+    /// Through Redis, with every server that uses the same one.
+    Redis(Arc<Server>),
 }
 
 /// Why the cores did not start.
@@ -48,6 +65,8 @@ pub struct Config {
 pub enum StartError {
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
+    /// Redis cannot be used.
+    Redis(RedisError),
     /// An executor did not come up.
     Core(usize, String),
 }
@@ -60,6 +79,7 @@ impl fmt::Display for StartError {
                 "{address} is taken: another server listens there (choose another --port, or stop it)"
             ),
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            StartError::Redis(error) => error.fmt(f),
             StartError::Core(core, error) => write!(f, "core {core} did not start: {error}"),
         }
     }
@@ -71,8 +91,37 @@ impl std::error::Error for StartError {}
 pub struct Cores {
     /// Where they listen.
     pub address: SocketAddr,
+    /// Sees what they measure.
+    pub observer: Observer,
     stops: Vec<Sender<()>>,
     handles: Vec<ExecutorJoinHandle<()>>,
+}
+
+/// Asks the cores what they have measured. From any thread; costs a core the copy of its
+/// histograms, and nobody a lock.
+#[derive(Clone)]
+pub struct Observer {
+    asks: Vec<Sender<Sender<Snapshot>>>,
+}
+
+/// Requests for a snapshot that wait at a core; more than that are refused.
+const SNAPSHOTS: usize = 4;
+
+impl Observer {
+    /// A snapshot of each core that answers in time, and how many cores there are.
+    pub fn look(&self, patience: Duration) -> (Vec<Snapshot>, usize) {
+        let (sender, receiver) = flume::bounded(self.asks.len());
+        for ask in &self.asks {
+            // A core that is gone or overwhelmed does not answer, which says enough.
+            let _ = ask.try_send(sender.clone());
+        }
+        drop(sender);
+        let deadline = Instant::now() + patience;
+        let mut snapshots: Vec<Snapshot> =
+            std::iter::from_fn(|| receiver.recv_deadline(deadline).ok()).collect();
+        snapshots.sort_by_key(|snapshot| snapshot.core);
+        (snapshots, self.asks.len())
+    }
 }
 
 /// What one core is made of, on its way to its thread.
@@ -80,11 +129,29 @@ struct Parts {
     core: usize,
     listener: TcpListener,
     limits: Limits,
-    ends: Ends,
+    measuring: Measuring,
+    wires: Wires,
     questions: Sender<Question>,
     answers: Receiver<Answered>,
     stop: Receiver<()>,
+    snapshots: Receiver<Sender<Snapshot>>,
     ready: Sender<usize>,
+}
+
+/// What a core's part of the bus is made of.
+enum Wires {
+    Local(Ends),
+    Redis(Arc<Server>, Greeted),
+}
+
+fn wires(delivery: &Delivery, cores: usize) -> Result<Vec<Wires>, StartError> {
+    match delivery {
+        Delivery::InProcess => Ok(local::rings(cores).into_iter().map(Wires::Local).collect()),
+        Delivery::Redis(server) => (0..cores)
+            .map(|_| server.greet(None).map(|greeted| Wires::Redis(server.clone(), greeted)))
+            .collect::<Result<_, _>>()
+            .map_err(StartError::Redis),
+    }
 }
 
 /// Starts one executor for each CPU of `config`, and returns when all of them accept.
@@ -97,21 +164,25 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         listen(config.address, cores).map_err(|error| StartError::Listen(config.address, error))?;
     let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
     let (ready, readied) = flume::bounded(cores);
-    let (mut stops, mut handles) = (Vec::new(), Vec::new());
-    let rings = local::rings(cores);
-    for (core, ((listener, ends), answers)) in
-        listeners.into_iter().zip(rings).zip(config.answers).enumerate()
+    let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
+    let wires = wires(&config.delivery, cores)?;
+    for (core, ((listener, wires), answers)) in
+        listeners.into_iter().zip(wires).zip(config.answers).enumerate()
     {
         let (stop, stopped) = flume::bounded(1);
         stops.push(stop);
+        let (ask, asked) = flume::bounded(SNAPSHOTS);
+        asks.push(ask);
         let parts = Parts {
             core,
             listener,
             limits: config.limits.clone(),
-            ends,
+            measuring: config.measuring,
+            wires,
             questions: config.questions.clone(),
             answers,
             stop: stopped,
+            snapshots: asked,
             ready: ready.clone(),
         };
         let handle = LocalExecutorBuilder::new(Placement::Fixed(config.cpus[core]))
@@ -128,7 +199,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         // An executor that failed shows only when it is joined; the others wait for it.
         return Err(why_not_ready(handles, stops));
     }
-    Ok(Cores { address, stops, handles })
+    Ok(Cores { address, stops, observer: Observer { asks }, handles })
 }
 
 fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -> StartError {
@@ -166,22 +237,36 @@ impl Cores {
 }
 
 async fn run(parts: Parts) {
-    let Parts { core, listener, limits, ends, questions, answers, stop, ready } = parts;
-    let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
+    let Parts { core, listener, limits, measuring, wires, questions, answers, stop, snapshots, ready } =
+        parts;
+    let (bus, rings, id) = match wires {
+        Wires::Local(ends) => {
+            let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
+            let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
+            (Bus::Local(bus), rings, id)
+        }
+        Wires::Redis(server, greeted) => {
+            let speaks = if core == 0 { Speaks::Aloud } else { Speaks::Not };
+            let bus = RedisBus::new(server, greeted, speaks, limits.bus_queue);
+            let id = bus.core();
+            (Bus::Redis(Box::new(bus)), Vec::new(), id)
+        }
+    };
     let sockets = Sockets::new(limits.connections).expect("probed before any core was started");
-    let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
-    let shard = Rc::new(RefCell::new(Shard::new(
-        Hub::new(id, limits.clone()),
+    let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
+        hub: Hub::new(id, limits.clone()),
         bus,
-        StoreLink::new(core, questions),
+        store: StoreLink::new(core, questions),
         sockets,
-        limits.clone(),
-    )));
+        metrics: Metrics::new(id, measuring),
+        limits: limits.clone(),
+    })));
     spawn_service("the ring of the sockets", turn_ring(shard.clone()));
     for (from, ring) in rings {
         spawn_service("the bus", local::receive(shard.clone(), from, ring));
     }
     spawn_service("the line to the store", store_link::receive(shard.clone(), answers));
+    spawn_service("the observer", observe(shard.clone(), core, snapshots));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
     let accepting = glommio::spawn_local(accept(shard.clone(), listener));
     // Nobody waits for this any more only if another core has failed.
@@ -192,6 +277,15 @@ async fn run(parts: Parts) {
     drain(shard, limits.drain_ms).await;
 }
 
+/// Shows what was measured to whoever asks.
+async fn observe(shard: SharedShard, core: usize, asked: Receiver<Sender<Snapshot>>) {
+    while let Ok(asker) = asked.recv_async().await {
+        let snapshot = shard.borrow().snapshot(core);
+        // Whoever asked has lost patience.
+        let _ = asker.try_send(snapshot);
+    }
+}
+
 /// Time passes.
 async fn tick(shard: SharedShard, frame_ms: u64) {
     const TICKS_A_SWEEP: u32 = 20;
@@ -200,9 +294,7 @@ async fn tick(shard: SharedShard, frame_ms: u64) {
         sleep(TICK).await;
         let mut shard = shard.borrow_mut();
         shard.begin_turn();
-        let utc_offset_s = shard.clock().utc_offset_s();
-        shard.feed(Event::Tick { utc_offset_s });
-        shard.sockets.close_on();
+        shard.tick();
         ticks += 1;
         if ticks.is_multiple_of(TICKS_A_SWEEP) {
             shard.sockets.cut_slow_frames(frame_ms);

@@ -7,6 +7,7 @@ pub mod boot;
 pub mod bus;
 mod clock;
 mod guard;
+pub mod metrics;
 mod net;
 pub mod probe;
 mod shard;

@@ -3,12 +3,14 @@
 //! `feed` and `perform` are plain functions: nothing awaits between an event and its effects.
 //! `perform` is one exhaustive match and decides nothing.
 
-use super::bus::Consequences;
-use super::bus::local::{LocalBus, Parcel};
+use super::bus::local::Parcel;
+use super::bus::{Bus, Consequences};
 use super::clock::Clock;
+use super::metrics::{Metrics, Snapshot, Timed};
 use super::net::sockets::Sockets;
 use super::store_link::StoreLink;
-use crate::chat::effect::Effect;
+use crate::chat::ask::Ask;
+use crate::chat::effect::{Effect, Frame};
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
 use crate::chat::limits::Limits;
@@ -24,9 +26,10 @@ pub(super) type SharedShard = Rc<RefCell<Shard>>;
 pub(super) struct Shard {
     hub: Hub,
     clock: Clock,
-    bus: LocalBus,
+    pub(super) bus: Bus,
     store: StoreLink,
     pub(super) sockets: Sockets,
+    pub(super) metrics: Metrics,
     pub(super) parser: Parser,
     pub(super) limits: Limits,
     /// Reused from event to event.
@@ -37,14 +40,26 @@ pub(super) struct Shard {
     feeding: bool,
 }
 
+/// What a shard is put together from.
+pub(super) struct Parts {
+    pub(super) hub: Hub,
+    pub(super) bus: Bus,
+    pub(super) store: StoreLink,
+    pub(super) sockets: Sockets,
+    pub(super) metrics: Metrics,
+    pub(super) limits: Limits,
+}
+
 impl Shard {
-    pub(super) fn new(hub: Hub, bus: LocalBus, store: StoreLink, sockets: Sockets, limits: Limits) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { hub, bus, store, sockets, metrics, limits } = parts;
         Self {
             hub,
             clock: Clock::new(),
             bus,
             store,
             sockets,
+            metrics,
             parser: Parser::new(),
             limits,
             effects: Vec::new(),
@@ -55,12 +70,26 @@ impl Shard {
 
     /// Reads the clock, once for all the events of a turn.
     pub(super) fn begin_turn(&mut self) {
-        self.clock.read();
+        let now_ns = self.clock.read();
         self.sockets.now = self.clock.now();
+        self.hub.note_read(((now_ns / 1_000) as u32).max(1));
+    }
+
+    /// Reads the clock between two stages of a turn; the time in nanoseconds.
+    pub(super) fn read_clock(&mut self) -> u64 {
+        self.clock.read()
     }
 
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// What this core has measured until now.
+    pub(super) fn snapshot(&self, core: usize) -> Snapshot {
+        let mut snapshot = self.metrics.snapshot(core);
+        snapshot.counters.connections = self.sockets.count() as u64;
+        snapshot.counters.bus_up = u64::from(self.bus.is_up());
+        snapshot
     }
 
     /// Parts from the store, whoever may still hold this shard.
@@ -81,31 +110,83 @@ impl Shard {
     /// Lets the hub handle an event, and does what it wants done.
     pub(super) fn feed(&mut self, event: Event<'_>) {
         self.feeding = true;
+        self.handle(event);
+        self.feed_all_due();
+    }
+
+    fn handle(&mut self, event: Event<'_>) {
+        self.measure(&event);
         self.hub.handle(self.clock.now(), event, &mut self.effects);
         self.perform();
-        self.feed_due();
-        self.feeding = false;
+    }
+
+    /// What an event tells of how long something took.
+    fn measure(&mut self, event: &Event<'_>) {
+        let now_ns = self.clock.now_ns();
+        match event {
+            Event::Said { .. } => self.metrics.counters.requests += 1,
+            Event::Garbled { .. } => self.metrics.counters.faults += 1,
+            Event::Arrived { envelope, .. } => self.metrics.arrived(envelope, now_ns),
+            Event::Counted { ticket, heard } => {
+                self.metrics.counters.bus_down += u64::from(heard.is_err());
+                self.metrics.end(*ticket, now_ns);
+            }
+            Event::Answered { ticket, .. } => self.metrics.end(*ticket, now_ns),
+            _ => {}
+        }
     }
 
     /// Takes in a parcel of another core.
     pub(super) fn receive(&mut self, from: usize, parcel: Parcel) {
-        self.bus.receive(from, parcel, &mut self.due);
+        self.bus.local().receive(from, parcel, &mut self.due);
+        self.feed_all_due();
+    }
+
+    /// Takes in what the link of the bus has received, or that it received nothing.
+    pub(super) fn receive_link(&mut self, number: u32, bytes: &[u8], result: i32) {
+        self.bus.redis().received(number, bytes, result, &mut self.due);
+        self.feed_all_due();
+    }
+
+    /// A send of the link of the bus has completed.
+    pub(super) fn sent_link(&mut self, number: u32, result: i32) {
+        self.bus.redis().sent(number, result, &mut self.due);
+        self.feed_all_due();
+    }
+
+    /// Time passes.
+    pub(super) fn tick(&mut self) {
+        self.bus.tick(self.clock.now(), &mut self.due);
+        let utc_offset_s = self.clock.utc_offset_s();
+        self.feed(Event::Tick { utc_offset_s });
+        self.sockets.close_on();
+    }
+
+    /// Lets the hub handle what has come due, and sees to it that what follows is submitted.
+    fn feed_all_due(&mut self) {
         self.feeding = true;
         self.feed_due();
         self.feeding = false;
+        if self.bus.has_work() {
+            self.sockets.wake();
+        }
     }
 
     fn feed_due(&mut self) {
         while let Some(event) = self.due.pop_front() {
-            self.hub.handle(self.clock.now(), event, &mut self.effects);
-            self.perform();
+            self.handle(event);
         }
     }
 
     fn perform(&mut self) {
         for effect in self.effects.drain(..) {
             match effect {
-                Effect::Send { session, frame } => self.sockets.send(session, &frame),
+                Effect::Send { session, frame } => {
+                    if let Frame::Push(envelope) = &frame {
+                        self.metrics.push(envelope, self.clock.now_ns());
+                    }
+                    self.sockets.send(session, &frame);
+                }
                 Effect::Close { session } => self.sockets.close(session),
                 Effect::Pause { session } => self.sockets.pause(session),
                 Effect::Resume { session } => self.sockets.resume(session),
@@ -117,11 +198,22 @@ impl Shard {
                 Effect::Join { ticket, channel } => self.bus.join(ticket, channel, &mut self.due),
                 Effect::Leave { channel } => self.bus.leave(channel),
                 Effect::Publish { ticket, channel, envelope } => {
+                    self.metrics.counters.published += 1;
+                    if let Some(ticket) = ticket {
+                        self.metrics.begin(Timed::Publish, ticket, self.clock.now_ns());
+                    }
                     self.bus.publish(ticket, channel, envelope, &mut self.due);
                 }
                 Effect::Look { ticket, users } => self.bus.look(ticket, &users, &mut self.due),
                 Effect::Ask { ticket, ask } => {
+                    self.metrics.counters.asked += 1;
+                    match ask {
+                        Ask::Keep { .. } => self.metrics.begin(Timed::Keep, ticket, self.clock.now_ns()),
+                        Ask::Take { .. } => self.metrics.begin(Timed::Take, ticket, self.clock.now_ns()),
+                        _ => {}
+                    }
                     if self.store.ask(ticket, ask).is_err() {
+                        self.metrics.counters.store_busy += 1;
                         self.due.push_back(Event::Answered { ticket, answer: Err(Code::Busy) });
                     }
                 }

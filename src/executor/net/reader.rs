@@ -9,8 +9,8 @@ use crate::chat::event::Event;
 use crate::chat::ids::SessionId;
 use crate::chat::wire::frame::{self, Step};
 use crate::chat::wire::request::{self, Fault};
-use crate::executor::guard;
 use crate::executor::shard::{Shard, SharedShard};
+use crate::executor::{guard, metrics};
 use futures_lite::future::yield_now;
 use glommio::io::{PollState, PollableFd};
 use std::future::poll_fn;
@@ -39,8 +39,12 @@ pub(in crate::executor) async fn turn_ring(shard: SharedShard) {
             yield_now().await;
         }
         poll_fn(|cx| {
-            let sockets = &mut shard.borrow_mut().sockets;
-            if sockets.has_work() || descriptor.poll_readable(cx, &mut state).is_ready() {
+            let shard = &mut *shard.borrow_mut();
+            let sockets = &mut shard.sockets;
+            if sockets.has_work()
+                || shard.bus.has_work()
+                || descriptor.poll_readable(cx, &mut state).is_ready()
+            {
                 return Poll::Ready(());
             }
             sockets.turner = Some(cx.waker().clone());
@@ -54,12 +58,15 @@ impl Shard {
     /// Submits what is to be submitted, and handles what has completed; how much that was.
     fn turn(&mut self) -> usize {
         const COMPLETIONS_A_TURN: usize = 128;
-        self.begin_turn();
         for id in std::mem::take(&mut self.sockets.resumed) {
             self.go_on(id);
         }
-        self.sockets.flush();
+        let routed_ns = self.read_clock();
+        let flushing = self.sockets.flush();
+        self.bus.flush(&mut self.sockets.ring);
         self.sockets.ring.enter();
+        self.begin_turn();
+        self.note_turn(routed_ns, flushing);
         let mut handled = 0;
         while handled < COMPLETIONS_A_TURN
             && let Some(completion) = self.sockets.ring.next()
@@ -69,6 +76,19 @@ impl Shard {
         }
         self.tell_gone();
         handled
+    }
+
+    /// The system call of a turn is over: what was written is with the kernel.
+    fn note_turn(&mut self, routed_ns: u64, flushing: usize) {
+        let now_ns = self.clock().now_ns();
+        self.metrics.begin_turn();
+        if self.metrics.is_on() {
+            self.metrics.record(metrics::Stage::Read, routed_ns, now_ns);
+            if flushing > 0 {
+                self.metrics.record(metrics::Stage::Flushed, routed_ns, now_ns);
+            }
+            self.metrics.flushed(now_ns);
+        }
     }
 
     fn complete(&mut self, completion: Completion) {
@@ -84,6 +104,7 @@ impl Shard {
                     }
                     (_, Some(mut lease)) if result > 0 => {
                         let id = connection.id;
+                        self.metrics.counters.received_bytes += lease.len() as u64;
                         self.guarded(id, |shard| shard.received(id, &mut lease, more));
                         self.sockets.ring.give_back(lease);
                     }
@@ -94,9 +115,16 @@ impl Shard {
                 }
             }
             Operation::Send(index) => {
+                self.metrics.counters.sent_bytes += u64::try_from(result).unwrap_or(0);
                 self.sockets.sent(index, result);
                 self.sockets.release(index);
             }
+            Operation::LinkReceive(number) => {
+                let bytes = lease.as_deref().unwrap_or(&[]);
+                self.receive_link(number, bytes, result);
+                lease.into_iter().for_each(|lease| self.sockets.ring.give_back(lease));
+            }
+            Operation::LinkSend(number) => self.sent_link(number, result),
             Operation::Other => {}
         }
     }
@@ -215,9 +243,17 @@ impl Shard {
                 Step::TooLarge => self.feed(Event::Garbled { session, fault: Fault::frame_too_large() }),
                 Step::Frame { start, end, next, terminator } => {
                     connection.terminator.get_or_insert(terminator);
-                    match request::parse(&mut bytes[start..end], &mut self.parser, &self.limits) {
+                    let sampled_ns = self.metrics.take_sample().then(|| self.read_clock());
+                    let parsed = request::parse(&mut bytes[start..end], &mut self.parser, &self.limits);
+                    let parsed_ns = sampled_ns.map(|_| self.read_clock());
+                    match parsed {
                         Ok(request) => self.feed(Event::Said { session, terminator, request }),
                         Err(fault) => self.feed(Event::Garbled { session, fault }),
+                    }
+                    if let (Some(sampled_ns), Some(parsed_ns)) = (sampled_ns, parsed_ns) {
+                        let routed_ns = self.read_clock();
+                        self.metrics.record(metrics::Stage::Parsed, sampled_ns, parsed_ns);
+                        self.metrics.record(metrics::Stage::Routed, parsed_ns, routed_ns);
                     }
                     (from, searched) = (next, next);
                 }

@@ -61,6 +61,11 @@ impl Sockets {
         })
     }
 
+    /// How many connections there are.
+    pub(in crate::executor) fn count(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
     pub(in crate::executor) fn is_empty(&self) -> bool {
         self.free.len() == self.slots.len()
     }
@@ -90,7 +95,8 @@ impl Sockets {
         self.slots.get_mut(index as usize)?.connection.as_deref_mut()
     }
 
-    fn wake(&mut self) {
+    /// Wakes the task that turns the ring.
+    pub(in crate::executor) fn wake(&mut self) {
         if let Some(waker) = self.turner.take() {
             waker.wake();
         }
@@ -235,8 +241,9 @@ impl Sockets {
         }
     }
 
-    /// Submits a send for everybody that was written to.
-    pub(super) fn flush(&mut self) {
+    /// Submits a send for everybody that was written to; how many those are.
+    pub(super) fn flush(&mut self) -> usize {
+        let flushing = self.dirty.len();
         for at in 0..self.dirty.len() {
             let index = self.dirty[at];
             if let Some(connection) = self.at(index) {
@@ -247,6 +254,7 @@ impl Sockets {
             }
         }
         self.dirty.clear();
+        flushing
     }
 
     fn send_waiting(&mut self, index: u32) {
