@@ -29,8 +29,8 @@ pub struct Limits {
     /// Milliseconds that a frame may take from its first byte to its last. Above: the connection
     /// is closed. Connections with no frame under way may be silent for as long as they like.
     pub frame_ms: u64,
-    /// Bytes sent to a session and not acknowledged by its TCP. Above: ERROR 115, close; what it
-    /// did not get goes to its backlog.
+    /// Bytes sent to a session and not acknowledged by its TCP, one frame besides. Above: ERROR
+    /// 115, close; what it did not get goes to its backlog.
     pub outbox_bytes: usize,
     /// The same, summed over a core. Above: every session's budget shrinks to
     /// `outbox_squeezed_bytes` until the sum is below again.
@@ -73,9 +73,11 @@ pub struct Limits {
     pub password_queue: usize,
     /// Milliseconds that a claim of a user waits for those who could object.
     pub claim_ms: u64,
-    /// Milliseconds between two looks at what TCP has acknowledged.
+    /// Milliseconds between two looks at what TCP has acknowledged, and between two tries to get
+    /// done what the store was too busy for.
     pub probe_ms: u64,
-    /// Milliseconds between two writes of how far online members have read their groups.
+    /// Milliseconds between two writes of how far online members have read their groups. Word
+    /// that a message is stored is taken for lost after once to twice as long.
     pub seen_ms: u64,
     /// Milliseconds by which the notices that a group's messages are stored are collected.
     pub stored_notice_ms: u64,

@@ -1,6 +1,8 @@
 //! Starts the cores, waits until every one of them accepts, and waits for them to end.
 
+use super::bus::Bus;
 use super::bus::local::{self, Ends, LocalBus};
+use super::bus::redis::{Greeted, RedisBus, RedisError, Server, Speaks};
 use super::guard::spawn_service;
 use super::metrics::{Measuring, Metrics, Snapshot};
 use super::net::accept::accept;
@@ -22,6 +24,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// While any task can run, sockets are looked at only this often: the bound of what a flooding
@@ -40,10 +43,21 @@ pub struct Config {
     pub limits: Limits,
     /// Whether latencies are measured.
     pub measuring: Measuring,
+    /// How the cores hear of each other.
+    pub delivery: Delivery,
     /// Where questions to the store go.
     pub questions: Sender<Question>,
     /// Where the answers for each core come from.
     pub answers: Vec<Receiver<Answered>>,
+}
+
+/// How cores hear of each other.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// Within this process.
+    InProcess,
+    /// Through Redis, with every server that uses the same one.
+    Redis(Arc<Server>),
 }
 
 /// Why the cores did not start.
@@ -51,6 +65,8 @@ pub struct Config {
 pub enum StartError {
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
+    /// Redis cannot be used.
+    Redis(RedisError),
     /// An executor did not come up.
     Core(usize, String),
 }
@@ -63,6 +79,7 @@ impl fmt::Display for StartError {
                 "{address} is taken: another server listens there (choose another --port, or stop it)"
             ),
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            StartError::Redis(error) => error.fmt(f),
             StartError::Core(core, error) => write!(f, "core {core} did not start: {error}"),
         }
     }
@@ -113,12 +130,28 @@ struct Parts {
     listener: TcpListener,
     limits: Limits,
     measuring: Measuring,
-    ends: Ends,
+    wires: Wires,
     questions: Sender<Question>,
     answers: Receiver<Answered>,
     stop: Receiver<()>,
     snapshots: Receiver<Sender<Snapshot>>,
     ready: Sender<usize>,
+}
+
+/// What a core's part of the bus is made of.
+enum Wires {
+    Local(Ends),
+    Redis(Arc<Server>, Greeted),
+}
+
+fn wires(delivery: &Delivery, cores: usize) -> Result<Vec<Wires>, StartError> {
+    match delivery {
+        Delivery::InProcess => Ok(local::rings(cores).into_iter().map(Wires::Local).collect()),
+        Delivery::Redis(server) => (0..cores)
+            .map(|_| server.greet(None).map(|greeted| Wires::Redis(server.clone(), greeted)))
+            .collect::<Result<_, _>>()
+            .map_err(StartError::Redis),
+    }
 }
 
 /// Starts one executor for each CPU of `config`, and returns when all of them accept.
@@ -132,9 +165,9 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
     let (ready, readied) = flume::bounded(cores);
     let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
-    let rings = local::rings(cores);
-    for (core, ((listener, ends), answers)) in
-        listeners.into_iter().zip(rings).zip(config.answers).enumerate()
+    let wires = wires(&config.delivery, cores)?;
+    for (core, ((listener, wires), answers)) in
+        listeners.into_iter().zip(wires).zip(config.answers).enumerate()
     {
         let (stop, stopped) = flume::bounded(1);
         stops.push(stop);
@@ -145,7 +178,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             listener,
             limits: config.limits.clone(),
             measuring: config.measuring,
-            ends,
+            wires,
             questions: config.questions.clone(),
             answers,
             stop: stopped,
@@ -204,10 +237,22 @@ impl Cores {
 }
 
 async fn run(parts: Parts) {
-    let Parts { core, listener, limits, measuring, ends, questions, answers, stop, snapshots, ready } = parts;
-    let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
+    let Parts { core, listener, limits, measuring, wires, questions, answers, stop, snapshots, ready } =
+        parts;
+    let (bus, rings, id) = match wires {
+        Wires::Local(ends) => {
+            let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
+            let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
+            (Bus::Local(bus), rings, id)
+        }
+        Wires::Redis(server, greeted) => {
+            let speaks = if core == 0 { Speaks::Aloud } else { Speaks::Not };
+            let bus = RedisBus::new(server, greeted, speaks, limits.bus_queue);
+            let id = bus.core();
+            (Bus::Redis(Box::new(bus)), Vec::new(), id)
+        }
+    };
     let sockets = Sockets::new(limits.connections).expect("probed before any core was started");
-    let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
     let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
         hub: Hub::new(id, limits.clone()),
         bus,
@@ -249,9 +294,7 @@ async fn tick(shard: SharedShard, frame_ms: u64) {
         sleep(TICK).await;
         let mut shard = shard.borrow_mut();
         shard.begin_turn();
-        let utc_offset_s = shard.clock().utc_offset_s();
-        shard.feed(Event::Tick { utc_offset_s });
-        shard.sockets.close_on();
+        shard.tick();
         ticks += 1;
         if ticks.is_multiple_of(TICKS_A_SWEEP) {
             shard.sockets.cut_slow_frames(frame_ms);

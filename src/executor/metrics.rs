@@ -135,6 +135,8 @@ pub struct Counters {
     pub store_busy: u64,
     /// Publishes that the bus could not take.
     pub bus_down: u64,
+    /// 1 while cores can hear of each other, else 0.
+    pub bus_up: u64,
     /// Turns of the socket ring.
     pub turns: u64,
 }

@@ -39,8 +39,12 @@ pub(in crate::executor) async fn turn_ring(shard: SharedShard) {
             yield_now().await;
         }
         poll_fn(|cx| {
-            let sockets = &mut shard.borrow_mut().sockets;
-            if sockets.has_work() || descriptor.poll_readable(cx, &mut state).is_ready() {
+            let shard = &mut *shard.borrow_mut();
+            let sockets = &mut shard.sockets;
+            if sockets.has_work()
+                || shard.bus.has_work()
+                || descriptor.poll_readable(cx, &mut state).is_ready()
+            {
                 return Poll::Ready(());
             }
             sockets.turner = Some(cx.waker().clone());
@@ -59,6 +63,7 @@ impl Shard {
         }
         let routed_ns = self.read_clock();
         let flushing = self.sockets.flush();
+        self.bus.flush(&mut self.sockets.ring);
         self.sockets.ring.enter();
         self.begin_turn();
         self.note_turn(routed_ns, flushing);
@@ -114,6 +119,12 @@ impl Shard {
                 self.sockets.sent(index, result);
                 self.sockets.release(index);
             }
+            Operation::LinkReceive(number) => {
+                let bytes = lease.as_deref().unwrap_or(&[]);
+                self.receive_link(number, bytes, result);
+                lease.into_iter().for_each(|lease| self.sockets.ring.give_back(lease));
+            }
+            Operation::LinkSend(number) => self.sent_link(number, result),
             Operation::Other => {}
         }
     }

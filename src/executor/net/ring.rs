@@ -17,7 +17,7 @@ const COMPLETIONS: u32 = 8_192;
 const POLL_FIRST: u16 = 1;
 
 /// One ring and its receive buffers.
-pub(super) struct Ring {
+pub(in crate::executor) struct Ring {
     // Before the buffers: dropped first.
     ring: IoUring,
     buffers: Buffers,
@@ -30,6 +30,9 @@ pub(super) struct Ring {
 pub(super) enum Operation {
     Receive(u32),
     Send(u32),
+    /// Of the bus.
+    LinkReceive(u32),
+    LinkSend(u32),
     /// Nobody waits for it.
     Other,
 }
@@ -47,7 +50,7 @@ pub(super) struct Completion {
 
 /// Whether something is likely to be there already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Expect {
+pub(in crate::executor) enum Expect {
     Bytes,
     Nothing,
 }
@@ -55,6 +58,8 @@ pub(super) enum Expect {
 const KIND_SHIFT: u32 = 32;
 const KIND_RECEIVE: u64 = 1;
 const KIND_SEND: u64 = 2;
+const KIND_LINK_RECEIVE: u64 = 3;
+const KIND_LINK_SEND: u64 = 4;
 
 impl Ring {
     /// A ring of this thread, with what this kernel offers.
@@ -70,13 +75,22 @@ impl Ring {
 
     /// Asks for the next bytes of a socket.
     pub(super) fn receive(&mut self, index: u32, fd: RawFd, expect: Expect) {
+        self.push_receive(KIND_RECEIVE, index, fd, expect);
+    }
+
+    /// Asks for the next bytes of a link of the bus.
+    pub(in crate::executor) fn receive_link(&mut self, number: u32, fd: RawFd, expect: Expect) {
+        self.push_receive(KIND_LINK_RECEIVE, number, fd, expect);
+    }
+
+    fn push_receive(&mut self, kind: u64, index: u32, fd: RawFd, expect: Expect) {
         let flags = if expect == Expect::Nothing { self.wait_flags } else { 0 };
         let entry = opcode::Recv::new(types::Fd(fd), std::ptr::null_mut(), 0)
             .buf_group(GROUP)
             .ioprio(flags)
             .build()
             .flags(squeue::Flags::BUFFER_SELECT)
-            .user_data(KIND_RECEIVE << KIND_SHIFT | u64::from(index));
+            .user_data(kind << KIND_SHIFT | u64::from(index));
         self.push(&entry);
     }
 
@@ -85,11 +99,23 @@ impl Ring {
     /// # Safety
     /// The bytes must stay where they are, unchanged, until the operation has completed.
     pub(super) unsafe fn send(&mut self, index: u32, fd: RawFd, bytes: &[u8]) {
+        self.push_send(KIND_SEND, index, fd, bytes);
+    }
+
+    /// Sends bytes of a link of the bus.
+    ///
+    /// # Safety
+    /// As for `send`.
+    pub(in crate::executor) unsafe fn send_link(&mut self, number: u32, fd: RawFd, bytes: &[u8]) {
+        self.push_send(KIND_LINK_SEND, number, fd, bytes);
+    }
+
+    fn push_send(&mut self, kind: u64, index: u32, fd: RawFd, bytes: &[u8]) {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let entry = opcode::Send::new(types::Fd(fd), bytes.as_ptr(), len)
             .flags(libc::MSG_NOSIGNAL)
             .build()
-            .user_data(KIND_SEND << KIND_SHIFT | u64::from(index));
+            .user_data(kind << KIND_SHIFT | u64::from(index));
         self.push(&entry);
     }
 
@@ -119,6 +145,8 @@ impl Ring {
         let operation = match entry.user_data() >> KIND_SHIFT {
             KIND_RECEIVE => Operation::Receive(index),
             KIND_SEND => Operation::Send(index),
+            KIND_LINK_RECEIVE => Operation::LinkReceive(index),
+            KIND_LINK_SEND => Operation::LinkSend(index),
             _ => Operation::Other,
         };
         let filled = usize::try_from(entry.result()).unwrap_or(0);
