@@ -210,10 +210,8 @@ fn the_options_of_the_readme_are_those_of_the_server() {
     }
     let names: BTreeSet<&str> = real.keys().map(String::as_str).filter(|name| !is_clap(name)).collect();
     let table = rows("README.md");
-    let shown: BTreeMap<&str, &Vec<String>> = table
-        .iter()
-        .filter_map(|(name, cells)| name.strip_prefix("--").map(|name| (name, cells)))
-        .collect();
+    let shown: BTreeMap<&str, &Vec<String>> =
+        table.iter().filter_map(|(name, cells)| name.strip_prefix("--").map(|name| (name, cells))).collect();
     assert_eq!(shown.keys().copied().collect::<BTreeSet<_>>(), names, "options of README.md and --help");
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for (name, cells) in shown {
@@ -222,7 +220,10 @@ fn the_options_of_the_readme_are_those_of_the_server() {
         let told = help.split(&format!("--{name} <{value}>")).nth(1);
         let told = told.unwrap_or_else(|| panic!("--help has {usage} with another value"));
         let told = told.split(" --").next().expect("split gives one at least");
-        assert!(told.contains(&format!("[default: {}]", cells[1])), "the default of --{name} in --help: {told}");
+        assert!(
+            told.contains(&format!("[default: {}]", cells[1])),
+            "the default of --{name} in --help: {told}"
+        );
     }
 }
 
