@@ -118,12 +118,16 @@ impl Hub {
         for waiting in std::mem::take(&mut catching_up.rest) {
             self.push_waiting(id, waiting, out);
         }
-        self.settle_heads(id);
+        let now = self.now;
         let online = self.online_mut(id).expect("looked at above");
+        online.settle_page();
         let catching_up = online.catching_up.as_mut().expect("looked at above");
-        if !catching_up.complete || catching_up.again {
+        let waits = !online.missing.is_empty() && now < catching_up.patience;
+        if catching_up.spilling > 0 {
+            // What was held is being put into the backlog.
+        } else if !catching_up.complete || catching_up.again {
             self.take_page(id, out);
-        } else if catching_up.spilling == 0 {
+        } else if !waits {
             self.caught_up(id, out);
         }
     }
@@ -151,7 +155,7 @@ impl Hub {
         catching_up.taking = true;
         catching_up.complete = false;
         let after = catching_up.after;
-        catching_up.have.clone_from(&have);
+        catching_up.asked = have.iter().map(|&(group, _)| group).collect();
         let ticket = self.pending.insert(Pending::Take { session: id, visit });
         out.push(Effect::Ask { ticket, ask: Ask::Take { user, after, have, messages, bytes } });
     }
@@ -161,6 +165,9 @@ impl Hub {
         let Some(online) = session.online_mut().filter(|online| online.visit == visit) else { return };
         let catching_up = online.catching_up.as_mut().expect("a Take is out only while catching up");
         catching_up.taking = false;
+        if std::mem::take(&mut catching_up.stale) && answer.is_ok() {
+            return self.continue_backlog(id, out);
+        }
         match answer {
             Ok(Done::Taken { messages, complete, heads }) => {
                 if let Some(last) = messages.iter().rfind(|waiting| waiting.pos.is_none()) {
@@ -188,7 +195,7 @@ impl Hub {
         let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
         let catching_up = online.catching_up.as_ref().expect("looked at before");
         let named: FxHashSet<GroupId> = catching_up.heads.iter().map(|&(group, _)| group).collect();
-        let asked = catching_up.have.iter().map(|&(group, _)| group);
+        let asked = catching_up.asked.iter().copied();
         let absent: Vec<GroupId> = asked.filter(|group| !named.contains(group)).collect();
         absent.into_iter().for_each(|group| self.leave_group(id, group, out));
     }
@@ -307,18 +314,6 @@ impl Hub {
             let settle = Orphan::Settle { user, mids: vec![mid], progress: Vec::new() };
             self.adopt_for(Some(id), settle, out);
         }
-    }
-
-    /// The groups stand where the page that is through has left them.
-    fn settle_heads(&mut self, id: SessionId) {
-        let online = self.online_mut(id).expect("looked at before");
-        let catching_up = online.catching_up.as_mut().expect("looked at before");
-        for (&group, place) in &mut online.groups {
-            let cap = catching_up.reached(group, place.cap.expect("is catching up"));
-            place.cap = Some(cap);
-            catching_up.held.advance(group, cap);
-        }
-        catching_up.heads.clear();
     }
 
     /// Nothing waits any more: what was held goes out, and the session is live.

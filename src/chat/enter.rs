@@ -7,6 +7,7 @@ use super::ask::{Answer, Ask, Done, Progress};
 use super::effect::Effect;
 use super::envelope::Kind;
 use super::event::{BusDown, Channel};
+use super::held::PATIENCE_MS;
 use super::hub::Hub;
 use super::ids::{GroupId, MessageId, SessionId, UserId};
 use super::orphan::Orphan;
@@ -160,6 +161,7 @@ impl Hub {
 
     /// Once every channel is joined the session is online, and its backlog is taken.
     pub(super) fn enter_if_ready(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let patience = self.now.plus(PATIENCE_MS);
         let session = self.session_mut(id).expect("looked at before");
         match &session.phase {
             Phase::Entering(entering) if entering.awaited == 0 => {}
@@ -169,16 +171,14 @@ impl Hub {
             unreachable!("looked at above");
         };
         let greeting = Greeting { roster: entering.roster, online: entering.online };
+        let mut catching_up = CatchingUp::new(Some(Box::new(greeting)), entering.held, FxHashSet::default());
+        catching_up.patience = patience;
         session.phase = Phase::Online(Box::new(Online {
             visit: entering.visit,
             user: entering.user,
             name: entering.name,
             groups: entering.groups,
-            catching_up: Some(Box::new(CatchingUp::new(
-                Some(Box::new(greeting)),
-                entering.held,
-                FxHashSet::default(),
-            ))),
+            catching_up: Some(Box::new(catching_up)),
             owed: FxHashSet::default(),
             live: Recent::default(),
             taken: Recent::default(),

@@ -167,6 +167,7 @@ impl World {
             93 => self.log_in(conn),
             94 if self.plan.leaves > 0 => {
                 self.people[conn].online = false;
+                self.people[conn].again.clear();
                 self.write(conn, &format!("{{\"msgid\":3,\"id\":{user}}}"));
                 // The next user of this connection may be another one.
                 if self.rng.chance(300) {
