@@ -179,8 +179,8 @@ impl Hub {
                 catching_up.rest = fresh;
                 catching_up.complete = complete;
                 catching_up.heads = heads;
-                self.leave_absent(id, out);
                 self.greet(id, out);
+                self.compare_groups(id, out);
                 self.continue_backlog(id, out);
             }
             Ok(_) => unreachable!("Take is answered with Taken"),
@@ -189,15 +189,19 @@ impl Hub {
         }
     }
 
-    /// Groups that a page was asked for and that it does not name are not the user's any more: they
-    /// were dissolved before their channel was joined.
-    fn leave_absent(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+    /// A page names all groups of the user. Those that it was asked for and does not name were
+    /// dissolved before their channel was joined; those that it names and that are new here were
+    /// joined by another connection, which was gone before the answer.
+    fn compare_groups(&mut self, id: SessionId, out: &mut Vec<Effect>) {
         let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
         let catching_up = online.catching_up.as_ref().expect("looked at before");
         let named: FxHashSet<GroupId> = catching_up.heads.iter().map(|&(group, _)| group).collect();
-        let asked = catching_up.asked.iter().copied();
-        let absent: Vec<GroupId> = asked.filter(|group| !named.contains(group)).collect();
+        let absent: Vec<GroupId> =
+            catching_up.asked.iter().copied().filter(|group| !named.contains(group)).collect();
+        let new: Vec<GroupId> =
+            named.into_iter().filter(|group| !online.groups.contains_key(group)).collect();
         absent.into_iter().for_each(|group| self.leave_group(id, group, out));
+        new.into_iter().for_each(|group| self.join_group(id, group, 0, out));
     }
 
     /// The store is busy. What is live goes on meanwhile.

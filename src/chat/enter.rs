@@ -240,10 +240,13 @@ impl Hub {
                 _ => seat.place_of(place),
             };
             let upto = reached.min(floors.get(&group).copied().unwrap_or(u64::MAX));
-            let got = |mid: &MessageId| !unread.contains(mid) && !online.missing.contains_key(mid);
-            // While it catches up, some of what reached it is held.
-            let beyond: Vec<MessageId> =
-                if place.cap.is_none() { seat.beyond(place).filter(got).collect() } else { Vec::new() };
+            let got = |mid: &MessageId| {
+                // While it catches up, some of what reached it is held.
+                let sent =
+                    online.catching_up.as_ref().is_none_or(|catching_up| catching_up.sent.contains(mid));
+                sent && !unread.contains(mid) && !online.missing.contains_key(mid)
+            };
+            let beyond: Vec<MessageId> = seat.beyond(place).filter(got).collect();
             if upto > place.written || !beyond.is_empty() {
                 progress.push(Progress { group, upto, beyond });
             }

@@ -76,7 +76,7 @@ impl Hub {
     }
 
     /// Whoever holds the user is to take again.
-    fn nudge(&mut self, user: UserId, out: &mut Vec<Effect>) {
+    pub(super) fn nudge(&mut self, user: UserId, out: &mut Vec<Effect>) {
         match self.users.get(&user) {
             Some(&id) if self.session(id).is_some_and(|session| session.online().is_some()) => {
                 self.take_again(id, out);

@@ -256,7 +256,9 @@ impl World {
                 }
             }
             (21, Some(110)) => {
-                if let Some(text) = cid.and_then(|number| self.oracle.text(number)) {
+                if let Some((sender, text)) = cid.and_then(|number| self.oracle.text(number))
+                    && sender.get() as usize == person.user
+                {
                     person.again.push(text);
                 }
             }

@@ -119,8 +119,9 @@ impl Oracle {
         text
     }
 
-    pub fn text(&self, number: u64) -> Option<Text> {
-        self.texts.get(number as usize).map(|written| written.text.clone())
+    /// Who says what, by its number.
+    pub fn text(&self, number: u64) -> Option<(UserId, Text)> {
+        self.texts.get(number as usize).map(|written| (written.sender, written.text.clone()))
     }
 
     /// The store is too busy for this.
@@ -196,9 +197,10 @@ impl World {
         if let Some(stay) = self.oracle.current.remove(&conn) {
             let user = self.oracle.stays[stay].user;
             let all = self.waiting(user).iter().all(|&number| self.oracle.received.contains(&(user, number)));
+            let stored = self.oracle.stays[stay].got.iter().all(|&number| self.is_stored_or_direct(number));
             let stay = &mut self.oracle.stays[stay];
-            (stay.ended_us, stay.clean) = (Some(self.now_us), acknowledged && all);
-            self.oracle.tally.count(match (acknowledged, all) {
+            (stay.ended_us, stay.clean) = (Some(self.now_us), acknowledged && all && stored);
+            self.oracle.tally.count(match (acknowledged, all && stored) {
                 (true, true) => "stays ended clean",
                 (true, false) => "stays ended amid a backlog",
                 (false, _) => "stays ended with bytes under way",
@@ -541,6 +543,12 @@ impl World {
         let behind = self.store.groups.keys().flat_map(|&group| self.store.behind(user, group, 0));
         let mids: Vec<MessageId> = owed.chain(behind.map(|(_, mid)| mid)).collect();
         self.tell(&mids)
+    }
+
+    /// What a group gets before it is stored can not be written down as got.
+    fn is_stored_or_direct(&self, number: u64) -> bool {
+        let Target::Group(group) = self.oracle.texts[number as usize].text.target else { return true };
+        self.tell(&self.store.groups[&group].messages).contains(&number)
     }
 
     fn tell<'a>(&self, mids: impl IntoIterator<Item = &'a MessageId>) -> Vec<u64> {
