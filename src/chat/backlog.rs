@@ -118,12 +118,16 @@ impl Hub {
         for waiting in std::mem::take(&mut catching_up.rest) {
             self.push_waiting(id, waiting, out);
         }
-        self.settle_heads(id);
+        let now = self.now;
         let online = self.online_mut(id).expect("looked at above");
+        online.settle_page();
         let catching_up = online.catching_up.as_mut().expect("looked at above");
-        if !catching_up.complete || catching_up.again {
+        let waits = !online.missing.is_empty() && now < catching_up.patience;
+        if catching_up.spilling > 0 {
+            // What was held is being put into the backlog.
+        } else if !catching_up.complete || catching_up.again {
             self.take_page(id, out);
-        } else if catching_up.spilling == 0 {
+        } else if !waits {
             self.caught_up(id, out);
         }
     }
@@ -151,7 +155,7 @@ impl Hub {
         catching_up.taking = true;
         catching_up.complete = false;
         let after = catching_up.after;
-        catching_up.have.clone_from(&have);
+        catching_up.asked = have.iter().map(|&(group, _)| group).collect();
         let ticket = self.pending.insert(Pending::Take { session: id, visit });
         out.push(Effect::Ask { ticket, ask: Ask::Take { user, after, have, messages, bytes } });
     }
@@ -161,6 +165,9 @@ impl Hub {
         let Some(online) = session.online_mut().filter(|online| online.visit == visit) else { return };
         let catching_up = online.catching_up.as_mut().expect("a Take is out only while catching up");
         catching_up.taking = false;
+        if std::mem::take(&mut catching_up.stale) && answer.is_ok() {
+            return self.continue_backlog(id, out);
+        }
         match answer {
             Ok(Done::Taken { messages, complete, heads }) => {
                 if let Some(last) = messages.iter().rfind(|waiting| waiting.pos.is_none()) {
@@ -172,8 +179,8 @@ impl Hub {
                 catching_up.rest = fresh;
                 catching_up.complete = complete;
                 catching_up.heads = heads;
-                self.leave_absent(id, out);
                 self.greet(id, out);
+                self.compare_groups(id, out);
                 self.continue_backlog(id, out);
             }
             Ok(_) => unreachable!("Take is answered with Taken"),
@@ -182,15 +189,19 @@ impl Hub {
         }
     }
 
-    /// Groups that a page was asked for and that it does not name are not the user's any more: they
-    /// were dissolved before their channel was joined.
-    fn leave_absent(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+    /// A page names all groups of the user. Those that it was asked for and does not name were
+    /// dissolved before their channel was joined; those that it names and that are new here were
+    /// joined by another connection, which was gone before the answer.
+    fn compare_groups(&mut self, id: SessionId, out: &mut Vec<Effect>) {
         let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
         let catching_up = online.catching_up.as_ref().expect("looked at before");
         let named: FxHashSet<GroupId> = catching_up.heads.iter().map(|&(group, _)| group).collect();
-        let asked = catching_up.have.iter().map(|&(group, _)| group);
-        let absent: Vec<GroupId> = asked.filter(|group| !named.contains(group)).collect();
+        let absent: Vec<GroupId> =
+            catching_up.asked.iter().copied().filter(|group| !named.contains(group)).collect();
+        let new: Vec<GroupId> =
+            named.into_iter().filter(|group| !online.groups.contains_key(group)).collect();
         absent.into_iter().for_each(|group| self.leave_group(id, group, out));
+        new.into_iter().for_each(|group| self.join_group(id, group, 0, out));
     }
 
     /// The store is busy. What is live goes on meanwhile.
@@ -307,18 +318,6 @@ impl Hub {
             let settle = Orphan::Settle { user, mids: vec![mid], progress: Vec::new() };
             self.adopt_for(Some(id), settle, out);
         }
-    }
-
-    /// The groups stand where the page that is through has left them.
-    fn settle_heads(&mut self, id: SessionId) {
-        let online = self.online_mut(id).expect("looked at before");
-        let catching_up = online.catching_up.as_mut().expect("looked at before");
-        for (&group, place) in &mut online.groups {
-            let cap = catching_up.reached(group, place.cap.expect("is catching up"));
-            place.cap = Some(cap);
-            catching_up.held.advance(group, cap);
-        }
-        catching_up.heads.clear();
     }
 
     /// Nothing waits any more: what was held goes out, and the session is live.

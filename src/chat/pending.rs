@@ -25,7 +25,7 @@ pub(super) enum Pending {
     /// A page of the backlog.
     Take { session: SessionId, visit: Visit },
     /// A friend or group request → ACK, if it has a cid, or ERROR.
-    Roll { session: SessionId, re: u32, cid: Option<Box<str>>, change: Change },
+    Roll { session: SessionId, user: UserId, re: u32, cid: Option<Box<str>>, change: Change },
     /// Friends → look who is online.
     Friends { session: SessionId, cid: Option<Box<str>> },
     /// Look for a friend list.
