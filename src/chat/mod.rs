@@ -24,6 +24,7 @@ mod local_time;
 mod orphan;
 mod outbox;
 mod pending;
+mod progress;
 mod seat;
 mod session;
 pub mod wire;
