@@ -285,9 +285,7 @@ impl Hub {
             Pending::Register { session } => self.registered(session, answer, out),
             Pending::Verify { session, user } => self.verified(session, user, answer, out),
             Pending::Roster { session, visit } => self.roster(session, visit, answer, out),
-            Pending::Roll { session, user, re, cid, change } => {
-                self.rolled(session, user, re, cid, change, answer, out);
-            }
+            Pending::Roll(roll) => self.rolled(*roll, answer, out),
             Pending::Friends { session, cid } => self.friends_answered(session, cid, answer, out),
             Pending::MayWrite { session, group, cid } => {
                 self.may_not_write(session, group, cid, answer, out);

@@ -25,6 +25,7 @@ mod orphan;
 mod outbox;
 mod pending;
 mod rejoin;
+mod progress;
 mod seat;
 mod session;
 pub mod wire;
