@@ -233,10 +233,7 @@ impl Links {
             });
             tell(FromLink::Lost(lost.unwrap_or(Lost::Closed)))
         };
-        thread::Builder::new()
-            .name("chat-link".to_owned())
-            .spawn(body)
-            .expect("a thread can be started");
+        thread::Builder::new().name("chat-link".to_owned()).spawn(body).expect("a thread can be started");
     }
 
     /// Writes all of it, or ends the connection: its reader then tells how it ended.

@@ -26,10 +26,9 @@ impl Dialect for Seed {
                 .number("id", user.get())
                 .number("msgid", msgid::LOGIN)
                 .text("password", password.reveal()),
-            Request::Register { name, password } => object
-                .number("msgid", msgid::REGISTER)
-                .text("name", name)
-                .text("password", password.reveal()),
+            Request::Register { name, password } => {
+                object.number("msgid", msgid::REGISTER).text("name", name).text("password", password.reveal())
+            }
             Request::Logout => object.text("cid", cid).user(id).number("msgid", msgid::LOGOUT),
             Request::Say { to: Conversation::With(to), text, time } => object
                 .text("cid", cid)

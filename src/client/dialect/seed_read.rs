@@ -164,8 +164,20 @@ mod tests {
         let deep = "[".repeat(100_000);
         let nested = format!("{{\"msgid\":2,\"friends\":{}", "[".repeat(60_000));
         for rubbish in [
-            "", "{", "[]", "1", "{}", "{\"msgid\":\"2\"}", "{\"msgid\":2}", "{\"msgid\":6,\"id\":0}", "{\"msgid\":-1}",
-            "{\"msgid\":20,\"errno\":0}", "\u{0}", "{\"msgid\":5,\"errno\":0,\"id\":99999999999}", &deep, &nested,
+            "",
+            "{",
+            "[]",
+            "1",
+            "{}",
+            "{\"msgid\":\"2\"}",
+            "{\"msgid\":2}",
+            "{\"msgid\":6,\"id\":0}",
+            "{\"msgid\":-1}",
+            "{\"msgid\":20,\"errno\":0}",
+            "\u{0}",
+            "{\"msgid\":5,\"errno\":0,\"id\":99999999999}",
+            &deep,
+            &nested,
         ] {
             assert_eq!(read(rubbish.as_bytes()), Err(Garbled), "{}", &rubbish[..rubbish.len().min(60)]);
         }

@@ -159,12 +159,9 @@ impl Session {
         self.account = match std::mem::replace(&mut self.account, Account::Nobody) {
             Account::Nobody => Account::Nobody,
             Account::Entering(entering) => Account::Entering(Entering { ask_at: Some(now), ..entering }),
-            Account::Inside { who, .. } => Account::Entering(Entering {
-                who,
-                ticket: None,
-                ask_at: Some(now),
-                refused_at: None,
-            }),
+            Account::Inside { who, .. } => {
+                Account::Entering(Entering { who, ticket: None, ask_at: Some(now), refused_at: None })
+            }
         };
     }
 }
@@ -175,7 +172,10 @@ fn made_before(entry: &Entry, welcome: &Welcome) -> Option<Answer> {
     let Request::CreateGroup { name: wanted, .. } = &entry.request else { return None };
     let mine = |group: &&Group| {
         &group.name == wanted
-            && group.members.iter().any(|member| member.person.id == welcome.id && member.role == Role::Creator)
+            && group
+                .members
+                .iter()
+                .any(|member| member.person.id == welcome.id && member.role == Role::Creator)
     };
     let group = welcome.groups.iter().filter(|_| entry.attempts > 0).find(mine)?;
     Some(Answer::Group(group.id))
