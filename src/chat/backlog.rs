@@ -59,58 +59,75 @@ impl Hub {
         self.catching_up.push(id);
     }
 
+    /// Time has passed: goes on with every backlog that is not through.
     pub(super) fn continue_backlogs(&mut self, out: &mut Vec<Effect>) {
-        for id in std::mem::take(&mut self.catching_up) {
-            let catching_up = |hub: &mut Self| {
-                let online = hub.session_mut(id).and_then(|session| session.online_mut());
-                online.is_some_and(|online| online.catching_up.is_some())
-            };
-            if catching_up(self) {
-                self.push_paced(id, out);
-                self.continue_backlog(id, out);
+        let mut ids = std::mem::take(&mut self.catching_up);
+        ids.sort_unstable();
+        ids.dedup();
+        for &id in &ids {
+            if !self.is_catching_up(id) {
+                continue;
             }
-            if catching_up(self) && !self.catching_up.contains(&id) {
-                self.catching_up.push(id);
+            if !self.has_room(id) {
+                out.push(Effect::Probe { session: id });
             }
+            self.push_paced(id, out);
+            self.continue_backlog(id, out);
         }
+        ids.retain(|&id| self.is_catching_up(id));
+        self.catching_up.append(&mut ids);
+    }
+
+    fn is_catching_up(&self, id: SessionId) -> bool {
+        let session = self.session(id).filter(|session| !session.closing);
+        session.and_then(|session| session.online()).is_some_and(|online| online.catching_up.is_some())
+    }
+
+    /// Whether so little is under way to a session that more of its backlog may follow. A crowd of
+    /// readers with long backlogs must not be cut for them: half of what each may have under way
+    /// when all together have too much.
+    fn has_room(&self, id: SessionId) -> bool {
+        let half_bytes = self.limits.outbox_squeezed_bytes as u64 / 2;
+        self.session(id).is_some_and(|session| !session.closing && session.unacked_bytes() < half_bytes)
     }
 
     /// One message of the page, for a client that reads one frame at a time.
     fn push_paced(&mut self, id: SessionId, out: &mut Vec<Effect>) {
         let online = self.online_mut(id).expect("is online");
         let catching_up = online.catching_up.as_mut().expect("is catching up");
-        if catching_up.paced == 0 {
-            return;
-        }
-        catching_up.paced -= 1;
-        if let Some(waiting) = catching_up.rest.pop_front() {
+        if catching_up.paced > 0
+            && let Some(waiting) = catching_up.rest.pop_front()
+        {
+            catching_up.paced -= 1;
             self.push_waiting(id, waiting, out);
         }
     }
 
     /// Goes on with a backlog as far as it can without waiting.
     pub(super) fn continue_backlog(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        let half_bytes = self.outbox_budget() / 2;
-        let Some(session) = self.session_mut(id) else { return };
-        let roomy = session.unacked_bytes() < half_bytes && !session.closing;
-        let Some(online) = session.online_mut() else { return };
-        let Some(catching_up) = &mut online.catching_up else { return };
-        if catching_up.taking
-            || catching_up.failed
-            || !roomy
-            || (catching_up.paced > 0 && !catching_up.rest.is_empty())
-        {
+        if !self.has_room(id) {
+            return;
+        }
+        let Some(catching_up) = self.online_mut(id).and_then(|online| online.catching_up.as_mut()) else {
+            return;
+        };
+        let paced = catching_up.paced > 0 && !catching_up.rest.is_empty();
+        if catching_up.taking || catching_up.failed || paced {
             return;
         }
         for waiting in std::mem::take(&mut catching_up.rest) {
             self.push_waiting(id, waiting, out);
         }
-        self.settle_heads(id);
-        let online = self.online_mut(id).expect("as above");
-        let catching_up = online.catching_up.as_mut().expect("as above");
-        if !catching_up.complete || catching_up.again {
+        let now = self.now;
+        let online = self.online_mut(id).expect("looked at above");
+        online.settle_page();
+        let catching_up = online.catching_up.as_mut().expect("looked at above");
+        let waits = !online.missing.is_empty() && now < catching_up.patience;
+        if catching_up.spilling > 0 {
+            // What was held is being put into the backlog.
+        } else if !catching_up.complete || catching_up.again {
             self.take_page(id, out);
-        } else if catching_up.spilling == 0 {
+        } else if !waits {
             self.caught_up(id, out);
         }
     }
@@ -138,7 +155,7 @@ impl Hub {
         catching_up.taking = true;
         catching_up.complete = false;
         let after = catching_up.after;
-        catching_up.have.clone_from(&have);
+        catching_up.asked = have.iter().map(|&(group, _)| group).collect();
         let ticket = self.pending.insert(Pending::Take { session: id, visit });
         out.push(Effect::Ask { ticket, ask: Ask::Take { user, after, have, messages, bytes } });
     }
@@ -148,6 +165,9 @@ impl Hub {
         let Some(online) = session.online_mut().filter(|online| online.visit == visit) else { return };
         let catching_up = online.catching_up.as_mut().expect("a Take is out only while catching up");
         catching_up.taking = false;
+        if std::mem::take(&mut catching_up.stale) && answer.is_ok() {
+            return self.continue_backlog(id, out);
+        }
         match answer {
             Ok(Done::Taken { messages, complete, heads }) => {
                 if let Some(last) = messages.iter().rfind(|waiting| waiting.pos.is_none()) {
@@ -160,12 +180,28 @@ impl Hub {
                 catching_up.complete = complete;
                 catching_up.heads = heads;
                 self.greet(id, out);
+                self.compare_groups(id, out);
                 self.continue_backlog(id, out);
             }
             Ok(_) => unreachable!("Take is answered with Taken"),
             Err(code) if catching_up.greeting.is_some() => self.refuse_login(id, code, out),
             Err(_) => self.take_later(id, out),
         }
+    }
+
+    /// A page names all groups of the user. Those that it was asked for and does not name were
+    /// dissolved before their channel was joined; those that it names and that are new here were
+    /// joined by another connection, which was gone before the answer.
+    fn compare_groups(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
+        let catching_up = online.catching_up.as_ref().expect("looked at before");
+        let named: FxHashSet<GroupId> = catching_up.heads.iter().map(|&(group, _)| group).collect();
+        let absent: Vec<GroupId> =
+            catching_up.asked.iter().copied().filter(|group| !named.contains(group)).collect();
+        let new: Vec<GroupId> =
+            named.into_iter().filter(|group| !online.groups.contains_key(group)).collect();
+        absent.into_iter().for_each(|group| self.leave_group(id, group, out));
+        new.into_iter().for_each(|group| self.join_group(id, group, 0, out));
     }
 
     /// The store is busy. What is live goes on meanwhile.
@@ -282,18 +318,6 @@ impl Hub {
             let settle = Orphan::Settle { user, mids: vec![mid], progress: Vec::new() };
             self.adopt_for(Some(id), settle, out);
         }
-    }
-
-    /// The groups stand where the page that is through has left them.
-    fn settle_heads(&mut self, id: SessionId) {
-        let online = self.online_mut(id).expect("looked at before");
-        let catching_up = online.catching_up.as_mut().expect("looked at before");
-        for (&group, place) in &mut online.groups {
-            let cap = catching_up.reached(group, place.cap.expect("is catching up"));
-            place.cap = Some(cap);
-            catching_up.held.advance(group, cap);
-        }
-        catching_up.heads.clear();
     }
 
     /// Nothing waits any more: what was held goes out, and the session is live.

@@ -7,6 +7,7 @@ use super::ask::{Answer, Ask, Done, Progress};
 use super::effect::Effect;
 use super::envelope::Kind;
 use super::event::{BusDown, Channel};
+use super::held::PATIENCE_MS;
 use super::hub::Hub;
 use super::ids::{GroupId, MessageId, SessionId, UserId};
 use super::orphan::Orphan;
@@ -160,6 +161,7 @@ impl Hub {
 
     /// Once every channel is joined the session is online, and its backlog is taken.
     pub(super) fn enter_if_ready(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let patience = self.now.plus(PATIENCE_MS);
         let session = self.session_mut(id).expect("looked at before");
         match &session.phase {
             Phase::Entering(entering) if entering.awaited == 0 => {}
@@ -169,16 +171,14 @@ impl Hub {
             unreachable!("looked at above");
         };
         let greeting = Greeting { roster: entering.roster, online: entering.online };
+        let mut catching_up = CatchingUp::new(Some(Box::new(greeting)), entering.held, FxHashSet::default());
+        catching_up.patience = patience;
         session.phase = Phase::Online(Box::new(Online {
             visit: entering.visit,
             user: entering.user,
             name: entering.name,
             groups: entering.groups,
-            catching_up: Some(Box::new(CatchingUp::new(
-                Some(Box::new(greeting)),
-                entering.held,
-                FxHashSet::default(),
-            ))),
+            catching_up: Some(Box::new(catching_up)),
             owed: FxHashSet::default(),
             live: Recent::default(),
             taken: Recent::default(),
@@ -240,10 +240,13 @@ impl Hub {
                 _ => seat.place_of(place),
             };
             let upto = reached.min(floors.get(&group).copied().unwrap_or(u64::MAX));
-            let got = |mid: &MessageId| !unread.contains(mid) && !online.missing.contains_key(mid);
-            // While it catches up, some of what reached it is held.
-            let beyond: Vec<MessageId> =
-                if place.cap.is_none() { seat.beyond(place).filter(got).collect() } else { Vec::new() };
+            let got = |mid: &MessageId| {
+                // While it catches up, some of what reached it is held.
+                let sent =
+                    online.catching_up.as_ref().is_none_or(|catching_up| catching_up.sent.contains(mid));
+                sent && !unread.contains(mid) && !online.missing.contains_key(mid)
+            };
+            let beyond: Vec<MessageId> = seat.beyond(place).filter(got).collect();
             if upto > place.written || !beyond.is_empty() {
                 progress.push(Progress { group, upto, beyond });
             }
@@ -257,7 +260,7 @@ impl Hub {
         for id in self.online_sessions() {
             let Some(session) = self.session(id) else { continue };
             let Some(online) = session.online() else { continue };
-            let (user, mut progress) = (online.user, self.progress(session, online));
+            let (user, visit, mut progress) = (online.user, online.visit, self.progress(session, online));
             progress.retain_mut(|progress| {
                 progress.beyond.clear();
                 progress.upto > online.groups[&progress.group].written
@@ -265,12 +268,26 @@ impl Hub {
             if progress.is_empty() {
                 continue;
             }
-            for progress in &progress {
-                let online = self.online_mut(id).expect("is online");
-                online.groups.get_mut(&progress.group).expect("its own group").written = progress.upto;
-            }
-            let ticket = self.pending.insert(Pending::Progress);
+            let upto = progress.iter().map(|progress| (progress.group, progress.upto)).collect();
+            let ticket = self.pending.insert(Pending::Progress { session: id, visit, upto });
             out.push(Effect::Ask { ticket, ask: Ask::Settle { user, mids: Vec::new(), progress } });
+        }
+    }
+
+    /// If it came to nothing, the next time says it again.
+    pub(super) fn progress_written(
+        &mut self,
+        id: SessionId,
+        visit: Visit,
+        upto: &[(GroupId, u64)],
+        answer: &Answer,
+    ) {
+        let online = self.online_mut(id).filter(|online| online.visit == visit && answer.is_ok());
+        let Some(online) = online else { return };
+        for (group, upto) in upto {
+            if let Some(place) = online.groups.get_mut(group) {
+                place.written = place.written.max(*upto);
+            }
         }
     }
 

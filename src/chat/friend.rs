@@ -25,7 +25,7 @@ impl Hub {
         if user == friend {
             return self.refuse_with(about, Code::InvalidField, "friendid is you", out);
         }
-        self.roll(about, Ask::AddFriend { user, friend }, Change::None, out);
+        self.roll(about, user, Ask::AddFriend { user, friend }, Change::None, out);
     }
 
     pub(super) fn del_friend(
@@ -35,26 +35,42 @@ impl Hub {
         friend: UserId,
         out: &mut Vec<Effect>,
     ) {
-        self.roll(about, Ask::DelFriend { user, friend }, Change::None, out);
+        self.roll(about, user, Ask::DelFriend { user, friend }, Change::None, out);
     }
 
     /// Asks the store for a change of who belongs to what.
-    pub(super) fn roll(&mut self, about: About<'_>, ask: Ask, change: Change, out: &mut Vec<Effect>) {
+    pub(super) fn roll(
+        &mut self,
+        about: About<'_>,
+        user: UserId,
+        ask: Ask,
+        change: Change,
+        out: &mut Vec<Effect>,
+    ) {
         self.pause(about.session, Pause::Answering, out);
         let cid = about.cid.map(Into::into);
-        let ticket = self.pending.insert(Pending::Roll { session: about.session, re: about.re, cid, change });
+        let (session, re) = (about.session, about.re);
+        let ticket = self.pending.insert(Pending::Roll { session, user, re, cid, change });
         out.push(Effect::Ask { ticket, ask });
     }
 
     pub(super) fn rolled(
         &mut self,
         session: SessionId,
+        user: UserId,
         re: u32,
         cid: Option<Box<str>>,
         change: Change,
         answer: Answer,
         out: &mut Vec<Effect>,
     ) {
+        if self.session(session).is_none() && answer.is_ok() {
+            if let (Change::Leave { group }, Ok(Done::Left { dissolved: true })) = (change, &answer) {
+                self.dissolve_group(group, out);
+            }
+            // Wherever the user is now, it may have looked before this was done.
+            return self.nudge(user, out);
+        }
         let done = match answer {
             Ok(done) => done,
             Err(code) => {

@@ -131,7 +131,7 @@ impl Hub {
             return self.refuse_with(about, Code::InvalidField, text, out);
         }
         let ask = Ask::CreateGroup { user, name: name.to_owned(), desc: desc.to_owned() };
-        self.roll(about, ask, Change::Join { group: None }, out);
+        self.roll(about, user, ask, Change::Join { group: None }, out);
     }
 
     pub(super) fn add_group(
@@ -141,7 +141,7 @@ impl Hub {
         group: GroupId,
         out: &mut Vec<Effect>,
     ) {
-        self.roll(about, Ask::AddGroup { user, group }, Change::Join { group: Some(group) }, out);
+        self.roll(about, user, Ask::AddGroup { user, group }, Change::Join { group: Some(group) }, out);
     }
 
     pub(super) fn del_group(
@@ -151,7 +151,7 @@ impl Hub {
         group: GroupId,
         out: &mut Vec<Effect>,
     ) {
-        self.roll(about, Ask::DelGroup { user, group }, Change::Leave { group }, out);
+        self.roll(about, user, Ask::DelGroup { user, group }, Change::Leave { group }, out);
     }
 
     /// The session's user has become a member of a group.

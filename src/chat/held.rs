@@ -13,6 +13,10 @@ use std::collections::VecDeque;
 /// Group messages that a session may miss at one time. Above: it is cut as too slow a reader.
 const MISSING: usize = 16_384;
 
+/// How long a session does not go live for the sake of messages that it is missing: they are being
+/// stored, or that has failed.
+pub(super) const PATIENCE_MS: u64 = 1_000;
+
 /// What pushing a direct message live means for its reader's backlog.
 pub(super) fn debt_of(envelope: &Envelope) -> Debt {
     match envelope.storing() {
@@ -30,7 +34,7 @@ impl Hub {
         debt: Debt,
         out: &mut Vec<Effect>,
     ) {
-        let limit = self.limits.held_bytes;
+        let (now, limit) = (self.now, self.limits.held_bytes);
         let mut to_keep: Vec<Envelope> = Vec::new();
         let session = self.session_mut(id).expect("users and seats point to sessions");
         match &mut session.phase {
@@ -39,6 +43,7 @@ impl Hub {
                 // Its backlog is not taken yet, and will have what is spilled, too.
                 for spilled in entering.held.hold(envelope, debt, limit) {
                     match spilled.debt {
+                        Debt::Behind(_) if !entering.groups.contains_key(&spilled.envelope.group()) => {}
                         Debt::Behind(_) => {
                             entering.missing.insert(spilled.envelope.mid(), spilled.envelope.group());
                         }
@@ -52,19 +57,27 @@ impl Hub {
                 Some(catching_up) if catching_up.sent.contains(&envelope.mid()) => {}
                 Some(catching_up) if !catching_up.failed => {
                     let debt = beyond(debt, &envelope, &online.groups);
-                    for spilled in catching_up.held.hold(envelope, debt, limit) {
-                        catching_up.again = true;
-                        match spilled.debt {
-                            Debt::Behind(pos) => {
-                                let group = spilled.envelope.group();
-                                online.missing.insert(spilled.envelope.mid(), group);
-                                catching_up.throw_back(group, pos);
-                                let place = online.groups.get_mut(&group);
-                                place.map(|place| place.cap = place.cap.map(|cap| cap.min(pos)));
-                            }
-                            _ => to_keep.push(spilled.envelope),
+                    let spilled = catching_up.held.hold(envelope, debt, limit);
+                    if spilled.is_empty() {
+                        return;
+                    }
+                    catching_up.patience = now.plus(PATIENCE_MS);
+                    online.settle_page();
+                    for spilled in spilled {
+                        let Debt::Behind(pos) = spilled.debt else {
+                            to_keep.push(spilled.envelope);
+                            continue;
+                        };
+                        let group = spilled.envelope.group();
+                        // Who has left the group is not missing it.
+                        let Some(place) = online.groups.get_mut(&group) else { continue };
+                        online.missing.insert(spilled.envelope.mid(), group);
+                        if spilled.given {
+                            place.cap = place.cap.map(|cap| cap.min(pos));
                         }
                     }
+                    let catching_up = online.catching_up.as_mut().expect("looked at above");
+                    catching_up.begin_again();
                     catching_up.spilling += to_keep.len() as u32;
                     for envelope in to_keep {
                         self.adopt_for(Some(id), Orphan::Keep { envelope }, out);

@@ -285,13 +285,17 @@ impl Hub {
             Pending::Register { session } => self.registered(session, answer, out),
             Pending::Verify { session, user } => self.verified(session, user, answer, out),
             Pending::Roster { session, visit } => self.roster(session, visit, answer, out),
-            Pending::Roll { session, re, cid, change } => self.rolled(session, re, cid, change, answer, out),
+            Pending::Roll { session, user, re, cid, change } => {
+                self.rolled(session, user, re, cid, change, answer, out);
+            }
             Pending::Friends { session, cid } => self.friends_answered(session, cid, answer, out),
             Pending::MayWrite { session, group, cid } => {
                 self.may_not_write(session, group, cid, answer, out);
             }
             Pending::Orphan { session, orphan } => self.orphan_answered(session, orphan, answer, out),
-            Pending::Progress => {}
+            Pending::Progress { session, visit, upto } => {
+                self.progress_written(session, visit, &upto, &answer);
+            }
             // Tickets of the bus never come back from the store.
             _ => {}
         }

@@ -35,7 +35,8 @@ pub struct Limits {
     /// The same, summed over a core. Above: every session's budget shrinks to
     /// `outbox_squeezed_bytes` until the sum is below again.
     pub outbox_core_bytes: usize,
-    /// What a session may have under way while its core is above `outbox_core_bytes`.
+    /// What a session may have under way while its core is above `outbox_core_bytes`. Of its
+    /// backlog it never has more under way than this, so that nobody is cut for having been away.
     pub outbox_squeezed_bytes: usize,
     /// Bytes of live messages that wait while a session still gets its backlog. Above: they join
     /// the backlog in the store.
@@ -45,7 +46,8 @@ pub struct Limits {
     pub unsettled: u32,
     /// Messages in one page of a backlog. The next page follows when TCP acknowledged this one.
     pub page_messages: usize,
-    /// Bytes of messages in one page of a backlog (one message at least).
+    /// Bytes of messages in one page of a backlog (one message at least). At most half of
+    /// `outbox_squeezed_bytes`.
     pub page_bytes: usize,
     /// Bytes of a login answer. What does not fit: messages follow as pushes, friends as a
     /// SHOW_FRIEND_LIST frame, members of large groups are left out (ask with MEMBERS in v2).

@@ -41,6 +41,9 @@ impl Hub {
         out: &mut Vec<Effect>,
     ) {
         if answer == Err(Code::Busy) {
+            if let Some(id) = session.filter(|&id| self.is_greeted_next(id)) {
+                self.refuse_login(id, Code::Busy, out);
+            }
             if self.orphans.len() < self.limits.orphans {
                 self.orphans.push_back((session, orphan));
             }
@@ -65,8 +68,15 @@ impl Hub {
         }
     }
 
+    /// Whether a session waits for its login answer: the store has to be there for that.
+    fn is_greeted_next(&self, id: SessionId) -> bool {
+        let online = self.session(id).and_then(|session| session.online());
+        let catching_up = online.and_then(|online| online.catching_up.as_ref());
+        catching_up.is_some_and(|catching_up| catching_up.greeting.is_some())
+    }
+
     /// Whoever holds the user is to take again.
-    fn nudge(&mut self, user: UserId, out: &mut Vec<Effect>) {
+    pub(super) fn nudge(&mut self, user: UserId, out: &mut Vec<Effect>) {
         match self.users.get(&user) {
             Some(&id) if self.session(id).is_some_and(|session| session.online().is_some()) => {
                 self.take_again(id, out);

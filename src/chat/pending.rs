@@ -25,7 +25,7 @@ pub(super) enum Pending {
     /// A page of the backlog.
     Take { session: SessionId, visit: Visit },
     /// A friend or group request → ACK, if it has a cid, or ERROR.
-    Roll { session: SessionId, re: u32, cid: Option<Box<str>>, change: Change },
+    Roll { session: SessionId, user: UserId, re: u32, cid: Option<Box<str>>, change: Change },
     /// Friends → look who is online.
     Friends { session: SessionId, cid: Option<Box<str>> },
     /// Look for a friend list.
@@ -44,8 +44,8 @@ pub(super) enum Pending {
     Nudge { user: UserId },
     /// Something for a backlog that no client waits for. Repeated while the store is busy.
     Orphan { session: Option<SessionId>, orphan: Orphan },
-    /// How far an online member has come. If it comes to nothing, the next one says more.
-    Progress,
+    /// How far an online member has come → that need not be written again.
+    Progress { session: SessionId, visit: Visit, upto: Vec<(GroupId, u64)> },
 }
 
 /// What a roll request changes in the session when the store says yes.
@@ -102,12 +102,13 @@ mod tests {
 
     #[test]
     fn a_ticket_is_good_once_and_its_slot_is_used_again() {
+        let user = UserId::new(1).unwrap();
         let mut table = PendingTable::default();
-        let first = table.insert(Pending::Progress);
+        let first = table.insert(Pending::Nudge { user });
         assert_eq!(table.len(), 1);
         assert!(table.take(first).is_some());
         assert!(table.take(first).is_none());
-        let second = table.insert(Pending::Progress);
+        let second = table.insert(Pending::Nudge { user });
         assert_eq!(first.index, second.index);
         assert!(table.take(first).is_none());
         assert!(table.take(second).is_some());

@@ -208,6 +208,8 @@ pub(super) struct CatchingUp {
     pub(super) held: Held,
     /// Whether a Take is out.
     pub(super) taking: bool,
+    /// Whether the answer of the Take that is out is not to be used.
+    pub(super) stale: bool,
     /// Whether something was put into the backlog since its first page was asked for: there will
     /// be another round.
     pub(super) again: bool,
@@ -217,14 +219,16 @@ pub(super) struct CatchingUp {
     pub(super) after: MessageId,
     /// What is left of the page, while it is sent message by message.
     pub(super) rest: VecDeque<Waiting>,
-    /// Where the groups stood when the page was asked for, by group.
-    pub(super) have: Vec<(GroupId, u64)>,
-    /// Where they stand once `rest` is through: nothing is missing from there to here.
+    /// The groups that the page was asked for.
+    pub(super) asked: Vec<GroupId>,
+    /// Where they stand once `rest` is through.
     pub(super) heads: Vec<(GroupId, u64)>,
     /// Whether that page was the last one.
     pub(super) complete: bool,
     /// Keeps that are out because `held` was full: the backlog is not through before them.
     pub(super) spilling: u32,
+    /// Until when it waits for word that messages it is missing are stored.
+    pub(super) patience: Millis,
     /// How many messages are still to be sent one a tick, for clients that read a frame a time.
     pub(super) paced: u8,
     /// What was sent to the session and could be in a page: live before the backlog was begun, or
@@ -239,28 +243,36 @@ pub(super) struct Greeting {
     pub(super) online: FxHashSet<UserId>,
 }
 
+impl Online {
+    /// The groups stand where what was sent of the page has left them.
+    pub(super) fn settle_page(&mut self) {
+        let catching_up = self.catching_up.as_mut().expect("looked at before");
+        for (&group, place) in &mut self.groups {
+            let cap = catching_up.reached(group, place.cap.expect("is catching up"));
+            place.cap = Some(cap);
+            catching_up.held.advance(group, cap);
+        }
+        catching_up.heads.clear();
+    }
+}
+
 impl CatchingUp {
     /// The place up to which the page that is being sent has brought a group, from `cap` on.
     pub(super) fn reached(&self, group: GroupId, cap: u64) -> u64 {
         let Some(&(_, head)) = self.heads.iter().find(|(of, _)| *of == group) else { return cap };
-        let asked = self.have.binary_search_by_key(&group, |&(group, _)| group);
-        let from = asked.map_or(0, |at| self.have[at].1);
-        if cap < from {
-            // What was spilled meanwhile has thrown it back.
-            return cap;
-        }
         let of_group =
             |waiting: &&Waiting| waiting.pos.is_some() && waiting.envelope.target() == Target::Group(group);
         let next = self.rest.iter().filter(of_group).filter_map(|waiting| waiting.pos).min();
         cap.max(next.map_or(head, |next| next - 1))
     }
 
-    /// A message that the page gave, and that was left for the held one to be sent, is not sent
-    /// after all: the page brings its group to `pos` only.
-    pub(super) fn throw_back(&mut self, group: GroupId, pos: u64) {
-        if let Some((_, head)) = self.heads.iter_mut().find(|(of, _)| *of == group) {
-            *head = pos.min(*head);
-        }
+    /// What was held is in the backlog, or will be: begins again from the front, so that nothing
+    /// overtakes it.
+    pub(super) fn begin_again(&mut self) {
+        self.rest.clear();
+        self.heads.clear();
+        self.stale = self.taking;
+        (self.complete, self.again) = (true, true);
     }
 
     /// What is held and was not sent with a page.
@@ -284,14 +296,16 @@ impl CatchingUp {
             greeting,
             held,
             taking: false,
+            stale: false,
             again: true,
             failed: false,
             after: MessageId(0),
             rest: VecDeque::new(),
-            have: Vec::new(),
+            asked: Vec::new(),
             heads: Vec::new(),
             complete: false,
             spilling: 0,
+            patience: Millis(0),
             paced: 0,
             sent,
         }

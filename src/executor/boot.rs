@@ -27,9 +27,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// While any task can run, sockets are looked at only this often: the bound of what a flooding
-/// client can cost its neighbours.
-const PREEMPT_TIMER: Duration = Duration::from_micros(250);
+/// While any task can run, glommio looks at its own rings only this often. The sockets of clients
+/// do not depend on it. Not shorter: an executor whose timer fires before it has looked at its
+/// tasks sleeps although they could run, until the clock ticks.
+const PREEMPT_TIMER: Duration = Duration::from_millis(10);
+/// How often a core that connects to the others looks up.
+const HEARTBEAT: Duration = Duration::from_millis(1);
 /// How often time passes for a hub.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -241,7 +244,17 @@ async fn run(parts: Parts) {
         parts;
     let (bus, rings, id) = match wires {
         Wires::Local(ends) => {
+            // An executor of glommio that is preempted at the wrong moment goes to sleep with tasks
+            // that could run, and sleeps until something happens to it (`run_task_queues` says that
+            // there was nothing to run). Before the cores know each other nothing does, so time
+            // must; later the clock ticks.
+            let heartbeat = glommio::spawn_local(async {
+                loop {
+                    sleep(HEARTBEAT).await;
+                }
+            });
             let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
+            heartbeat.cancel().await;
             let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
             (Bus::Local(bus), rings, id)
         }

@@ -167,6 +167,7 @@ impl World {
             93 => self.log_in(conn),
             94 if self.plan.leaves > 0 => {
                 self.people[conn].online = false;
+                self.people[conn].again.clear();
                 self.write(conn, &format!("{{\"msgid\":3,\"id\":{user}}}"));
                 // The next user of this connection may be another one.
                 if self.rng.chance(300) {
@@ -255,7 +256,9 @@ impl World {
                 }
             }
             (21, Some(110)) => {
-                if let Some(text) = cid.and_then(|number| self.oracle.text(number)) {
+                if let Some((sender, text)) = cid.and_then(|number| self.oracle.text(number))
+                    && sender.get() as usize == person.user
+                {
                     person.again.push(text);
                 }
             }

@@ -64,6 +64,7 @@ impl Plan {
                 _ => Phase::Crowd,
             });
         }
+        let skewed = rng.chance(150);
         let mut limits = limits(rng);
         if phases.contains(&Phase::Contest) {
             // Every contestant stays until it is answered.
@@ -82,7 +83,9 @@ impl Plan {
             answer_us: rng.pick(&[200, 10_000]),
             verify_us: rng.pick(&[1_000, 20_000, 150_000]),
             net_us: rng.pick(&[200, 5_000, 60_000]),
-            skew_ms: (0..servers).map(|_| rng.pick(&[0, 1, 250, 5_000])).collect(),
+            skew_ms: (0..servers)
+                .map(|_| rng.pick(if skewed { &[0, 250, 5_000] } else { &[0, 1, 20] }))
+                .collect(),
             breaks: rng.pick(&[0, 20, 80]),
             stalls: rng.pick(&[0, 0, 30]),
             leaves: rng.pick(&[0, 30, 100]),
@@ -90,6 +93,11 @@ impl Plan {
             busy: rng.pick(&[50, 300, 900]),
             limits,
         }
+    }
+
+    /// Whether the order of message ids may differ much from the order of time.
+    pub fn is_skewed(&self) -> bool {
+        self.skew_ms.iter().any(|&ms| ms > 20)
     }
 
     pub fn cores(&self) -> usize {

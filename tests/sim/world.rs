@@ -148,7 +148,7 @@ impl World {
     /// Goes on until nothing but time passes, for long enough that nothing else can be due.
     pub fn rest(&mut self) {
         let limits = &self.plan.limits;
-        let quiet_us = 1_000 * (2 * limits.seen_ms + limits.probe_ms + limits.stored_notice_ms + 300);
+        let quiet_us = 1_000 * (2 * limits.seen_ms + limits.probe_ms + limits.stored_notice_ms + 1_300);
         self.active_us = self.now_us;
         let patience = self.now_us + 600_000_000;
         while self.now_us < self.active_us + quiet_us || self.what.len() > self.cores.len() {

@@ -12,6 +12,8 @@
 //! [`local`] delivers within the process, [`redis`] within a cluster. [`Bus`] is the one place that
 //! tells them apart.
 
+#[doc(hidden)]
+pub mod bench;
 pub mod local;
 pub mod redis;
 

@@ -27,27 +27,32 @@ impl AsRawFd for Descriptor {
     }
 }
 
+/// Turns in a row.
+const TURNS: usize = 8;
+
 /// Turns the ring for as long as the core runs.
 pub(in crate::executor) async fn turn_ring(shard: SharedShard) {
     let descriptor = Descriptor(shard.borrow().sockets.ring.descriptor());
     let descriptor = PollableFd::new(descriptor).expect("this task runs on an executor");
     let mut state = PollState::new();
     loop {
-        // While there is work, others get a turn between two of ours; glommio itself looks at its
-        // rings when its preempt timer says so.
-        while shard.borrow_mut().turn() > 0 {
+        // While there is work, others get a turn between two of ours. After a few of ours glommio
+        // gets to look at its rings, where timers, other cores and the store wait.
+        for _ in 0..TURNS {
+            if shard.borrow_mut().turn() == 0 {
+                break;
+            }
             yield_now().await;
+        }
+        if shard.borrow_mut().has_work() {
+            shard.borrow_mut().submit();
         }
         poll_fn(|cx| {
             let shard = &mut *shard.borrow_mut();
-            let sockets = &mut shard.sockets;
-            if sockets.has_work()
-                || shard.bus.has_work()
-                || descriptor.poll_readable(cx, &mut state).is_ready()
-            {
+            if shard.has_work() || descriptor.poll_readable(cx, &mut state).is_ready() {
                 return Poll::Ready(());
             }
-            sockets.turner = Some(cx.waker().clone());
+            shard.sockets.turner = Some(cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -55,9 +60,13 @@ pub(in crate::executor) async fn turn_ring(shard: SharedShard) {
 }
 
 impl Shard {
-    /// Submits what is to be submitted, and handles what has completed; how much that was.
-    fn turn(&mut self) -> usize {
-        const COMPLETIONS_A_TURN: usize = 128;
+    /// Whether something waits to be submitted.
+    fn has_work(&mut self) -> bool {
+        self.sockets.has_work() || self.bus.has_work()
+    }
+
+    /// Submits what is to be submitted: one system call.
+    fn submit(&mut self) {
         for id in std::mem::take(&mut self.sockets.resumed) {
             self.go_on(id);
         }
@@ -67,6 +76,12 @@ impl Shard {
         self.sockets.ring.enter();
         self.begin_turn();
         self.note_turn(routed_ns, flushing);
+    }
+
+    /// Submits what is to be submitted, and handles what has completed; how much that was.
+    fn turn(&mut self) -> usize {
+        const COMPLETIONS_A_TURN: usize = 128;
+        self.submit();
         let mut handled = 0;
         while handled < COMPLETIONS_A_TURN
             && let Some(completion) = self.sockets.ring.next()

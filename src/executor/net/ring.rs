@@ -27,7 +27,7 @@ pub(in crate::executor) struct Ring {
 
 /// Which operation of which connection has completed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Operation {
+pub(in crate::executor) enum Operation {
     Receive(u32),
     Send(u32),
     /// Of the bus.
@@ -38,14 +38,14 @@ pub(super) enum Operation {
 }
 
 /// What has come of an operation.
-pub(super) struct Completion {
-    pub(super) operation: Operation,
+pub(in crate::executor) struct Completion {
+    pub(in crate::executor) operation: Operation,
     /// Bytes, or a negated errno.
-    pub(super) result: i32,
+    pub(in crate::executor) result: i32,
     /// Whether the socket has more to read.
-    pub(super) more: bool,
+    pub(in crate::executor) more: bool,
     /// The bytes received.
-    pub(super) lease: Option<Lease>,
+    pub(in crate::executor) lease: Option<Lease>,
 }
 
 /// Whether something is likely to be there already.
@@ -63,7 +63,7 @@ const KIND_LINK_SEND: u64 = 4;
 
 impl Ring {
     /// A ring of this thread, with what this kernel offers.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(in crate::executor) fn new() -> io::Result<Self> {
         let (ring, wait_flags) = build()?;
         let (buffers, first) = Buffers::register(&ring)?;
         let mut ring = Self { ring, buffers, wait_flags };
@@ -130,16 +130,25 @@ impl Ring {
 
     /// Submits what there is, and lets the kernel post what has completed.
     pub(super) fn enter(&mut self) {
+        self.enter_for(0);
+    }
+
+    /// The same, and waits until something has completed.
+    pub(in crate::executor) fn enter_and_wait(&mut self) {
+        self.enter_for(1);
+    }
+
+    fn enter_for(&mut self, completions: u32) {
         const GETEVENTS: u32 = 1;
         let pending = self.ring.submission().len() as u32;
         let submitter = self.ring.submitter();
         // SAFETY: no argument beyond the numbers; all entries were valid when they were pushed.
         // Interrupted or busy means that the completions at hand are to be handled first.
-        let _ = unsafe { submitter.enter::<libc::sigset_t>(pending, 0, GETEVENTS, None) };
+        let _ = unsafe { submitter.enter::<libc::sigset_t>(pending, completions, GETEVENTS, None) };
     }
 
     /// The next of the completions that `enter` has brought.
-    pub(super) fn next(&mut self) -> Option<Completion> {
+    pub(in crate::executor) fn next(&mut self) -> Option<Completion> {
         let entry = self.ring.completion().next()?;
         let index = entry.user_data() as u32;
         let operation = match entry.user_data() >> KIND_SHIFT {
@@ -160,7 +169,7 @@ impl Ring {
     }
 
     /// Gives received bytes back to the pool.
-    pub(super) fn give_back(&mut self, lease: Lease) {
+    pub(in crate::executor) fn give_back(&mut self, lease: Lease) {
         if let Some(entry) = self.buffers.give_back(lease) {
             self.push(&entry.user_data(0));
         }

@@ -62,12 +62,16 @@ pub(in crate::executor) enum Speaks {
     Not,
 }
 
+/// What came of an attempt to connect.
+type Outcome = Result<Greeted, RedisError>;
+
 /// The next attempt to connect.
 struct Retry {
     at: Millis,
     pause_ms: u64,
     under_way: bool,
-    results: (Sender<Result<Greeted, RedisError>>, Receiver<Result<Greeted, RedisError>>),
+    outcome: Sender<Outcome>,
+    outcomes: Receiver<Outcome>,
 }
 
 impl RedisBus {
@@ -77,12 +81,8 @@ impl RedisBus {
         speaks: Speaks,
         bus_queue: usize,
     ) -> Self {
-        let retry = Retry {
-            at: Millis(0),
-            pause_ms: *RETRY_MS.start(),
-            under_way: false,
-            results: flume::bounded(1),
-        };
+        let (outcome, outcomes) = flume::bounded(1);
+        let retry = Retry { at: Millis(0), pause_ms: *RETRY_MS.start(), under_way: false, outcome, outcomes };
         let mut bus = Self {
             server,
             speaks,
@@ -181,7 +181,7 @@ impl RedisBus {
     /// Time passes: the connection is watched, and made again if it is lost.
     pub(in crate::executor) fn tick(&mut self, now: Millis, due: &mut Consequences) {
         self.now = now;
-        if let Ok(result) = self.retry.results.1.try_recv() {
+        if let Ok(result) = self.retry.outcomes.try_recv() {
             self.retry.under_way = false;
             self.retried(result);
         }
@@ -200,18 +200,18 @@ impl RedisBus {
 
     fn try_again(&mut self) {
         self.retry.under_way = true;
-        let (server, core, results) = (self.server.clone(), self.core, self.retry.results.0.clone());
+        let (server, core, outcome) = (self.server.clone(), self.core, self.retry.outcome.clone());
         // Names are looked up and answers awaited by blocking calls: not on a core.
         let thread = std::thread::Builder::new().name("redis-connect".into());
         let spawned = thread.spawn(move || {
-            let _ = results.send(server.greet(Some(core)));
+            let _ = outcome.send(server.greet(Some(core)));
         });
         if spawned.is_err() {
             self.retry.under_way = false;
         }
     }
 
-    fn retried(&mut self, result: Result<Greeted, RedisError>) {
+    fn retried(&mut self, result: Outcome) {
         match result {
             Ok(greeted) => {
                 self.retry.pause_ms = *RETRY_MS.start();
