@@ -43,6 +43,8 @@ impl Hub {
         if answer == Err(Code::Busy) {
             if self.orphans.len() < self.limits.orphans {
                 self.orphans.push_back((session, orphan));
+            } else {
+                self.counts.orphans_dropped += 1;
             }
             return;
         }

@@ -1,12 +1,14 @@
 //! Starts the cores, waits until every one of them accepts, and waits for them to end.
 
 use super::bus::local::{self, Ends, LocalBus};
+use super::clock::Origin;
 use super::guard::spawn_service;
-use super::metrics::{Measuring, Metrics, Snapshot};
+use super::metrics::{Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
 use super::net::reader::turn_ring;
 use super::net::sockets::Sockets;
+use super::observer::{self, Observer};
 use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
 use crate::chat::ask::{Answered, Question};
@@ -80,33 +82,6 @@ pub struct Cores {
     handles: Vec<ExecutorJoinHandle<()>>,
 }
 
-/// Asks the cores what they have measured. From any thread; costs a core the copy of its
-/// histograms, and nobody a lock.
-#[derive(Clone)]
-pub struct Observer {
-    asks: Vec<Sender<Sender<Snapshot>>>,
-}
-
-/// Requests for a snapshot that wait at a core; more than that are refused.
-const SNAPSHOTS: usize = 4;
-
-impl Observer {
-    /// A snapshot of each core that answers in time, and how many cores there are.
-    pub fn look(&self, patience: Duration) -> (Vec<Snapshot>, usize) {
-        let (sender, receiver) = flume::bounded(self.asks.len());
-        for ask in &self.asks {
-            // A core that is gone or overwhelmed does not answer, which says enough.
-            let _ = ask.try_send(sender.clone());
-        }
-        drop(sender);
-        let deadline = Instant::now() + patience;
-        let mut snapshots: Vec<Snapshot> =
-            std::iter::from_fn(|| receiver.recv_deadline(deadline).ok()).collect();
-        snapshots.sort_by_key(|snapshot| snapshot.core);
-        (snapshots, self.asks.len())
-    }
-}
-
 /// What one core is made of, on its way to its thread.
 struct Parts {
     core: usize,
@@ -117,7 +92,9 @@ struct Parts {
     questions: Sender<Question>,
     answers: Receiver<Answered>,
     stop: Receiver<()>,
-    snapshots: Receiver<Sender<Snapshot>>,
+    asked: Receiver<observer::Question>,
+    cores: usize,
+    origin: Origin,
     ready: Sender<usize>,
 }
 
@@ -133,12 +110,13 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     let (ready, readied) = flume::bounded(cores);
     let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
     let rings = local::rings(cores);
+    let origin = Origin::now();
     for (core, ((listener, ends), answers)) in
         listeners.into_iter().zip(rings).zip(config.answers).enumerate()
     {
         let (stop, stopped) = flume::bounded(1);
         stops.push(stop);
-        let (ask, asked) = flume::bounded(SNAPSHOTS);
+        let (ask, asked) = observer::line();
         asks.push(ask);
         let parts = Parts {
             core,
@@ -149,7 +127,9 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             questions: config.questions.clone(),
             answers,
             stop: stopped,
-            snapshots: asked,
+            asked,
+            cores,
+            origin,
             ready: ready.clone(),
         };
         let handle = LocalExecutorBuilder::new(Placement::Fixed(config.cpus[core]))
@@ -166,7 +146,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         // An executor that failed shows only when it is joined; the others wait for it.
         return Err(why_not_ready(handles, stops));
     }
-    Ok(Cores { address, stops, observer: Observer { asks }, handles })
+    Ok(Cores { address, stops, observer: Observer::new(asks), handles })
 }
 
 fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -> StartError {
@@ -204,7 +184,7 @@ impl Cores {
 }
 
 async fn run(parts: Parts) {
-    let Parts { core, listener, limits, measuring, ends, questions, answers, stop, snapshots, ready } = parts;
+    let Parts { core, listener, limits, measuring, ends, questions, answers, stop, .. } = parts;
     let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
     let sockets = Sockets::new(limits.connections).expect("probed before any core was started");
     let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
@@ -213,32 +193,24 @@ async fn run(parts: Parts) {
         bus,
         store: StoreLink::new(core, questions),
         sockets,
-        metrics: Metrics::new(id, measuring),
+        metrics: Metrics::new(id, 0..parts.cores as u16, measuring),
         limits: limits.clone(),
+        origin: parts.origin,
     })));
     spawn_service("the ring of the sockets", turn_ring(shard.clone()));
     for (from, ring) in rings {
         spawn_service("the bus", local::receive(shard.clone(), from, ring));
     }
     spawn_service("the line to the store", store_link::receive(shard.clone(), answers));
-    spawn_service("the observer", observe(shard.clone(), core, snapshots));
+    spawn_service("the observer", observer::answer(shard.clone(), core, parts.asked));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
     let accepting = glommio::spawn_local(accept(shard.clone(), listener));
     // Nobody waits for this any more only if another core has failed.
-    let _ = ready.send(core);
-    drop(ready);
+    let _ = parts.ready.send(core);
+    drop(parts.ready);
     let _ = stop.recv_async().await;
     accepting.cancel().await;
     drain(shard, limits.drain_ms).await;
-}
-
-/// Shows what was measured to whoever asks.
-async fn observe(shard: SharedShard, core: usize, asked: Receiver<Sender<Snapshot>>) {
-    while let Ok(asker) = asked.recv_async().await {
-        let snapshot = shard.borrow().snapshot(core);
-        // Whoever asked has lost patience.
-        let _ = asker.try_send(snapshot);
-    }
 }
 
 /// Time passes.

@@ -12,6 +12,7 @@
 //! [`local`] delivers within the process.
 
 pub mod local;
+mod way;
 
 use crate::chat::event::{BusDown, Event};
 use crate::chat::ids::Ticket;
