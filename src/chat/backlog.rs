@@ -6,16 +6,15 @@
 
 use super::ask::{Answer, Ask, Done, Waiting};
 use super::effect::Effect;
-use super::envelope::Kind;
-use super::held::debt_of;
 use super::hub::Hub;
 use super::ids::{GroupId, MessageId, SessionId, UserId};
 use super::orphan::Orphan;
 use super::pending::Pending;
-use super::session::{CatchingUp, Debt, Held, Pause, Sent, Visit};
+use super::session::{CatchingUp, Debt, Held, HeldMessage, Pause, Sent, Visit};
 use super::wire::frame::Terminator;
 use super::wire::lists::{self, Room};
 use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
 
 /// How many messages a client that reads one frame at a time gets one a tick, before its backlog
 /// comes as fast as it can.
@@ -45,7 +44,7 @@ impl Hub {
     fn begin_catching_up(&mut self, id: SessionId) {
         let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
         let mut sent: FxHashSet<MessageId> = online.owed.iter().copied().collect();
-        sent.extend(online.live.iter());
+        sent.extend(online.live.iter().chain(online.taken.iter()));
         let mut caps = Vec::new();
         for (&group, place) in &online.groups {
             let seat = self.seats.get(&group).expect("a member has a seat");
@@ -60,51 +59,68 @@ impl Hub {
         self.catching_up.push(id);
     }
 
+    /// Time has passed: goes on with every backlog that is not through.
     pub(super) fn continue_backlogs(&mut self, out: &mut Vec<Effect>) {
-        for id in std::mem::take(&mut self.catching_up) {
-            let catching_up = |hub: &mut Self| {
-                let online = hub.session_mut(id).and_then(|session| session.online_mut());
-                online.is_some_and(|online| online.catching_up.is_some())
-            };
-            if catching_up(self) {
-                self.push_paced(id, out);
-                self.continue_backlog(id, out);
+        let mut ids = std::mem::take(&mut self.catching_up);
+        ids.sort_unstable();
+        ids.dedup();
+        for &id in &ids {
+            if !self.is_catching_up(id) {
+                continue;
             }
-            if catching_up(self) && !self.catching_up.contains(&id) {
-                self.catching_up.push(id);
+            if !self.has_room(id) {
+                out.push(Effect::Probe { session: id });
             }
+            self.push_paced(id, out);
+            self.continue_backlog(id, out);
         }
+        ids.retain(|&id| self.is_catching_up(id));
+        self.catching_up.append(&mut ids);
+    }
+
+    fn is_catching_up(&self, id: SessionId) -> bool {
+        let session = self.session(id).filter(|session| !session.closing);
+        session.and_then(|session| session.online()).is_some_and(|online| online.catching_up.is_some())
+    }
+
+    /// Whether so little is under way to a session that more of its backlog may follow. A crowd of
+    /// readers with long backlogs must not be cut for them: half of what each may have under way
+    /// when all together have too much.
+    fn has_room(&self, id: SessionId) -> bool {
+        let half_bytes = self.limits.outbox_squeezed_bytes as u64 / 2;
+        self.session(id).is_some_and(|session| !session.closing && session.unacked_bytes() < half_bytes)
     }
 
     /// One message of the page, for a client that reads one frame at a time.
     fn push_paced(&mut self, id: SessionId, out: &mut Vec<Effect>) {
         let online = self.online_mut(id).expect("is online");
         let catching_up = online.catching_up.as_mut().expect("is catching up");
-        if catching_up.paced == 0 {
-            return;
-        }
-        catching_up.paced -= 1;
-        if let Some(waiting) = catching_up.rest.pop_front() {
+        if catching_up.paced > 0
+            && let Some(waiting) = catching_up.rest.pop_front()
+        {
+            catching_up.paced -= 1;
             self.push_waiting(id, waiting, out);
         }
     }
 
     /// Goes on with a backlog as far as it can without waiting.
     pub(super) fn continue_backlog(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        let half_bytes = self.limits.outbox_bytes as u64 / 2;
-        let Some(session) = self.session_mut(id) else { return };
-        let roomy = session.unacked_bytes() < half_bytes && !session.closing;
-        let Some(online) = session.online_mut() else { return };
-        let Some(catching_up) = &mut online.catching_up else { return };
-        if catching_up.taking || !roomy || (catching_up.paced > 0 && !catching_up.rest.is_empty()) {
+        if !self.has_room(id) {
+            return;
+        }
+        let Some(catching_up) = self.online_mut(id).and_then(|online| online.catching_up.as_mut()) else {
+            return;
+        };
+        let paced = catching_up.paced > 0 && !catching_up.rest.is_empty();
+        if catching_up.taking || catching_up.failed || paced {
             return;
         }
         for waiting in std::mem::take(&mut catching_up.rest) {
             self.push_waiting(id, waiting, out);
         }
         self.settle_heads(id);
-        let online = self.online_mut(id).expect("as above");
-        let catching_up = online.catching_up.as_mut().expect("as above");
+        let online = self.online_mut(id).expect("looked at above");
+        let catching_up = online.catching_up.as_mut().expect("looked at above");
         if !catching_up.complete || catching_up.again {
             self.take_page(id, out);
         } else if catching_up.spilling == 0 {
@@ -125,12 +141,17 @@ impl Hub {
         let (user, visit) = (online.user, online.visit);
         let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
-        if std::mem::take(&mut catching_up.again) {
+        if catching_up.complete {
+            // From the front, for what came to lie before the pages of the last round.
             catching_up.after = MessageId(0);
+        }
+        if catching_up.after == MessageId(0) {
+            catching_up.again = false;
         }
         catching_up.taking = true;
         catching_up.complete = false;
         let after = catching_up.after;
+        catching_up.have.clone_from(&have);
         let ticket = self.pending.insert(Pending::Take { session: id, visit });
         out.push(Effect::Ask { ticket, ask: Ask::Take { user, after, have, messages, bytes } });
     }
@@ -145,16 +166,63 @@ impl Hub {
                 if let Some(last) = messages.iter().rfind(|waiting| waiting.pos.is_none()) {
                     catching_up.after = last.envelope.mid();
                 }
-                catching_up.rest = messages.into();
+                let mut fresh = VecDeque::from(messages);
+                let (sent, held) = (&catching_up.sent, &mut catching_up.held);
+                fresh.retain(|waiting| sent.contains(&waiting.envelope.mid()) || !held.takes(waiting));
+                catching_up.rest = fresh;
                 catching_up.complete = complete;
                 catching_up.heads = heads;
+                self.leave_absent(id, out);
                 self.greet(id, out);
                 self.continue_backlog(id, out);
             }
             Ok(_) => unreachable!("Take is answered with Taken"),
             Err(code) if catching_up.greeting.is_some() => self.refuse_login(id, code, out),
-            // Time goes on and asks again.
-            Err(_) => catching_up.again = true,
+            Err(_) => self.take_later(id, out),
+        }
+    }
+
+    /// Groups that a page was asked for and that it does not name are not the user's any more: they
+    /// were dissolved before their channel was joined.
+    fn leave_absent(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
+        let catching_up = online.catching_up.as_ref().expect("looked at before");
+        let named: FxHashSet<GroupId> = catching_up.heads.iter().map(|&(group, _)| group).collect();
+        let asked = catching_up.have.iter().map(|&(group, _)| group);
+        let absent: Vec<GroupId> = asked.filter(|group| !named.contains(group)).collect();
+        absent.into_iter().for_each(|group| self.leave_group(id, group, out));
+    }
+
+    /// The store is busy. What is live goes on meanwhile.
+    fn take_later(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let online = self.online_mut(id).expect("looked at before");
+        let catching_up = online.catching_up.as_mut().expect("looked at before");
+        (catching_up.again, catching_up.failed) = (true, true);
+        let held = std::mem::take(&mut catching_up.held).messages;
+        for held in held {
+            let online = self.online_mut(id).expect("looked at before");
+            let catching_up = online.catching_up.as_mut().expect("looked at before");
+            if catching_up.note_sent(held.envelope.mid()) {
+                self.push_held(id, held, out);
+            }
+        }
+    }
+
+    fn push_held(&mut self, id: SessionId, held: HeldMessage, out: &mut Vec<Effect>) {
+        let HeldMessage { envelope, debt, given } = held;
+        if given {
+            self.online_mut(id).expect("looked at before").taken.note(envelope.mid());
+        }
+        self.push(id, envelope, debt, out);
+    }
+
+    /// Asks those questions again that the store was too busy for.
+    pub(super) fn retry_backlogs(&mut self, out: &mut Vec<Effect>) {
+        for id in self.catching_up.clone() {
+            if let Some(catching_up) = self.online_mut(id).and_then(|online| online.catching_up.as_mut()) {
+                catching_up.failed = false;
+                self.continue_backlog(id, out);
+            }
         }
     }
 
@@ -211,18 +279,20 @@ impl Hub {
     }
 
     fn push_waiting(&mut self, id: SessionId, waiting: Waiting, out: &mut Vec<Effect>) {
-        let Waiting { envelope, pos } = waiting;
-        let mid = envelope.mid();
+        let mid = waiting.envelope.mid();
         let online = self.online_mut(id).expect("is online");
         online.missing.remove(&mid);
-        if !online.catching_up.as_mut().expect("is catching up").sent.insert(mid) {
-            if pos.is_none() && !online.owed.contains(&mid) {
+        let catching_up = online.catching_up.as_mut().expect("is catching up");
+        if catching_up.sent.contains(&mid) {
+            if waiting.pos.is_none() && !online.owed.contains(&mid) {
                 self.settle_sent(id, mid, out);
             }
-            return;
+        } else if !catching_up.held.takes(&waiting) {
+            catching_up.note_sent(mid);
+            online.taken.note(mid);
+            let debt = waiting.pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1));
+            self.push(id, waiting.envelope, debt, out);
         }
-        online.taken.note(mid);
-        self.push(id, envelope, pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1)), out);
     }
 
     /// A message was pushed live and came to lie in the backlog all the same: somebody else heard
@@ -243,31 +313,23 @@ impl Hub {
     fn settle_heads(&mut self, id: SessionId) {
         let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
-        for (group, head) in std::mem::take(&mut catching_up.heads) {
-            if let Some(place) = online.groups.get_mut(&group) {
-                place.cap = place.cap.map(|cap| cap.max(head));
-            }
+        for (&group, place) in &mut online.groups {
+            let cap = catching_up.reached(group, place.cap.expect("is catching up"));
+            place.cap = Some(cap);
+            catching_up.held.advance(group, cap);
         }
+        catching_up.heads.clear();
     }
 
     /// Nothing waits any more: what was held goes out, and the session is live.
     fn caught_up(&mut self, id: SessionId, out: &mut Vec<Effect>) {
         let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.take().expect("looked at before");
-        for envelope in catching_up.held.messages {
-            if catching_up.sent.contains(&envelope.mid()) {
-                continue;
+        let mut sent = catching_up.sent;
+        for held in catching_up.held.messages {
+            if sent.insert(held.envelope.mid()) {
+                self.push_held(id, held, out);
             }
-            let debt = match envelope.kind() {
-                Kind::Direct => debt_of(&envelope),
-                _ => {
-                    let online = self.session(id).and_then(|session| session.online()).expect("is online");
-                    // Who has left the group meanwhile has no place in it.
-                    let Some(place) = online.groups.get(&envelope.group()) else { continue };
-                    Debt::Behind(place.cap.expect("is catching up"))
-                }
-            };
-            self.push(id, envelope, debt, out);
         }
         let online = self.online_mut(id).expect("looked at before");
         let mut groups: Vec<GroupId> = Vec::new();

@@ -8,7 +8,7 @@ use super::held::debt_of;
 use super::hub::{About, Hub};
 use super::ids::{SessionId, UserId};
 use super::orphan::Orphan;
-use super::pending::Pending;
+use super::pending::{Change, Pending};
 use super::session::{Claim, Pause, Phase};
 use super::wire::code::Code;
 use super::wire::msgid;
@@ -148,7 +148,13 @@ impl Hub {
                 }
             }
             Ok(_) => unreachable!("Keep is answered with Kept"),
-            Err(code) => self.refuse(About { session, re, cid }, code, out),
+            Err(code) => {
+                let sender = self.session(session).and_then(|session| session.user());
+                if !direct && sender == Some(envelope.sender()) {
+                    self.learn(session, Change::Leave { group: envelope.group() }, code, out);
+                }
+                self.refuse(About { session, re, cid }, code, out);
+            }
         }
         self.end_settling(session, out);
     }

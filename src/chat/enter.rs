@@ -12,7 +12,9 @@ use super::ids::{GroupId, MessageId, SessionId, UserId};
 use super::orphan::Orphan;
 use super::pending::Pending;
 use super::seat::Seat;
-use super::session::{CatchingUp, Debt, Greeting, Held, Online, Phase, Place, Recent, Session, Visit};
+use super::session::{
+    CatchingUp, Debt, Greeting, Held, HeldMessage, Online, Phase, Place, Recent, Session, Visit,
+};
 use super::wire::code::Code;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -90,19 +92,52 @@ impl Hub {
         let Some(seat) = self.seats.get_mut(&group).filter(|seat| seat.number == number) else { return };
         seat.joined = result.is_ok();
         for id in std::mem::take(&mut seat.waiting) {
-            match self.session_mut(id).map(|session| &mut session.phase) {
-                Some(Phase::Entering(entering)) => {
+            match (self.session_mut(id).map(|session| &mut session.phase), result) {
+                (Some(Phase::Entering(entering)), Ok(())) => {
                     entering.awaited -= 1;
-                    match result {
-                        Ok(()) => self.enter_if_ready(id, out),
-                        Err(BusDown) => self.refuse_login(id, Code::Busy, out),
-                    }
+                    self.enter_if_ready(id, out);
                 }
+                (Some(Phase::Entering(_)), Err(BusDown)) => self.refuse_login(id, Code::Busy, out),
                 // It became a member while it was online, and may have missed what came before now.
-                Some(Phase::Online(_)) => self.take_again(id, out),
+                (Some(Phase::Online(_)), Ok(())) => self.take_again(id, out),
                 _ => {}
             }
         }
+        if result.is_err() && self.seats.get(&group).is_some_and(|seat| seat.number == number) {
+            self.to_rejoin.push((group, number));
+        }
+    }
+
+    /// Tries again to join the channels of groups that members who are online sit in.
+    pub(super) fn rejoin_groups(&mut self, out: &mut Vec<Effect>) {
+        for (group, number) in std::mem::take(&mut self.to_rejoin) {
+            let Some(seat) = self.seats.get_mut(&group).filter(|seat| seat.number == number) else {
+                continue;
+            };
+            seat.waiting = seat.members.clone();
+            let channel = Channel::Group(group);
+            out.push(Effect::Leave { channel });
+            let ticket = self.pending.insert(Pending::JoinGroup { group, seat: number });
+            out.push(Effect::Join { ticket, channel });
+        }
+    }
+
+    /// Where word that messages are stored seems to be lost, the members look for themselves.
+    pub(super) fn recheck_groups(&mut self, out: &mut Vec<Effect>) {
+        let mut seats = std::mem::take(&mut self.seats);
+        let mut to_take: Vec<SessionId> = Vec::new();
+        for seat in seats.values_mut() {
+            let is_live = |&&id: &&SessionId| {
+                let online = self.session(id).and_then(|session| session.online());
+                online.is_some_and(|online| online.catching_up.is_none())
+            };
+            let live: Vec<SessionId> = seat.members.iter().filter(is_live).copied().collect();
+            if seat.is_overdue(live.len() == seat.members.len()) {
+                to_take.extend(live);
+            }
+        }
+        self.seats = seats;
+        to_take.into_iter().for_each(|id| self.take_again(id, out));
     }
 
     pub(super) fn login_looked(
@@ -178,8 +213,10 @@ impl Hub {
             self.stand_up(id, group, out);
         }
         // What its groups said is stored, and its cursors are not beyond it.
-        for envelope in held.messages.into_iter().filter(|envelope| envelope.kind() == Kind::Direct) {
-            self.adopt(Orphan::Keep { envelope }, out);
+        for HeldMessage { envelope, .. } in held.messages {
+            if envelope.kind() == Kind::Direct {
+                self.adopt(Orphan::Keep { envelope }, out);
+            }
         }
         if !progress.is_empty() {
             self.adopt(Orphan::Settle { user, mids: Vec::new(), progress }, out);
@@ -188,19 +225,26 @@ impl Hub {
 
     /// How far a session has come in its groups: nothing that its TCP has not acknowledged counts.
     fn progress(&self, session: &Session, online: &Online) -> Vec<Progress> {
+        let in_window = session.window.iter().filter(|sent| sent.user == online.user);
+        let in_window = in_window.map(|sent| (&sent.envelope, sent.debt));
+        let held = online.catching_up.iter().flat_map(|catching_up| catching_up.unsent());
         let mut floors: FxHashMap<GroupId, u64> = FxHashMap::default();
         let mut unread: FxHashSet<MessageId> = FxHashSet::default();
-        for sent in session.window.iter().filter(|sent| sent.user == online.user) {
-            if let Debt::Behind(pos) = sent.debt {
-                let floor = floors.entry(sent.envelope.group()).or_insert(pos);
+        for (envelope, debt) in in_window.chain(held) {
+            if let Debt::Behind(pos) = debt {
+                let floor = floors.entry(envelope.group()).or_insert(pos);
                 *floor = pos.min(*floor);
-                unread.insert(sent.envelope.mid());
+                unread.insert(envelope.mid());
             }
         }
         let mut progress = Vec::new();
         for (&group, place) in &online.groups {
             let seat = self.seats.get(&group).expect("a member has a seat");
-            let upto = seat.place_of(place).min(floors.get(&group).copied().unwrap_or(u64::MAX));
+            let reached = match (place.cap, &online.catching_up) {
+                (Some(cap), Some(catching_up)) => catching_up.reached(group, cap),
+                _ => seat.place_of(place),
+            };
+            let upto = reached.min(floors.get(&group).copied().unwrap_or(u64::MAX));
             let got = |mid: &MessageId| !unread.contains(mid) && !online.missing.contains_key(mid);
             // While it catches up, some of what reached it is held.
             let beyond: Vec<MessageId> =
@@ -218,7 +262,7 @@ impl Hub {
         for id in self.online_sessions() {
             let Some(session) = self.session(id) else { continue };
             let Some(online) = session.online() else { continue };
-            let (user, mut progress) = (online.user, self.progress(session, online));
+            let (user, visit, mut progress) = (online.user, online.visit, self.progress(session, online));
             progress.retain_mut(|progress| {
                 progress.beyond.clear();
                 progress.upto > online.groups[&progress.group].written
@@ -226,12 +270,26 @@ impl Hub {
             if progress.is_empty() {
                 continue;
             }
-            for progress in &progress {
-                let online = self.online_mut(id).expect("is online");
-                online.groups.get_mut(&progress.group).expect("its own group").written = progress.upto;
-            }
-            let ticket = self.pending.insert(Pending::Progress);
+            let upto = progress.iter().map(|progress| (progress.group, progress.upto)).collect();
+            let ticket = self.pending.insert(Pending::Progress { session: id, visit, upto });
             out.push(Effect::Ask { ticket, ask: Ask::Settle { user, mids: Vec::new(), progress } });
+        }
+    }
+
+    /// If it came to nothing, the next time says it again.
+    pub(super) fn progress_written(
+        &mut self,
+        id: SessionId,
+        visit: Visit,
+        upto: &[(GroupId, u64)],
+        answer: &Answer,
+    ) {
+        let online = self.online_mut(id).filter(|online| online.visit == visit && answer.is_ok());
+        let Some(online) = online else { return };
+        for (group, upto) in upto {
+            if let Some(place) = online.groups.get_mut(group) {
+                place.written = place.written.max(*upto);
+            }
         }
     }
 

@@ -41,6 +41,9 @@ pub enum Kind {
     Yield = 18,
     /// On a user's channel: something was put into the user's backlog; take it.
     Waiting = 19,
+    /// On a user's channel: a core that was cut off from the bus holds the user's session. mid: the
+    /// number of that login.
+    Reclaim = 22,
     /// On a group's channel: these messages are stored. Body: pairs (mid, pos).
     Stored = 20,
     /// On a group's channel: the group was dissolved.
@@ -58,6 +61,7 @@ impl Kind {
             19 => Kind::Waiting,
             20 => Kind::Stored,
             21 => Kind::Dissolved,
+            22 => Kind::Reclaim,
             _ => return None,
         })
     }
@@ -147,12 +151,15 @@ impl Envelope {
         header.seal(message.cid, message.body, scratch)
     }
 
-    /// A notice about a claim on `user`: Claim, Held or Yield.
+    /// A notice about a claim on `user`: Claim, Held, Yield or Reclaim.
     ///
     /// # Panics
     /// If `kind` is none of these.
     pub fn claim(kind: Kind, user: UserId, claim: u64) -> Self {
-        assert!(matches!(kind, Kind::Claim | Kind::Held | Kind::Yield), "claims have three kinds of notice");
+        assert!(
+            matches!(kind, Kind::Claim | Kind::Held | Kind::Yield | Kind::Reclaim),
+            "a notice about a claim"
+        );
         Header { kind, flags: 0, sender: 0, target: user.get(), mid: claim, ts: 0, read_us: 0 }.seal(
             "",
             &[],

@@ -58,6 +58,7 @@ impl Hub {
         let done = match answer {
             Ok(done) => done,
             Err(code) => {
+                self.learn(session, change, code, out);
                 self.refuse(About { session, re, cid: cid.as_deref() }, code, out);
                 return self.resume(session, Pause::Answering, out);
             }
@@ -69,6 +70,18 @@ impl Hub {
         self.resume(session, Pause::Answering, out);
     }
 
+    /// A refusal tells what the store knows and this session does not: an earlier request was done
+    /// although its answer was lost.
+    pub(super) fn learn(&mut self, session: SessionId, change: Change, code: Code, out: &mut Vec<Effect>) {
+        match (change, code) {
+            (Change::Join { group: Some(group) }, Code::Exists) => self.join_group(session, group, 0, out),
+            (Change::Leave { group }, Code::NotAMember | Code::NoSuchGroup) => {
+                self.leave_group(session, group, out);
+            }
+            _ => {}
+        }
+    }
+
     /// Does in the session what was done in the store; gives back the group that it was about.
     fn change(
         &mut self,
@@ -78,7 +91,7 @@ impl Hub {
         out: &mut Vec<Effect>,
     ) -> Option<GroupId> {
         match (change, done) {
-            (Change::Join, &Done::Joined { group, head }) => {
+            (Change::Join { .. }, &Done::Joined { group, head }) => {
                 self.join_group(session, group, head, out);
                 Some(group)
             }

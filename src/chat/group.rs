@@ -26,7 +26,7 @@ impl Hub {
         if !session.online().expect("is logged in").groups.contains_key(&group) {
             self.pause(about.session, Pause::Answering, out);
             let cid = about.cid.map(Into::into);
-            let ticket = self.pending.insert(Pending::MayWrite { session: about.session, cid });
+            let ticket = self.pending.insert(Pending::MayWrite { session: about.session, group, cid });
             return out.push(Effect::Ask { ticket, ask: Ask::MayWrite { user, group } });
         }
         self.counts.group += 1;
@@ -39,12 +39,16 @@ impl Hub {
     pub(super) fn may_not_write(
         &mut self,
         session: SessionId,
+        group: GroupId,
         cid: Option<Box<str>>,
         answer: Answer,
         out: &mut Vec<Effect>,
     ) {
-        // Being a member after all means that the store knows more than this core does: try again.
-        let code = answer.err().unwrap_or(Code::Busy);
+        // Being a member after all means that the store knows more than this core did: try again.
+        let code = answer.err().unwrap_or_else(|| {
+            self.join_group(session, group, 0, out);
+            Code::Busy
+        });
         self.refuse(About { session, re: msgid::GROUP_CHAT, cid: cid.as_deref() }, code, out);
         self.resume(session, Pause::Answering, out);
     }
@@ -128,7 +132,7 @@ impl Hub {
             return self.refuse_with(about, Code::InvalidField, text, out);
         }
         let ask = Ask::CreateGroup { user, name: name.to_owned(), desc: desc.to_owned() };
-        self.roll(about, ask, Change::Join, out);
+        self.roll(about, ask, Change::Join { group: None }, out);
     }
 
     pub(super) fn add_group(
@@ -138,7 +142,7 @@ impl Hub {
         group: GroupId,
         out: &mut Vec<Effect>,
     ) {
-        self.roll(about, Ask::AddGroup { user, group }, Change::Join, out);
+        self.roll(about, Ask::AddGroup { user, group }, Change::Join { group: Some(group) }, out);
     }
 
     pub(super) fn del_group(

@@ -1,12 +1,14 @@
 //! What arrives for a session before it may be pushed: while it logs in, or catches up.
 
+use super::ask::Waiting;
 use super::effect::Effect;
-use super::envelope::{Envelope, Kind, Storing};
+use super::envelope::{Envelope, Storing};
 use super::hub::Hub;
-use super::ids::{GroupId, MessageId, SessionId};
+use super::ids::{GroupId, SessionId};
 use super::orphan::Orphan;
-use super::session::{Debt, Held, Phase};
+use super::session::{Debt, Held, HeldMessage, Phase, Place, Session};
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 
 /// Group messages that a session may miss at one time. Above: it is cut as too slow a reader.
 const MISSING: usize = 16_384;
@@ -29,60 +31,126 @@ impl Hub {
         out: &mut Vec<Effect>,
     ) {
         let limit = self.limits.held_bytes;
+        let mut to_keep: Vec<Envelope> = Vec::new();
         let session = self.session_mut(id).expect("users and seats point to sessions");
         match &mut session.phase {
             Phase::Entering(entering) => {
-                let spilled = hold(&mut entering.held, &mut entering.missing, envelope, limit);
-                // Its backlog is not taken yet, and will have these too.
-                spilled.into_iter().for_each(|envelope| self.adopt(Orphan::Keep { envelope }, out));
+                let debt = beyond(debt, &envelope, &entering.groups);
+                // Its backlog is not taken yet, and will have what is spilled, too.
+                for spilled in entering.held.hold(envelope, debt, limit) {
+                    match spilled.debt {
+                        Debt::Behind(_) => {
+                            entering.missing.insert(spilled.envelope.mid(), spilled.envelope.group());
+                        }
+                        _ => to_keep.push(spilled.envelope),
+                    }
+                }
+                to_keep.into_iter().for_each(|envelope| self.adopt(Orphan::Keep { envelope }, out));
             }
-            Phase::Online(online) => {
-                if let Some(catching_up) = &mut online.catching_up {
-                    let spilled = hold(&mut catching_up.held, &mut online.missing, envelope, limit);
-                    catching_up.again |= catching_up.held.messages.is_empty();
-                    catching_up.spilling += spilled.len() as u32;
-                    for envelope in spilled {
+            Phase::Online(online) => match &mut online.catching_up {
+                // It was faster through the store.
+                Some(catching_up) if catching_up.sent.contains(&envelope.mid()) => {}
+                Some(catching_up) if !catching_up.failed => {
+                    let debt = beyond(debt, &envelope, &online.groups);
+                    for spilled in catching_up.held.hold(envelope, debt, limit) {
+                        catching_up.again = true;
+                        match spilled.debt {
+                            Debt::Behind(pos) => {
+                                let group = spilled.envelope.group();
+                                online.missing.insert(spilled.envelope.mid(), group);
+                                catching_up.throw_back(group, pos);
+                                if let Some(place) = online.groups.get_mut(&group) {
+                                    place.cap = place.cap.map(|cap| cap.min(pos));
+                                }
+                            }
+                            _ => to_keep.push(spilled.envelope),
+                        }
+                    }
+                    catching_up.spilling += to_keep.len() as u32;
+                    for envelope in to_keep {
                         self.adopt_for(Some(id), Orphan::Keep { envelope }, out);
                     }
-                } else if online.taken.has(envelope.mid()) || online.owed.contains(&envelope.mid()) {
-                    // It was faster through the store.
-                } else {
+                }
+                catching_up => {
+                    let (mid, taken) = (envelope.mid(), &online.taken);
+                    if taken.has(mid) || online.owed.contains(&mid) {
+                        // The same, a little earlier.
+                        return;
+                    }
+                    let debt = beyond(debt, &envelope, &online.groups);
+                    if let Some(catching_up) = catching_up {
+                        catching_up.note_sent(mid);
+                    }
                     self.push(id, envelope, debt, out);
                 }
-            }
+            },
             Phase::Anonymous => unreachable!("an anonymous session is nobody's"),
         }
-        let missing = |session: &super::session::Session| match &session.phase {
-            Phase::Entering(entering) => entering.missing.len(),
-            Phase::Online(online) => online.missing.len(),
-            Phase::Anonymous => 0,
-        };
-        if self.session(id).is_some_and(|session| missing(session) > MISSING) {
+        if self.session(id).is_some_and(|session| misses(session) > MISSING) {
             self.cut(id, out);
         }
     }
 }
 
-/// Keeps a message back. If too much is kept back, all of it goes: direct messages are given
-/// back, to be put into the backlog; those of groups are stored anyway, and are missing until then.
-fn hold(
-    held: &mut Held,
-    missing: &mut FxHashMap<MessageId, GroupId>,
-    envelope: Envelope,
-    limit_bytes: usize,
-) -> Vec<Envelope> {
-    held.bytes += envelope.bytes().len();
-    held.messages.push_back(envelope);
-    if held.bytes <= limit_bytes {
-        return Vec::new();
+fn misses(session: &Session) -> usize {
+    match &session.phase {
+        Phase::Entering(entering) => entering.missing.len(),
+        Phase::Online(online) => online.missing.len(),
+        Phase::Anonymous => 0,
     }
-    let mut spilled = Vec::from(std::mem::take(held).messages);
-    spilled.retain(|envelope| {
-        let direct = envelope.kind() == Kind::Direct;
-        if !direct {
-            missing.insert(envelope.mid(), envelope.group());
+}
+
+/// A live message of a group is beyond all that its seat and its reader's backlog know of.
+fn beyond(debt: Debt, envelope: &Envelope, groups: &FxHashMap<GroupId, Place>) -> Debt {
+    match debt {
+        Debt::Behind(pos) => {
+            let place = groups.get(&envelope.group());
+            Debt::Behind(place.map_or(pos, |place| pos.max(place.cap.unwrap_or(place.from))))
         }
-        direct
-    });
-    spilled
+        other => other,
+    }
+}
+
+impl Held {
+    /// Keeps a message back. If too much is kept back, all of it is given back: direct messages
+    /// must be put into the backlog; those of groups are stored anyway, and are missing until the
+    /// session gets them from there.
+    fn hold(&mut self, envelope: Envelope, debt: Debt, limit_bytes: usize) -> VecDeque<HeldMessage> {
+        self.bytes += envelope.bytes().len();
+        self.messages.push_back(HeldMessage { envelope, debt, given: false });
+        if self.bytes <= limit_bytes { VecDeque::new() } else { std::mem::take(self).messages }
+    }
+
+    /// Whether this message of the backlog will come with what is held: it is held itself, or
+    /// must not overtake an earlier one of its sender's, and is held from now on.
+    pub(super) fn takes(&mut self, waiting: &Waiting) -> bool {
+        let Waiting { envelope, pos } = waiting;
+        let debt = pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1));
+        let mut overtakes = false;
+        for held in &mut self.messages {
+            if held.envelope.mid() == envelope.mid() {
+                (held.debt, held.given) = (debt, true);
+                return true;
+            }
+            overtakes |= held.envelope.mid() < envelope.mid()
+                && held.envelope.sender() == envelope.sender()
+                && held.envelope.target() == envelope.target();
+        }
+        if overtakes {
+            self.bytes += envelope.bytes().len();
+            self.messages.push_back(HeldMessage { envelope: envelope.clone(), debt, given: true });
+        }
+        overtakes
+    }
+
+    /// Pages have given everything of a group up to `cap`: what they did not give is beyond.
+    pub(super) fn advance(&mut self, group: GroupId, cap: u64) {
+        for held in self.messages.iter_mut().filter(|held| !held.given) {
+            if let Debt::Behind(pos) = held.debt
+                && held.envelope.group() == group
+            {
+                held.debt = Debt::Behind(pos.max(cap));
+            }
+        }
+    }
 }

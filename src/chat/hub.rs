@@ -20,7 +20,7 @@ use super::wire::code::Code;
 use super::wire::frame::Terminator;
 use super::wire::reply::{self, Refusal};
 use super::wire::request::{Body, Fault, Request, Severity};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
 /// What one core knows and decides.
@@ -41,12 +41,16 @@ pub struct Hub {
     pub(super) late: FxHashMap<UserId, Late>,
     /// What could not be put into a backlog because the store was busy.
     pub(super) orphans: VecDeque<(Option<SessionId>, Orphan)>,
+    /// Users who are to be told that something waits for them, and the bus was down.
+    pub(super) to_nudge: FxHashSet<UserId>,
     /// Places of stored group messages that the other cores are to be told with the next notice.
     pub(super) stored: FxHashMap<GroupId, Vec<(MessageId, u64)>>,
     /// Logins under way whose claim has a deadline.
     pub(super) claims: Vec<(SessionId, Visit)>,
     /// Numbers the seats, so that a late `Joined` is not taken for a newer one's.
     pub(super) seats_made: u64,
+    /// Seats whose channel could not be joined, by group and number.
+    pub(super) to_rejoin: Vec<(GroupId, u64)>,
     /// Sessions that something was sent to since TCP was last looked at.
     pub(super) unacked: Vec<SessionId>,
     /// Sessions whose backlog goes on with time.
@@ -117,9 +121,11 @@ impl Hub {
             pending: PendingTable::default(),
             late: FxHashMap::default(),
             orphans: VecDeque::new(),
+            to_nudge: FxHashSet::default(),
             stored: FxHashMap::default(),
             claims: Vec::new(),
             seats_made: 0,
+            to_rejoin: Vec::new(),
             unacked: Vec::new(),
             catching_up: Vec::new(),
             anonymous: VecDeque::new(),
@@ -139,6 +145,7 @@ impl Hub {
         self.sessions.iter().all(Option::is_none)
             && self.pending.len() == 0
             && self.orphans.is_empty()
+            && self.to_nudge.is_empty()
             && self.late.is_empty()
             && self.stored.is_empty()
     }
@@ -187,6 +194,7 @@ impl Hub {
                 }
                 Some(Pending::Claim { session, visit }) => self.claim_counted(session, visit, heard, out),
                 Some(Pending::LateNotice { user }) => self.late_noticed(user, heard, out),
+                Some(Pending::Nudge { user }) => self.nudged(user, heard),
                 _ => {}
             },
             Event::Answered { ticket, answer } => {
@@ -209,6 +217,7 @@ impl Hub {
                 }
                 _ => {}
             },
+            Event::Rejoined { core } => self.rejoined(core, out),
             Event::Garbled { session, fault } => self.garbled(session, &fault, out),
             Event::Opened { session } => self.opened(session, out),
             Event::Ended { session } => {
@@ -272,6 +281,7 @@ impl Hub {
             (Channel::User(user), kind @ (Kind::Claim | Kind::Held | Kind::Yield)) => {
                 self.claim_arrived(user, kind, envelope.mid().0, out);
             }
+            (Channel::User(user), Kind::Reclaim) => self.reclaimed(user, Visit(envelope.mid().0), out),
             (Channel::User(user), Kind::Waiting) => self.take_for(user, out),
             (Channel::Group(group), Kind::Stored) => {
                 for (mid, pos) in envelope.stored_pairs() {
@@ -294,9 +304,13 @@ impl Hub {
             Pending::Roster { session, visit } => self.roster(session, visit, answer, out),
             Pending::Roll { session, re, cid, change } => self.rolled(session, re, cid, change, answer, out),
             Pending::Friends { session, cid } => self.friends_answered(session, cid, answer, out),
-            Pending::MayWrite { session, cid } => self.may_not_write(session, cid, answer, out),
+            Pending::MayWrite { session, group, cid } => {
+                self.may_not_write(session, group, cid, answer, out);
+            }
             Pending::Orphan { session, orphan } => self.orphan_answered(session, orphan, answer, out),
-            Pending::Progress => {}
+            Pending::Progress { session, visit, upto } => {
+                self.progress_written(session, visit, &upto, &answer);
+            }
             // Tickets of the bus never come back from the store.
             _ => {}
         }
@@ -381,7 +395,6 @@ impl Hub {
     fn tick(&mut self, utc_offset_s: i32, out: &mut Vec<Effect>) {
         self.time.utc_offset_s = utc_offset_s;
         self.expire_claims(out);
-        self.retry_orphans(out);
         self.continue_backlogs(out);
         if self.now >= self.next_notice {
             self.next_notice = self.now.plus(self.limits.stored_notice_ms);
@@ -390,9 +403,14 @@ impl Hub {
         if self.now >= self.next_probe {
             self.next_probe = self.now.plus(self.limits.probe_ms);
             self.probe_unacked(out);
+            self.retry_orphans(out);
+            self.retry_nudges(out);
+            self.retry_backlogs(out);
+            self.rejoin_groups(out);
         }
         if self.now >= self.next_seen {
             self.next_seen = self.now.plus(self.limits.seen_ms);
+            self.recheck_groups(out);
             self.write_progress(out);
         }
     }

@@ -25,6 +25,7 @@ mod local_time;
 mod orphan;
 mod outbox;
 mod pending;
+mod rejoin;
 mod seat;
 mod session;
 pub mod wire;

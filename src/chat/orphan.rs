@@ -3,7 +3,7 @@
 use super::ask::{Answer, Ask, Progress};
 use super::effect::Effect;
 use super::envelope::Envelope;
-use super::event::Channel;
+use super::event::{BusDown, Channel};
 use super::hub::Hub;
 use super::ids::{MessageId, SessionId, UserId};
 use super::pending::Pending;
@@ -74,9 +74,22 @@ impl Hub {
                 self.take_again(id, out);
             }
             _ => {
+                let ticket = self.pending.insert(Pending::Nudge { user });
                 let envelope = Envelope::waiting(user);
-                out.push(Effect::Publish { ticket: None, channel: Channel::User(user), envelope });
+                out.push(Effect::Publish { ticket: Some(ticket), channel: Channel::User(user), envelope });
             }
+        }
+    }
+
+    pub(super) fn nudged(&mut self, user: UserId, heard: Result<u32, BusDown>) {
+        if heard.is_err() {
+            self.to_nudge.insert(user);
+        }
+    }
+
+    pub(super) fn retry_nudges(&mut self, out: &mut Vec<Effect>) {
+        for user in std::mem::take(&mut self.to_nudge) {
+            self.nudge(user, out);
         }
     }
 

@@ -50,20 +50,17 @@ impl Hub {
             self.unacked.push(id);
         }
         out.push(Effect::Send { session: id, frame });
-        self.check_outbox(id, out);
+        self.check_outbox(id, length, out);
     }
 
-    /// Looks at what TCP has acknowledged when much is under way, and cuts who does not read.
-    fn check_outbox(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+    /// Looks at what TCP has acknowledged when much is under way, and cuts who does not read. The
+    /// last frame may be over the budget: large ones are answers, and are sent to who waits.
+    fn check_outbox(&mut self, id: SessionId, last_bytes: u64, out: &mut Vec<Effect>) {
         const LOOK_BYTES: u64 = 16 << 10;
         const LOOK_MESSAGES: usize = 64;
-        let budget = if self.unacked_bytes > self.limits.outbox_core_bytes as u64 {
-            self.limits.outbox_squeezed_bytes as u64
-        } else {
-            self.limits.outbox_bytes as u64
-        };
+        let budget = self.outbox_budget();
         let session = self.session_mut(id).expect("looked at before");
-        if session.unacked_bytes() > budget {
+        if session.unacked_bytes() - last_bytes > budget {
             return self.cut(id, out);
         }
         let since_look = session.queued - session.probed;
@@ -71,6 +68,13 @@ impl Hub {
             session.probed = session.queued;
             out.push(Effect::Probe { session: id });
         }
+    }
+
+    /// Bytes that a session may have under way.
+    pub(super) fn outbox_budget(&self) -> u64 {
+        let squeezed = self.unacked_bytes > self.limits.outbox_core_bytes as u64;
+        let bytes = if squeezed { self.limits.outbox_squeezed_bytes } else { self.limits.outbox_bytes };
+        bytes as u64
     }
 
     /// Closes the connection of a reader who does not keep up.

@@ -31,7 +31,7 @@ pub(super) enum Pending {
     /// Look for a friend list.
     FriendsLook { session: SessionId, people: Vec<super::ask::Person>, cid: Option<Box<str>> },
     /// Why a group is not to be written to → ERROR.
-    MayWrite { session: SessionId, cid: Option<Box<str>> },
+    MayWrite { session: SessionId, group: GroupId, cid: Option<Box<str>> },
     /// Publish of a direct message → if nobody heard it, it is kept.
     Direct { session: SessionId, envelope: Envelope },
     /// Keep for the sender's sake → ACK, or ERROR.
@@ -40,10 +40,12 @@ pub(super) enum Pending {
     KeepLate { session: SessionId, envelope: Envelope },
     /// Publish of the notice that a detour's batch is stored → is anybody there now?
     LateNotice { user: UserId },
+    /// Publish of word that something waits → repeated while the bus is down.
+    Nudge { user: UserId },
     /// Something for a backlog that no client waits for. Repeated while the store is busy.
     Orphan { session: Option<SessionId>, orphan: Orphan },
-    /// How far an online member has come. If it comes to nothing, the next one says more.
-    Progress,
+    /// How far an online member has come → that need not be written again.
+    Progress { session: SessionId, visit: Visit, upto: Vec<(GroupId, u64)> },
 }
 
 /// What a roll request changes in the session when the store says yes.
@@ -51,8 +53,8 @@ pub(super) enum Pending {
 pub(super) enum Change {
     /// Nothing that a session keeps.
     None,
-    /// A group more.
-    Join,
+    /// A group more; which one, if it is there already.
+    Join { group: Option<GroupId> },
     /// A group less.
     Leave { group: GroupId },
 }
@@ -100,12 +102,13 @@ mod tests {
 
     #[test]
     fn a_ticket_is_good_once_and_its_slot_is_used_again() {
+        let user = UserId::new(1).unwrap();
         let mut table = PendingTable::default();
-        let first = table.insert(Pending::Progress);
+        let first = table.insert(Pending::Nudge { user });
         assert_eq!(table.len(), 1);
         assert!(table.take(first).is_some());
         assert!(table.take(first).is_none());
-        let second = table.insert(Pending::Progress);
+        let second = table.insert(Pending::Nudge { user });
         assert_eq!(first.index, second.index);
         assert!(table.take(first).is_none());
         assert!(table.take(second).is_some());

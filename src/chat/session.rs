@@ -1,7 +1,7 @@
 //! One connection as its hub sees it: who it is, and what was sent to it and may be lost.
 
 use super::ask::{Roster, Waiting};
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Target};
 use super::ids::{GroupId, MessageId, Millis, SessionId, UserId};
 use super::wire::frame::Terminator;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -128,8 +128,19 @@ pub(super) enum Claim {
 /// Messages that arrived while the backlog is not through.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    pub(super) messages: VecDeque<Envelope>,
+    /// As they arrived.
+    pub(super) messages: VecDeque<HeldMessage>,
     pub(super) bytes: usize,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct HeldMessage {
+    pub(super) envelope: Envelope,
+    /// What pushing it will mean for the backlog.
+    pub(super) debt: Debt,
+    /// Whether a page of the backlog has given it too: then its debt is exact.
+    pub(super) given: bool,
 }
 
 /// How far a member has come in one group.
@@ -170,7 +181,8 @@ pub(super) struct Online {
 pub(super) struct Recent(VecDeque<MessageId>);
 
 impl Recent {
-    const MOST: usize = 64;
+    /// More than a page of the backlog holds.
+    const MOST: usize = 256;
 
     pub(super) fn note(&mut self, mid: MessageId) {
         if self.0.len() == Self::MOST {
@@ -196,14 +208,18 @@ pub(super) struct CatchingUp {
     pub(super) held: Held,
     /// Whether a Take is out.
     pub(super) taking: bool,
-    /// Whether something was put into the backlog since the Take that is out was asked, or that
-    /// one failed: begin again from the front.
+    /// Whether something was put into the backlog since its first page was asked for: there will
+    /// be another round.
     pub(super) again: bool,
+    /// Whether the store was busy: while it is not asked again, live messages are not held.
+    pub(super) failed: bool,
     /// The last message that is owed by itself, of the page before.
     pub(super) after: MessageId,
     /// What is left of the page, while it is sent message by message.
     pub(super) rest: VecDeque<Waiting>,
-    /// Where the groups stand once `rest` is through.
+    /// Where the groups stood when the page was asked for, by group.
+    pub(super) have: Vec<(GroupId, u64)>,
+    /// Where they stand once `rest` is through: nothing is missing from there to here.
     pub(super) heads: Vec<(GroupId, u64)>,
     /// Whether that page was the last one.
     pub(super) complete: bool,
@@ -224,14 +240,55 @@ pub(super) struct Greeting {
 }
 
 impl CatchingUp {
+    /// The place up to which the page that is being sent has brought a group, from `cap` on.
+    pub(super) fn reached(&self, group: GroupId, cap: u64) -> u64 {
+        let Some(&(_, head)) = self.heads.iter().find(|(of, _)| *of == group) else { return cap };
+        let asked = self.have.binary_search_by_key(&group, |&(group, _)| group);
+        let from = asked.map_or(0, |at| self.have[at].1);
+        if cap < from {
+            // What was spilled meanwhile has thrown it back.
+            return cap;
+        }
+        let of_group =
+            |waiting: &&Waiting| waiting.pos.is_some() && waiting.envelope.target() == Target::Group(group);
+        let next = self.rest.iter().filter(of_group).filter_map(|waiting| waiting.pos).min();
+        cap.max(next.map_or(head, |next| next - 1))
+    }
+
+    /// A message that the page gave, and that was left for the held one to be sent, is not sent
+    /// after all: the page brings its group to `pos` only.
+    pub(super) fn throw_back(&mut self, group: GroupId, pos: u64) {
+        if let Some((_, head)) = self.heads.iter_mut().find(|(of, _)| *of == group) {
+            *head = pos.min(*head);
+        }
+    }
+
+    /// What is held and was not sent with a page.
+    pub(super) fn unsent(&self) -> impl Iterator<Item = (&Envelope, Debt)> + '_ {
+        let held = self.held.messages.iter().map(|held| (&held.envelope, held.debt));
+        held.filter(|(envelope, _)| !self.sent.contains(&envelope.mid()))
+    }
+
+    /// Notes that a message was sent; whether it is the first time. Forgets all where a store is
+    /// busy for so long that it becomes too much: after a fault, a message may come twice.
+    pub(super) fn note_sent(&mut self, mid: MessageId) -> bool {
+        const MOST: usize = 65_536;
+        if self.sent.len() >= MOST {
+            self.sent.clear();
+        }
+        self.sent.insert(mid)
+    }
+
     pub(super) fn new(greeting: Option<Box<Greeting>>, held: Held, sent: FxHashSet<MessageId>) -> Self {
         Self {
             greeting,
             held,
             taking: false,
             again: true,
+            failed: false,
             after: MessageId(0),
             rest: VecDeque::new(),
+            have: Vec::new(),
             heads: Vec::new(),
             complete: false,
             spilling: 0,

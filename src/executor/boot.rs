@@ -1,9 +1,11 @@
 //! Starts the cores, waits until every one of them accepts, and waits for them to end.
 
-use super::bus::local::{self, Ends, LocalBus};
+use super::bus::local;
+use super::bus::redis::{RedisError, Server};
+use super::bus::wires::Wires;
 use super::clock::Origin;
 use super::guard::spawn_service;
-use super::metrics::{Measuring, Metrics};
+use super::metrics::{Kin, Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
 use super::net::reader::turn_ring;
@@ -14,7 +16,6 @@ use super::store_link::{self, StoreLink};
 use crate::chat::ask::{Answered, Question};
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
-use crate::chat::ids::CoreId;
 use crate::chat::limits::Limits;
 use flume::{Receiver, Sender};
 use glommio::timer::sleep;
@@ -24,11 +25,13 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// While any task can run, sockets are looked at only this often: the bound of what a flooding
-/// client can cost its neighbours.
-const PREEMPT_TIMER: Duration = Duration::from_micros(250);
+/// While any task can run, glommio looks at its own rings only this often. The sockets of clients
+/// do not depend on it. Not shorter: an executor whose timer fires before it has looked at its
+/// tasks sleeps although they could run, until the clock ticks.
+const PREEMPT_TIMER: Duration = Duration::from_millis(10);
 /// How often time passes for a hub.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -42,10 +45,21 @@ pub struct Config {
     pub limits: Limits,
     /// Whether latencies are measured.
     pub measuring: Measuring,
+    /// How the cores hear of each other.
+    pub delivery: Delivery,
     /// Where questions to the store go.
     pub questions: Sender<Question>,
     /// Where the answers for each core come from.
     pub answers: Vec<Receiver<Answered>>,
+}
+
+/// How cores hear of each other.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// Within this process.
+    InProcess,
+    /// Through Redis, with every server that uses the same one.
+    Redis(Arc<Server>),
 }
 
 /// Why the cores did not start.
@@ -53,6 +67,8 @@ pub struct Config {
 pub enum StartError {
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
+    /// Redis cannot be used.
+    Redis(RedisError),
     /// An executor did not come up.
     Core(usize, String),
 }
@@ -65,6 +81,7 @@ impl fmt::Display for StartError {
                 "{address} is taken: another server listens there (choose another --port, or stop it)"
             ),
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            StartError::Redis(error) => error.fmt(f),
             StartError::Core(core, error) => write!(f, "core {core} did not start: {error}"),
         }
     }
@@ -88,12 +105,12 @@ struct Parts {
     listener: TcpListener,
     limits: Limits,
     measuring: Measuring,
-    ends: Ends,
+    wires: Wires,
     questions: Sender<Question>,
     answers: Receiver<Answered>,
     stop: Receiver<()>,
     asked: Receiver<observer::Question>,
-    cores: usize,
+    kin: Kin,
     origin: Origin,
     ready: Sender<usize>,
 }
@@ -109,10 +126,10 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
     let (ready, readied) = flume::bounded(cores);
     let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
-    let rings = local::rings(cores);
-    let origin = Origin::now();
-    for (core, ((listener, ends), answers)) in
-        listeners.into_iter().zip(rings).zip(config.answers).enumerate()
+    let wires = Wires::lay(&config.delivery, cores).map_err(StartError::Redis)?;
+    let (origin, kin) = (Origin::now(), Kin::default());
+    for (core, ((listener, wires), answers)) in
+        listeners.into_iter().zip(wires).zip(config.answers).enumerate()
     {
         let (stop, stopped) = flume::bounded(1);
         stops.push(stop);
@@ -123,12 +140,12 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             listener,
             limits: config.limits.clone(),
             measuring: config.measuring,
-            ends,
+            wires,
             questions: config.questions.clone(),
             answers,
             stop: stopped,
             asked,
-            cores,
+            kin: kin.clone(),
             origin,
             ready: ready.clone(),
         };
@@ -184,16 +201,15 @@ impl Cores {
 }
 
 async fn run(parts: Parts) {
-    let Parts { core, listener, limits, measuring, ends, questions, answers, stop, .. } = parts;
-    let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
+    let Parts { core, listener, limits, measuring, wires, questions, answers, stop, .. } = parts;
+    let (bus, rings, id) = wires.connect(core, limits.bus_queue).await;
     let sockets = Sockets::new(limits.connections).expect("probed before any core was started");
-    let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
     let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
         hub: Hub::new(id, limits.clone()),
         bus,
         store: StoreLink::new(core, questions),
         sockets,
-        metrics: Metrics::new(id, 0..parts.cores as u16, measuring),
+        metrics: Metrics::new(id, parts.kin, measuring),
         limits: limits.clone(),
         origin: parts.origin,
     })));
@@ -221,9 +237,7 @@ async fn tick(shard: SharedShard, frame_ms: u64) {
         sleep(TICK).await;
         let mut shard = shard.borrow_mut();
         shard.begin_turn();
-        let utc_offset_s = shard.clock().utc_offset_s();
-        shard.feed(Event::Tick { utc_offset_s });
-        shard.sockets.close_on();
+        shard.tick();
         ticks += 1;
         if ticks.is_multiple_of(TICKS_A_SWEEP) {
             shard.sockets.cut_slow_frames(frame_ms);

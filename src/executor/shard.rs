@@ -3,8 +3,8 @@
 //! `feed` and `perform` are plain functions: nothing awaits between an event and its effects.
 //! `perform` is one exhaustive match and decides nothing.
 
-use super::bus::Consequences;
-use super::bus::local::{LocalBus, Parcel};
+use super::bus::local::Parcel;
+use super::bus::{Bus, Consequences};
 use super::clock::{Clock, Origin};
 use super::metrics::{Gauges, Mark, Metrics, Snapshot, Timed, Way};
 use super::net::sockets::Sockets;
@@ -27,7 +27,7 @@ pub(super) type SharedShard = Rc<RefCell<Shard>>;
 pub(super) struct Shard {
     hub: Hub,
     clock: Clock,
-    bus: LocalBus,
+    pub(super) bus: Bus,
     store: StoreLink,
     pub(super) sockets: Sockets,
     pub(super) metrics: Metrics,
@@ -44,7 +44,7 @@ pub(super) struct Shard {
 /// What a shard is put together from.
 pub(super) struct Parts {
     pub(super) hub: Hub,
-    pub(super) bus: LocalBus,
+    pub(super) bus: Bus,
     pub(super) store: StoreLink,
     pub(super) sockets: Sockets,
     pub(super) metrics: Metrics,
@@ -127,8 +127,7 @@ impl Shard {
     pub(super) fn feed(&mut self, event: Event<'_>) {
         self.feeding = true;
         self.handle(event);
-        self.feed_due();
-        self.feeding = false;
+        self.feed_all_due();
     }
 
     fn handle(&mut self, event: Event<'_>) {
@@ -151,9 +150,10 @@ impl Shard {
             Event::Arrived { envelope, .. } => self.metrics.arrived(envelope, now_ns),
             Event::Counted { ticket, heard } => {
                 self.metrics.counters.bus_down += u64::from(heard.is_err());
-                self.metrics.counted(*ticket, now_ns);
+                self.metrics.counted(*ticket, *heard, now_ns);
             }
             Event::Answered { ticket, answer } => return self.metrics.answered(*ticket, answer, now_ns),
+            Event::Rejoined { core } => self.metrics.goes_by(*core),
             _ => {}
         }
         None
@@ -161,10 +161,38 @@ impl Shard {
 
     /// Takes in a parcel of another core.
     pub(super) fn receive(&mut self, from: usize, parcel: Parcel) {
-        self.bus.receive(from, parcel, &mut self.due);
+        self.bus.local().receive(from, parcel, &mut self.due);
+        self.feed_all_due();
+    }
+
+    /// Takes in what the link of the bus has received, or that it received nothing.
+    pub(super) fn receive_link(&mut self, number: u32, bytes: &[u8], result: i32) {
+        self.bus.redis().received(number, bytes, result, &mut self.due);
+        self.feed_all_due();
+    }
+
+    /// A send of the link of the bus has completed.
+    pub(super) fn sent_link(&mut self, number: u32, result: i32) {
+        self.bus.redis().sent(number, result, &mut self.due);
+        self.feed_all_due();
+    }
+
+    /// Time passes.
+    pub(super) fn tick(&mut self) {
+        self.bus.tick(self.clock.now(), &mut self.due);
+        let utc_offset_s = self.clock.utc_offset_s();
+        self.feed(Event::Tick { utc_offset_s });
+        self.sockets.close_on();
+    }
+
+    /// Lets the hub handle what has come due, and sees to it that what follows is submitted.
+    fn feed_all_due(&mut self) {
         self.feeding = true;
         self.feed_due();
         self.feeding = false;
+        if self.bus.has_work() {
+            self.sockets.wake();
+        }
     }
 
     fn feed_due(&mut self) {

@@ -115,22 +115,31 @@ impl Plan {
     }
 }
 
+/// Limits so tight that a few people hit them. A login answer and a page fit into an outbox, as
+/// they do by default.
 fn limits(rng: &mut Rng) -> Limits {
+    let roomy = Limits::default();
+    let tight_outbox = rng.chance(400);
+    let tight_core = rng.chance(300);
     Limits {
         msg_bytes: 300,
-        outbox_bytes: rng.pick(&[1_500, 6_000, 1 << 20]),
-        outbox_core_bytes: rng.pick(&[8_000, 1 << 20]),
-        outbox_squeezed_bytes: 2_000,
-        held_bytes: rng.pick(&[0, 400, 3_000, 64 << 10]),
-        unsettled: rng.pick(&[2, 8, 256]) as u32,
-        page_messages: rng.pick(&[1, 3, 200]),
-        page_bytes: rng.pick(&[200, 1_000, 32 << 10]),
-        login_bytes: rng.pick(&[2_500, 64 << 10]),
+        outbox_bytes: if tight_outbox { 6_000 } else { roomy.outbox_bytes },
+        outbox_core_bytes: if tight_core { 8_000 } else { roomy.outbox_core_bytes },
+        outbox_squeezed_bytes: 5_000,
+        held_bytes: rng.pick(&[0, 400, 3_000, roomy.held_bytes]),
+        unsettled: rng.pick(&[2, 8, roomy.unsettled]),
+        page_messages: rng.pick(&[1, 3, roomy.page_messages]),
+        page_bytes: rng.pick(&[
+            200,
+            1_000,
+            if tight_outbox || tight_core { 2_000 } else { roomy.page_bytes },
+        ]),
+        login_bytes: 2_500,
         push_bytes: 2_000,
-        anonymous: rng.pick(&[7, 10_000]),
+        anonymous: rng.pick(&[7, roomy.anonymous]),
         probe_ms: rng.pick(&[60, 500]),
         seen_ms: rng.pick(&[100, 700]),
         stored_notice_ms: rng.pick(&[0, 100]),
-        ..Limits::default()
+        ..roomy
     }
 }

@@ -148,7 +148,7 @@ impl World {
     /// Goes on until nothing but time passes, for long enough that nothing else can be due.
     pub fn rest(&mut self) {
         let limits = &self.plan.limits;
-        let quiet_us = 1_000 * (limits.seen_ms + limits.probe_ms + limits.stored_notice_ms + 300);
+        let quiet_us = 1_000 * (2 * limits.seen_ms + limits.probe_ms + limits.stored_notice_ms + 300);
         self.active_us = self.now_us;
         let patience = self.now_us + 600_000_000;
         while self.now_us < self.active_us + quiet_us || self.what.len() > self.cores.len() {
@@ -275,6 +275,7 @@ impl World {
                 let listeners = if lost { Vec::new() } else { self.bus.listeners(channel) };
                 let heard = listeners.len() as u32;
                 trace!(self, "home of {channel:?}: {envelope:?} heard by {listeners:?}");
+                self.oracle.heard(&envelope, listeners.len());
                 for listener in listeners {
                     self.pass_on(channel, listener, Fact::Arrived(channel, envelope.clone()));
                 }
@@ -307,7 +308,7 @@ impl World {
         if self.fault == Some(Phase::BusyStore) && self.rng.chance(self.plan.busy) {
             self.oracle.busy(&ask);
             // Turned away at the door, or done and the word of it lost.
-            if self.rng.chance(200) {
+            if ask.is_for_messages() && self.rng.chance(200) {
                 let _ = self.store.answer(&ask);
             }
             let after = self.rng.delay(self.plan.answer_us);

@@ -52,6 +52,7 @@ fn start(settings: &Settings, store: storage::Opened) -> Result<(Cores, Running)
         cpus: settings.cpus.clone(),
         limits: settings.limits.clone(),
         measuring: settings.measuring,
+        delivery: settings.delivery.clone(),
         questions,
         answers,
     };

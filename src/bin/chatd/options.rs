@@ -27,6 +27,14 @@ pub struct Options {
     #[arg(long, value_name = "DIR", default_value = "./chatd-data")]
     pub data: PathBuf,
 
+    /// Delivers through Redis, to every server that uses the same one: redis://[user:password@]host:port/db.
+    #[arg(long, value_name = "URL", env = "CHATD_REDIS", hide_env_values = true)]
+    pub redis: Option<String>,
+
+    /// What the names of this cluster's Redis channels begin with.
+    #[arg(long, value_name = "TEXT", default_value = "chatd:")]
+    pub redis_prefix: String,
+
     /// What hashing a password costs (argon2id). Weaker than the default starts with a warning.
     #[arg(long, value_name = "m=KiB,t=N,p=N", default_value = "m=19456,t=2,p=1")]
     pub password_cost: Cost,

@@ -97,11 +97,6 @@ impl LocalBus {
         self.ways.iter().flatten().map(|way| way.waiting()).sum()
     }
 
-    /// Whether it works: as long as the process does.
-    pub(in crate::executor) fn is_up(&self) -> bool {
-        true
-    }
-
     fn home(&self, channel: Channel) -> usize {
         let number = match channel {
             Channel::User(user) => user.get(),

@@ -1,12 +1,12 @@
 //! What one core measures with.
 
-use super::{Counters, Mark, Measuring, Path, Stage, Timed, Timers, histogram};
+use super::{Counters, Kin, Mark, Measuring, Path, Stage, Timed, Timers, histogram};
 use crate::chat::ask::{Answer, Done};
 use crate::chat::effect::Frame;
 use crate::chat::envelope::{Envelope, Kind};
+use crate::chat::event::BusDown;
 use crate::chat::ids::{CoreId, Ticket};
 use hdrhistogram::Histogram;
-use std::ops::Range;
 
 /// What a duration that ends with a flush is of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,8 +23,7 @@ pub struct Metrics {
     pub counters: Counters,
     measuring: Measuring,
     core: CoreId,
-    /// The cores of this server.
-    server: Range<u16>,
+    kin: Kin,
     stages: Vec<Histogram<u64>>,
     paths: Vec<Histogram<u64>>,
     timers: Timers,
@@ -33,18 +32,28 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Those of `core`, one of the cores of this `server`.
-    pub fn new(core: CoreId, server: Range<u16>, measuring: Measuring) -> Self {
+    /// Those of `core`, which joins its `kin`: the cores of this server.
+    pub fn new(core: CoreId, kin: Kin, measuring: Measuring) -> Self {
+        kin.add(core);
         let histograms = |count| (0..count).map(|_| histogram()).collect();
         Self {
             counters: Counters::default(),
             measuring,
             core,
-            server,
+            kin,
             stages: histograms(Stage::ALL.len()),
             paths: histograms(Path::ALL.len()),
             timers: Timers::default(),
             sample: false,
+        }
+    }
+
+    /// The core goes by this number from now on.
+    pub fn goes_by(&mut self, core: CoreId) {
+        if core != self.core {
+            self.kin.remove(self.core);
+            self.kin.add(core);
+            self.core = core;
         }
     }
 
@@ -94,7 +103,7 @@ impl Metrics {
         let path = match (envelope.kind(), envelope.mid().core()) {
             (Kind::Group, _) => Path::Group,
             (_, core) if core == self.core => Path::SameCore,
-            (_, core) if self.server.contains(&core.0) => Path::OtherCore,
+            (_, core) if self.kin.has(core) => Path::OtherCore,
             _ => Path::OtherServer,
         };
         Some(Mark { way: Way::Path(path), began_ns: began_ns(envelope, now_ns) })
@@ -127,11 +136,12 @@ impl Metrics {
         }
     }
 
-    /// A publish was counted.
-    pub fn counted(&mut self, ticket: Ticket, now_ns: u64) {
+    /// A publish was counted, or could not be.
+    pub fn counted(&mut self, ticket: Ticket, heard: Result<u32, BusDown>, now_ns: u64) {
         if let Some((Timed::Publish, began_ns)) = self.timers.end(ticket)
             // What was counted in the turn of its publish was counted here, without asking anybody.
             && now_ns > began_ns
+            && heard.is_ok()
         {
             self.record(Stage::Published, began_ns, now_ns);
         }

@@ -21,7 +21,9 @@ fn direct(core: u16, read_us: u32) -> Envelope {
 }
 
 fn metrics(measuring: Measuring) -> Metrics {
-    Metrics::new(CoreId(0), 0..4, measuring)
+    let kin = Kin::default();
+    (1..4).for_each(|core| kin.add(CoreId(core)));
+    Metrics::new(CoreId(0), kin, measuring)
 }
 
 fn ticket(index: u32) -> Ticket {
@@ -94,9 +96,11 @@ fn a_page_is_measured_once_if_it_held_something() {
 fn what_was_counted_without_asking_anybody_is_not_published() {
     let mut metrics = metrics(Measuring::On);
     metrics.begin(Timed::Publish, ticket(0), NOW_NS);
-    metrics.counted(ticket(0), NOW_NS);
+    metrics.counted(ticket(0), Ok(1), NOW_NS);
     metrics.begin(Timed::Publish, ticket(1), NOW_NS);
-    metrics.counted(ticket(1), NOW_NS + 40_000);
+    metrics.counted(ticket(1), Ok(1), NOW_NS + 40_000);
+    metrics.begin(Timed::Publish, ticket(2), NOW_NS);
+    metrics.counted(ticket(2), Err(BusDown), NOW_NS + 40_000);
     assert_eq!(metrics.stage(Stage::Published).len(), 1);
     assert!(metrics.stage(Stage::Published).max() >= 40_000);
 }

@@ -27,23 +27,32 @@ impl AsRawFd for Descriptor {
     }
 }
 
+/// Turns in a row.
+const TURNS: usize = 8;
+
 /// Turns the ring for as long as the core runs.
 pub(in crate::executor) async fn turn_ring(shard: SharedShard) {
     let descriptor = Descriptor(shard.borrow().sockets.ring.descriptor());
     let descriptor = PollableFd::new(descriptor).expect("this task runs on an executor");
     let mut state = PollState::new();
     loop {
-        // While there is work, others get a turn between two of ours; glommio itself looks at its
-        // rings when its preempt timer says so.
-        while shard.borrow_mut().turn() > 0 {
+        // While there is work, others get a turn between two of ours. After a few of ours glommio
+        // gets to look at its rings, where timers, other cores and the store wait.
+        for _ in 0..TURNS {
+            if shard.borrow_mut().turn() == 0 {
+                break;
+            }
             yield_now().await;
         }
+        if shard.borrow_mut().has_work() {
+            shard.borrow_mut().submit();
+        }
         poll_fn(|cx| {
-            let sockets = &mut shard.borrow_mut().sockets;
-            if sockets.has_work() || descriptor.poll_readable(cx, &mut state).is_ready() {
+            let shard = &mut *shard.borrow_mut();
+            if shard.has_work() || descriptor.poll_readable(cx, &mut state).is_ready() {
                 return Poll::Ready(());
             }
-            sockets.turner = Some(cx.waker().clone());
+            shard.sockets.turner = Some(cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -51,17 +60,29 @@ pub(in crate::executor) async fn turn_ring(shard: SharedShard) {
 }
 
 impl Shard {
-    /// Submits what is to be submitted, and handles what has completed; how much that was.
-    fn turn(&mut self) -> usize {
-        const COMPLETIONS_A_TURN: usize = 128;
+    /// Whether something waits to be submitted.
+    fn has_work(&mut self) -> bool {
+        self.sockets.has_work() || self.bus.has_work()
+    }
+
+    /// Submits what is to be submitted: one system call. When it began, if that is measured.
+    fn submit(&mut self) -> Option<u64> {
         for id in std::mem::take(&mut self.sockets.resumed) {
             self.go_on(id);
         }
         self.sockets.flush();
+        self.bus.flush(&mut self.sockets.ring);
         let entered_ns = self.metrics.is_on().then(|| self.clock().peek_ns());
         self.sockets.ring.enter();
         self.begin_turn();
         self.metrics.begin_turn();
+        entered_ns
+    }
+
+    /// Submits what is to be submitted, and handles what has completed; how much that was.
+    fn turn(&mut self) -> usize {
+        const COMPLETIONS_A_TURN: usize = 128;
+        let entered_ns = self.submit();
         let received = self.metrics.counters.received_bytes;
         let mut handled = 0;
         while handled < COMPLETIONS_A_TURN
@@ -121,6 +142,12 @@ impl Shard {
                 self.metrics.counters.sent_bytes += u64::try_from(result).unwrap_or(0);
                 self.sent(index, result);
             }
+            Operation::LinkReceive(number) => {
+                let bytes = lease.as_deref().unwrap_or(&[]);
+                self.receive_link(number, bytes, result);
+                lease.into_iter().for_each(|lease| self.sockets.ring.give_back(lease));
+            }
+            Operation::LinkSend(number) => self.sent_link(number, result),
             Operation::Other => {}
         }
     }

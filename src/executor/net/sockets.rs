@@ -107,7 +107,8 @@ impl Sockets {
         self.slots.get_mut(index as usize)?.connection.as_deref_mut()
     }
 
-    fn wake(&mut self) {
+    /// Wakes the task that turns the ring.
+    pub(in crate::executor) fn wake(&mut self) {
         if let Some(waker) = self.turner.take() {
             waker.wake();
         }
