@@ -8,6 +8,7 @@
 mod account;
 pub mod ask;
 mod backlog;
+pub mod counts;
 mod direct;
 pub mod effect;
 mod enter;
