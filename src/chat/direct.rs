@@ -24,6 +24,7 @@ impl Hub {
         time: Option<&str>,
         out: &mut Vec<Effect>,
     ) {
+        self.counts.direct += 1;
         let envelope = self.seal(about, user, Target::User(to), msg, time);
         if about.cid.is_some() {
             self.keep(about.session, envelope.clone(), out);
@@ -138,6 +139,7 @@ impl Hub {
         match answer {
             Ok(Done::Kept { mid, ts, pos }) => {
                 if let Some(cid) = cid {
+                    self.counts.acks += 1;
                     let outcome = Outcome { group: None, mid: Some(mid), pos, ts: Some(ts) };
                     self.reply(session, reply::ack(cid, re, outcome), out);
                 }

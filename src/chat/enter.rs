@@ -3,21 +3,19 @@
 //! The offline rules, found by a simulator: first join every channel and be told so, then take
 //! the backlog. What arrives meanwhile is held until the backlog is through.
 
-use super::ask::{Answer, Ask, Done, Progress};
+use super::ask::{Answer, Ask, Done};
 use super::effect::Effect;
 use super::envelope::Kind;
 use super::event::{BusDown, Channel};
 use super::held::PATIENCE_MS;
 use super::hub::Hub;
-use super::ids::{GroupId, MessageId, SessionId, UserId};
+use super::ids::{GroupId, SessionId, UserId};
 use super::orphan::Orphan;
 use super::pending::Pending;
 use super::seat::Seat;
-use super::session::{
-    CatchingUp, Debt, Greeting, Held, HeldMessage, Online, Phase, Place, Recent, Session, Visit,
-};
+use super::session::{CatchingUp, Greeting, Held, HeldMessage, Online, Phase, Place, Recent, Visit};
 use super::wire::code::Code;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 impl Hub {
     pub(super) fn claim_won(&mut self, id: SessionId, visit: Visit, out: &mut Vec<Effect>) {
@@ -184,6 +182,7 @@ impl Hub {
             taken: Recent::default(),
             missing: entering.missing,
         }));
+        (self.counts.entering, self.counts.logins) = (self.counts.entering - 1, self.counts.logins + 1);
         self.catching_up.push(id);
         self.continue_backlog(id, out);
     }
@@ -196,13 +195,17 @@ impl Hub {
         let session = self.session_mut(id).expect("looked at above");
         let (user, groups, held) = match std::mem::replace(&mut session.phase, Phase::Anonymous) {
             Phase::Anonymous => return,
-            Phase::Entering(entering) => (entering.user, entering.groups, entering.held),
+            Phase::Entering(entering) => {
+                self.counts.entering -= 1;
+                (entering.user, entering.groups, entering.held)
+            }
             Phase::Online(online) => {
                 let held = online.catching_up.map_or_else(Held::default, |catching_up| catching_up.held);
                 (online.user, online.groups, held)
             }
         };
         self.users.remove(&user);
+        self.counts.partings += 1;
         out.push(Effect::Leave { channel: Channel::User(user) });
         for &group in groups.keys() {
             self.stand_up(id, group, out);
@@ -215,79 +218,6 @@ impl Hub {
         }
         if !progress.is_empty() {
             self.adopt(Orphan::Settle { user, mids: Vec::new(), progress }, out);
-        }
-    }
-
-    /// How far a session has come in its groups: nothing that its TCP has not acknowledged counts.
-    fn progress(&self, session: &Session, online: &Online) -> Vec<Progress> {
-        let in_window = session.window.iter().filter(|sent| sent.user == online.user);
-        let in_window = in_window.map(|sent| (&sent.envelope, sent.debt));
-        let held = online.catching_up.iter().flat_map(|catching_up| catching_up.unsent());
-        let mut floors: FxHashMap<GroupId, u64> = FxHashMap::default();
-        let mut unread: FxHashSet<MessageId> = FxHashSet::default();
-        for (envelope, debt) in in_window.chain(held) {
-            if let Debt::Behind(pos) = debt {
-                let floor = floors.entry(envelope.group()).or_insert(pos);
-                *floor = pos.min(*floor);
-                unread.insert(envelope.mid());
-            }
-        }
-        let mut progress = Vec::new();
-        for (&group, place) in &online.groups {
-            let seat = self.seats.get(&group).expect("a member has a seat");
-            let reached = match (place.cap, &online.catching_up) {
-                (Some(cap), Some(catching_up)) => catching_up.reached(group, cap),
-                _ => seat.place_of(place),
-            };
-            let upto = reached.min(floors.get(&group).copied().unwrap_or(u64::MAX));
-            let got = |mid: &MessageId| {
-                // While it catches up, some of what reached it is held.
-                let sent =
-                    online.catching_up.as_ref().is_none_or(|catching_up| catching_up.sent.contains(mid));
-                sent && !unread.contains(mid) && !online.missing.contains_key(mid)
-            };
-            let beyond: Vec<MessageId> = seat.beyond(place).filter(got).collect();
-            if upto > place.written || !beyond.is_empty() {
-                progress.push(Progress { group, upto, beyond });
-            }
-        }
-        progress.sort_unstable_by_key(|progress| progress.group);
-        progress
-    }
-
-    /// Now and then, how far everybody has come is written down, so that a crash repeats little.
-    pub(super) fn write_progress(&mut self, out: &mut Vec<Effect>) {
-        for id in self.online_sessions() {
-            let Some(session) = self.session(id) else { continue };
-            let Some(online) = session.online() else { continue };
-            let (user, visit, mut progress) = (online.user, online.visit, self.progress(session, online));
-            progress.retain_mut(|progress| {
-                progress.beyond.clear();
-                progress.upto > online.groups[&progress.group].written
-            });
-            if progress.is_empty() {
-                continue;
-            }
-            let upto = progress.iter().map(|progress| (progress.group, progress.upto)).collect();
-            let ticket = self.pending.insert(Pending::Progress { session: id, visit, upto });
-            out.push(Effect::Ask { ticket, ask: Ask::Settle { user, mids: Vec::new(), progress } });
-        }
-    }
-
-    /// If it came to nothing, the next time says it again.
-    pub(super) fn progress_written(
-        &mut self,
-        id: SessionId,
-        visit: Visit,
-        upto: &[(GroupId, u64)],
-        answer: &Answer,
-    ) {
-        let online = self.online_mut(id).filter(|online| online.visit == visit && answer.is_ok());
-        let Some(online) = online else { return };
-        for (group, upto) in upto {
-            if let Some(place) = online.groups.get_mut(group) {
-                place.written = place.written.max(*upto);
-            }
         }
     }
 

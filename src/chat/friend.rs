@@ -8,7 +8,7 @@ use super::effect::Effect;
 use super::event::BusDown;
 use super::hub::{About, Hub};
 use super::ids::{GroupId, SessionId, UserId};
-use super::pending::{Change, Pending};
+use super::pending::{Change, Pending, Roll};
 use super::session::Pause;
 use super::wire::code::Code;
 use super::wire::reply::{self, Outcome};
@@ -50,20 +50,13 @@ impl Hub {
         self.pause(about.session, Pause::Answering, out);
         let cid = about.cid.map(Into::into);
         let (session, re) = (about.session, about.re);
-        let ticket = self.pending.insert(Pending::Roll { session, user, re, cid, change });
+        let roll = Roll { session, user, re, cid, change };
+        let ticket = self.pending.insert(Pending::Roll(Box::new(roll)));
         out.push(Effect::Ask { ticket, ask });
     }
 
-    pub(super) fn rolled(
-        &mut self,
-        session: SessionId,
-        user: UserId,
-        re: u32,
-        cid: Option<Box<str>>,
-        change: Change,
-        answer: Answer,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn rolled(&mut self, roll: Roll, answer: Answer, out: &mut Vec<Effect>) {
+        let Roll { session, user, re, cid, change } = roll;
         if self.session(session).is_none() && answer.is_ok() {
             if let (Change::Leave { group }, Ok(Done::Left { dissolved: true })) = (change, &answer) {
                 self.dissolve_group(group, out);

@@ -4,6 +4,7 @@
 //! effects. The rules themselves live beside this file, one idea each: `account` and `enter`
 //! (logins), `direct` and `late` (one-to-one), `group` and `seat`, `friend`, `backlog`.
 
+use super::counts::{Counts, Cut};
 use super::effect::{Effect, Frame};
 use super::envelope::{Envelope, Kind};
 use super::event::{Channel, Event};
@@ -64,6 +65,7 @@ pub struct Hub {
     next_seen: Millis,
     next_notice: Millis,
     draining: bool,
+    pub(super) counts: Counts,
 }
 
 /// How much a hub holds of everything, for whoever watches it.
@@ -75,10 +77,16 @@ pub struct Census {
     pub users: usize,
     /// Groups with a member here.
     pub groups: usize,
+    /// Of the users, those whose login is under way.
+    pub entering: usize,
     /// Tickets that are out.
     pub pending: usize,
     /// Users whose messages are on the detour through the store.
     pub late: usize,
+    /// Messages that wait in those detours.
+    pub late_messages: usize,
+    /// Live messages that wait for their reader's backlog to be through.
+    pub held_messages: usize,
     /// Things for backlogs that wait for a busy store.
     pub orphans: usize,
     /// Groups with stored messages that the other cores are still to be told of.
@@ -128,6 +136,7 @@ impl Hub {
             next_seen: Millis(0),
             next_notice: Millis(0),
             draining: false,
+            counts: Counts::default(),
         }
     }
 
@@ -147,13 +156,21 @@ impl Hub {
             sessions: self.sessions.iter().flatten().count(),
             users: self.users.len(),
             groups: self.seats.len(),
+            entering: self.counts.entering as usize,
             pending: self.pending.len(),
             late: self.late.len(),
+            late_messages: self.late.values().map(|late| late.queue.len()).sum(),
+            held_messages: self.held_messages(),
             orphans: self.orphans.len(),
             stored: self.stored.len(),
             claims: self.claims.len(),
             unacked_bytes: self.unacked_bytes,
         }
+    }
+
+    /// What it has counted.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// What comes from now on was read from its sockets at `read_us`: the low 32 bits of the
@@ -285,9 +302,7 @@ impl Hub {
             Pending::Register { session } => self.registered(session, answer, out),
             Pending::Verify { session, user } => self.verified(session, user, answer, out),
             Pending::Roster { session, visit } => self.roster(session, visit, answer, out),
-            Pending::Roll { session, user, re, cid, change } => {
-                self.rolled(session, user, re, cid, change, answer, out);
-            }
+            Pending::Roll(roll) => self.rolled(*roll, answer, out),
             Pending::Friends { session, cid } => self.friends_answered(session, cid, answer, out),
             Pending::MayWrite { session, group, cid } => {
                 self.may_not_write(session, group, cid, answer, out);
@@ -309,8 +324,10 @@ impl Hub {
             cid: fault.cid.as_deref(),
             retry_after_ms: None,
         };
+        self.counts.error(fault.code);
         self.reply(id, reply::error(refusal), out);
         if fault.severity == Severity::Close {
+            self.counts.cut(Cut::Garbled);
             self.close(id, out);
         }
     }
@@ -345,6 +362,7 @@ impl Hub {
                 cid: None,
                 retry_after_ms: None,
             };
+            self.counts.cut(Cut::Anonymous);
             self.reply(oldest, reply::error(about), out);
             self.close(oldest, out);
         }
@@ -404,6 +422,7 @@ impl Hub {
             let text = Code::Draining.text();
             let refusal =
                 Refusal { code: Code::Draining, text, re: None, cid: None, retry_after_ms: Some(1_000) };
+            self.counts.cut(Cut::Draining);
             self.reply(id, reply::error(refusal), out);
             self.close(id, out);
         }
@@ -445,6 +464,7 @@ impl Hub {
 
     pub(super) fn refuse_with(&mut self, about: About<'_>, code: Code, text: &str, out: &mut Vec<Effect>) {
         let retry_after_ms = (code == Code::Busy).then_some(1_000);
+        self.counts.error(code);
         let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
         self.reply(about.session, reply::error(refusal), out);
     }

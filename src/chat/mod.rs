@@ -8,6 +8,7 @@
 mod account;
 pub mod ask;
 mod backlog;
+pub mod counts;
 mod direct;
 pub mod effect;
 mod enter;
@@ -24,6 +25,7 @@ mod local_time;
 mod orphan;
 mod outbox;
 mod pending;
+mod progress;
 mod rejoin;
 mod seat;
 mod session;

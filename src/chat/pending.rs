@@ -25,7 +25,7 @@ pub(super) enum Pending {
     /// A page of the backlog.
     Take { session: SessionId, visit: Visit },
     /// A friend or group request → ACK, if it has a cid, or ERROR.
-    Roll { session: SessionId, user: UserId, re: u32, cid: Option<Box<str>>, change: Change },
+    Roll(Box<Roll>),
     /// Friends → look who is online.
     Friends { session: SessionId, cid: Option<Box<str>> },
     /// Look for a friend list.
@@ -46,6 +46,17 @@ pub(super) enum Pending {
     Orphan { session: Option<SessionId>, orphan: Orphan },
     /// How far an online member has come → that need not be written again.
     Progress { session: SessionId, visit: Visit, upto: Vec<(GroupId, u64)> },
+}
+
+/// A friend or group request.
+#[derive(Debug)]
+pub(super) struct Roll {
+    pub(super) session: SessionId,
+    /// Who asked: the session may be gone when the answer comes.
+    pub(super) user: UserId,
+    pub(super) re: u32,
+    pub(super) cid: Option<Box<str>>,
+    pub(super) change: Change,
 }
 
 /// What a roll request changes in the session when the store says yes.

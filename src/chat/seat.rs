@@ -136,6 +136,11 @@ impl Seat {
         place.cap.unwrap_or(place.from.max(self.synced))
     }
 
+    /// Whether anything was pushed to a member whose place lies beyond this one.
+    pub(super) fn has_beyond(&self, place: &Place, upto: u64) -> bool {
+        self.synced > upto || self.beyond(place).next().is_some()
+    }
+
     /// Messages that reached a member and whose place is not known to be within `synced`.
     pub(super) fn beyond(&self, place: &Place) -> impl Iterator<Item = MessageId> + '_ {
         let since = place.since;

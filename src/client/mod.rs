@@ -45,7 +45,7 @@ pub mod session;
 
 pub use address::Address;
 pub use event::{Answer, Event, Ticket};
-pub use handle::{Client, Config, Events};
+pub use handle::{Client, Config, Events, local_time};
 pub use message::{Conversation, Message};
 pub use refusal::{Failure, Refusal};
 pub use request::Request;

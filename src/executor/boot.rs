@@ -1,20 +1,21 @@
 //! Starts the cores, waits until every one of them accepts, and waits for them to end.
 
-use super::bus::Bus;
-use super::bus::local::{self, Ends, LocalBus};
-use super::bus::redis::{Greeted, RedisBus, RedisError, Server, Speaks};
+use super::bus::local;
+use super::bus::redis::{RedisError, Server};
+use super::bus::wires::Wires;
+use super::clock::Origin;
 use super::guard::spawn_service;
-use super::metrics::{Measuring, Metrics, Snapshot};
+use super::metrics::{Kin, Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
 use super::net::reader::turn_ring;
 use super::net::sockets::Sockets;
+use super::observer::{self, Observer};
 use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
 use crate::chat::ask::{Answered, Question};
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
-use crate::chat::ids::CoreId;
 use crate::chat::limits::Limits;
 use flume::{Receiver, Sender};
 use glommio::timer::sleep;
@@ -31,8 +32,6 @@ use std::time::{Duration, Instant};
 /// do not depend on it. Not shorter: an executor whose timer fires before it has looked at its
 /// tasks sleeps although they could run, until the clock ticks.
 const PREEMPT_TIMER: Duration = Duration::from_millis(10);
-/// How often a core that connects to the others looks up.
-const HEARTBEAT: Duration = Duration::from_millis(1);
 /// How often time passes for a hub.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -100,33 +99,6 @@ pub struct Cores {
     handles: Vec<ExecutorJoinHandle<()>>,
 }
 
-/// Asks the cores what they have measured. From any thread; costs a core the copy of its
-/// histograms, and nobody a lock.
-#[derive(Clone)]
-pub struct Observer {
-    asks: Vec<Sender<Sender<Snapshot>>>,
-}
-
-/// Requests for a snapshot that wait at a core; more than that are refused.
-const SNAPSHOTS: usize = 4;
-
-impl Observer {
-    /// A snapshot of each core that answers in time, and how many cores there are.
-    pub fn look(&self, patience: Duration) -> (Vec<Snapshot>, usize) {
-        let (sender, receiver) = flume::bounded(self.asks.len());
-        for ask in &self.asks {
-            // A core that is gone or overwhelmed does not answer, which says enough.
-            let _ = ask.try_send(sender.clone());
-        }
-        drop(sender);
-        let deadline = Instant::now() + patience;
-        let mut snapshots: Vec<Snapshot> =
-            std::iter::from_fn(|| receiver.recv_deadline(deadline).ok()).collect();
-        snapshots.sort_by_key(|snapshot| snapshot.core);
-        (snapshots, self.asks.len())
-    }
-}
-
 /// What one core is made of, on its way to its thread.
 struct Parts {
     core: usize,
@@ -137,24 +109,10 @@ struct Parts {
     questions: Sender<Question>,
     answers: Receiver<Answered>,
     stop: Receiver<()>,
-    snapshots: Receiver<Sender<Snapshot>>,
+    asked: Receiver<observer::Question>,
+    kin: Kin,
+    origin: Origin,
     ready: Sender<usize>,
-}
-
-/// What a core's part of the bus is made of.
-enum Wires {
-    Local(Ends),
-    Redis(Arc<Server>, Greeted),
-}
-
-fn wires(delivery: &Delivery, cores: usize) -> Result<Vec<Wires>, StartError> {
-    match delivery {
-        Delivery::InProcess => Ok(local::rings(cores).into_iter().map(Wires::Local).collect()),
-        Delivery::Redis(server) => (0..cores)
-            .map(|_| server.greet(None).map(|greeted| Wires::Redis(server.clone(), greeted)))
-            .collect::<Result<_, _>>()
-            .map_err(StartError::Redis),
-    }
 }
 
 /// Starts one executor for each CPU of `config`, and returns when all of them accept.
@@ -168,13 +126,14 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
     let (ready, readied) = flume::bounded(cores);
     let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
-    let wires = wires(&config.delivery, cores)?;
+    let wires = Wires::lay(&config.delivery, cores).map_err(StartError::Redis)?;
+    let (origin, kin) = (Origin::now(), Kin::default());
     for (core, ((listener, wires), answers)) in
         listeners.into_iter().zip(wires).zip(config.answers).enumerate()
     {
         let (stop, stopped) = flume::bounded(1);
         stops.push(stop);
-        let (ask, asked) = flume::bounded(SNAPSHOTS);
+        let (ask, asked) = observer::line();
         asks.push(ask);
         let parts = Parts {
             core,
@@ -185,7 +144,9 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             questions: config.questions.clone(),
             answers,
             stop: stopped,
-            snapshots: asked,
+            asked,
+            kin: kin.clone(),
+            origin,
             ready: ready.clone(),
         };
         let handle = LocalExecutorBuilder::new(Placement::Fixed(config.cpus[core]))
@@ -202,7 +163,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         // An executor that failed shows only when it is joined; the others wait for it.
         return Err(why_not_ready(handles, stops));
     }
-    Ok(Cores { address, stops, observer: Observer { asks }, handles })
+    Ok(Cores { address, stops, observer: Observer::new(asks), handles })
 }
 
 fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -> StartError {
@@ -240,63 +201,32 @@ impl Cores {
 }
 
 async fn run(parts: Parts) {
-    let Parts { core, listener, limits, measuring, wires, questions, answers, stop, snapshots, ready } =
-        parts;
-    let (bus, rings, id) = match wires {
-        Wires::Local(ends) => {
-            // An executor of glommio that is preempted at the wrong moment goes to sleep with tasks
-            // that could run, and sleeps until something happens to it (`run_task_queues` says that
-            // there was nothing to run). Before the cores know each other nothing does, so time
-            // must; later the clock ticks.
-            let heartbeat = glommio::spawn_local(async {
-                loop {
-                    sleep(HEARTBEAT).await;
-                }
-            });
-            let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
-            heartbeat.cancel().await;
-            let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
-            (Bus::Local(bus), rings, id)
-        }
-        Wires::Redis(server, greeted) => {
-            let speaks = if core == 0 { Speaks::Aloud } else { Speaks::Not };
-            let bus = RedisBus::new(server, greeted, speaks, limits.bus_queue);
-            let id = bus.core();
-            (Bus::Redis(Box::new(bus)), Vec::new(), id)
-        }
-    };
+    let Parts { core, listener, limits, measuring, wires, questions, answers, stop, .. } = parts;
+    let (bus, rings, id) = wires.connect(core, limits.bus_queue).await;
     let sockets = Sockets::new(limits.connections).expect("probed before any core was started");
     let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
         hub: Hub::new(id, limits.clone()),
         bus,
         store: StoreLink::new(core, questions),
         sockets,
-        metrics: Metrics::new(id, measuring),
+        metrics: Metrics::new(id, parts.kin, measuring),
         limits: limits.clone(),
+        origin: parts.origin,
     })));
     spawn_service("the ring of the sockets", turn_ring(shard.clone()));
     for (from, ring) in rings {
         spawn_service("the bus", local::receive(shard.clone(), from, ring));
     }
     spawn_service("the line to the store", store_link::receive(shard.clone(), answers));
-    spawn_service("the observer", observe(shard.clone(), core, snapshots));
+    spawn_service("the observer", observer::answer(shard.clone(), core, parts.asked));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
     let accepting = glommio::spawn_local(accept(shard.clone(), listener));
     // Nobody waits for this any more only if another core has failed.
-    let _ = ready.send(core);
-    drop(ready);
+    let _ = parts.ready.send(core);
+    drop(parts.ready);
     let _ = stop.recv_async().await;
     accepting.cancel().await;
     drain(shard, limits.drain_ms).await;
-}
-
-/// Shows what was measured to whoever asks.
-async fn observe(shard: SharedShard, core: usize, asked: Receiver<Sender<Snapshot>>) {
-    while let Ok(asker) = asked.recv_async().await {
-        let snapshot = shard.borrow().snapshot(core);
-        // Whoever asked has lost patience.
-        let _ = asker.try_send(snapshot);
-    }
 }
 
 /// Time passes.

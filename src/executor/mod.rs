@@ -9,6 +9,7 @@ mod clock;
 mod guard;
 pub mod metrics;
 mod net;
+pub mod observer;
 pub mod probe;
 mod shard;
 pub mod stop;

@@ -5,12 +5,13 @@
 
 use super::bus::local::Parcel;
 use super::bus::{Bus, Consequences};
-use super::clock::Clock;
-use super::metrics::{Metrics, Snapshot, Timed};
+use super::clock::{Clock, Origin};
+use super::metrics::{Gauges, Mark, Metrics, Snapshot, Timed, Way};
 use super::net::sockets::Sockets;
 use super::store_link::StoreLink;
 use crate::chat::ask::Ask;
 use crate::chat::effect::{Effect, Frame};
+use crate::chat::envelope::Kind;
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
 use crate::chat::limits::Limits;
@@ -48,14 +49,15 @@ pub(super) struct Parts {
     pub(super) sockets: Sockets,
     pub(super) metrics: Metrics,
     pub(super) limits: Limits,
+    pub(super) origin: Origin,
 }
 
 impl Shard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { hub, bus, store, sockets, metrics, limits } = parts;
+        let Parts { hub, bus, store, sockets, metrics, limits, origin } = parts;
         Self {
             hub,
-            clock: Clock::new(),
+            clock: Clock::new(origin),
             bus,
             store,
             sockets,
@@ -70,26 +72,40 @@ impl Shard {
 
     /// Reads the clock, once for all the events of a turn.
     pub(super) fn begin_turn(&mut self) {
-        let now_ns = self.clock.read();
-        self.sockets.now = self.clock.now();
-        self.hub.note_read(((now_ns / 1_000) as u32).max(1));
+        self.clock.read();
+        (self.sockets.now, self.sockets.now_ns) = (self.clock.now(), self.clock.steady_ns());
+        self.hub.note_read(self.read_us());
     }
 
-    /// Reads the clock between two stages of a turn; the time in nanoseconds.
-    pub(super) fn read_clock(&mut self) -> u64 {
-        self.clock.read()
+    /// The time of this turn as messages carry it: microseconds, never 0.
+    pub(super) fn read_us(&self) -> u32 {
+        ((self.clock.steady_ns() / 1_000) as u32).max(1)
+    }
+
+    /// What is handed over from now on was read at `read_us`, before this turn.
+    pub(super) fn note_read(&mut self, read_us: u32) {
+        self.hub.note_read(read_us);
     }
 
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// What this core has measured until now.
+    /// What this core has counted until now; its histograms are to be filled in.
     pub(super) fn snapshot(&self, core: usize) -> Snapshot {
-        let mut snapshot = self.metrics.snapshot(core);
-        snapshot.counters.connections = self.sockets.count() as u64;
-        snapshot.counters.bus_up = u64::from(self.bus.is_up());
-        snapshot
+        let mut counters = self.metrics.counters;
+        counters.slow_frames = self.sockets.slow_frames;
+        counters.unmeasured += self.sockets.unmarked;
+        counters.cpu_ns = cpu_ns();
+        let gauges = Gauges {
+            connections: self.sockets.count() as u64,
+            bus_waiting: self.bus.waiting() as u64,
+            bus_up: self.bus.is_up(),
+            store_waiting: self.store.waiting() as u64,
+            census: self.hub.census(),
+        };
+        let counts = *self.hub.counts();
+        Snapshot { core, counters, gauges, counts, stages: Vec::new(), paths: Vec::new() }
     }
 
     /// Parts from the store, whoever may still hold this shard.
@@ -115,25 +131,32 @@ impl Shard {
     }
 
     fn handle(&mut self, event: Event<'_>) {
-        self.measure(&event);
+        let mut answered = self.measure(&event);
+        let acks = self.hub.counts().acks;
         self.hub.handle(self.clock.now(), event, &mut self.effects);
-        self.perform();
+        if acks == self.hub.counts().acks {
+            // Something was kept that nobody had asked to be told of.
+            answered.take_if(|mark| mark.way == Way::Acked);
+        }
+        self.perform(answered);
     }
 
-    /// What an event tells of how long something took.
-    fn measure(&mut self, event: &Event<'_>) {
-        let now_ns = self.clock.now_ns();
+    /// What an event tells of how long something took, and what its first frame will tell.
+    fn measure(&mut self, event: &Event<'_>) -> Option<Mark> {
+        let now_ns = self.clock.steady_ns();
         match event {
             Event::Said { .. } => self.metrics.counters.requests += 1,
             Event::Garbled { .. } => self.metrics.counters.faults += 1,
             Event::Arrived { envelope, .. } => self.metrics.arrived(envelope, now_ns),
             Event::Counted { ticket, heard } => {
                 self.metrics.counters.bus_down += u64::from(heard.is_err());
-                self.metrics.end(*ticket, now_ns);
+                self.metrics.counted(*ticket, *heard, now_ns);
             }
-            Event::Answered { ticket, .. } => self.metrics.end(*ticket, now_ns),
+            Event::Answered { ticket, answer } => return self.metrics.answered(*ticket, answer, now_ns),
+            Event::Rejoined { core } => self.metrics.goes_by(*core),
             _ => {}
         }
+        None
     }
 
     /// Takes in a parcel of another core.
@@ -178,14 +201,14 @@ impl Shard {
         }
     }
 
-    fn perform(&mut self) {
+    fn perform(&mut self, mut answered: Option<Mark>) {
+        let now_ns = self.clock.steady_ns();
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Send { session, frame } => {
-                    if let Frame::Push(envelope) = &frame {
-                        self.metrics.push(envelope, self.clock.now_ns());
-                    }
-                    self.sockets.send(session, &frame);
+                    let mark = self.metrics.mark(&frame, &mut answered, now_ns);
+                    let written = self.sockets.send(session, &frame, mark);
+                    self.metrics.counters.pushes += u64::from(written && matches!(frame, Frame::Push(_)));
                 }
                 Effect::Close { session } => self.sockets.close(session),
                 Effect::Pause { session } => self.sockets.pause(session),
@@ -199,8 +222,8 @@ impl Shard {
                 Effect::Leave { channel } => self.bus.leave(channel),
                 Effect::Publish { ticket, channel, envelope } => {
                     self.metrics.counters.published += 1;
-                    if let Some(ticket) = ticket {
-                        self.metrics.begin(Timed::Publish, ticket, self.clock.now_ns());
+                    if let (Some(ticket), Kind::Direct) = (ticket, envelope.kind()) {
+                        self.metrics.begin(Timed::Publish, ticket, now_ns);
                     }
                     self.bus.publish(ticket, channel, envelope, &mut self.due);
                 }
@@ -208,8 +231,8 @@ impl Shard {
                 Effect::Ask { ticket, ask } => {
                     self.metrics.counters.asked += 1;
                     match ask {
-                        Ask::Keep { .. } => self.metrics.begin(Timed::Keep, ticket, self.clock.now_ns()),
-                        Ask::Take { .. } => self.metrics.begin(Timed::Take, ticket, self.clock.now_ns()),
+                        Ask::Keep { .. } => self.metrics.begin(Timed::Keep, ticket, now_ns),
+                        Ask::Take { .. } => self.metrics.begin(Timed::Take, ticket, now_ns),
                         _ => {}
                     }
                     if self.store.ask(ticket, ask).is_err() {
@@ -220,4 +243,10 @@ impl Shard {
             }
         }
     }
+}
+
+/// Nanoseconds of CPU that this thread has used.
+fn cpu_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

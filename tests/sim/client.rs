@@ -234,7 +234,7 @@ impl World {
     fn say_text(&mut self, conn: usize, text: Text) {
         let user = self.people[conn].user;
         let to = match text.target {
-            Target::User(to) if text.number % 2 == 0 => format!("\"msgid\":6,\"toid\":{to}"),
+            Target::User(to) if text.number.is_multiple_of(2) => format!("\"msgid\":6,\"toid\":{to}"),
             Target::User(to) => format!("\"msgid\":6,\"to\":{to}"),
             Target::Group(group) => format!("\"msgid\":10,\"groupid\":{group}"),
         };

@@ -177,8 +177,8 @@ impl World {
                 let answer = self.store.answer(&ask);
                 self.fact(core, Fact::Answered(ticket, answer));
             }
-            Next::ToServer(conn) => self.to_server(conn),
-            Next::ToClient(conn) => self.to_client(conn),
+            Next::ToServer(conn) => self.server_gets(conn),
+            Next::ToClient(conn) => self.client_gets(conn),
             Next::Probed(conn) => self.probed(conn),
             Next::Gone(conn) => self.gone(conn),
             Next::Act(conn) => self.act(conn),
@@ -265,7 +265,10 @@ impl World {
         let refused = self.fault == Some(Phase::BusDown) && self.rng.chance(100);
         match op {
             Op::Join { ticket, channel } => {
-                let result = if refused { Err(BusDown) } else { Ok(self.bus.join(core, channel)) };
+                if !refused {
+                    self.bus.join(core, channel);
+                }
+                let result = if refused { Err(BusDown) } else { Ok(()) };
                 self.pass_on(channel, core, Fact::Joined(ticket, result));
             }
             Op::Leave { channel } => self.bus.leave(core, channel),
@@ -376,7 +379,7 @@ impl World {
     }
 
     /// Some of what the client has written is at the server.
-    fn to_server(&mut self, number: usize) {
+    fn server_gets(&mut self, number: usize) {
         let conn = &mut self.conns[number];
         conn.coming = false;
         if conn.closed || conn.closing {
@@ -452,7 +455,7 @@ impl World {
     }
 
     /// The client's TCP takes some of what was sent.
-    fn to_client(&mut self, number: usize) {
+    fn client_gets(&mut self, number: usize) {
         let conn = &mut self.conns[number];
         conn.going = false;
         if conn.broken || conn.closed || conn.reading == Reading::NotAtAll {

@@ -16,6 +16,8 @@
 pub mod bench;
 pub mod local;
 pub mod redis;
+mod way;
+pub(super) mod wires;
 
 use super::net::ring::Ring;
 use crate::chat::envelope::Envelope;
@@ -97,6 +99,14 @@ impl Bus {
         match self {
             Bus::Local(_) => true,
             Bus::Redis(bus) => bus.is_up(),
+        }
+    }
+
+    /// What waits for room, or for an answer.
+    pub(super) fn waiting(&self) -> usize {
+        match self {
+            Bus::Local(bus) => bus.waiting(),
+            Bus::Redis(bus) => bus.waiting(),
         }
     }
 

@@ -65,23 +65,25 @@ impl Shard {
         self.sockets.has_work() || self.bus.has_work()
     }
 
-    /// Submits what is to be submitted: one system call.
-    fn submit(&mut self) {
+    /// Submits what is to be submitted: one system call. When it began, if that is measured.
+    fn submit(&mut self) -> Option<u64> {
         for id in std::mem::take(&mut self.sockets.resumed) {
             self.go_on(id);
         }
-        let routed_ns = self.read_clock();
-        let flushing = self.sockets.flush();
+        self.sockets.flush();
         self.bus.flush(&mut self.sockets.ring);
+        let entered_ns = self.metrics.is_on().then(|| self.clock().peek_ns());
         self.sockets.ring.enter();
         self.begin_turn();
-        self.note_turn(routed_ns, flushing);
+        self.metrics.begin_turn();
+        entered_ns
     }
 
     /// Submits what is to be submitted, and handles what has completed; how much that was.
     fn turn(&mut self) -> usize {
         const COMPLETIONS_A_TURN: usize = 128;
-        self.submit();
+        let entered_ns = self.submit();
+        let received = self.metrics.counters.received_bytes;
         let mut handled = 0;
         while handled < COMPLETIONS_A_TURN
             && let Some(completion) = self.sockets.ring.next()
@@ -89,21 +91,28 @@ impl Shard {
             handled += 1;
             self.complete(completion);
         }
+        if let Some(entered_ns) = entered_ns
+            && self.metrics.counters.received_bytes > received
+        {
+            self.metrics.record(metrics::Stage::Read, entered_ns, self.clock().steady_ns());
+        }
         self.tell_gone();
         handled
     }
 
-    /// The system call of a turn is over: what was written is with the kernel.
-    fn note_turn(&mut self, routed_ns: u64, flushing: usize) {
-        let now_ns = self.clock().now_ns();
-        self.metrics.begin_turn();
+    /// The kernel has taken bytes for a socket, or not.
+    fn sent(&mut self, index: u32, result: i32) {
+        let now_ns = self.clock().steady_ns();
+        let since = self.sockets.sent(index, result);
         if self.metrics.is_on() {
-            self.metrics.record(metrics::Stage::Read, routed_ns, now_ns);
-            if flushing > 0 {
-                self.metrics.record(metrics::Stage::Flushed, routed_ns, now_ns);
+            if let Some(since_ns) = since {
+                self.metrics.record(metrics::Stage::Flushed, since_ns, now_ns);
             }
-            self.metrics.flushed(now_ns);
+            while let Some(mark) = self.sockets.flushed(index) {
+                self.metrics.flushed(mark, now_ns);
+            }
         }
+        self.sockets.release(index);
     }
 
     fn complete(&mut self, completion: Completion) {
@@ -131,8 +140,7 @@ impl Shard {
             }
             Operation::Send(index) => {
                 self.metrics.counters.sent_bytes += u64::try_from(result).unwrap_or(0);
-                self.sockets.sent(index, result);
-                self.sockets.release(index);
+                self.sent(index, result);
             }
             Operation::LinkReceive(number) => {
                 let bytes = lease.as_deref().unwrap_or(&[]);
@@ -216,8 +224,17 @@ impl Shard {
 
     fn hand_over_tail(&mut self, id: SessionId) {
         let connection = self.sockets.at(id.index).expect("looked at before");
-        let Tail { mut bytes, searched } = std::mem::take(&mut connection.tail);
+        let Tail { mut bytes, searched, read_us } = std::mem::take(&mut connection.tail);
+        if let Some(read_us) = read_us {
+            self.note_read(read_us);
+        }
         let (rest, searched) = self.hand_over(id, &mut bytes, searched);
+        if read_us.is_some() {
+            self.note_read(self.read_us());
+            if let Some(connection) = self.sockets.at(id.index) {
+                connection.tail.read_us = read_us;
+            }
+        }
         self.keep_tail(id, searched - rest, |tail| {
             if rest < bytes.len() {
                 bytes.drain(..rest);
@@ -228,13 +245,16 @@ impl Shard {
 
     /// Keeps what was not handed over, and notes since when a frame is under way.
     fn keep_tail(&mut self, id: SessionId, searched: usize, keep: impl FnOnce(&mut Vec<u8>)) {
-        let now = self.clock().now();
+        let (now, read_us) = (self.clock().now(), self.read_us());
         let Some(connection) = self.sockets.at(id.index).filter(|connection| connection.stage == Stage::Open)
         else {
             return;
         };
         keep(&mut connection.tail.bytes);
         connection.tail.searched = searched;
+        // Messages that wait through a pause were read before it.
+        let waits = connection.paused && !connection.tail.bytes.is_empty();
+        connection.tail.read_us = waits.then(|| connection.tail.read_us.unwrap_or(read_us));
         let partial = !connection.tail.bytes.is_empty() && !connection.paused;
         connection.partial_since = partial.then(|| connection.partial_since.unwrap_or(now));
     }
@@ -258,15 +278,15 @@ impl Shard {
                 Step::TooLarge => self.feed(Event::Garbled { session, fault: Fault::frame_too_large() }),
                 Step::Frame { start, end, next, terminator } => {
                     connection.terminator.get_or_insert(terminator);
-                    let sampled_ns = self.metrics.take_sample().then(|| self.read_clock());
+                    let sampled_ns = self.metrics.take_sample().then(|| self.clock().peek_ns());
                     let parsed = request::parse(&mut bytes[start..end], &mut self.parser, &self.limits);
-                    let parsed_ns = sampled_ns.map(|_| self.read_clock());
+                    let parsed_ns = sampled_ns.map(|_| self.clock().peek_ns());
                     match parsed {
                         Ok(request) => self.feed(Event::Said { session, terminator, request }),
                         Err(fault) => self.feed(Event::Garbled { session, fault }),
                     }
                     if let (Some(sampled_ns), Some(parsed_ns)) = (sampled_ns, parsed_ns) {
-                        let routed_ns = self.read_clock();
+                        let routed_ns = self.clock().peek_ns();
                         self.metrics.record(metrics::Stage::Parsed, sampled_ns, parsed_ns);
                         self.metrics.record(metrics::Stage::Routed, parsed_ns, routed_ns);
                     }

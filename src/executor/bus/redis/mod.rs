@@ -111,6 +111,11 @@ impl RedisBus {
         self.link.is_some()
     }
 
+    /// Commands that Redis has not answered.
+    pub(in crate::executor) fn waiting(&self) -> usize {
+        self.link.as_ref().map_or(0, |link| link.awaited.len())
+    }
+
     fn take_link(&mut self, greeted: Greeted) {
         self.core = greeted.core;
         self.links_made += 1;
