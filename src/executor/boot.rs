@@ -6,6 +6,7 @@ use super::net::accept::accept;
 use super::net::listen::listen;
 use super::net::reader::turn_ring;
 use super::net::sockets::Sockets;
+use super::pace::{self, Pace};
 use super::shard::{Shard, SharedShard};
 use super::store_link::{self, StoreLink};
 use crate::chat::ask::{Answered, Question};
@@ -23,11 +24,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// While any task can run, sockets are looked at only this often: the bound of what a flooding
-/// client can cost its neighbours.
-const PREEMPT_TIMER: Duration = Duration::from_micros(250);
-/// How often a core that connects to the others looks up.
-const HEARTBEAT: Duration = Duration::from_millis(1);
 /// How often time passes for a hub.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -86,7 +82,7 @@ struct Parts {
     questions: Sender<Question>,
     answers: Receiver<Answered>,
     stop: Receiver<()>,
-    ready: Sender<usize>,
+    ready: Sender<Result<(), StartError>>,
 }
 
 /// Starts one executor for each CPU of `config`, and returns when all of them accept.
@@ -120,19 +116,21 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             .name(&format!("chatd-core-{core}"))
             // TCP never touches the memory that glommio would register for files.
             .io_memory(0)
-            .preempt_timer(PREEMPT_TIMER)
+            .preempt_timer(pace::NEVER)
             .spawn(move || run(parts))
             .map_err(|error| StartError::Core(core, error.to_string()))?;
         handles.push(handle);
     }
     drop(ready);
-    if readied.iter().take(cores).count() < cores {
-        // An executor that failed shows only when it is joined; the others wait for it.
-        return Err(why_not_ready(handles, stops));
+    let readied: Result<Vec<()>, StartError> = readied.iter().take(cores).collect();
+    match readied {
+        Ok(readied) if readied.len() == cores => Ok(Cores { address, stops, handles }),
+        Ok(_) => Err(why_not_ready(handles, stops)),
+        Err(error) => Err(error),
     }
-    Ok(Cores { address, stops, handles })
 }
 
+/// An executor that failed shows only when it is joined; the others end when they are let go.
 fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -> StartError {
     drop(stops);
     for (core, handle) in handles.into_iter().enumerate() {
@@ -169,18 +167,14 @@ impl Cores {
 
 async fn run(parts: Parts) {
     let Parts { core, listener, limits, ends, questions, answers, stop, ready } = parts;
-    // An executor of glommio that is preempted at the wrong moment goes to sleep with tasks that
-    // could run, and sleeps until something happens to it (`run_task_queues` says that there was
-    // nothing to run). Before the cores know each other nothing does, so time must; later the
-    // clock ticks.
-    let heartbeat = glommio::spawn_local(async {
-        loop {
-            sleep(HEARTBEAT).await;
-        }
-    });
     let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
-    heartbeat.cancel().await;
-    let sockets = Sockets::new(limits.connections).expect("probed before any core was started");
+    let (sockets, pace) = match (Sockets::new(limits.connections), Pace::new()) {
+        (Ok(sockets), Ok(pace)) => (sockets, pace),
+        (Err(error), _) | (_, Err(error)) => {
+            let _ = ready.send(Err(StartError::Core(core, error.to_string())));
+            return;
+        }
+    };
     let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
     let shard = Rc::new(RefCell::new(Shard::new(
         Hub::new(id, limits.clone()),
@@ -189,15 +183,15 @@ async fn run(parts: Parts) {
         sockets,
         limits.clone(),
     )));
-    spawn_service("the ring of the sockets", turn_ring(shard.clone()));
+    spawn_service("the ring of the sockets", turn_ring(shard.clone(), pace.clone()));
     for (from, ring) in rings {
-        spawn_service("the bus", local::receive(shard.clone(), from, ring));
+        spawn_service("the bus", local::receive(shard.clone(), pace.clone(), from, ring));
     }
-    spawn_service("the line to the store", store_link::receive(shard.clone(), answers));
+    spawn_service("the line to the store", store_link::receive(shard.clone(), pace.clone(), answers));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
-    let accepting = glommio::spawn_local(accept(shard.clone(), listener));
+    let accepting = glommio::spawn_local(accept(shard.clone(), pace, listener));
     // Nobody waits for this any more only if another core has failed.
-    let _ = ready.send(core);
+    let _ = ready.send(Ok(()));
     drop(ready);
     let _ = stop.recv_async().await;
     accepting.cancel().await;

@@ -8,6 +8,7 @@ pub mod bus;
 mod clock;
 mod guard;
 mod net;
+mod pace;
 pub mod probe;
 mod shard;
 pub mod stop;

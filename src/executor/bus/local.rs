@@ -6,6 +6,7 @@ use crate::chat::envelope::Envelope;
 use crate::chat::event::{BusDown, Channel, Event};
 use crate::chat::ids::{Ticket, UserId};
 use crate::executor::guard::spawn_service;
+use crate::executor::pace::Pace;
 use crate::executor::shard::SharedShard;
 use glommio::channels::shared_channel::{
     self, ConnectedReceiver, ConnectedSender, SharedReceiver, SharedSender,
@@ -290,10 +291,15 @@ impl Way {
 }
 
 /// Hands the parcels of one other core to this core's hub, until that core is gone.
-pub(in crate::executor) async fn receive(shard: SharedShard, from: usize, ring: ConnectedReceiver<Parcel>) {
+pub(in crate::executor) async fn receive(
+    shard: SharedShard,
+    pace: Pace,
+    from: usize,
+    ring: ConnectedReceiver<Parcel>,
+) {
     const PARCELS_A_TURN: usize = 64;
     let mut in_turn = 0;
-    while let Some(parcel) = ring.recv().await {
+    while let Some(parcel) = pace.wait(ring.recv()).await {
         {
             let mut shard = shard.borrow_mut();
             if in_turn == 0 {
@@ -304,7 +310,7 @@ pub(in crate::executor) async fn receive(shard: SharedShard, from: usize, ring: 
         in_turn += 1;
         if in_turn == PARCELS_A_TURN {
             in_turn = 0;
-            futures_lite::future::yield_now().await;
+            pace.give_way().await;
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::chat::ids::SessionId;
 use crate::chat::wire::frame::{self, Step};
 use crate::chat::wire::request::{self, Fault};
 use crate::executor::guard;
+use crate::executor::pace::Pace;
 use crate::executor::shard::{Shard, SharedShard};
-use futures_lite::future::yield_now;
 use glommio::io::{PollState, PollableFd};
 use std::future::poll_fn;
 use std::os::fd::{AsRawFd, RawFd};
@@ -28,19 +28,22 @@ impl AsRawFd for Descriptor {
 }
 
 /// Turns the ring for as long as the core runs.
-pub(in crate::executor) async fn turn_ring(shard: SharedShard) {
+pub(in crate::executor) async fn turn_ring(shard: SharedShard, pace: Pace) {
     let descriptor = Descriptor(shard.borrow().sockets.ring.descriptor());
     let descriptor = PollableFd::new(descriptor).expect("this task runs on an executor");
     let mut state = PollState::new();
     loop {
-        // While there is work, others get a turn between two of ours; glommio itself looks at its
-        // rings when its preempt timer says so.
+        // While there is work, others get a turn between two of ours.
         while shard.borrow_mut().turn() > 0 {
-            yield_now().await;
+            pace.give_way().await;
         }
         poll_fn(|cx| {
             let sockets = &mut shard.borrow_mut().sockets;
-            if sockets.has_work() || descriptor.poll_readable(cx, &mut state).is_ready() {
+            if sockets.has_work() {
+                return Poll::Ready(());
+            }
+            if descriptor.poll_readable(cx, &mut state).is_ready() {
+                pace.looked();
                 return Poll::Ready(());
             }
             sockets.turner = Some(cx.waker().clone());
