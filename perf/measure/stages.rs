@@ -178,12 +178,14 @@ mod tests {
     }
 
     fn plain(values: &[u64]) -> String {
-        encoded(values, |histogram, bytes| drop(V2Serializer::new().serialize(histogram, bytes).unwrap()))
+        encoded(values, |histogram, bytes| {
+            V2Serializer::new().serialize(histogram, bytes).unwrap();
+        })
     }
 
     fn deflated(values: &[u64]) -> String {
         encoded(values, |histogram, bytes| {
-            drop(V2DeflateSerializer::new().serialize(histogram, bytes).unwrap())
+            V2DeflateSerializer::new().serialize(histogram, bytes).unwrap();
         })
     }
 

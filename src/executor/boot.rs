@@ -11,6 +11,7 @@ use super::net::listen::listen;
 use super::net::reader::turn_ring;
 use super::net::sockets::Sockets;
 use super::observer::{self, Observer};
+use super::pace::{self, Pace};
 use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
 use crate::chat::ask::{Answered, Question};
@@ -28,10 +29,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// While any task can run, glommio looks at its own rings only this often. The sockets of clients
-/// do not depend on it. Not shorter: an executor whose timer fires before it has looked at its
-/// tasks sleeps although they could run, until the clock ticks.
-const PREEMPT_TIMER: Duration = Duration::from_millis(10);
 /// How often time passes for a hub.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -112,7 +109,7 @@ struct Parts {
     asked: Receiver<observer::Question>,
     kin: Kin,
     origin: Origin,
-    ready: Sender<usize>,
+    ready: Sender<Result<(), StartError>>,
 }
 
 /// Starts one executor for each CPU of `config`, and returns when all of them accept.
@@ -153,19 +150,23 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             .name(&format!("chatd-core-{core}"))
             // TCP never touches the memory that glommio would register for files.
             .io_memory(0)
-            .preempt_timer(PREEMPT_TIMER)
+            .preempt_timer(pace::NEVER)
             .spawn(move || run(parts))
             .map_err(|error| StartError::Core(core, error.to_string()))?;
         handles.push(handle);
     }
     drop(ready);
-    if readied.iter().take(cores).count() < cores {
-        // An executor that failed shows only when it is joined; the others wait for it.
-        return Err(why_not_ready(handles, stops));
+    let readied: Result<Vec<()>, StartError> = readied.iter().take(cores).collect();
+    match readied {
+        Ok(readied) if readied.len() == cores => {
+            Ok(Cores { address, stops, observer: Observer::new(asks), handles })
+        }
+        Ok(_) => Err(why_not_ready(handles, stops)),
+        Err(error) => Err(error),
     }
-    Ok(Cores { address, stops, observer: Observer::new(asks), handles })
 }
 
+/// An executor that failed shows only when it is joined; the others end when they are let go.
 fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -> StartError {
     drop(stops);
     for (core, handle) in handles.into_iter().enumerate() {
@@ -201,9 +202,15 @@ impl Cores {
 }
 
 async fn run(parts: Parts) {
-    let Parts { core, listener, limits, measuring, wires, questions, answers, stop, .. } = parts;
+    let Parts { core, listener, limits, measuring, wires, questions, answers, stop, ready, .. } = parts;
     let (bus, rings, id) = wires.connect(core, limits.bus_queue).await;
-    let sockets = Sockets::new(limits.connections).expect("probed before any core was started");
+    let (sockets, pace) = match (Sockets::new(limits.connections), Pace::new()) {
+        (Ok(sockets), Ok(pace)) => (sockets, pace),
+        (Err(error), _) | (_, Err(error)) => {
+            let _ = ready.send(Err(StartError::Core(core, error.to_string())));
+            return;
+        }
+    };
     let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
         hub: Hub::new(id, limits.clone()),
         bus,
@@ -213,17 +220,17 @@ async fn run(parts: Parts) {
         limits: limits.clone(),
         origin: parts.origin,
     })));
-    spawn_service("the ring of the sockets", turn_ring(shard.clone()));
+    spawn_service("the ring of the sockets", turn_ring(shard.clone(), pace.clone()));
     for (from, ring) in rings {
-        spawn_service("the bus", local::receive(shard.clone(), from, ring));
+        spawn_service("the bus", local::receive(shard.clone(), pace.clone(), from, ring));
     }
-    spawn_service("the line to the store", store_link::receive(shard.clone(), answers));
+    spawn_service("the line to the store", store_link::receive(shard.clone(), pace.clone(), answers));
     spawn_service("the observer", observer::answer(shard.clone(), core, parts.asked));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
-    let accepting = glommio::spawn_local(accept(shard.clone(), listener));
+    let accepting = glommio::spawn_local(accept(shard.clone(), pace, listener));
     // Nobody waits for this any more only if another core has failed.
-    let _ = parts.ready.send(core);
-    drop(parts.ready);
+    let _ = ready.send(Ok(()));
+    drop(ready);
     let _ = stop.recv_async().await;
     accepting.cancel().await;
     drain(shard, limits.drain_ms).await;

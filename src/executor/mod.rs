@@ -10,6 +10,7 @@ mod guard;
 pub mod metrics;
 mod net;
 pub mod observer;
+mod pace;
 pub mod probe;
 mod shard;
 pub mod stop;

@@ -6,8 +6,9 @@ use super::{Consequences, unheard};
 use crate::chat::envelope::Envelope;
 use crate::chat::event::{BusDown, Channel, Event};
 use crate::chat::ids::{Ticket, UserId};
+use crate::executor::pace::Pace;
 use crate::executor::shard::SharedShard;
-use futures_lite::future::{poll_once, yield_now};
+use futures_lite::future::poll_once;
 use glommio::channels::shared_channel::{self, ConnectedReceiver, SharedReceiver, SharedSender};
 use rustc_hash::FxHashMap;
 use std::pin::pin;
@@ -253,7 +254,12 @@ impl LocalBus {
 }
 
 /// Hands the parcels of one other core to this core's hub, until that core is gone.
-pub(in crate::executor) async fn receive(shard: SharedShard, from: usize, ring: ConnectedReceiver<Parcel>) {
+pub(in crate::executor) async fn receive(
+    shard: SharedShard,
+    pace: Pace,
+    from: usize,
+    ring: ConnectedReceiver<Parcel>,
+) {
     const PARCELS_A_TURN: usize = 64;
     let mut in_turn = 0;
     loop {
@@ -263,7 +269,7 @@ pub(in crate::executor) async fn receive(shard: SharedShard, from: usize, ring: 
             None => {
                 // Time passes while nothing comes.
                 in_turn = 0;
-                next.await
+                pace.wait(next).await
             }
         };
         let Some(parcel) = next else { return };
@@ -277,7 +283,7 @@ pub(in crate::executor) async fn receive(shard: SharedShard, from: usize, ring: 
         in_turn += 1;
         if in_turn == PARCELS_A_TURN {
             in_turn = 0;
-            yield_now().await;
+            pace.give_way().await;
         }
     }
 }

@@ -127,6 +127,11 @@ impl Connection {
         !self.outbox.sending && self.outbox.waiting.is_empty()
     }
 
+    /// Whether the peer has said all and was told all, our closing included.
+    pub(super) fn is_through(&self) -> bool {
+        self.ended && self.acked() == self.outbox.sent
+    }
+
     /// Bytes, of all that were ever sent, that the peer's TCP has acknowledged. Never too many.
     pub(super) fn acked(&self) -> u64 {
         let mut in_flight: libc::c_int = 0;

@@ -9,9 +9,9 @@ use crate::chat::event::Event;
 use crate::chat::ids::SessionId;
 use crate::chat::wire::frame::{self, Step};
 use crate::chat::wire::request::{self, Fault};
+use crate::executor::pace::Pace;
 use crate::executor::shard::{Shard, SharedShard};
 use crate::executor::{guard, metrics};
-use futures_lite::future::yield_now;
 use glommio::io::{PollState, PollableFd};
 use std::future::poll_fn;
 use std::os::fd::{AsRawFd, RawFd};
@@ -27,29 +27,23 @@ impl AsRawFd for Descriptor {
     }
 }
 
-/// Turns in a row.
-const TURNS: usize = 8;
-
 /// Turns the ring for as long as the core runs.
-pub(in crate::executor) async fn turn_ring(shard: SharedShard) {
+pub(in crate::executor) async fn turn_ring(shard: SharedShard, pace: Pace) {
     let descriptor = Descriptor(shard.borrow().sockets.ring.descriptor());
     let descriptor = PollableFd::new(descriptor).expect("this task runs on an executor");
     let mut state = PollState::new();
     loop {
-        // While there is work, others get a turn between two of ours. After a few of ours glommio
-        // gets to look at its rings, where timers, other cores and the store wait.
-        for _ in 0..TURNS {
-            if shard.borrow_mut().turn() == 0 {
-                break;
-            }
-            yield_now().await;
-        }
-        if shard.borrow_mut().has_work() {
-            shard.borrow_mut().submit();
+        // While there is work, others get a turn between two of ours.
+        while shard.borrow_mut().turn() > 0 {
+            pace.give_way().await;
         }
         poll_fn(|cx| {
             let shard = &mut *shard.borrow_mut();
-            if shard.has_work() || descriptor.poll_readable(cx, &mut state).is_ready() {
+            if shard.has_work() {
+                return Poll::Ready(());
+            }
+            if descriptor.poll_readable(cx, &mut state).is_ready() {
+                pace.looked();
                 return Poll::Ready(());
             }
             shard.sockets.turner = Some(cx.waker().clone());

@@ -195,8 +195,10 @@ impl Sockets {
         if connection.is_flushed() {
             connection.shutdown(Shutdown::Write);
             connection.stage = Stage::Lingering(deadline);
-            let ended = connection.ended;
-            if !ended {
+            if connection.is_through() {
+                // The usual end: who comes back at once is not to find its own last session.
+                self.end(index);
+            } else if !connection.ended {
                 // Bytes that nobody reads would make the kernel reset the connection, and a reset
                 // may overtake what was said last.
                 self.receive(index, Expect::Nothing);
@@ -212,9 +214,7 @@ impl Sockets {
             let Some(connection) = self.get(id) else { continue };
             let over = match connection.stage {
                 Stage::Emptying(deadline) => now >= deadline,
-                Stage::Lingering(deadline) => {
-                    now >= deadline || connection.ended && connection.acked() == connection.outbox.sent
-                }
+                Stage::Lingering(deadline) => now >= deadline || connection.is_through(),
                 Stage::Open | Stage::Gone | Stage::Over => false,
             };
             if over {
