@@ -1,6 +1,6 @@
 //! What may be typed: commands and flags, and nothing of what they come to.
 //!
-//! `scenarios::settings` turns them into what is meant.
+//! A flag takes the place of what the scenario's file says; `scenarios::settings` turns both into what is meant.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::load::Waiting;
 use crate::plan::Arrival;
+use crate::scenarios::file::Scenario;
 
 #[derive(Parser)]
 #[command(
@@ -25,15 +26,19 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Drive a chatd, one of its own if no --server is given
-    Run {
-        #[command(subcommand)]
-        scenario: RunScenario,
-    },
+    Run(Box<Run>),
     /// Drive the built-in relay that only moves bytes: what any server must pay on this machine
-    Floor {
-        #[command(subcommand)]
-        scenario: FloorScenario,
-    },
+    Floor(Box<Floor>),
+    /// Find the highest rate that keeps a latency
+    Search(Box<Search>),
+    /// Put reports side by side: a table, and a page
+    Compare(Compare),
+    /// Draw the latency curve of reports as one small picture
+    Chart(Chart),
+    /// Prove that this harness does not lie: a stalled server must show, and the generator must be fast and punctual
+    SelfTest(SelfTest),
+    /// What can be run
+    Scenarios,
     /// The relay itself
     #[command(hide = true)]
     Relay,
@@ -49,29 +54,93 @@ pub enum Command {
     },
 }
 
-#[derive(Subcommand)]
-pub enum RunScenario {
-    /// Pairs of users, each sender talking to its partner
-    Direct(RunDirect),
-    /// Logged-in users that do nothing: resident memory a session
-    Idle(RunIdle),
-}
-
-#[derive(Subcommand)]
-pub enum FloorScenario {
-    /// The same as `run direct`, against the relay
-    Direct(Load),
-}
-
 #[derive(Args)]
-pub struct RunDirect {
+pub struct Run {
+    /// A scenario (`chat-perf scenarios` lists them) or a file with one
+    pub scenario: String,
     #[command(flatten)]
     pub server: Server,
     #[command(flatten)]
     pub load: Load,
+    #[command(flatten)]
+    pub outputs: Outputs,
     /// Interleave with the relay and print the ratio of server CPU per delivered message
-    #[arg(long, value_enum, conflicts_with = "address")]
+    #[arg(long, value_enum, conflicts_with = "addresses")]
     pub vs: Option<Versus>,
+}
+
+#[derive(Args)]
+pub struct Floor {
+    /// A scenario of pairs or groups
+    pub scenario: String,
+    #[command(flatten)]
+    pub load: Load,
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
+
+#[derive(Args)]
+pub struct Search {
+    /// A scenario in which people talk
+    #[arg(default_value = "direct")]
+    pub scenario: String,
+    /// Latencies to keep, as 5ms or 800us
+    #[arg(long, value_parser = time_ns)]
+    pub p50: Option<u64>,
+    #[arg(long, value_parser = time_ns)]
+    pub p99: Option<u64>,
+    #[arg(long = "p99.9", value_parser = time_ns)]
+    pub p999: Option<u64>,
+    /// Where to begin, in messages a second
+    #[arg(long, default_value_t = 5_000.0)]
+    pub from: f64,
+    /// How near to each other the highest good and the lowest bad rate come, as a share
+    #[arg(long, default_value_t = 0.05)]
+    pub precision: f64,
+    /// Search the relay's rate instead
+    #[arg(long, conflicts_with = "addresses")]
+    pub floor: bool,
+    #[command(flatten)]
+    pub server: Server,
+    #[command(flatten)]
+    pub load: Load,
+    /// Write every step to this file as JSON
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Compare {
+    /// JSON reports; the first is what the others are compared to
+    #[arg(required = true)]
+    pub reports: Vec<PathBuf>,
+    /// Write the page to this file
+    #[arg(long)]
+    pub html: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Chart {
+    /// JSON reports
+    #[arg(required = true)]
+    pub reports: Vec<PathBuf>,
+    /// Write the picture to this file
+    #[arg(long)]
+    pub svg: PathBuf,
+}
+
+#[derive(Args)]
+pub struct SelfTest {
+    /// Only these
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub only: Vec<Proof>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Proof {
+    Pause,
+    Rate,
+    Lag,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -80,75 +149,168 @@ pub enum Versus {
 }
 
 #[derive(Args)]
-pub struct RunIdle {
-    #[command(flatten)]
-    pub server: Server,
-    /// Users to log in
-    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub users: u32,
-    /// Cores of the chatd that this run starts
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub server_cores: u16,
-    /// Seconds to idle before memory is read
-    #[arg(long, default_value_t = 3.0)]
-    pub duration: f64,
+pub struct Outputs {
     /// Write everything to this file as JSON
     #[arg(long)]
     pub json: Option<PathBuf>,
+    /// Write one page with charts
+    #[arg(long)]
+    pub html: Option<PathBuf>,
+    /// Write an interval log (HdrHistogram V2)
+    #[arg(long)]
+    pub hlog: Option<PathBuf>,
+    /// Write percentiles as text that HdrHistogram's plotters read
+    #[arg(long)]
+    pub hgrm: Option<PathBuf>,
+    /// Write all four: BASE.json, BASE.html, BASE.hlog and BASE.hgrm
+    #[arg(long, value_name = "BASE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Args)]
 pub struct Server {
-    /// Drive a chatd that runs already
-    #[arg(long = "server", id = "address", value_name = "ADDR:PORT")]
-    pub address: Option<SocketAddr>,
-    /// Its process id, if it cannot be found by its port
-    #[arg(long, requires = "address")]
-    pub pid: Option<u32>,
+    /// Drive servers that run already; users are dealt out to several in turn
+    #[arg(long = "server", id = "addresses", value_name = "ADDR:PORT", value_delimiter = ',')]
+    pub addresses: Vec<SocketAddr>,
+    /// Their process ids, if they cannot be found by their ports
+    #[arg(long = "pid", requires = "addresses", value_delimiter = ',')]
+    pub pids: Vec<u32>,
+    /// Where a running server tells of its stages
+    #[arg(long, requires = "addresses", value_name = "ADDR:PORT")]
+    pub admin: Option<SocketAddr>,
+    /// Of the chatd that this run starts; by default hashing costs next to nothing
+    #[arg(long, conflicts_with = "addresses", value_name = "m=KiB,t=N,p=N")]
+    pub password_cost: Option<String>,
+    /// A further argument of the chatd that this run starts; may be repeated
+    #[arg(long, conflicts_with = "addresses", allow_hyphen_values = true, value_name = "ARGUMENT")]
+    pub chatd: Vec<String>,
 }
 
 #[derive(Args)]
 pub struct Load {
-    /// Messages a second over all pairs, open loop: latency counts from the intended send time
-    #[arg(long, default_value_t = 10_000.0, conflicts_with = "closed")]
-    pub rate: f64,
-    /// How the sends of a pair are spaced
-    #[arg(long, value_enum, default_value_t = Arrival::Poisson, conflicts_with = "closed")]
-    pub arrival: Arrival,
-    /// Closed loop: the next message of a pair leaves when one has come
+    /// Messages a second over all senders, open loop: latency counts from the intended send time
+    #[arg(long, conflicts_with = "closed")]
+    pub rate: Option<f64>,
+    /// How the sends of a sender are spaced
+    #[arg(long, value_enum, conflicts_with = "closed")]
+    pub arrival: Option<Arrival>,
+    /// Closed loop: the next message leaves when one has been heard
     #[arg(long)]
     pub closed: bool,
-    /// Closed loop: messages under way a pair
-    #[arg(long, default_value_t = 1, requires = "closed", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub under_way: u32,
+    /// Closed loop: messages under way a sender
+    #[arg(long, requires = "closed")]
+    pub under_way: Option<u32>,
     /// Pairs of a sender and a receiver
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=500_000))]
-    pub pairs: u32,
-    /// The same in users: two a pair
-    #[arg(long, conflicts_with = "pairs", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    #[arg(long)]
+    pub pairs: Option<u32>,
+    /// Users: two a pair, or members of groups, or whoever the scenario is about
+    #[arg(long, conflicts_with = "pairs")]
     pub users: Option<u32>,
+    /// Members of each group
+    #[arg(long)]
+    pub members: Option<u32>,
+    /// Logins a second, where the scenario has any
+    #[arg(long)]
+    pub logins: Option<f64>,
     /// Bytes of message text; the default makes frames of about 128 bytes
-    #[arg(long, default_value_t = 34)]
-    pub size: usize,
+    #[arg(long)]
+    pub size: Option<usize>,
+    /// Ask for an acknowledgement of every message, and measure it apart
+    #[arg(long)]
+    pub ack: bool,
     /// Seconds measured, a round [default: 10, or 2 with --vs]
     #[arg(long)]
     pub duration: Option<f64>,
     /// Seconds of warm-up before each round is measured [default: 1, or 0.5 with --vs]
     #[arg(long)]
     pub warmup: Option<f64>,
+    /// Seconds in which the rate climbs from nothing, before the warm-up
+    #[arg(long)]
+    pub ramp: Option<f64>,
     /// Rounds [default: 1, or 7 with --vs]
     #[arg(long)]
     pub rounds: Option<u32>,
     /// Seed of the plan of send times
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Come from so many addresses, 127.0.0.1 and on
+    #[arg(long)]
+    pub sources: Option<u32>,
     /// Cores of the chatd that this run starts
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub server_cores: u16,
-    /// What the load thread does while nothing is due
+    #[arg(long)]
+    pub server_cores: Option<u32>,
+    /// Threads of the generator, each with its share of the users [default: a CPU each, up to four]
+    #[arg(long)]
+    pub load_threads: Option<u32>,
+    /// What a load thread does while nothing is due
     #[arg(long, value_enum, default_value_t = Waiting::Sleep)]
     pub waiting: Waiting,
-    /// Write everything to this file as JSON
-    #[arg(long)]
-    pub json: Option<PathBuf>,
+    /// Anything else that a scenario's file may say; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl Load {
+    /// The scenario with what was typed in place of what its file says.
+    pub fn applied_to(&self, mut scenario: Scenario) -> Result<Scenario, String> {
+        self.set.iter().try_for_each(|line| scenario.set(line))?;
+        if self.closed {
+            scenario.put("closed", true);
+        }
+        if self.ack {
+            scenario.put("ack", true);
+        }
+        scenario.put_if("rate", self.rate);
+        scenario.put_if("arrival", self.arrival.map(Arrival::word));
+        scenario.put_if("under_way", self.under_way);
+        scenario.put_if("pairs", self.pairs);
+        scenario.put_if("users", self.users);
+        scenario.put_if("members", self.members);
+        scenario.put_if("logins", self.logins);
+        scenario.put_if("size", self.size);
+        scenario.put_if("duration", self.duration);
+        scenario.put_if("warmup", self.warmup);
+        scenario.put_if("ramp", self.ramp);
+        scenario.put_if("rounds", self.rounds);
+        scenario.put_if("seed", self.seed);
+        scenario.put_if("sources", self.sources);
+        scenario.put_if("server_cores", self.server_cores);
+        Ok(scenario)
+    }
+}
+
+/// `5ms`, `800us`, `1.5s`.
+fn time_ns(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|character: char| character.is_alphabetic() || character == 'µ');
+    let unit_ns = match &text[digits.len()..] {
+        "ns" => 1.0,
+        "us" | "µs" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        _ => return Err("a time has a unit: ns, us, ms or s".into()),
+    };
+    let value: f64 = digits.parse().map_err(|_| format!("{digits} is no number"))?;
+    if value > 0.0 && value.is_finite() {
+        Ok((value * unit_ns) as u64)
+    } else {
+        Err("a time is above 0".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!((time_ns("5ms"), time_ns("1.5s")), (Ok(5_000_000), Ok(1_500_000_000)));
+        assert_eq!((time_ns("800us"), time_ns("800µs")), (Ok(800_000), Ok(800_000)));
+        assert!(["5", "ms", "-1ms", "0s", "5m"].into_iter().all(|text| time_ns(text).is_err()));
+    }
 }

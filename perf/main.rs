@@ -2,16 +2,17 @@
 //!
 //! - [`plan`]: intended send times, pure and seeded.
 //! - [`wire`]: what is said and heard, as pure functions.
-//! - [`load`]: its own sockets, one epoll, one thread; it shares no I/O code with what it measures.
+//! - [`load`]: its own sockets, one epoll a thread; it shares no I/O code with what it measures.
 //! - [`target`]: what is driven, a chatd or the built-in relay that is the floor.
 //! - [`measure`]: what is counted and timed.
 //! - [`report`]: what a run says of itself, and whether to believe it.
 //! - [`scenarios`]: what can be run; the only place where the others meet.
 //!
 //! Exit codes: 0 measured, 1 could not run, 2 wrong flags, 3 INVALID (the generator's lag could explain the
-//! latencies), 4 messages lost, repeated or reordered, or errors; 130 interrupted.
+//! latencies), 4 messages lost, repeated or reordered, or errors, 5 the self-test failed; 130 interrupted.
 
 mod cli;
+mod json;
 mod load;
 mod measure;
 mod plan;
@@ -30,17 +31,25 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use cli::{Cli, Command, FloorScenario, RunScenario};
-use scenarios::settings::{Settings, Sides};
-use scenarios::{Ending, direct, idle, versus};
-use target::{Cpus, Kind, Target, launch, relay};
+use cli::{Cli, Command};
+use scenarios::Ending;
+use target::{launch, relay};
 
 fn main() -> ExitCode {
+    let done = |result: Result<(), String>| result.map(|()| Ending::Fine);
     let result = match Cli::parse().command {
-        Command::Relay => relay::serve().map(|()| Ending::Fine),
+        Command::Relay => done(relay::serve()),
         Command::Launch { parent, cpus, command } => Err(launch::launch(parent, &cpus, &command)),
-        Command::Run { scenario } => measured(|stop| run(scenario, stop)),
-        Command::Floor { scenario: FloorScenario::Direct(load) } => measured(|stop| floor(load, stop)),
+        Command::Run(flags) => measured(|stop| scenarios::run(&flags, stop)),
+        Command::Floor(flags) => measured(|stop| scenarios::floor(&flags, stop)),
+        Command::Search(flags) => measured(|stop| scenarios::search(&flags, stop)),
+        Command::SelfTest(flags) => measured(|stop| scenarios::self_test(&flags.only, stop)),
+        Command::Compare(flags) => done(report::compare(&flags.reports, flags.html.as_deref())),
+        Command::Chart(flags) => done(report::chart(&flags.reports, &flags.svg)),
+        Command::Scenarios => {
+            scenarios::list();
+            Ok(Ending::Fine)
+        }
     };
     match result {
         Ok(ending) => ending.into(),
@@ -63,43 +72,6 @@ fn measured(work: impl FnOnce(&AtomicBool) -> Result<Ending, String>) -> Result<
     raise_file_limit()?;
     let result = work(&stop);
     if stop.load(Ordering::Relaxed) { Err("interrupted".into()) } else { result }
-}
-
-fn run(scenario: RunScenario, stop: &AtomicBool) -> Result<Ending, String> {
-    match scenario {
-        RunScenario::Direct(flags) => {
-            let is_versus = flags.vs.is_some();
-            let sides = if is_versus { Sides::TwoInterleaved } else { Sides::One };
-            let settings = Settings::new(flags.load, sides)?;
-            let cpus = Cpus::place(settings.server_cores)?;
-            let chatd = chatd(&flags.server, settings.server_cores, &cpus, stop)?;
-            if is_versus {
-                let relay = Target::start_relay(&cpus.server, stop)?;
-                return versus::run(&settings, &cpus, [chatd, relay], stop);
-            }
-            direct::run(&settings, &cpus, chatd, stop)
-        }
-        RunScenario::Idle(flags) => {
-            let cores = usize::from(flags.server_cores);
-            let cpus = Cpus::place(cores)?;
-            idle::run(&flags, &chatd(&flags.server, cores, &cpus, stop)?, stop)
-        }
-    }
-}
-
-fn floor(load: cli::Load, stop: &AtomicBool) -> Result<Ending, String> {
-    let settings = Settings::new(load, Sides::One)?;
-    // The relay has one thread, whatever the number of cores asked.
-    let cpus = Cpus::place(1)?;
-    let relay = Target::start_relay(&cpus.server, stop)?;
-    direct::run(&settings, &cpus, relay, stop)
-}
-
-fn chatd(server: &cli::Server, cores: usize, cpus: &Cpus, stop: &AtomicBool) -> Result<Target, String> {
-    match server.address {
-        Some(address) => Ok(Target::running(Kind::Chatd, address, server.pid)),
-        None => Target::start_chatd(cores, &cpus.server, stop),
-    }
 }
 
 /// Thousands of sockets, here and in the servers, which inherit the limit.

@@ -2,7 +2,7 @@
 //!
 //! Every time in a stamp, a window or a plan that has started is on this clock.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 #[derive(Clone, Copy)]
 pub struct Clock {
@@ -12,6 +12,11 @@ pub struct Clock {
 impl Clock {
     pub fn start() -> Clock {
         Clock { epoch: Instant::now() }
+    }
+
+    /// When the harness began, by the wall clock as it stands now.
+    pub fn epoch(&self) -> SystemTime {
+        SystemTime::now() - self.epoch.elapsed()
     }
 
     pub fn now_ns(&self) -> u64 {

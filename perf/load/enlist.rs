@@ -1,14 +1,15 @@
-//! Gets connections ready to be driven: registers users, logs them in, pairs relay connections.
+//! Gets connections ready to be driven: registers users, logs them in, gathers groups, fills a relay's rooms.
 //!
 //! Plain blocking exchanges on a few threads, so that as many are under way as there are threads and never more.
 //! Nothing here is measured, and nothing here runs while something is.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::door::Door;
 use crate::wire::{self, Answer, Frames, Speaker, msgid};
 
 /// A connection that is ready, with whatever part of a frame had come already.
@@ -44,16 +45,15 @@ pub fn name_prefix() -> String {
 }
 
 /// Registers `count` users over a few connections, each reused for many.
-pub fn register(
-    address: SocketAddr,
-    prefix: &str,
-    count: usize,
-    stop: &AtomicBool,
-) -> Result<Vec<Speaker>, String> {
+pub fn register(door: &Door, prefix: &str, count: usize, stop: &AtomicBool) -> Result<Vec<Speaker>, String> {
     in_parallel(count, stop, |numbers| {
-        let mut line = Line::connect(address)?;
+        let mut line = None;
         let mut registered = Vec::new();
         for number in numbers {
+            let line = match &mut line {
+                Some(line) => line,
+                none => none.insert(Line::connect(door, number)?),
+            };
             let name = format!("{prefix}{number:05}");
             let answer = line.ask(&wire::register(&name, PASSWORD), msgid::REGISTER_ACK)?;
             let id = answer.id.ok_or_else(|| format!("registering {name}: the answer has no id"))?;
@@ -64,31 +64,65 @@ pub fn register(
 }
 
 /// Logs every speaker in, each on a connection of its own, in their order.
-pub fn log_in(address: SocketAddr, speakers: &[Speaker], stop: &AtomicBool) -> Result<Vec<Enlisted>, String> {
+pub fn log_in(door: &Door, speakers: &[Speaker], stop: &AtomicBool) -> Result<Vec<Enlisted>, String> {
     in_parallel(speakers.len(), stop, |numbers| {
         let mut logged_in = Vec::new();
         for number in numbers {
-            let mut line = Line::connect(address)?;
-            line.ask(&wire::login(speakers[number].id, PASSWORD), msgid::LOGIN_ACK)?;
+            let mut line = Line::connect(door, number)?;
+            line.ask(&login(&speakers[number]), msgid::LOGIN_ACK)?;
             logged_in.push((number, line.into_enlisted()));
         }
         Ok(logged_in)
     })
 }
 
-/// Connects `pairs` pairs to a relay, and waits until it has paired each.
-pub fn pair_up(address: SocketAddr, pairs: usize, stop: &AtomicBool) -> Result<Vec<Enlisted>, String> {
-    let mut enlisted = Vec::with_capacity(2 * pairs);
-    for pair in 0..pairs {
+/// The login request of a user that was registered here.
+pub fn login(speaker: &Speaker) -> Vec<u8> {
+    wire::login(speaker.id, PASSWORD)
+}
+
+/// Makes one group of these users, who are logged in: the first creates it, the others join. Gives its id.
+pub fn gather(enlisted: &mut [Enlisted], speakers: &[Speaker], stop: &AtomicBool) -> Result<i64, String> {
+    let mut group = None;
+    for (enlisted, speaker) in enlisted.iter_mut().zip(speakers) {
         if stop.load(Ordering::Relaxed) {
             return Err("interrupted".into());
         }
-        let mut both = [Line::connect(address)?, Line::connect(address)?];
-        for line in &mut both {
-            line.say(format!("{pair}\n").as_bytes())?;
+        let mut line = Line::again(enlisted)?;
+        let cid = format!("gather-{}", speaker.name);
+        let request = match group {
+            None => wire::create_group(speaker.id, &format!("g{}", speaker.name), &cid),
+            Some(group) => wire::add_group(speaker.id, group, &cid),
+        };
+        let answer = line.ask(&request, msgid::ACK)?;
+        if group.is_none() {
+            group = Some(answer.groupid.ok_or("a group was created and its ACK has no groupid")?);
         }
-        for mut line in both {
-            line.hear(|frame| (frame == b"paired").then_some(()))?;
+        enlisted.frames = line.frames;
+    }
+    group.ok_or_else(|| "a group of nobody".into())
+}
+
+/// Connects the rooms of a relay, each of so many, and waits until each is complete.
+pub fn fill_rooms(
+    door: &Door,
+    rooms: impl Iterator<Item = usize>,
+    stop: &AtomicBool,
+) -> Result<Vec<Enlisted>, String> {
+    let mut enlisted = Vec::new();
+    for (room, members) in rooms.enumerate() {
+        if stop.load(Ordering::Relaxed) {
+            return Err("interrupted".into());
+        }
+        let first = enlisted.len();
+        let lines: Result<Vec<Line>, String> =
+            (first..first + members).map(|user| Line::connect(door, user)).collect();
+        let mut lines = lines?;
+        for line in &mut lines {
+            line.say(format!("{members} {room}\n").as_bytes())?;
+        }
+        for mut line in lines {
+            line.hear(|frame| (frame == b"together").then_some(()))?;
             enlisted.push(line.into_enlisted());
         }
     }
@@ -138,16 +172,14 @@ struct Line {
 }
 
 impl Line {
-    fn connect(address: SocketAddr) -> Result<Line, String> {
-        let connect = || {
-            let socket = TcpStream::connect_timeout(&address, PATIENCE)?;
-            socket.set_nodelay(true)?;
-            socket.set_read_timeout(Some(PATIENCE))?;
-            socket.set_write_timeout(Some(PATIENCE))?;
-            io::Result::Ok(socket)
-        };
-        let socket = connect().map_err(|error| format!("cannot connect to {address}: {error}"))?;
-        Ok(Line { socket, frames: Frames::default() })
+    fn connect(door: &Door, user: usize) -> Result<Line, String> {
+        Ok(Line { socket: door.connect(user, PATIENCE)?, frames: Frames::default() })
+    }
+
+    /// Of a connection that has logged in and not been driven yet.
+    fn again(enlisted: &mut Enlisted) -> Result<Line, String> {
+        let socket = enlisted.socket.try_clone().map_err(|error| format!("cannot use a socket: {error}"))?;
+        Ok(Line { socket, frames: std::mem::take(&mut enlisted.frames) })
     }
 
     fn say(&mut self, bytes: &[u8]) -> Result<(), String> {

@@ -1,19 +1,21 @@
-//! All connections of one target: pairs of a sender and a receiver, and the epoll that watches them.
+//! All connections of one load thread to one target: users, their talks, and the epoll that watches them.
 //!
 //! Lives through many rounds, so that rounds differ in nothing but time. It does not know when to send; `round`
 //! does.
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 use rustix::event::epoll;
 
 use super::connection::{Connection, Written};
+use super::crowd::Crowd;
 use super::enlist::Enlisted;
 use super::timer::Timer;
 use crate::measure::{Counts, Sequence};
-use crate::wire::{ChatFrame, Speaker, Stamp};
+use crate::wire::{Acks, ChatFrame, Speaker, Stamp, To};
 
 /// Bytes encoded ahead of one write. What is due beyond that stays eight bytes a message until there is room.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -24,32 +26,51 @@ pub struct Message {
     pub text_bytes: usize,
     /// The `time` field. One for the whole run: the server forwards it unread.
     pub time: String,
+    pub acks: Acks,
 }
 
-pub struct Pair {
+/// One sender and those who hear it.
+pub struct Talk {
     frame: ChatFrame,
+    pub sender: u32,
     pub next_sequence: u32,
-    pub arrivals: Sequence,
+    /// Connections that hear it, the sender's among them in a group. Empty if its reader is away.
+    pub hearers: Range<u32>,
+    /// What each of `hearers` has heard.
+    pub heard: Vec<Sequence>,
+    /// Which messages were acknowledged.
+    pub acked: Sequence,
     /// Times of the messages that are to leave and are not yet encoded.
     pub due: VecDeque<u64>,
     /// How many at the end of `due` have never been tried.
     pub fresh: usize,
+    /// Closed loop: what is to be heard before the next message leaves.
+    pub awaited: u64,
 }
 
-/// Connection `2p` is the sender of pair `p`, connection `2p + 1` its receiver.
+/// A connection speaks in one talk at most.
 pub struct Fleet {
     pub epoll: OwnedFd,
     pub timer: Timer,
     pub connections: Vec<Connection>,
-    pub pairs: Vec<Pair>,
-    /// Deliveries since the fleet was built, over all rounds.
-    pub delivered: u64,
+    /// The talk in which a connection speaks, by connection.
+    pub talk_of: Vec<Option<u32>>,
+    pub talks: Vec<Talk>,
+    pub acks: Acks,
+    /// Deliveries, and acknowledgements of messages that nobody hears, since the fleet was built, over all rounds.
+    pub handled: u64,
 }
 
 impl Fleet {
-    /// `speakers` and `enlisted` alternate sender, receiver, sender, receiver …
-    pub fn new(enlisted: Vec<Enlisted>, speakers: &[Speaker], message: &Message) -> io::Result<Fleet> {
-        assert_eq!(enlisted.len(), speakers.len());
+    /// `enlisted` are the connected users of the crowd, `speakers` all of them, `groups` the ids of its groups.
+    pub fn new(
+        crowd: &Crowd,
+        enlisted: Vec<Enlisted>,
+        speakers: &[Speaker],
+        groups: &[i64],
+        message: &Message,
+    ) -> io::Result<Fleet> {
+        assert_eq!((enlisted.len(), speakers.len()), (crowd.connected(), crowd.users()));
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let timer = Timer::new(&epoll)?;
         let mut connections = Vec::with_capacity(enlisted.len());
@@ -64,23 +85,83 @@ impl Fleet {
             epoll::add(&epoll, &connection.socket, epoll::EventData::new_u64(index as u64), interest)?;
             connections.push(connection);
         }
-        let pairs = speakers.chunks_exact(2).map(|both| Pair {
-            frame: ChatFrame::new(&both[0], both[1].id, &message.time, message.text_bytes),
-            next_sequence: 0,
-            arrivals: Sequence::default(),
-            due: VecDeque::with_capacity(64),
-            fresh: 0,
-        });
-        Ok(Fleet { epoll, timer, pairs: pairs.collect(), connections, delivered: 0 })
+        let talks = talks(crowd, speakers, groups, message);
+        let mut talk_of = vec![None; connections.len()];
+        for (number, talk) in talks.iter().enumerate() {
+            talk_of[talk.sender as usize] = Some(number as u32);
+        }
+        Ok(Fleet { epoll, timer, connections, talk_of, talks, acks: message.acks, handled: 0 })
     }
 
     /// Bytes of one message on the wire, its NUL included.
     pub fn frame_bytes(&self) -> usize {
-        self.pairs.first().map_or(0, |pair| pair.frame.len())
+        self.talks.first().map_or(0, |talk| talk.frame.len())
     }
 }
 
-impl Pair {
+fn talks(crowd: &Crowd, speakers: &[Speaker], groups: &[i64], message: &Message) -> Vec<Talk> {
+    let talk = |sender: usize, to: To, hearers: Range<usize>| {
+        Talk::new(
+            ChatFrame::new(&speakers[sender], to, &message.time, message.text_bytes, message.acks),
+            sender,
+            hearers,
+        )
+    };
+    let mut talks = Vec::with_capacity(crowd.talks() as usize);
+    for sender in crowd.pair_users().step_by(2) {
+        talks.push(talk(sender, To::User(speakers[sender + 1].id), sender + 1..sender + 2));
+    }
+    for (group, &id) in groups.iter().enumerate() {
+        let members = crowd.group_users(group as u32);
+        let speaking = members.clone().take(crowd.groups.speakers as usize);
+        talks.extend(speaking.map(|sender| talk(sender, To::Group(id), members.clone())));
+    }
+    for (number, sender) in crowd.absent_senders().enumerate() {
+        talks.push(talk(sender, To::User(speakers[crowd.connected() + number].id), 0..0));
+    }
+    talks
+}
+
+impl Talk {
+    fn new(frame: ChatFrame, sender: usize, hearers: Range<usize>) -> Talk {
+        Talk {
+            frame,
+            sender: sender as u32,
+            next_sequence: 0,
+            heard: hearers.clone().map(|_| Sequence::default()).collect(),
+            hearers: hearers.start as u32..hearers.end as u32,
+            acked: Sequence::default(),
+            due: VecDeque::with_capacity(64),
+            fresh: 0,
+            awaited: 0,
+        }
+    }
+
+    /// Deliveries that one message should bring.
+    pub fn fan_out(&self) -> u64 {
+        self.hearers.len() as u64 - u64::from(self.hearers.contains(&self.sender))
+    }
+
+    /// What is remembered of this connection, if it should hear this talk.
+    pub fn heard_by(&mut self, connection: u32) -> Option<&mut Sequence> {
+        let should = self.hearers.contains(&connection) && connection != self.sender;
+        should.then(|| &mut self.heard[(connection - self.hearers.start) as usize])
+    }
+
+    /// Begins a round: what was sent before is history.
+    pub fn restart(&mut self) {
+        let next = self.next_sequence;
+        self.heard.iter_mut().chain([&mut self.acked]).for_each(|sequence| sequence.restart(next));
+        self.awaited = 0;
+    }
+
+    /// Messages of this round that were not heard, over all hearers.
+    pub fn missing(&self) -> u64 {
+        let (sent, sender, first) = (self.next_sequence, self.sender, self.hearers.start);
+        let hearers = self.heard.iter().zip(first..).filter(|(_, connection)| *connection != sender);
+        hearers.map(|(sequence, _)| sequence.missing(sent)).sum()
+    }
+
     /// Writes everything that is due, until it has left or the socket is full.
     pub fn flush(
         &mut self,
@@ -105,7 +186,7 @@ impl Pair {
     fn encode(&mut self, number: u32, sender: &mut Connection, counts: &mut Counts) {
         let outgoing = sender.outgoing();
         while let Some(time_ns) = self.due.pop_front() {
-            self.frame.append(Stamp { pair: number, sequence: self.next_sequence, time_ns }, outgoing);
+            self.frame.append(Stamp { talk: number, sequence: self.next_sequence, time_ns }, outgoing);
             self.next_sequence += 1;
             counts.sent += 1;
             if outgoing.len() >= WRITE_BYTES {

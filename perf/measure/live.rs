@@ -1,83 +1,93 @@
-//! What the load thread shows while it runs: one counter, and interval histograms that change hands.
+//! What a load thread shows while it runs: one counter, and intervals that change hands.
 //!
-//! The load thread never waits for whoever watches: it stores a number, or swaps two histograms if nobody holds
-//! the lock at that instant. Nothing of a report is made from these.
+//! The load thread never waits for whoever watches: it stores a number, or hands over an interval if nobody holds
+//! the lock at that instant and a spare one lies there; otherwise the interval grows on. So none is ever lost.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{HIGHEST_NS, Histogram};
 
-/// Latency and lag since the last look, to two digits: enough for a line, small enough to stay in the cache.
+/// What happened in one stretch of time, by the time at which it arrived. Latency and lag to two digits: enough for a
+/// line, small enough to stay in the cache.
 pub struct Interval {
+    pub start_ns: u64,
+    pub end_ns: u64,
     pub latency: Histogram,
     pub lag: Histogram,
+    /// Deliveries, and acknowledgements of what nobody hears.
+    pub handled: u64,
 }
 
 impl Interval {
     pub fn new() -> Interval {
-        let histogram = || Histogram::new_with_bounds(1, HIGHEST_NS, 2).expect("the bounds are valid");
-        Interval { latency: histogram(), lag: histogram() }
+        let histogram = || {
+            let mut histogram =
+                Histogram::new_with_bounds(1, HIGHEST_NS, 2).expect("1 ns to 10 min in 2 digits is valid");
+            // Touches the memory here and not in the load thread.
+            histogram.clear();
+            histogram
+        };
+        Interval { start_ns: 0, end_ns: 0, latency: histogram(), lag: histogram(), handled: 0 }
     }
 
-    fn clear(&mut self) {
-        self.latency.clear();
-        self.lag.clear();
+    pub fn add(&mut self, other: &Interval) {
+        self.end_ns = self.end_ns.max(other.end_ns);
+        self.handled += other.handled;
+        self.latency.add(&other.latency).expect("both histograms have the same bounds");
+        self.lag.add(&other.lag).expect("both histograms have the same bounds");
     }
 }
 
 /// On a cache line of its own, since two threads look at it.
 #[repr(align(128))]
 pub struct Live {
-    delivered: AtomicU64,
-    shown: Mutex<Shown>,
+    handled: AtomicU64,
+    shelf: Mutex<Shelf>,
 }
 
-struct Shown {
-    interval: Interval,
-    state: State,
+#[derive(Default)]
+struct Shelf {
+    spare: Vec<Interval>,
+    filled: Vec<Interval>,
 }
 
-#[derive(PartialEq, Eq)]
-enum State {
-    Filled,
-    Seen,
-}
+/// As many as may be filled between two looks.
+const SPARES: usize = 4;
 
 impl Live {
     pub fn new() -> Live {
-        let shown = Shown { interval: Interval::new(), state: State::Seen };
-        Live { delivered: AtomicU64::new(0), shown: Mutex::new(shown) }
+        let live = Live { handled: AtomicU64::new(0), shelf: Mutex::default() };
+        live.take();
+        live
     }
 
-    /// Deliveries since the fleet connected. One writer, so a plain store is enough.
-    pub fn set_delivered(&self, total: u64) {
-        self.delivered.store(total, Ordering::Relaxed);
+    /// Handled since the fleet connected. One writer, so a plain store is enough.
+    pub fn set_handled(&self, total: u64) {
+        self.handled.store(total, Ordering::Relaxed);
     }
 
-    pub fn delivered(&self) -> u64 {
-        self.delivered.load(Ordering::Relaxed)
+    pub fn handled(&self) -> u64 {
+        self.handled.load(Ordering::Relaxed)
     }
 
-    /// Gives the filled interval away and takes the empty one back, unless the watcher is not ready.
+    /// Gives the filled interval away and goes on with an empty one, unless the watcher is not ready.
     pub fn offer(&self, interval: &mut Interval) {
-        let Ok(mut shown) = self.shown.try_lock() else { return };
-        if shown.state == State::Seen {
-            std::mem::swap(&mut shown.interval, interval);
-            shown.state = State::Filled;
-        }
+        let Ok(mut shelf) = self.shelf.try_lock() else { return };
+        let Some(mut empty) = shelf.spare.pop() else { return };
+        empty.start_ns = interval.end_ns;
+        shelf.filled.push(std::mem::replace(interval, empty));
     }
 
-    /// Looks at the newest interval, if there is one that has not been seen.
-    pub fn look<T>(&self, see: impl FnOnce(&Interval) -> T) -> Option<T> {
-        let mut shown = self.shown.lock().expect("no holder of this lock panics");
-        if shown.state == State::Seen {
-            return None;
-        }
-        let seen = see(&shown.interval);
-        shown.interval.clear();
-        shown.state = State::Seen;
-        Some(seen)
+    /// Takes what was filled since the last time, oldest first, and puts empty ones in its place.
+    pub fn take(&self) -> Vec<Interval> {
+        let mut filled = Vec::with_capacity(SPARES);
+        let missing = SPARES - self.shelf.lock().expect("no holder of this lock panics").spare.len();
+        let fresh: Vec<Interval> = (0..missing).map(|_| Interval::new()).collect();
+        let mut shelf = self.shelf.lock().expect("no holder of this lock panics");
+        shelf.spare.extend(fresh);
+        std::mem::swap(&mut shelf.filled, &mut filled);
+        filled
     }
 }
 
@@ -86,17 +96,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interval_is_seen_once_and_comes_back_empty() {
+    fn intervals_are_seen_once_and_none_is_lost() {
         let live = Live::new();
         let mut interval = Interval::new();
-        interval.latency.record(5).unwrap();
-        live.offer(&mut interval);
-        assert_eq!(live.look(|seen| seen.latency.len()), Some(1));
-        assert_eq!(live.look(|seen| seen.latency.len()), None);
-        interval.latency.record(6).unwrap();
-        interval.latency.record(7).unwrap();
-        live.offer(&mut interval);
-        assert_eq!(interval.latency.len(), 0);
-        assert_eq!(live.look(|seen| seen.latency.len()), Some(2));
+        let mut taken = Vec::new();
+        for number in 1..=20_u64 {
+            interval.latency.record(number).unwrap();
+            interval.end_ns = number;
+            live.offer(&mut interval);
+            if number % 7 == 0 {
+                taken.extend(live.take());
+            }
+        }
+        taken.extend(live.take());
+        let seen: u64 = taken.iter().map(|interval| interval.latency.len()).sum();
+        assert_eq!(seen + interval.latency.len(), 20);
+        assert!(taken.windows(2).all(|two| two[0].end_ns == two[1].start_ns));
+        assert!(live.take().is_empty());
     }
 }

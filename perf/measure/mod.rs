@@ -8,13 +8,17 @@ mod live;
 mod process;
 mod recorder;
 mod sequence;
+mod series;
+mod stages;
 
 pub use figures::{Figures, ServerUse};
 pub use listener::pid_listening_on;
 pub use live::{Interval, Live};
-pub use process::{Cpu, CpuSource, Process};
+pub use process::{Cpu, CpuSource, Process, Processes};
 pub use recorder::{Counts, Recorder};
 pub use sequence::{Arrived, Sequence};
+pub use series::{Series, slice_ns};
+pub use stages::Stages;
 
 /// Latencies and lags, in nanoseconds, to three significant digits and up to ten minutes.
 pub type Histogram = hdrhistogram::Histogram<u64>;

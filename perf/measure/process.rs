@@ -92,6 +92,26 @@ impl Process {
     }
 }
 
+/// The processes of one target, looked at together.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Processes(pub Vec<Process>);
+
+impl Processes {
+    /// `None` if there are none, or if any cannot be looked at.
+    pub fn cpu(&self) -> Option<Cpu> {
+        let each: Option<Vec<Cpu>> = self.0.iter().map(|process| process.cpu()).collect();
+        each?.into_iter().reduce(|one, other| Cpu {
+            used_ns: one.used_ns + other.used_ns,
+            source: if one.source == other.source { one.source } else { CpuSource::Stat },
+        })
+    }
+
+    pub fn rss_bytes(&self) -> Option<u64> {
+        let each: Option<Vec<u64>> = self.0.iter().map(|process| process.rss_bytes()).collect();
+        each.filter(|each| !each.is_empty()).map(|each| each.iter().sum())
+    }
+}
+
 /// utime + stime. The command name stands in brackets and may hold spaces and brackets itself.
 fn parse_stat(text: &str) -> Option<u64> {
     let after_name = &text[text.rfind(')')? + 1..];

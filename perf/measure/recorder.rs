@@ -15,16 +15,23 @@ pub struct Counts {
     pub intended: u64,
     /// Handed to a socket.
     pub sent: u64,
+    /// Deliveries that these should bring: in a group one message brings many.
+    pub expected: u64,
     /// Deliveries, repeated ones not counted.
     pub delivered: u64,
-    /// Messages that were meant to leave inside the measured window, and arrived.
+    /// Acknowledgements and refusals asked for with a `cid`, those that came, and those that never did.
+    pub acks_expected: u64,
+    pub acked: u64,
+    pub acks_lost: u64,
+    /// Deliveries (acknowledgements, where nobody hears) of messages that were meant to leave inside the measured
+    /// window.
     pub measured: u64,
-    /// Deliveries that came inside the measured window: what the rate reached is made of.
+    /// Those that came inside the measured window, whenever they were meant to leave: what the rate reached is made of.
     pub delivered_in_window: u64,
     pub lost: u64,
     pub repeated: u64,
     pub reordered: u64,
-    /// Came to a connection that is not their pair's receiver.
+    /// Came to a connection that should not hear it.
     pub misdelivered: u64,
     /// Frames that are neither a message nor an error. Harmless; counted so that nothing is silent.
     pub other_frames: u64,
@@ -41,7 +48,11 @@ impl Counts {
     pub fn add(&mut self, other: &Counts) {
         self.intended += other.intended;
         self.sent += other.sent;
+        self.expected += other.expected;
         self.delivered += other.delivered;
+        self.acks_expected += other.acks_expected;
+        self.acked += other.acked;
+        self.acks_lost += other.acks_lost;
         self.measured += other.measured;
         self.delivered_in_window += other.delivered_in_window;
         self.lost += other.lost;
@@ -61,8 +72,8 @@ impl Counts {
 
     /// Whether every message came once, in order, to whom it was meant for, and nobody complained.
     pub fn is_clean(&self) -> bool {
-        let faults = self.lost + self.repeated + self.reordered + self.misdelivered + self.connections_closed;
-        faults == 0
+        let odd = self.repeated + self.reordered + self.misdelivered;
+        self.lost + self.acks_lost + odd + self.connections_closed == 0
             && self.sent == self.intended
             && self.server_errors.is_empty()
             && self.socket_errors.is_empty()
@@ -73,13 +84,15 @@ pub struct Recorder {
     pub counts: Counts,
     /// Delivery minus intended send (open loop) or actual send (closed loop).
     pub latency: Histogram,
+    /// Acknowledgement minus intended or actual send; empty where none is asked for.
+    pub ack: Histogram,
     /// Actual send minus intended send; empty in a closed loop, which intends nothing.
     pub lag: Histogram,
 }
 
 impl Recorder {
     pub fn new() -> Recorder {
-        Recorder { counts: Counts::default(), latency: histogram(), lag: histogram() }
+        Recorder { counts: Counts::default(), latency: histogram(), ack: histogram(), lag: histogram() }
     }
 
     pub fn server_error(&mut self, errno: i64) {
@@ -93,6 +106,7 @@ impl Recorder {
     pub fn add(&mut self, other: &Recorder) {
         self.counts.add(&other.counts);
         self.latency.add(&other.latency).expect("both histograms have the same bounds");
+        self.ack.add(&other.ack).expect("both histograms have the same bounds");
         self.lag.add(&other.lag).expect("both histograms have the same bounds");
     }
 }

@@ -5,14 +5,16 @@
 
 mod random;
 
+use std::ops::Range;
+
 pub use random::Random;
 
-/// How the sends of one pair are spaced.
+/// How the sends of one talk are spaced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum Arrival {
-    /// Every pair sends as a Poisson process of its own, as independent people do.
+    /// Every sender sends as a Poisson process of its own, as independent people do.
     Poisson,
-    /// Every pair sends at a fixed period, each with a phase of its own.
+    /// Every sender sends at a fixed period, each with a phase of its own.
     Uniform,
 }
 
@@ -26,12 +28,16 @@ impl Arrival {
     }
 }
 
-/// What a plan is made from.
-#[derive(Clone, Copy, Debug)]
+/// What a plan, or a part of one, is made from.
+#[derive(Clone, Debug)]
 pub struct Wish {
     pub rate_per_s: f64,
-    pub pairs: u32,
+    /// The talks among which the sends are shared out.
+    pub talks: Range<u32>,
+    /// The whole run, ramp included.
     pub duration_ns: u64,
+    /// At first the rate climbs evenly from nothing for so long.
+    pub ramp_ns: u64,
     pub arrival: Arrival,
     pub seed: u64,
 }
@@ -41,8 +47,8 @@ pub struct Wish {
 pub struct Send {
     /// Nanoseconds since the start of the run.
     pub at_ns: u64,
-    /// The pair whose sender sends.
-    pub pair: u32,
+    /// The talk whose sender sends.
+    pub talk: u32,
 }
 
 /// More sends than this (1 GiB of plan) are refused rather than swapped to disk.
@@ -54,11 +60,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Lays out every send of the run.
-    pub fn lay_out(wish: &Wish) -> Result<Plan, String> {
-        let expected = wish.rate_per_s * wish.duration_ns as f64 / 1e9;
-        if !(wish.rate_per_s > 0.0 && wish.rate_per_s.is_finite()) {
-            return Err(format!("a rate of {} messages a second cannot be planned", wish.rate_per_s));
+    /// Lays out every send of the run: the wishes side by side.
+    pub fn lay_out(wishes: &[Wish]) -> Result<Plan, String> {
+        let expected: f64 = wishes.iter().map(|wish| wish.rate_per_s * wish.duration_ns as f64 / 1e9).sum();
+        if !wishes.iter().all(|wish| wish.rate_per_s > 0.0 && wish.rate_per_s.is_finite()) {
+            return Err("a rate that is not above 0 cannot be planned".into());
         }
         if expected > SENDS_MAX {
             return Err(format!(
@@ -66,11 +72,24 @@ impl Plan {
             ));
         }
         let mut sends = Vec::with_capacity((expected * 1.01) as usize + 64);
-        match wish.arrival {
-            Arrival::Poisson => poisson(wish, &mut sends),
-            Arrival::Uniform => uniform(wish, &mut sends),
+        for wish in wishes {
+            let first = sends.len();
+            match wish.arrival {
+                Arrival::Poisson => poisson(wish, &mut sends),
+                Arrival::Uniform => uniform(wish, &mut sends),
+            }
+            sends[first..].iter_mut().for_each(|send| send.at_ns = ramped(send.at_ns, wish.ramp_ns));
+        }
+        if wishes.len() > 1 {
+            sends.sort_by_key(|send| send.at_ns);
         }
         Ok(Plan { sends })
+    }
+
+    /// Only the first so many.
+    pub fn first(mut self, sends: usize) -> Plan {
+        self.sends.truncate(sends);
+        self
     }
 
     /// The sends, times never decreasing.
@@ -79,35 +98,54 @@ impl Plan {
     }
 }
 
-/// One Poisson process of the whole rate, each arrival given to a pair by lot, is exactly one independent
-/// Poisson process a pair, and comes out sorted.
-fn poisson(wish: &Wish, sends: &mut Vec<Send>) {
-    let mut random = Random::new(wish.seed);
-    let mean_gap_ns = 1e9 / wish.rate_per_s;
-    let mut at_ns = 0.0;
-    loop {
-        at_ns += random.exponential() * mean_gap_ns;
-        if at_ns >= wish.duration_ns as f64 {
-            return;
-        }
-        sends.push(Send { at_ns: at_ns as u64, pair: random.below(wish.pairs) });
+impl Wish {
+    /// How long the sends would take without the ramp, in which half of what would be sent is.
+    fn even_ns(&self) -> f64 {
+        self.duration_ns as f64 - self.ramp_ns.min(self.duration_ns) as f64 / 2.0
     }
 }
 
-/// Every pair has the same period and its own phase, so the sorted phases of one period repeat for ever.
+/// Where a send of an even plan comes to lie when the rate climbs from nothing during the ramp.
+fn ramped(at_ns: u64, ramp_ns: u64) -> u64 {
+    let half_ns = ramp_ns / 2;
+    if at_ns >= half_ns {
+        return at_ns + half_ns;
+    }
+    (2.0 * at_ns as f64 * ramp_ns as f64).sqrt() as u64
+}
+
+/// One Poisson process of the whole rate, each arrival given to a talk by lot, is exactly one independent
+/// Poisson process a talk, and comes out sorted.
+fn poisson(wish: &Wish, sends: &mut Vec<Send>) {
+    let mut random = Random::new(wish.seed);
+    let mean_gap_ns = 1e9 / wish.rate_per_s;
+    let count = wish.talks.len() as u32;
+    let mut at_ns = 0.0;
+    loop {
+        at_ns += random.exponential() * mean_gap_ns;
+        if at_ns >= wish.even_ns() {
+            return;
+        }
+        sends.push(Send { at_ns: at_ns as u64, talk: wish.talks.start + random.below(count) });
+    }
+}
+
+/// Every talk has the same period and its own phase, so the sorted phases of one period repeat for ever.
 fn uniform(wish: &Wish, sends: &mut Vec<Send>) {
     let mut random = Random::new(wish.seed);
-    let period_ns = f64::from(wish.pairs) * 1e9 / wish.rate_per_s;
-    let mut phases: Vec<(f64, u32)> = (0..wish.pairs).map(|pair| (random.unit() * period_ns, pair)).collect();
+    let period_ns = wish.talks.len() as f64 * 1e9 / wish.rate_per_s;
+    let mut phases: Vec<(f64, u32)> =
+        wish.talks.clone().map(|talk| (random.unit() * period_ns, talk)).collect();
     phases.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let end_ns = wish.even_ns() as u64;
     for turn in 0_u64.. {
         let turn_ns = turn as f64 * period_ns;
-        if turn_ns >= wish.duration_ns as f64 {
+        if turn_ns >= end_ns as f64 {
             return;
         }
         let this_turn =
-            phases.iter().map(|&(phase_ns, pair)| Send { at_ns: (turn_ns + phase_ns) as u64, pair });
-        sends.extend(this_turn.take_while(|send| send.at_ns < wish.duration_ns));
+            phases.iter().map(|&(phase_ns, talk)| Send { at_ns: (turn_ns + phase_ns) as u64, talk });
+        sends.extend(this_turn.take_while(|send| send.at_ns < end_ns));
     }
 }
 
@@ -118,11 +156,11 @@ mod tests {
     const ARRIVALS: [Arrival; 2] = [Arrival::Poisson, Arrival::Uniform];
 
     fn wish(arrival: Arrival, seed: u64) -> Wish {
-        Wish { rate_per_s: 20_000.0, pairs: 37, duration_ns: 2_000_000_000, arrival, seed }
+        Wish { rate_per_s: 20_000.0, talks: 5..42, duration_ns: 2_000_000_000, ramp_ns: 0, arrival, seed }
     }
 
     fn sends(wish: &Wish) -> Vec<Send> {
-        Plan::lay_out(wish).unwrap().sends
+        Plan::lay_out(std::slice::from_ref(wish)).unwrap().sends
     }
 
     #[test]
@@ -140,7 +178,7 @@ mod tests {
         for arrival in ARRIVALS {
             let sends = sends(&wish(arrival, 3));
             assert!(sends.windows(2).all(|two| two[0].at_ns <= two[1].at_ns));
-            assert!(sends.iter().all(|send| send.at_ns < 2_000_000_000 && send.pair < 37));
+            assert!(sends.iter().all(|send| send.at_ns < 2_000_000_000 && (5..42).contains(&send.talk)));
         }
     }
 
@@ -153,11 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn every_pair_gets_its_share() {
+    fn every_talk_gets_its_share() {
         for arrival in ARRIVALS {
             let mut counts = [0_i64; 37];
             for send in sends(&wish(arrival, 11)) {
-                counts[send.pair as usize] += 1;
+                counts[send.talk as usize - 5] += 1;
             }
             assert!(counts.iter().all(|count| (count - 1_081).abs() < 200), "{arrival:?}: {counts:?}");
         }
@@ -176,8 +214,35 @@ mod tests {
     fn refuses_what_cannot_be_planned() {
         let mut hopeless = wish(Arrival::Poisson, 1);
         hopeless.rate_per_s = 0.0;
-        assert!(Plan::lay_out(&hopeless).is_err());
+        assert!(Plan::lay_out(&[hopeless.clone()]).is_err());
         hopeless.rate_per_s = 1e12;
-        assert!(Plan::lay_out(&hopeless).is_err());
+        assert!(Plan::lay_out(&[hopeless]).is_err());
+    }
+
+    #[test]
+    fn a_ramp_climbs_evenly_to_the_rate() {
+        for arrival in ARRIVALS {
+            let mut wish = wish(arrival, 3);
+            wish.ramp_ns = 1_000_000_000;
+            let sends = sends(&wish);
+            assert!(sends.windows(2).all(|two| two[0].at_ns <= two[1].at_ns));
+            assert!(sends.iter().all(|send| send.at_ns < 2_000_000_000));
+            let until = |end_ns: u64| sends.iter().filter(|send| send.at_ns < end_ns).count() as i64;
+            // A quarter of the ramp's half in its first half, then the whole rate.
+            assert!((until(500_000_000) - 2_500).abs() < 300, "{arrival:?}: {}", until(500_000_000));
+            assert!((until(1_000_000_000) - 10_000).abs() < 600);
+            assert!((until(2_000_000_000) - 30_000).abs() < 1_000);
+        }
+    }
+
+    #[test]
+    fn wishes_run_side_by_side() {
+        let one = Wish { talks: 0..10, rate_per_s: 1_000.0, ..wish(Arrival::Poisson, 1) };
+        let other = Wish { talks: 10..12, rate_per_s: 9_000.0, ..wish(Arrival::Poisson, 2) };
+        let sends = Plan::lay_out(&[one, other]).unwrap().sends;
+        assert!(sends.windows(2).all(|two| two[0].at_ns <= two[1].at_ns));
+        let of_one = sends.iter().filter(|send| send.talk < 10).count() as i64;
+        assert!((of_one - 2_000).abs() < 250, "{of_one}");
+        assert!((sends.len() as i64 - 20_000).abs() < 700);
     }
 }

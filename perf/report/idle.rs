@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::json::object;
+use super::Machine;
 use super::units::bytes_text;
-use super::{Machine, written};
+use crate::json::object;
 
 pub struct IdleReport {
     pub machine: Machine,
@@ -71,6 +71,6 @@ impl IdleReport {
             ("cpus_busy", self.cpus_busy.into()),
             ("connections_closed", self.closed.into()),
         ]);
-        written::write_json(path, &json)
+        super::write_json(path, &json)
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::json::{Json, object};
+use crate::json::{Json, object};
 
 pub struct Machine {
     pub kernel: String,

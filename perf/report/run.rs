@@ -1,12 +1,11 @@
-//! The report of a load run: one server, or two interleaved and their ratio.
+//! The report of a load run, one server, or two interleaved and their ratio: what it holds, and its text.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::time::SystemTime;
 
-use super::json::{Json, object};
-use super::units::{QUANTILES, bytes_text, quantiles_text};
-use super::{Machine, Spread, Verdict, written};
-use crate::measure::{Counts, Figures, Histogram};
+use super::units::{bytes_text, quantiles_text, time_text};
+use super::{Machine, Spread, Verdict};
+use crate::measure::{Counts, Figures, Recorder, Stages};
 
 /// One server's share of a report.
 pub struct SideFigures {
@@ -17,17 +16,40 @@ pub struct SideFigures {
     pub rounds: Vec<Figures>,
     pub sum: Figures,
     pub verdict: Verdict,
+    /// What the server's CPU is counted by.
+    pub unit: &'static str,
+    /// From when to when latency counts, and what is called acknowledgement.
+    pub latency_is: &'static str,
+    pub ack_is: &'static str,
+    /// Of people who came and went beside.
+    pub logins: Option<Recorder>,
 }
 
 impl SideFigures {
     pub fn new(name: &'static str, description: String, rounds: Vec<Figures>) -> SideFigures {
         let sum = Figures::sum(&rounds).expect("a run has at least one round");
         let verdict = Verdict::of(&sum);
-        SideFigures { name, description, rounds, sum, verdict }
+        SideFigures {
+            name,
+            description,
+            rounds,
+            sum,
+            verdict,
+            unit: "delivered message",
+            latency_is: "from intended send to delivery",
+            ack_is: "from intended send to ACK",
+            logins: None,
+        }
+    }
+
+    /// Whether everything came once and in order, and nobody complained.
+    pub fn is_clean(&self) -> bool {
+        self.sum.recorder.counts.is_clean()
+            && self.logins.as_ref().is_none_or(|logins| logins.counts.is_clean())
     }
 
     fn cpu_us_by_round(&self) -> Vec<f64> {
-        self.rounds.iter().filter_map(Figures::cpu_us_per_delivery).collect()
+        self.rounds.iter().filter_map(Figures::cpu_us_each).collect()
     }
 }
 
@@ -57,15 +79,20 @@ impl Ratio {
 
 pub struct RunReport {
     pub machine: Machine,
-    pub scenario: &'static str,
+    /// What the times of slices count from.
+    pub began: SystemTime,
+    pub scenario: String,
+    pub what: String,
     /// How the load was let loose, in words.
     pub load_loop: String,
     pub rate_asked_per_s: Option<f64>,
     pub placement: String,
-    pub pairs: u64,
+    /// Who was there, in words.
+    pub crowd: String,
     pub frame_bytes: u64,
     pub text_bytes: u64,
     pub seed: u64,
+    pub ramp_s: f64,
     pub warmup_s: f64,
     pub sides: Vec<SideFigures>,
     pub ratio: Option<Ratio>,
@@ -86,13 +113,13 @@ impl RunReport {
     }
 
     fn write_head(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(text, "{}: {}", self.scenario, self.load_loop)?;
+        writeln!(text, "{} ({}): {}", self.scenario, self.what, self.load_loop)?;
         writeln!(text, "  machine    {}", self.machine.text())?;
         writeln!(text, "  placement  {}", self.placement)?;
         writeln!(
             text,
-            "  load       {} pairs, frames of {} bytes ({} of text), seed {}, {} s of warm-up a round",
-            self.pairs, self.frame_bytes, self.text_bytes, self.seed, self.warmup_s
+            "  load       {}, frames of {} bytes ({} of text), seed {}, {} s of warm-up a round",
+            self.crowd, self.frame_bytes, self.text_bytes, self.seed, self.warmup_s
         )
     }
 
@@ -107,18 +134,33 @@ impl RunReport {
             sum.window_s(),
             side.rounds.len()
         )?;
-        writeln!(text, "  latency    {}", quantiles_text(&sum.recorder.latency))?;
+        if !sum.recorder.latency.is_empty() {
+            writeln!(text, "  latency    {}  ({})", quantiles_text(&sum.recorder.latency), side.latency_is)?;
+        }
+        if !sum.recorder.ack.is_empty() {
+            writeln!(text, "  ack        {}  ({})", quantiles_text(&sum.recorder.ack), side.ack_is)?;
+        }
         if !sum.recorder.lag.is_empty() {
             writeln!(text, "  own lag    {}", quantiles_text(&sum.recorder.lag))?;
         }
-        writeln!(text, "  server     {}", server_text(sum))?;
+        if let Some(logins) = &side.logins {
+            writeln!(
+                text,
+                "  logins     {}  ({} of {})",
+                quantiles_text(&logins.latency),
+                logins.counts.delivered,
+                logins.counts.intended
+            )?;
+        }
+        writeln!(text, "  server     {}", server_text(sum, side.unit))?;
+        write_stages(sum.stages.as_ref(), text)?;
         writeln!(text, "  messages   {}", messages_text(counts))?;
         writeln!(text, "  errors     {}", errors_text(counts))?;
         writeln!(text, "  verdict    {}", side.verdict.text())
     }
 
     fn write_ratio(&self, first: &SideFigures, second: &SideFigures, text: &mut String) -> std::fmt::Result {
-        writeln!(text, "\nserver CPU per delivered message, {} over {}", first.name, second.name)?;
+        writeln!(text, "\nserver CPU per {}, {} over {}", first.unit, first.name, second.name)?;
         let Some(ratio) = &self.ratio else { return writeln!(text, "  unknown") };
         writeln!(text, "  ratio          {}", ratio.ratio.text())?;
         for (side, noise) in [(first, &ratio.first_to_itself), (second, &ratio.second_to_itself)] {
@@ -133,50 +175,19 @@ impl RunReport {
         }
         Ok(())
     }
-
-    pub fn write_json(&self, path: &Path) -> Result<(), String> {
-        written::write_json(path, &self.json())
-    }
-
-    fn json(&self) -> Json {
-        object([
-            ("scenario", self.scenario.into()),
-            ("machine", self.machine.json()),
-            ("load_loop", self.load_loop.as_str().into()),
-            ("rate_asked_per_s", self.rate_asked_per_s.into()),
-            ("placement", self.placement.as_str().into()),
-            ("pairs", self.pairs.into()),
-            ("frame_bytes", self.frame_bytes.into()),
-            ("text_bytes", self.text_bytes.into()),
-            ("seed", self.seed.into()),
-            ("warmup_s", self.warmup_s.into()),
-            ("sides", Json::List(self.sides.iter().map(side_json).collect())),
-            ("cpu_ratio", self.ratio.as_ref().map(|ratio| self.ratio_json(ratio)).into()),
-        ])
-    }
-
-    fn ratio_json(&self, ratio: &Ratio) -> Json {
-        object([
-            ("first", self.sides.first().map(|side| side.name).into()),
-            ("second", self.sides.last().map(|side| side.name).into()),
-            ("ratio", spread_json(&ratio.ratio)),
-            ("first_to_itself", ratio.first_to_itself.as_ref().map(spread_json).into()),
-            ("second_to_itself", ratio.second_to_itself.as_ref().map(spread_json).into()),
-        ])
-    }
 }
 
-fn server_text(sum: &Figures) -> String {
+fn server_text(sum: &Figures, unit: &str) -> String {
     let Some(server) = sum.server else {
-        return "CPU per delivered message unknown: the server's process cannot be looked at".into();
+        return format!("CPU per {unit} unknown: the server's process cannot be looked at");
     };
-    let cost = server.cpu_us_per_delivery().map_or("unknown".into(), |cost| format!("{cost:.2} µs"));
+    let cost = server.cpu_us_each().map_or("unknown".into(), |cost| format!("{cost:.2} µs"));
     let rss = server.rss_bytes.map_or("unknown".into(), bytes_text);
     let other = sum.other_cpus_busy.map_or(String::new(), |busy| {
         format!("; the idle other used {:.1} % of a CPU at most", busy * 100.0)
     });
     format!(
-        "{cost} CPU a delivered message, {:.0} % of a CPU busy, RSS {rss} ({}){other}",
+        "{cost} CPU a {unit}, {:.0} % of a CPU busy, RSS {rss} ({}){other}",
         server.cpus_busy() * 100.0,
         server.source.words()
     )
@@ -184,12 +195,16 @@ fn server_text(sum: &Figures) -> String {
 
 fn messages_text(counts: &Counts) -> String {
     let mut text = format!(
-        "{} intended, {} delivered, {} lost, {} repeated, {} reordered",
-        counts.intended, counts.delivered, counts.lost, counts.repeated, counts.reordered
+        "{} intended, {} of {} delivered, {} lost, {} repeated, {} reordered",
+        counts.intended, counts.delivered, counts.expected, counts.lost, counts.repeated, counts.reordered
     );
+    if counts.acks_expected > 0 {
+        let _ = write!(text, ", {} of {} acknowledged", counts.acked, counts.acks_expected);
+    }
     let unsent = counts.intended.saturating_sub(counts.sent);
     for (count, what) in [
         (unsent, "never sent"),
+        (counts.acks_lost, "never acknowledged"),
         (counts.misdelivered, "misdelivered"),
         (counts.other_frames, "other frames"),
         (counts.socket_full, "times a socket was full"),
@@ -215,79 +230,15 @@ fn errors_text(counts: &Counts) -> String {
     if parts.is_empty() { "none".into() } else { parts.join(", ") }
 }
 
-fn side_json(side: &SideFigures) -> Json {
-    let rounds = side.rounds.iter().map(figures_json).collect();
-    object([
-        ("name", side.name.into()),
-        ("description", side.description.as_str().into()),
-        ("verdict", side.verdict.word().into()),
-        ("verdict_text", side.verdict.text().into()),
-        ("sum", figures_json(&side.sum)),
-        ("rounds", Json::List(rounds)),
-    ])
-}
-
-fn figures_json(figures: &Figures) -> Json {
-    let server = figures.server.as_ref();
-    object([
-        ("window_s", figures.window_s().into()),
-        ("delivered_per_s", figures.delivered_per_s().into()),
-        ("latency_ns", histogram_json(&figures.recorder.latency)),
-        ("lag_ns", histogram_json(&figures.recorder.lag)),
-        ("server_cpu_us_per_delivery", figures.cpu_us_per_delivery().into()),
-        ("server_cpu_ns", server.map(|server| server.cpu_ns).into()),
-        ("server_cpu_watched_ns", server.map(|server| server.wall_ns).into()),
-        ("server_cpu_source", server.map(|server| server.source.words()).into()),
-        ("server_rss_bytes", server.and_then(|server| server.rss_bytes).into()),
-        ("other_cpus_busy", figures.other_cpus_busy.into()),
-        ("counts", counts_json(&figures.recorder.counts)),
-    ])
-}
-
-fn counts_json(counts: &Counts) -> Json {
-    let by_errno = |pairs: Vec<(String, u64)>| {
-        Json::Object(pairs.into_iter().map(|(errno, count)| (errno, count.into())).collect())
-    };
-    let server = counts.server_errors.iter().map(|(errno, count)| (errno.to_string(), *count));
-    let socket = counts.socket_errors.iter().map(|(errno, count)| (errno.to_string(), *count));
-    object([
-        ("intended", counts.intended.into()),
-        ("sent", counts.sent.into()),
-        ("delivered", counts.delivered.into()),
-        ("measured", counts.measured.into()),
-        ("delivered_in_window", counts.delivered_in_window.into()),
-        ("lost", counts.lost.into()),
-        ("repeated", counts.repeated.into()),
-        ("reordered", counts.reordered.into()),
-        ("misdelivered", counts.misdelivered.into()),
-        ("other_frames", counts.other_frames.into()),
-        ("socket_full", counts.socket_full.into()),
-        ("connections_closed", counts.connections_closed.into()),
-        ("server_errors", by_errno(server.collect())),
-        ("socket_errors", by_errno(socket.collect())),
-    ])
-}
-
-fn histogram_json(histogram: &Histogram) -> Json {
-    if histogram.is_empty() {
-        return Json::Null;
+fn write_stages(stages: Option<&Stages>, text: &mut String) -> std::fmt::Result {
+    let Some(stages) = stages else { return Ok(()) };
+    for (what, histograms) in [("stage", &stages.stages), ("path", &stages.paths)] {
+        for (name, histogram) in histograms.iter().filter(|(_, histogram)| !histogram.is_empty()) {
+            let [p50, p99, p999] =
+                [0.5, 0.99, 0.999].map(|quantile| time_text(histogram.value_at_quantile(quantile)));
+            let count = histogram.len();
+            writeln!(text, "  {what:<9}  {name:<12} p50 {p50:<8} p99 {p99:<8} p99.9 {p999:<8} of {count}")?;
+        }
     }
-    let value = |(quantile, name): (f64, &str)| {
-        (name.to_owned(), Json::Integer(histogram.value_at_quantile(quantile)))
-    };
-    let mut fields: Vec<(String, Json)> = QUANTILES.into_iter().map(value).collect();
-    fields.push(("mean".into(), histogram.mean().into()));
-    fields.push(("count".into(), histogram.len().into()));
-    Json::Object(fields)
-}
-
-fn spread_json(spread: &Spread) -> Json {
-    object([
-        ("count", (spread.count as u64).into()),
-        ("min", spread.min.into()),
-        ("quartile_1", spread.quartile_1.into()),
-        ("median", spread.median.into()),
-        ("quartile_3", spread.quartile_3.into()),
-        ("max", spread.max.into()),
-    ])
+    Ok(())
 }

@@ -71,7 +71,14 @@ mod tests {
         let mut recorder = Recorder::new();
         lag_ns.iter().for_each(|value| recorder.lag.record(*value).unwrap());
         latency_ns.iter().for_each(|value| recorder.latency.record(*value).unwrap());
-        Verdict::of(&Figures { recorder, window_ns: 1, server: None, other_cpus_busy: None })
+        Verdict::of(&Figures {
+            recorder,
+            window_ns: 1,
+            server: None,
+            other_cpus_busy: None,
+            series: Vec::new(),
+            stages: None,
+        })
     }
 
     #[test]

@@ -3,12 +3,10 @@
 //! It only looks at what the load thread offers and can never hold it up.
 
 use std::io::{IsTerminal, Write};
-use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
-use super::side::Bench;
-use crate::load::Orders;
-use crate::measure::Live;
+use super::bench::Bench;
+use crate::measure::{Interval, Live, Series};
 use crate::report::time_text;
 
 /// Whether there is anybody to show progress to.
@@ -39,31 +37,32 @@ impl Progress {
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Shows progress until just after the window ends, or until the load thread has ended.
-pub fn watch<T>(bench: &Bench, live: &Live, orders: &Orders, load: &ScopedJoinHandle<T>) {
-    let mut before = (bench.clock.now_ns(), live.delivered());
+/// Takes what the load threads show into the series, and shows it, until just after `end_ns` or until they have ended.
+pub fn watch(bench: &Bench, lives: &[&Live], end_ns: u64, has_ended: impl Fn() -> bool, series: &mut Series) {
+    let handled = || lives.iter().map(|live| live.handled()).sum::<u64>();
+    let mut before = (bench.clock.now_ns(), handled());
     loop {
         let now_ns = bench.clock.now_ns();
-        if now_ns >= orders.window.end || load.is_finished() {
+        if now_ns >= end_ns || has_ended() {
             return bench.progress.clear();
         }
-        let left = Duration::from_nanos(orders.window.end - now_ns);
-        if bench.progress == Progress::Silent {
-            // Nobody looks, so this thread leaves the machine alone except to notice a stop.
-            std::thread::sleep(left.min(Duration::from_millis(100)));
-            continue;
-        }
+        let left = Duration::from_nanos(end_ns - now_ns);
         std::thread::sleep(left.min(LOOK_EVERY));
-        let after = (bench.clock.now_ns(), live.delivered());
-        let rate_per_s = (after.1 - before.1) as f64 * 1e9 / (after.0 - before.0).max(1) as f64;
-        before = after;
-        live.look(|interval| {
-            let latency = time_text(interval.latency.value_at_quantile(0.99));
-            let lag = time_text(interval.lag.value_at_quantile(0.99));
-            let left_s = left.as_secs_f64();
-            bench
-                .progress
-                .line(&format!("{rate_per_s:.0}/s  p99 {latency}  lag p99 {lag}  {left_s:.0} s left"));
-        });
+        let seen: Vec<Interval> = lives.iter().flat_map(|live| live.take()).collect();
+        if bench.progress == Progress::Shown && !seen.is_empty() {
+            let after = (bench.clock.now_ns(), handled());
+            let rate_per_s = (after.1 - before.1) as f64 * 1e9 / (after.0 - before.0).max(1) as f64;
+            before = after;
+            bench.progress.line(&words(rate_per_s, &seen, left));
+        }
+        seen.into_iter().for_each(|interval| series.add(interval));
     }
+}
+
+fn words(rate_per_s: f64, seen: &[Interval], left: Duration) -> String {
+    let mut sum = Interval::new();
+    seen.iter().for_each(|interval| sum.add(interval));
+    let latency = time_text(sum.latency.value_at_quantile(0.99));
+    let lag = time_text(sum.lag.value_at_quantile(0.99));
+    format!("{rate_per_s:.0}/s  p99 {latency}  lag p99 {lag}  {:.0} s left", left.as_secs_f64())
 }

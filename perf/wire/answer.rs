@@ -10,6 +10,10 @@ pub mod msgid {
     pub const REGISTER: i64 = 4;
     pub const REGISTER_ACK: i64 = 5;
     pub const ONE_CHAT: i64 = 6;
+    pub const CREATE_GROUP: i64 = 8;
+    pub const ADD_GROUP: i64 = 9;
+    pub const GROUP_CHAT: i64 = 10;
+    pub const ACK: i64 = 20;
     pub const ERROR: i64 = 21;
 }
 
@@ -19,6 +23,7 @@ pub struct Answer {
     pub msgid: Option<i64>,
     pub errno: Option<i64>,
     pub id: Option<i64>,
+    pub groupid: Option<i64>,
     pub retry_after_ms: Option<i64>,
     pub errmsg: Option<String>,
 }
@@ -40,6 +45,7 @@ impl Answer {
                 b"msgid" => answer.msgid = integer(value),
                 b"errno" => answer.errno = integer(value),
                 b"id" => answer.id = integer(value),
+                b"groupid" => answer.groupid = integer(value),
                 b"retry_after_ms" => answer.retry_after_ms = integer(value),
                 b"errmsg" => {
                     answer.errmsg = Some(String::from_utf8_lossy(value).trim_matches('"').to_owned())

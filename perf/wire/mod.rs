@@ -10,5 +10,5 @@ mod stamp;
 
 pub use answer::{Answer, msgid};
 pub use frames::Frames;
-pub use request::{ChatFrame, Speaker, login, register};
+pub use request::{Acks, ChatFrame, Speaker, To, add_group, create_group, login, register};
 pub use stamp::{STAMP_BYTES, Stamp};

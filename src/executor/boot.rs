@@ -1,18 +1,22 @@
 //! Starts the cores, waits until every one of them accepts, and waits for them to end.
 
-use super::bus::local::{self, Ends, LocalBus};
+use super::bus::local;
+use super::bus::redis::{RedisError, Server};
+use super::bus::wires::Wires;
+use super::clock::Origin;
 use super::guard::spawn_service;
+use super::metrics::{Kin, Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
 use super::net::reader::turn_ring;
 use super::net::sockets::Sockets;
+use super::observer::{self, Observer};
 use super::pace::{self, Pace};
-use super::shard::{Shard, SharedShard};
+use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
 use crate::chat::ask::{Answered, Question};
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
-use crate::chat::ids::CoreId;
 use crate::chat::limits::Limits;
 use flume::{Receiver, Sender};
 use glommio::timer::sleep;
@@ -22,6 +26,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often time passes for a hub.
@@ -35,10 +40,23 @@ pub struct Config {
     pub cpus: Vec<usize>,
     /// The bounds of each core.
     pub limits: Limits,
+    /// Whether latencies are measured.
+    pub measuring: Measuring,
+    /// How the cores hear of each other.
+    pub delivery: Delivery,
     /// Where questions to the store go.
     pub questions: Sender<Question>,
     /// Where the answers for each core come from.
     pub answers: Vec<Receiver<Answered>>,
+}
+
+/// How cores hear of each other.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// Within this process.
+    InProcess,
+    /// Through Redis, with every server that uses the same one.
+    Redis(Arc<Server>),
 }
 
 /// Why the cores did not start.
@@ -46,6 +64,8 @@ pub struct Config {
 pub enum StartError {
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
+    /// Redis cannot be used.
+    Redis(RedisError),
     /// An executor did not come up.
     Core(usize, String),
 }
@@ -58,6 +78,7 @@ impl fmt::Display for StartError {
                 "{address} is taken: another server listens there (choose another --port, or stop it)"
             ),
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            StartError::Redis(error) => error.fmt(f),
             StartError::Core(core, error) => write!(f, "core {core} did not start: {error}"),
         }
     }
@@ -69,6 +90,8 @@ impl std::error::Error for StartError {}
 pub struct Cores {
     /// Where they listen.
     pub address: SocketAddr,
+    /// Sees what they measure.
+    pub observer: Observer,
     stops: Vec<Sender<()>>,
     handles: Vec<ExecutorJoinHandle<()>>,
 }
@@ -78,10 +101,14 @@ struct Parts {
     core: usize,
     listener: TcpListener,
     limits: Limits,
-    ends: Ends,
+    measuring: Measuring,
+    wires: Wires,
     questions: Sender<Question>,
     answers: Receiver<Answered>,
     stop: Receiver<()>,
+    asked: Receiver<observer::Question>,
+    kin: Kin,
+    origin: Origin,
     ready: Sender<Result<(), StartError>>,
 }
 
@@ -95,21 +122,28 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         listen(config.address, cores).map_err(|error| StartError::Listen(config.address, error))?;
     let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
     let (ready, readied) = flume::bounded(cores);
-    let (mut stops, mut handles) = (Vec::new(), Vec::new());
-    let rings = local::rings(cores);
-    for (core, ((listener, ends), answers)) in
-        listeners.into_iter().zip(rings).zip(config.answers).enumerate()
+    let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
+    let wires = Wires::lay(&config.delivery, cores).map_err(StartError::Redis)?;
+    let (origin, kin) = (Origin::now(), Kin::default());
+    for (core, ((listener, wires), answers)) in
+        listeners.into_iter().zip(wires).zip(config.answers).enumerate()
     {
         let (stop, stopped) = flume::bounded(1);
         stops.push(stop);
+        let (ask, asked) = observer::line();
+        asks.push(ask);
         let parts = Parts {
             core,
             listener,
             limits: config.limits.clone(),
-            ends,
+            measuring: config.measuring,
+            wires,
             questions: config.questions.clone(),
             answers,
             stop: stopped,
+            asked,
+            kin: kin.clone(),
+            origin,
             ready: ready.clone(),
         };
         let handle = LocalExecutorBuilder::new(Placement::Fixed(config.cpus[core]))
@@ -124,7 +158,9 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     drop(ready);
     let readied: Result<Vec<()>, StartError> = readied.iter().take(cores).collect();
     match readied {
-        Ok(readied) if readied.len() == cores => Ok(Cores { address, stops, handles }),
+        Ok(readied) if readied.len() == cores => {
+            Ok(Cores { address, stops, observer: Observer::new(asks), handles })
+        }
         Ok(_) => Err(why_not_ready(handles, stops)),
         Err(error) => Err(error),
     }
@@ -166,8 +202,8 @@ impl Cores {
 }
 
 async fn run(parts: Parts) {
-    let Parts { core, listener, limits, ends, questions, answers, stop, ready } = parts;
-    let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
+    let Parts { core, listener, limits, measuring, wires, questions, answers, stop, ready, .. } = parts;
+    let (bus, rings, id) = wires.connect(core, limits.bus_queue).await;
     let (sockets, pace) = match (Sockets::new(limits.connections), Pace::new()) {
         (Ok(sockets), Ok(pace)) => (sockets, pace),
         (Err(error), _) | (_, Err(error)) => {
@@ -175,19 +211,21 @@ async fn run(parts: Parts) {
             return;
         }
     };
-    let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
-    let shard = Rc::new(RefCell::new(Shard::new(
-        Hub::new(id, limits.clone()),
+    let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
+        hub: Hub::new(id, limits.clone()),
         bus,
-        StoreLink::new(core, questions),
+        store: StoreLink::new(core, questions),
         sockets,
-        limits.clone(),
-    )));
+        metrics: Metrics::new(id, parts.kin, measuring),
+        limits: limits.clone(),
+        origin: parts.origin,
+    })));
     spawn_service("the ring of the sockets", turn_ring(shard.clone(), pace.clone()));
     for (from, ring) in rings {
         spawn_service("the bus", local::receive(shard.clone(), pace.clone(), from, ring));
     }
     spawn_service("the line to the store", store_link::receive(shard.clone(), pace.clone(), answers));
+    spawn_service("the observer", observer::answer(shard.clone(), core, parts.asked));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
     let accepting = glommio::spawn_local(accept(shard.clone(), pace, listener));
     // Nobody waits for this any more only if another core has failed.
@@ -206,9 +244,7 @@ async fn tick(shard: SharedShard, frame_ms: u64) {
         sleep(TICK).await;
         let mut shard = shard.borrow_mut();
         shard.begin_turn();
-        let utc_offset_s = shard.clock().utc_offset_s();
-        shard.feed(Event::Tick { utc_offset_s });
-        shard.sockets.close_on();
+        shard.tick();
         ticks += 1;
         if ticks.is_multiple_of(TICKS_A_SWEEP) {
             shard.sockets.cut_slow_frames(frame_ms);

@@ -34,6 +34,11 @@ impl StoreLink {
         questions.try_send(Question { core: self.core, ticket, ask }).map_err(|_| StoreBusy)
     }
 
+    /// Questions that wait, those of all cores.
+    pub(super) fn waiting(&self) -> usize {
+        self.questions.as_ref().map_or(0, Sender::len)
+    }
+
     /// Asks no more: when all cores have hung up, the store finishes.
     pub(super) fn hang_up(&mut self) {
         self.questions = None;

@@ -8,6 +8,7 @@
 pub mod chatd;
 pub mod client;
 pub mod scratch;
+pub mod services;
 
 use std::time::Duration;
 

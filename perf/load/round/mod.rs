@@ -14,17 +14,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::epoll;
 
 use super::clock::Clock;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Talk};
 use super::timer::{self, TIMER};
 use crate::measure::{Interval, Live, Recorder};
 use crate::plan;
+use crate::wire::Acks;
 
 /// How messages are let loose.
 #[derive(Clone, Copy)]
 pub enum Pace<'a> {
     /// As planned, whatever the server does.
     Open(&'a [plan::Send]),
-    /// So many under way a pair; the next leaves when one has come, until the window ends or `messages_max` have
+    /// So many under way a talk; the next leaves when one has come, until the window ends or `messages_max` have
     /// left.
     Closed { under_way: u32, messages_max: u64 },
 }
@@ -49,6 +50,8 @@ pub struct Orders<'a> {
     pub waiting: Waiting,
     pub clock: Clock,
     pub live: &'a Live,
+    /// How long a slice of time is, of which the live line and the series of the report are made.
+    pub slice_ns: u64,
     /// Set from outside to end early.
     pub stop: &'a AtomicBool,
 }
@@ -60,13 +63,13 @@ const SPIN_NS: u64 = 100_000;
 const SENDS_A_TURN: usize = 1024;
 /// Events of one turn: few, so that what becomes due meanwhile does not wait for long.
 const EVENTS_A_TURN: usize = 32;
-const SHOW_NS: u64 = 250_000_000;
 /// Nothing is slept through longer than this, so that a stop is noticed.
 const SLEEP_MS: i64 = 50;
 const READ_BYTES: usize = 64 * 1024;
 
-/// Drives the fleet through one round. Fails only if the machinery of this process does.
-pub fn run_round(fleet: &mut Fleet, orders: &Orders) -> io::Result<Recorder> {
+/// Drives the fleet through one round. Fails only if the machinery of this process does. What the last interval holds
+/// comes back; those before it went through `orders.live`.
+pub fn run_round(fleet: &mut Fleet, orders: &Orders) -> io::Result<(Recorder, Interval)> {
     let mut round = Round {
         fleet,
         orders,
@@ -76,11 +79,12 @@ pub fn run_round(fleet: &mut Fleet, orders: &Orders) -> io::Result<Recorder> {
         dirty: Vec::with_capacity(SENDS_A_TURN),
         buffer: vec![0; READ_BYTES].into_boxed_slice(),
         last_activity_ns: orders.start_ns,
-        shown_ns: orders.start_ns,
         begun: Begun::No,
     };
+    round.interval.start_ns = orders.start_ns;
     round.run()?;
-    Ok(round.recorder)
+    round.interval.end_ns = orders.clock.now_ns();
+    Ok((round.recorder, round.interval))
 }
 
 #[derive(PartialEq, Eq)]
@@ -96,21 +100,18 @@ struct Round<'a> {
     interval: Interval,
     /// The first of the plan that has not been let loose.
     next_send: usize,
-    /// Pairs with something fresh to send, this turn.
+    /// Talks with something fresh to send, this turn.
     dirty: Vec<u32>,
     buffer: Box<[u8]>,
     /// The newest delivery or intended send.
     last_activity_ns: u64,
-    shown_ns: u64,
     /// Whether a closed loop has let its first messages loose.
     begun: Begun,
 }
 
 impl Round<'_> {
     fn run(&mut self) -> io::Result<()> {
-        for pair in &mut self.fleet.pairs {
-            pair.arrivals.restart(pair.next_sequence);
-        }
+        self.fleet.talks.iter_mut().for_each(Talk::restart);
         let mut events = Vec::with_capacity(EVENTS_A_TURN);
         loop {
             let now_ns = self.orders.clock.now_ns();
@@ -126,9 +127,13 @@ impl Round<'_> {
             }
             self.show(now_ns);
         }
-        for pair in &mut self.fleet.pairs {
-            self.recorder.counts.lost += pair.arrivals.missing(pair.next_sequence);
-            pair.due.clear();
+        let counts = &mut self.recorder.counts;
+        for talk in &mut self.fleet.talks {
+            counts.lost += talk.missing();
+            if self.fleet.acks == Acks::Asked {
+                counts.acks_lost += talk.acked.missing(talk.next_sequence);
+            }
+            talk.due.clear();
         }
         Ok(())
     }
@@ -141,8 +146,8 @@ impl Round<'_> {
             Pace::Closed { .. } => self.begun == Begun::Yes && !self.may_go_on(now_ns),
         };
         let is_silent = now_ns > self.last_activity_ns + self.orders.patience_ns;
-        (all_intended && (counts.delivered == counts.intended || is_silent))
-            || self.orders.stop.load(Ordering::Relaxed)
+        let has_all_come = counts.delivered == counts.expected && counts.acked == counts.acks_expected;
+        (all_intended && (has_all_come || is_silent)) || self.orders.stop.load(Ordering::Relaxed)
     }
 
     fn wait(&mut self, events: &mut Vec<epoll::Event>) -> io::Result<()> {
@@ -171,8 +176,8 @@ impl Round<'_> {
     }
 
     fn show(&mut self, now_ns: u64) {
-        if now_ns >= self.shown_ns + SHOW_NS {
-            self.shown_ns = now_ns;
+        if now_ns >= self.interval.start_ns + self.orders.slice_ns {
+            self.interval.end_ns = now_ns;
             self.orders.live.offer(&mut self.interval);
         }
     }

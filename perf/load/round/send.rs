@@ -2,6 +2,7 @@
 
 use super::{Begun, Pace, Round, SENDS_A_TURN};
 use crate::load::connection::Flow;
+use crate::wire::Acks;
 
 impl Round<'_> {
     /// Sends what is due.
@@ -13,13 +14,13 @@ impl Round<'_> {
                 while self.next_send < turn_end && start_ns + sends[self.next_send].at_ns <= now_ns {
                     let send = sends[self.next_send];
                     self.next_send += 1;
-                    self.intend(send.pair, start_ns + send.at_ns);
+                    self.intend(send.talk, start_ns + send.at_ns);
                 }
             }
             Pace::Closed { under_way, .. } if self.begun == Begun::No && now_ns >= self.orders.start_ns => {
                 self.begun = Begun::Yes;
-                for pair in 0..self.fleet.pairs.len() as u32 {
-                    self.go_on(pair, u64::from(under_way), self.orders.clock.now_ns());
+                for talk in 0..self.fleet.talks.len() as u32 {
+                    self.go_on(talk, u64::from(under_way), self.orders.clock.now_ns());
                     self.send_dirty();
                 }
             }
@@ -29,24 +30,30 @@ impl Round<'_> {
     }
 
     fn intend(&mut self, number: u32, time_ns: u64) {
-        let pair = &mut self.fleet.pairs[number as usize];
-        if pair.fresh == 0 {
+        let talk = &mut self.fleet.talks[number as usize];
+        if talk.fresh == 0 {
             self.dirty.push(number);
         }
-        pair.fresh += 1;
-        pair.due.push_back(time_ns);
+        talk.fresh += 1;
+        talk.due.push_back(time_ns);
         self.last_activity_ns = self.last_activity_ns.max(time_ns);
-        self.recorder.counts.intended += 1;
+        let counts = &mut self.recorder.counts;
+        counts.intended += 1;
+        counts.expected += talk.fan_out();
+        if self.fleet.acks == Acks::Asked {
+            counts.acks_expected += 1;
+        }
     }
 
-    /// Tries every pair with something fresh once. Lag ends here, at the first attempt: what a full socket adds
+    /// Tries every talk with something fresh once. Lag ends here, at the first attempt: what a full socket adds
     /// afterwards is the server's doing and belongs to the latency alone.
     pub(super) fn send_dirty(&mut self) {
         // Oldest first. The list is put back, so that its memory is.
         let mut dirty = std::mem::take(&mut self.dirty);
         for number in dirty.drain(..) {
             self.note_lag(number);
-            if self.fleet.connections[2 * number as usize].flow == Flow::Open {
+            let sender = self.fleet.talks[number as usize].sender as usize;
+            if self.fleet.connections[sender].flow == Flow::Open {
                 self.flush(number);
             }
         }
@@ -54,13 +61,13 @@ impl Round<'_> {
     }
 
     fn note_lag(&mut self, number: u32) {
-        let pair = &mut self.fleet.pairs[number as usize];
-        let fresh = std::mem::take(&mut pair.fresh);
+        let talk = &mut self.fleet.talks[number as usize];
+        let fresh = std::mem::take(&mut talk.fresh);
         if let Pace::Closed { .. } = self.orders.pace {
             return;
         }
         let now_ns = self.orders.clock.now_ns();
-        for &intended_ns in pair.due.range(pair.due.len() - fresh..) {
+        for &intended_ns in talk.due.range(talk.due.len() - fresh..) {
             let lag_ns = now_ns.saturating_sub(intended_ns);
             if self.orders.window.contains(&intended_ns) {
                 self.recorder.lag.saturating_record(lag_ns);
@@ -70,21 +77,34 @@ impl Round<'_> {
     }
 
     pub(super) fn flush(&mut self, number: u32) {
-        let sender = 2 * number as usize;
-        let pair = &mut self.fleet.pairs[number as usize];
-        let flushed = pair.flush(number, &mut self.fleet.connections[sender], &mut self.recorder.counts);
+        let talk = &mut self.fleet.talks[number as usize];
+        let sender = talk.sender as usize;
+        let flushed = talk.flush(number, &mut self.fleet.connections[sender], &mut self.recorder.counts);
         if let Err(error) = flushed {
             self.recorder.socket_error(&error);
             self.close(sender);
         }
     }
 
-    /// The next messages of a pair in a closed loop.
-    pub(super) fn go_on(&mut self, number: u32, messages: u64, now_ns: u64) {
+    /// The next messages of a talk in a closed loop.
+    fn go_on(&mut self, number: u32, messages: u64, now_ns: u64) {
         for _ in 0..messages {
             if self.may_go_on(now_ns) {
                 self.intend(number, now_ns);
             }
+        }
+    }
+
+    /// Closed loop: a message is over when all who should have heard it have, and the next one leaves.
+    pub(super) fn go_on_when_heard(&mut self, number: u32, now_ns: u64) {
+        if let Pace::Open(_) = self.orders.pace {
+            return;
+        }
+        let talk = &mut self.fleet.talks[number as usize];
+        talk.awaited += 1;
+        if talk.awaited >= talk.fan_out() {
+            talk.awaited = 0;
+            self.go_on(number, 1, now_ns);
         }
     }
 

@@ -42,8 +42,12 @@ fn welcome(shard: &SharedShard, stream: TcpStream) {
     let mut shard = shard.borrow_mut();
     shard.begin_turn();
     match shard.sockets.insert(stream) {
-        Ok(session) => shard.feed(Event::Opened { session }),
+        Ok(session) => {
+            shard.metrics.counters.accepted += 1;
+            shard.feed(Event::Opened { session });
+        }
         Err(stream) => {
+            shard.metrics.counters.refused += 1;
             let text = "too many connections";
             let refusal =
                 Refusal { code: Code::TooMany, text, re: None, cid: None, retry_after_ms: Some(1_000) };
