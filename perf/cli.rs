@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::load::Waiting;
 use crate::plan::Arrival;
 use crate::scenarios::file::Scenario;
+use crate::target::Precedence;
 
 #[derive(Parser)]
 #[command(
@@ -245,6 +246,9 @@ pub struct Load {
     /// What a load thread does while nothing is due
     #[arg(long, value_enum, default_value_t = Waiting::Sleep)]
     pub waiting: Waiting,
+    /// How servers and load stand to everything else on the machine
+    #[arg(long, value_enum, default_value_t = Precedence::Nice)]
+    pub precedence: Precedence,
     /// Anything else that a scenario's file may say; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,

@@ -57,6 +57,7 @@ pub fn run(flags: &cli::Run, stop: &AtomicBool) -> Result<Ending, String> {
     if flags.vs.is_some() {
         check_floor(&settings)?;
     }
+    let _held = flags.load.precedence.take()?;
     let cpus = Cpus::place(settings.server_cores, flags.load.load_threads)?;
     let bench = Bench::new(&cpus, settings.waiting, stop);
     let finish_as = Finish { is_pinned: true, frame_bytes: 0, outputs: finish::outputs(&flags.outputs) };
@@ -77,6 +78,7 @@ pub fn floor(flags: &cli::Floor, stop: &AtomicBool) -> Result<Ending, String> {
     let scenario = flags.load.applied_to(Scenario::open(&flags.scenario)?)?;
     let settings = Settings::new(scenario, Sides::One, flags.load.waiting)?;
     check_floor(&settings)?;
+    let _held = flags.load.precedence.take()?;
     // The relay has one thread, whatever the number of cores asked.
     let cpus = Cpus::place(1, flags.load.load_threads)?;
     let bench = Bench::new(&cpus, settings.waiting, stop);

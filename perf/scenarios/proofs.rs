@@ -17,7 +17,7 @@ use crate::cli::Proof;
 use crate::load::Waiting;
 use crate::measure::Figures;
 use crate::report::time_text;
-use crate::target::{ChatdOptions, Cpus, Target};
+use crate::target::{ChatdOptions, Cpus, Precedence, Target};
 
 const ALL: [Proof; 3] = [Proof::Pause, Proof::Rate, Proof::Lag];
 
@@ -28,6 +28,7 @@ struct Outcome {
 }
 
 pub fn self_test(only: &[Proof], stop: &AtomicBool) -> Result<Ending, String> {
+    let _held = Precedence::Nice.take()?;
     let cpus = Cpus::place(1, Some(1))?;
     let bench = Bench::new(&cpus, Waiting::Sleep, stop);
     if !cpus.are_apart() {

@@ -60,6 +60,7 @@ pub fn search(flags: &cli::Search, stop: &AtomicBool) -> Result<Ending, String> 
         settings.duration_ns = 3_000_000_000;
     }
     let cores = if flags.floor { 1 } else { settings.server_cores };
+    let _held = flags.load.precedence.take()?;
     let cpus = Cpus::place(cores, flags.load.load_threads)?;
     let bench = Bench::new(&cpus, settings.waiting, stop);
     let target = if flags.floor {

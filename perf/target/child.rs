@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,8 +59,6 @@ impl Child {
             .args(["launch", "--parent", &std::process::id().to_string(), "--cpus", &cpu_list, "--"])
             .arg(program)
             .args(arguments)
-            // A group of its own: Ctrl-C is for the harness, which then stops its servers in order.
-            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(stderr)

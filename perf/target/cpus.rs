@@ -1,10 +1,10 @@
 //! Which CPUs the server gets and which one the load thread gets.
 //!
-//! Kept apart wherever there are enough; where there are not, the report says so. Both go before everything else
-//! that wants these CPUs, where this user may ask for that: what other programs do is not what is measured.
+//! Kept apart wherever there are enough; where there are not, the report says so.
 
-use rustix::process::{getpriority_process, setpriority_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use super::precedence;
 
 /// The placement of one run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,25 +52,7 @@ pub fn pin_this_thread(cpu: usize) {
     if !core_affinity::set_for_current(core_affinity::CoreId { id: cpu }) {
         eprintln!("chat-perf: could not pin the load thread to CPU {cpu}; figures will be noisier");
     }
-    go_first();
-}
-
-/// The highest precedence short of real time.
-const NICENESS: i32 = -20;
-
-/// Puts this thread, and what it starts, before others. Without the privilege nothing changes; `niceness_words`
-/// says in the report what came of it.
-pub fn go_first() {
-    let _ = setpriority_process(None, NICENESS);
-}
-
-/// What `go_first` comes to here. Asked of a thread that ends at once, since there is no way back.
-pub fn niceness_words() -> String {
-    let asked = std::thread::spawn(|| {
-        go_first();
-        getpriority_process(None).unwrap_or(0)
-    });
-    format!("both at nice {}", asked.join().expect("the thread does not panic"))
+    precedence::go_first();
 }
 
 /// Confines this process, and what it executes, to these CPUs.

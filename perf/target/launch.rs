@@ -7,9 +7,9 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal, setsid};
 
-use super::cpus;
+use super::{cpus, precedence};
 
 /// Returns only if it fails.
 pub fn launch(parent_pid: u32, cpu_list: &[usize], command: &[OsString]) -> String {
@@ -23,7 +23,12 @@ pub fn launch(parent_pid: u32, cpu_list: &[usize], command: &[OsString]) -> Stri
     if let Err(reason) = cpus::confine(cpu_list) {
         return reason;
     }
-    cpus::go_first();
+    // A session of its own: Ctrl-C is for the harness, which then stops its servers in order.
+    if let Err(error) = setsid() {
+        return format!("cannot give the server a session of its own: {error}");
+    }
+    precedence::session_goes_first();
+    precedence::go_first();
     let [program, arguments @ ..] = command else { return "nothing to launch".into() };
     let error = Command::new(program).args(arguments).exec();
     format!("cannot execute {}: {error}", program.display())

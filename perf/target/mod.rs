@@ -6,6 +6,7 @@
 mod child;
 mod cpus;
 pub mod launch;
+mod precedence;
 pub mod relay;
 
 use std::ffi::OsString;
@@ -18,7 +19,8 @@ use crate::measure::{Process, Processes, Stages, pid_listening_on};
 use crate::wire::Speaker;
 
 use child::Child;
-pub use cpus::{Cpus, niceness_words, pin_this_thread};
+pub use cpus::{Cpus, pin_this_thread};
+pub use precedence::{Precedence, niceness_words};
 
 /// How the connections of a target are made ready.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

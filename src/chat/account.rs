@@ -10,7 +10,7 @@ use super::effect::Effect;
 use super::envelope::{Envelope, Kind};
 use super::event::{BusDown, Channel};
 use super::hub::{About, Hub};
-use super::ids::{SessionId, UserId};
+use super::ids::{MessageId, SessionId, UserId};
 use super::pending::Pending;
 use super::session::{Claim, Entering, Held, Leaving, Pause, Phase, Visit};
 use super::wire::code::Code;
@@ -163,7 +163,7 @@ impl Hub {
         let visit = Visit(number);
         let Some(&id) = self.users.get(&user) else {
             // This core has just left, or is leaving: it stands in nobody's way.
-            if kind == Kind::Claim {
+            if kind == Kind::Claim && MessageId(number).core() != self.core {
                 out.push(answer(Kind::Yield));
             }
             return;

@@ -340,7 +340,7 @@ impl Hub {
         assert!(self.sessions[index].is_none(), "a slot is used again only after its Closed");
         self.sessions[index] = Some(Box::new(Session::new(id)));
         if self.draining {
-            return self.close(id, out);
+            return self.close_for(id, Code::Draining, Code::Draining.text(), out);
         }
         self.note_anonymous(id, out);
     }
@@ -355,16 +355,8 @@ impl Hub {
         self.anonymous = waiting.into_iter().filter(|&id| self.is_anonymous(id)).collect();
         while self.anonymous.len() > self.limits.anonymous {
             let oldest = self.anonymous.pop_front().expect("longer than its bound");
-            let about = Refusal {
-                code: Code::TooMany,
-                text: "too many connections without a login",
-                re: None,
-                cid: None,
-                retry_after_ms: None,
-            };
             self.counts.cut(Cut::Anonymous);
-            self.reply(oldest, reply::error(about), out);
-            self.close(oldest, out);
+            self.close_for(oldest, Code::TooMany, "too many connections without a login", out);
         }
     }
 
@@ -419,13 +411,16 @@ impl Hub {
         self.draining = true;
         let open: Vec<SessionId> = self.sessions.iter().flatten().map(|session| session.id).collect();
         for id in open {
-            let text = Code::Draining.text();
-            let refusal =
-                Refusal { code: Code::Draining, text, re: None, cid: None, retry_after_ms: Some(1_000) };
             self.counts.cut(Cut::Draining);
-            self.reply(id, reply::error(refusal), out);
-            self.close(id, out);
+            self.close_for(id, Code::Draining, Code::Draining.text(), out);
         }
+    }
+
+    /// Says why, and closes.
+    fn close_for(&mut self, id: SessionId, code: Code, text: &str, out: &mut Vec<Effect>) {
+        let retry_after_ms = (code == Code::Draining).then_some(1_000);
+        self.reply(id, reply::error(Refusal { code, text, re: None, cid: None, retry_after_ms }), out);
+        self.close(id, out);
     }
 
     pub(super) fn session(&self, id: SessionId) -> Option<&Session> {

@@ -9,6 +9,7 @@
 
 pub mod answers;
 mod body;
+pub mod condition;
 #[doc(hidden)]
 pub mod contract;
 pub mod embedded;

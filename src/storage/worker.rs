@@ -5,6 +5,7 @@
 //! store stops working and when it works again. Knows no SQL and no thread of any core.
 
 use super::answers::{Answers, Asker};
+use super::condition::Condition;
 use super::pool::{Hashed, Job, Pool};
 use super::{Committed, Config, OpenError, Order, Outcome, Store, StoreError};
 use crate::chat::ask::{AnswerQueue, Ask, Password, Question};
@@ -22,6 +23,7 @@ const WELL_AFTER: Duration = Duration::from_secs(1);
 /// The store's threads, at work.
 pub struct Running {
     thread: JoinHandle<()>,
+    condition: Condition,
 }
 
 impl Running {
@@ -32,6 +34,11 @@ impl Running {
     /// If the thread panicked: a bug, already on stderr.
     pub fn join(self) -> std::thread::Result<()> {
         self.thread.join()
+    }
+
+    /// Whether the store works, for whoever watches it.
+    pub fn condition(&self) -> Condition {
+        self.condition.clone()
     }
 
     /// Whether the thread has ended, which it does by itself only if it panicked.
@@ -52,6 +59,8 @@ pub fn start(
 ) -> Result<Running, OpenError> {
     let answers = Answers::new(answers);
     let (pool, hashed) = Pool::start(config.cost, config.limits.password_queue, &answers)?;
+    let condition = Condition::default();
+    let (watched, ended) = (condition.clone(), condition.until_dropped());
     let worker = Worker {
         store,
         answers,
@@ -61,12 +70,16 @@ pub fn start(
         pool: Some(pool),
         health: Health::Well,
         oddity: None,
+        condition: watched,
     };
     let thread = std::thread::Builder::new()
         .name("store".to_owned())
-        .spawn(move || worker.run(&questions, &hashed))
+        .spawn(move || {
+            let _ended = ended;
+            worker.run(&questions, &hashed);
+        })
         .map_err(OpenError::NoThread)?;
-    Ok(Running { thread })
+    Ok(Running { thread, condition })
 }
 
 /// What becomes of an outcome.
@@ -97,6 +110,7 @@ struct Worker {
     health: Health,
     /// The last thing said about an order that no store should fail at.
     oddity: Option<String>,
+    condition: Condition,
 }
 
 /// What came out of one of the two queues.
@@ -230,6 +244,7 @@ impl Worker {
             && last.elapsed() > WELL_AFTER
         {
             eprintln!("chatd: the store works again");
+            self.condition.well();
             self.health = Health::Well;
         }
     }
@@ -242,6 +257,7 @@ impl Worker {
                     eprintln!("chatd: the store is down, nothing is stored or acknowledged: {why}");
                 }
                 self.health = Health::Down(Instant::now());
+                self.condition.down();
             }
             StoreError::Order(why) => {
                 if self.oddity.as_ref() != Some(&why) {

@@ -251,6 +251,12 @@ impl Chatd {
         client
     }
 
+    /// The same for somebody whose last session may not be quite over.
+    pub fn enter_patiently(&self, user: &User) -> Client {
+        self.until_offline(user);
+        self.enter(user)
+    }
+
     /// Connections on which `users` are logged in.
     pub fn enter_all(&self, users: &[User]) -> Vec<Client> {
         let mut clients: Vec<Client> = users.iter().map(|_| self.connect()).collect();
@@ -326,6 +332,12 @@ impl Chatd {
     /// Ends it and starts another one on the same data.
     pub fn restart(mut self, signal_number: i32, cores: usize) -> Self {
         self.end(signal_number);
+        Setup::new(cores).data(&self.data).start()
+    }
+
+    /// Starts another one on the data of this one, which was killed.
+    pub fn after_kill(mut self, cores: usize) -> Self {
+        assert_eq!(self.wait().signal(), Some(libc::SIGKILL));
         Setup::new(cores).data(&self.data).start()
     }
 

@@ -249,6 +249,11 @@ impl Client {
     /// login answer and as pushes after it.
     pub fn login_with_backlog(&mut self, user: &User, count: usize) -> Vec<Value> {
         self.ask_login(user);
+        self.hear_login_with_backlog(count)
+    }
+
+    /// The answer to a login that was asked for, and what waited.
+    pub fn hear_login_with_backlog(&mut self, count: usize) -> Vec<Value> {
         let mut messages = entries(&self.hear_login()["offlinemsg"]);
         while messages.len() < count {
             let had = messages.len();
@@ -259,6 +264,12 @@ impl Client {
 
     pub fn logout(&mut self) {
         self.say(json!({"msgid": 3, "id": self.id}));
+    }
+
+    /// Until the session is nobody's: what is asked then is refused.
+    pub fn hear_until_logged_out(&mut self) {
+        self.say(json!({"msgid": 13, "id": self.id}));
+        self.hear_error(103);
     }
 
     pub fn chat(&mut self, to: &User, msg: &str) {
@@ -294,7 +305,8 @@ impl Client {
 
     /// The next frame is a message with this text.
     pub fn hear_msg(&mut self, msg: &str) -> Value {
-        let frame = self.hear(&format!("the message {msg:?}"));
+        let short: String = msg.chars().take(100).collect();
+        let frame = self.hear(&format!("the message {short:?}"));
         assert_eq!(frame["msg"], json!(msg), "{frame}");
         frame
     }
@@ -335,4 +347,17 @@ pub fn entries(list: &Value) -> Vec<Value> {
 /// The texts of messages.
 pub fn texts(messages: &[Value]) -> Vec<String> {
     messages.iter().map(|message| message["msg"].as_str().expect("a text").to_owned()).collect()
+}
+
+/// The same texts in the same order; says where they begin to differ.
+pub fn assert_same(heard: &[String], sent: &[String], at: &str) {
+    let differ = |&number: &usize| heard.get(number) != sent.get(number);
+    if let Some(first) = (0..heard.len().max(sent.len())).find(differ) {
+        let around = |texts: &[String]| {
+            let shown = first.saturating_sub(2)..(first + 6).min(texts.len());
+            let short = |text: &String| text.chars().take(60).collect::<String>();
+            texts.get(shown).unwrap_or_default().iter().map(short).collect::<Vec<_>>()
+        };
+        panic!("{at}: from {first} on heard {:?} and not {:?}", around(heard), around(sent));
+    }
 }
