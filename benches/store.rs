@@ -85,7 +85,9 @@ fn group(number: u32) -> GroupId {
 }
 
 fn one(store: &mut dyn Store, orders: &[Order]) -> Vec<Outcome> {
-    store.perform(orders).expect("the store works")
+    let mut outcomes = Vec::with_capacity(orders.len());
+    store.perform(orders, &mut outcomes).expect("the store works");
+    outcomes
 }
 
 fn enroll(store: &mut dyn Store) {
@@ -252,7 +254,7 @@ fn through_the_worker(in_flight: usize, messages: usize) {
     let opened = storage::open(config).expect("the bench's directory");
     let (ask, questions) = flume::bounded(16_384);
     let (answer, answers) = flume::unbounded();
-    let running = opened.start(questions, vec![answer]);
+    let running = opened.start(questions, vec![answer]).expect("threads");
     let mut writer = Writer::new();
     let envelopes: Vec<Envelope> = (0..messages).map(|_| writer.message(Kind::Direct, Cid::None)).collect();
     let (start, before) = (Instant::now(), cpu());

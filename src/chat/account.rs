@@ -10,10 +10,11 @@ use super::effect::Effect;
 use super::envelope::{Envelope, Kind};
 use super::event::{BusDown, Channel};
 use super::hub::{About, Hub};
-use super::ids::{SessionId, UserId};
+use super::ids::{MessageId, SessionId, UserId};
 use super::pending::Pending;
-use super::session::{Claim, Entering, Held, Pause, Phase, Visit};
+use super::session::{Claim, Entering, Held, Leaving, Pause, Phase, Visit};
 use super::wire::code::Code;
+use super::wire::msgid;
 use super::wire::reply::{self, Outcome};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -30,6 +31,7 @@ impl Hub {
             None
         };
         if let Some(text) = wrong {
+            self.counts.error(Code::Refused);
             return self.reply(session, reply::not_registered(Code::Refused, Some(&text)), out);
         }
         self.pause(session, Pause::Answering, out);
@@ -39,6 +41,9 @@ impl Hub {
     }
 
     pub(super) fn registered(&mut self, session: SessionId, answer: Answer, out: &mut Vec<Effect>) {
+        if let Err(code) = answer {
+            self.counts.error(code);
+        }
         let bytes = match answer {
             Ok(Done::Registered(user)) => reply::registered(user),
             Err(Code::Refused) => reply::not_registered(Code::Refused, None),
@@ -67,6 +72,7 @@ impl Hub {
             None
         };
         if let Some(code) = refused {
+            self.counts.error(code);
             return self.reply(session, reply::not_logged_in(code), out);
         }
         self.pause(session, Pause::Answering, out);
@@ -85,6 +91,7 @@ impl Hub {
         match answer {
             Ok(Done::Verified { name }) if !self.users.contains_key(&user) => {
                 self.users.insert(user, id);
+                self.counts.entering += 1;
                 let visit = Visit(self.clock.next(self.now).0);
                 let entering = Entering {
                     visit,
@@ -96,6 +103,7 @@ impl Hub {
                     groups: FxHashMap::default(),
                     awaited: 0,
                     held: Held::default(),
+                    missing: FxHashMap::default(),
                 };
                 self.session_mut(id).expect("looked at above").phase = Phase::Entering(Box::new(entering));
                 let ticket = self.pending.insert(Pending::JoinUser { session: id, visit });
@@ -155,7 +163,7 @@ impl Hub {
         let visit = Visit(number);
         let Some(&id) = self.users.get(&user) else {
             // This core has just left, or is leaving: it stands in nobody's way.
-            if kind == Kind::Claim {
+            if kind == Kind::Claim && MessageId(number).core() != self.core {
                 out.push(answer(Kind::Yield));
             }
             return;
@@ -217,19 +225,31 @@ impl Hub {
 
     /// A login that comes to nothing: the connection lives on and may try again.
     pub(super) fn refuse_login(&mut self, id: SessionId, code: Code, out: &mut Vec<Effect>) {
+        self.counts.error(code);
         self.part(id, out);
         self.reply(id, reply::not_logged_in(code), out);
         self.resume(id, Pause::Answering, out);
     }
 
+    /// What TCP has acknowledged by now need not come again after the next login: looks first.
     pub(super) fn logout(&mut self, about: About<'_>, out: &mut Vec<Effect>) {
-        // What the client got before it said this, its TCP has acknowledged with it: a login that
-        // follows at once is not given it again.
-        out.push(Effect::Probe { session: about.session });
-        self.part(about.session, out);
-        self.note_anonymous(about.session, out);
-        if let Some(cid) = about.cid {
-            self.reply(about.session, reply::ack(cid, about.re, Outcome::default()), out);
+        let id = about.session;
+        let leaving = Leaving { cid: about.cid.map(Into::into) };
+        let session = self.session_mut(id).expect("looked at before");
+        if session.unacked_bytes() == 0 {
+            return self.log_out(id, leaving, out);
         }
+        session.leaving = Some(leaving);
+        self.pause(id, Pause::Answering, out);
+        out.push(Effect::Probe { session: id });
+    }
+
+    pub(super) fn log_out(&mut self, id: SessionId, leaving: Leaving, out: &mut Vec<Effect>) {
+        self.part(id, out);
+        if let Some(cid) = leaving.cid {
+            self.reply(id, reply::ack(&cid, msgid::LOGOUT, Outcome::default()), out);
+        }
+        self.note_anonymous(id, out);
+        self.resume(id, Pause::Answering, out);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The core knows neither SQL nor threads: an [`Ask`] leaves as an effect with a ticket, and the
 //! [`Answer`] comes back as an event with that ticket. Questions of one core are answered in the
-//! order asked, and all cores of a process share one queue: what was asked before a message was
+//! order asked (Register and Verify, which wait for the hashing pool, excepted), and all cores of a process share one queue: what was asked before a message was
 //! published is done before anything that was asked because of it.
 
 use super::envelope::Envelope;
@@ -105,8 +105,8 @@ pub enum Ask {
         group: GroupId,
     },
     /// Store a message durably, once: the same `mid`, or the same (sender, cid), again changes
-    /// nothing. A direct message also becomes part of its recipient's backlog, unless that was
-    /// settled before. → [`Done::Kept`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember` |
+    /// nothing. A direct message also becomes part of its recipient's backlog, again if it was
+    /// settled before: a core that asks does not know it delivered. → [`Done::Kept`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember` |
     /// `CidReused` | `Busy`.
     Keep {
         /// The message.
@@ -122,13 +122,16 @@ pub enum Ask {
     },
     /// One page of a user's backlog: what is owed, and group messages behind its cursors,
     /// the user's own left out, oldest `mid` first. Takes nothing away. → [`Done::Taken`].
+    ///
+    /// A page is a merge: what is owed comes by `mid`, each group's messages by place without a
+    /// gap, so that a message stored late is in a later page whatever its `mid`.
     Take {
         /// Whose backlog.
         user: UserId,
-        /// What is owed, only from greater ids on: where the page before ended. 0 for the first.
+        /// Of what is owed by itself, only messages with a greater id: the last one of the page
+        /// before. 0 for the first page. Where groups go on is for `have` to say.
         after: MessageId,
-        /// Where the asking core knows the user to be further than the store does; for a later
-        /// page, the `heads` of the one before.
+        /// Where the asking core knows the user to be further than the store does.
         have: Vec<(GroupId, u64)>,
         /// Messages in the page at most.
         messages: usize,

@@ -1,32 +1,20 @@
-//! The backlog: what a user has not got yet, from the store to the session and out of the store.
+//! The backlog: what a user has not got yet, from the store to its session.
 //!
-//! Taking takes nothing away. A message leaves the backlog when the reader's TCP has acknowledged
-//! it, so a message may come twice and is not lost. What a closed connection had not acknowledged
-//! goes back, and whoever holds the user then is told to take again.
+//! Taking takes nothing away. A page is pushed, the next one is taken when there is room for it,
+//! and what arrives live meanwhile is held; when nothing waits any more, the held messages follow
+//! and the session is live. What the session was sent already is recognised by its id.
 
-use super::ask::{Answer, Ask, Done, Progress, Waiting};
-use super::effect::{Effect, Frame};
-use super::envelope::{Envelope, Kind, Storing};
-use super::event::Channel;
+use super::ask::{Answer, Ask, Done, Waiting};
+use super::effect::Effect;
 use super::hub::Hub;
 use super::ids::{GroupId, MessageId, SessionId, UserId};
+use super::orphan::Orphan;
 use super::pending::Pending;
-use super::session::{CatchingUp, Held, Pause, Phase, Sent, Visit};
-use super::wire::code::Code;
+use super::session::{CatchingUp, Debt, Held, HeldMessage, Pause, Sent, Visit};
 use super::wire::frame::Terminator;
 use super::wire::lists::{self, Room};
-use super::wire::reply::{self, Refusal};
-
-/// Something for the store that no client waits for, repeated until the store is not busy.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Orphan {
-    /// A direct message that its reader may not have got.
-    Keep { envelope: Envelope },
-    /// Stored group messages that their reader may not have got.
-    Owe { user: UserId, mids: Vec<MessageId> },
-    /// What a reader has got.
-    Settle { user: UserId, mids: Vec<MessageId>, progress: Vec<Progress> },
-}
+use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
 
 /// How many messages a client that reads one frame at a time gets one a tick, before its backlog
 /// comes as fast as it can.
@@ -35,157 +23,6 @@ const PACED: u8 = 20;
 const SMALL_FRAME_BYTES: usize = 1_000;
 
 impl Hub {
-    /// Sends a message to a session, and remembers it until TCP has acknowledged it.
-    pub(super) fn push(&mut self, id: SessionId, envelope: Envelope, owed: bool, out: &mut Vec<Effect>) {
-        let session = self.session_mut(id).expect("looked at before");
-        let user = session.user().expect("messages are for users");
-        if session.closing {
-            // Too late for the socket: it goes back to the backlog with all that is in the window.
-            session.window.push_back(Sent { end: u64::MAX, user, envelope, owed });
-            return;
-        }
-        let length = envelope.body().len() as u64 + 1;
-        session.queued += length;
-        if let Some(online) = session.online_mut() {
-            online.remember(envelope.mid());
-            if owed {
-                online.owed.insert(envelope.mid());
-            }
-        }
-        let end = session.queued;
-        session.window.push_back(Sent { end, user, envelope: envelope.clone(), owed });
-        let first = !std::mem::replace(&mut session.in_unacked, true);
-        self.unacked_bytes += length;
-        if first {
-            self.unacked.push(id);
-        }
-        out.push(Effect::Send { session: id, frame: Frame::Push(envelope) });
-        self.check_outbox(id, out);
-    }
-
-    /// Looks at what TCP has acknowledged when much is under way, and cuts who does not read.
-    pub(super) fn check_outbox(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        const LOOK_BYTES: u64 = 16 << 10;
-        const LOOK_MESSAGES: usize = 64;
-        let budget = if self.unacked_bytes > self.limits.outbox_core_bytes as u64 {
-            self.limits.outbox_squeezed_bytes as u64
-        } else {
-            self.limits.outbox_bytes as u64
-        };
-        let session = self.session_mut(id).expect("looked at before");
-        if session.closing {
-            return;
-        }
-        if session.unacked_bytes() > budget {
-            let text = Code::TooSlow.text();
-            let refusal = Refusal { code: Code::TooSlow, text, re: None, cid: None, retry_after_ms: None };
-            let frame = Frame::Reply(reply::error(refusal));
-            out.push(Effect::Send { session: id, frame });
-            return self.close(id, out);
-        }
-        let since_look = session.queued - session.probed;
-        if since_look > LOOK_BYTES || session.window.len() % LOOK_MESSAGES == LOOK_MESSAGES - 1 {
-            session.probed = session.queued;
-            out.push(Effect::Probe { session: id });
-        }
-    }
-
-    pub(super) fn acked(&mut self, id: SessionId, bytes: u64, out: &mut Vec<Effect>) {
-        let Some(session) = self.session_mut(id) else { return };
-        let before = session.acked;
-        let mut arrived: Vec<(UserId, MessageId)> = Vec::new();
-        for sent in session.acknowledge(bytes) {
-            if sent.owed {
-                arrived.push((sent.user, sent.envelope.mid()));
-            }
-        }
-        let acknowledged = session.acked - before;
-        self.unacked_bytes -= acknowledged;
-        for of_one_user in arrived.chunk_by(|a, b| a.0 == b.0) {
-            let mids: Vec<MessageId> = of_one_user.iter().map(|&(_, mid)| mid).collect();
-            self.adopt_for(
-                Some(id),
-                Orphan::Settle { user: of_one_user[0].0, mids, progress: Vec::new() },
-                out,
-            );
-        }
-        self.continue_backlog(id, out);
-    }
-
-    /// Those with nothing under way need not be looked at any more.
-    pub(super) fn probe_unacked(&mut self, out: &mut Vec<Effect>) {
-        let looked_at = std::mem::take(&mut self.unacked);
-        for id in looked_at {
-            let Some(session) = self.session_mut(id) else { continue };
-            if session.unacked_bytes() == 0 {
-                session.in_unacked = false;
-                session.window.shrink_to(0);
-                if let Some(online) = session.online_mut() {
-                    online.recent = Default::default();
-                }
-            } else {
-                session.probed = session.queued;
-                self.unacked.push(id);
-                out.push(Effect::Probe { session: id });
-            }
-        }
-    }
-
-    /// Hands a live message to the session of its reader: at once, or after its backlog.
-    pub(super) fn push_or_hold(&mut self, id: SessionId, envelope: Envelope, out: &mut Vec<Effect>) {
-        let limit = self.limits.held_bytes;
-        let session = self.session_mut(id).expect("users and seats point to sessions");
-        let owed = envelope.kind() == Kind::Direct && envelope.storing() == Storing::Always;
-        match &mut session.phase {
-            Phase::Entering(entering) => {
-                if hold(&mut entering.held, envelope.clone(), limit) {
-                    return;
-                }
-                // Its backlog is not taken yet, and will have this too.
-                if envelope.kind() == Kind::Direct {
-                    return self.adopt(Orphan::Keep { envelope }, out);
-                }
-                let group = envelope.group();
-                let pushes = self.seats.get(&group).map_or(0, |seat| seat.pushes);
-                let Some(session) = self.session_mut(id) else { return };
-                if let Phase::Entering(entering) = &mut session.phase
-                    && let Some(place) = entering.groups.get_mut(&group)
-                {
-                    place.since = pushes;
-                }
-            }
-            Phase::Online(online) => {
-                if let Some(catching_up) = &mut online.catching_up {
-                    if !hold(&mut catching_up.held, envelope.clone(), limit) {
-                        self.spill(id, envelope, out);
-                    }
-                } else if !(owed && online.has(envelope.mid())) {
-                    self.push(id, envelope, owed, out);
-                }
-            }
-            Phase::Anonymous => unreachable!("an anonymous session is nobody's"),
-        }
-    }
-
-    /// Too much waits for the backlog to be through: all of it joins the backlog.
-    fn spill(&mut self, id: SessionId, last: Envelope, out: &mut Vec<Effect>) {
-        let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("is online");
-        let catching_up = online.catching_up.as_mut().expect("is catching up");
-        let mut spilled = std::mem::take(&mut catching_up.held).messages;
-        spilled.push_back(last);
-        catching_up.again = true;
-        for envelope in spilled {
-            if envelope.kind() == Kind::Direct {
-                let online =
-                    self.session_mut(id).and_then(|session| session.online_mut()).expect("is online");
-                online.catching_up.as_mut().expect("is catching up").spilling += 1;
-                self.adopt_for(Some(id), Orphan::Keep { envelope }, out);
-            } else {
-                self.miss(id, envelope.group(), envelope.mid(), None);
-            }
-        }
-    }
-
     /// Somebody says that the user has something waiting.
     pub(super) fn take_for(&mut self, user: UserId, out: &mut Vec<Effect>) {
         if let Some(&id) = self.users.get(&user) {
@@ -195,91 +32,130 @@ impl Hub {
 
     pub(super) fn take_again(&mut self, id: SessionId, out: &mut Vec<Effect>) {
         // Who is entering takes its backlog later anyway.
-        let Some(online) = self.session_mut(id).and_then(|session| session.online_mut()) else { return };
+        let Some(online) = self.online_mut(id) else { return };
         match &mut online.catching_up {
             Some(catching_up) => catching_up.again = true,
-            None => {
-                online.catching_up = Some(Box::new(CatchingUp::new(None, Held::default())));
-                self.catching_up.push(id);
-            }
+            None => self.begin_catching_up(id),
         }
         self.continue_backlog(id, out);
     }
 
-    pub(super) fn continue_backlogs(&mut self, out: &mut Vec<Effect>) {
-        for id in std::mem::take(&mut self.catching_up) {
-            let catching_up = |hub: &mut Self| {
-                let online = hub.session_mut(id).and_then(|session| session.online_mut());
-                online.is_some_and(|online| online.catching_up.is_some())
-            };
-            if catching_up(self) {
-                self.push_paced(id, out);
-                self.continue_backlog(id, out);
-            }
-            if catching_up(self) && !self.catching_up.contains(&id) {
-                self.catching_up.push(id);
-            }
+    /// From now on live messages are held; what was sent until now and could be in a page is noted.
+    fn begin_catching_up(&mut self, id: SessionId) {
+        let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
+        let mut sent: FxHashSet<MessageId> = online.owed.iter().copied().collect();
+        sent.extend(online.live.iter().chain(online.taken.iter()));
+        let mut caps = Vec::new();
+        for (&group, place) in &online.groups {
+            let seat = self.seats.get(&group).expect("a member has a seat");
+            sent.extend(seat.beyond(place).filter(|mid| !online.missing.contains_key(mid)));
+            caps.push((group, seat.place_of(place)));
         }
+        let online = self.online_mut(id).expect("looked at before");
+        for (group, cap) in caps {
+            online.groups.get_mut(&group).expect("its own group").cap = Some(cap);
+        }
+        online.catching_up = Some(Box::new(CatchingUp::new(None, Held::default(), sent)));
+        self.catching_up.push(id);
+    }
+
+    /// Time has passed: goes on with every backlog that is not through.
+    pub(super) fn continue_backlogs(&mut self, out: &mut Vec<Effect>) {
+        let mut ids = std::mem::take(&mut self.catching_up);
+        ids.sort_unstable();
+        ids.dedup();
+        for &id in &ids {
+            if !self.is_catching_up(id) {
+                continue;
+            }
+            if !self.has_room(id) {
+                out.push(Effect::Probe { session: id });
+            }
+            self.push_paced(id, out);
+            self.continue_backlog(id, out);
+        }
+        ids.retain(|&id| self.is_catching_up(id));
+        self.catching_up.append(&mut ids);
+    }
+
+    fn is_catching_up(&self, id: SessionId) -> bool {
+        let session = self.session(id).filter(|session| !session.closing);
+        session.and_then(|session| session.online()).is_some_and(|online| online.catching_up.is_some())
+    }
+
+    /// Whether so little is under way to a session that more of its backlog may follow. A crowd of
+    /// readers with long backlogs must not be cut for them: half of what each may have under way
+    /// when all together have too much.
+    fn has_room(&self, id: SessionId) -> bool {
+        let half_bytes = self.limits.outbox_squeezed_bytes as u64 / 2;
+        self.session(id).is_some_and(|session| !session.closing && session.unacked_bytes() < half_bytes)
     }
 
     /// One message of the page, for a client that reads one frame at a time.
     fn push_paced(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("is online");
+        let online = self.online_mut(id).expect("is online");
         let catching_up = online.catching_up.as_mut().expect("is catching up");
-        if catching_up.paced == 0 {
-            return;
-        }
-        catching_up.paced -= 1;
-        if let Some(waiting) = catching_up.rest.pop_front() {
+        if catching_up.paced > 0
+            && let Some(waiting) = catching_up.rest.pop_front()
+        {
+            catching_up.paced -= 1;
             self.push_waiting(id, waiting, out);
         }
     }
 
     /// Goes on with a backlog as far as it can without waiting.
     pub(super) fn continue_backlog(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        let half_bytes = self.limits.outbox_bytes as u64 / 2;
-        let Some(session) = self.session_mut(id) else { return };
-        let roomy = session.unacked_bytes() < half_bytes && !session.closing;
-        let Some(online) = session.online_mut() else { return };
-        let Some(catching_up) = &mut online.catching_up else { return };
-        if catching_up.taking || !roomy || (catching_up.paced > 0 && !catching_up.rest.is_empty()) {
+        if !self.has_room(id) {
+            return;
+        }
+        let Some(catching_up) = self.online_mut(id).and_then(|online| online.catching_up.as_mut()) else {
+            return;
+        };
+        let paced = catching_up.paced > 0 && !catching_up.rest.is_empty();
+        if catching_up.taking || catching_up.failed || paced {
             return;
         }
         for waiting in std::mem::take(&mut catching_up.rest) {
             self.push_waiting(id, waiting, out);
         }
-        self.settle_heads(id);
-        let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("as above");
-        let catching_up = online.catching_up.as_mut().expect("as above");
-        if !catching_up.complete || catching_up.again {
+        let now = self.now;
+        let online = self.online_mut(id).expect("looked at above");
+        online.settle_page();
+        let catching_up = online.catching_up.as_mut().expect("looked at above");
+        let waits = !online.missing.is_empty() && now < catching_up.patience;
+        if catching_up.spilling > 0 {
+            // What was held is being put into the backlog.
+        } else if !catching_up.complete || catching_up.again {
             self.take_page(id, out);
-        } else if catching_up.spilling == 0 {
+        } else if !waits {
             self.caught_up(id, out);
         }
     }
 
     fn take_page(&mut self, id: SessionId, out: &mut Vec<Effect>) {
         let (messages, bytes) = (self.limits.page_messages, self.limits.page_bytes);
-        let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("looked at before");
-        let catching_up = online.catching_up.as_mut().expect("looked at before");
-        if std::mem::take(&mut catching_up.again) {
-            catching_up.after = MessageId(0);
-            catching_up.paged.clear();
-        }
-        let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
-        let paged = &online.catching_up.as_ref().expect("looked at before").paged;
-        let mut have: Vec<(GroupId, u64)> = Vec::with_capacity(online.groups.len());
-        for (&group, place) in &online.groups {
+        let session = self.session(id).expect("looked at before");
+        let online = session.online().expect("looked at before");
+        let have = online.groups.iter().map(|(&group, place)| {
             let seat = self.seats.get(&group).expect("a member has a seat");
-            have.push((group, seat.place_of(place).max(paged.get(&group).copied().unwrap_or(0))));
-        }
+            (group, seat.place_of(place))
+        });
+        let mut have: Vec<(GroupId, u64)> = have.collect();
         have.sort_unstable();
         let (user, visit) = (online.user, online.visit);
-        let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("looked at before");
+        let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
+        if catching_up.complete {
+            // From the front, for what came to lie before the pages of the last round.
+            catching_up.after = MessageId(0);
+        }
+        if catching_up.after == MessageId(0) {
+            catching_up.again = false;
+        }
         catching_up.taking = true;
         catching_up.complete = false;
         let after = catching_up.after;
+        catching_up.asked = have.iter().map(|&(group, _)| group).collect();
         let ticket = self.pending.insert(Pending::Take { session: id, visit });
         out.push(Effect::Ask { ticket, ask: Ask::Take { user, after, have, messages, bytes } });
     }
@@ -289,21 +165,83 @@ impl Hub {
         let Some(online) = session.online_mut().filter(|online| online.visit == visit) else { return };
         let catching_up = online.catching_up.as_mut().expect("a Take is out only while catching up");
         catching_up.taking = false;
+        if std::mem::take(&mut catching_up.stale) && answer.is_ok() {
+            return self.continue_backlog(id, out);
+        }
         match answer {
             Ok(Done::Taken { messages, complete, heads }) => {
-                if let Some(last) = messages.last() {
+                if let Some(last) = messages.iter().rfind(|waiting| waiting.pos.is_none()) {
                     catching_up.after = last.envelope.mid();
                 }
-                catching_up.rest = messages.into();
+                let mut fresh = VecDeque::from(messages);
+                let (sent, held) = (&catching_up.sent, &mut catching_up.held);
+                fresh.retain(|waiting| sent.contains(&waiting.envelope.mid()) || !held.takes(waiting));
+                catching_up.rest = fresh;
                 catching_up.complete = complete;
                 catching_up.heads = heads;
                 self.greet(id, out);
+                self.compare_groups(id, out);
                 self.continue_backlog(id, out);
             }
             Ok(_) => unreachable!("Take is answered with Taken"),
             Err(code) if catching_up.greeting.is_some() => self.refuse_login(id, code, out),
-            // Time goes on and asks again.
-            Err(_) => catching_up.again = true,
+            Err(_) => self.take_later(id, out),
+        }
+    }
+
+    /// A page names all groups of the user. Those that it was asked for and does not name were
+    /// dissolved before their channel was joined; those that it names and that are new here were
+    /// joined by another connection, which was gone before the answer.
+    fn compare_groups(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
+        let catching_up = online.catching_up.as_ref().expect("looked at before");
+        let named: FxHashSet<GroupId> = catching_up.heads.iter().map(|&(group, _)| group).collect();
+        let absent: Vec<GroupId> =
+            catching_up.asked.iter().copied().filter(|group| !named.contains(group)).collect();
+        let new: Vec<GroupId> =
+            named.into_iter().filter(|group| !online.groups.contains_key(group)).collect();
+        absent.into_iter().for_each(|group| self.leave_group(id, group, out));
+        new.into_iter().for_each(|group| self.join_group(id, group, 0, out));
+    }
+
+    /// The store is busy. What is live goes on meanwhile.
+    fn take_later(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let online = self.online_mut(id).expect("looked at before");
+        let catching_up = online.catching_up.as_mut().expect("looked at before");
+        (catching_up.again, catching_up.failed) = (true, true);
+        let held = std::mem::take(&mut catching_up.held).messages;
+        for held in held {
+            let online = self.online_mut(id).expect("looked at before");
+            let catching_up = online.catching_up.as_mut().expect("looked at before");
+            if catching_up.note_sent(held.envelope.mid()) {
+                self.push_held(id, held, out);
+            }
+        }
+    }
+
+    fn push_held(&mut self, id: SessionId, held: HeldMessage, out: &mut Vec<Effect>) {
+        let HeldMessage { envelope, debt, given } = held;
+        if given {
+            self.online_mut(id).expect("looked at before").taken.note(envelope.mid());
+        }
+        self.push(id, envelope, debt, out);
+    }
+
+    /// Asks those questions again that the store was too busy for.
+    pub(super) fn retry_backlogs(&mut self, out: &mut Vec<Effect>) {
+        for id in self.catching_up.clone() {
+            if let Some(catching_up) = self.online_mut(id).and_then(|online| online.catching_up.as_mut()) {
+                catching_up.failed = false;
+                self.continue_backlog(id, out);
+            }
+        }
+    }
+
+    /// What was held and became too much is in the backlog now.
+    pub(super) fn spilled(&mut self, id: SessionId) {
+        if let Some(catching_up) = self.online_mut(id).and_then(|online| online.catching_up.as_mut()) {
+            catching_up.spilling = catching_up.spilling.saturating_sub(1);
+            catching_up.again = true;
         }
     }
 
@@ -339,184 +277,79 @@ impl Hub {
             let session = self.session_mut(id).expect("looked at before");
             let user = session.user().expect("is online");
             let online = session.online_mut().expect("is online");
-            let owed = pos.is_none();
-            online.catching_up.as_mut().expect("is catching up").pushed.insert(envelope.mid());
-            if owed {
+            let debt = pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1));
+            online.catching_up.as_mut().expect("is catching up").sent.insert(envelope.mid());
+            online.taken.note(envelope.mid());
+            online.missing.remove(&envelope.mid());
+            if debt == Debt::Owed {
                 online.owed.insert(envelope.mid());
             }
-            session.window.push_back(Sent { end, user, envelope, owed });
+            session.window.push_back(Sent { end, user, envelope, debt });
         }
         self.reply(id, bytes, out);
     }
 
     fn push_waiting(&mut self, id: SessionId, waiting: Waiting, out: &mut Vec<Effect>) {
-        let Waiting { envelope, pos } = waiting;
-        let mid = envelope.mid();
-        let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("is online");
-        let was_missing = online.missing.remove(&mid).is_some();
-        let pushed_here = match pos {
-            None => online.has(mid),
-            // What the seat pushed to everybody reached this session too, unless it is missing.
-            Some(_) => online.has(mid) || self.seat_pushed(id, &envelope),
-        };
-        if pushed_here && !was_missing {
-            return;
+        let mid = waiting.envelope.mid();
+        let online = self.online_mut(id).expect("is online");
+        online.missing.remove(&mid);
+        let catching_up = online.catching_up.as_mut().expect("is catching up");
+        if catching_up.sent.contains(&mid) {
+            if waiting.pos.is_none() && !online.owed.contains(&mid) {
+                self.settle_sent(id, mid, out);
+            }
+        } else if !catching_up.held.takes(&waiting) {
+            catching_up.note_sent(mid);
+            online.taken.note(mid);
+            let debt = waiting.pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1));
+            self.push(id, waiting.envelope, debt, out);
         }
-        let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("is online");
-        online.catching_up.as_mut().expect("is catching up").pushed.insert(mid);
-        self.push(id, envelope, pos.is_none(), out);
     }
 
-    /// The groups stand where the page that is through has left them.
-    fn settle_heads(&mut self, id: SessionId) {
-        let Some(online) = self.session_mut(id).and_then(|session| session.online_mut()) else { return };
-        let catching_up = online.catching_up.as_mut().expect("looked at before");
-        let heads = std::mem::take(&mut catching_up.heads);
-        for (group, head) in heads {
-            catching_up.paged.insert(group, head);
-            online.missing.retain(|_, &mut (of, pos)| of != group || pos.is_none_or(|pos| pos > head));
-            let missing = online.missing.values().any(|&(of, _)| of == group);
-            let Some(place) = online.groups.get_mut(&group) else { continue };
-            if !missing {
-                place.from = place.from.max(head);
-                place.cap = place.cap.map(|cap| cap.max(head));
-            }
+    /// A message was pushed live and came to lie in the backlog all the same: somebody else heard
+    /// it too, and could not deliver it.
+    fn settle_sent(&mut self, id: SessionId, mid: MessageId, out: &mut Vec<Effect>) {
+        let session = self.session_mut(id).expect("is online");
+        let user = session.user().expect("is online");
+        let in_window = session.window.iter_mut().find(|sent| sent.envelope.mid() == mid);
+        let acknowledged = in_window.map(|sent| sent.debt = Debt::Owed).is_none();
+        session.online_mut().expect("is online").owed.insert(mid);
+        if acknowledged {
+            let settle = Orphan::Settle { user, mids: vec![mid], progress: Vec::new() };
+            self.adopt_for(Some(id), settle, out);
         }
     }
 
     /// Nothing waits any more: what was held goes out, and the session is live.
     fn caught_up(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("looked at before");
+        let online = self.online_mut(id).expect("looked at before");
         let catching_up = online.catching_up.take().expect("looked at before");
-        let missing: Vec<GroupId> = online.missing.values().map(|&(group, _)| group).collect();
-        let mut caught_up = Vec::new();
+        let mut sent = catching_up.sent;
+        for held in catching_up.held.messages {
+            if sent.insert(held.envelope.mid()) {
+                self.push_held(id, held, out);
+            }
+        }
+        let online = self.online_mut(id).expect("looked at before");
+        let mut groups: Vec<GroupId> = Vec::new();
         for (&group, place) in &mut online.groups {
-            if !missing.contains(&group) && place.cap.take().is_some() {
-                caught_up.push((group, place.from));
-            }
+            place.from = place.from.max(place.cap.take().expect("was catching up"));
+            groups.push(group);
         }
-        for (group, from) in caught_up {
-            self.start_seat(group, from);
-        }
-        for envelope in catching_up.held.messages {
-            let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("is online");
-            if catching_up.pushed.contains(&envelope.mid()) || online.has(envelope.mid()) {
-                continue;
-            }
-            let owed = envelope.kind() == Kind::Direct && envelope.storing() == Storing::Always;
-            self.push(id, envelope, owed, out);
-        }
+        groups.into_iter().for_each(|group| self.start_seat(group));
     }
 
-    /// A seat that is behind one of its members starts where the last of them is, once all have
+    /// A seat that is behind all of its members starts where the last of them is, once all have
     /// their backlogs.
-    fn start_seat(&mut self, group: GroupId, from: u64) {
-        let seat = self.seats.get(&group).expect("a member has a seat");
-        if from <= seat.synced {
-            return;
-        }
-        let place = |&id: &SessionId| {
-            self.session(id)?.online()?.groups.get(&group).filter(|place| place.cap.is_none())
+    pub(super) fn start_seat(&mut self, group: GroupId) {
+        let Some(seat) = self.seats.get(&group) else { return };
+        let from = |&id: &SessionId| {
+            let place = self.session(id)?.online()?.groups.get(&group)?;
+            place.cap.is_none().then_some(place.from.max(seat.synced))
         };
-        let places: Option<Vec<u64>> =
-            seat.members.iter().map(|id| place(id).map(|place| place.from)).collect();
-        if let Some(last) = places.and_then(|places| places.into_iter().min()) {
+        let from: Option<Vec<u64>> = seat.members.iter().map(from).collect();
+        if let Some(last) = from.and_then(|from| from.into_iter().min()).filter(|&last| last > seat.synced) {
             self.seats.get_mut(&group).expect("looked at above").start_at(last);
         }
     }
-
-    /// A message that its reader may not have got goes back to the backlog.
-    pub(super) fn keep_for(&mut self, user: UserId, envelope: Envelope, out: &mut Vec<Effect>) {
-        let orphan = match envelope.kind() {
-            Kind::Direct => Orphan::Keep { envelope },
-            _ => Orphan::Owe { user, mids: vec![envelope.mid()] },
-        };
-        self.adopt(orphan, out);
-    }
-
-    pub(super) fn adopt(&mut self, orphan: Orphan, out: &mut Vec<Effect>) {
-        self.adopt_for(None, orphan, out);
-    }
-
-    /// Asks the store, and asks again while it is busy. `session` hears when it is done.
-    fn adopt_for(&mut self, session: Option<SessionId>, orphan: Orphan, out: &mut Vec<Effect>) {
-        let ask = match orphan.clone() {
-            Orphan::Keep { envelope } => Ask::Keep { envelope },
-            Orphan::Owe { user, mids } => Ask::Owe { user, mids },
-            Orphan::Settle { user, mids, progress } => Ask::Settle { user, mids, progress },
-        };
-        let ticket = self.pending.insert(Pending::Orphan { session, orphan });
-        out.push(Effect::Ask { ticket, ask });
-    }
-
-    pub(super) fn orphan_answered(
-        &mut self,
-        session: Option<SessionId>,
-        orphan: Orphan,
-        answer: Answer,
-        out: &mut Vec<Effect>,
-    ) {
-        if answer == Err(Code::Busy) {
-            if self.orphans.len() < self.limits.orphans {
-                self.orphans.push_back((session, orphan));
-            }
-            return;
-        }
-        match orphan {
-            Orphan::Keep { envelope } => {
-                if let Some(id) = session {
-                    self.spilled(id);
-                }
-                self.nudge(envelope.user(), out);
-            }
-            Orphan::Owe { user, .. } => self.nudge(user, out),
-            Orphan::Settle { mids, .. } => {
-                let online =
-                    session.and_then(|id| self.session_mut(id)).and_then(|session| session.online_mut());
-                if let Some(online) = online {
-                    for mid in mids {
-                        online.owed.remove(&mid);
-                    }
-                }
-            }
-        }
-    }
-
-    fn spilled(&mut self, id: SessionId) {
-        let online = self.session_mut(id).and_then(|session| session.online_mut());
-        if let Some(catching_up) = online.and_then(|online| online.catching_up.as_mut()) {
-            catching_up.spilling = catching_up.spilling.saturating_sub(1);
-            catching_up.again = true;
-        }
-    }
-
-    /// Whoever holds the user is to take again.
-    fn nudge(&mut self, user: UserId, out: &mut Vec<Effect>) {
-        match self.users.get(&user) {
-            Some(&id) if self.session(id).is_some_and(|session| session.online().is_some()) => {
-                self.take_again(id, out);
-            }
-            _ => {
-                let envelope = Envelope::waiting(user);
-                out.push(Effect::Publish { ticket: None, channel: Channel::User(user), envelope });
-            }
-        }
-    }
-
-    pub(super) fn retry_orphans(&mut self, out: &mut Vec<Effect>) {
-        for (session, orphan) in std::mem::take(&mut self.orphans) {
-            self.adopt_for(session, orphan, out);
-        }
-    }
-}
-
-/// Keeps a message back, unless too much is kept back already.
-fn hold(held: &mut Held, envelope: Envelope, limit_bytes: usize) -> bool {
-    let bytes = envelope.bytes().len();
-    if held.bytes + bytes > limit_bytes {
-        return false;
-    }
-    held.bytes += bytes;
-    held.messages.push_back(envelope);
-    true
 }

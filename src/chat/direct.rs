@@ -1,13 +1,14 @@
 //! One-to-one messages: encoded once, pushed here, published elsewhere, kept if nobody hears.
 
 use super::ask::{Answer, Ask, Done};
-use super::backlog::Orphan;
 use super::effect::Effect;
 use super::envelope::{Envelope, Kind, Message, Storing, Target};
 use super::event::{BusDown, Channel};
+use super::held::debt_of;
 use super::hub::{About, Hub};
 use super::ids::{SessionId, UserId};
-use super::pending::Pending;
+use super::orphan::Orphan;
+use super::pending::{Change, Pending};
 use super::session::{Claim, Pause, Phase};
 use super::wire::code::Code;
 use super::wire::msgid;
@@ -23,6 +24,7 @@ impl Hub {
         time: Option<&str>,
         out: &mut Vec<Effect>,
     ) {
+        self.counts.direct += 1;
         let envelope = self.seal(about, user, Target::User(to), msg, time);
         if about.cid.is_some() {
             self.keep(about.session, envelope.clone(), out);
@@ -56,10 +58,8 @@ impl Hub {
             _ => Storing::Always,
         };
         let cid = about.cid.unwrap_or("");
-        let envelope = Envelope::message(
-            Message { sender, target, mid, ts: now, cid, storing, body: &body },
-            &mut scratch,
-        );
+        let message = Message { sender, target, mid, ts: now, cid, storing, body: &body };
+        let envelope = Envelope::read_at(message, self.read_us, &mut scratch);
         (self.body, self.scratch, self.time) = (body, scratch, local_time);
         envelope
     }
@@ -79,7 +79,10 @@ impl Hub {
             return self.begin_settling(session, out);
         }
         match self.users.get(&to) {
-            Some(&reader) if self.holds(reader) => self.push_or_hold(reader, envelope, out),
+            Some(&reader) if self.holds(reader) => {
+                let debt = debt_of(&envelope);
+                self.push_or_hold(reader, envelope, debt, out);
+            }
             _ => {
                 self.begin_settling(session, out);
                 let ticket = self.pending.insert(Pending::Direct { session, envelope: envelope.clone() });
@@ -114,7 +117,10 @@ impl Hub {
 
     pub(super) fn direct_arrived(&mut self, envelope: Envelope, out: &mut Vec<Effect>) {
         match self.users.get(&envelope.user()) {
-            Some(&reader) => self.push_or_hold(reader, envelope, out),
+            Some(&reader) => {
+                let debt = debt_of(&envelope);
+                self.push_or_hold(reader, envelope, debt, out);
+            }
             // The reader has just left. Whoever held it last keeps what comes too late.
             None => self.adopt(Orphan::Keep { envelope }, out),
         }
@@ -133,6 +139,7 @@ impl Hub {
         match answer {
             Ok(Done::Kept { mid, ts, pos }) => {
                 if let Some(cid) = cid {
+                    self.counts.acks += 1;
                     let outcome = Outcome { group: None, mid: Some(mid), pos, ts: Some(ts) };
                     self.reply(session, reply::ack(cid, re, outcome), out);
                 }
@@ -141,7 +148,13 @@ impl Hub {
                 }
             }
             Ok(_) => unreachable!("Keep is answered with Kept"),
-            Err(code) => self.refuse(About { session, re, cid }, code, out),
+            Err(code) => {
+                let sender = self.session(session).and_then(|session| session.user());
+                if !direct && sender == Some(envelope.sender()) {
+                    self.learn(session, Change::Leave { group: envelope.group() }, code, out);
+                }
+                self.refuse(About { session, re, cid }, code, out);
+            }
         }
         self.end_settling(session, out);
     }

@@ -54,14 +54,14 @@ pub enum Effect {
         /// Whose peer.
         session: SessionId,
     },
-    /// Join a channel; `Joined` follows. Never asked for a channel that is joined.
+    /// Join a channel; `Joined` follows. Joins and leaves of one channel take turns.
     Join {
         /// For the event that follows.
         ticket: Ticket,
         /// Which.
         channel: Channel,
     },
-    /// Leave a channel. What is under way may still arrive.
+    /// Leave a channel, also after a join that failed. What is under way may still arrive.
     Leave {
         /// Which.
         channel: Channel,

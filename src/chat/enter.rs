@@ -3,18 +3,19 @@
 //! The offline rules, found by a simulator: first join every channel and be told so, then take
 //! the backlog. What arrives meanwhile is held until the backlog is through.
 
-use super::ask::{Answer, Ask, Done, Progress};
-use super::backlog::Orphan;
+use super::ask::{Answer, Ask, Done};
 use super::effect::Effect;
+use super::envelope::Kind;
 use super::event::{BusDown, Channel};
+use super::held::PATIENCE_MS;
 use super::hub::Hub;
 use super::ids::{GroupId, SessionId, UserId};
+use super::orphan::Orphan;
 use super::pending::Pending;
 use super::seat::Seat;
-use super::session::{CatchingUp, Greeting, Held, Online, Phase, Place, Visit};
+use super::session::{CatchingUp, Greeting, Held, HeldMessage, Online, Phase, Place, Recent, Visit};
 use super::wire::code::Code;
-use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::VecDeque;
+use rustc_hash::FxHashSet;
 
 impl Hub {
     pub(super) fn claim_won(&mut self, id: SessionId, visit: Visit, out: &mut Vec<Effect>) {
@@ -68,7 +69,7 @@ impl Hub {
             Seat::new(self.seats_made)
         });
         seat.members.push(id);
-        let place = Place { from: 0, since: seat.pushes, written: cursor, cap: Some(cursor) };
+        let place = Place { from: cursor, since: seat.pushes, written: cursor, cap: Some(cursor) };
         if seat.joined {
             return (place, 0);
         }
@@ -90,19 +91,52 @@ impl Hub {
         let Some(seat) = self.seats.get_mut(&group).filter(|seat| seat.number == number) else { return };
         seat.joined = result.is_ok();
         for id in std::mem::take(&mut seat.waiting) {
-            match self.session_mut(id).map(|session| &mut session.phase) {
-                Some(Phase::Entering(entering)) => {
+            match (self.session_mut(id).map(|session| &mut session.phase), result) {
+                (Some(Phase::Entering(entering)), Ok(())) => {
                     entering.awaited -= 1;
-                    match result {
-                        Ok(()) => self.enter_if_ready(id, out),
-                        Err(BusDown) => self.refuse_login(id, Code::Busy, out),
-                    }
+                    self.enter_if_ready(id, out);
                 }
+                (Some(Phase::Entering(_)), Err(BusDown)) => self.refuse_login(id, Code::Busy, out),
                 // It became a member while it was online, and may have missed what came before now.
-                Some(Phase::Online(_)) => self.take_again(id, out),
+                (Some(Phase::Online(_)), Ok(())) => self.take_again(id, out),
                 _ => {}
             }
         }
+        if result.is_err() && self.seats.get(&group).is_some_and(|seat| seat.number == number) {
+            self.to_rejoin.push((group, number));
+        }
+    }
+
+    /// Tries again to join the channels of groups that members who are online sit in.
+    pub(super) fn rejoin_groups(&mut self, out: &mut Vec<Effect>) {
+        for (group, number) in std::mem::take(&mut self.to_rejoin) {
+            let Some(seat) = self.seats.get_mut(&group).filter(|seat| seat.number == number) else {
+                continue;
+            };
+            seat.waiting = seat.members.clone();
+            let channel = Channel::Group(group);
+            out.push(Effect::Leave { channel });
+            let ticket = self.pending.insert(Pending::JoinGroup { group, seat: number });
+            out.push(Effect::Join { ticket, channel });
+        }
+    }
+
+    /// Where word that messages are stored seems to be lost, the members look for themselves.
+    pub(super) fn recheck_groups(&mut self, out: &mut Vec<Effect>) {
+        let mut seats = std::mem::take(&mut self.seats);
+        let mut to_take: Vec<SessionId> = Vec::new();
+        for seat in seats.values_mut() {
+            let is_live = |&&id: &&SessionId| {
+                let online = self.session(id).and_then(|session| session.online());
+                online.is_some_and(|online| online.catching_up.is_none())
+            };
+            let live: Vec<SessionId> = seat.members.iter().filter(is_live).copied().collect();
+            if seat.is_overdue(live.len() == seat.members.len()) {
+                to_take.extend(live);
+            }
+        }
+        self.seats = seats;
+        to_take.into_iter().for_each(|id| self.take_again(id, out));
     }
 
     pub(super) fn login_looked(
@@ -123,8 +157,9 @@ impl Hub {
         self.enter_if_ready(id, out);
     }
 
-    /// Every channel is joined: the session is online, and its backlog is taken.
-    fn enter_if_ready(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+    /// Once every channel is joined the session is online, and its backlog is taken.
+    pub(super) fn enter_if_ready(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let patience = self.now.plus(PATIENCE_MS);
         let session = self.session_mut(id).expect("looked at before");
         match &session.phase {
             Phase::Entering(entering) if entering.awaited == 0 => {}
@@ -134,16 +169,20 @@ impl Hub {
             unreachable!("looked at above");
         };
         let greeting = Greeting { roster: entering.roster, online: entering.online };
+        let mut catching_up = CatchingUp::new(Some(Box::new(greeting)), entering.held, FxHashSet::default());
+        catching_up.patience = patience;
         session.phase = Phase::Online(Box::new(Online {
             visit: entering.visit,
             user: entering.user,
             name: entering.name,
             groups: entering.groups,
-            catching_up: Some(Box::new(CatchingUp::new(Some(Box::new(greeting)), entering.held))),
+            catching_up: Some(Box::new(catching_up)),
             owed: FxHashSet::default(),
-            recent: VecDeque::new(),
-            missing: FxHashMap::default(),
+            live: Recent::default(),
+            taken: Recent::default(),
+            missing: entering.missing,
         }));
+        (self.counts.entering, self.counts.logins) = (self.counts.entering - 1, self.counts.logins + 1);
         self.catching_up.push(id);
         self.continue_backlog(id, out);
     }
@@ -151,61 +190,34 @@ impl Hub {
     /// The session is nobody from now on: leaves its channels, writes down how far it came, and
     /// finds another place for what it held. What TCP may not have delivered stays in its window.
     pub(super) fn part(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        let Some(session) = self.session_mut(id) else { return };
-        let (user, groups, held, progress) = match std::mem::replace(&mut session.phase, Phase::Anonymous) {
+        let Some(session) = self.session(id) else { return };
+        let progress = session.online().map_or_else(Vec::new, |online| self.progress(session, online));
+        let session = self.session_mut(id).expect("looked at above");
+        let (user, groups, held) = match std::mem::replace(&mut session.phase, Phase::Anonymous) {
             Phase::Anonymous => return,
-            Phase::Entering(entering) => (entering.user, entering.groups, entering.held, Vec::new()),
+            Phase::Entering(entering) => {
+                self.counts.entering -= 1;
+                (entering.user, entering.groups, entering.held)
+            }
             Phase::Online(online) => {
-                let progress = self.progress(&online);
                 let held = online.catching_up.map_or_else(Held::default, |catching_up| catching_up.held);
-                (online.user, online.groups, held, progress)
+                (online.user, online.groups, held)
             }
         };
         self.users.remove(&user);
+        self.counts.partings += 1;
         out.push(Effect::Leave { channel: Channel::User(user) });
         for &group in groups.keys() {
             self.stand_up(id, group, out);
         }
-        for envelope in held.messages {
-            self.keep_for(user, envelope, out);
+        // What its groups said is stored, and its cursors are not beyond it.
+        for HeldMessage { envelope, .. } in held.messages {
+            if envelope.kind() == Kind::Direct {
+                self.adopt(Orphan::Keep { envelope }, out);
+            }
         }
         if !progress.is_empty() {
             self.adopt(Orphan::Settle { user, mids: Vec::new(), progress }, out);
-        }
-    }
-
-    fn progress(&self, online: &Online) -> Vec<Progress> {
-        let mut progress = Vec::new();
-        for (&group, place) in &online.groups {
-            let Some(seat) = self.seats.get(&group) else { continue };
-            let (upto, beyond) = (seat.place_of(place), seat.beyond(place));
-            if upto > place.written || !beyond.is_empty() {
-                progress.push(Progress { group, upto, beyond });
-            }
-        }
-        progress.sort_unstable_by_key(|progress| progress.group);
-        progress
-    }
-
-    /// Now and then, how far everybody has come is written down, so that a crash repeats little.
-    pub(super) fn write_progress(&mut self, out: &mut Vec<Effect>) {
-        for id in self.online_sessions() {
-            let Some(online) = self.session(id).and_then(|session| session.online()) else { continue };
-            let (user, mut progress) = (online.user, self.progress(online));
-            progress.retain_mut(|progress| {
-                progress.beyond.clear();
-                progress.upto > online.groups[&progress.group].written
-            });
-            if progress.is_empty() {
-                continue;
-            }
-            for progress in &progress {
-                let online =
-                    self.session_mut(id).and_then(|session| session.online_mut()).expect("is online");
-                online.groups.get_mut(&progress.group).expect("its own group").written = progress.upto;
-            }
-            let ticket = self.pending.insert(Pending::Progress);
-            out.push(Effect::Ask { ticket, ask: Ask::Settle { user, mids: Vec::new(), progress } });
         }
     }
 
@@ -217,6 +229,8 @@ impl Hub {
         if seat.members.is_empty() {
             self.seats.remove(&group);
             out.push(Effect::Leave { channel: Channel::Group(group) });
+        } else {
+            self.start_seat(group);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::effect::Effect;
 use super::event::BusDown;
 use super::hub::{About, Hub};
 use super::ids::{GroupId, SessionId, UserId};
-use super::pending::{Change, Pending};
+use super::pending::{Change, Pending, Roll};
 use super::session::Pause;
 use super::wire::code::Code;
 use super::wire::reply::{self, Outcome};
@@ -25,7 +25,7 @@ impl Hub {
         if user == friend {
             return self.refuse_with(about, Code::InvalidField, "friendid is you", out);
         }
-        self.roll(about, Ask::AddFriend { user, friend }, Change::None, out);
+        self.roll(about, user, Ask::AddFriend { user, friend }, Change::None, out);
     }
 
     pub(super) fn del_friend(
@@ -35,29 +35,39 @@ impl Hub {
         friend: UserId,
         out: &mut Vec<Effect>,
     ) {
-        self.roll(about, Ask::DelFriend { user, friend }, Change::None, out);
+        self.roll(about, user, Ask::DelFriend { user, friend }, Change::None, out);
     }
 
     /// Asks the store for a change of who belongs to what.
-    pub(super) fn roll(&mut self, about: About<'_>, ask: Ask, change: Change, out: &mut Vec<Effect>) {
+    pub(super) fn roll(
+        &mut self,
+        about: About<'_>,
+        user: UserId,
+        ask: Ask,
+        change: Change,
+        out: &mut Vec<Effect>,
+    ) {
         self.pause(about.session, Pause::Answering, out);
         let cid = about.cid.map(Into::into);
-        let ticket = self.pending.insert(Pending::Roll { session: about.session, re: about.re, cid, change });
+        let (session, re) = (about.session, about.re);
+        let roll = Roll { session, user, re, cid, change };
+        let ticket = self.pending.insert(Pending::Roll(Box::new(roll)));
         out.push(Effect::Ask { ticket, ask });
     }
 
-    pub(super) fn rolled(
-        &mut self,
-        session: SessionId,
-        re: u32,
-        cid: Option<Box<str>>,
-        change: Change,
-        answer: Answer,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn rolled(&mut self, roll: Roll, answer: Answer, out: &mut Vec<Effect>) {
+        let Roll { session, user, re, cid, change } = roll;
+        if self.session(session).is_none() && answer.is_ok() {
+            if let (Change::Leave { group }, Ok(Done::Left { dissolved: true })) = (change, &answer) {
+                self.dissolve_group(group, out);
+            }
+            // Wherever the user is now, it may have looked before this was done.
+            return self.nudge(user, out);
+        }
         let done = match answer {
             Ok(done) => done,
             Err(code) => {
+                self.learn(session, change, code, out);
                 self.refuse(About { session, re, cid: cid.as_deref() }, code, out);
                 return self.resume(session, Pause::Answering, out);
             }
@@ -69,6 +79,18 @@ impl Hub {
         self.resume(session, Pause::Answering, out);
     }
 
+    /// A refusal tells what the store knows and this session does not: an earlier request was done
+    /// although its answer was lost.
+    pub(super) fn learn(&mut self, session: SessionId, change: Change, code: Code, out: &mut Vec<Effect>) {
+        match (change, code) {
+            (Change::Join { group: Some(group) }, Code::Exists) => self.join_group(session, group, 0, out),
+            (Change::Leave { group }, Code::NotAMember | Code::NoSuchGroup) => {
+                self.leave_group(session, group, out);
+            }
+            _ => {}
+        }
+    }
+
     /// Does in the session what was done in the store; gives back the group that it was about.
     fn change(
         &mut self,
@@ -78,7 +100,7 @@ impl Hub {
         out: &mut Vec<Effect>,
     ) -> Option<GroupId> {
         match (change, done) {
-            (Change::Join, &Done::Joined { group, head }) => {
+            (Change::Join { .. }, &Done::Joined { group, head }) => {
                 self.join_group(session, group, head, out);
                 Some(group)
             }

@@ -8,7 +8,7 @@ use super::hub::{About, Hub};
 use super::ids::{GroupId, MessageId, SessionId, UserId};
 use super::pending::{Change, Pending};
 use super::seat::Heard;
-use super::session::{Pause, Phase};
+use super::session::{Debt, Pause, Phase};
 use super::wire::code::Code;
 use super::wire::msgid;
 
@@ -26,9 +26,10 @@ impl Hub {
         if !session.online().expect("is logged in").groups.contains_key(&group) {
             self.pause(about.session, Pause::Answering, out);
             let cid = about.cid.map(Into::into);
-            let ticket = self.pending.insert(Pending::MayWrite { session: about.session, cid });
+            let ticket = self.pending.insert(Pending::MayWrite { session: about.session, group, cid });
             return out.push(Effect::Ask { ticket, ask: Ask::MayWrite { user, group } });
         }
+        self.counts.group += 1;
         let envelope = self.seal(about, user, Target::Group(group), msg, time);
         self.keep(about.session, envelope.clone(), out);
         self.push_to_members(&envelope, out);
@@ -38,12 +39,16 @@ impl Hub {
     pub(super) fn may_not_write(
         &mut self,
         session: SessionId,
+        group: GroupId,
         cid: Option<Box<str>>,
         answer: Answer,
         out: &mut Vec<Effect>,
     ) {
-        // Being a member after all means that the store knows more than this core does: try again.
-        let code = answer.err().unwrap_or(Code::Busy);
+        // Being a member after all means that the store knows more than this core did: try again.
+        let code = answer.err().unwrap_or_else(|| {
+            self.join_group(session, group, 0, out);
+            Code::Busy
+        });
         self.refuse(About { session, re: msgid::GROUP_CHAT, cid: cid.as_deref() }, code, out);
         self.resume(session, Pause::Answering, out);
     }
@@ -52,11 +57,12 @@ impl Hub {
     fn push_to_members(&mut self, envelope: &Envelope, out: &mut Vec<Effect>) {
         let Some(seat) = self.seats.get_mut(&envelope.group()) else { return };
         seat.push(envelope.mid());
+        let debt = Debt::Behind(seat.synced);
         let sender = envelope.sender();
         for at in 0..seat_len(self, envelope.group()) {
             let member = self.seats[&envelope.group()].members[at];
             if self.session(member).and_then(|session| session.user()) != Some(sender) {
-                self.push_or_hold(member, envelope.clone(), out);
+                self.push_or_hold(member, envelope.clone(), debt, out);
             }
         }
     }
@@ -88,54 +94,29 @@ impl Hub {
     pub(super) fn group_stored(&mut self, group: GroupId, mid: MessageId, pos: u64, out: &mut Vec<Effect>) {
         let Some(seat) = self.seats.get_mut(&group) else { return };
         let heard = seat.store(mid, pos);
-        let members = if heard == Heard::Before { Vec::new() } else { seat.members.clone() };
-        for id in members {
-            if self.lacks(id, group, mid, pos, heard) {
-                self.miss(id, group, mid, Some(pos));
-                self.take_again(id, out);
-            }
+        if heard != Heard::Before {
+            let members = self.seats[&group].members.iter().copied();
+            let lacking: Vec<SessionId> =
+                members.filter(|&id| self.lacks(id, group, mid, pos, heard)).collect();
+            lacking.into_iter().for_each(|id| self.take_again(id, out));
         }
         self.seats.get_mut(&group).expect("looked at above").advance();
     }
 
     /// Whether a member did not get a message that is stored now.
     fn lacks(&self, id: SessionId, group: GroupId, mid: MessageId, pos: u64, heard: Heard) -> bool {
+        // Who is entering takes its backlog later anyway.
         let Some(online) = self.session(id).and_then(|session| session.online()) else { return false };
-        if online.missing.contains_key(&mid) {
-            return true;
-        }
         let Some(place) = online.groups.get(&group) else { return false };
+        let beyond_place = place.cap.unwrap_or(place.from) < pos;
         match heard {
             Heard::Before => false,
             Heard::Overflow => true,
-            Heard::Never => place.from < pos,
-            Heard::Pushed(number) => number <= place.since && place.from < pos,
+            Heard::Never => beyond_place,
+            Heard::Pushed(number) => {
+                online.missing.contains_key(&mid) || (number <= place.since && beyond_place)
+            }
         }
-    }
-
-    /// Takes note that a member has to get this message from the backlog.
-    pub(super) fn miss(&mut self, id: SessionId, group: GroupId, mid: MessageId, pos: Option<u64>) {
-        let Some(place_now) = self.place_of(id, group) else { return };
-        let online = self.session_mut(id).and_then(|session| session.online_mut()).expect("has a place");
-        online.missing.insert(mid, (group, pos));
-        let place = online.groups.get_mut(&group).expect("has a place");
-        place.cap.get_or_insert(place_now);
-    }
-
-    fn place_of(&self, id: SessionId, group: GroupId) -> Option<u64> {
-        let place = self.session(id)?.online()?.groups.get(&group)?;
-        Some(self.seats.get(&group)?.place_of(place))
-    }
-
-    /// Whether a group message from the backlog was pushed to this member live, or is held for it.
-    pub(super) fn seat_pushed(&self, id: SessionId, envelope: &Envelope) -> bool {
-        let group = envelope.group();
-        let place = self
-            .session(id)
-            .and_then(|session| session.online())
-            .and_then(|online| online.groups.get(&group));
-        let number = self.seats.get(&group).and_then(|seat| seat.push_number(envelope.mid()));
-        matches!((place, number), (Some(place), Some(number)) if number > place.since)
     }
 
     pub(super) fn create_group(
@@ -151,7 +132,7 @@ impl Hub {
             return self.refuse_with(about, Code::InvalidField, text, out);
         }
         let ask = Ask::CreateGroup { user, name: name.to_owned(), desc: desc.to_owned() };
-        self.roll(about, ask, Change::Join, out);
+        self.roll(about, user, ask, Change::Join { group: None }, out);
     }
 
     pub(super) fn add_group(
@@ -161,7 +142,7 @@ impl Hub {
         group: GroupId,
         out: &mut Vec<Effect>,
     ) {
-        self.roll(about, Ask::AddGroup { user, group }, Change::Join, out);
+        self.roll(about, user, Ask::AddGroup { user, group }, Change::Join { group: Some(group) }, out);
     }
 
     pub(super) fn del_group(
@@ -171,7 +152,7 @@ impl Hub {
         group: GroupId,
         out: &mut Vec<Effect>,
     ) {
-        self.roll(about, Ask::DelGroup { user, group }, Change::Leave { group }, out);
+        self.roll(about, user, Ask::DelGroup { user, group }, Change::Leave { group }, out);
     }
 
     /// The session's user has become a member of a group.
@@ -189,22 +170,24 @@ impl Hub {
 
     /// The session's user is a member no more, or the group is gone.
     pub(super) fn leave_group(&mut self, id: SessionId, group: GroupId, out: &mut Vec<Effect>) {
+        let joined = self.seats.get(&group).is_some_and(|seat| seat.joined);
         let Some(session) = self.session_mut(id) else { return };
         match &mut session.phase {
             Phase::Online(online) => {
                 online.groups.remove(&group);
-                online.missing.retain(|_, &mut (of, _)| of != group);
+                online.missing.retain(|_, of| *of != group);
             }
             Phase::Entering(entering) => {
-                if entering.groups.remove(&group).is_some()
-                    && self.seats.get(&group).is_some_and(|seat| !seat.joined)
-                {
-                    entering_awaits_less(self, id);
+                entering.missing.retain(|_, of| *of != group);
+                entering.roster.groups.retain(|membership| membership.group != group);
+                if entering.groups.remove(&group).is_some() && !joined {
+                    entering.awaited -= 1;
                 }
             }
             Phase::Anonymous => {}
         }
         self.stand_up(id, group, out);
+        self.enter_if_ready(id, out);
     }
 
     pub(super) fn dissolve_group(&mut self, group: GroupId, out: &mut Vec<Effect>) {
@@ -223,11 +206,4 @@ impl Hub {
 
 fn seat_len(hub: &Hub, group: GroupId) -> usize {
     hub.seats.get(&group).map_or(0, |seat| seat.members.len())
-}
-
-/// A group that an entering session waited for is gone.
-fn entering_awaits_less(hub: &mut Hub, id: SessionId) {
-    if let Some(Phase::Entering(entering)) = hub.session_mut(id).map(|session| &mut session.phase) {
-        entering.awaited -= 1;
-    }
 }

@@ -4,7 +4,7 @@
 //! effects. The rules themselves live beside this file, one idea each: `account` and `enter`
 //! (logins), `direct` and `late` (one-to-one), `group` and `seat`, `friend`, `backlog`.
 
-use super::backlog::Orphan;
+use super::counts::{Counts, Cut};
 use super::effect::{Effect, Frame};
 use super::envelope::{Envelope, Kind};
 use super::event::{Channel, Event};
@@ -12,14 +12,15 @@ use super::ids::{CoreId, GroupId, MessageClock, MessageId, Millis, SessionId, Us
 use super::late::Late;
 use super::limits::Limits;
 use super::local_time::LocalTime;
+use super::orphan::Orphan;
 use super::pending::{Pending, PendingTable};
 use super::seat::Seats;
-use super::session::{Pause, Phase, Session, Visit};
+use super::session::{Debt, Online, Pause, Phase, Session, Visit};
 use super::wire::code::Code;
 use super::wire::frame::Terminator;
 use super::wire::reply::{self, Refusal};
 use super::wire::request::{Body, Fault, Request, Severity};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
 /// What one core knows and decides.
@@ -30,6 +31,8 @@ pub struct Hub {
     pub(super) core: CoreId,
     pub(super) now: Millis,
     pub(super) time: LocalTime,
+    /// When the bytes of this turn were read, for the envelopes made of them.
+    pub(super) read_us: u32,
     sessions: Vec<Option<Box<Session>>>,
     /// Users whose channel this core has joined or is joining, and for which session.
     pub(super) users: FxHashMap<UserId, SessionId>,
@@ -38,12 +41,16 @@ pub struct Hub {
     pub(super) late: FxHashMap<UserId, Late>,
     /// What could not be put into a backlog because the store was busy.
     pub(super) orphans: VecDeque<(Option<SessionId>, Orphan)>,
+    /// Users who are to be told that something waits for them, and the bus was down.
+    pub(super) to_nudge: FxHashSet<UserId>,
     /// Places of stored group messages that the other cores are to be told with the next notice.
     pub(super) stored: FxHashMap<GroupId, Vec<(MessageId, u64)>>,
     /// Logins under way whose claim has a deadline.
     pub(super) claims: Vec<(SessionId, Visit)>,
     /// Numbers the seats, so that a late `Joined` is not taken for a newer one's.
     pub(super) seats_made: u64,
+    /// Seats whose channel could not be joined, by group and number.
+    pub(super) to_rejoin: Vec<(GroupId, u64)>,
     /// Sessions that something was sent to since TCP was last looked at.
     pub(super) unacked: Vec<SessionId>,
     /// Sessions whose backlog goes on with time.
@@ -58,6 +65,7 @@ pub struct Hub {
     next_seen: Millis,
     next_notice: Millis,
     draining: bool,
+    pub(super) counts: Counts,
 }
 
 /// How much a hub holds of everything, for whoever watches it.
@@ -69,10 +77,16 @@ pub struct Census {
     pub users: usize,
     /// Groups with a member here.
     pub groups: usize,
+    /// Of the users, those whose login is under way.
+    pub entering: usize,
     /// Tickets that are out.
     pub pending: usize,
     /// Users whose messages are on the detour through the store.
     pub late: usize,
+    /// Messages that wait in those detours.
+    pub late_messages: usize,
+    /// Live messages that wait for their reader's backlog to be through.
+    pub held_messages: usize,
     /// Things for backlogs that wait for a busy store.
     pub orphans: usize,
     /// Groups with stored messages that the other cores are still to be told of.
@@ -100,15 +114,18 @@ impl Hub {
             core,
             now: Millis(0),
             time: LocalTime::default(),
+            read_us: 0,
             sessions: Vec::new(),
             users: FxHashMap::default(),
             seats: Seats::default(),
             pending: PendingTable::default(),
             late: FxHashMap::default(),
             orphans: VecDeque::new(),
+            to_nudge: FxHashSet::default(),
             stored: FxHashMap::default(),
             claims: Vec::new(),
             seats_made: 0,
+            to_rejoin: Vec::new(),
             unacked: Vec::new(),
             catching_up: Vec::new(),
             anonymous: VecDeque::new(),
@@ -119,6 +136,7 @@ impl Hub {
             next_seen: Millis(0),
             next_notice: Millis(0),
             draining: false,
+            counts: Counts::default(),
         }
     }
 
@@ -127,6 +145,7 @@ impl Hub {
         self.sessions.iter().all(Option::is_none)
             && self.pending.len() == 0
             && self.orphans.is_empty()
+            && self.to_nudge.is_empty()
             && self.late.is_empty()
             && self.stored.is_empty()
     }
@@ -137,13 +156,27 @@ impl Hub {
             sessions: self.sessions.iter().flatten().count(),
             users: self.users.len(),
             groups: self.seats.len(),
+            entering: self.counts.entering as usize,
             pending: self.pending.len(),
             late: self.late.len(),
+            late_messages: self.late.values().map(|late| late.queue.len()).sum(),
+            held_messages: self.held_messages(),
             orphans: self.orphans.len(),
             stored: self.stored.len(),
             claims: self.claims.len(),
             unacked_bytes: self.unacked_bytes,
         }
+    }
+
+    /// What it has counted.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What comes from now on was read from its sockets at `read_us`: the low 32 bits of the
+    /// microseconds since the Unix epoch. Measuring only; nothing is decided by it.
+    pub fn note_read(&mut self, read_us: u32) {
+        self.read_us = read_us;
     }
 
     /// Takes in one event at `now` and says what is to be done about it.
@@ -161,6 +194,7 @@ impl Hub {
                 }
                 Some(Pending::Claim { session, visit }) => self.claim_counted(session, visit, heard, out),
                 Some(Pending::LateNotice { user }) => self.late_noticed(user, heard, out),
+                Some(Pending::Nudge { user }) => self.nudged(user, heard),
                 _ => {}
             },
             Event::Answered { ticket, answer } => {
@@ -183,6 +217,7 @@ impl Hub {
                 }
                 _ => {}
             },
+            Event::Rejoined { core } => self.rejoined(core, out),
             Event::Garbled { session, fault } => self.garbled(session, &fault, out),
             Event::Opened { session } => self.opened(session, out),
             Event::Ended { session } => {
@@ -246,6 +281,7 @@ impl Hub {
             (Channel::User(user), kind @ (Kind::Claim | Kind::Held | Kind::Yield)) => {
                 self.claim_arrived(user, kind, envelope.mid().0, out);
             }
+            (Channel::User(user), Kind::Reclaim) => self.reclaimed(user, Visit(envelope.mid().0), out),
             (Channel::User(user), Kind::Waiting) => self.take_for(user, out),
             (Channel::Group(group), Kind::Stored) => {
                 for (mid, pos) in envelope.stored_pairs() {
@@ -266,11 +302,15 @@ impl Hub {
             Pending::Register { session } => self.registered(session, answer, out),
             Pending::Verify { session, user } => self.verified(session, user, answer, out),
             Pending::Roster { session, visit } => self.roster(session, visit, answer, out),
-            Pending::Roll { session, re, cid, change } => self.rolled(session, re, cid, change, answer, out),
+            Pending::Roll(roll) => self.rolled(*roll, answer, out),
             Pending::Friends { session, cid } => self.friends_answered(session, cid, answer, out),
-            Pending::MayWrite { session, cid } => self.may_not_write(session, cid, answer, out),
+            Pending::MayWrite { session, group, cid } => {
+                self.may_not_write(session, group, cid, answer, out);
+            }
             Pending::Orphan { session, orphan } => self.orphan_answered(session, orphan, answer, out),
-            Pending::Progress => {}
+            Pending::Progress { session, visit, upto } => {
+                self.progress_written(session, visit, &upto, &answer);
+            }
             // Tickets of the bus never come back from the store.
             _ => {}
         }
@@ -284,8 +324,10 @@ impl Hub {
             cid: fault.cid.as_deref(),
             retry_after_ms: None,
         };
+        self.counts.error(fault.code);
         self.reply(id, reply::error(refusal), out);
         if fault.severity == Severity::Close {
+            self.counts.cut(Cut::Garbled);
             self.close(id, out);
         }
     }
@@ -298,7 +340,7 @@ impl Hub {
         assert!(self.sessions[index].is_none(), "a slot is used again only after its Closed");
         self.sessions[index] = Some(Box::new(Session::new(id)));
         if self.draining {
-            return self.close(id, out);
+            return self.close_for(id, Code::Draining, Code::Draining.text(), out);
         }
         self.note_anonymous(id, out);
     }
@@ -313,15 +355,8 @@ impl Hub {
         self.anonymous = waiting.into_iter().filter(|&id| self.is_anonymous(id)).collect();
         while self.anonymous.len() > self.limits.anonymous {
             let oldest = self.anonymous.pop_front().expect("longer than its bound");
-            let about = Refusal {
-                code: Code::TooMany,
-                text: "too many connections without a login",
-                re: None,
-                cid: None,
-                retry_after_ms: None,
-            };
-            self.reply(oldest, reply::error(about), out);
-            self.close(oldest, out);
+            self.counts.cut(Cut::Anonymous);
+            self.close_for(oldest, Code::TooMany, "too many connections without a login", out);
         }
     }
 
@@ -330,6 +365,8 @@ impl Hub {
     }
 
     fn closed(&mut self, id: SessionId, acked: u64, out: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut(id) else { return };
+        session.closing = true;
         self.acked(id, acked, out);
         self.part(id, out);
         let Some(session) =
@@ -338,15 +375,18 @@ impl Hub {
             return;
         };
         self.unacked_bytes -= session.unacked_bytes();
+        // What is owed lies in the backlog already, but whoever holds the user now may have looked
+        // before it did: keeping it again makes sure that it is told.
         for sent in session.window {
-            self.keep_for(sent.user, sent.envelope, out);
+            if !matches!(sent.debt, Debt::Behind(_)) {
+                self.adopt(Orphan::Keep { envelope: sent.envelope }, out);
+            }
         }
     }
 
     fn tick(&mut self, utc_offset_s: i32, out: &mut Vec<Effect>) {
         self.time.utc_offset_s = utc_offset_s;
         self.expire_claims(out);
-        self.retry_orphans(out);
         self.continue_backlogs(out);
         if self.now >= self.next_notice {
             self.next_notice = self.now.plus(self.limits.stored_notice_ms);
@@ -355,9 +395,14 @@ impl Hub {
         if self.now >= self.next_probe {
             self.next_probe = self.now.plus(self.limits.probe_ms);
             self.probe_unacked(out);
+            self.retry_orphans(out);
+            self.retry_nudges(out);
+            self.retry_backlogs(out);
+            self.rejoin_groups(out);
         }
         if self.now >= self.next_seen {
             self.next_seen = self.now.plus(self.limits.seen_ms);
+            self.recheck_groups(out);
             self.write_progress(out);
         }
     }
@@ -366,12 +411,16 @@ impl Hub {
         self.draining = true;
         let open: Vec<SessionId> = self.sessions.iter().flatten().map(|session| session.id).collect();
         for id in open {
-            let text = Code::Draining.text();
-            let refusal =
-                Refusal { code: Code::Draining, text, re: None, cid: None, retry_after_ms: Some(1_000) };
-            self.reply(id, reply::error(refusal), out);
-            self.close(id, out);
+            self.counts.cut(Cut::Draining);
+            self.close_for(id, Code::Draining, Code::Draining.text(), out);
         }
+    }
+
+    /// Says why, and closes.
+    fn close_for(&mut self, id: SessionId, code: Code, text: &str, out: &mut Vec<Effect>) {
+        let retry_after_ms = (code == Code::Draining).then_some(1_000);
+        self.reply(id, reply::error(Refusal { code, text, re: None, cid: None, retry_after_ms }), out);
+        self.close(id, out);
     }
 
     pub(super) fn session(&self, id: SessionId) -> Option<&Session> {
@@ -380,6 +429,10 @@ impl Hub {
 
     pub(super) fn session_mut(&mut self, id: SessionId) -> Option<&mut Session> {
         self.sessions.get_mut(id.index as usize)?.as_deref_mut().filter(|session| session.id == id)
+    }
+
+    pub(super) fn online_mut(&mut self, id: SessionId) -> Option<&mut Online> {
+        self.session_mut(id)?.online_mut()
     }
 
     /// Every logged-in or entering session that is a member of some group here.
@@ -394,16 +447,10 @@ impl Hub {
 
     /// Sends a frame that is not a message. It is not kept if the connection ends before it is through.
     pub(super) fn reply(&mut self, id: SessionId, bytes: Vec<u8>, out: &mut Vec<Effect>) {
-        let Some(session) = self.session_mut(id).filter(|session| !session.closing) else { return };
-        let length = bytes.len() as u64 + 1;
-        session.queued += length;
-        let first = !std::mem::replace(&mut session.in_unacked, true);
-        self.unacked_bytes += length;
-        if first {
-            self.unacked.push(id);
+        if self.session(id).is_none_or(|session| session.closing) {
+            return;
         }
-        out.push(Effect::Send { session: id, frame: Frame::Reply(bytes) });
-        self.check_outbox(id, out);
+        self.send(id, Frame::Reply(bytes), out);
     }
 
     pub(super) fn refuse(&mut self, about: About<'_>, code: Code, out: &mut Vec<Effect>) {
@@ -412,6 +459,7 @@ impl Hub {
 
     pub(super) fn refuse_with(&mut self, about: About<'_>, code: Code, text: &str, out: &mut Vec<Effect>) {
         let retry_after_ms = (code == Code::Busy).then_some(1_000);
+        self.counts.error(code);
         let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
         self.reply(about.session, reply::error(refusal), out);
     }

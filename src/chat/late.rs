@@ -76,6 +76,7 @@ impl Hub {
             return;
         }
         if matches!(heard, Ok(heard) if heard > 0) || late.queue.is_empty() {
+            self.nudged(user, heard);
             return self.go_direct(user, out);
         }
         for (session, envelope) in std::mem::take(&mut late.queue) {

@@ -29,13 +29,14 @@ pub struct Limits {
     /// Milliseconds that a frame may take from its first byte to its last. Above: the connection
     /// is closed. Connections with no frame under way may be silent for as long as they like.
     pub frame_ms: u64,
-    /// Bytes sent to a session and not acknowledged by its TCP. Above: ERROR 115, close; what it
-    /// did not get goes to its backlog.
+    /// Bytes sent to a session and not acknowledged by its TCP, one frame besides. Above: ERROR
+    /// 115, close; what it did not get goes to its backlog.
     pub outbox_bytes: usize,
     /// The same, summed over a core. Above: every session's budget shrinks to
     /// `outbox_squeezed_bytes` until the sum is below again.
     pub outbox_core_bytes: usize,
-    /// What a session may have under way while its core is above `outbox_core_bytes`.
+    /// What a session may have under way while its core is above `outbox_core_bytes`. Of its
+    /// backlog it never has more under way than this, so that nobody is cut for having been away.
     pub outbox_squeezed_bytes: usize,
     /// Bytes of live messages that wait while a session still gets its backlog. Above: they join
     /// the backlog in the store.
@@ -45,7 +46,8 @@ pub struct Limits {
     pub unsettled: u32,
     /// Messages in one page of a backlog. The next page follows when TCP acknowledged this one.
     pub page_messages: usize,
-    /// Bytes of messages in one page of a backlog (one message at least).
+    /// Bytes of messages in one page of a backlog (one message at least). At most half of
+    /// `outbox_squeezed_bytes`.
     pub page_bytes: usize,
     /// Bytes of a login answer. What does not fit: messages follow as pushes, friends as a
     /// SHOW_FRIEND_LIST frame, members of large groups are left out (ask with MEMBERS in v2).
@@ -73,9 +75,11 @@ pub struct Limits {
     pub password_queue: usize,
     /// Milliseconds that a claim of a user waits for those who could object.
     pub claim_ms: u64,
-    /// Milliseconds between two looks at what TCP has acknowledged.
+    /// Milliseconds between two looks at what TCP has acknowledged, and between two tries to get
+    /// done what the store was too busy for.
     pub probe_ms: u64,
-    /// Milliseconds between two writes of how far online members have read their groups.
+    /// Milliseconds between two writes of how far online members have read their groups. Word
+    /// that a message is stored is taken for lost after once to twice as long.
     pub seen_ms: u64,
     /// Milliseconds by which the notices that a group's messages are stored are collected.
     pub stored_notice_ms: u64,

@@ -1,8 +1,8 @@
 //! What is out: tickets, and what is to be done when their consequence comes back.
 
-use super::backlog::Orphan;
 use super::envelope::Envelope;
 use super::ids::{GroupId, SessionId, Ticket, UserId};
+use super::orphan::Orphan;
 use super::session::Visit;
 
 /// What an answer is for. Sessions named here may be gone when it comes.
@@ -25,13 +25,13 @@ pub(super) enum Pending {
     /// A page of the backlog.
     Take { session: SessionId, visit: Visit },
     /// A friend or group request → ACK, if it has a cid, or ERROR.
-    Roll { session: SessionId, re: u32, cid: Option<Box<str>>, change: Change },
+    Roll(Box<Roll>),
     /// Friends → look who is online.
     Friends { session: SessionId, cid: Option<Box<str>> },
     /// Look for a friend list.
     FriendsLook { session: SessionId, people: Vec<super::ask::Person>, cid: Option<Box<str>> },
     /// Why a group is not to be written to → ERROR.
-    MayWrite { session: SessionId, cid: Option<Box<str>> },
+    MayWrite { session: SessionId, group: GroupId, cid: Option<Box<str>> },
     /// Publish of a direct message → if nobody heard it, it is kept.
     Direct { session: SessionId, envelope: Envelope },
     /// Keep for the sender's sake → ACK, or ERROR.
@@ -40,10 +40,23 @@ pub(super) enum Pending {
     KeepLate { session: SessionId, envelope: Envelope },
     /// Publish of the notice that a detour's batch is stored → is anybody there now?
     LateNotice { user: UserId },
+    /// Publish of word that something waits → repeated while the bus is down.
+    Nudge { user: UserId },
     /// Something for a backlog that no client waits for. Repeated while the store is busy.
     Orphan { session: Option<SessionId>, orphan: Orphan },
-    /// How far an online member has come. If it comes to nothing, the next one says more.
-    Progress,
+    /// How far an online member has come → that need not be written again.
+    Progress { session: SessionId, visit: Visit, upto: Vec<(GroupId, u64)> },
+}
+
+/// A friend or group request.
+#[derive(Debug)]
+pub(super) struct Roll {
+    pub(super) session: SessionId,
+    /// Who asked: the session may be gone when the answer comes.
+    pub(super) user: UserId,
+    pub(super) re: u32,
+    pub(super) cid: Option<Box<str>>,
+    pub(super) change: Change,
 }
 
 /// What a roll request changes in the session when the store says yes.
@@ -51,8 +64,8 @@ pub(super) enum Pending {
 pub(super) enum Change {
     /// Nothing that a session keeps.
     None,
-    /// A group more.
-    Join,
+    /// A group more; which one, if it is there already.
+    Join { group: Option<GroupId> },
     /// A group less.
     Leave { group: GroupId },
 }
@@ -100,12 +113,13 @@ mod tests {
 
     #[test]
     fn a_ticket_is_good_once_and_its_slot_is_used_again() {
+        let user = UserId::new(1).unwrap();
         let mut table = PendingTable::default();
-        let first = table.insert(Pending::Progress);
+        let first = table.insert(Pending::Nudge { user });
         assert_eq!(table.len(), 1);
         assert!(table.take(first).is_some());
         assert!(table.take(first).is_none());
-        let second = table.insert(Pending::Progress);
+        let second = table.insert(Pending::Nudge { user });
         assert_eq!(first.index, second.index);
         assert!(table.take(first).is_none());
         assert!(table.take(second).is_some());

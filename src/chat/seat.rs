@@ -24,6 +24,8 @@ pub(super) struct Seat {
     pub(super) joined: bool,
     /// Sessions that wait for that.
     pub(super) waiting: Vec<SessionId>,
+    /// What the last look saw, and what a recheck has dealt with.
+    seen: Seen,
     /// Place up to which nothing is missing here.
     pub(super) synced: u64,
     /// Pushes so far.
@@ -32,6 +34,16 @@ pub(super) struct Seat {
     pushed: FxHashMap<MessageId, u64>,
     /// Stored messages beyond `synced`.
     stored: BTreeMap<u64, MessageId>,
+}
+
+/// A seat as it was at the last look for what is overdue.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    pushes: u64,
+    synced: u64,
+    gap: bool,
+    /// Pushes up to this number were rechecked: if they are not stored by now, nobody will tell.
+    rechecked: u64,
 }
 
 /// Pushed messages that a seat remembers at most while it waits to hear that they are stored.
@@ -68,8 +80,11 @@ impl Seat {
 
     /// Takes note that a message is stored at `pos`.
     pub(super) fn store(&mut self, mid: MessageId, pos: u64) -> Heard {
-        if pos <= self.synced || self.stored.contains_key(&pos) {
+        if pos <= self.synced {
             self.pushed.remove(&mid);
+            return Heard::Before;
+        }
+        if self.stored.contains_key(&pos) {
             return Heard::Before;
         }
         if self.stored.len() == PUSHED {
@@ -95,15 +110,25 @@ impl Seat {
         }
     }
 
-    /// The number under which a message was pushed, while its place is not known to be synced.
-    pub(super) fn push_number(&self, mid: MessageId) -> Option<u64> {
-        self.pushed.get(&mid).copied()
-    }
-
     /// Every member has everything up to here from its backlog.
     pub(super) fn start_at(&mut self, pos: u64) {
         self.synced = self.synced.max(pos);
         self.advance();
+    }
+
+    /// Whether word that something is stored has been missing since the last look: it may be lost,
+    /// and the members should take their backlogs.
+    ///
+    /// `all_live`: none of the members is on the way to take its backlog anyway.
+    pub(super) fn is_overdue(&mut self, all_live: bool) -> bool {
+        let before = self.seen;
+        let unheard_of =
+            self.pushed.values().any(|&number| number > before.rechecked && number <= before.pushes);
+        let gap = !self.stored.is_empty();
+        let stuck = gap && before.gap && before.synced == self.synced;
+        let rechecked = if unheard_of && all_live { before.pushes } else { before.rechecked };
+        self.seen = Seen { pushes: self.pushes, synced: self.synced, gap, rechecked };
+        unheard_of || stuck
     }
 
     /// The place up to which a member has everything.
@@ -111,12 +136,15 @@ impl Seat {
         place.cap.unwrap_or(place.from.max(self.synced))
     }
 
-    /// Messages that a member has beyond its place.
-    pub(super) fn beyond(&self, place: &Place) -> Vec<MessageId> {
-        if place.cap.is_some() {
-            return Vec::new();
-        }
-        self.pushed.iter().filter(|&(_, &number)| number > place.since).map(|(&mid, _)| mid).collect()
+    /// Whether anything was pushed to a member whose place lies beyond this one.
+    pub(super) fn has_beyond(&self, place: &Place, upto: u64) -> bool {
+        self.synced > upto || self.beyond(place).next().is_some()
+    }
+
+    /// Messages that reached a member and whose place is not known to be within `synced`.
+    pub(super) fn beyond(&self, place: &Place) -> impl Iterator<Item = MessageId> + '_ {
+        let since = place.since;
+        self.pushed.iter().filter(move |&(_, &number)| number > since).map(|(&mid, _)| mid)
     }
 }
 
@@ -144,6 +172,6 @@ mod tests {
         seat.advance();
         assert_eq!(seat.synced, 7);
         let place = Place { from: 0, since: 2, written: 0, cap: None };
-        assert_eq!((seat.place_of(&place), seat.beyond(&place)), (7, vec![MessageId(12)]));
+        assert_eq!((seat.place_of(&place), seat.beyond(&place).collect()), (7, vec![MessageId(12)]));
     }
 }

@@ -1,7 +1,7 @@
 //! One connection as its hub sees it: who it is, and what was sent to it and may be lost.
 
 use super::ask::{Roster, Waiting};
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Target};
 use super::ids::{GroupId, MessageId, Millis, SessionId, UserId};
 use super::wire::frame::Terminator;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -24,8 +24,19 @@ pub(super) struct Sent {
     /// Whom it was for: a connection may have logged in as another user since.
     pub(super) user: UserId,
     pub(super) envelope: Envelope,
-    /// Whether it lies in the user's backlog until it is settled by its id.
-    pub(super) owed: bool,
+    pub(super) debt: Debt,
+}
+
+/// What a push means for its reader's backlog.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Debt {
+    /// It is in no backlog. It must be put there if it is not acknowledged.
+    Nothing,
+    /// It lies in the backlog until it is settled by its id, once it is acknowledged.
+    Owed,
+    /// It is a group's, and its place is beyond this one. Until it is acknowledged, the store is
+    /// not told that its reader is any further.
+    Behind(u64),
 }
 
 /// One connection.
@@ -41,8 +52,12 @@ pub(super) struct Session {
     pub(super) closing: bool,
     /// Whether the client has said its last word.
     pub(super) ended: bool,
+    /// A logout that waits for a look at what TCP has acknowledged.
+    pub(super) leaving: Option<Leaving>,
     /// Messages it sent that are neither stored nor known to be heard.
     pub(super) unsettled: u32,
+    /// When something was last pushed to it.
+    pub(super) pushed_at: Millis,
     /// Bytes sent to it since it was opened. `acked ≤ queued`.
     pub(super) queued: u64,
     /// Bytes that its TCP has acknowledged, as far as we were told.
@@ -53,6 +68,12 @@ pub(super) struct Session {
     pub(super) in_unacked: bool,
     /// Pushes that are not acknowledged, oldest first.
     pub(super) window: VecDeque<Sent>,
+}
+
+/// A logout under way.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    pub(super) cid: Option<Box<str>>,
 }
 
 /// How far a connection has come.
@@ -83,6 +104,7 @@ pub(super) struct Entering {
     /// Joins of groups and the look at who is online: answers still to come.
     pub(super) awaited: u32,
     pub(super) held: Held,
+    pub(super) missing: FxHashMap<MessageId, GroupId>,
 }
 
 /// Where the claim of a user stands.
@@ -106,8 +128,19 @@ pub(super) enum Claim {
 /// Messages that arrived while the backlog is not through.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    pub(super) messages: VecDeque<Envelope>,
+    /// As they arrived.
+    pub(super) messages: VecDeque<HeldMessage>,
     pub(super) bytes: usize,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct HeldMessage {
+    pub(super) envelope: Envelope,
+    /// What pushing it will mean for the backlog.
+    pub(super) debt: Debt,
+    /// Whether a page of the backlog has given it too: then its debt is exact.
+    pub(super) given: bool,
 }
 
 /// How far a member has come in one group.
@@ -119,7 +152,7 @@ pub(super) struct Place {
     pub(super) since: u64,
     /// The pos last written to the store.
     pub(super) written: u64,
-    /// While messages are missing: the pos up to which nothing is.
+    /// While it is entering or catching up: the pos up to which it was sent everything.
     pub(super) cap: Option<u64>,
 }
 
@@ -134,11 +167,37 @@ pub(super) struct Online {
     pub(super) catching_up: Option<Box<CatchingUp>>,
     /// Pushed messages that lie in the user's backlog until they are settled.
     pub(super) owed: FxHashSet<MessageId>,
-    /// The last pushes, to recognise what comes twice.
-    pub(super) recent: VecDeque<MessageId>,
-    /// Group messages that this session did not get although its core had them or should have,
-    /// with their pos once it is known.
-    pub(super) missing: FxHashMap<MessageId, (GroupId, Option<u64>)>,
+    /// The last pushes that were in no backlog when they were pushed, to recognise them in a page.
+    pub(super) live: Recent,
+    /// The last pushes from the backlog, to recognise them when they arrive.
+    pub(super) taken: Recent,
+    /// Group messages that reached this core and were not pushed to this session: it gets them
+    /// from its backlog, when they are stored.
+    pub(super) missing: FxHashMap<MessageId, GroupId>,
+}
+
+/// The last few pushes of some sort.
+#[derive(Debug, Default)]
+pub(super) struct Recent(VecDeque<MessageId>);
+
+impl Recent {
+    /// More than a page of the backlog holds.
+    const MOST: usize = 256;
+
+    pub(super) fn note(&mut self, mid: MessageId) {
+        if self.0.len() == Self::MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(mid);
+    }
+
+    pub(super) fn has(&self, mid: MessageId) -> bool {
+        self.0.contains(&mid)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = MessageId> + '_ {
+        self.0.iter().copied()
+    }
 }
 
 /// A backlog on its way to its session.
@@ -149,25 +208,32 @@ pub(super) struct CatchingUp {
     pub(super) held: Held,
     /// Whether a Take is out.
     pub(super) taking: bool,
-    /// Whether something was put into the backlog since the Take that is out was asked, or that
-    /// one failed: begin again from the front.
+    /// Whether the answer of the Take that is out is not to be used.
+    pub(super) stale: bool,
+    /// Whether something was put into the backlog since its first page was asked for: there will
+    /// be another round.
     pub(super) again: bool,
-    /// The last message of the page before.
+    /// Whether the store was busy: while it is not asked again, live messages are not held.
+    pub(super) failed: bool,
+    /// The last message that is owed by itself, of the page before.
     pub(super) after: MessageId,
-    /// Where the page before left the groups.
-    pub(super) paged: FxHashMap<GroupId, u64>,
     /// What is left of the page, while it is sent message by message.
     pub(super) rest: VecDeque<Waiting>,
-    /// Where the groups stand once `rest` is through.
+    /// The groups that the page was asked for.
+    pub(super) asked: Vec<GroupId>,
+    /// Where they stand once `rest` is through.
     pub(super) heads: Vec<(GroupId, u64)>,
     /// Whether that page was the last one.
     pub(super) complete: bool,
     /// Keeps that are out because `held` was full: the backlog is not through before them.
     pub(super) spilling: u32,
+    /// Until when it waits for word that messages it is missing are stored.
+    pub(super) patience: Millis,
     /// How many messages are still to be sent one a tick, for clients that read a frame a time.
     pub(super) paced: u8,
-    /// What it got so far, so that a later page does not repeat it.
-    pub(super) pushed: FxHashSet<MessageId>,
+    /// What was sent to the session and could be in a page: live before the backlog was begun, or
+    /// with an earlier page.
+    pub(super) sent: FxHashSet<MessageId>,
 }
 
 /// What a login answer is made of, until the first page of the backlog is there.
@@ -177,41 +243,72 @@ pub(super) struct Greeting {
     pub(super) online: FxHashSet<UserId>,
 }
 
+impl Online {
+    /// The groups stand where what was sent of the page has left them.
+    pub(super) fn settle_page(&mut self) {
+        let catching_up = self.catching_up.as_mut().expect("looked at before");
+        for (&group, place) in &mut self.groups {
+            let cap = catching_up.reached(group, place.cap.expect("is catching up"));
+            place.cap = Some(cap);
+            catching_up.held.advance(group, cap);
+        }
+        catching_up.heads.clear();
+    }
+}
+
 impl CatchingUp {
-    pub(super) fn new(greeting: Option<Box<Greeting>>, held: Held) -> Self {
+    /// The place up to which the page that is being sent has brought a group, from `cap` on.
+    pub(super) fn reached(&self, group: GroupId, cap: u64) -> u64 {
+        let Some(&(_, head)) = self.heads.iter().find(|(of, _)| *of == group) else { return cap };
+        let of_group =
+            |waiting: &&Waiting| waiting.pos.is_some() && waiting.envelope.target() == Target::Group(group);
+        let next = self.rest.iter().filter(of_group).filter_map(|waiting| waiting.pos).min();
+        cap.max(next.map_or(head, |next| next - 1))
+    }
+
+    /// What was held is in the backlog, or will be: begins again from the front, so that nothing
+    /// overtakes it.
+    pub(super) fn begin_again(&mut self) {
+        self.rest.clear();
+        self.heads.clear();
+        self.stale = self.taking;
+        (self.complete, self.again) = (true, true);
+    }
+
+    /// What is held and was not sent with a page.
+    pub(super) fn unsent(&self) -> impl Iterator<Item = (&Envelope, Debt)> + '_ {
+        let held = self.held.messages.iter().map(|held| (&held.envelope, held.debt));
+        held.filter(|(envelope, _)| !self.sent.contains(&envelope.mid()))
+    }
+
+    /// Notes that a message was sent; whether it is the first time. Forgets all where a store is
+    /// busy for so long that it becomes too much: after a fault, a message may come twice.
+    pub(super) fn note_sent(&mut self, mid: MessageId) -> bool {
+        const MOST: usize = 65_536;
+        if self.sent.len() >= MOST {
+            self.sent.clear();
+        }
+        self.sent.insert(mid)
+    }
+
+    pub(super) fn new(greeting: Option<Box<Greeting>>, held: Held, sent: FxHashSet<MessageId>) -> Self {
         Self {
             greeting,
             held,
             taking: false,
+            stale: false,
             again: true,
+            failed: false,
             after: MessageId(0),
-            paged: FxHashMap::default(),
             rest: VecDeque::new(),
+            asked: Vec::new(),
             heads: Vec::new(),
             complete: false,
             spilling: 0,
+            patience: Millis(0),
             paced: 0,
-            pushed: FxHashSet::default(),
+            sent,
         }
-    }
-}
-
-/// How many pushes a session remembers beyond what it must.
-const RECENT: usize = 64;
-
-impl Online {
-    /// Whether this message was pushed to the session already, as far as it remembers.
-    pub(super) fn has(&self, mid: MessageId) -> bool {
-        self.owed.contains(&mid)
-            || self.recent.contains(&mid)
-            || self.catching_up.as_ref().is_some_and(|catching| catching.pushed.contains(&mid))
-    }
-
-    pub(super) fn remember(&mut self, mid: MessageId) {
-        if self.recent.len() == RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(mid);
     }
 }
 
@@ -224,7 +321,9 @@ impl Session {
             terminator: Terminator::Newline,
             closing: false,
             ended: false,
+            leaving: None,
             unsettled: 0,
+            pushed_at: Millis(0),
             queued: 0,
             acked: 0,
             probed: 0,

@@ -1,17 +1,22 @@
 //! Starts the cores, waits until every one of them accepts, and waits for them to end.
 
-use super::bus::local::{self, Ends, LocalBus};
+use super::bus::local;
+use super::bus::redis::{RedisError, Server};
+use super::bus::wires::Wires;
+use super::clock::Origin;
 use super::guard::spawn_service;
+use super::metrics::{Kin, Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
 use super::net::reader::turn_ring;
 use super::net::sockets::Sockets;
-use super::shard::{Shard, SharedShard};
+use super::observer::{self, Observer};
+use super::pace::{self, Pace};
+use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
 use crate::chat::ask::{Answered, Question};
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
-use crate::chat::ids::CoreId;
 use crate::chat::limits::Limits;
 use flume::{Receiver, Sender};
 use glommio::timer::sleep;
@@ -21,11 +26,9 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// While any task can run, sockets are looked at only this often: the bound of what a flooding
-/// client can cost its neighbours.
-const PREEMPT_TIMER: Duration = Duration::from_micros(250);
 /// How often time passes for a hub.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -37,10 +40,23 @@ pub struct Config {
     pub cpus: Vec<usize>,
     /// The bounds of each core.
     pub limits: Limits,
+    /// Whether latencies are measured.
+    pub measuring: Measuring,
+    /// How the cores hear of each other.
+    pub delivery: Delivery,
     /// Where questions to the store go.
     pub questions: Sender<Question>,
     /// Where the answers for each core come from.
     pub answers: Vec<Receiver<Answered>>,
+}
+
+/// How cores hear of each other.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// Within this process.
+    InProcess,
+    /// Through Redis, with every server that uses the same one.
+    Redis(Arc<Server>),
 }
 
 /// Why the cores did not start.
@@ -48,6 +64,8 @@ pub struct Config {
 pub enum StartError {
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
+    /// Redis cannot be used.
+    Redis(RedisError),
     /// An executor did not come up.
     Core(usize, String),
 }
@@ -60,6 +78,7 @@ impl fmt::Display for StartError {
                 "{address} is taken: another server listens there (choose another --port, or stop it)"
             ),
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            StartError::Redis(error) => error.fmt(f),
             StartError::Core(core, error) => write!(f, "core {core} did not start: {error}"),
         }
     }
@@ -71,6 +90,8 @@ impl std::error::Error for StartError {}
 pub struct Cores {
     /// Where they listen.
     pub address: SocketAddr,
+    /// Sees what they measure.
+    pub observer: Observer,
     stops: Vec<Sender<()>>,
     handles: Vec<ExecutorJoinHandle<()>>,
 }
@@ -80,11 +101,15 @@ struct Parts {
     core: usize,
     listener: TcpListener,
     limits: Limits,
-    ends: Ends,
+    measuring: Measuring,
+    wires: Wires,
     questions: Sender<Question>,
     answers: Receiver<Answered>,
     stop: Receiver<()>,
-    ready: Sender<usize>,
+    asked: Receiver<observer::Question>,
+    kin: Kin,
+    origin: Origin,
+    ready: Sender<Result<(), StartError>>,
 }
 
 /// Starts one executor for each CPU of `config`, and returns when all of them accept.
@@ -97,40 +122,51 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         listen(config.address, cores).map_err(|error| StartError::Listen(config.address, error))?;
     let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
     let (ready, readied) = flume::bounded(cores);
-    let (mut stops, mut handles) = (Vec::new(), Vec::new());
-    let rings = local::rings(cores);
-    for (core, ((listener, ends), answers)) in
-        listeners.into_iter().zip(rings).zip(config.answers).enumerate()
+    let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
+    let wires = Wires::lay(&config.delivery, cores).map_err(StartError::Redis)?;
+    let (origin, kin) = (Origin::now(), Kin::default());
+    for (core, ((listener, wires), answers)) in
+        listeners.into_iter().zip(wires).zip(config.answers).enumerate()
     {
         let (stop, stopped) = flume::bounded(1);
         stops.push(stop);
+        let (ask, asked) = observer::line();
+        asks.push(ask);
         let parts = Parts {
             core,
             listener,
             limits: config.limits.clone(),
-            ends,
+            measuring: config.measuring,
+            wires,
             questions: config.questions.clone(),
             answers,
             stop: stopped,
+            asked,
+            kin: kin.clone(),
+            origin,
             ready: ready.clone(),
         };
         let handle = LocalExecutorBuilder::new(Placement::Fixed(config.cpus[core]))
             .name(&format!("chatd-core-{core}"))
             // TCP never touches the memory that glommio would register for files.
             .io_memory(0)
-            .preempt_timer(PREEMPT_TIMER)
+            .preempt_timer(pace::NEVER)
             .spawn(move || run(parts))
             .map_err(|error| StartError::Core(core, error.to_string()))?;
         handles.push(handle);
     }
     drop(ready);
-    if readied.iter().take(cores).count() < cores {
-        // An executor that failed shows only when it is joined; the others wait for it.
-        return Err(why_not_ready(handles, stops));
+    let readied: Result<Vec<()>, StartError> = readied.iter().take(cores).collect();
+    match readied {
+        Ok(readied) if readied.len() == cores => {
+            Ok(Cores { address, stops, observer: Observer::new(asks), handles })
+        }
+        Ok(_) => Err(why_not_ready(handles, stops)),
+        Err(error) => Err(error),
     }
-    Ok(Cores { address, stops, handles })
 }
 
+/// An executor that failed shows only when it is joined; the others end when they are let go.
 fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -> StartError {
     drop(stops);
     for (core, handle) in handles.into_iter().enumerate() {
@@ -166,26 +202,34 @@ impl Cores {
 }
 
 async fn run(parts: Parts) {
-    let Parts { core, listener, limits, ends, questions, answers, stop, ready } = parts;
-    let (bus, rings) = LocalBus::connect(core, ends, limits.bus_queue).await;
-    let sockets = Sockets::new(limits.connections).expect("probed before any core was started");
-    let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
-    let shard = Rc::new(RefCell::new(Shard::new(
-        Hub::new(id, limits.clone()),
+    let Parts { core, listener, limits, measuring, wires, questions, answers, stop, ready, .. } = parts;
+    let (bus, rings, id) = wires.connect(core, limits.bus_queue).await;
+    let (sockets, pace) = match (Sockets::new(limits.connections), Pace::new()) {
+        (Ok(sockets), Ok(pace)) => (sockets, pace),
+        (Err(error), _) | (_, Err(error)) => {
+            let _ = ready.send(Err(StartError::Core(core, error.to_string())));
+            return;
+        }
+    };
+    let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
+        hub: Hub::new(id, limits.clone()),
         bus,
-        StoreLink::new(core, questions),
+        store: StoreLink::new(core, questions),
         sockets,
-        limits.clone(),
-    )));
-    spawn_service("the ring of the sockets", turn_ring(shard.clone()));
+        metrics: Metrics::new(id, parts.kin, measuring),
+        limits: limits.clone(),
+        origin: parts.origin,
+    })));
+    spawn_service("the ring of the sockets", turn_ring(shard.clone(), pace.clone()));
     for (from, ring) in rings {
-        spawn_service("the bus", local::receive(shard.clone(), from, ring));
+        spawn_service("the bus", local::receive(shard.clone(), pace.clone(), from, ring));
     }
-    spawn_service("the line to the store", store_link::receive(shard.clone(), answers));
+    spawn_service("the line to the store", store_link::receive(shard.clone(), pace.clone(), answers));
+    spawn_service("the observer", observer::answer(shard.clone(), core, parts.asked));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
-    let accepting = glommio::spawn_local(accept(shard.clone(), listener));
+    let accepting = glommio::spawn_local(accept(shard.clone(), pace, listener));
     // Nobody waits for this any more only if another core has failed.
-    let _ = ready.send(core);
+    let _ = ready.send(Ok(()));
     drop(ready);
     let _ = stop.recv_async().await;
     accepting.cancel().await;
@@ -200,9 +244,7 @@ async fn tick(shard: SharedShard, frame_ms: u64) {
         sleep(TICK).await;
         let mut shard = shard.borrow_mut();
         shard.begin_turn();
-        let utc_offset_s = shard.clock().utc_offset_s();
-        shard.feed(Event::Tick { utc_offset_s });
-        shard.sockets.close_on();
+        shard.tick();
         ticks += 1;
         if ticks.is_multiple_of(TICKS_A_SWEEP) {
             shard.sockets.cut_slow_frames(frame_ms);

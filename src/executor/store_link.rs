@@ -1,5 +1,6 @@
 //! A core's line to the storage threads: bounded questions out, answers in.
 
+use super::pace::Pace;
 use super::shard::SharedShard;
 use crate::chat::ask::{Answered, Ask, Question};
 use crate::chat::event::Event;
@@ -33,6 +34,11 @@ impl StoreLink {
         questions.try_send(Question { core: self.core, ticket, ask }).map_err(|_| StoreBusy)
     }
 
+    /// Questions that wait, those of all cores.
+    pub(super) fn waiting(&self) -> usize {
+        self.questions.as_ref().map_or(0, Sender::len)
+    }
+
     /// Asks no more: when all cores have hung up, the store finishes.
     pub(super) fn hang_up(&mut self) {
         self.questions = None;
@@ -40,9 +46,9 @@ impl StoreLink {
 }
 
 /// Hands answers to the hub as they come, many in a turn, until the store is gone.
-pub(super) async fn receive(shard: SharedShard, answers: Receiver<Answered>) {
+pub(super) async fn receive(shard: SharedShard, pace: Pace, answers: Receiver<Answered>) {
     const ANSWERS_A_TURN: usize = 256;
-    while let Ok(first) = answers.recv_async().await {
+    while let Ok(first) = pace.wait(answers.recv_async()).await {
         {
             let mut shard = shard.borrow_mut();
             shard.begin_turn();
@@ -51,6 +57,6 @@ pub(super) async fn receive(shard: SharedShard, answers: Receiver<Answered>) {
                 shard.feed(Event::Answered { ticket, answer });
             }
         }
-        futures_lite::future::yield_now().await;
+        pace.give_way().await;
     }
 }

@@ -18,7 +18,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-use super::{OpenError, Order, Outcome, Store, StoreError, migrate};
+use super::{Committed, OpenError, Order, Outcome, Store, StoreError, migrate};
 use crate::chat::ask::{Answer, Ask};
 use crate::chat::limits::Limits;
 use directory::Directory;
@@ -59,7 +59,10 @@ impl Embedded {
     pub fn open(directory: &Path, limits: &Limits) -> Result<Self, OpenError> {
         let directory = Directory::claim(directory)?;
         let path = directory.database();
-        let mut db = connect(&path).map_err(|error| explain(&error, &path))?;
+        let mut db = Connection::open(&path).map_err(|error| migrate::explain(&error, &path))?;
+        // Before anything is set: what is not ours is not touched.
+        migrate::check(&db, &path, migrate::SQLITE)?;
+        tune(&db).map_err(|error| migrate::explain(&error, &path))?;
         migrate::migrate(&mut db, &path, migrate::SQLITE)?;
         Ok(Self { db, directory, limits: limits.clone(), dissolved: Dissolved::Remains })
     }
@@ -98,30 +101,30 @@ impl Embedded {
         answer.map(Outcome::Answer)
     }
 
-    fn all(&mut self, batch: &[Order]) -> rusqlite::Result<Vec<Outcome>> {
-        let mut outcomes = Vec::with_capacity(batch.len());
+    fn all(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> rusqlite::Result<()> {
         for order in batch {
             outcomes.push(self.one(order)?);
         }
         if self.dissolved == Dissolved::Remains && groups::sweep(&self.db, SWEEP_MESSAGES)? < SWEEP_MESSAGES {
             self.dissolved = Dissolved::Gone;
         }
-        Ok(outcomes)
+        Ok(())
     }
 
     /// Between BEGIN and COMMIT. Immediate, so that the write lock is waited for at one place.
-    fn transaction(&mut self, batch: &[Order]) -> rusqlite::Result<Vec<Outcome>> {
+    fn transaction(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> rusqlite::Result<Committed> {
+        let before = self.db.total_changes();
         self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let outcomes = self.all(batch)?;
+        self.all(batch, outcomes)?;
         self.db.prepare_cached("COMMIT")?.execute([])?;
-        Ok(outcomes)
+        Ok(if self.db.total_changes() == before { Committed::Nothing } else { Committed::Changes })
     }
 }
 
 impl Store for Embedded {
-    fn perform(&mut self, batch: &[Order]) -> Result<Vec<Outcome>, StoreError> {
-        let failed = match self.transaction(batch) {
-            Ok(outcomes) => return Ok(outcomes),
+    fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
+        let failed = match self.transaction(batch, outcomes) {
+            Ok(committed) => return Ok(committed),
             Err(error) => error,
         };
         self.dissolved = Dissolved::Remains;
@@ -132,7 +135,9 @@ impl Store for Embedded {
             return Err(StoreError::Down(format!("{failed}, and then {error}")));
         }
         Err(if is_down(&failed) {
-            StoreError::Down(format!("{}: {failed}", self.directory.database().display()))
+            let code = failed.sqlite_error().map_or(0, |error| error.extended_code);
+            let path = self.directory.database();
+            StoreError::Down(format!("{}: {failed} (SQLite error {code})", path.display()))
         } else {
             StoreError::Order(failed.to_string())
         })
@@ -149,12 +154,10 @@ impl Store for Embedded {
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let db = Connection::open(path)?;
+fn tune(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(PATIENCE)?;
     // Plans do not depend on the values bound, so a statement is never compiled again for them.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // The first statement that reads the file: what is no database shows here.
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", "ON")?;
@@ -165,16 +168,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "cache_size", -(32 << 10))?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.set_prepared_statement_cache_capacity(64);
-    Ok(db)
-}
-
-fn explain(error: &rusqlite::Error, path: &Path) -> OpenError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-            OpenError::NotADatabase(path.to_path_buf())
-        }
-        _ => OpenError::Failed(path.display().to_string(), error.to_string()),
-    }
+    Ok(())
 }
 
 /// Whether an error is about the store as a whole, or about what was asked.

@@ -7,7 +7,9 @@
 //!
 //! [`open`] holds the one `match` that chooses the store.
 
+pub mod answers;
 mod body;
+pub mod condition;
 #[doc(hidden)]
 pub mod contract;
 pub mod embedded;
@@ -85,6 +87,15 @@ pub enum Outcome {
     Found(Option<Account>),
 }
 
+/// What it took to commit a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Committed {
+    /// Something was written, so the store can write.
+    Changes,
+    /// There was nothing to write; that says nothing about whether the store could.
+    Nothing,
+}
+
 /// Why a batch could not be performed. Nothing of it was, then.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreError {
@@ -111,11 +122,12 @@ impl std::error::Error for StoreError {}
 /// changed is nothing. When `perform` returns `Ok`, all of the batch is durable.
 pub trait Store: Send {
     /// Carries out the orders one after the other, as one transaction: an order sees what the ones
-    /// before it did. Returns as many outcomes as there were orders.
+    /// before it did. Appends as many outcomes to `outcomes` as there were orders.
     ///
     /// # Errors
-    /// If the batch as a whole failed. Nothing of it is kept then, and it may be tried again.
-    fn perform(&mut self, batch: &[Order]) -> Result<Vec<Outcome>, StoreError>;
+    /// If the batch as a whole failed. Nothing of it is kept then, it may be tried again, and what
+    /// was appended means nothing.
+    fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError>;
 
     /// Leaves everything tidy. Nothing is lost if this is never called.
     ///
@@ -149,6 +161,8 @@ pub enum OpenError {
         /// The newest version that this program knows.
         known: u32,
     },
+    /// The operating system gives no thread.
+    NoThread(std::io::Error),
     /// Anything else, in the store's own words.
     Failed(String, String),
 }
@@ -184,6 +198,7 @@ impl fmt::Display for OpenError {
                 "{database} has schema version {found}, and this chatd knows versions up to {known}; \
                  run the newer chatd, or restore a backup that is older"
             ),
+            OpenError::NoThread(why) => write!(f, "cannot start the store's threads: {why}"),
             OpenError::Failed(what, why) => write!(f, "cannot open {what}: {why}"),
         }
     }
@@ -217,9 +232,18 @@ impl Opened {
     /// Starts the threads. They work until every sender of `questions` is gone: dropping those, and
     /// then [`Running::join`], is the way to stop.
     ///
-    /// `answers[core]` gets the answers to the questions of `core`. Answers keep the order of the
-    /// questions, but for Register and Verify, which overtake nothing and are overtaken.
-    pub fn start(self, questions: flume::Receiver<Question>, answers: Vec<AnswerQueue>) -> Running {
+    /// `answers[core]` gets the answers to the questions of `core`; these queues must be unbounded, or
+    /// hold an answer for every ticket of the core, because the threads of all cores wait behind one
+    /// that is full. Answers keep the order of the questions, but for Register and Verify, which
+    /// take their time aside.
+    ///
+    /// # Errors
+    /// If the operating system gives no thread.
+    pub fn start(
+        self,
+        questions: flume::Receiver<Question>,
+        answers: Vec<AnswerQueue>,
+    ) -> Result<Running, OpenError> {
         worker::start(self.store, &self.config, questions, answers)
     }
 }

@@ -5,128 +5,12 @@
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
-use std::fmt;
-use std::str::FromStr;
+
+mod cost;
+
+pub use cost::{BadCost, Cost, OWASP_MINIMUM};
 
 const HASH_BYTES: usize = 32;
-
-/// What one hash costs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cost {
-    /// KiB of memory that it fills.
-    pub memory_kib: u32,
-    /// How many times it does so.
-    pub passes: u32,
-    /// Lanes that could be computed at once (we compute them one after the other).
-    pub lanes: u32,
-}
-
-/// The least that OWASP recommends, and the default.
-pub const OWASP_MINIMUM: Cost = Cost { memory_kib: 19_456, passes: 2, lanes: 1 };
-
-const MEMORY_KIB_MAX: u32 = 1 << 20;
-const PASSES_MAX: u32 = 64;
-const LANES_MAX: u32 = 64;
-
-impl Default for Cost {
-    fn default() -> Self {
-        OWASP_MINIMUM
-    }
-}
-
-impl Cost {
-    /// Whether guessing is cheaper than OWASP recommends: fewer KiB × passes, or less memory than
-    /// its least variant has.
-    pub fn is_weak(self) -> bool {
-        // OWASP holds these for equals: m=47104,t=1 · m=19456,t=2 · m=12288,t=3 · m=9216,t=4 · m=7168,t=5.
-        const EQUALS: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
-        !EQUALS.iter().any(|&(memory_kib, passes)| self.memory_kib >= memory_kib && self.passes >= passes)
-    }
-
-    fn params(self) -> Params {
-        Params::new(self.memory_kib, self.passes, self.lanes, Some(HASH_BYTES))
-            .expect("a cost is checked when it is parsed")
-    }
-
-    /// Checks the bounds: 8 KiB a lane to 1 GiB, 1 to 64 passes, 1 to 64 lanes.
-    ///
-    /// # Errors
-    /// If the cost is out of them.
-    pub fn checked(self) -> Result<Self, BadCost> {
-        if self.lanes < 1 || self.lanes > LANES_MAX {
-            return Err(BadCost::OutOfRange("p", 1, LANES_MAX));
-        }
-        if self.passes < 1 || self.passes > PASSES_MAX {
-            return Err(BadCost::OutOfRange("t", 1, PASSES_MAX));
-        }
-        if self.memory_kib < 8 * self.lanes || self.memory_kib > MEMORY_KIB_MAX {
-            return Err(BadCost::OutOfRange("m", 8 * self.lanes, MEMORY_KIB_MAX));
-        }
-        Ok(self)
-    }
-}
-
-impl fmt::Display for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "m={},t={},p={}", self.memory_kib, self.passes, self.lanes)
-    }
-}
-
-/// Why a text is not a cost.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum BadCost {
-    /// Not of the form `m=KiB,t=N,p=N`.
-    Form(String),
-    /// Which part must lie between which numbers.
-    OutOfRange(&'static str, u32, u32),
-}
-
-impl fmt::Display for BadCost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BadCost::Form(text) => {
-                write!(
-                    f,
-                    "a password cost is written m=KiB,t=PASSES,p=LANES, for example {OWASP_MINIMUM}, not {text:?}"
-                )
-            }
-            BadCost::OutOfRange(part, least, most) => {
-                write!(f, "in a password cost, {part} must be between {least} and {most}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for BadCost {}
-
-impl FromStr for Cost {
-    type Err = BadCost;
-
-    /// Reads `m=KiB,t=PASSES,p=LANES`, every part once, in any order.
-    fn from_str(text: &str) -> Result<Self, BadCost> {
-        let form = || BadCost::Form(text.to_owned());
-        let (mut memory_kib, mut passes, mut lanes) = (None, None, None);
-        for part in text.split(',') {
-            let (key, number) = part.split_once('=').ok_or_else(form)?;
-            let slot = match key.trim() {
-                "m" => &mut memory_kib,
-                "t" => &mut passes,
-                "p" => &mut lanes,
-                _ => return Err(form()),
-            };
-            // A number that does not fit is out of range, not out of form.
-            let digits = number.trim();
-            if slot.is_some() || digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(form());
-            }
-            *slot = Some(digits.parse().unwrap_or(u32::MAX));
-        }
-        match (memory_kib, passes, lanes) {
-            (Some(memory_kib), Some(passes), Some(lanes)) => Cost { memory_kib, passes, lanes }.checked(),
-            _ => Err(form()),
-        }
-    }
-}
 
 /// Whether a password is the one that was hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -150,7 +34,7 @@ impl Hasher {
     pub fn new(cost: Cost) -> Self {
         let salt = Salt::new(&[0; Salt::RECOMMENDED_LENGTH]).expect("sixteen bytes are a salt");
         let output = Output::new(&[0; HASH_BYTES]).expect("thirty-two bytes are an output");
-        let stranger = phc(&cost.params(), salt, output);
+        let stranger = phc(&cost.params(HASH_BYTES), salt, output);
         Self { cost, memory: Vec::new(), stranger }
     }
 
@@ -159,7 +43,7 @@ impl Hasher {
     /// # Errors
     /// If argon2 refuses; the reason is for the server's log.
     pub fn hash(&mut self, password: &str) -> Result<String, String> {
-        let (params, salt) = (self.cost.params(), Salt::generate());
+        let (params, salt) = (self.cost.params(HASH_BYTES), Salt::generate());
         let output =
             self.compute(password, &salt, Algorithm::Argon2id, Version::V0x13, &params, HASH_BYTES)?;
         Ok(phc(&params, salt, output))
@@ -227,4 +111,64 @@ fn phc(params: &Params, salt: Salt, output: Output) -> String {
         hash: Some(output),
     }
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+
+    #[test]
+    fn a_password_matches_its_own_hash_and_no_other() {
+        let mut hasher = Hasher::new(CHEAP);
+        let hash = hasher.hash("päss\0wörd 🔑").unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
+        assert_ne!(hasher.hash("päss\0wörd 🔑").unwrap(), hash, "each has a salt of its own");
+        assert_eq!(hasher.verify("päss\0wörd 🔑", &hash), Verdict::Right);
+        for wrong in ["", "päss", "päss\0wörd", "päss\0wörd 🔑 ", &hash] {
+            assert_eq!(hasher.verify(wrong, &hash), Verdict::Wrong);
+        }
+        for broken in ["", "plain", "$argon2id$", "$md5$x$y", &hash[..hash.len() - 9]] {
+            assert_eq!(hasher.verify("päss\0wörd 🔑", broken), Verdict::Wrong, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_checked_at_its_own_cost() {
+        let others = ["m=256,t=3,p=1", "m=128,t=1,p=4", "m=8,t=2,p=1"];
+        let mut hasher = Hasher::new(CHEAP);
+        for cost in others {
+            let hash = Hasher::new(cost.parse().unwrap()).hash("secret").unwrap();
+            assert_eq!(hasher.verify("secret", &hash), Verdict::Right, "{cost}");
+            assert_eq!(hasher.verify("Secret", &hash), Verdict::Wrong, "{cost}");
+            hasher.rest();
+        }
+        // Made by the reference program: echo -n password | argon2 somesalt -id -t 2 -k 65536 -p 1 -l 32
+        let reference =
+            "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        assert_eq!(hasher.verify("password", reference), Verdict::Right);
+    }
+
+    #[test]
+    fn an_unknown_user_takes_as_long_as_a_wrong_password() {
+        let mut hasher = Hasher::new(Cost { memory_kib: 4_096, passes: 2, lanes: 1 });
+        let hash = hasher.hash("secret").unwrap();
+        // The shortest of several: what the work takes when nobody else disturbs it.
+        let mut shortest = |work: &mut dyn FnMut(&mut Hasher)| -> Duration {
+            (0..15)
+                .map(|_| {
+                    let start = Instant::now();
+                    work(&mut hasher);
+                    start.elapsed()
+                })
+                .min()
+                .unwrap()
+        };
+        let wrong = shortest(&mut |hasher| assert_eq!(hasher.verify("wrong", &hash), Verdict::Wrong));
+        let unknown = shortest(&mut |hasher| hasher.verify_stranger("wrong"));
+        let ratio = unknown.as_secs_f64() / wrong.as_secs_f64();
+        assert!((0.7..1.4).contains(&ratio), "{unknown:?} and {wrong:?}");
+    }
 }

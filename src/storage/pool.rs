@@ -7,8 +7,9 @@
 //! [`Limits::password_queue`]: crate::chat::limits::Limits::password_queue
 
 use super::Account;
+use super::OpenError;
+use super::answers::{Answers, Asker};
 use super::password::{Cost, Hasher, Verdict};
-use super::worker::{Answers, Asker};
 use crate::chat::ask::{Done, Password};
 use crate::chat::wire::code::Code;
 use std::sync::Arc;
@@ -68,7 +69,14 @@ pub struct Pool {
 impl Pool {
     /// Starts the threads. What they hash comes out of the receiver, which ends when the pool was
     /// stopped and the last of them is done.
-    pub fn start(cost: Cost, queue: usize, answers: &Answers) -> (Self, flume::Receiver<Hashed>) {
+    ///
+    /// # Errors
+    /// If the operating system gives no thread.
+    pub fn start(
+        cost: Cost,
+        queue: usize,
+        answers: &Answers,
+    ) -> Result<(Self, flume::Receiver<Hashed>), OpenError> {
         let (jobs, todo) = flume::bounded(queue.max(1));
         let (done, hashed) = flume::unbounded();
         let stopping = Arc::new(AtomicBool::new(false));
@@ -82,13 +90,11 @@ impl Pool {
                     answers: answers.clone(),
                     stopping: stopping.clone(),
                 };
-                std::thread::Builder::new()
-                    .name(format!("password-{number}"))
-                    .spawn(move || thread.run())
-                    .expect("a process can start a thread before it serves")
+                std::thread::Builder::new().name(format!("password-{number}")).spawn(move || thread.run())
             })
-            .collect();
-        (Self { jobs, stopping, threads }, hashed)
+            .collect::<std::io::Result<_>>()
+            .map_err(OpenError::NoThread)?;
+        Ok((Self { jobs, stopping, threads }, hashed))
     }
 
     /// Puts a password into the queue. False if that is full.

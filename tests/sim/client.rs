@@ -167,6 +167,7 @@ impl World {
             93 => self.log_in(conn),
             94 if self.plan.leaves > 0 => {
                 self.people[conn].online = false;
+                self.people[conn].again.clear();
                 self.write(conn, &format!("{{\"msgid\":3,\"id\":{user}}}"));
                 // The next user of this connection may be another one.
                 if self.rng.chance(300) {
@@ -233,7 +234,7 @@ impl World {
     fn say_text(&mut self, conn: usize, text: Text) {
         let user = self.people[conn].user;
         let to = match text.target {
-            Target::User(to) if text.number % 2 == 0 => format!("\"msgid\":6,\"toid\":{to}"),
+            Target::User(to) if text.number.is_multiple_of(2) => format!("\"msgid\":6,\"toid\":{to}"),
             Target::User(to) => format!("\"msgid\":6,\"to\":{to}"),
             Target::Group(group) => format!("\"msgid\":10,\"groupid\":{group}"),
         };
@@ -255,7 +256,9 @@ impl World {
                 }
             }
             (21, Some(110)) => {
-                if let Some(text) = cid.and_then(|number| self.oracle.text(number)) {
+                if let Some((sender, text)) = cid.and_then(|number| self.oracle.text(number))
+                    && sender.get() as usize == person.user
+                {
                     person.again.push(text);
                 }
             }
@@ -322,10 +325,18 @@ impl World {
         self.rest();
         self.check_empty();
         trace!(self, "---- all come back");
-        for user in 1..=self.plan.users {
-            self.connect(user, true);
+        let mut last: Vec<usize> = Vec::new();
+        for _ in 0..5 {
+            // Where limits are tight, one may be cut and has to come again.
+            let here = |world: &Self, user| {
+                last.iter().any(|&at| world.people[at].user == user && world.conns[at].is_usable())
+            };
+            let away: Vec<usize> = (1..=self.plan.users).filter(|&user| !here(self, user)).collect();
+            last.extend(away.into_iter().map(|user| self.connect(user, true)).collect::<Vec<_>>());
+            self.rest();
         }
-        self.rest();
+        let online = last.iter().filter(|&&at| self.people[at].online && self.conns[at].is_usable()).count();
+        assert_eq!(online, self.plan.users, "somebody can not log in");
         self.check_rest();
         self.check_all_received();
         trace!(self, "---- drain");

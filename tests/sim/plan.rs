@@ -64,6 +64,7 @@ impl Plan {
                 _ => Phase::Crowd,
             });
         }
+        let skewed = rng.chance(150);
         let mut limits = limits(rng);
         if phases.contains(&Phase::Contest) {
             // Every contestant stays until it is answered.
@@ -82,7 +83,9 @@ impl Plan {
             answer_us: rng.pick(&[200, 10_000]),
             verify_us: rng.pick(&[1_000, 20_000, 150_000]),
             net_us: rng.pick(&[200, 5_000, 60_000]),
-            skew_ms: (0..servers).map(|_| rng.pick(&[0, 1, 250, 5_000])).collect(),
+            skew_ms: (0..servers)
+                .map(|_| rng.pick(if skewed { &[0, 250, 5_000] } else { &[0, 1, 20] }))
+                .collect(),
             breaks: rng.pick(&[0, 20, 80]),
             stalls: rng.pick(&[0, 0, 30]),
             leaves: rng.pick(&[0, 30, 100]),
@@ -90,6 +93,11 @@ impl Plan {
             busy: rng.pick(&[50, 300, 900]),
             limits,
         }
+    }
+
+    /// Whether the order of message ids may differ much from the order of time.
+    pub fn is_skewed(&self) -> bool {
+        self.skew_ms.iter().any(|&ms| ms > 20)
     }
 
     pub fn cores(&self) -> usize {
@@ -115,22 +123,31 @@ impl Plan {
     }
 }
 
+/// Limits so tight that a few people hit them. A login answer and a page fit into an outbox, as
+/// they do by default.
 fn limits(rng: &mut Rng) -> Limits {
+    let roomy = Limits::default();
+    let tight_outbox = rng.chance(400);
+    let tight_core = rng.chance(300);
     Limits {
         msg_bytes: 300,
-        outbox_bytes: rng.pick(&[1_500, 6_000, 1 << 20]),
-        outbox_core_bytes: rng.pick(&[8_000, 1 << 20]),
-        outbox_squeezed_bytes: 2_000,
-        held_bytes: rng.pick(&[0, 400, 3_000, 64 << 10]),
-        unsettled: rng.pick(&[2, 8, 256]) as u32,
-        page_messages: rng.pick(&[1, 3, 200]),
-        page_bytes: rng.pick(&[200, 1_000, 32 << 10]),
-        login_bytes: rng.pick(&[2_500, 64 << 10]),
+        outbox_bytes: if tight_outbox { 6_000 } else { roomy.outbox_bytes },
+        outbox_core_bytes: if tight_core { 8_000 } else { roomy.outbox_core_bytes },
+        outbox_squeezed_bytes: 5_000,
+        held_bytes: rng.pick(&[0, 400, 3_000, roomy.held_bytes]),
+        unsettled: rng.pick(&[2, 8, roomy.unsettled]),
+        page_messages: rng.pick(&[1, 3, roomy.page_messages]),
+        page_bytes: rng.pick(&[
+            200,
+            1_000,
+            if tight_outbox || tight_core { 2_000 } else { roomy.page_bytes },
+        ]),
+        login_bytes: 2_500,
         push_bytes: 2_000,
-        anonymous: rng.pick(&[2, 10_000]),
+        anonymous: rng.pick(&[7, roomy.anonymous]),
         probe_ms: rng.pick(&[60, 500]),
         seen_ms: rng.pick(&[100, 700]),
         stored_notice_ms: rng.pick(&[0, 100]),
-        ..Limits::default()
+        ..roomy
     }
 }

@@ -39,6 +39,8 @@ pub struct Store {
     pub cids: HashMap<(UserId, String), MessageId>,
     pub owed: HashMap<UserId, BTreeSet<MessageId>>,
     settled: HashSet<(UserId, MessageId)>,
+    /// Who ever left what.
+    pub left: HashSet<(UserId, GroupId)>,
 }
 
 pub const MOST_MEMBERS: usize = 5;
@@ -162,6 +164,7 @@ impl Store {
         let dissolved = seat.role == Role::Creator;
         let group = self.groups.get_mut(&id).unwrap();
         group.members.remove(&user);
+        self.left.insert((user, id));
         if dissolved {
             group.dissolved = true;
             group.members.clear();

@@ -148,7 +148,7 @@ impl World {
     /// Goes on until nothing but time passes, for long enough that nothing else can be due.
     pub fn rest(&mut self) {
         let limits = &self.plan.limits;
-        let quiet_us = 1_000 * (limits.seen_ms + limits.probe_ms + limits.stored_notice_ms + 300);
+        let quiet_us = 1_000 * (2 * limits.seen_ms + limits.probe_ms + limits.stored_notice_ms + 1_300);
         self.active_us = self.now_us;
         let patience = self.now_us + 600_000_000;
         while self.now_us < self.active_us + quiet_us || self.what.len() > self.cores.len() {
@@ -177,8 +177,8 @@ impl World {
                 let answer = self.store.answer(&ask);
                 self.fact(core, Fact::Answered(ticket, answer));
             }
-            Next::ToServer(conn) => self.to_server(conn),
-            Next::ToClient(conn) => self.to_client(conn),
+            Next::ToServer(conn) => self.server_gets(conn),
+            Next::ToClient(conn) => self.client_gets(conn),
             Next::Probed(conn) => self.probed(conn),
             Next::Gone(conn) => self.gone(conn),
             Next::Act(conn) => self.act(conn),
@@ -265,7 +265,10 @@ impl World {
         let refused = self.fault == Some(Phase::BusDown) && self.rng.chance(100);
         match op {
             Op::Join { ticket, channel } => {
-                let result = if refused { Err(BusDown) } else { Ok(self.bus.join(core, channel)) };
+                if !refused {
+                    self.bus.join(core, channel);
+                }
+                let result = if refused { Err(BusDown) } else { Ok(()) };
                 self.pass_on(channel, core, Fact::Joined(ticket, result));
             }
             Op::Leave { channel } => self.bus.leave(core, channel),
@@ -275,6 +278,7 @@ impl World {
                 let listeners = if lost { Vec::new() } else { self.bus.listeners(channel) };
                 let heard = listeners.len() as u32;
                 trace!(self, "home of {channel:?}: {envelope:?} heard by {listeners:?}");
+                self.oracle.heard(&envelope, listeners.len());
                 for listener in listeners {
                     self.pass_on(channel, listener, Fact::Arrived(channel, envelope.clone()));
                 }
@@ -307,7 +311,7 @@ impl World {
         if self.fault == Some(Phase::BusyStore) && self.rng.chance(self.plan.busy) {
             self.oracle.busy(&ask);
             // Turned away at the door, or done and the word of it lost.
-            if self.rng.chance(200) {
+            if ask.is_for_messages() && self.rng.chance(200) {
                 let _ = self.store.answer(&ask);
             }
             let after = self.rng.delay(self.plan.answer_us);
@@ -375,7 +379,7 @@ impl World {
     }
 
     /// Some of what the client has written is at the server.
-    fn to_server(&mut self, number: usize) {
+    fn server_gets(&mut self, number: usize) {
         let conn = &mut self.conns[number];
         conn.coming = false;
         if conn.closed || conn.closing {
@@ -451,7 +455,7 @@ impl World {
     }
 
     /// The client's TCP takes some of what was sent.
-    fn to_client(&mut self, number: usize) {
+    fn client_gets(&mut self, number: usize) {
         let conn = &mut self.conns[number];
         conn.going = false;
         if conn.broken || conn.closed || conn.reading == Reading::NotAtAll {

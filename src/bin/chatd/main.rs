@@ -46,11 +46,13 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
 fn start(settings: &Settings, store: storage::Opened) -> Result<(Cores, Running), Box<dyn Error>> {
     let (questions, asked) = flume::bounded(settings.limits.store_queue);
     let (queues, answers) = (0..settings.cpus.len()).map(|_| flume::unbounded()).unzip();
-    let running = store.start(asked, queues);
+    let running = store.start(asked, queues)?;
     let config = boot::Config {
         address: settings.address,
         cpus: settings.cpus.clone(),
         limits: settings.limits.clone(),
+        measuring: settings.measuring,
+        delivery: settings.delivery.clone(),
         questions,
         answers,
     };

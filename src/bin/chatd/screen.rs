@@ -1,6 +1,7 @@
 //! The start-up screen: what this server is, on one screen.
 
 use crate::settings::Settings;
+use chatd::executor::boot::Delivery;
 use std::net::SocketAddr;
 
 /// Prints it. `store` is what the store says of itself.
@@ -11,7 +12,7 @@ pub fn print(settings: &Settings, address: SocketAddr, store: &str) {
     println!("  address    {address}{}", reach(address));
     println!("  cores      {cores}, pinned to CPU {}", list(cpus));
     println!("  store      {store}");
-    println!("  delivery   in this process, over channels between the cores");
+    println!("  delivery   {}", delivery(&settings.delivery));
     println!("  passwords  argon2id, {cost}");
     println!(
         "  limits     a core: {} connections, {} of them not logged in",
@@ -29,6 +30,15 @@ pub fn print(settings: &Settings, address: SocketAddr, store: &str) {
     );
     for warning in warnings {
         println!("  warning    {warning}");
+    }
+}
+
+fn delivery(delivery: &Delivery) -> String {
+    match delivery {
+        Delivery::InProcess => "in this process, over channels between the cores".to_owned(),
+        Delivery::Redis(server) => {
+            format!("through Redis at {}, with every server that uses it", server.at())
+        }
     }
 }
 

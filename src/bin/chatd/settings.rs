@@ -3,11 +3,15 @@
 use crate::options::Options;
 use chatd::chat::ids::CoreId;
 use chatd::chat::limits::Limits;
+use chatd::executor::boot::Delivery;
+use chatd::executor::bus::redis::{RedisError, Server};
+use chatd::executor::metrics::Measuring;
 use chatd::storage::password::Cost;
 use chatd::storage::{Config, Place};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Everything that the server is started with.
 pub struct Settings {
@@ -17,6 +21,10 @@ pub struct Settings {
     pub cpus: Vec<usize>,
     /// The bounds of each core.
     pub limits: Limits,
+    /// How the cores hear of each other.
+    pub delivery: Delivery,
+    /// Whether latencies are measured.
+    pub measuring: Measuring,
     /// What hashing a password costs.
     pub cost: Cost,
     /// Where the embedded store is.
@@ -30,6 +38,8 @@ pub struct Settings {
 pub enum Impossible {
     /// `--cores 0`, or more than message ids can tell apart.
     Cores(usize),
+    /// The Redis URL is none.
+    Redis(RedisError),
     /// The system does not say which CPUs there are.
     NoCpus,
     /// Too few files may be open for even a few connections.
@@ -42,6 +52,7 @@ impl fmt::Display for Impossible {
             Impossible::Cores(cores) => {
                 write!(f, "--cores {cores} is not possible: it takes 1 to {}", u32::from(CoreId::MAX) + 1)
             }
+            Impossible::Redis(error) => error.fmt(f),
             Impossible::NoCpus => f.write_str("the system does not say which CPUs this process may use"),
             Impossible::OpenFiles(limit) => {
                 write!(f, "only {limit} files may be open: raise the limit (ulimit -n, LimitNOFILE=)")
@@ -88,6 +99,12 @@ impl Settings {
         if options.bind.is_unspecified() || !options.bind.is_loopback() {
             warnings.push("clients speak in clear text: put a TLS proxy in front of an open port".to_owned());
         }
+        let delivery = match &options.redis {
+            Some(url) => {
+                Delivery::Redis(Arc::new(Server::new(url, &options.redis_prefix).map_err(Impossible::Redis)?))
+            }
+            None => Delivery::InProcess,
+        };
         let mut limits = Limits::default();
         let room = open_files.saturating_sub(OTHER_FILES + cores as u64 * FILES_A_CORE) / cores as u64;
         if room < 16 {
@@ -104,6 +121,8 @@ impl Settings {
             address: SocketAddr::new(options.bind, options.port),
             cpus: allowed.iter().copied().cycle().take(cores).collect(),
             limits,
+            delivery,
+            measuring: options.measure,
             cost: options.password_cost,
             data: options.data,
             warnings,

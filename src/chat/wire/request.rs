@@ -193,7 +193,8 @@ impl<'a> Reader<'_, 'a> {
                 (None, Body::Register { name: self.text("name")?, password: self.text("password")? })
             }
             Some(msgid::ONE_CHAT) => {
-                let to = if self.fields.has("toid") { self.user("toid")? } else { self.user("to")? };
+                let to = if self.fields.has("to") && !self.fields.has("toid") { "to" } else { "toid" };
+                let to = self.user(to)?;
                 (Some(self.user("id")?), Body::OneChat { to, msg: self.msg()?, time: self.time()? })
             }
             Some(msgid::GROUP_CHAT) => {

@@ -1,19 +1,17 @@
 //! The bus within one process: each core is home to a slice of the channels, and plays for it the
 //! part that Redis plays in a cluster. Parcels go over glommio's shared channels.
 
+use super::way::Way;
 use super::{Consequences, unheard};
 use crate::chat::envelope::Envelope;
 use crate::chat::event::{BusDown, Channel, Event};
 use crate::chat::ids::{Ticket, UserId};
-use crate::executor::guard::spawn_service;
+use crate::executor::pace::Pace;
 use crate::executor::shard::SharedShard;
-use glommio::channels::shared_channel::{
-    self, ConnectedReceiver, ConnectedSender, SharedReceiver, SharedSender,
-};
-use glommio::{GlommioError, ResourceType};
+use futures_lite::future::poll_once;
+use glommio::channels::shared_channel::{self, ConnectedReceiver, SharedReceiver, SharedSender};
 use rustc_hash::FxHashMap;
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::pin::pin;
 use std::rc::Rc;
 
 /// Parcels that the ring between two cores holds; what is more waits at its sender.
@@ -58,15 +56,6 @@ pub fn rings(cores: usize) -> Vec<Ends> {
     ends
 }
 
-/// Parcels on their way to one other core.
-struct Way {
-    ring: ConnectedSender<Parcel>,
-    /// What the ring has no room for, first in, first out.
-    waiting: RefCell<VecDeque<Parcel>>,
-    /// Whether a task moves what waits into the ring. Until it is through, everything waits.
-    draining: Cell<bool>,
-}
-
 /// One core's part of the bus.
 pub(in crate::executor) struct LocalBus {
     core: usize,
@@ -92,11 +81,7 @@ impl LocalBus {
             .collect();
         for ring in ends.to {
             ways.push(match ring {
-                Some(ring) => Some(Rc::new(Way {
-                    ring: ring.connect().await,
-                    waiting: RefCell::default(),
-                    draining: Cell::new(false),
-                })),
+                Some(ring) => Some(Rc::new(Way::new(ring.connect().await))),
                 None => None,
             });
         }
@@ -106,6 +91,11 @@ impl LocalBus {
         }
         let bus = Self { core, ways, bus_queue, joined: FxHashMap::default(), looks: FxHashMap::default() };
         (bus, connected)
+    }
+
+    /// Parcels that wait for room on their way to other cores.
+    pub(in crate::executor) fn waiting(&self) -> usize {
+        self.ways.iter().flatten().map(|way| way.waiting()).sum()
     }
 
     fn home(&self, channel: Channel) -> usize {
@@ -250,7 +240,7 @@ impl LocalBus {
     /// Sends what may be refused when its way is full.
     fn send(&self, core: usize, parcel: Parcel) -> Result<(), BusDown> {
         let way = self.ways[core].as_ref().expect("there is a way to every other core");
-        if way.waiting.borrow().len() >= self.bus_queue {
+        if way.waiting() >= self.bus_queue {
             return Err(BusDown);
         }
         way.send(parcel);
@@ -263,37 +253,26 @@ impl LocalBus {
     }
 }
 
-impl Way {
-    fn send(self: &Rc<Self>, parcel: Parcel) {
-        if self.draining.get() {
-            return self.waiting.borrow_mut().push_back(parcel);
-        }
-        // Closed means that the other core is gone: then this process is stopping.
-        if let Err(GlommioError::WouldBlock(ResourceType::Channel(parcel))) = self.ring.try_send(parcel) {
-            self.waiting.borrow_mut().push_back(parcel);
-            self.draining.set(true);
-            spawn_service("the way between two cores", self.clone().drain());
-        }
-    }
-
-    /// Moves what waits into the ring as it gets room.
-    async fn drain(self: Rc<Self>) {
-        loop {
-            let next = self.waiting.borrow_mut().pop_front();
-            let Some(parcel) = next else { break };
-            if self.ring.send(parcel).await.is_err() {
-                self.waiting.borrow_mut().clear();
-            }
-        }
-        self.draining.set(false);
-    }
-}
-
 /// Hands the parcels of one other core to this core's hub, until that core is gone.
-pub(in crate::executor) async fn receive(shard: SharedShard, from: usize, ring: ConnectedReceiver<Parcel>) {
+pub(in crate::executor) async fn receive(
+    shard: SharedShard,
+    pace: Pace,
+    from: usize,
+    ring: ConnectedReceiver<Parcel>,
+) {
     const PARCELS_A_TURN: usize = 64;
     let mut in_turn = 0;
-    while let Some(parcel) = ring.recv().await {
+    loop {
+        let mut next = pin!(ring.recv());
+        let next = match poll_once(&mut next).await {
+            Some(next) => next,
+            None => {
+                // Time passes while nothing comes.
+                in_turn = 0;
+                pace.wait(next).await
+            }
+        };
+        let Some(parcel) = next else { return };
         {
             let mut shard = shard.borrow_mut();
             if in_turn == 0 {
@@ -304,7 +283,7 @@ pub(in crate::executor) async fn receive(shard: SharedShard, from: usize, ring: 
         in_turn += 1;
         if in_turn == PARCELS_A_TURN {
             in_turn = 0;
-            futures_lite::future::yield_now().await;
+            pace.give_way().await;
         }
     }
 }

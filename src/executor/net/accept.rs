@@ -3,6 +3,7 @@
 use crate::chat::event::Event;
 use crate::chat::wire::code::Code;
 use crate::chat::wire::reply::{self, Refusal};
+use crate::executor::pace::Pace;
 use crate::executor::shard::SharedShard;
 use glommio::io::PollableFd;
 use rustix::net::SocketFlags;
@@ -16,10 +17,10 @@ const ACCEPTS_A_TURN: usize = 32;
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts until the core stops.
-pub(in crate::executor) async fn accept(shard: SharedShard, listener: TcpListener) {
+pub(in crate::executor) async fn accept(shard: SharedShard, pace: Pace, listener: TcpListener) {
     let listener = PollableFd::new(listener).expect("this task runs on an executor");
     loop {
-        if listener.readable().await.is_err() {
+        if pace.wait(listener.readable()).await.is_err() {
             return;
         }
         for _ in 0..ACCEPTS_A_TURN {
@@ -33,7 +34,7 @@ pub(in crate::executor) async fn accept(shard: SharedShard, listener: TcpListene
                 }
             }
         }
-        futures_lite::future::yield_now().await;
+        pace.give_way().await;
     }
 }
 
@@ -41,8 +42,12 @@ fn welcome(shard: &SharedShard, stream: TcpStream) {
     let mut shard = shard.borrow_mut();
     shard.begin_turn();
     match shard.sockets.insert(stream) {
-        Ok(session) => shard.feed(Event::Opened { session }),
+        Ok(session) => {
+            shard.metrics.counters.accepted += 1;
+            shard.feed(Event::Opened { session });
+        }
         Err(stream) => {
+            shard.metrics.counters.refused += 1;
             let text = "too many connections";
             let refusal =
                 Refusal { code: Code::TooMany, text, re: None, cid: None, retry_after_ms: Some(1_000) };

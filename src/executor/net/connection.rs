@@ -5,6 +5,7 @@
 use crate::chat::effect::Frame;
 use crate::chat::ids::{Millis, SessionId};
 use crate::chat::wire::frame::Terminator;
+use crate::executor::metrics::Queue;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -49,6 +50,8 @@ pub(super) struct Tail {
     pub(super) bytes: Vec<u8>,
     /// How far it was searched for a terminator in vain.
     pub(super) searched: usize,
+    /// When they were read, if that was before a pause; as messages carry it.
+    pub(super) read_us: Option<u32>,
 }
 
 /// Bytes to be sent.
@@ -68,6 +71,18 @@ pub(super) struct Outbox {
     pub(super) dirty: bool,
     /// Bytes that the socket has taken since the connection was opened.
     pub(super) sent: u64,
+    /// When the first bytes of `waiting` and of `flying` were written, in nanoseconds.
+    pub(super) waiting_since_ns: u64,
+    pub(super) flying_since_ns: u64,
+    /// What is measured of them.
+    pub(super) marks: Queue,
+}
+
+impl Outbox {
+    /// Bytes that were ever written to it.
+    pub(super) fn written(&self) -> u64 {
+        self.sent + (self.flying.len() - self.flown + self.waiting.len()) as u64
+    }
 }
 
 impl Connection {
@@ -110,6 +125,11 @@ impl Connection {
     /// Whether the socket has taken everything.
     pub(super) fn is_flushed(&self) -> bool {
         !self.outbox.sending && self.outbox.waiting.is_empty()
+    }
+
+    /// Whether the peer has said all and was told all, our closing included.
+    pub(super) fn is_through(&self) -> bool {
+        self.ended && self.acked() == self.outbox.sent
     }
 
     /// Bytes, of all that were ever sent, that the peer's TCP has acknowledged. Never too many.

@@ -11,5 +11,5 @@ mod buffers;
 mod connection;
 pub(super) mod listen;
 pub(super) mod reader;
-mod ring;
+pub(super) mod ring;
 pub(super) mod sockets;

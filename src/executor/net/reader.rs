@@ -9,9 +9,9 @@ use crate::chat::event::Event;
 use crate::chat::ids::SessionId;
 use crate::chat::wire::frame::{self, Step};
 use crate::chat::wire::request::{self, Fault};
-use crate::executor::guard;
+use crate::executor::pace::Pace;
 use crate::executor::shard::{Shard, SharedShard};
-use futures_lite::future::yield_now;
+use crate::executor::{guard, metrics};
 use glommio::io::{PollState, PollableFd};
 use std::future::poll_fn;
 use std::os::fd::{AsRawFd, RawFd};
@@ -28,22 +28,25 @@ impl AsRawFd for Descriptor {
 }
 
 /// Turns the ring for as long as the core runs.
-pub(in crate::executor) async fn turn_ring(shard: SharedShard) {
+pub(in crate::executor) async fn turn_ring(shard: SharedShard, pace: Pace) {
     let descriptor = Descriptor(shard.borrow().sockets.ring.descriptor());
     let descriptor = PollableFd::new(descriptor).expect("this task runs on an executor");
     let mut state = PollState::new();
     loop {
-        // While there is work, others get a turn between two of ours; glommio itself looks at its
-        // rings when its preempt timer says so.
+        // While there is work, others get a turn between two of ours.
         while shard.borrow_mut().turn() > 0 {
-            yield_now().await;
+            pace.give_way().await;
         }
         poll_fn(|cx| {
-            let sockets = &mut shard.borrow_mut().sockets;
-            if sockets.has_work() || descriptor.poll_readable(cx, &mut state).is_ready() {
+            let shard = &mut *shard.borrow_mut();
+            if shard.has_work() {
                 return Poll::Ready(());
             }
-            sockets.turner = Some(cx.waker().clone());
+            if descriptor.poll_readable(cx, &mut state).is_ready() {
+                pace.looked();
+                return Poll::Ready(());
+            }
+            shard.sockets.turner = Some(cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -51,15 +54,30 @@ pub(in crate::executor) async fn turn_ring(shard: SharedShard) {
 }
 
 impl Shard {
-    /// Submits what is to be submitted, and handles what has completed; how much that was.
-    fn turn(&mut self) -> usize {
-        const COMPLETIONS_A_TURN: usize = 128;
-        self.begin_turn();
+    /// Whether something waits to be submitted.
+    fn has_work(&mut self) -> bool {
+        self.sockets.has_work() || self.bus.has_work()
+    }
+
+    /// Submits what is to be submitted: one system call. When it began, if that is measured.
+    fn submit(&mut self) -> Option<u64> {
         for id in std::mem::take(&mut self.sockets.resumed) {
             self.go_on(id);
         }
         self.sockets.flush();
+        self.bus.flush(&mut self.sockets.ring);
+        let entered_ns = self.metrics.is_on().then(|| self.clock().peek_ns());
         self.sockets.ring.enter();
+        self.begin_turn();
+        self.metrics.begin_turn();
+        entered_ns
+    }
+
+    /// Submits what is to be submitted, and handles what has completed; how much that was.
+    fn turn(&mut self) -> usize {
+        const COMPLETIONS_A_TURN: usize = 128;
+        let entered_ns = self.submit();
+        let received = self.metrics.counters.received_bytes;
         let mut handled = 0;
         while handled < COMPLETIONS_A_TURN
             && let Some(completion) = self.sockets.ring.next()
@@ -67,8 +85,28 @@ impl Shard {
             handled += 1;
             self.complete(completion);
         }
+        if let Some(entered_ns) = entered_ns
+            && self.metrics.counters.received_bytes > received
+        {
+            self.metrics.record(metrics::Stage::Read, entered_ns, self.clock().steady_ns());
+        }
         self.tell_gone();
         handled
+    }
+
+    /// The kernel has taken bytes for a socket, or not.
+    fn sent(&mut self, index: u32, result: i32) {
+        let now_ns = self.clock().steady_ns();
+        let since = self.sockets.sent(index, result);
+        if self.metrics.is_on() {
+            if let Some(since_ns) = since {
+                self.metrics.record(metrics::Stage::Flushed, since_ns, now_ns);
+            }
+            while let Some(mark) = self.sockets.flushed(index) {
+                self.metrics.flushed(mark, now_ns);
+            }
+        }
+        self.sockets.release(index);
     }
 
     fn complete(&mut self, completion: Completion) {
@@ -84,6 +122,7 @@ impl Shard {
                     }
                     (_, Some(mut lease)) if result > 0 => {
                         let id = connection.id;
+                        self.metrics.counters.received_bytes += lease.len() as u64;
                         self.guarded(id, |shard| shard.received(id, &mut lease, more));
                         self.sockets.ring.give_back(lease);
                     }
@@ -94,9 +133,15 @@ impl Shard {
                 }
             }
             Operation::Send(index) => {
-                self.sockets.sent(index, result);
-                self.sockets.release(index);
+                self.metrics.counters.sent_bytes += u64::try_from(result).unwrap_or(0);
+                self.sent(index, result);
             }
+            Operation::LinkReceive(number) => {
+                let bytes = lease.as_deref().unwrap_or(&[]);
+                self.receive_link(number, bytes, result);
+                lease.into_iter().for_each(|lease| self.sockets.ring.give_back(lease));
+            }
+            Operation::LinkSend(number) => self.sent_link(number, result),
             Operation::Other => {}
         }
     }
@@ -173,8 +218,17 @@ impl Shard {
 
     fn hand_over_tail(&mut self, id: SessionId) {
         let connection = self.sockets.at(id.index).expect("looked at before");
-        let Tail { mut bytes, searched } = std::mem::take(&mut connection.tail);
+        let Tail { mut bytes, searched, read_us } = std::mem::take(&mut connection.tail);
+        if let Some(read_us) = read_us {
+            self.note_read(read_us);
+        }
         let (rest, searched) = self.hand_over(id, &mut bytes, searched);
+        if read_us.is_some() {
+            self.note_read(self.read_us());
+            if let Some(connection) = self.sockets.at(id.index) {
+                connection.tail.read_us = read_us;
+            }
+        }
         self.keep_tail(id, searched - rest, |tail| {
             if rest < bytes.len() {
                 bytes.drain(..rest);
@@ -185,13 +239,16 @@ impl Shard {
 
     /// Keeps what was not handed over, and notes since when a frame is under way.
     fn keep_tail(&mut self, id: SessionId, searched: usize, keep: impl FnOnce(&mut Vec<u8>)) {
-        let now = self.clock().now();
+        let (now, read_us) = (self.clock().now(), self.read_us());
         let Some(connection) = self.sockets.at(id.index).filter(|connection| connection.stage == Stage::Open)
         else {
             return;
         };
         keep(&mut connection.tail.bytes);
         connection.tail.searched = searched;
+        // Messages that wait through a pause were read before it.
+        let waits = connection.paused && !connection.tail.bytes.is_empty();
+        connection.tail.read_us = waits.then(|| connection.tail.read_us.unwrap_or(read_us));
         let partial = !connection.tail.bytes.is_empty() && !connection.paused;
         connection.partial_since = partial.then(|| connection.partial_since.unwrap_or(now));
     }
@@ -215,9 +272,17 @@ impl Shard {
                 Step::TooLarge => self.feed(Event::Garbled { session, fault: Fault::frame_too_large() }),
                 Step::Frame { start, end, next, terminator } => {
                     connection.terminator.get_or_insert(terminator);
-                    match request::parse(&mut bytes[start..end], &mut self.parser, &self.limits) {
+                    let sampled_ns = self.metrics.take_sample().then(|| self.clock().peek_ns());
+                    let parsed = request::parse(&mut bytes[start..end], &mut self.parser, &self.limits);
+                    let parsed_ns = sampled_ns.map(|_| self.clock().peek_ns());
+                    match parsed {
                         Ok(request) => self.feed(Event::Said { session, terminator, request }),
                         Err(fault) => self.feed(Event::Garbled { session, fault }),
+                    }
+                    if let (Some(sampled_ns), Some(parsed_ns)) = (sampled_ns, parsed_ns) {
+                        let routed_ns = self.clock().peek_ns();
+                        self.metrics.record(metrics::Stage::Parsed, sampled_ns, parsed_ns);
+                        self.metrics.record(metrics::Stage::Routed, parsed_ns, routed_ns);
                     }
                     (from, searched) = (next, next);
                 }

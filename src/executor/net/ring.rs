@@ -17,7 +17,7 @@ const COMPLETIONS: u32 = 8_192;
 const POLL_FIRST: u16 = 1;
 
 /// One ring and its receive buffers.
-pub(super) struct Ring {
+pub(in crate::executor) struct Ring {
     // Before the buffers: dropped first.
     ring: IoUring,
     buffers: Buffers,
@@ -27,27 +27,30 @@ pub(super) struct Ring {
 
 /// Which operation of which connection has completed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Operation {
+pub(in crate::executor) enum Operation {
     Receive(u32),
     Send(u32),
+    /// Of the bus.
+    LinkReceive(u32),
+    LinkSend(u32),
     /// Nobody waits for it.
     Other,
 }
 
 /// What has come of an operation.
-pub(super) struct Completion {
-    pub(super) operation: Operation,
+pub(in crate::executor) struct Completion {
+    pub(in crate::executor) operation: Operation,
     /// Bytes, or a negated errno.
-    pub(super) result: i32,
+    pub(in crate::executor) result: i32,
     /// Whether the socket has more to read.
-    pub(super) more: bool,
+    pub(in crate::executor) more: bool,
     /// The bytes received.
-    pub(super) lease: Option<Lease>,
+    pub(in crate::executor) lease: Option<Lease>,
 }
 
 /// Whether something is likely to be there already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Expect {
+pub(in crate::executor) enum Expect {
     Bytes,
     Nothing,
 }
@@ -55,10 +58,12 @@ pub(super) enum Expect {
 const KIND_SHIFT: u32 = 32;
 const KIND_RECEIVE: u64 = 1;
 const KIND_SEND: u64 = 2;
+const KIND_LINK_RECEIVE: u64 = 3;
+const KIND_LINK_SEND: u64 = 4;
 
 impl Ring {
     /// A ring of this thread, with what this kernel offers.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(in crate::executor) fn new() -> io::Result<Self> {
         let (ring, wait_flags) = build()?;
         let (buffers, first) = Buffers::register(&ring)?;
         let mut ring = Self { ring, buffers, wait_flags };
@@ -70,13 +75,22 @@ impl Ring {
 
     /// Asks for the next bytes of a socket.
     pub(super) fn receive(&mut self, index: u32, fd: RawFd, expect: Expect) {
+        self.push_receive(KIND_RECEIVE, index, fd, expect);
+    }
+
+    /// Asks for the next bytes of a link of the bus.
+    pub(in crate::executor) fn receive_link(&mut self, number: u32, fd: RawFd, expect: Expect) {
+        self.push_receive(KIND_LINK_RECEIVE, number, fd, expect);
+    }
+
+    fn push_receive(&mut self, kind: u64, index: u32, fd: RawFd, expect: Expect) {
         let flags = if expect == Expect::Nothing { self.wait_flags } else { 0 };
         let entry = opcode::Recv::new(types::Fd(fd), std::ptr::null_mut(), 0)
             .buf_group(GROUP)
             .ioprio(flags)
             .build()
             .flags(squeue::Flags::BUFFER_SELECT)
-            .user_data(KIND_RECEIVE << KIND_SHIFT | u64::from(index));
+            .user_data(kind << KIND_SHIFT | u64::from(index));
         self.push(&entry);
     }
 
@@ -85,11 +99,23 @@ impl Ring {
     /// # Safety
     /// The bytes must stay where they are, unchanged, until the operation has completed.
     pub(super) unsafe fn send(&mut self, index: u32, fd: RawFd, bytes: &[u8]) {
+        self.push_send(KIND_SEND, index, fd, bytes);
+    }
+
+    /// Sends bytes of a link of the bus.
+    ///
+    /// # Safety
+    /// As for `send`.
+    pub(in crate::executor) unsafe fn send_link(&mut self, number: u32, fd: RawFd, bytes: &[u8]) {
+        self.push_send(KIND_LINK_SEND, number, fd, bytes);
+    }
+
+    fn push_send(&mut self, kind: u64, index: u32, fd: RawFd, bytes: &[u8]) {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let entry = opcode::Send::new(types::Fd(fd), bytes.as_ptr(), len)
             .flags(libc::MSG_NOSIGNAL)
             .build()
-            .user_data(KIND_SEND << KIND_SHIFT | u64::from(index));
+            .user_data(kind << KIND_SHIFT | u64::from(index));
         self.push(&entry);
     }
 
@@ -104,21 +130,32 @@ impl Ring {
 
     /// Submits what there is, and lets the kernel post what has completed.
     pub(super) fn enter(&mut self) {
+        self.enter_for(0);
+    }
+
+    /// The same, and waits until something has completed.
+    pub(in crate::executor) fn enter_and_wait(&mut self) {
+        self.enter_for(1);
+    }
+
+    fn enter_for(&mut self, completions: u32) {
         const GETEVENTS: u32 = 1;
         let pending = self.ring.submission().len() as u32;
         let submitter = self.ring.submitter();
         // SAFETY: no argument beyond the numbers; all entries were valid when they were pushed.
         // Interrupted or busy means that the completions at hand are to be handled first.
-        let _ = unsafe { submitter.enter::<libc::sigset_t>(pending, 0, GETEVENTS, None) };
+        let _ = unsafe { submitter.enter::<libc::sigset_t>(pending, completions, GETEVENTS, None) };
     }
 
     /// The next of the completions that `enter` has brought.
-    pub(super) fn next(&mut self) -> Option<Completion> {
+    pub(in crate::executor) fn next(&mut self) -> Option<Completion> {
         let entry = self.ring.completion().next()?;
         let index = entry.user_data() as u32;
         let operation = match entry.user_data() >> KIND_SHIFT {
             KIND_RECEIVE => Operation::Receive(index),
             KIND_SEND => Operation::Send(index),
+            KIND_LINK_RECEIVE => Operation::LinkReceive(index),
+            KIND_LINK_SEND => Operation::LinkSend(index),
             _ => Operation::Other,
         };
         let filled = usize::try_from(entry.result()).unwrap_or(0);
@@ -132,7 +169,7 @@ impl Ring {
     }
 
     /// Gives received bytes back to the pool.
-    pub(super) fn give_back(&mut self, lease: Lease) {
+    pub(in crate::executor) fn give_back(&mut self, lease: Lease) {
         if let Some(entry) = self.buffers.give_back(lease) {
             self.push(&entry.user_data(0));
         }

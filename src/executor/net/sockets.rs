@@ -7,6 +7,7 @@ use super::connection::{Connection, Outbox, Stage};
 use super::ring::{Expect, Ring};
 use crate::chat::effect::Frame;
 use crate::chat::ids::{Millis, SessionId};
+use crate::executor::metrics::{Mark, Marks};
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::task::Waker;
@@ -36,6 +37,13 @@ pub(in crate::executor) struct Sockets {
     pub(super) turner: Option<Waker>,
     /// The time of this turn.
     pub(in crate::executor) now: Millis,
+    /// The same, of the clock to measure with.
+    pub(in crate::executor) now_ns: u64,
+    marks: Marks,
+    /// Frames that were not measured because too many were under way.
+    pub(in crate::executor) unmarked: u64,
+    /// Connections closed because a frame took too long.
+    pub(in crate::executor) slow_frames: u64,
 }
 
 struct Slot {
@@ -58,7 +66,16 @@ impl Sockets {
             spare: Vec::new(),
             turner: None,
             now: Millis(0),
+            now_ns: 0,
+            marks: Marks::default(),
+            unmarked: 0,
+            slow_frames: 0,
         })
+    }
+
+    /// How many connections there are.
+    pub(in crate::executor) fn count(&self) -> usize {
+        self.slots.len() - self.free.len()
     }
 
     pub(in crate::executor) fn is_empty(&self) -> bool {
@@ -90,7 +107,8 @@ impl Sockets {
         self.slots.get_mut(index as usize)?.connection.as_deref_mut()
     }
 
-    fn wake(&mut self) {
+    /// Wakes the task that turns the ring.
+    pub(in crate::executor) fn wake(&mut self) {
         if let Some(waker) = self.turner.take() {
             waker.wake();
         }
@@ -106,22 +124,31 @@ impl Sockets {
         }
     }
 
-    pub(in crate::executor) fn send(&mut self, id: SessionId, frame: &Frame) {
-        let Some(slot) = self.slots.get_mut(id.index as usize) else { return };
+    /// Appends a frame to an outbox. Whether it was: not to a connection that is being closed.
+    pub(in crate::executor) fn send(&mut self, id: SessionId, frame: &Frame, mark: Option<Mark>) -> bool {
+        let Some(slot) = self.slots.get_mut(id.index as usize) else { return false };
         let Some(connection) = slot.connection.as_deref_mut().filter(|connection| connection.id == id) else {
-            return;
+            return false;
         };
         if connection.stage != Stage::Open {
-            return;
+            return false;
         }
         if connection.outbox.waiting.capacity() == 0 {
             connection.outbox.waiting = self.spare.pop().unwrap_or_default();
         }
+        if connection.outbox.waiting.is_empty() {
+            connection.outbox.waiting_since_ns = self.now_ns;
+        }
         connection.append(frame);
+        if let Some(mark) = mark {
+            let end = connection.outbox.written();
+            self.unmarked += u64::from(!self.marks.push(&mut connection.outbox.marks, mark, end));
+        }
         if !std::mem::replace(&mut connection.outbox.dirty, true) {
             self.dirty.push(id.index);
             self.wake();
         }
+        true
     }
 
     pub(in crate::executor) fn pause(&mut self, id: SessionId) {
@@ -168,8 +195,10 @@ impl Sockets {
         if connection.is_flushed() {
             connection.shutdown(Shutdown::Write);
             connection.stage = Stage::Lingering(deadline);
-            let ended = connection.ended;
-            if !ended {
+            if connection.is_through() {
+                // The usual end: who comes back at once is not to find its own last session.
+                self.end(index);
+            } else if !connection.ended {
                 // Bytes that nobody reads would make the kernel reset the connection, and a reset
                 // may overtake what was said last.
                 self.receive(index, Expect::Nothing);
@@ -185,9 +214,7 @@ impl Sockets {
             let Some(connection) = self.get(id) else { continue };
             let over = match connection.stage {
                 Stage::Emptying(deadline) => now >= deadline,
-                Stage::Lingering(deadline) => {
-                    now >= deadline || connection.ended && connection.acked() == connection.outbox.sent
-                }
+                Stage::Lingering(deadline) => now >= deadline || connection.is_through(),
                 Stage::Open | Stage::Gone | Stage::Over => false,
             };
             if over {
@@ -229,7 +256,9 @@ impl Sockets {
         let slot = &mut self.slots[index as usize];
         let over = |connection: &Connection| connection.stage == Stage::Over && !connection.is_busy();
         if slot.connection.as_deref().is_some_and(over) {
-            slot.connection = None;
+            if let Some(mut connection) = slot.connection.take() {
+                self.marks.forget(&mut connection.outbox.marks);
+            }
             slot.generation = slot.generation.wrapping_add(1);
             self.free.push(index);
         }
@@ -255,6 +284,7 @@ impl Sockets {
         let outbox = &mut connection.outbox;
         if outbox.flown == outbox.flying.len() {
             outbox.flown = 0;
+            outbox.flying_since_ns = outbox.waiting_since_ns;
             let empty = std::mem::replace(&mut outbox.flying, std::mem::take(&mut outbox.waiting));
             keep_spare(&mut self.spare, empty);
         }
@@ -267,10 +297,10 @@ impl Sockets {
         unsafe { self.ring.send(index, descriptor, &outbox.flying[outbox.flown..]) };
     }
 
-    /// A send has completed.
-    pub(super) fn sent(&mut self, index: u32, result: i32) {
-        let Some(connection) = self.at(index) else { return };
-        let Outbox { sending, flown, sent, .. } = &mut connection.outbox;
+    /// A send has completed. If all of it was taken: since when its first byte was under way.
+    pub(super) fn sent(&mut self, index: u32, result: i32) -> Option<u64> {
+        let connection = self.at(index)?;
+        let Outbox { sending, flown, flying, sent, flying_since_ns, .. } = &mut connection.outbox;
         *sending = false;
         match result {
             0.. => {
@@ -279,13 +309,23 @@ impl Sockets {
             }
             // Nothing happened: again.
             _ if result == -libc::EAGAIN || result == -libc::EINTR => {}
-            _ => return self.end(index),
+            _ => {
+                self.end(index);
+                return None;
+            }
         }
-        if connection.is_over() {
-            return;
+        let since = (flown == &flying.len()).then_some(*flying_since_ns);
+        if !connection.is_over() {
+            self.send_waiting(index);
+            self.close_if_flushed(index);
         }
-        self.send_waiting(index);
-        self.close_if_flushed(index);
+        since
+    }
+
+    /// The next frame that was measured and that the socket has taken.
+    pub(super) fn flushed(&mut self, index: u32) -> Option<Mark> {
+        let outbox = &mut self.slots[index as usize].connection.as_deref_mut()?.outbox;
+        self.marks.pop(&mut outbox.marks, outbox.sent)
     }
 
     /// Closes connections whose frame has been under way for longer than `frame_ms`.
@@ -297,6 +337,7 @@ impl Sockets {
         let connections = self.slots.iter().filter_map(|slot| slot.connection.as_deref());
         let cut: Vec<SessionId> = connections.filter(|c| slow(c)).map(|c| c.id).collect();
         for id in cut {
+            self.slow_frames += 1;
             self.close(id);
         }
     }

@@ -46,7 +46,8 @@ impl Trial {
 
     /// One batch.
     pub fn batch(&mut self, orders: &[Order]) -> Vec<Outcome> {
-        let outcomes = self.store.perform(orders).expect("the store works");
+        let mut outcomes = Vec::new();
+        self.store.perform(orders, &mut outcomes).expect("the store works");
         assert_eq!(outcomes.len(), orders.len(), "one outcome for each order");
         outcomes
     }

@@ -1,0 +1,111 @@
+//! Things for the store that no client waits for: repeated until the store is not busy.
+
+use super::ask::{Answer, Ask, Progress};
+use super::effect::Effect;
+use super::envelope::Envelope;
+use super::event::{BusDown, Channel};
+use super::hub::Hub;
+use super::ids::{MessageId, SessionId, UserId};
+use super::pending::Pending;
+use super::wire::code::Code;
+
+/// One of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Orphan {
+    /// A direct message that its reader may not have got.
+    Keep { envelope: Envelope },
+    /// What a reader has got.
+    Settle { user: UserId, mids: Vec<MessageId>, progress: Vec<Progress> },
+}
+
+impl Hub {
+    pub(super) fn adopt(&mut self, orphan: Orphan, out: &mut Vec<Effect>) {
+        self.adopt_for(None, orphan, out);
+    }
+
+    /// Asks the store, and asks again while it is busy. `session` hears when it is done.
+    pub(super) fn adopt_for(&mut self, session: Option<SessionId>, orphan: Orphan, out: &mut Vec<Effect>) {
+        let ask = match orphan.clone() {
+            Orphan::Keep { envelope } => Ask::Keep { envelope },
+            Orphan::Settle { user, mids, progress } => Ask::Settle { user, mids, progress },
+        };
+        let ticket = self.pending.insert(Pending::Orphan { session, orphan });
+        out.push(Effect::Ask { ticket, ask });
+    }
+
+    pub(super) fn orphan_answered(
+        &mut self,
+        session: Option<SessionId>,
+        orphan: Orphan,
+        answer: Answer,
+        out: &mut Vec<Effect>,
+    ) {
+        if answer == Err(Code::Busy) {
+            if let Some(id) = session.filter(|&id| self.is_greeted_next(id)) {
+                self.refuse_login(id, Code::Busy, out);
+            }
+            if self.orphans.len() < self.limits.orphans {
+                self.orphans.push_back((session, orphan));
+            } else {
+                self.counts.orphans_dropped += 1;
+            }
+            return;
+        }
+        match orphan {
+            Orphan::Keep { envelope } => {
+                if let Some(id) = session {
+                    self.spilled(id);
+                }
+                self.nudge(envelope.user(), out);
+            }
+            Orphan::Settle { mids, .. } => {
+                let online =
+                    session.and_then(|id| self.session_mut(id)).and_then(|session| session.online_mut());
+                if let Some(online) = online {
+                    for mid in mids {
+                        online.owed.remove(&mid);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a session waits for its login answer: the store has to be there for that.
+    fn is_greeted_next(&self, id: SessionId) -> bool {
+        let online = self.session(id).and_then(|session| session.online());
+        let catching_up = online.and_then(|online| online.catching_up.as_ref());
+        catching_up.is_some_and(|catching_up| catching_up.greeting.is_some())
+    }
+
+    /// Whoever holds the user is to take again.
+    pub(super) fn nudge(&mut self, user: UserId, out: &mut Vec<Effect>) {
+        match self.users.get(&user) {
+            Some(&id) if self.session(id).is_some_and(|session| session.online().is_some()) => {
+                self.take_again(id, out);
+            }
+            _ => {
+                let ticket = self.pending.insert(Pending::Nudge { user });
+                let envelope = Envelope::waiting(user);
+                out.push(Effect::Publish { ticket: Some(ticket), channel: Channel::User(user), envelope });
+            }
+        }
+    }
+
+    pub(super) fn nudged(&mut self, user: UserId, heard: Result<u32, BusDown>) {
+        if heard.is_err() {
+            self.to_nudge.insert(user);
+        }
+    }
+
+    pub(super) fn retry_nudges(&mut self, out: &mut Vec<Effect>) {
+        for user in std::mem::take(&mut self.to_nudge) {
+            self.nudge(user, out);
+        }
+    }
+
+    pub(super) fn retry_orphans(&mut self, out: &mut Vec<Effect>) {
+        for (session, orphan) in std::mem::take(&mut self.orphans) {
+            self.adopt_for(session, orphan, out);
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! The steps of a scenario: each is one event, or a few that belong together.
+//!
+//! ```text
+//! open a                         a connection, which will be called a
+//! a {"msgid":3,"id":1}           a says this frame, ended by a newline; `a0 {…}` ends it by NUL
+//! limit unsettled 2              before the first event: a limit other than the default
+//! end a · close a 120            a's client has said its last word · is gone, 120 bytes acknowledged
+//! acked a 120 · acked a all      a's TCP has acknowledged so much
+//! wait 1000 · tick · drain       time passes · is told of · the server stops
+//! joined · joined down           what was to be joined longest is joined, or the bus is down
+//! counted 1 · counted down       who heard the publish that has been out longest
+//! present 2 3                    of those looked for, these are online
+//! done · refused 110             the store's answer to the question that has been out longest (a
+//!                                page and word of keeping: to the first such question):
+//! verified alice · registered 7 · kept · kept 3 · grouped 5 head 2 · left · dissolved
+//! friends 2=bob 3=cy · roster friends 2=bob groups 5=team:9 members 1=ann*,2=bob
+//! taken … ; …                    a page: `1>2 text`, `1>5@3 text`, and at its end `more`, `heads 5:3`
+//!                                if the groups do not stay where they are
+//! arrives user 1 claim 77        on the bus: claim, held, yield, waiting, dissolved, stored 1 2
+//! arrives 2>1 text · arrives 2>5 text    a message to a user, to a group of the roster
+//! login a 1 ann                  a whole login of a, whose effects are not shown
+//! repeat 20 STEP                 the step, so many times
+//! ```
+
+use super::show;
+use chatd::chat::ask::{Answer, Ask, Done, Member, Membership, Person, Role, Roster, Waiting};
+use chatd::chat::effect::Effect;
+use chatd::chat::envelope::{Envelope, Kind, Message, Storing, Target};
+use chatd::chat::event::{BusDown, Channel, Event};
+use chatd::chat::hub::Hub;
+use chatd::chat::ids::{CoreId, GroupId, MessageClock, MessageId, Millis, SessionId, Ticket, UserId};
+use chatd::chat::limits::Limits;
+use chatd::chat::wire::code::Code;
+use chatd::chat::wire::frame::Terminator;
+use chatd::chat::wire::json::Parser;
+use chatd::chat::wire::reply;
+use chatd::chat::wire::request;
+use std::collections::{HashMap, HashSet, VecDeque};
+
+#[derive(Default)]
+pub struct Script {
+    hub: Option<Hub>,
+    limits: Limits,
+    now: Millis,
+    names: Vec<String>,
+    sent: HashMap<SessionId, u64>,
+    joins: VecDeque<Ticket>,
+    publishes: VecDeque<Ticket>,
+    looks: VecDeque<(Ticket, Vec<UserId>)>,
+    asks: VecDeque<(Ticket, Ask)>,
+    groups: HashSet<u64>,
+    elsewhere: Option<MessageClock>,
+    own_claim: Option<Envelope>,
+    last_mid: Option<MessageId>,
+}
+
+fn user(text: &str) -> UserId {
+    UserId::new(text.parse().expect("a user's number")).expect("in range")
+}
+
+fn group(text: &str) -> GroupId {
+    GroupId::new(text.parse().expect("a group's number")).expect("in range")
+}
+
+fn people(text: &str) -> Vec<Person> {
+    text.split_whitespace().filter_map(|entry| entry.split_once('=')).map(person).collect()
+}
+
+fn person((id, name): (&str, &str)) -> Person {
+    Person { id: user(id), name: name.to_owned() }
+}
+
+impl Script {
+    pub fn named(_heading: &str) -> Self {
+        Self { now: Millis(1_700_000_000_000), ..Self::default() }
+    }
+
+    pub fn name(&self, session: SessionId) -> &str {
+        &self.names[session.index as usize]
+    }
+
+    fn session(&self, name: &str) -> SessionId {
+        let index = self.names.iter().position(|known| known == name);
+        let index = index.unwrap_or_else(|| panic!("{name} is not open"));
+        SessionId { index: index as u32, generation: 0 }
+    }
+
+    pub fn step(&mut self, line: &str) -> Vec<String> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "limit" => {
+                self.limit(rest);
+                return Vec::new();
+            }
+            "wait" => {
+                self.now = self.now.plus(rest.parse().expect("milliseconds"));
+                return Vec::new();
+            }
+            "repeat" => {
+                let (times, step) = rest.split_once(' ').expect("how often what");
+                let times: usize = times.parse().expect("how often");
+                return (0..times).flat_map(|_| self.step(step)).collect();
+            }
+            "login" => {
+                self.login(rest);
+                return Vec::new();
+            }
+            _ => {}
+        }
+        let effects = self.happen(word, rest);
+        effects.iter().map(|effect| show::effect(self, effect)).collect()
+    }
+
+    fn limit(&mut self, text: &str) {
+        assert!(self.hub.is_none(), "limits come first");
+        let (name, value) = text.split_once(' ').expect("a name and a number");
+        let value: usize = value.parse().expect("a number");
+        match name {
+            "unsettled" => self.limits.unsettled = value as u32,
+            "anonymous" => self.limits.anonymous = value,
+            "outbox_bytes" => self.limits.outbox_bytes = value,
+            "held_bytes" => self.limits.held_bytes = value,
+            "tickets" => self.limits.tickets = value,
+            "name_chars" => self.limits.name_chars = value,
+            "orphans" => self.limits.orphans = value,
+            other => panic!("no such limit here: {other}"),
+        }
+    }
+
+    /// A whole login: nobody objects, no friends, nothing waits.
+    fn login(&mut self, text: &str) {
+        let mut words = text.splitn(4, ' ');
+        let (name, id, person) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+        let roster = words.next().unwrap_or("roster");
+        if !self.names.iter().any(|known| known == name) {
+            self.step(&format!("open {name}"));
+        }
+        self.step(&format!("{name} {{\"msgid\":1,\"id\":{id},\"password\":\"pw\"}}"));
+        self.step(&format!("verified {person}"));
+        self.step("joined");
+        self.step("arrives user 0 own claim");
+        self.step("counted 1");
+        self.step(roster);
+        while !self.joins.is_empty() {
+            self.step("joined");
+        }
+        self.step("present");
+        self.step("taken");
+        self.step(&format!("acked {name} all"));
+    }
+
+    fn happen(&mut self, word: &str, rest: &str) -> Vec<Effect> {
+        let down = rest == "down";
+        match word {
+            "open" => {
+                self.names.push(rest.to_owned());
+                let session = self.session(rest);
+                self.handle(Event::Opened { session })
+            }
+            "end" => self.handle(Event::Ended { session: self.session(rest) }),
+            "close" => {
+                let (name, acked) = rest.split_once(' ').expect("who, and how many bytes");
+                let session = self.session(name);
+                self.handle(Event::Closed { session, acked: self.bytes(session, acked) })
+            }
+            "acked" => {
+                let (name, acked) = rest.split_once(' ').expect("who, and how many bytes");
+                let session = self.session(name);
+                self.handle(Event::Acked { session, bytes: self.bytes(session, acked) })
+            }
+            "tick" => self.handle(Event::Tick { utc_offset_s: 0 }),
+            "drain" => self.handle(Event::Drain),
+            "joined" => {
+                let ticket = self.joins.pop_front().expect("something is to be joined");
+                let result = if down { Err(BusDown) } else { Ok(()) };
+                self.handle(Event::Joined { ticket, result })
+            }
+            "counted" => {
+                let ticket = self.publishes.pop_front().expect("something was published");
+                let heard = if down { Err(BusDown) } else { Ok(rest.parse().expect("how many")) };
+                self.handle(Event::Counted { ticket, heard })
+            }
+            "present" => {
+                let (ticket, users) = self.looks.pop_front().expect("somebody was looked for");
+                let there: Vec<UserId> =
+                    if down { Vec::new() } else { rest.split_whitespace().map(user).collect() };
+                let online = users.iter().map(|user| there.contains(user)).collect();
+                self.handle(Event::Present { ticket, online: if down { Err(BusDown) } else { Ok(online) } })
+            }
+            "arrives" => self.arrives(rest),
+            _ => {
+                // A page answers a Take, and so on; the rest answers what has been out longest.
+                let fits = |ask: &Ask| match word {
+                    "kept" => matches!(ask, Ask::Keep { .. }),
+                    "taken" => matches!(ask, Ask::Take { .. }),
+                    _ => true,
+                };
+                let at = self.asks.iter().position(|(_, ask)| fits(ask));
+                match self.answer(word, rest, at) {
+                    Some(answer) => {
+                        let (ticket, _) =
+                            self.asks.remove(at.expect("something was asked")).expect("is there");
+                        self.handle(Event::Answered { ticket, answer })
+                    }
+                    None => self.says(word, rest),
+                }
+            }
+        }
+    }
+
+    fn bytes(&self, session: SessionId, text: &str) -> u64 {
+        let all = self.sent.get(&session).copied().unwrap_or(0);
+        if text == "all" { all } else { text.parse().expect("bytes") }
+    }
+
+    fn says(&mut self, word: &str, frame: &str) -> Vec<Effect> {
+        let (name, terminator) = match word.strip_suffix('0') {
+            Some(name) => (name, Terminator::Nul),
+            None => (word, Terminator::Newline),
+        };
+        let session = self.session(name);
+        let frame = frame.replace("{{16384}}", &"x".repeat(16_384));
+        let mut bytes = frame.replace("{{16385}}", &"x".repeat(16_385)).into_bytes();
+        let limits = self.limits.clone();
+        match request::parse(&mut bytes, &mut Parser::new(), &limits) {
+            Ok(request) => self.handle(Event::Said { session, terminator, request }),
+            Err(fault) => self.handle(Event::Garbled { session, fault }),
+        }
+    }
+
+    fn answer(&mut self, word: &str, rest: &str, at: Option<usize>) -> Option<Answer> {
+        Some(Ok(match word {
+            "done" => Done::Done,
+            "refused" => return Some(Err(code(rest))),
+            "verified" => Done::Verified { name: rest.to_owned() },
+            "registered" => Done::Registered(user(rest)),
+            "kept" => {
+                let Some((_, Ask::Keep { envelope })) = at.map(|at| &self.asks[at]) else {
+                    panic!("nothing is to be kept")
+                };
+                let (mid, ts) = (envelope.mid(), envelope.ts());
+                Done::Kept { mid, ts, pos: rest.parse().ok() }
+            }
+            "grouped" => {
+                let (id, head) = rest.split_once(" head ").expect("a group and its head");
+                Done::Joined { group: group(id), head: head.parse().expect("a place") }
+            }
+            "left" => Done::Left { dissolved: false },
+            "dissolved" => Done::Left { dissolved: true },
+            "friends" => Done::Friends(people(rest)),
+            "roster" => Done::Roster(Box::new(self.roster(rest))),
+            "taken" => {
+                let Some((_, Ask::Take { have, .. })) = at.map(|at| &self.asks[at]) else {
+                    panic!("nothing is to be taken")
+                };
+                let have = have.clone();
+                self.taken(rest, have)
+            }
+            _ => return None,
+        }))
+    }
+
+    fn roster(&mut self, text: &str) -> Roster {
+        let (friends, groups) = text.split_once("groups ").unwrap_or((text, ""));
+        let friends = people(friends.trim_start_matches("friends "));
+        let mut roster = Roster { friends, groups: Vec::new() };
+        for entry in groups.split(" and ").filter(|entry| !entry.is_empty()) {
+            let (head, members) = entry.split_once(" members ").unwrap_or((entry, ""));
+            let (id, rest) = head.split_once('=').expect("a group's number and name");
+            let (name, cursor) = rest.split_once(':').expect("a group's name and the cursor");
+            let member = |entry: &str| {
+                let role = if entry.ends_with('*') { Role::Creator } else { Role::Normal };
+                Member { person: person(entry.trim_end_matches('*').split_once('=').unwrap()), role }
+            };
+            let members = members.split(',').filter(|entry| !entry.is_empty()).map(member).collect();
+            self.groups.insert(id.parse().unwrap());
+            roster.groups.push(Membership {
+                group: group(id),
+                name: name.to_owned(),
+                desc: "about it".to_owned(),
+                members,
+                cursor: cursor.parse().expect("a place"),
+            });
+        }
+        roster
+    }
+
+    fn taken(&mut self, text: &str, mut heads: Vec<(GroupId, u64)>) -> Done {
+        let (mut messages, mut complete) = (Vec::new(), true);
+        for part in text.split("; ").filter(|part| !part.is_empty()) {
+            if part == "more" {
+                complete = false;
+            } else if let Some(places) = part.strip_prefix("heads ") {
+                let place = |place: &str| {
+                    let (id, pos) = place.split_once(':').expect("a group and a place");
+                    (group(id), pos.parse().expect("a place"))
+                };
+                heads = places.split(' ').map(place).collect();
+            } else {
+                messages.push(self.waiting(part));
+            }
+        }
+        Done::Taken { messages, complete, heads }
+    }
+
+    fn waiting(&mut self, text: &str) -> Waiting {
+        let (ends, text) = text.split_once(' ').expect("from whom to whom, and a text");
+        let (ends, pos) = ends.split_once('@').map_or((ends, None), |(ends, pos)| (ends, pos.parse().ok()));
+        Waiting { envelope: self.message(ends, text, pos.is_some(), Storing::Always), pos }
+    }
+
+    fn message(&mut self, ends: &str, text: &str, to_group: bool, storing: Storing) -> Envelope {
+        let (from, to) = ends.split_once('>').expect("from whom to whom");
+        let clock = self.elsewhere.get_or_insert_with(|| MessageClock::new(CoreId(9)));
+        let mid = clock.next(self.now);
+        let text = text.replace("{{1000}}", &"x".repeat(1_000));
+        let mut body = Vec::new();
+        let target = if to_group {
+            reply::group_chat(&mut body, user(from), "nn", group(to), &text, "t");
+            Target::Group(group(to))
+        } else {
+            reply::one_chat(&mut body, user(from), "nn", user(to), &text, "t");
+            Target::User(user(to))
+        };
+        let message =
+            Message { sender: user(from), target, mid, ts: self.now, cid: "", storing, body: &body };
+        Envelope::message(message, &mut Vec::new())
+    }
+
+    fn arrives(&mut self, text: &str) -> Vec<Effect> {
+        let words: Vec<&str> = text.split(' ').collect();
+        let (channel, envelope) = match words[..] {
+            ["user", _, "own", "claim"] => {
+                let claim = self.own_claim.clone().expect("a claim was published");
+                (Channel::User(claim.user()), claim)
+            }
+            ["user", id, "waiting"] => (Channel::User(user(id)), Envelope::waiting(user(id))),
+            ["user", id, kind, number] => {
+                let kind = match kind {
+                    "claim" => Kind::Claim,
+                    "held" => Kind::Held,
+                    "yield" => Kind::Yield,
+                    other => panic!("no such notice: {other}"),
+                };
+                let own = self.own_claim.as_ref().map_or(0, |claim| claim.mid().0);
+                let number = if number == "own" { own } else { number.parse().expect("a number") };
+                (Channel::User(user(id)), Envelope::claim(kind, user(id), number))
+            }
+            ["group", id, "dissolved"] => (Channel::Group(group(id)), Envelope::dissolved(group(id))),
+            ["group", id, "stored", pos] => {
+                let mid = self.last_mid.expect("a message was there before");
+                let notice = Envelope::stored(group(id), &[(mid, pos.parse().expect("a place"))]);
+                (Channel::Group(group(id)), notice)
+            }
+            _ => {
+                let (ends, text) = text.split_once(' ').expect("from whom to whom, and a text");
+                let to = ends.split_once('>').expect("from whom to whom").1;
+                let to_group = self.groups.contains(&to.parse().expect("a number"));
+                let envelope = self.message(ends, text, to_group, Storing::IfUnheard);
+                self.last_mid = Some(envelope.mid());
+                let channel = if to_group { Channel::Group(group(to)) } else { Channel::User(user(to)) };
+                (channel, envelope)
+            }
+        };
+        self.handle(Event::Arrived { channel, envelope })
+    }
+
+    fn handle(&mut self, event: Event<'_>) -> Vec<Effect> {
+        let limits = &self.limits;
+        let hub = self.hub.get_or_insert_with(|| Hub::new(CoreId(0), limits.clone()));
+        let mut effects = Vec::new();
+        hub.handle(self.now, event, &mut effects);
+        for effect in &effects {
+            match effect {
+                Effect::Send { session, frame } => {
+                    *self.sent.entry(*session).or_default() += frame.bytes().len() as u64 + 1;
+                }
+                Effect::Join { ticket, .. } => self.joins.push_back(*ticket),
+                Effect::Publish { ticket, envelope, .. } => {
+                    self.publishes.extend(ticket);
+                    match envelope.kind() {
+                        Kind::Claim => self.own_claim = Some(envelope.clone()),
+                        Kind::Direct | Kind::Group => self.last_mid = Some(envelope.mid()),
+                        _ => {}
+                    }
+                }
+                Effect::Look { ticket, users } => self.looks.push_back((*ticket, users.clone())),
+                Effect::Ask { ticket, ask } => self.asks.push_back((*ticket, ask.clone())),
+                _ => {}
+            }
+        }
+        effects
+    }
+}
+
+fn code(text: &str) -> Code {
+    let codes = [
+        Code::Refused,
+        Code::AlreadyOnline,
+        Code::NoSuchUser,
+        Code::NoSuchGroup,
+        Code::NotAMember,
+        Code::Exists,
+        Code::Busy,
+        Code::CidReused,
+        Code::TooMany,
+    ];
+    codes.into_iter().find(|code| code.errno().to_string() == text).expect("an errno of the store")
+}

@@ -1,0 +1,111 @@
+//! Effects as lines of text.
+
+use super::script::Script;
+use chatd::chat::ask::{Ask, Progress};
+use chatd::chat::effect::Effect;
+use chatd::chat::envelope::{Envelope, Kind, Storing};
+use chatd::chat::event::Channel;
+use chatd::chat::ids::{GroupId, MessageId};
+
+pub fn effect(script: &Script, effect: &Effect) -> String {
+    match effect {
+        Effect::Send { session, frame } => {
+            format!("send {} {}", script.name(*session), shorten(&String::from_utf8_lossy(frame.bytes())))
+        }
+        Effect::Close { session } => format!("close {}", script.name(*session)),
+        Effect::Pause { session } => format!("pause {}", script.name(*session)),
+        Effect::Resume { session } => format!("resume {}", script.name(*session)),
+        Effect::Probe { session } => format!("probe {}", script.name(*session)),
+        Effect::Join { channel, .. } => format!("join {}", show_channel(*channel)),
+        Effect::Leave { channel } => format!("leave {}", show_channel(*channel)),
+        Effect::Publish { ticket, channel, envelope } => {
+            let counted = if ticket.is_some() { " counted" } else { "" };
+            format!("publish{counted} {}: {}", show_channel(*channel), show_envelope(envelope))
+        }
+        Effect::Look { users, .. } => {
+            let users: Vec<String> = users.iter().map(ToString::to_string).collect();
+            format!("look {}", users.join(" "))
+        }
+        Effect::Ask { ask, .. } => format!("ask {}", show_ask(ask)),
+    }
+}
+
+fn show_channel(channel: Channel) -> String {
+    match channel {
+        Channel::User(user) => format!("user {user}"),
+        Channel::Group(group) => format!("group {group}"),
+    }
+}
+
+fn show_envelope(envelope: &Envelope) -> String {
+    match envelope.kind() {
+        Kind::Direct | Kind::Group => {
+            let storing = if envelope.storing() == Storing::Always { "stored" } else { "unless heard" };
+            format!("{} ({storing})", shorten(&String::from_utf8_lossy(envelope.body())))
+        }
+        Kind::Stored => {
+            let pairs: Vec<String> = envelope.stored_pairs().map(|(_, pos)| pos.to_string()).collect();
+            format!("stored at {}", pairs.join(" "))
+        }
+        notice => format!("{notice:?}").to_lowercase(),
+    }
+}
+
+/// Long runs of one letter are counted, so that a text of 16 KiB is a line to read.
+fn shorten(text: &str) -> String {
+    let mut short = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(letter) = chars.next() {
+        let mut run = 1;
+        while chars.next_if_eq(&letter).is_some() {
+            run += 1;
+        }
+        if run > 12 {
+            short.push_str(&format!("{letter}*{run}"));
+        } else {
+            short.extend(std::iter::repeat_n(letter, run));
+        }
+    }
+    short
+}
+
+fn show_mids(mids: &[MessageId]) -> String {
+    format!("{} mids", mids.len())
+}
+
+fn show_places(places: &[(GroupId, u64)]) -> String {
+    let places: Vec<String> = places.iter().map(|(group, pos)| format!("{group}:{pos}")).collect();
+    places.join(" ")
+}
+
+fn show_ask(ask: &Ask) -> String {
+    match ask {
+        Ask::Register { name, password } => format!("Register {name} {}", password.0),
+        Ask::Verify { user, password } => format!("Verify {user} {}", password.0),
+        Ask::Roster { user } => format!("Roster {user}"),
+        Ask::Friends { user } => format!("Friends {user}"),
+        Ask::AddFriend { user, friend } => format!("AddFriend {user} {friend}"),
+        Ask::DelFriend { user, friend } => format!("DelFriend {user} {friend}"),
+        Ask::CreateGroup { user, name, desc } => format!("CreateGroup {user} {name:?} {desc:?}"),
+        Ask::AddGroup { user, group } => format!("AddGroup {user} {group}"),
+        Ask::DelGroup { user, group } => format!("DelGroup {user} {group}"),
+        Ask::MayWrite { user, group } => format!("MayWrite {user} {group}"),
+        Ask::Keep { envelope } => format!("Keep {}", show_envelope(envelope)),
+        Ask::Owe { user, mids } => format!("Owe {user} {}", show_mids(mids)),
+        Ask::Take { user, after, have, .. } => {
+            let after = if after.0 == 0 { "the front" } else { "there" };
+            format!("Take {user} from {after}, have {}", show_places(have))
+                .trim_end_matches(", have ")
+                .to_owned()
+        }
+        Ask::Settle { user, mids, progress } => {
+            let progress: Vec<String> = progress.iter().map(show_progress).collect();
+            format!("Settle {user} {} {}", show_mids(mids), progress.join(" ")).trim_end().to_owned()
+        }
+    }
+}
+
+fn show_progress(progress: &Progress) -> String {
+    let Progress { group, upto, beyond } = progress;
+    format!("{group}:{upto}+{}", beyond.len())
+}
