@@ -6,7 +6,7 @@ use crate::chat::ids::{Ticket, UserId};
 use crate::chat::limits::Limits;
 use crate::storage::password::Cost;
 use crate::storage::scratch::Scratch;
-use crate::storage::{self, Place};
+use crate::storage::{self, Committed, Place};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
