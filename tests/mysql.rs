@@ -1,6 +1,7 @@
 //! The MySQL store on a real server: the contract, and what happens when several use it at once.
 
 #[path = "common/mariadb.rs"]
+#[allow(dead_code)]
 mod mariadb;
 
 use chatd::chat::limits::Limits;
