@@ -5,6 +5,7 @@
 //! - [`chat`] is the core: events in, effects out. No I/O, no clock, no async, no logs.
 //! - [`executor`] does all network I/O, one glommio executor on each pinned core.
 //! - [`storage`] answers questions on threads of its own.
+//! - [`client`] is the other end of the wire, for `chat` and for other programs.
 //! - the binaries under `src/bin/` compose the three; nothing else sees them together.
 //!
 //! `tests/layering.rs` checks that direction.
@@ -12,5 +13,6 @@
 #![deny(missing_docs)]
 
 pub mod chat;
+pub mod client;
 pub mod executor;
 pub mod storage;

@@ -31,6 +31,7 @@ impl Hub {
             None
         };
         if let Some(text) = wrong {
+            self.counts.error(Code::Refused);
             return self.reply(session, reply::not_registered(Code::Refused, Some(&text)), out);
         }
         self.pause(session, Pause::Answering, out);
@@ -40,6 +41,9 @@ impl Hub {
     }
 
     pub(super) fn registered(&mut self, session: SessionId, answer: Answer, out: &mut Vec<Effect>) {
+        if let Err(code) = answer {
+            self.counts.error(code);
+        }
         let bytes = match answer {
             Ok(Done::Registered(user)) => reply::registered(user),
             Err(Code::Refused) => reply::not_registered(Code::Refused, None),
@@ -68,6 +72,7 @@ impl Hub {
             None
         };
         if let Some(code) = refused {
+            self.counts.error(code);
             return self.reply(session, reply::not_logged_in(code), out);
         }
         self.pause(session, Pause::Answering, out);
@@ -86,6 +91,7 @@ impl Hub {
         match answer {
             Ok(Done::Verified { name }) if !self.users.contains_key(&user) => {
                 self.users.insert(user, id);
+                self.counts.entering += 1;
                 let visit = Visit(self.clock.next(self.now).0);
                 let entering = Entering {
                     visit,
@@ -219,6 +225,7 @@ impl Hub {
 
     /// A login that comes to nothing: the connection lives on and may try again.
     pub(super) fn refuse_login(&mut self, id: SessionId, code: Code, out: &mut Vec<Effect>) {
+        self.counts.error(code);
         self.part(id, out);
         self.reply(id, reply::not_logged_in(code), out);
         self.resume(id, Pause::Answering, out);

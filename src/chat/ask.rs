@@ -2,7 +2,7 @@
 //!
 //! The core knows neither SQL nor threads: an [`Ask`] leaves as an effect with a ticket, and the
 //! [`Answer`] comes back as an event with that ticket. Questions of one core are answered in the
-//! order asked, and all cores of a process share one queue: what was asked before a message was
+//! order asked (Register and Verify, which wait for the hashing pool, excepted), and all cores of a process share one queue: what was asked before a message was
 //! published is done before anything that was asked because of it.
 
 use super::envelope::Envelope;
@@ -105,8 +105,8 @@ pub enum Ask {
         group: GroupId,
     },
     /// Store a message durably, once: the same `mid`, or the same (sender, cid), again changes
-    /// nothing. A direct message also becomes part of its recipient's backlog, unless that was
-    /// settled before. → [`Done::Kept`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember` |
+    /// nothing. A direct message also becomes part of its recipient's backlog, again if it was
+    /// settled before: a core that asks does not know it delivered. → [`Done::Kept`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember` |
     /// `CidReused` | `Busy`.
     Keep {
         /// The message.

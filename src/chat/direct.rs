@@ -24,6 +24,7 @@ impl Hub {
         time: Option<&str>,
         out: &mut Vec<Effect>,
     ) {
+        self.counts.direct += 1;
         let envelope = self.seal(about, user, Target::User(to), msg, time);
         if about.cid.is_some() {
             self.keep(about.session, envelope.clone(), out);
@@ -57,10 +58,8 @@ impl Hub {
             _ => Storing::Always,
         };
         let cid = about.cid.unwrap_or("");
-        let envelope = Envelope::message(
-            Message { sender, target, mid, ts: now, cid, storing, body: &body },
-            &mut scratch,
-        );
+        let message = Message { sender, target, mid, ts: now, cid, storing, body: &body };
+        let envelope = Envelope::read_at(message, self.read_us, &mut scratch);
         (self.body, self.scratch, self.time) = (body, scratch, local_time);
         envelope
     }
@@ -140,6 +139,7 @@ impl Hub {
         match answer {
             Ok(Done::Kept { mid, ts, pos }) => {
                 if let Some(cid) = cid {
+                    self.counts.acks += 1;
                     let outcome = Outcome { group: None, mid: Some(mid), pos, ts: Some(ts) };
                     self.reply(session, reply::ack(cid, re, outcome), out);
                 }

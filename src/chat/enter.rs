@@ -183,6 +183,7 @@ impl Hub {
             taken: Recent::default(),
             missing: entering.missing,
         }));
+        (self.counts.entering, self.counts.logins) = (self.counts.entering - 1, self.counts.logins + 1);
         self.catching_up.push(id);
         self.continue_backlog(id, out);
     }
@@ -195,13 +196,17 @@ impl Hub {
         let session = self.session_mut(id).expect("looked at above");
         let (user, groups, held) = match std::mem::replace(&mut session.phase, Phase::Anonymous) {
             Phase::Anonymous => return,
-            Phase::Entering(entering) => (entering.user, entering.groups, entering.held),
+            Phase::Entering(entering) => {
+                self.counts.entering -= 1;
+                (entering.user, entering.groups, entering.held)
+            }
             Phase::Online(online) => {
                 let held = online.catching_up.map_or_else(Held::default, |catching_up| catching_up.held);
                 (online.user, online.groups, held)
             }
         };
         self.users.remove(&user);
+        self.counts.partings += 1;
         out.push(Effect::Leave { channel: Channel::User(user) });
         for &group in groups.keys() {
             self.stand_up(id, group, out);

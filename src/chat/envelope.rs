@@ -7,8 +7,11 @@
 //!
 //! ```text
 //! 0 version  1 kind  2 flags  3 cid length  4..8 sender  8..12 target  12..20 mid  20..28 ts (ms)
-//! 28..32 zero  then cid (UTF-8)  then body: the seed frame, without its terminator
+//! 28..32 read_us  then cid (UTF-8)  then body: the seed frame, without its terminator
 //! ```
+//!
+//! `read_us` is for measuring only: the low 32 bits of the microseconds since the Unix epoch at which
+//! the message was read from its sender's socket, 0 where that is not known.
 //!
 //! For the notices ([`Kind::Claim`] and below) the body is empty or a list of numbers, and the
 //! fields that a notice does not need are zero.
@@ -38,6 +41,9 @@ pub enum Kind {
     Yield = 18,
     /// On a user's channel: something was put into the user's backlog; take it.
     Waiting = 19,
+    /// On a user's channel: a core that was cut off from the bus holds the user's session. mid: the
+    /// number of that login.
+    Reclaim = 22,
     /// On a group's channel: these messages are stored. Body: pairs (mid, pos).
     Stored = 20,
     /// On a group's channel: the group was dissolved.
@@ -55,6 +61,7 @@ impl Kind {
             19 => Kind::Waiting,
             20 => Kind::Stored,
             21 => Kind::Dissolved,
+            22 => Kind::Reclaim,
             _ => return None,
         })
     }
@@ -119,6 +126,11 @@ impl std::error::Error for NotAnEnvelope {}
 impl Envelope {
     /// Seals a message. `scratch` is reused from call to call, so that this allocates once.
     pub fn message(message: Message<'_>, scratch: &mut Vec<u8>) -> Self {
+        Self::read_at(message, 0, scratch)
+    }
+
+    /// Seals a message that was read from its sender's socket at `read_us`.
+    pub fn read_at(message: Message<'_>, read_us: u32, scratch: &mut Vec<u8>) -> Self {
         let (kind, target) = match message.target {
             Target::User(user) => (Kind::Direct, user.get()),
             Target::Group(group) => (Kind::Group, group.get()),
@@ -134,17 +146,21 @@ impl Envelope {
             target,
             mid: message.mid.0,
             ts: message.ts.0,
+            read_us,
         };
         header.seal(message.cid, message.body, scratch)
     }
 
-    /// A notice about a claim on `user`: Claim, Held or Yield.
+    /// A notice about a claim on `user`: Claim, Held, Yield or Reclaim.
     ///
     /// # Panics
     /// If `kind` is none of these.
     pub fn claim(kind: Kind, user: UserId, claim: u64) -> Self {
-        assert!(matches!(kind, Kind::Claim | Kind::Held | Kind::Yield), "claims have three kinds of notice");
-        Header { kind, flags: 0, sender: 0, target: user.get(), mid: claim, ts: 0 }.seal(
+        assert!(
+            matches!(kind, Kind::Claim | Kind::Held | Kind::Yield | Kind::Reclaim),
+            "a notice about a claim"
+        );
+        Header { kind, flags: 0, sender: 0, target: user.get(), mid: claim, ts: 0, read_us: 0 }.seal(
             "",
             &[],
             &mut Vec::new(),
@@ -153,11 +169,8 @@ impl Envelope {
 
     /// A notice that `user` has something waiting in the store.
     pub fn waiting(user: UserId) -> Self {
-        Header { kind: Kind::Waiting, flags: 0, sender: 0, target: user.get(), mid: 0, ts: 0 }.seal(
-            "",
-            &[],
-            &mut Vec::new(),
-        )
+        Header { kind: Kind::Waiting, flags: 0, sender: 0, target: user.get(), mid: 0, ts: 0, read_us: 0 }
+            .seal("", &[], &mut Vec::new())
     }
 
     /// A notice that these messages of `group` are stored, with their places.
@@ -167,20 +180,14 @@ impl Envelope {
             body.extend_from_slice(&mid.0.to_le_bytes());
             body.extend_from_slice(&pos.to_le_bytes());
         }
-        Header { kind: Kind::Stored, flags: 0, sender: 0, target: group.get(), mid: 0, ts: 0 }.seal(
-            "",
-            &body,
-            &mut Vec::new(),
-        )
+        Header { kind: Kind::Stored, flags: 0, sender: 0, target: group.get(), mid: 0, ts: 0, read_us: 0 }
+            .seal("", &body, &mut Vec::new())
     }
 
     /// A notice that `group` is no more.
     pub fn dissolved(group: GroupId) -> Self {
-        Header { kind: Kind::Dissolved, flags: 0, sender: 0, target: group.get(), mid: 0, ts: 0 }.seal(
-            "",
-            &[],
-            &mut Vec::new(),
-        )
+        Header { kind: Kind::Dissolved, flags: 0, sender: 0, target: group.get(), mid: 0, ts: 0, read_us: 0 }
+            .seal("", &[], &mut Vec::new())
     }
 
     /// Reads bytes from another core or server, which may be of another version.
@@ -256,6 +263,11 @@ impl Envelope {
         Millis(self.u64_at(20))
     }
 
+    /// When it was read from its sender's socket; 0 if that is not known.
+    pub fn read_us(&self) -> u32 {
+        self.u32_at(28)
+    }
+
     /// Whether the sender's core has asked the store to keep it in any case.
     pub fn storing(&self) -> Storing {
         if self.0[2] & FLAG_STORED != 0 { Storing::Always } else { Storing::IfUnheard }
@@ -312,6 +324,7 @@ struct Header {
     target: u32,
     mid: u64,
     ts: u64,
+    read_us: u32,
 }
 
 impl Header {
@@ -323,7 +336,7 @@ impl Header {
         scratch.extend_from_slice(&self.target.to_le_bytes());
         scratch.extend_from_slice(&self.mid.to_le_bytes());
         scratch.extend_from_slice(&self.ts.to_le_bytes());
-        scratch.extend_from_slice(&[0; 4]);
+        scratch.extend_from_slice(&self.read_us.to_le_bytes());
         scratch.extend_from_slice(cid.as_bytes());
         scratch.extend_from_slice(body);
         Envelope(Arc::from(scratch.as_slice()))

@@ -2,7 +2,7 @@
 
 use super::ask::Answer;
 use super::envelope::Envelope;
-use super::ids::{GroupId, SessionId, Ticket, UserId};
+use super::ids::{CoreId, GroupId, SessionId, Ticket, UserId};
 use super::wire::frame::Terminator;
 use super::wire::request::{Fault, Request};
 
@@ -91,6 +91,12 @@ pub enum Event<'a> {
         ticket: Ticket,
         /// One for each user asked about, in that order.
         online: Result<Vec<bool>, BusDown>,
+    },
+    /// The bus was lost and is back, with every channel joined again. What was published meanwhile
+    /// has not arrived.
+    Rejoined {
+        /// The number that this core goes by from now on.
+        core: CoreId,
     },
     /// The store has answered.
     Answered {

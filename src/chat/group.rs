@@ -29,6 +29,7 @@ impl Hub {
             let ticket = self.pending.insert(Pending::MayWrite { session: about.session, group, cid });
             return out.push(Effect::Ask { ticket, ask: Ask::MayWrite { user, group } });
         }
+        self.counts.group += 1;
         let envelope = self.seal(about, user, Target::Group(group), msg, time);
         self.keep(about.session, envelope.clone(), out);
         self.push_to_members(&envelope, out);

@@ -4,6 +4,7 @@
 //! effects. The rules themselves live beside this file, one idea each: `account` and `enter`
 //! (logins), `direct` and `late` (one-to-one), `group` and `seat`, `friend`, `backlog`.
 
+use super::counts::{Counts, Cut};
 use super::effect::{Effect, Frame};
 use super::envelope::{Envelope, Kind};
 use super::event::{Channel, Event};
@@ -30,6 +31,8 @@ pub struct Hub {
     pub(super) core: CoreId,
     pub(super) now: Millis,
     pub(super) time: LocalTime,
+    /// When the bytes of this turn were read, for the envelopes made of them.
+    pub(super) read_us: u32,
     sessions: Vec<Option<Box<Session>>>,
     /// Users whose channel this core has joined or is joining, and for which session.
     pub(super) users: FxHashMap<UserId, SessionId>,
@@ -62,6 +65,7 @@ pub struct Hub {
     next_seen: Millis,
     next_notice: Millis,
     draining: bool,
+    pub(super) counts: Counts,
 }
 
 /// How much a hub holds of everything, for whoever watches it.
@@ -73,10 +77,16 @@ pub struct Census {
     pub users: usize,
     /// Groups with a member here.
     pub groups: usize,
+    /// Of the users, those whose login is under way.
+    pub entering: usize,
     /// Tickets that are out.
     pub pending: usize,
     /// Users whose messages are on the detour through the store.
     pub late: usize,
+    /// Messages that wait in those detours.
+    pub late_messages: usize,
+    /// Live messages that wait for their reader's backlog to be through.
+    pub held_messages: usize,
     /// Things for backlogs that wait for a busy store.
     pub orphans: usize,
     /// Groups with stored messages that the other cores are still to be told of.
@@ -104,6 +114,7 @@ impl Hub {
             core,
             now: Millis(0),
             time: LocalTime::default(),
+            read_us: 0,
             sessions: Vec::new(),
             users: FxHashMap::default(),
             seats: Seats::default(),
@@ -125,6 +136,7 @@ impl Hub {
             next_seen: Millis(0),
             next_notice: Millis(0),
             draining: false,
+            counts: Counts::default(),
         }
     }
 
@@ -144,13 +156,27 @@ impl Hub {
             sessions: self.sessions.iter().flatten().count(),
             users: self.users.len(),
             groups: self.seats.len(),
+            entering: self.counts.entering as usize,
             pending: self.pending.len(),
             late: self.late.len(),
+            late_messages: self.late.values().map(|late| late.queue.len()).sum(),
+            held_messages: self.held_messages(),
             orphans: self.orphans.len(),
             stored: self.stored.len(),
             claims: self.claims.len(),
             unacked_bytes: self.unacked_bytes,
         }
+    }
+
+    /// What it has counted.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What comes from now on was read from its sockets at `read_us`: the low 32 bits of the
+    /// microseconds since the Unix epoch. Measuring only; nothing is decided by it.
+    pub fn note_read(&mut self, read_us: u32) {
+        self.read_us = read_us;
     }
 
     /// Takes in one event at `now` and says what is to be done about it.
@@ -191,6 +217,7 @@ impl Hub {
                 }
                 _ => {}
             },
+            Event::Rejoined { core } => self.rejoined(core, out),
             Event::Garbled { session, fault } => self.garbled(session, &fault, out),
             Event::Opened { session } => self.opened(session, out),
             Event::Ended { session } => {
@@ -254,6 +281,7 @@ impl Hub {
             (Channel::User(user), kind @ (Kind::Claim | Kind::Held | Kind::Yield)) => {
                 self.claim_arrived(user, kind, envelope.mid().0, out);
             }
+            (Channel::User(user), Kind::Reclaim) => self.reclaimed(user, Visit(envelope.mid().0), out),
             (Channel::User(user), Kind::Waiting) => self.take_for(user, out),
             (Channel::Group(group), Kind::Stored) => {
                 for (mid, pos) in envelope.stored_pairs() {
@@ -296,8 +324,10 @@ impl Hub {
             cid: fault.cid.as_deref(),
             retry_after_ms: None,
         };
+        self.counts.error(fault.code);
         self.reply(id, reply::error(refusal), out);
         if fault.severity == Severity::Close {
+            self.counts.cut(Cut::Garbled);
             self.close(id, out);
         }
     }
@@ -325,6 +355,7 @@ impl Hub {
         self.anonymous = waiting.into_iter().filter(|&id| self.is_anonymous(id)).collect();
         while self.anonymous.len() > self.limits.anonymous {
             let oldest = self.anonymous.pop_front().expect("longer than its bound");
+            self.counts.cut(Cut::Anonymous);
             self.close_for(oldest, Code::TooMany, "too many connections without a login", out);
         }
     }
@@ -380,6 +411,7 @@ impl Hub {
         self.draining = true;
         let open: Vec<SessionId> = self.sessions.iter().flatten().map(|session| session.id).collect();
         for id in open {
+            self.counts.cut(Cut::Draining);
             self.close_for(id, Code::Draining, Code::Draining.text(), out);
         }
     }
@@ -427,6 +459,7 @@ impl Hub {
 
     pub(super) fn refuse_with(&mut self, about: About<'_>, code: Code, text: &str, out: &mut Vec<Effect>) {
         let retry_after_ms = (code == Code::Busy).then_some(1_000);
+        self.counts.error(code);
         let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
         self.reply(about.session, reply::error(refusal), out);
     }

@@ -122,6 +122,12 @@ impl MessageClock {
         Self { core, last: 0 }
     }
 
+    /// Makes ids of `core` from now on.
+    pub fn go_by(&mut self, core: CoreId) {
+        assert!(core.0 <= CoreId::MAX, "a message id has ten bits for its core");
+        self.core = core;
+    }
+
     /// The next id at `now`. More than 4,096 ids in a millisecond borrow from the next one.
     pub fn next(&mut self, now: Millis) -> MessageId {
         let floor = now.0.saturating_sub(EPOCH_MS) << SEQUENCE_BITS;

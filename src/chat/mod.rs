@@ -8,6 +8,7 @@
 mod account;
 pub mod ask;
 mod backlog;
+pub mod counts;
 mod direct;
 pub mod effect;
 mod enter;
@@ -25,6 +26,7 @@ mod orphan;
 mod outbox;
 mod pending;
 mod progress;
+mod rejoin;
 mod seat;
 mod session;
 pub mod wire;

@@ -46,6 +46,8 @@ impl Hub {
             }
             if self.orphans.len() < self.limits.orphans {
                 self.orphans.push_back((session, orphan));
+            } else {
+                self.counts.orphans_dropped += 1;
             }
             return;
         }

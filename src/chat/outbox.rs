@@ -3,6 +3,7 @@
 //! A message leaves the window when the reader's TCP has acknowledged it. What a connection
 //! leaves in its window at its end goes back to its reader's backlog, if it is not there still.
 
+use super::counts::Cut;
 use super::effect::{Effect, Frame};
 use super::envelope::Envelope;
 use super::hub::Hub;
@@ -79,6 +80,7 @@ impl Hub {
     /// Closes the connection of a reader who does not keep up.
     pub(super) fn cut(&mut self, id: SessionId, out: &mut Vec<Effect>) {
         if self.session(id).is_some_and(|session| !session.closing) {
+            self.counts.cut(Cut::SlowReader);
             let text = Code::TooSlow.text();
             let refusal = Refusal { code: Code::TooSlow, text, re: None, cid: None, retry_after_ms: None };
             out.push(Effect::Send { session: id, frame: Frame::Reply(reply::error(refusal)) });

@@ -1,1 +1,17 @@
-//! All I/O.
+//! All I/O: one glommio executor on each core, its sockets, its end of the bus and of the store.
+//!
+//! Decides nothing: what happens becomes an event for the core's hub, and what the hub wants done
+//! is done. Knows no SQL, no JSON library and no password. glommio is named here and nowhere else.
+
+pub mod boot;
+pub mod bus;
+mod clock;
+mod guard;
+pub mod metrics;
+mod net;
+pub mod observer;
+mod pace;
+pub mod probe;
+mod shard;
+pub mod stop;
+mod store_link;

@@ -1,0 +1,242 @@
+//! Gets connections ready to be driven: registers users, logs them in, gathers groups, fills a relay's rooms.
+//!
+//! Plain blocking exchanges on a few threads, so that as many are under way as there are threads and never more.
+//! Nothing here is measured, and nothing here runs while something is.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::door::Door;
+use crate::wire::{self, Answer, Frames, Speaker, msgid};
+
+/// A connection that is ready, with whatever part of a frame had come already.
+pub struct Enlisted {
+    pub socket: TcpStream,
+    pub frames: Frames,
+}
+
+impl Enlisted {
+    /// Whether the server still holds its end.
+    pub fn is_alive(&self) -> bool {
+        let looked = self.socket.set_nonblocking(true).and_then(|()| self.socket.peek(&mut [0]));
+        match looked {
+            Ok(bytes) => bytes > 0,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// Registrations or logins under way at once. The server hashes passwords on a small pool, so more would only wait.
+const UNDER_WAY_MAX: usize = 16;
+
+/// One exchange, retries included, takes no longer than this.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const PASSWORD: &str = "measured";
+
+/// The beginning of every user name of this run: no other run shares it.
+pub fn name_prefix() -> String {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let mixed = since_1970.as_nanos() as u64 ^ (u64::from(std::process::id()) << 32);
+    format!("p{:08x}", crate::plan::Random::new(mixed).next() as u32)
+}
+
+/// Registers `count` users over a few connections, each reused for many.
+pub fn register(door: &Door, prefix: &str, count: usize, stop: &AtomicBool) -> Result<Vec<Speaker>, String> {
+    in_parallel(count, stop, |numbers| {
+        let mut line = None;
+        let mut registered = Vec::new();
+        for number in numbers {
+            let line = match &mut line {
+                Some(line) => line,
+                none => none.insert(Line::connect(door, number)?),
+            };
+            let name = format!("{prefix}{number:05}");
+            let answer = line.ask(&wire::register(&name, PASSWORD), msgid::REGISTER_ACK)?;
+            let id = answer.id.ok_or_else(|| format!("registering {name}: the answer has no id"))?;
+            registered.push((number, Speaker { id, name }));
+        }
+        Ok(registered)
+    })
+}
+
+/// Logs every speaker in, each on a connection of its own, in their order.
+pub fn log_in(door: &Door, speakers: &[Speaker], stop: &AtomicBool) -> Result<Vec<Enlisted>, String> {
+    in_parallel(speakers.len(), stop, |numbers| {
+        let mut logged_in = Vec::new();
+        for number in numbers {
+            let mut line = Line::connect(door, number)?;
+            line.ask(&login(&speakers[number]), msgid::LOGIN_ACK)?;
+            logged_in.push((number, line.into_enlisted()));
+        }
+        Ok(logged_in)
+    })
+}
+
+/// The login request of a user that was registered here.
+pub fn login(speaker: &Speaker) -> Vec<u8> {
+    wire::login(speaker.id, PASSWORD)
+}
+
+/// Makes one group of these users, who are logged in: the first creates it, the others join. Gives its id.
+pub fn gather(enlisted: &mut [Enlisted], speakers: &[Speaker], stop: &AtomicBool) -> Result<i64, String> {
+    let mut group = None;
+    for (enlisted, speaker) in enlisted.iter_mut().zip(speakers) {
+        if stop.load(Ordering::Relaxed) {
+            return Err("interrupted".into());
+        }
+        let mut line = Line::again(enlisted)?;
+        let cid = format!("gather-{}", speaker.name);
+        let request = match group {
+            None => wire::create_group(speaker.id, &format!("g{}", speaker.name), &cid),
+            Some(group) => wire::add_group(speaker.id, group, &cid),
+        };
+        let answer = line.ask(&request, msgid::ACK)?;
+        if group.is_none() {
+            group = Some(answer.groupid.ok_or("a group was created and its ACK has no groupid")?);
+        }
+        enlisted.frames = line.frames;
+    }
+    group.ok_or_else(|| "a group of nobody".into())
+}
+
+/// Connects the rooms of a relay, each of so many, and waits until each is complete.
+pub fn fill_rooms(
+    door: &Door,
+    rooms: impl Iterator<Item = usize>,
+    stop: &AtomicBool,
+) -> Result<Vec<Enlisted>, String> {
+    let mut enlisted = Vec::new();
+    for (room, members) in rooms.enumerate() {
+        if stop.load(Ordering::Relaxed) {
+            return Err("interrupted".into());
+        }
+        let first = enlisted.len();
+        let lines: Result<Vec<Line>, String> =
+            (first..first + members).map(|user| Line::connect(door, user)).collect();
+        let mut lines = lines?;
+        for line in &mut lines {
+            line.say(format!("{members} {room}\n").as_bytes())?;
+        }
+        for mut line in lines {
+            line.hear(|frame| (frame == b"together").then_some(()))?;
+            enlisted.push(line.into_enlisted());
+        }
+    }
+    Ok(enlisted)
+}
+
+/// Spreads the numbers `0..count` over threads and puts the results back in order.
+fn in_parallel<T: Send>(
+    count: usize,
+    stop: &AtomicBool,
+    work: impl Fn(&mut dyn Iterator<Item = usize>) -> Result<Vec<(usize, T)>, String> + Sync,
+) -> Result<Vec<T>, String> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Ok(Vec::with_capacity(count)));
+    std::thread::scope(|scope| {
+        for _ in 0..UNDER_WAY_MAX.min(count) {
+            scope.spawn(|| {
+                let mut numbers = std::iter::from_fn(|| {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    (number < count && !stop.load(Ordering::Relaxed)).then_some(number)
+                });
+                let result = work(&mut numbers);
+                let mut done = done.lock().expect("no holder of this lock panics");
+                match (&mut *done, result) {
+                    (Ok(all), Ok(some)) => all.extend(some),
+                    (Err(_), _) => {}
+                    (first_failure, Err(reason)) => {
+                        *first_failure = Err(reason);
+                        next.store(count, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let mut all = done.into_inner().expect("no holder of this lock panics")?;
+    if all.len() < count {
+        return Err("interrupted".into());
+    }
+    all.sort_by_key(|(number, _)| *number);
+    Ok(all.into_iter().map(|(_, result)| result).collect())
+}
+
+/// A blocking connection that asks one thing at a time.
+struct Line {
+    socket: TcpStream,
+    frames: Frames,
+}
+
+impl Line {
+    fn connect(door: &Door, user: usize) -> Result<Line, String> {
+        Ok(Line { socket: door.connect(user, PATIENCE)?, frames: Frames::default() })
+    }
+
+    /// Of a connection that has logged in and not been driven yet.
+    fn again(enlisted: &mut Enlisted) -> Result<Line, String> {
+        let socket = enlisted.socket.try_clone().map_err(|error| format!("cannot use a socket: {error}"))?;
+        Ok(Line { socket, frames: std::mem::take(&mut enlisted.frames) })
+    }
+
+    fn say(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.socket.write_all(bytes).map_err(|error| format!("the server did not take a request: {error}"))
+    }
+
+    /// Reads until `wanted` recognises a frame.
+    fn hear<T>(&mut self, wanted: impl Fn(&[u8]) -> Option<T>) -> Result<T, String> {
+        let mut buffer = [0; 4096];
+        let mut found = None;
+        while found.is_none() {
+            match self.socket.read(&mut buffer) {
+                Ok(0) => return Err("the server closed the connection instead of answering".into()),
+                Ok(bytes) => self.frames.take(&buffer[..bytes], |frame| {
+                    if found.is_none() {
+                        found = wanted(frame);
+                    }
+                }),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(format!("no answer from the server: {error}")),
+            }
+        }
+        Ok(found.expect("the loop ends when something is found"))
+    }
+
+    /// Asks until the server does not say "try again", and insists on errno 0.
+    fn ask(&mut self, request: &[u8], wanted: i64) -> Result<Answer, String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.say(request)?;
+            let answer = self.hear(|frame| {
+                let answer = Answer::read(frame);
+                matches!(answer.msgid, Some(id) if id == wanted || id == msgid::ERROR).then_some(answer)
+            })?;
+            match answer.errno {
+                Some(0) if answer.msgid == Some(wanted) => return Ok(answer),
+                Some(TOO_FAST | BUSY) if Instant::now() < deadline => {
+                    let delay_ms = answer.retry_after_ms.unwrap_or(50).clamp(1, 5_000);
+                    std::thread::sleep(Duration::from_millis(delay_ms as u64));
+                }
+                errno => {
+                    let errno = errno.map_or("no errno".into(), |errno| format!("errno {errno}"));
+                    let text = answer.errmsg.unwrap_or_default();
+                    let request = String::from_utf8_lossy(request);
+                    return Err(format!(
+                        "the server refused {}: {errno} {text}",
+                        request.trim_end_matches('\0')
+                    ));
+                }
+            }
+        }
+    }
+
+    fn into_enlisted(self) -> Enlisted {
+        Enlisted { socket: self.socket, frames: self.frames }
+    }
+}
+
+const TOO_FAST: i64 = 109;
+const BUSY: i64 = 110;

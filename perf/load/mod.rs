@@ -1,0 +1,24 @@
+//! The load generator: its own sockets, its own epoll, one thread a fleet.
+//!
+//! Shares no I/O code with what it measures. It does what the plan says and reports what came of it to
+//! `measure`; it decides nothing about meaning, prints nothing and starts no process.
+
+mod clock;
+mod connection;
+mod crowd;
+mod door;
+mod enlist;
+mod fleet;
+mod guest;
+mod round;
+mod storm;
+mod timer;
+
+pub use clock::Clock;
+pub use crowd::{Crowd, Groups};
+pub use door::{Door, SOURCES_MAX};
+pub use enlist::{fill_rooms, gather, log_in, login, name_prefix, register};
+pub use fleet::{Fleet, Message};
+pub use round::{Orders, Pace, Waiting, run_round};
+pub use storm::{Stay, Storm, Visit, run_storm};
+pub use timer::wait as wait_for_events;

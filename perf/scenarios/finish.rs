@@ -1,0 +1,91 @@
+//! The end of a run: its report, printed and written, and how it ended.
+
+use std::path::PathBuf;
+
+use super::Ending;
+use super::bench::Bench;
+use super::settings::Settings;
+use crate::report::{Machine, Ratio, RunReport, SideFigures, Verdict, Written};
+use crate::target::niceness_words;
+
+/// What the report says beside the figures, and where it goes.
+pub struct Finish {
+    pub is_pinned: bool,
+    pub frame_bytes: usize,
+    pub outputs: Written,
+}
+
+pub fn finish(
+    settings: &Settings,
+    bench: &Bench,
+    finish_as: Finish,
+    sides: Vec<SideFigures>,
+    ratio: Option<Ratio>,
+) -> Result<Ending, String> {
+    let report = RunReport {
+        machine: Machine::look(),
+        began: bench.clock.epoch(),
+        scenario: settings.name.clone(),
+        what: settings.what.clone(),
+        load_loop: settings.loop_words(),
+        rate_asked_per_s: settings.rate_per_s(),
+        placement: placement(bench, finish_as.is_pinned, ratio.is_some()),
+        crowd: settings.crowd_words(),
+        frame_bytes: finish_as.frame_bytes as u64,
+        text_bytes: settings.message.text_bytes as u64,
+        seed: settings.seed,
+        ramp_s: settings.ramp_ns as f64 / 1e9,
+        warmup_s: settings.warmup_ns as f64 / 1e9,
+        sides,
+        ratio,
+    };
+    print!("{}", report.text());
+    finish_as.outputs.write(&report)?;
+    Ok(ending(&report))
+}
+
+fn ending(report: &RunReport) -> Ending {
+    if report.sides.iter().any(|side| !side.is_clean()) {
+        return Ending::Faulty;
+    }
+    match report.sides.iter().any(|side| matches!(side.verdict, Verdict::Invalid(_))) {
+        true => Ending::Invalid,
+        false => Ending::Fine,
+    }
+}
+
+/// Where the server and the load threads ran.
+fn placement(bench: &Bench, is_pinned: bool, is_interleaved: bool) -> String {
+    let cpus = bench.cpus;
+    let load = format!("{} load thread(s) on CPU {}", cpus.load.len(), list(&cpus.load));
+    if !is_pinned {
+        return format!("server not placed by this run, {load}");
+    }
+    let warning =
+        if cpus.are_apart() { "" } else { ": THEY SHARE A CPU, so latencies hold the generator's work" };
+    let rounds = if is_interleaved { "; rounds interleaved" } else { "" };
+    format!("server on CPU {}, {load}, {}{warning}{rounds}", list(&cpus.server), niceness_words())
+}
+
+fn list(cpus: &[usize]) -> String {
+    cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Where reports go, from what was typed: one base for all, or a path for each.
+pub fn outputs(typed: &crate::cli::Outputs) -> Written {
+    let with = |path: &Option<PathBuf>, ending: &str| {
+        let based = || {
+            let base = typed.out.as_ref()?.as_os_str();
+            let mut path = base.to_owned();
+            path.push(ending);
+            Some(PathBuf::from(path))
+        };
+        path.clone().or_else(based)
+    };
+    Written {
+        json: with(&typed.json, ".json"),
+        html: with(&typed.html, ".html"),
+        hlog: with(&typed.hlog, ".hlog"),
+        hgrm: with(&typed.hgrm, ".hgrm"),
+    }
+}

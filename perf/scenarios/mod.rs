@@ -1,0 +1,145 @@
+//! What can be run. A scenario composes target, load, measure and report; it owns no socket and no number.
+
+mod arrive;
+mod bench;
+pub mod file;
+mod finish;
+mod idle;
+mod progress;
+mod proofs;
+mod search;
+mod settings;
+mod side;
+mod talk;
+mod visits;
+
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+
+use crate::cli;
+use crate::load::Door;
+use crate::target::{ChatdOptions, Cpus, Kind, Target};
+use bench::Bench;
+use file::Scenario;
+use finish::Finish;
+use settings::{Settings, Sides, Work};
+
+pub use proofs::self_test;
+pub use search::search;
+
+/// How a run ended, as its exit code tells scripts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// Measured, and believable.
+    Fine,
+    /// Measured, but the generator's own lag could explain the figures.
+    Invalid,
+    /// Measured, but messages were lost, repeated or reordered, or errors came.
+    Faulty,
+    /// The harness has not proved what it should.
+    Unproved,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> ExitCode {
+        match ending {
+            Ending::Fine => ExitCode::SUCCESS,
+            Ending::Invalid => ExitCode::from(3),
+            Ending::Faulty => ExitCode::from(4),
+            Ending::Unproved => ExitCode::from(5),
+        }
+    }
+}
+
+pub fn run(flags: &cli::Run, stop: &AtomicBool) -> Result<Ending, String> {
+    let sides = if flags.vs.is_some() { Sides::TwoInterleaved } else { Sides::One };
+    let settings = settings(&flags.scenario, &flags.load, &flags.server, sides)?;
+    if flags.vs.is_some() {
+        check_floor(&settings)?;
+    }
+    let _held = flags.load.precedence.take()?;
+    let cpus = Cpus::place(settings.server_cores, flags.load.load_threads)?;
+    let bench = Bench::new(&cpus, settings.waiting, stop);
+    let finish_as = Finish { is_pinned: true, frame_bytes: 0, outputs: finish::outputs(&flags.outputs) };
+    let chatd = chatd(&flags.server, &settings, &cpus, stop)?;
+    match settings.work {
+        Work::Talk if flags.vs.is_some() => {
+            let relay = Target::start_relay(settings.sources, &cpus.server, stop)?;
+            talk::versus(&settings, &bench, [chatd, relay], finish_as)
+        }
+        Work::Talk => talk::run(&settings, &bench, chatd, finish_as),
+        Work::Backlog => arrive::backlog(&settings, &bench, chatd, finish_as),
+        Work::Logins => arrive::logins(&settings, &bench, chatd, finish_as),
+        Work::Idle => idle::run(&settings, &chatd, finish_as.outputs.json.as_deref(), stop),
+    }
+}
+
+pub fn floor(flags: &cli::Floor, stop: &AtomicBool) -> Result<Ending, String> {
+    let scenario = flags.load.applied_to(Scenario::open(&flags.scenario)?)?;
+    let settings = Settings::new(scenario, Sides::One, flags.load.waiting)?;
+    check_floor(&settings)?;
+    let _held = flags.load.precedence.take()?;
+    // The relay has one thread, whatever the number of cores asked.
+    let cpus = Cpus::place(1, flags.load.load_threads)?;
+    let bench = Bench::new(&cpus, settings.waiting, stop);
+    let finish_as = Finish { is_pinned: true, frame_bytes: 0, outputs: finish::outputs(&flags.outputs) };
+    talk::run(&settings, &bench, Target::start_relay(settings.sources, &cpus.server, stop)?, finish_as)
+}
+
+/// Says what can be run.
+pub fn list() {
+    for scenario in Scenario::all() {
+        println!("{:<12} {}", scenario.name, scenario.get("what").unwrap_or_default());
+        if let Some(needs) = scenario.get("needs") {
+            println!("{:<12} needs {needs}", "");
+        }
+    }
+}
+
+fn settings(name: &str, load: &cli::Load, server: &cli::Server, sides: Sides) -> Result<Settings, String> {
+    let scenario = load.applied_to(Scenario::open(name)?)?;
+    if let Some(needs) = scenario.get("needs")
+        && (server.addresses.is_empty() || scenario.get("kind") == Some("none"))
+    {
+        return Err(format!("scenario {} needs {needs}", scenario.name));
+    }
+    let settings = Settings::new(scenario, sides, load.waiting)?;
+    if settings.servers > server.addresses.len().max(1) {
+        return Err(format!("scenario {} needs {} servers: --server A,B", settings.name, settings.servers));
+    }
+    Ok(settings)
+}
+
+/// A relay hears and tells, and does nothing else.
+fn check_floor(settings: &Settings) -> Result<(), String> {
+    let crowd = &settings.crowd;
+    let asks_more = settings.message.acks == crate::wire::Acks::Asked || settings.logins_per_s > 0.0;
+    if settings.work != Work::Talk || crowd.to_absent + crowd.idle > 0 || asks_more {
+        return Err(format!(
+            "scenario {} has no floor: a relay stores nothing, acknowledges nothing and knows no logins",
+            settings.name
+        ));
+    }
+    Ok(())
+}
+
+fn chatd(
+    server: &cli::Server,
+    settings: &Settings,
+    cpus: &Cpus,
+    stop: &AtomicBool,
+) -> Result<Target, String> {
+    if server.addresses.is_empty() {
+        let options = ChatdOptions {
+            cores: settings.server_cores,
+            sources: settings.sources,
+            password_cost: server.password_cost.clone(),
+            more: server.chatd.clone(),
+        };
+        return Target::start_chatd(&options, &cpus.server, stop);
+    }
+    let door = Door { addresses: server.addresses.clone(), sources: settings.sources };
+    let mut target = Target::running(Kind::Chatd, door, &server.pids);
+    target.admin = server.admin;
+    Ok(target)
+}

@@ -1,0 +1,75 @@
+//! People who talk: one server, or two interleaved round about, A B A B …
+//!
+//! In a comparison both servers run and stay connected the whole time, on the same CPU; only one is driven at a time.
+//! Neighbours in time are compared, so what the machine does to both falls out, and what it does to one shows in the
+//! spread.
+
+use super::Ending;
+use super::bench::{Bench, Measured};
+use super::finish::{Finish, finish};
+use super::settings::{Loop, Settings};
+use super::side::Side;
+use crate::measure::Recorder;
+use crate::report::{Ratio, SideFigures};
+use crate::target::Target;
+
+/// Runs every round against `target`.
+pub fn run(settings: &Settings, bench: &Bench, target: Target, finish_as: Finish) -> Result<Ending, String> {
+    let mut side = Side::connect(target, settings, bench)?;
+    let mut rounds = Vec::new();
+    for round in 0..settings.rounds {
+        rounds.push(side.round(settings, bench, round, None)?);
+        bench.fail_if_stopped()?;
+    }
+    let frame_bytes = side.frame_bytes();
+    let figures = figures(settings, &side, rounds);
+    let is_pinned = side.target.cpus.is_some();
+    drop(side);
+    let finish_as = Finish { is_pinned, frame_bytes, ..finish_as };
+    finish(settings, bench, finish_as, vec![figures], None)
+}
+
+/// Runs every round against one and the other.
+pub fn versus(
+    settings: &Settings,
+    bench: &Bench,
+    targets: [Target; 2],
+    finish_as: Finish,
+) -> Result<Ending, String> {
+    let [first, second] = targets;
+    let mut first = Side::connect(first, settings, bench)?;
+    let mut second = Side::connect(second, settings, bench)?;
+    let (mut first_rounds, mut second_rounds) = (Vec::new(), Vec::new());
+    for round in 0..settings.rounds {
+        bench.progress.line(&format!("round {} of {}", round + 1, settings.rounds));
+        first_rounds.push(first.round(settings, bench, round, Some(&second.target.processes))?);
+        second_rounds.push(second.round(settings, bench, round, Some(&first.target.processes))?);
+        bench.fail_if_stopped()?;
+    }
+    let frame_bytes = first.frame_bytes();
+    let sides = vec![figures(settings, &first, first_rounds), figures(settings, &second, second_rounds)];
+    drop((first, second));
+    let ratio = Ratio::of(&sides[0], &sides[1]);
+    finish(settings, bench, Finish { frame_bytes, ..finish_as }, sides, ratio)
+}
+
+fn figures(settings: &Settings, side: &Side, rounds: Vec<Measured>) -> SideFigures {
+    let mut logins: Option<Recorder> = None;
+    let mut all = Vec::new();
+    for round in rounds {
+        for beside in &round.beside {
+            logins.get_or_insert_with(Recorder::new).add(beside);
+        }
+        all.push(round.figures);
+    }
+    let figures = SideFigures::new(side.target.kind.word(), side.target.description(), all);
+    match settings.load_loop {
+        Loop::Open { rate_per_s, .. } => {
+            SideFigures { logins, asked: format!("{rate_per_s:.0} messages a second"), ..figures }
+        }
+        Loop::Closed { .. } => {
+            let (latency_is, ack_is) = ("from send to delivery", "from send to ACK");
+            SideFigures { logins, latency_is, ack_is, ..figures }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What is driven: a chatd started here, a chatd that runs already, or the relay that is the floor.
+//!
+//! Starts and stops processes and knows their addresses and ids. It never looks inside a message and never
+//! measures.
+
+mod child;
+mod cpus;
+pub mod launch;
+mod precedence;
+pub mod relay;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use crate::load::{self, Crowd, Door, Fleet, Message};
+use crate::measure::{Process, Processes, Stages, pid_listening_on};
+use crate::wire::Speaker;
+
+use child::Child;
+pub use cpus::{Cpus, pin_this_thread};
+pub use precedence::{Precedence, niceness_words};
+
+/// How the connections of a target are made ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Chatd,
+    Relay,
+}
+
+impl Kind {
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Chatd => "chatd",
+            Kind::Relay => "relay",
+        }
+    }
+}
+
+/// A server, or a cluster of them, that accepts connections. One that was started here stops when this is dropped.
+pub struct Target {
+    pub kind: Kind,
+    pub door: Door,
+    /// Empty where the processes are on another machine, or hidden from this user.
+    pub processes: Processes,
+    /// `None`: not pinned by this harness.
+    pub cpus: Option<Vec<usize>>,
+    /// Where the server tells of its stages, if it does.
+    pub admin: Option<SocketAddr>,
+    child: Option<Child>,
+}
+
+/// How a chatd is to be started.
+#[derive(Clone, Debug)]
+pub struct ChatdOptions {
+    pub cores: usize,
+    pub sources: u32,
+    /// As chatd's own flag; the default is worth nothing, and quick.
+    pub password_cost: Option<String>,
+    /// Handed to chatd as they are.
+    pub more: Vec<String>,
+}
+
+impl Target {
+    /// Starts the chatd that lies beside this program.
+    pub fn start_chatd(options: &ChatdOptions, cpus: &[usize], stop: &AtomicBool) -> Result<Target, String> {
+        let program = beside_this_program("chatd")?;
+        let mut child = Child::prepare(Kind::Chatd)?;
+        let cost = options.password_cost.as_deref().unwrap_or("m=8,t=1,p=1");
+        let data = child.directory().join("data").into_os_string();
+        let mut arguments: Vec<OsString> =
+            ["--cores", &options.cores.to_string(), "--port", "0", "--password-cost", cost]
+                .map(OsString::from)
+                .to_vec();
+        arguments.extend(["--data".into(), data]);
+        let admin = if knows_admin(&program) { Some(free_port()?) } else { None };
+        if let Some(admin) = admin {
+            arguments.extend(["--admin".into(), admin.to_string().into()]);
+        }
+        arguments.extend(options.more.iter().map(OsString::from));
+        let address = child.start(&program, arguments, cpus, stop)?;
+        Ok(Target { admin, ..Target::of_child(Kind::Chatd, address, options.sources, cpus, child) })
+    }
+
+    /// Starts the relay, a process of its own so that its CPU time is measured as a server's is.
+    pub fn start_relay(sources: u32, cpus: &[usize], stop: &AtomicBool) -> Result<Target, String> {
+        let program =
+            std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+        let mut child = Child::prepare(Kind::Relay)?;
+        let address = child.start(&program, vec!["relay".into()], cpus, stop)?;
+        Ok(Target::of_child(Kind::Relay, address, sources, cpus, child))
+    }
+
+    fn of_child(kind: Kind, address: SocketAddr, sources: u32, cpus: &[usize], child: Child) -> Target {
+        let processes = Processes(child.pid().map(|pid| Process { pid }).into_iter().collect());
+        let door = Door { addresses: vec![address], sources };
+        Target { kind, door, processes, cpus: Some(cpus.to_vec()), admin: None, child: Some(child) }
+    }
+
+    /// Servers that run already. Their processes are looked for unless their ids are given.
+    pub fn running(kind: Kind, door: Door, pids: &[u32]) -> Target {
+        let mut processes: Vec<Process> = pids.iter().map(|pid| Process { pid: *pid }).collect();
+        if processes.is_empty() {
+            let found: Option<Vec<u32>> =
+                door.addresses.iter().map(|address| pid_listening_on(*address)).collect();
+            let mut found = found.unwrap_or_default();
+            found.sort_unstable();
+            found.dedup();
+            processes = found.into_iter().map(|pid| Process { pid }).collect();
+        }
+        Target { kind, door, processes: Processes(processes), cpus: None, admin: None, child: None }
+    }
+
+    /// Connects a crowd and makes it ready to talk. Gives its fleet, and all of its users.
+    pub fn connect(
+        &self,
+        crowd: &Crowd,
+        message: &Message,
+        stop: &AtomicBool,
+    ) -> Result<(Fleet, Vec<Speaker>), String> {
+        let prefix = load::name_prefix();
+        let (speakers, enlisted, groups) = match self.kind {
+            Kind::Chatd => {
+                let speakers = load::register(&self.door, &prefix, crowd.users(), stop)?;
+                let mut enlisted = load::log_in(&self.door, &speakers[..crowd.connected()], stop)?;
+                let groups: Result<Vec<i64>, String> = (0..crowd.groups.count)
+                    .map(|group| crowd.group_users(group))
+                    .map(|users| load::gather(&mut enlisted[users.clone()], &speakers[users], stop))
+                    .collect();
+                (speakers, enlisted, groups?)
+            }
+            // Nobody is registered at a relay; names and ids are as long as chatd's, so the bytes are as many.
+            Kind::Relay => {
+                assert!(crowd.to_absent + crowd.idle == 0, "a relay has neither absent nor idle users");
+                let name = |number: usize| format!("{prefix}{number:05}");
+                let speakers =
+                    (0..crowd.users()).map(|number| Speaker { id: number as i64 + 1, name: name(number) });
+                let pairs = (0..crowd.pairs).map(|_| 2);
+                let groups = (0..crowd.groups.count).map(|_| crowd.groups.members as usize);
+                let enlisted = load::fill_rooms(&self.door, pairs.chain(groups), stop)?;
+                (speakers.collect(), enlisted, (1..=i64::from(crowd.groups.count)).collect())
+            }
+        };
+        let fleet = Fleet::new(crowd, enlisted, &speakers, &groups, message)
+            .map_err(|error| format!("cannot watch {} connections: {error}", crowd.connected()))?;
+        Ok((fleet, speakers))
+    }
+
+    /// What the server says of its stages. `None` if it says nothing.
+    pub fn stages(&self) -> Option<Stages> {
+        let fetched = Stages::fetch(self.admin?);
+        fetched.inspect_err(|reason| eprintln!("chat-perf: no stages: {reason}")).ok()
+    }
+
+    /// How the server was started, for the report.
+    pub fn description(&self) -> String {
+        let origin = if self.child.is_some() { "started by this run" } else { "running already" };
+        let commands: Vec<String> = self
+            .processes
+            .0
+            .iter()
+            .filter_map(|process| process.command_line())
+            .map(|line| without_launcher(&line))
+            .collect();
+        let commands = if commands.is_empty() { "process unknown".into() } else { commands.join("; ") };
+        let addresses: Vec<String> = self.door.addresses.iter().map(SocketAddr::to_string).collect();
+        format!("{} at {}, {origin}: {commands}", self.kind.word(), addresses.join(", "))
+    }
+}
+
+/// Whether this chatd has an admin address.
+fn knows_admin(program: &std::path::Path) -> bool {
+    let help = std::process::Command::new(program).arg("--help").output();
+    help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--admin"))
+}
+
+/// A port that nobody has at this moment.
+fn free_port() -> Result<SocketAddr, String> {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .map_err(|error| format!("no free port for the server's admin address: {error}"))
+}
+
+/// Only the programs' own names: where they lie is nobody's business in a report.
+fn without_launcher(command_line: &str) -> String {
+    let mut words = command_line.split(' ');
+    let program = words.next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    std::iter::once(program).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn beside_this_program(name: &str) -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+    let path = own.with_file_name(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(format!(
+        "there is no {name} beside this program ({}). Build it with `cargo build --release --bin {name}`, \
+         or drive a running one with --server ADDR:PORT.",
+        path.display()
+    ))
+}

@@ -1,0 +1,148 @@
+//! The harness as a whole, in one process: against its own relay and against a stand-in for chatd.
+
+mod files;
+mod pause;
+mod stand_in;
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crate::load::{Clock, Crowd, Door, Fleet, Groups, Message, Orders, Pace, Waiting, run_round};
+use crate::measure::{Live, Recorder};
+use crate::plan::{Arrival, Plan, Wish};
+use crate::target::relay::{Relay, Until};
+use crate::target::{Kind, Target};
+use crate::wire::Acks;
+
+fn message(text_bytes: usize) -> Message {
+    Message { text_bytes, time: "2026-01-02 03:04:05".into(), acks: Acks::NotAsked }
+}
+
+fn pairs(pairs: u32) -> Crowd {
+    Crowd { pairs, ..Crowd::default() }
+}
+
+fn target(kind: Kind, address: std::net::SocketAddr) -> Target {
+    Target::running(kind, Door { addresses: vec![address], sources: 0 }, &[])
+}
+
+/// Runs `drive` with a fleet that is connected to a relay in a thread.
+fn with_relay<T>(crowd: Crowd, text_bytes: usize, drive: impl FnOnce(&mut Fleet) -> T) -> T {
+    let mut relay = Relay::listen().unwrap();
+    let target = target(Kind::Relay, relay.address().unwrap());
+    let thread = std::thread::spawn(move || relay.run(Until::Deserted));
+    let (mut fleet, _) = target.connect(&crowd, &message(text_bytes), &AtomicBool::new(false)).unwrap();
+    let result = drive(&mut fleet);
+    drop(fleet);
+    thread.join().unwrap().unwrap();
+    result
+}
+
+/// One round, of half a minute at most.
+fn round(fleet: &mut Fleet, pace: Pace) -> Recorder {
+    let (clock, live, stop) = (Clock::start(), Live::new(), AtomicBool::new(false));
+    let window = 0..Duration::from_secs(30).as_nanos() as u64;
+    let (waiting, patience_ns) = (Waiting::Sleep, 500_000_000);
+    let (live, stop, slice_ns) = (&live, &stop, 250_000_000);
+    let orders = Orders { pace, start_ns: 0, window, patience_ns, waiting, clock, live, slice_ns, stop };
+    run_round(fleet, &orders).unwrap().0
+}
+
+fn plan(talks: u32) -> Plan {
+    let arrival = Arrival::Poisson;
+    let talks = 0..talks;
+    let wish = Wish { rate_per_s: 10_000.0, talks, duration_ns: 100_000_000, ramp_ns: 0, arrival, seed: 9 };
+    Plan::lay_out(&[wish]).unwrap()
+}
+
+#[test]
+fn a_thousand_messages_in_a_closed_loop_all_come_once() {
+    with_relay(pairs(4), 34, |fleet| {
+        let recorder = round(fleet, Pace::Closed { under_way: 5, messages_max: 1_000 });
+        let counts = &recorder.counts;
+        assert_eq!((counts.delivered, counts.sent, counts.lost), (1_000, 1_000, 0), "{counts:?}");
+        assert!(counts.is_clean(), "{counts:?}");
+        assert_eq!(recorder.latency.len(), counts.measured);
+    });
+}
+
+#[test]
+fn an_open_loop_sends_its_whole_plan_and_rounds_follow_each_other() {
+    let plan = plan(3);
+    with_relay(pairs(3), 34, |fleet| {
+        for _ in 0..2 {
+            let recorder = round(fleet, Pace::Open(plan.sends()));
+            assert_eq!(recorder.counts.delivered, plan.sends().len() as u64);
+            assert!(recorder.counts.is_clean(), "{:?}", recorder.counts);
+            assert_eq!(recorder.lag.len(), recorder.counts.measured);
+        }
+    });
+}
+
+#[test]
+fn messages_larger_than_a_socket_holds_come_whole() {
+    with_relay(pairs(2), 16 * 1024, |fleet| {
+        let recorder = round(fleet, Pace::Closed { under_way: 500, messages_max: 3_000 });
+        assert!(recorder.counts.is_clean(), "{:?}", recorder.counts);
+        assert!(recorder.counts.socket_full > 0, "the test meant to fill a socket: {:?}", recorder.counts);
+    });
+}
+
+#[test]
+fn everybody_in_a_group_hears_everybody_else() {
+    let groups = Groups { count: 2, members: 5, speakers: 3 };
+    let crowd = Crowd { pairs: 1, groups, ..Crowd::default() };
+    with_relay(crowd, 34, |fleet| {
+        let recorder = round(fleet, Pace::Closed { under_way: 3, messages_max: 700 });
+        let counts = &recorder.counts;
+        assert!(counts.is_clean(), "{counts:?}");
+        assert_eq!((counts.sent, counts.delivered), (700, counts.expected));
+        let recorder = round(fleet, Pace::Open(plan(7).sends()));
+        assert!(recorder.counts.is_clean(), "{:?}", recorder.counts);
+        assert!(recorder.counts.delivered > 3 * recorder.counts.sent);
+    });
+}
+
+#[test]
+fn large_messages_of_many_speakers_do_not_mix() {
+    let groups = Groups { count: 1, members: 6, speakers: 6 };
+    with_relay(Crowd { groups, ..Crowd::default() }, 16 * 1024, |fleet| {
+        let recorder = round(fleet, Pace::Closed { under_way: 40, messages_max: 1_200 });
+        assert!(recorder.counts.is_clean(), "{:?}", recorder.counts);
+    });
+}
+
+#[test]
+fn users_are_registered_and_logged_in_before_they_talk() {
+    let server = stand_in::start(stand_in::Manners::Good);
+    let target = target(Kind::Chatd, server);
+    let (mut fleet, _) = target.connect(&pairs(20), &message(34), &AtomicBool::new(false)).unwrap();
+    let recorder = round(&mut fleet, Pace::Closed { under_way: 2, messages_max: 1_000 });
+    assert_eq!(recorder.counts.delivered, 1_000);
+    assert!(recorder.counts.is_clean(), "{:?}", recorder.counts);
+}
+
+#[test]
+fn what_a_server_does_wrong_is_counted() {
+    let server = stand_in::start(stand_in::Manners::Bad);
+    let target = target(Kind::Chatd, server);
+    let (mut fleet, _) = target.connect(&pairs(1), &message(34), &AtomicBool::new(false)).unwrap();
+    let plan = plan(1);
+    let counts = round(&mut fleet, Pace::Open(plan.sends())).counts;
+    let sent = plan.sends().len() as u64;
+    // Of every four: one is lost, one is refused, one is said twice and one is said as it should be.
+    assert_eq!(counts.sent, sent);
+    assert_eq!(counts.lost, sent - counts.delivered);
+    assert!(counts.lost.abs_diff(sent / 2) <= 2, "{counts:?}");
+    assert!(counts.repeated.abs_diff(sent / 4) <= 2, "{counts:?}");
+    assert!(counts.server_errors[&110].abs_diff(sent / 4) <= 2, "{counts:?}");
+    assert!(!counts.is_clean());
+}
+
+#[test]
+fn a_refused_registration_is_told_in_the_servers_words() {
+    let server = stand_in::start(stand_in::Manners::Closed);
+    let target = target(Kind::Chatd, server);
+    let failure = target.connect(&pairs(1), &message(34), &AtomicBool::new(false)).err().unwrap();
+    assert!(failure.contains("errno 114 draining"), "{failure}");
+}

@@ -1,0 +1,93 @@
+//! A stand-in for chatd: as much of the seed dialect as the harness speaks, one thread a connection.
+//!
+//! It can misbehave on purpose, which a real chatd cannot be asked to.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use crate::wire::{Answer, Frames, msgid};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Manners {
+    Good,
+    /// Of every four messages one is dropped, one refused and one said twice.
+    Bad,
+    /// Registers nobody.
+    Closed,
+}
+
+#[derive(Default)]
+struct House {
+    registered: i64,
+    online: HashMap<i64, TcpStream>,
+    messages: u64,
+}
+
+/// Serves until the test process ends.
+pub fn start(manners: Manners) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let house = Arc::new(Mutex::new(House::default()));
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let house = house.clone();
+            std::thread::spawn(move || serve(socket, &house, manners));
+        }
+    });
+    address
+}
+
+fn serve(mut socket: TcpStream, house: &Mutex<House>, manners: Manners) {
+    socket.set_nodelay(true).unwrap();
+    let (mut frames, mut buffer) = (Frames::default(), [0; 4096]);
+    loop {
+        let Ok(bytes @ 1..) = socket.read(&mut buffer) else { return };
+        frames.take(&buffer[..bytes], |frame| {
+            house.lock().unwrap().hear(frame, &socket, manners);
+        });
+    }
+}
+
+impl House {
+    fn hear(&mut self, frame: &[u8], socket: &TcpStream, manners: Manners) {
+        let request = Answer::read(frame);
+        match request.msgid {
+            Some(msgid::REGISTER) if manners == Manners::Closed => {
+                say(socket, r#"{"errmsg":"draining","errno":114,"msgid":21}"#);
+            }
+            Some(msgid::REGISTER) => {
+                self.registered += 1;
+                say(socket, &format!(r#"{{"errno":0,"id":{},"msgid":5}}"#, self.registered));
+            }
+            Some(msgid::LOGIN) => {
+                self.online.insert(request.id.unwrap(), socket.try_clone().unwrap());
+                say(socket, r#"{"errno":0,"friends":[],"groups":[],"msgid":2,"offlinemsg":["{\"id\":9}"]}"#);
+            }
+            Some(msgid::ONE_CHAT) => self.pass_on(frame, socket, manners),
+            other => panic!("the harness never says {other:?}"),
+        }
+    }
+
+    fn pass_on(&mut self, frame: &[u8], socket: &TcpStream, manners: Manners) {
+        let text = std::str::from_utf8(frame).unwrap();
+        let (_, to) = text.split_once("\"toid\":").unwrap();
+        let reader = &self.online[&to.trim_end_matches('}').parse().unwrap()];
+        self.messages += 1;
+        match (manners, self.messages % 4) {
+            (Manners::Bad, 0) => {}
+            (Manners::Bad, 1) => say(socket, r#"{"errmsg":"busy","errno":110,"msgid":21}"#),
+            (Manners::Bad, 2) => {
+                say(reader, text);
+                say(reader, text);
+            }
+            _ => say(reader, text),
+        }
+    }
+}
+
+fn say(mut socket: &TcpStream, text: &str) {
+    // A test that has ended has closed its sockets, and nobody minds.
+    let _ = socket.write_all(format!("{text}\0").as_bytes());
+}

@@ -1,0 +1,122 @@
+//! What the harness says, byte for byte as the original client says it: keys sorted, compact, one NUL after each.
+
+use super::answer::msgid;
+use super::stamp::{STAMP_BYTES, Stamp};
+
+/// A user as the harness knows it.
+#[derive(Clone, Debug)]
+pub struct Speaker {
+    pub id: i64,
+    pub name: String,
+}
+
+pub fn register(name: &str, password: &str) -> Vec<u8> {
+    format!("{{\"msgid\":{},\"name\":\"{name}\",\"password\":\"{password}\"}}\0", msgid::REGISTER)
+        .into_bytes()
+}
+
+pub fn login(id: i64, password: &str) -> Vec<u8> {
+    format!("{{\"id\":{id},\"msgid\":{},\"password\":\"{password}\"}}\0", msgid::LOGIN).into_bytes()
+}
+
+pub fn create_group(id: i64, name: &str, cid: &str) -> Vec<u8> {
+    let kind = msgid::CREATE_GROUP;
+    format!(
+        "{{\"cid\":\"{cid}\",\"groupdesc\":\"\",\"groupname\":\"{name}\",\"id\":{id},\"msgid\":{kind}}}\0"
+    )
+    .into_bytes()
+}
+
+pub fn add_group(id: i64, group: i64, cid: &str) -> Vec<u8> {
+    let kind = msgid::ADD_GROUP;
+    format!("{{\"cid\":\"{cid}\",\"groupid\":{group},\"id\":{id},\"msgid\":{kind}}}\0").into_bytes()
+}
+
+/// Whom a talk is to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum To {
+    User(i64),
+    Group(i64),
+}
+
+/// Whether the sender asks to be told when its message is safe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Acks {
+    Asked,
+    NotAsked,
+}
+
+/// The message of a talk, encoded once; only the stamp changes from message to message.
+pub struct ChatFrame {
+    bytes: Vec<u8>,
+    text_stamp_at: usize,
+    cid_stamp_at: Option<usize>,
+}
+
+impl ChatFrame {
+    /// `text_bytes` is the length of the message text, stamp included; at least `STAMP_BYTES`.
+    pub fn new(from: &Speaker, to: To, time: &str, text_bytes: usize, acks: Acks) -> ChatFrame {
+        assert!(text_bytes >= STAMP_BYTES, "the text holds the stamp");
+        let (id, name, text) = (from.id, &from.name, "x".repeat(text_bytes));
+        let (cid, cid_stamp_at) = match acks {
+            Acks::Asked => (format!("\"cid\":\"{}\",", "x".repeat(STAMP_BYTES)), Some("{\"cid\":\"".len())),
+            Acks::NotAsked => (String::new(), None),
+        };
+        let (group, kind, user) = match to {
+            To::User(to) => (String::new(), msgid::ONE_CHAT, format!(",\"toid\":{to}")),
+            To::Group(to) => (format!("\"groupid\":{to},"), msgid::GROUP_CHAT, String::new()),
+        };
+        let head = format!("{{{cid}{group}\"id\":{id},\"msg\":\"");
+        let tail = format!("\",\"msgid\":{kind},\"name\":\"{name}\",\"time\":\"{time}\"{user}}}\0");
+        ChatFrame { text_stamp_at: head.len(), cid_stamp_at, bytes: [head, text, tail].concat().into_bytes() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Appends one message to what is to be sent.
+    pub fn append(&self, stamp: Stamp, outgoing: &mut Vec<u8>) {
+        let start = outgoing.len();
+        outgoing.extend_from_slice(&self.bytes);
+        stamp.write(&mut outgoing[start + self.text_stamp_at..]);
+        if let Some(at) = self.cid_stamp_at {
+            stamp.write(&mut outgoing[start + at..]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_the_original_clients() {
+        assert_eq!(
+            register("amy406654", "pw1"),
+            b"{\"msgid\":4,\"name\":\"amy406654\",\"password\":\"pw1\"}\0"
+        );
+        assert_eq!(login(25, "pw1"), b"{\"id\":25,\"msgid\":1,\"password\":\"pw1\"}\0");
+        let amy = Speaker { id: 25, name: "amy".into() };
+        let frame = ChatFrame::new(&amy, To::User(26), "2026-01-02 03:04:05", 28, Acks::NotAsked);
+        let mut sent = b"before".to_vec();
+        let stamp = Stamp { talk: 1, sequence: 2, time_ns: 3 };
+        frame.append(stamp, &mut sent);
+        let expected: &[u8] = b"before{\"id\":25,\"msg\":\"@0000100000002000000000003xx\",\"msgid\":6,\
+            \"name\":\"amy\",\"time\":\"2026-01-02 03:04:05\",\"toid\":26}\0";
+        assert_eq!(sent, expected);
+        assert_eq!(frame.len() + 6, sent.len());
+        assert_eq!(Stamp::find(&sent[6..]), Some(stamp));
+    }
+
+    #[test]
+    fn a_group_message_with_a_cid() {
+        let amy = Speaker { id: 25, name: "amy".into() };
+        let frame = ChatFrame::new(&amy, To::Group(7), "t", STAMP_BYTES, Acks::Asked);
+        let mut sent = Vec::new();
+        frame.append(Stamp { talk: 1, sequence: 2, time_ns: 3 }, &mut sent);
+        let expected: &[u8] = b"{\"cid\":\"@0000100000002000000000003\",\"groupid\":7,\"id\":25,\
+            \"msg\":\"@0000100000002000000000003\",\"msgid\":10,\"name\":\"amy\",\"time\":\"t\"}\0";
+        assert_eq!(sent, expected);
+    }
+}

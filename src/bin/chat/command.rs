@@ -1,0 +1,219 @@
+//! Lines to commands: the seed's ten, exactly, and the shorter ones that begin with a slash.
+//!
+//! The first colon ends the command, the second the first argument; further ones belong to the text.
+
+use std::fmt;
+
+/// What a line asks for. Names are as typed: who is meant is for [`crate::directory`] to say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command<'a> {
+    /// What there is.
+    Help,
+    /// To say something to a user.
+    Chat(&'a str, &'a str),
+    /// To say something in a group.
+    GroupChat(&'a str, &'a str),
+    /// A new friend.
+    AddFriend(&'a str),
+    /// A friend less.
+    DelFriend(&'a str),
+    /// Name and description.
+    CreateGroup(&'a str, &'a str),
+    /// To join.
+    AddGroup(&'a str),
+    /// To leave, or to dissolve.
+    DelGroup(&'a str),
+    /// Friends, asked of the server.
+    Friends,
+    /// To be nobody again.
+    Logout,
+    /// To leave the program.
+    Quit,
+    /// A conversation, to which plain lines go from now on.
+    Open(&'a str),
+    /// No conversation any more.
+    Close,
+    /// The groups that are known.
+    Groups,
+    /// The members of a group; of the open one, where none is named.
+    Members(Option<&'a str>),
+    /// Which conversations have something new.
+    Unread,
+    /// In a script: wait until so many messages have come.
+    Wait(u64),
+    /// Text for the open conversation.
+    Say(&'a str),
+}
+
+/// Why a line is no command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BadCommand {
+    /// No such command.
+    Unknown(String),
+    /// How it is written.
+    Usage(&'static str),
+}
+
+impl fmt::Display for BadCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadCommand::Unknown(word) => write!(f, "no such command: {word} (help shows them)"),
+            BadCommand::Usage(usage) => write!(f, "it is written {usage}"),
+        }
+    }
+}
+
+/// The commands: how each is written, and what it does. The seed's first, in its order.
+pub const COMMANDS: [(&str, &str); 20] = [
+    ("help", "show all commands"),
+    ("chat:friendid:message", "say something to somebody"),
+    ("addfriend:friendid", "add a friend"),
+    ("delfriend:friendid", "remove a friend"),
+    ("creategroup:groupname:groupdesc", "make a group"),
+    ("addgroup:groupid", "join a group"),
+    ("delgroup:groupid", "leave a group; your own is dissolved"),
+    ("groupchat:groupid:message", "say something in a group"),
+    ("showfriendlist", "show your friends and who is online"),
+    ("loginout", "log out"),
+    ("quit", "leave"),
+    ("/open WHO", "talk: WHO is a friend's name, #group or an id; then just type"),
+    ("/close", "open conversation no more"),
+    ("/say TEXT", "say TEXT even if it looks like a command"),
+    ("/friends", "like showfriendlist"),
+    ("/groups", "show your groups"),
+    ("/members [#GROUP]", "show who is in a group"),
+    ("/unread", "show what you have not read"),
+    ("/wait [N]", "in a script: wait for N messages"),
+    ("/help, /quit", "like help and quit"),
+];
+
+/// How a command is written whose first word is this.
+fn usage(word: &str) -> BadCommand {
+    let written = COMMANDS.iter().map(|(written, _)| *written).find(|written| {
+        written.strip_prefix(word).is_some_and(|rest| rest.starts_with([':', ' ']) || rest.is_empty())
+    });
+    written.map_or_else(|| BadCommand::Unknown(word.to_owned()), BadCommand::Usage)
+}
+
+/// Reads a line, which is not empty. `open`: whether a conversation is open, so that a line that is
+/// no command is something to say.
+///
+/// # Errors
+/// If the line is no command, or one without what belongs to it.
+pub fn parse(line: &str, open: bool) -> Result<Command<'_>, BadCommand> {
+    if let Some(rest) = line.strip_prefix('/') {
+        let (word, argument) = rest.split_once(' ').unwrap_or((rest, ""));
+        return slash(&line[..=word.len()], argument);
+    }
+    let (word, rest) = match line.split_once(':') {
+        Some((word, rest)) => (word, Some(rest)),
+        None => (line, None),
+    };
+    let whole = rest.unwrap_or("");
+    let (first, second) =
+        whole.split_once(':').map_or((whole, None), |(first, second)| (first, Some(second)));
+    let command = match (word, rest) {
+        ("help", None) => Some(Command::Help),
+        ("showfriendlist", None) => Some(Command::Friends),
+        ("loginout", None) => Some(Command::Logout),
+        ("quit", None) => Some(Command::Quit),
+        ("chat", Some(_)) => second.map(|text| Command::Chat(first, text)),
+        ("groupchat", Some(_)) => second.map(|text| Command::GroupChat(first, text)),
+        ("addfriend", Some(_)) => Some(Command::AddFriend(whole)),
+        ("delfriend", Some(_)) => Some(Command::DelFriend(whole)),
+        ("creategroup", Some(_)) => Some(Command::CreateGroup(first, second.unwrap_or(""))),
+        ("addgroup", Some(_)) => Some(Command::AddGroup(whole)),
+        ("delgroup", Some(_)) => Some(Command::DelGroup(whole)),
+        _ if open => return Ok(Command::Say(line)),
+        _ => None,
+    };
+    match command {
+        Some(Command::Chat(who, text) | Command::GroupChat(who, text))
+            if who.is_empty() || text.is_empty() =>
+        {
+            Err(usage(word))
+        }
+        Some(
+            Command::AddFriend("")
+            | Command::DelFriend("")
+            | Command::CreateGroup("", _)
+            | Command::AddGroup("")
+            | Command::DelGroup(""),
+        )
+        | None => Err(usage(word)),
+        Some(command) => Ok(command),
+    }
+}
+
+fn slash<'a>(word: &'a str, argument: &'a str) -> Result<Command<'a>, BadCommand> {
+    let trimmed = argument.trim();
+    match (word, trimmed) {
+        ("/open", "") | ("/say", "") => Err(usage(word)),
+        ("/open", who) => Ok(Command::Open(who)),
+        ("/say", _) => Ok(Command::Say(argument)),
+        ("/members", "") => Ok(Command::Members(None)),
+        ("/members", group) => Ok(Command::Members(Some(group))),
+        ("/wait", "") => Ok(Command::Wait(1)),
+        ("/wait", count) => count.parse().map(Command::Wait).map_err(|_| usage(word)),
+        ("/close", "") => Ok(Command::Close),
+        ("/friends", "") => Ok(Command::Friends),
+        ("/groups", "") => Ok(Command::Groups),
+        ("/unread", "") => Ok(Command::Unread),
+        ("/help", "") => Ok(Command::Help),
+        ("/quit", "") => Ok(Command::Quit),
+        _ => Err(usage(word)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_commands_are_the_seeds() {
+        for (line, command) in [
+            ("help", Command::Help),
+            ("chat:2:hello: you: there", Command::Chat("2", "hello: you: there")),
+            ("addfriend:2", Command::AddFriend("2")),
+            ("delfriend:2", Command::DelFriend("2")),
+            ("creategroup:dev:we: build", Command::CreateGroup("dev", "we: build")),
+            ("creategroup:dev", Command::CreateGroup("dev", "")),
+            ("addgroup:1", Command::AddGroup("1")),
+            ("delgroup:1", Command::DelGroup("1")),
+            ("groupchat:1::x", Command::GroupChat("1", ":x")),
+            ("showfriendlist", Command::Friends),
+            ("loginout", Command::Logout),
+            ("quit", Command::Quit),
+        ] {
+            assert_eq!(parse(line, false), Ok(command.clone()), "{line}");
+            assert_eq!(parse(line, true), Ok(command), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told() {
+        for (line, written) in [
+            ("chat:2", "chat:friendid:message"),
+            ("chat:2:", "chat:friendid:message"),
+            ("chat", "chat:friendid:message"),
+            ("groupchat::x", "groupchat:groupid:message"),
+            ("addfriend:", "addfriend:friendid"),
+            ("help:1", "help"),
+            ("/open", "/open WHO"),
+            ("/wait x", "/wait [N]"),
+        ] {
+            assert_eq!(parse(line, false), Err(BadCommand::Usage(written)), "{line}");
+        }
+        assert_eq!(parse("hallo", false), Err(BadCommand::Unknown("hallo".into())));
+        assert_eq!(parse("/hallo you", true), Err(BadCommand::Unknown("/hallo".into())));
+    }
+
+    #[test]
+    fn with_a_conversation_open_a_line_is_something_to_say() {
+        assert_eq!(parse("hello: you", true), Ok(Command::Say("hello: you")));
+        assert_eq!(parse("/say quit", true), Ok(Command::Say("quit")));
+        assert_eq!(parse("/open  #dev ", true), Ok(Command::Open("#dev")));
+        assert_eq!(parse("/members", false), Ok(Command::Members(None)));
+        assert_eq!(parse("/wait 3", false), Ok(Command::Wait(3)));
+    }
+}

@@ -1,0 +1,33 @@
+//! What was typed: the command line of chat, unchecked but for its form.
+
+use crate::exit;
+use clap::Parser;
+
+/// Talk to people on a chatd server.
+///
+/// On a terminal it asks; with its input from a file or a pipe it runs the same lines as a script
+/// and waits for the answer to each.
+#[derive(Debug, Parser)]
+#[command(version, after_help = exit::TABLE)]
+pub struct Options {
+    /// HOST PORT, or HOST:PORT once or several times: they are tried in turn.
+    /// [default: $CHAT_SERVER, or 127.0.0.1:6000]
+    #[arg(value_name = "HOST:PORT")]
+    pub servers: Vec<String>,
+
+    /// One JSON object a line instead of lines for people; implies --script.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Run as a script on a terminal too: no prompts, no editing.
+    #[arg(long)]
+    pub script: bool,
+
+    /// In a script: go on after a line that failed; the first failure makes the exit status.
+    #[arg(long)]
+    pub keep_going: bool,
+
+    /// In a script: how long to wait for a connection, and for an answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub timeout: u64,
+}

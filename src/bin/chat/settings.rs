@@ -1,0 +1,99 @@
+//! What was meant: the command line and the environment, checked.
+
+use crate::options::Options;
+use chatd::client::Address;
+use chatd::client::address::NotAnAddress;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+/// Whom this run is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Audience {
+    /// A person at a terminal.
+    Person,
+    /// A script that a person may read.
+    Lines,
+    /// A program.
+    Json,
+}
+
+/// Everything that a run is started with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The servers, at least one.
+    pub addresses: Vec<Address>,
+    /// Whom this run is for.
+    pub audience: Audience,
+    /// Whether a script goes on after a failure.
+    pub keep_going: bool,
+    /// How long a script waits.
+    pub timeout: Duration,
+    /// Whether there may be colours.
+    pub colours: bool,
+}
+
+/// The server when none is named.
+const DEFAULT_SERVER: &str = "127.0.0.1:6000";
+
+impl Settings {
+    /// # Errors
+    /// If what stands for a server is none.
+    pub fn new(options: Options) -> Result<Self, NotAnAddress> {
+        let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+        let audience = match options {
+            Options { json: true, .. } => Audience::Json,
+            Options { script: false, .. } if terminal => Audience::Person,
+            _ => Audience::Lines,
+        };
+        let told = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        Ok(Self {
+            addresses: addresses(&options.servers, std::env::var("CHAT_SERVER").ok())?,
+            audience,
+            keep_going: options.keep_going,
+            timeout: Duration::from_secs(options.timeout),
+            colours: audience == Audience::Person && !told("NO_COLOR") && !dumb,
+        })
+    }
+}
+
+/// `HOST PORT`, or any number of `HOST:PORT`; without any, what `CHAT_SERVER` holds, apart by spaces
+/// or commas.
+fn addresses(typed: &[String], environment: Option<String>) -> Result<Vec<Address>, NotAnAddress> {
+    match typed {
+        [host, port] if is_port(port) => Ok(vec![Address::new(host, port)?]),
+        [] => {
+            let environment = environment.unwrap_or_default();
+            let named: Vec<&str> =
+                environment.split([' ', ',']).filter(|server| !server.is_empty()).collect();
+            let named = if named.is_empty() { vec![DEFAULT_SERVER] } else { named };
+            named.into_iter().map(str::parse).collect()
+        }
+        several => several.iter().map(|server| server.parse()).collect(),
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(typed: &[&str], environment: Option<&str>) -> Vec<String> {
+        let typed: Vec<String> = typed.iter().map(ToString::to_string).collect();
+        let addresses = addresses(&typed, environment.map(str::to_owned)).unwrap();
+        addresses.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn servers_are_named_as_the_seed_does_and_in_other_ways() {
+        assert_eq!(shown(&["127.0.0.1", "8000"], Some("x:1")), ["127.0.0.1:8000"]);
+        assert_eq!(shown(&["a:1", "b", "[::1]:3"], None), ["a:1", "b:6000", "[::1]:3"]);
+        assert_eq!(shown(&[], Some("a:1, b:2")), ["a:1", "b:2"]);
+        assert_eq!(shown(&[], Some("")), ["127.0.0.1:6000"]);
+        assert_eq!(shown(&[], None), ["127.0.0.1:6000"]);
+        assert!(addresses(&["a".to_owned(), "99999".to_owned()], None).is_err());
+    }
+}

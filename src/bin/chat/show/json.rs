@@ -1,0 +1,161 @@
+//! One object a line, for programs. docs/client.md lists the kinds.
+//!
+//! Texts are whole and unchanged: what a terminal must not see is written as `\u` escapes, which
+//! are the same text to whoever reads JSON.
+
+use super::{Deed, Shown};
+use crate::visible::is_hidden;
+use chatd::client::{Conversation, Failure, Group, Member, Message, Person, Refusal, Role};
+use serde_json::{Value, json};
+
+/// The line, with its newline; nothing, where there is nothing for a program.
+pub fn line(shown: &Shown) -> Option<String> {
+    let mut line = ascii_where_hidden(&object(shown)?.to_string());
+    line.push('\n');
+    Some(line)
+}
+
+fn object(shown: &Shown) -> Option<Value> {
+    Some(match shown {
+        Shown::Menu | Shown::Help => return None,
+        Shown::Connected(address) => json!({"kind": "connected", "server": address.to_string()}),
+        Shown::Lost(reason, retry) => {
+            json!({"kind": "lost", "reason": reason.to_string(), "retrying": retry})
+        }
+        Shown::Unreachable(address, reason) => {
+            json!({"kind": "unreachable", "server": address.to_string(), "reason": reason})
+        }
+        Shown::Delayed(refusal) => refused("login_delayed", refusal),
+        Shown::SignedOut(refusal) => refused("signed_out", refusal),
+        Shown::Notice(refusal) => refused("notice", refusal),
+        Shown::Garbled => json!({"kind": "garbled"}),
+        Shown::TimedOut(seconds) => json!({"kind": "timed_out", "seconds": seconds}),
+        Shown::Welcome { id, name, friends, online, groups } => json!({
+            "kind": "welcome", "id": id.get(), "name": name,
+            "friends": friends, "online": online, "groups": groups,
+        }),
+        Shown::Back => json!({"kind": "back"}),
+        Shown::Registered(id, name) => json!({"kind": "registered", "id": id.get(), "name": name}),
+        Shown::LoggedOut => json!({"kind": "logged_out"}),
+        Shown::Said(message, label) => said(message, label),
+        Shown::Friends(friends) => {
+            json!({"kind": "friends", "friends": friends.iter().map(person).collect::<Vec<_>>()})
+        }
+        Shown::Groups(groups) => {
+            json!({"kind": "groups", "groups": groups.iter().map(group).collect::<Vec<_>>()})
+        }
+        Shown::Members(label, members) => {
+            json!({"kind": "members", "group": label, "members": members.iter().map(member).collect::<Vec<_>>()})
+        }
+        Shown::Done(deed) => done(deed),
+        Shown::Failed(what, why) => failed(what, why),
+        Shown::Opened(conversation, label) => {
+            json!({"kind": "opened", "name": label, "id": id(*conversation), "group": is_group(*conversation)})
+        }
+        Shown::Closed => json!({"kind": "closed"}),
+        Shown::Unread(unread) => {
+            let counts = unread.iter().map(|(label, count)| json!({"name": label, "count": count}));
+            json!({"kind": "unread", "conversations": counts.collect::<Vec<_>>()})
+        }
+        Shown::Bad(why) => json!({"kind": "bad_command", "text": why}),
+    })
+}
+
+fn said(message: &Message, label: &str) -> Value {
+    let mut object = json!({
+        "kind": "message", "from": message.from.get(), "name": message.name,
+        "text": message.text, "time": message.time,
+    });
+    if let Conversation::In(group) = message.conversation {
+        object["groupid"] = group.get().into();
+        object["group"] = label.into();
+    }
+    object
+}
+
+fn done(deed: &Deed) -> Value {
+    let (what, id, name) = match deed {
+        Deed::Sent(to, name) => {
+            return json!({"kind": "done", "what": "sent", "id": id(*to), "group": is_group(*to), "name": name});
+        }
+        Deed::Befriended(id, name) => ("friend_added", id.get(), name),
+        Deed::Unfriended(id, name) => ("friend_removed", id.get(), name),
+        Deed::Made(id, name) => ("group_made", id.get(), name),
+        Deed::Joined(id, name) => ("group_joined", id.get(), name),
+        Deed::Left(id, name) => ("group_left", id.get(), name),
+    };
+    json!({"kind": "done", "what": what, "id": id, "name": name})
+}
+
+fn failed(what: &str, why: &Failure) -> Value {
+    let errno = match why {
+        Failure::Refused(refusal) => Some(refusal.errno),
+        _ => None,
+    };
+    json!({"kind": "failed", "what": what, "errno": errno, "text": why.to_string()})
+}
+
+fn refused(kind: &str, refusal: &Refusal) -> Value {
+    json!({"kind": kind, "errno": refusal.errno, "text": refusal.text})
+}
+
+fn person(person: &Person) -> Value {
+    json!({"id": person.id.get(), "name": person.name, "online": person.online})
+}
+
+fn member(member: &Member) -> Value {
+    let mut object = person(&member.person);
+    object["creator"] = (member.role == Role::Creator).into();
+    object
+}
+
+fn group(group: &Group) -> Value {
+    let members: Vec<Value> = group.members.iter().map(member).collect();
+    json!({"id": group.id.get(), "name": group.name, "desc": group.desc, "members": members})
+}
+
+fn id(conversation: Conversation) -> u32 {
+    match conversation {
+        Conversation::With(user) => user.get(),
+        Conversation::In(group) => group.get(),
+    }
+}
+
+fn is_group(conversation: Conversation) -> bool {
+    matches!(conversation, Conversation::In(_))
+}
+
+/// The same JSON, with what a terminal must not see written as `\u` escapes. Such characters stand
+/// in strings only, because JSON has them nowhere else.
+fn ascii_where_hidden(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_hidden(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chatd::chat::ids::UserId;
+
+    #[test]
+    fn texts_come_through_whole_and_touch_no_terminal() {
+        let hostile = "\x1b[2J\u{9b}31m\u{202e}\u{e0041}\n\"\\ 你好 🙂";
+        let from = UserId::new(2).unwrap();
+        let message = Message::new(Conversation::With(from), from, "bob", hostile, "t");
+        let line = line(&Shown::Said(message, String::new())).unwrap();
+        assert!(line.ends_with('\n') && !line.trim_end().chars().any(is_hidden), "{line:?}");
+        let read: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["text"], hostile);
+        assert_eq!((read["kind"].as_str(), read["from"].as_u64()), (Some("message"), Some(2)));
+    }
+}

@@ -1,0 +1,265 @@
+//! Lines for people, coloured where that is wanted.
+
+use super::{Deed, Shown};
+use crate::command::COMMANDS;
+use crate::visible::{short, visible};
+use chatd::chat::ids::UserId;
+use chatd::client::{Conversation, Group, Member, Message, Person, Role};
+
+/// Longest name that is shown whole, in characters; the server's bound is 50.
+const NAME: usize = 50;
+
+/// How lines are to look.
+#[derive(Clone, Debug)]
+pub struct Style {
+    /// Whether colours may be used.
+    pub colours: bool,
+    /// For a person at a terminal: short times, no ids where a name will do.
+    pub short: bool,
+    /// `YYYY-MM-DD`: times of this day are shown without it.
+    pub today: String,
+}
+
+const DIM: &str = "2";
+const BOLD: &str = "1";
+const RED: &str = "31";
+const GREEN: &str = "32";
+/// Colours that are read on black and on white.
+const NAMES: [&str; 6] = ["36", "35", "34", "33", "32", "31"];
+
+impl Style {
+    /// The lines, each with its newline.
+    pub fn lines(&self, shown: &Shown) -> String {
+        let mut out = String::new();
+        for line in self.rows(shown) {
+            out.push_str(&line);
+            out.push('\n');
+        }
+        out
+    }
+
+    fn rows(&self, shown: &Shown) -> Vec<String> {
+        match shown {
+            Shown::Menu => {
+                vec!["1. login".to_owned(), "2. register".to_owned(), "3. quit".to_owned()]
+            }
+            Shown::Help => self.help(),
+            Shown::Said(message, label) => vec![self.message(message, label)],
+            Shown::Friends(friends) => self.friends(friends),
+            Shown::Groups(groups) => self.groups(groups),
+            Shown::Members(label, members) => self.members(label, members),
+            Shown::Unread(unread) if unread.is_empty() => vec![self.paint(DIM, "nothing is unread")],
+            Shown::Unread(unread) => unread
+                .iter()
+                .map(|(label, count)| format!("{count} unread: {}", self.paint(BOLD, &short(label, NAME))))
+                .collect(),
+            Shown::Done(deed) => {
+                deed_line(deed, self.short).into_iter().map(|line| self.paint(GREEN, &line)).collect()
+            }
+            other => sentence(other).into_iter().map(|(colour, line)| self.paint(colour, &line)).collect(),
+        }
+    }
+
+    fn help(&self) -> Vec<String> {
+        let width = COMMANDS.iter().map(|(written, _)| written.len()).max().unwrap_or(0);
+        COMMANDS
+            .iter()
+            .map(|(written, does)| {
+                format!("{}{}  {does}", self.paint(BOLD, written), " ".repeat(width - written.len()))
+            })
+            .collect()
+    }
+
+    fn message(&self, message: &Message, label: &str) -> String {
+        let (name, text) = (self.name(message.from, &message.name), visible(&message.text));
+        let name = if self.short { name } else { format!("[{}] {name}", message.from) };
+        let place = match message.conversation {
+            Conversation::With(_) => String::new(),
+            Conversation::In(_) if self.short => format!("{} ", self.paint(BOLD, &short(label, NAME))),
+            Conversation::In(group) => format!("{}[{group}] ", short(label, NAME)),
+        };
+        format!("{} {place}{name}: {text}", self.time(&message.time))
+    }
+
+    /// Seconds are for programs, and the day is for what is not of today.
+    fn time(&self, time: &str) -> String {
+        let shown = match time.split_once(' ') {
+            Some((day, _)) if self.short && is_timestamp(time) && day == self.today => {
+                time[11..16].to_owned()
+            }
+            Some(_) if self.short && is_timestamp(time) => time[..16].to_owned(),
+            _ => short(time, 19),
+        };
+        self.paint(DIM, &shown)
+    }
+
+    fn name(&self, id: UserId, name: &str) -> String {
+        self.paint(NAMES[id.get() as usize % NAMES.len()], &short(name, NAME))
+    }
+
+    fn friends(&self, friends: &[Person]) -> Vec<String> {
+        let online = friends.iter().filter(|friend| friend.online).count();
+        let mut rows = vec![match friends.len() {
+            0 => "no friends yet: addfriend:friendid".to_owned(),
+            count => format!("{count} {}, {online} online", plural(count, "friend")),
+        }];
+        rows.extend(friends.iter().map(|friend| self.person(friend, "")));
+        rows
+    }
+
+    fn person(&self, person: &Person, what: &str) -> String {
+        let state = if person.online { self.paint(GREEN, "online") } else { self.paint(DIM, "offline") };
+        format!("{:>5}  {}  {state}{what}", person.id, self.name(person.id, &person.name))
+    }
+
+    fn groups(&self, groups: &[Group]) -> Vec<String> {
+        let mut rows = vec![match groups.len() {
+            0 => "no groups yet: creategroup:groupname:groupdesc, or addgroup:groupid".to_owned(),
+            count => format!("{count} {}", plural(count, "group")),
+        }];
+        rows.extend(groups.iter().map(|group| {
+            let name = match group.name.as_str() {
+                "" => "(its name comes with the next login)".to_owned(),
+                name => self.paint(BOLD, &format!("#{}", short(name, NAME))),
+            };
+            format!("{:>5}  {name}  {}", group.id, visible(&group.desc)).trim_end().to_owned()
+        }));
+        rows
+    }
+
+    fn members(&self, label: &str, members: &[Member]) -> Vec<String> {
+        let label = self.paint(BOLD, &short(label, NAME));
+        let mut rows = vec![match members.len() {
+            0 => format!("{label}: its members come with the next login"),
+            count => format!("{label}: {count} {}, as of the login", plural(count, "member")),
+        }];
+        rows.extend(members.iter().map(|member| {
+            let what = if member.role == Role::Creator { "  creator" } else { "" };
+            self.person(&member.person, what)
+        }));
+        rows
+    }
+
+    /// `text` in a colour; `text` is safe already.
+    pub fn paint(&self, colour: &str, text: &str) -> String {
+        if self.colours && !colour.is_empty() {
+            format!("\x1b[{colour}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// `YYYY-MM-DD HH:MM:SS`, all of it ASCII.
+fn is_timestamp(text: &str) -> bool {
+    let like = |pattern: u8, byte: u8| if pattern == b'0' { byte.is_ascii_digit() } else { pattern == byte };
+    let pattern = b"0000-00-00 00:00:00";
+    text.len() == pattern.len() && text.bytes().zip(pattern).all(|(byte, pattern)| like(*pattern, byte))
+}
+
+fn plural(count: usize, what: &str) -> String {
+    if count == 1 { what.to_owned() } else { format!("{what}s") }
+}
+
+/// A person sees the own line; that it arrived is told to scripts only.
+fn deed_line(deed: &Deed, brief: bool) -> Option<String> {
+    let name = |name: &str| short(name, NAME);
+    Some(match deed {
+        Deed::Sent(..) if brief => return None,
+        Deed::Sent(_, to) => format!("sent to {}", name(to)),
+        Deed::Befriended(id, who) if *who == id.to_string() => format!("{id} is a friend now"),
+        Deed::Befriended(id, who) => format!("{} ({id}) is a friend now", name(who)),
+        Deed::Unfriended(_, who) => format!("{} is no friend any more", name(who)),
+        Deed::Made(id, group) => format!("group #{} is made: its id is {id}", name(group)),
+        Deed::Joined(_, label) => format!("you are in {} now", name(label)),
+        Deed::Left(_, label) => format!("you are in {} no more", name(label)),
+    })
+}
+
+/// One sentence and its colour, where one sentence says it.
+fn sentence(shown: &Shown) -> Option<(&'static str, String)> {
+    Some(match shown {
+        Shown::Connected(address) => (DIM, format!("connected to {}", short(&address.to_string(), 100))),
+        Shown::Lost(reason, retry) => {
+            let then =
+                if *retry { "reconnecting, what you say is kept" } else { "the next login connects again" };
+            (DIM, format!("connection lost ({}); {then}", short(&reason.to_string(), 200)))
+        }
+        Shown::Unreachable(address, reason) => {
+            (DIM, format!("cannot reach {address} ({}); trying on", short(reason, 200)))
+        }
+        Shown::Delayed(refusal) => (DIM, format!("not let in yet ({}); trying on", said(refusal))),
+        Shown::SignedOut(refusal) => (RED, format!("you are logged out: {}", said(refusal))),
+        Shown::Notice(refusal) => (RED, format!("the server says: {}", said(refusal))),
+        Shown::Garbled => (RED, "the server said something that makes no sense; it is left out".to_owned()),
+        Shown::TimedOut(seconds) => (RED, format!("no connection, or no answer, within {seconds} s")),
+        Shown::Welcome { id, name, friends, online, groups } => (
+            "",
+            format!(
+                "welcome, {} (id {id}): {friends} {} ({online} online), {groups} {}; help shows the commands",
+                short(name, NAME),
+                plural(*friends, "friend"),
+                plural(*groups, "group"),
+            ),
+        ),
+        Shown::Back => (DIM, "logged in again".to_owned()),
+        Shown::Registered(id, name) => {
+            (GREEN, format!("{} is registered: the userid is {id}, log in with it", short(name, NAME)))
+        }
+        Shown::LoggedOut => ("", "logged out".to_owned()),
+        Shown::Failed(what, why) => (RED, format!("{}: {}", visible(what), short(&why.to_string(), 300))),
+        Shown::Opened(_, label) => (DIM, format!("talking to {}; /close ends it", short(label, NAME))),
+        Shown::Closed => (DIM, "no conversation is open".to_owned()),
+        Shown::Bad(why) => (RED, short(why, 300)),
+        _ => return None,
+    })
+}
+
+fn said(refusal: &chatd::client::Refusal) -> String {
+    short(&refusal.to_string(), 300)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chatd::chat::ids::GroupId;
+
+    fn style(colours: bool, short: bool) -> Style {
+        Style { colours, short, today: "2026-01-02".into() }
+    }
+
+    fn message(conversation: Conversation, time: &str) -> Shown {
+        let from = UserId::new(2).unwrap();
+        Shown::Said(Message::new(conversation, from, "bo\x1bb", "hi\x07 there", time), "#d\u{202e}ev".into())
+    }
+
+    #[test]
+    fn messages_are_safe_and_short_for_people_and_whole_for_scripts() {
+        let (direct, group) =
+            (Conversation::With(UserId::new(2).unwrap()), Conversation::In(GroupId::new(1).unwrap()));
+        let person = style(false, true);
+        assert_eq!(person.lines(&message(direct, "2026-01-02 12:34:56")), "12:34 bo\\x1bb: hi\\x07 there\n");
+        assert_eq!(
+            person.lines(&message(group, "2026-01-01 12:34:56")),
+            "2026-01-01 12:34 #d\\u{202e}ev bo\\x1bb: hi\\x07 there\n"
+        );
+        assert_eq!(person.lines(&message(direct, "\x1b[2J")), "\\x1b[2J bo\\x1bb: hi\\x07 there\n");
+        let script = style(false, false);
+        assert_eq!(
+            script.lines(&message(group, "2026-01-02 12:34:56")),
+            "2026-01-02 12:34:56 #d\\u{202e}ev[1] [2] bo\\x1bb: hi\\x07 there\n"
+        );
+    }
+
+    #[test]
+    fn colours_are_the_only_escapes_and_only_where_wanted() {
+        let said = message(Conversation::With(UserId::new(2).unwrap()), "2026-01-02 12:34:56");
+        assert_eq!(
+            style(true, true).lines(&said),
+            "\x1b[2m12:34\x1b[0m \x1b[34mbo\\x1bb\x1b[0m: hi\\x07 there\n"
+        );
+        for shown in [said, Shown::Help, Shown::Bad("\x1bx".into())] {
+            assert!(!style(false, true).lines(&shown).contains('\x1b'));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Completion: commands, and the names that belong into them.
+
+use crate::command::COMMANDS;
+use crate::talk::Talk;
+
+/// What the text before the cursor may become: from which byte on, and into what.
+pub fn complete(before: &str, talk: &Talk) -> (usize, Vec<String>) {
+    let (from, candidates) = candidates(before, talk);
+    let typed = &before[from..];
+    let mut words: Vec<String> = candidates
+        .into_iter()
+        .filter(|word| word.to_lowercase().starts_with(&typed.to_lowercase()) && word != typed)
+        .collect();
+    words.sort();
+    words.dedup();
+    (from, words)
+}
+
+fn candidates(before: &str, talk: &Talk) -> (usize, Vec<String>) {
+    let users = || talk.directory.typed_users();
+    let groups = || talk.directory.typed_groups();
+    let marked = || groups().into_iter().map(|group| format!("#{group}"));
+    if let Some((word, _)) = before.split_once(' ').filter(|(word, _)| word.starts_with('/')) {
+        let from = word.len() + 1;
+        return match word {
+            "/open" => (from, users().into_iter().chain(marked()).collect()),
+            "/members" => (from, marked().collect()),
+            _ => (from, Vec::new()),
+        };
+    }
+    match before.split_once(':') {
+        Some((word @ "chat", rest)) if !rest.contains(':') => {
+            (word.len() + 1, users().into_iter().map(|user| format!("{user}:")).collect())
+        }
+        Some((word @ ("addfriend" | "delfriend"), _)) => (word.len() + 1, users()),
+        Some((word @ "groupchat", rest)) if !rest.contains(':') => {
+            (word.len() + 1, groups().into_iter().map(|group| format!("{group}:")).collect())
+        }
+        Some((word @ ("addgroup" | "delgroup"), _)) => (word.len() + 1, groups()),
+        Some(_) => (before.len(), Vec::new()),
+        None => (0, commands()),
+    }
+}
+
+/// The commands up to where something else is to be typed.
+fn commands() -> Vec<String> {
+    let written = COMMANDS.iter().flat_map(|(written, _)| written.split(", "));
+    written
+        .map(|written| match written.find([':', ' ']) {
+            Some(end) => written[..=end].to_owned(),
+            None => written.to_owned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chatd::chat::ids::{GroupId, UserId};
+    use chatd::client::{Event, Group, Person, Welcome};
+
+    fn talk() -> Talk {
+        let (mut talk, mut welcome) = (Talk::default(), Welcome::new(UserId::new(1).unwrap(), "amy".into()));
+        let person =
+            |id, name: &str| Person { id: UserId::new(id).unwrap(), name: name.into(), online: true };
+        welcome.friends = vec![person(2, "bob"), person(3, "bo\u{202e}"), person(4, "Bea")];
+        welcome.groups = vec![Group {
+            id: GroupId::new(9).unwrap(),
+            name: "dev".into(),
+            desc: "".into(),
+            members: vec![],
+        }];
+        talk.hear(Event::LoggedIn { welcome, again: false }, &mut Vec::new());
+        talk
+    }
+
+    #[test]
+    fn commands_names_and_groups_are_completed() {
+        let talk = talk();
+        for (typed, from, words) in [
+            ("sh", 0, &["showfriendlist"][..]),
+            ("/q", 0, &["/quit"]),
+            ("gr", 0, &["groupchat:"]),
+            ("chat:b", 5, &["Bea:", "bob:"]),
+            ("chat:bob:he", 11, &[]),
+            ("groupchat:", 10, &["dev:"]),
+            ("delgroup:d", 9, &["dev"]),
+            ("/open ", 6, &["#dev", "3", "Bea", "bob"]),
+            ("/members #", 9, &["#dev"]),
+            ("hello b", 0, &[]),
+        ] {
+            let (at, found) = complete(typed, &talk);
+            assert_eq!(
+                (at, found.as_slice()),
+                (from, &words.iter().map(|w| w.to_string()).collect::<Vec<_>>()[..]),
+                "{typed}"
+            );
+        }
+    }
+}

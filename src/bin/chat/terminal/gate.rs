@@ -1,0 +1,194 @@
+//! The one way to the terminal: lines come from any thread and are printed above the line being typed.
+//!
+//! While the editor reads, only its own thread may write, or the typed line is torn: what comes from
+//! elsewhere is handed to it through rustyline's external printer, one batch at a time, and the next
+//! only once that one is seen to be printed. While the editor does not read, it is written here.
+//! The editor tells the gate, by its hooks, what it is doing.
+
+use rustyline::ExternalPrinter;
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Lines printed at a time: between two batches the editor looks at the keyboard.
+const BATCH: usize = 100;
+/// Lines that wait to be printed; above, whoever brings more waits too.
+const WAITING: usize = 1_000;
+/// How long the editor's thread waits for a batch that is on its way to it. It never takes as long,
+/// unless a completion list was on the screen when the batch came.
+const HANDOVER: Duration = Duration::from_millis(500);
+
+/// Who may write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Door {
+    /// Nobody reads: lines are written at once.
+    Direct,
+    /// The editor reads and takes batches.
+    Open,
+    /// The editor begins or ends reading.
+    Shut,
+}
+
+#[derive(Debug)]
+struct State {
+    door: Door,
+    lines: VecDeque<String>,
+    /// A batch that the editor has and is not known to have printed.
+    handed: Option<String>,
+    /// Whether the external printer is being called.
+    handing: bool,
+    over: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Gate {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// The editor is about to draw its prompt for the first time.
+    beginning: AtomicBool,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        let state =
+            State { door: Door::Direct, lines: VecDeque::new(), handed: None, handing: false, over: false };
+        Self { state: Mutex::new(state), changed: Condvar::new(), beginning: AtomicBool::new(false) }
+    }
+}
+
+impl Gate {
+    /// Lines to be printed, each with its newline. Never waits.
+    pub fn push(&self, text: String) {
+        if !text.is_empty() {
+            self.lock().lines.push_back(text);
+            self.changed.notify_all();
+        }
+    }
+
+    /// The same, for whoever can wait: while too many lines are there already, it does.
+    pub fn push_patiently(&self, text: String) {
+        let state = self.lock();
+        let full = |state: &mut State| state.lines.len() >= WAITING && !state.over;
+        drop(self.changed.wait_while(state, full).unwrap_or_else(PoisonError::into_inner));
+        self.push(text);
+    }
+
+    /// Prints until [`Gate::finish`], on a thread of its own.
+    pub fn print_all(&self, mut printer: Option<impl ExternalPrinter>) {
+        let mut state = self.lock();
+        loop {
+            let nothing = |state: &mut State| {
+                !state.over && (state.door == Door::Shut || state.handed.is_some() || state.lines.is_empty())
+            };
+            state = self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner);
+            if state.over {
+                return;
+            }
+            let Some(printer) = printer.as_mut().filter(|_| state.door == Door::Open) else {
+                state.write_out();
+                self.changed.notify_all();
+                continue;
+            };
+            let batch = state.batch();
+            state.handed = Some(batch.clone());
+            state.handing = true;
+            drop(state);
+            let printed = printer.print(batch);
+            state = self.lock();
+            state.handing = false;
+            if printed.is_err() {
+                // The editor is gone: finish() writes what is left.
+                return;
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    /// The editor is about to read.
+    pub fn begin(&self) {
+        let mut state = self.lock();
+        if state.handed.is_none() {
+            state.write_out();
+        }
+        state.door = Door::Shut;
+        self.beginning.store(true, Ordering::SeqCst);
+        self.changed.notify_all();
+    }
+
+    /// The editor draws its prompt. `asked`: because of a key; else because it printed a batch.
+    pub fn drawn(&self, asked: bool) {
+        let mut state = self.lock();
+        if self.beginning.swap(false, Ordering::SeqCst) {
+            state.door = Door::Open;
+        } else if !asked {
+            state.handed = None;
+        } else {
+            return;
+        }
+        self.changed.notify_all();
+    }
+
+    /// A key comes that may end the line: from now on nothing is handed to the editor.
+    pub fn shut(&self) {
+        let mut state = self.lock();
+        state.door = Door::Shut;
+        let handing = |state: &mut State| state.handing;
+        let waited = self.changed.wait_timeout_while(state, HANDOVER, handing);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A key comes that does not end the line.
+    pub fn reopen(&self) {
+        let mut state = self.lock();
+        if state.door == Door::Shut {
+            state.door = Door::Open;
+            self.changed.notify_all();
+        }
+    }
+
+    /// The editor stops for a while (Ctrl-Z) and will draw its prompt again.
+    pub fn suspend(&self) {
+        self.shut();
+        self.beginning.store(true, Ordering::SeqCst);
+    }
+
+    /// The editor has read a line, or will not read one.
+    pub fn end(&self) {
+        self.lock().door = Door::Direct;
+        self.changed.notify_all();
+    }
+
+    /// The editor will not read again: what is left is written now.
+    pub fn finish(&self) {
+        let mut state = self.lock();
+        state.over = true;
+        if let Some(handed) = state.handed.take() {
+            state.lines.push_front(handed);
+        }
+        state.write_out();
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn batch(&mut self) -> String {
+        let count = self.lines.len().min(BATCH);
+        self.lines.drain(..count).collect()
+    }
+
+    fn write_out(&mut self) {
+        let mut out = io::stdout().lock();
+        for line in self.lines.drain(..) {
+            // A terminal that is gone shows itself to the editor, which ends the program.
+            let _ = out.write_all(line.as_bytes());
+        }
+        let _ = out.flush();
+    }
+}

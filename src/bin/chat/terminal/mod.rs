@@ -1,0 +1,163 @@
+//! A person at a terminal: prompts, editing, and what comes in between.
+//!
+//! This thread reads lines; a second one hears events, a third prints.
+
+mod complete;
+mod editor;
+mod gate;
+mod history;
+mod modes;
+
+use crate::exit::Exit;
+use crate::settings::Settings;
+use crate::show::Shown;
+use crate::show::text::Style;
+use crate::talk::{Next, Pending, Prompt, Talk};
+use chatd::client::{Client, Config, Events, Request, Ticket, local_time};
+use editor::LineEditor;
+use gate::Gate;
+use history::HistoryFile;
+use modes::Modes;
+use rustyline::error::ReadlineError;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// What the threads share.
+#[derive(Clone)]
+struct Shared {
+    client: Client,
+    talk: Arc<Mutex<Talk>>,
+    gate: Arc<Gate>,
+    colours: bool,
+}
+
+impl Shared {
+    fn talk(&self) -> MutexGuard<'_, Talk> {
+        self.talk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn style(&self) -> Style {
+        Style { colours: self.colours, short: true, today: local_time().chars().take(10).collect() }
+    }
+
+    fn lines(&self, say: &[Shown]) -> String {
+        let style = self.style();
+        say.iter().map(|shown| style.lines(shown)).collect()
+    }
+
+    /// Asks, and notes what for before the answer can come.
+    fn ask(&self, talk: &mut Talk, request: Request, pending: Pending) -> Ticket {
+        let ticket = self.client.ask(request);
+        talk.asked(ticket, pending);
+        ticket
+    }
+}
+
+/// Runs until the user leaves.
+pub fn run(settings: &Settings) -> Exit {
+    match converse(settings) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            eprintln!("chat: {error}");
+            Exit::Broken
+        }
+    }
+}
+
+fn converse(settings: &Settings) -> Result<(), ReadlineError> {
+    let (client, events) = Client::connect(Config::new(settings.addresses.clone()));
+    let shared = Shared { client, talk: Arc::default(), gate: Arc::default(), colours: settings.colours };
+    let (mut editor, printer) = LineEditor::new(shared.gate.clone(), shared.talk.clone(), history::LINES)?;
+    let _modes = if editor.rich { Some(Modes::without_echo()?) } else { None };
+    let history = HistoryFile::load(&mut editor);
+    let gate = shared.gate.clone();
+    thread::spawn(move || gate.print_all(printer));
+    let (answers, answered) = mpsc::channel();
+    let hearing = shared.clone();
+    thread::spawn(move || hear(&hearing, events, &answers));
+    let left = read(&shared, &mut editor, &history, &answered);
+    drop(editor);
+    shared.gate.finish();
+    left
+}
+
+fn read(
+    shared: &Shared,
+    editor: &mut LineEditor,
+    history: &HistoryFile,
+    answered: &Receiver<Ticket>,
+) -> Result<(), ReadlineError> {
+    loop {
+        let prompt = {
+            let talk = shared.talk();
+            let prompt = talk.prompt();
+            if talk.is_at_menu() {
+                shared.gate.push(shared.lines(&[Shown::Menu]));
+            }
+            prompt
+        };
+        let line = match editor.read(&prompt, &styled(&prompt, &shared.style())) {
+            Ok(line) => line,
+            Err(ReadlineError::Eof) => return Ok(()),
+            Err(ReadlineError::Interrupted) => {
+                shared.talk().cancel();
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if prompt.kept && !line.trim().is_empty() {
+            history.add(editor, &line);
+        }
+        let mut say = Vec::new();
+        let decided = {
+            let mut talk = shared.talk();
+            if talk.prompt().epoch != prompt.epoch {
+                say.push(Shown::Bad("you are logged out: this line was not taken".to_owned()));
+                None
+            } else {
+                match talk.line(&line, &mut say) {
+                    Next::Leave => return Ok(()),
+                    Next::Go | Next::Bad => None,
+                    Next::Wait(_) => {
+                        say.push(Shown::Bad("/wait is for scripts".to_owned()));
+                        None
+                    }
+                    Next::Ask(request, pending) => {
+                        let decides = pending.decides();
+                        Some(shared.ask(&mut talk, request, pending)).filter(|_| decides)
+                    }
+                }
+            }
+        };
+        shared.gate.push(shared.lines(&say));
+        if let Some(ticket) = decided {
+            // Nothing can be typed until this is answered; Ctrl-C ends the program.
+            while answered.recv().is_ok_and(|other| other != ticket) {}
+        }
+    }
+}
+
+fn hear(shared: &Shared, events: Events, answers: &Sender<Ticket>) {
+    for event in events {
+        let mut say = Vec::new();
+        let reaction = {
+            let mut talk = shared.talk();
+            let mut reaction = talk.hear(event, &mut say);
+            if let Some((request, pending)) = reaction.ask.take() {
+                shared.ask(&mut talk, request, pending);
+            }
+            reaction
+        };
+        shared.gate.push_patiently(shared.lines(&say));
+        if let Some((ticket, _)) = reaction.settled {
+            // Once the reader has left, nobody waits for answers.
+            let _ = answers.send(ticket);
+        }
+    }
+}
+
+/// The prompt in its colour; what is typed stays plain.
+fn styled(prompt: &Prompt, style: &Style) -> String {
+    style.paint("1", &prompt.text)
+}

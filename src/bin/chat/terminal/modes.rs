@@ -1,0 +1,55 @@
+//! The terminal's modes: without echo while this program runs, as they were before when it ends.
+//!
+//! The editor turns echo off while it reads. Here it is off between two lines too, so that what is
+//! typed ahead (a pasted password) is not shown by the kernel, and messages are not torn by it.
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::io::{self, Write};
+use std::thread;
+
+/// Gives the modes back when it is dropped.
+pub struct Modes(Termios);
+
+/// Turns bracketed paste off, should the editor not have come to it.
+const PLAIN_PASTE: &str = "\x1b[?2004l";
+
+impl Modes {
+    /// Turns echo off, and sees to it that a signal that ends the program gives the modes back.
+    ///
+    /// # Errors
+    /// If standard input is no terminal any more.
+    pub fn without_echo() -> io::Result<Self> {
+        let stdin = io::stdin();
+        let before = tcgetattr(&stdin)?;
+        give_back_on_signals(before.clone())?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&stdin, OptionalActions::Now, &quiet)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Modes {
+    fn drop(&mut self) {
+        give_back(&self.0);
+    }
+}
+
+fn give_back(modes: &Termios) {
+    // A terminal that is gone needs no modes.
+    let _ = tcsetattr(io::stdin(), OptionalActions::Now, modes);
+}
+
+fn give_back_on_signals(modes: Termios) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    thread::Builder::new().name("chat-signals".to_owned()).spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            give_back(&modes);
+            let _ = writeln!(io::stdout(), "{PLAIN_PASTE}");
+            std::process::exit(128 + signal);
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! The start-up screen: what this server is, on one screen.
+
+use crate::settings::Settings;
+use chatd::executor::boot::Delivery;
+use std::net::SocketAddr;
+
+/// Prints it. `store` is what the store says of itself.
+pub fn print(settings: &Settings, address: SocketAddr, store: &str) {
+    let Settings { cpus, limits, cost, warnings, .. } = settings;
+    let cores = cpus.len();
+    println!("chatd {}", env!("CARGO_PKG_VERSION"));
+    println!("  address    {address}{}", reach(address));
+    println!("  cores      {cores}, pinned to CPU {}", list(cpus));
+    println!("  store      {store}");
+    println!("  delivery   {}", delivery(&settings.delivery));
+    println!("  passwords  argon2id, {cost}");
+    println!(
+        "  limits     a core: {} connections, {} of them not logged in",
+        limits.connections, limits.anonymous
+    );
+    println!(
+        "             a session: frame {}, message {}, unread {}",
+        size(limits.frame_bytes),
+        size(limits.msg_bytes),
+        size(limits.outbox_bytes)
+    );
+    println!(
+        "             {} friends and {} groups a user, {} members a group",
+        limits.friends, limits.groups, limits.members
+    );
+    for warning in warnings {
+        println!("  warning    {warning}");
+    }
+}
+
+fn delivery(delivery: &Delivery) -> String {
+    match delivery {
+        Delivery::InProcess => "in this process, over channels between the cores".to_owned(),
+        Delivery::Redis(server) => {
+            format!("through Redis at {}, with every server that uses it", server.at())
+        }
+    }
+}
+
+fn reach(address: SocketAddr) -> &'static str {
+    if address.ip().is_loopback() {
+        " (this machine only; --bind 0.0.0.0 opens it to the network)"
+    } else {
+        ""
+    }
+}
+
+/// `0 1 2`, and with more than 16 entries how it goes on.
+fn list(cpus: &[usize]) -> String {
+    let shown: Vec<String> = cpus.iter().take(16).map(ToString::to_string).collect();
+    format!("{}{}", shown.join(" "), if cpus.len() > 16 { " …" } else { "" })
+}
+
+fn size(bytes: usize) -> String {
+    if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
+}

@@ -1,0 +1,136 @@
+//! What was meant: the command line, checked against the machine.
+
+use crate::options::Options;
+use chatd::chat::ids::CoreId;
+use chatd::chat::limits::Limits;
+use chatd::executor::boot::Delivery;
+use chatd::executor::bus::redis::{RedisError, Server};
+use chatd::executor::metrics::Measuring;
+use chatd::storage::password::Cost;
+use chatd::storage::{Config, Place};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Everything that the server is started with.
+pub struct Settings {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// The CPU of each core.
+    pub cpus: Vec<usize>,
+    /// The bounds of each core.
+    pub limits: Limits,
+    /// How the cores hear of each other.
+    pub delivery: Delivery,
+    /// Whether latencies are measured.
+    pub measuring: Measuring,
+    /// What hashing a password costs.
+    pub cost: Cost,
+    /// Where the embedded store is.
+    pub data: PathBuf,
+    /// What the operator should know, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Why the command line cannot be meant.
+#[derive(Debug)]
+pub enum Impossible {
+    /// `--cores 0`, or more than message ids can tell apart.
+    Cores(usize),
+    /// The Redis URL is none.
+    Redis(RedisError),
+    /// The system does not say which CPUs there are.
+    NoCpus,
+    /// Too few files may be open for even a few connections.
+    OpenFiles(u64),
+}
+
+impl fmt::Display for Impossible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Impossible::Cores(cores) => {
+                write!(f, "--cores {cores} is not possible: it takes 1 to {}", u32::from(CoreId::MAX) + 1)
+            }
+            Impossible::Redis(error) => error.fmt(f),
+            Impossible::NoCpus => f.write_str("the system does not say which CPUs this process may use"),
+            Impossible::OpenFiles(limit) => {
+                write!(f, "only {limit} files may be open: raise the limit (ulimit -n, LimitNOFILE=)")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Impossible {}
+
+/// Descriptors that are not connections: the store, rings, pipes; and some for each core.
+const OTHER_FILES: u64 = 64;
+const FILES_A_CORE: u64 = 16;
+
+impl Settings {
+    /// `open_files` is how many files this process may have open.
+    ///
+    /// # Errors
+    /// If it cannot be meant.
+    pub fn new(options: Options, open_files: u64) -> Result<Self, Impossible> {
+        let allowed: Vec<usize> = core_affinity::get_core_ids()
+            .filter(|cpus| !cpus.is_empty())
+            .ok_or(Impossible::NoCpus)?
+            .into_iter()
+            .map(|cpu| cpu.id)
+            .collect();
+        let cores = options.cores.unwrap_or(allowed.len());
+        if cores == 0 || cores > usize::from(CoreId::MAX) + 1 {
+            return Err(Impossible::Cores(cores));
+        }
+        let mut warnings = Vec::new();
+        if cores > allowed.len() {
+            warnings.push(format!(
+                "{cores} cores on {} CPUs: several executors share a CPU, which costs latency",
+                allowed.len()
+            ));
+        }
+        if options.password_cost.is_weak() {
+            warnings.push(format!(
+                "passwords are hashed with {}, which is weaker than OWASP's minimum m=19456,t=2,p=1",
+                options.password_cost
+            ));
+        }
+        if options.bind.is_unspecified() || !options.bind.is_loopback() {
+            warnings.push("clients speak in clear text: put a TLS proxy in front of an open port".to_owned());
+        }
+        let delivery = match &options.redis {
+            Some(url) => {
+                Delivery::Redis(Arc::new(Server::new(url, &options.redis_prefix).map_err(Impossible::Redis)?))
+            }
+            None => Delivery::InProcess,
+        };
+        let mut limits = Limits::default();
+        let room = open_files.saturating_sub(OTHER_FILES + cores as u64 * FILES_A_CORE) / cores as u64;
+        if room < 16 {
+            return Err(Impossible::OpenFiles(open_files));
+        }
+        if room < limits.connections as u64 {
+            limits.connections = room as usize;
+            limits.anonymous = limits.anonymous.min(limits.connections / 2);
+            warnings.push(format!(
+                "{open_files} files may be open, so each core takes {room} connections (ulimit -n)"
+            ));
+        }
+        Ok(Self {
+            address: SocketAddr::new(options.bind, options.port),
+            cpus: allowed.iter().copied().cycle().take(cores).collect(),
+            limits,
+            delivery,
+            measuring: options.measure,
+            cost: options.password_cost,
+            data: options.data,
+            warnings,
+        })
+    }
+
+    /// What the store is opened with.
+    pub fn store(&self) -> Config {
+        Config { place: Place::Directory(self.data.clone()), cost: self.cost, limits: self.limits.clone() }
+    }
+}

@@ -1,0 +1,123 @@
+//! What a hub has counted since it started: plain numbers that decide nothing.
+
+use super::hub::Hub;
+use super::wire::code::Code;
+
+/// Errnos that there are at most: 0 to 2, and 100 to 128.
+const SMALL: usize = 3;
+const LARGE: usize = 29;
+const FIRST_LARGE: u16 = 100;
+
+/// Why a connection was closed by its hub.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cut {
+    /// It did not read what was sent to it.
+    SlowReader,
+    /// It had not logged in, and newer ones needed its place.
+    Anonymous,
+    /// It said what cannot be a frame.
+    Garbled,
+    /// The server is stopping.
+    Draining,
+}
+
+impl Cut {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::SlowReader, Self::Anonymous, Self::Garbled, Self::Draining];
+
+    /// Its name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SlowReader => "slow_reader",
+            Self::Anonymous => "anonymous",
+            Self::Garbled => "garbled",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+/// The counters of one hub.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Messages to one user that were taken in from clients.
+    pub direct: u64,
+    /// Messages to a group that were taken in from clients.
+    pub group: u64,
+    /// ACKs of stored messages.
+    pub acks: u64,
+    /// Logins that worked.
+    pub logins: u64,
+    /// Users who are not logged in any more, logins that came to nothing after the password included.
+    pub partings: u64,
+    /// Sessions that are logging in now: the password was right, and the rest is under way.
+    pub entering: u64,
+    /// Things for backlogs that were dropped because too many waited for a busy store.
+    pub orphans_dropped: u64,
+    cuts: [u64; Cut::ALL.len()],
+    small: [u64; SMALL],
+    large: [u64; LARGE],
+}
+
+impl Counts {
+    /// A client was told of this error.
+    pub(super) fn error(&mut self, code: Code) {
+        let errno = code.errno();
+        let slot = if errno < FIRST_LARGE {
+            self.small.get_mut(usize::from(errno))
+        } else {
+            self.large.get_mut(usize::from(errno - FIRST_LARGE))
+        };
+        if let Some(slot) = slot {
+            *slot += 1;
+        }
+    }
+
+    /// A connection was closed, and its client told why.
+    pub(super) fn cut(&mut self, why: Cut) {
+        self.cuts[why as usize] += 1;
+        match why {
+            Cut::SlowReader => self.error(Code::TooSlow),
+            Cut::Anonymous => self.error(Code::TooMany),
+            Cut::Draining => self.error(Code::Draining),
+            // What exactly was wrong is counted where it is told.
+            Cut::Garbled => {}
+        }
+    }
+
+    /// How often connections were closed, by reason.
+    pub fn cuts(&self) -> impl Iterator<Item = (Cut, u64)> + '_ {
+        Cut::ALL.into_iter().zip(self.cuts)
+    }
+
+    /// How often clients were told of errors, by errno; those that never happened are left out.
+    pub fn errors(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        let small = (0..).zip(self.small);
+        let large = (FIRST_LARGE..).zip(self.large);
+        small.chain(large).filter(|&(_, count)| count > 0)
+    }
+}
+
+impl Hub {
+    /// Live messages that wait until their reader's backlog is through.
+    pub(super) fn held_messages(&self) -> usize {
+        let online = self.catching_up.iter().filter_map(|&id| self.session(id)?.online());
+        online.filter_map(|online| online.catching_up.as_ref()).map(|page| page.held.messages.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_and_cuts_are_counted_by_what_they_are() {
+        let mut counts = Counts::default();
+        counts.error(Code::Refused);
+        counts.error(Code::TooMany);
+        counts.cut(Cut::Anonymous);
+        counts.cut(Cut::Garbled);
+        assert_eq!(counts.errors().collect::<Vec<_>>(), [(1, 1), (116, 2)]);
+        let cuts: Vec<u64> = counts.cuts().map(|(_, count)| count).collect();
+        assert_eq!(cuts, [0, 1, 1, 0]);
+    }
+}

@@ -1,0 +1,100 @@
+//! Where a server is: a host and a port, as people type them.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The port of a server that is named without one.
+pub const DEFAULT_PORT: u16 = 6000;
+
+/// A host (a name, an IPv4 address or an IPv6 address) and a port.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Address {
+    /// Name or number, without brackets.
+    pub host: String,
+    /// TCP port, not 0.
+    pub port: u16,
+}
+
+/// Why a text is no address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotAnAddress {
+    /// Nothing stands where the host belongs.
+    NoHost(String),
+    /// What stands where the port belongs is not a number in `1..=65535`.
+    BadPort(String),
+}
+
+impl fmt::Display for NotAnAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotAnAddress::NoHost(text) => write!(f, "{text:?} names no host"),
+            NotAnAddress::BadPort(text) => write!(f, "{text:?} is not a port: it takes 1 to 65535"),
+        }
+    }
+}
+
+impl std::error::Error for NotAnAddress {}
+
+impl Address {
+    /// Host and port, each as typed.
+    ///
+    /// # Errors
+    /// If the host is empty or the port is not a number in `1..=65535`.
+    pub fn new(host: &str, port: &str) -> Result<Self, NotAnAddress> {
+        let host = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host);
+        if host.is_empty() {
+            return Err(NotAnAddress::NoHost(host.to_owned()));
+        }
+        match port.parse() {
+            Ok(port) if port > 0 => Ok(Self { host: host.to_owned(), port }),
+            _ => Err(NotAnAddress::BadPort(port.to_owned())),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = NotAnAddress;
+
+    /// `host:port`, `[::1]:port`, or a host alone, which then has [`DEFAULT_PORT`].
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        let alone = |host: &str| Address::new(host, &DEFAULT_PORT.to_string());
+        match text.rsplit_once(':') {
+            _ if text.starts_with('[') && text.ends_with(']') => alone(text),
+            // Two colons and no bracket: an IPv6 address without a port.
+            Some((host, _)) if host.contains(':') && !host.ends_with(']') => alone(text),
+            Some((host, port)) => Address::new(host, port),
+            None => alone(text),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_write_addresses_in_many_ways() {
+        for (typed, meant) in [
+            ("127.0.0.1:8000", "127.0.0.1:8000"),
+            ("chat.example", "chat.example:6000"),
+            ("[::1]:7", "[::1]:7"),
+            ("[::1]", "[::1]:6000"),
+            ("fe80::1", "[fe80::1]:6000"),
+        ] {
+            assert_eq!(typed.parse::<Address>().unwrap().to_string(), meant);
+        }
+        for wrong in ["", ":6000", "host:", "host:0", "host:65536", "host:x"] {
+            assert!(wrong.parse::<Address>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Why something was not done.
+
+use std::fmt;
+
+/// The server's no.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// The errno; see `chat::wire::code` for those that are known.
+    pub errno: u16,
+    /// The server's sentence, possibly empty; not safe to show as it is.
+    pub text: String,
+    /// When it is worth trying again.
+    pub retry_after_ms: Option<u64>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.text.as_str() {
+            "" => write!(f, "refused (errno {})", self.errno),
+            text => write!(f, "{text} (errno {})", self.errno),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Why a request came to nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The server refused it.
+    Refused(Refusal),
+    /// Nobody is logged in, or not any more.
+    LoggedOut,
+    /// Another login or registration is not answered yet, or somebody is logged in already.
+    Busy,
+    /// Too many requests wait for the connection; this one was not taken.
+    Full,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Refused(refusal) => refusal.fmt(f),
+            Failure::LoggedOut => f.write_str("nobody is logged in"),
+            Failure::Busy => f.write_str("another login or registration is under way"),
+            Failure::Full => f.write_str("too much waits for the connection already"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

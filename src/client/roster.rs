@@ -1,0 +1,66 @@
+//! Who and what a user knows: friends, groups, and who is in them.
+
+use crate::chat::ids::{GroupId, UserId};
+
+/// A user, as a friend list or a group tells of one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// Who.
+    pub id: UserId,
+    /// As typed at registration: not safe to show as it is.
+    pub name: String,
+    /// Whether the user was online when the server said so.
+    pub online: bool,
+}
+
+/// What a member is in a group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Made it, and may dissolve it.
+    Creator,
+    /// Joined it.
+    Normal,
+}
+
+/// A member of a group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    /// Who.
+    pub person: Person,
+    /// What the person is in this group.
+    pub role: Role,
+}
+
+/// A group that the user is a member of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Group {
+    /// Which.
+    pub id: GroupId,
+    /// As typed by its creator: not safe to show as it is.
+    pub name: String,
+    /// As typed by its creator: not safe to show as it is.
+    pub desc: String,
+    /// Who is in it; the server leaves members of very large groups out.
+    pub members: Vec<Member>,
+}
+
+/// What the server says to whoever logs in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Welcome {
+    /// Who is logged in now.
+    pub id: UserId,
+    /// The user's name.
+    pub name: String,
+    /// The user's friends.
+    pub friends: Vec<Person>,
+    /// The user's groups.
+    pub groups: Vec<Group>,
+}
+
+impl Welcome {
+    /// A welcome for `id`, who knows nobody yet.
+    pub fn new(id: UserId, name: String) -> Self {
+        Self { id, name, friends: Vec::new(), groups: Vec::new() }
+    }
+}

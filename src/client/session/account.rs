@@ -1,0 +1,182 @@
+//! Logging in, again after every loss, and out.
+
+use super::outbox::Entry;
+use super::{Output, Session, is_passing, settled};
+use crate::chat::ids::UserId;
+use crate::chat::wire::code::Code;
+use crate::client::dialect::Speaker;
+use crate::client::event::{Answer, Event, Ticket};
+use crate::client::message::Message;
+use crate::client::refusal::{Failure, Refusal};
+use crate::client::request::Request;
+use crate::client::roster::{Group, Role, Welcome};
+use crate::client::secret::Secret;
+use std::time::{Duration, Instant};
+
+/// How long a server may hold the session of a connection that died without a word: its keepalive
+/// gives up after 30 s.
+const GHOST: Duration = Duration::from_secs(45);
+/// How soon after a loss a login of the user's own is taken for a return.
+const RETURN: Duration = Duration::from_secs(10);
+/// How long a server is asked that is too busy to log anybody in.
+const PATIENCE: Duration = Duration::from_secs(45);
+const WAIT: Duration = Duration::from_millis(500);
+
+/// Who is logged in.
+#[derive(Debug)]
+pub(super) enum Account {
+    Nobody,
+    Entering(Entering),
+    Inside { who: Credentials, name: String },
+}
+
+#[derive(Debug)]
+pub(super) struct Credentials {
+    user: UserId,
+    password: Secret,
+}
+
+#[derive(Debug)]
+pub(super) struct Entering {
+    who: Credentials,
+    /// Who asked for it; nobody, where it is the same login as before.
+    ticket: Option<Ticket>,
+    /// When to ask; nothing while it is asked and not answered.
+    ask_at: Option<Instant>,
+    /// When the server first refused for a reason that passes.
+    refused_at: Option<Instant>,
+}
+
+impl Account {
+    /// Who may say something now.
+    pub(super) fn speaker(&self) -> Option<Speaker<'_>> {
+        match self {
+            Account::Inside { who, name } => Some(Speaker { id: who.user, name }),
+            _ => None,
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn enter(
+        &mut self,
+        ticket: Ticket,
+        user: UserId,
+        password: Secret,
+        now: Instant,
+    ) -> Option<Failure> {
+        if !matches!(self.account, Account::Nobody) {
+            return Some(Failure::Busy);
+        }
+        let who = Credentials { user, password };
+        self.account =
+            Account::Entering(Entering { who, ticket: Some(ticket), ask_at: Some(now), refused_at: None });
+        None
+    }
+
+    pub(super) fn login_due(&self) -> Option<Instant> {
+        match &self.account {
+            Account::Entering(entering) => entering.ask_at,
+            _ => None,
+        }
+    }
+
+    pub(super) fn ask_to_enter(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let Account::Entering(entering) = &mut self.account else { return };
+        if entering.ask_at.is_some_and(|at| now >= at) {
+            entering.ask_at = None;
+            let Credentials { user, password } = &entering.who;
+            let request = Request::Login { user: *user, password: password.clone() };
+            self.write(None, &request, out);
+        }
+    }
+
+    pub(super) fn entered(&mut self, welcome: Welcome, waiting: Vec<Message>, out: &mut Vec<Output>) {
+        let Account::Entering(_) = self.account else { return };
+        let Account::Entering(entering) = std::mem::replace(&mut self.account, Account::Nobody) else {
+            return;
+        };
+        let id = welcome.id;
+        self.account = Account::Inside { who: entering.who, name: welcome.name.clone() };
+        let mut done = Vec::new();
+        self.outbox.settle(|entry| {
+            let answer = made_before(entry, &welcome);
+            let is_made = answer.is_some();
+            done.extend(answer.map(|answer| settled(entry.ticket, Ok(answer))));
+            is_made
+        });
+        let again = entering.ticket.is_none();
+        out.push(Output::Tell(Event::LoggedIn { welcome, again }));
+        out.extend(waiting.into_iter().map(|message| Output::Tell(Event::Message(message))));
+        out.extend(done);
+        out.extend(entering.ticket.map(|ticket| settled(ticket, Ok(Answer::LoggedIn(id)))));
+    }
+
+    pub(super) fn login_refused(&mut self, refusal: Refusal, now: Instant, out: &mut Vec<Output>) {
+        let lately = self.lost_at.is_some_and(|at| now.duration_since(at) < RETURN);
+        let Account::Entering(entering) = &mut self.account else { return };
+        let first = entering.refused_at.is_none();
+        let since = *entering.refused_at.get_or_insert(now);
+        let patience = match (refusal.errno, entering.ticket) {
+            (errno, _) if is_passing(errno) => PATIENCE,
+            (errno, None) if errno == Code::AlreadyOnline.errno() => GHOST,
+            (errno, Some(_)) if errno == Code::AlreadyOnline.errno() && (lately || !first) => RETURN,
+            _ => Duration::ZERO,
+        };
+        if now.duration_since(since) < patience {
+            entering.ask_at = Some(now + refusal.retry_after_ms.map_or(WAIT, Duration::from_millis));
+            if first {
+                out.push(Output::Tell(Event::LoginDelayed(refusal)));
+            }
+            return;
+        }
+        let event = match entering.ticket {
+            Some(ticket) => settled(ticket, Err(Failure::Refused(refusal))),
+            None => Output::Tell(Event::SignedOut(refusal)),
+        };
+        out.push(event);
+        self.forget_account(out);
+    }
+
+    /// Nobody is logged in from now on, and nothing of what waited will be said.
+    pub(super) fn forget_account(&mut self, out: &mut Vec<Output>) {
+        self.account = Account::Nobody;
+        self.outbox.settle(|entry| {
+            out.push(settled(entry.ticket, Err(Failure::LoggedOut)));
+            true
+        });
+    }
+
+    /// The connection is gone, and with it the server's session.
+    pub(super) fn leave_link(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if let Some(Entry { ticket, request: Request::Logout, .. }) = self.outbox.first() {
+            // The end of the connection has done what was asked.
+            let ticket = *ticket;
+            self.outbox.settle(|entry| entry.ticket == ticket);
+            out.push(settled(ticket, Ok(Answer::Done)));
+            return self.forget_account(out);
+        }
+        self.account = match std::mem::replace(&mut self.account, Account::Nobody) {
+            Account::Nobody => Account::Nobody,
+            Account::Entering(entering) => Account::Entering(Entering { ask_at: Some(now), ..entering }),
+            Account::Inside { who, .. } => {
+                Account::Entering(Entering { who, ticket: None, ask_at: Some(now), refused_at: None })
+            }
+        };
+    }
+}
+
+/// The group that a request wanted made, where the connection was lost before the answer came, and
+/// the group is there now.
+fn made_before(entry: &Entry, welcome: &Welcome) -> Option<Answer> {
+    let Request::CreateGroup { name: wanted, .. } = &entry.request else { return None };
+    let mine = |group: &&Group| {
+        &group.name == wanted
+            && group
+                .members
+                .iter()
+                .any(|member| member.person.id == welcome.id && member.role == Role::Creator)
+    };
+    let group = welcome.groups.iter().filter(|_| entry.attempts > 0).find(mine)?;
+    Some(Answer::Group(group.id))
+}

@@ -1,0 +1,346 @@
+//! The rules of being connected: who is logged in, what is unanswered, when to try again.
+//!
+//! A [`Session`] is fed an [`Input`] and the time, and says [`Output`]s, to be performed in their
+//! order. It has no socket, no clock and no thread. Logging in is next door, in `account`.
+
+mod account;
+mod outbox;
+mod route;
+#[cfg(test)]
+mod tests;
+
+use super::address::Address;
+use super::dialect::{Dialect, Heard};
+use super::event::{Answer, Event, Lost, Ticket};
+use super::refusal::{Failure, Refusal};
+use super::request::Request;
+use super::roster::Person;
+use crate::chat::wire::code::Code;
+use account::Account;
+use outbox::Outbox;
+use route::Route;
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// How often a message is said that the server is too busy to store.
+const BUSY_TRIES: u32 = 8;
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The user wants this.
+    Ask(Ticket, Request),
+    /// The connection that was asked for is there.
+    Connected(Address),
+    /// The connection that was asked for could not be had.
+    Unreachable(Address, String),
+    /// The server said this.
+    Frame(&'a [u8]),
+    /// The connection has ended.
+    Lost(Lost),
+    /// Time has passed.
+    Tick,
+}
+
+/// Something to be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Connect; the answer is `Connected` or `Unreachable`.
+    Connect(Address),
+    /// Write this; it may hold a password.
+    Write(Zeroizing<Vec<u8>>),
+    /// Tell the user.
+    Tell(Event),
+}
+
+#[derive(Debug)]
+enum Link {
+    /// None; the next is not to be tried before this instant.
+    Down(Instant),
+    Connecting,
+    Up,
+}
+
+#[derive(Debug)]
+struct Registration {
+    ticket: Ticket,
+    request: Request,
+    attempts: u32,
+    under_way: bool,
+}
+
+/// One user's dealings with the servers. See the module.
+pub struct Session {
+    dialect: Box<dyn Dialect>,
+    route: Route,
+    link: Link,
+    account: Account,
+    outbox: Outbox,
+    registration: Option<Registration>,
+    /// The last friend list heard, for whoever asked for it.
+    friends: Vec<Person>,
+    /// What the server said before it hung up.
+    last_words: Option<Refusal>,
+    /// When the last connection was lost.
+    lost_at: Option<Instant>,
+    /// Whether there has ever been a connection.
+    connected: bool,
+    /// Whether it was said that there is none now.
+    outage_told: bool,
+    garbled_told: bool,
+}
+
+impl Session {
+    /// A session that will try `addresses` in turn and holds at most `most_waiting` requests.
+    ///
+    /// # Panics
+    /// If there is no address.
+    pub fn new(
+        dialect: Box<dyn Dialect>,
+        addresses: Vec<Address>,
+        most_waiting: usize,
+        now: Instant,
+    ) -> Self {
+        Self {
+            dialect,
+            route: Route::new(addresses),
+            link: Link::Down(now),
+            account: Account::Nobody,
+            outbox: Outbox::new(most_waiting),
+            registration: None,
+            friends: Vec::new(),
+            last_words: None,
+            lost_at: None,
+            connected: false,
+            outage_told: false,
+            garbled_told: false,
+        }
+    }
+
+    /// Takes in what happened at `now` and says what is to be done about it.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Vec<Output>) {
+        match input {
+            Input::Ask(ticket, request) => self.ask(ticket, request, now, out),
+            Input::Connected(address) => self.is_connected(address, out),
+            Input::Unreachable(address, reason) => self.unreachable(address, reason, now, out),
+            Input::Frame(frame) => self.frame(frame, now, out),
+            Input::Lost(reason) => self.lost(reason, now, out),
+            Input::Tick => {}
+        }
+        self.advance(now, out);
+    }
+
+    /// When a `Tick` is due, if nothing else happens before.
+    pub fn wake_at(&self) -> Option<Instant> {
+        match self.link {
+            Link::Down(at) => Some(at).filter(|_| self.needs_link()),
+            Link::Connecting => None,
+            Link::Up => self.login_due().or_else(|| self.outbox.wake_at()),
+        }
+    }
+
+    /// The longest frame that the server may send.
+    pub fn frame_bytes(&self) -> usize {
+        self.dialect.frame_bytes()
+    }
+
+    fn ask(&mut self, ticket: Ticket, request: Request, now: Instant, out: &mut Vec<Output>) {
+        let failure = match request {
+            Request::Register { .. } if self.registration.is_some() => Some(Failure::Busy),
+            Request::Register { .. } => {
+                self.registration = Some(Registration { ticket, request, attempts: 0, under_way: false });
+                None
+            }
+            Request::Login { user, password } => self.enter(ticket, user, password, now),
+            _ if matches!(self.account, Account::Nobody) => Some(Failure::LoggedOut),
+            _ if self.outbox.push(ticket, request) => None,
+            _ => Some(Failure::Full),
+        };
+        if let Some(failure) = failure {
+            out.push(settled(ticket, Err(failure)));
+        }
+    }
+
+    fn needs_link(&self) -> bool {
+        !self.connected || self.registration.is_some() || !matches!(self.account, Account::Nobody)
+    }
+
+    fn is_connected(&mut self, address: Address, out: &mut Vec<Output>) {
+        self.link = Link::Up;
+        self.route.reached();
+        self.last_words = None;
+        self.garbled_told = false;
+        let again = self.connected || self.outage_told;
+        (self.connected, self.outage_told) = (true, false);
+        out.push(Output::Tell(Event::Connected { address, again }));
+    }
+
+    fn unreachable(&mut self, address: Address, reason: String, now: Instant, out: &mut Vec<Output>) {
+        self.link = Link::Down(self.route.failed(now));
+        if self.route.exhausted() && !std::mem::replace(&mut self.outage_told, true) {
+            out.push(Output::Tell(Event::Unreachable { address, reason }));
+        }
+    }
+
+    fn lost(&mut self, reason: Lost, now: Instant, out: &mut Vec<Output>) {
+        let wait = self.route.lost();
+        self.link = Link::Down(now + wait);
+        self.lost_at = Some(now);
+        self.outbox.interrupt();
+        if let Some(registration) = &mut self.registration {
+            registration.under_way = false;
+        }
+        self.leave_link(now, out);
+        let reason = match (reason, self.last_words.take()) {
+            (Lost::Closed | Lost::Io(_), Some(words)) => Lost::Said(words),
+            (reason, _) => reason,
+        };
+        let retry_in = self.needs_link().then_some(wait);
+        if !std::mem::replace(&mut self.outage_told, true) {
+            out.push(Output::Tell(Event::Lost { reason, retry_in }));
+        }
+    }
+
+    fn frame(&mut self, frame: &[u8], now: Instant, out: &mut Vec<Output>) {
+        let Ok(heard) = self.dialect.read(frame) else {
+            if !std::mem::replace(&mut self.garbled_told, true) {
+                out.push(Output::Tell(Event::Garbled));
+            }
+            return;
+        };
+        if !matches!(heard, Heard::Refused { .. } | Heard::LoginRefused(_) | Heard::Unknown) {
+            self.route.worked();
+        }
+        match heard {
+            Heard::LoggedIn(welcome, waiting) => self.entered(welcome, waiting, out),
+            Heard::LoginRefused(refusal) => self.login_refused(refusal, now, out),
+            Heard::Registered(user) => self.registered(Ok(Answer::Registered(user)), out),
+            Heard::NotRegistered(refusal) => self.not_registered(refusal, out),
+            Heard::Message(message) => out.push(Output::Tell(Event::Message(message))),
+            Heard::Friends(friends) => {
+                self.friends.clone_from(&friends);
+                out.push(Output::Tell(Event::Friends(friends)));
+            }
+            Heard::Done { cid, group } => {
+                let Some(entry) = self.outbox.take(&cid) else { return };
+                let answer = match (&entry.request, group) {
+                    (Request::ShowFriends, _) => Answer::Friends(std::mem::take(&mut self.friends)),
+                    (_, Some(group)) => Answer::Group(group),
+                    _ => Answer::Done,
+                };
+                out.push(settled(entry.ticket, Ok(answer)));
+                if entry.request == Request::Logout {
+                    self.forget_account(out);
+                }
+            }
+            Heard::Refused { cid: Some(cid), refusal } => self.refused(&cid, refusal, now, out),
+            Heard::Refused { cid: None, refusal } => {
+                if is_farewell(refusal.errno) {
+                    self.last_words = Some(refusal);
+                } else {
+                    out.push(Output::Tell(Event::Notice(refusal)));
+                }
+            }
+            Heard::Unknown => {}
+        }
+    }
+
+    fn registered(&mut self, result: Result<Answer, Failure>, out: &mut Vec<Output>) {
+        if let Some(registration) = self.registration.take() {
+            out.push(settled(registration.ticket, result));
+        }
+    }
+
+    fn not_registered(&mut self, mut refusal: Refusal, out: &mut Vec<Output>) {
+        let again = self.registration.as_ref().is_some_and(|registration| registration.attempts > 1);
+        if again && refusal.errno == Code::Refused.errno() {
+            refusal.text = "the name is taken, perhaps by this registration: the connection was lost before \
+                            its answer came"
+                .to_owned();
+        }
+        self.registered(Err(Failure::Refused(refusal)), out);
+    }
+
+    fn refused(&mut self, cid: &str, refusal: Refusal, now: Instant, out: &mut Vec<Output>) {
+        let Some(entry) = self.outbox.find(cid) else { return };
+        let wait = refusal.retry_after_ms.map_or(BUSY_WAIT, Duration::from_millis);
+        if is_passing(refusal.errno) && entry.attempts < BUSY_TRIES {
+            return self.outbox.put_off(cid, now + wait);
+        }
+        let Some(entry) = self.outbox.take(cid) else { return };
+        let result = match done_before(&entry, refusal.errno) {
+            true => Ok(Answer::Done),
+            false => Err(Failure::Refused(refusal)),
+        };
+        out.push(settled(entry.ticket, result));
+    }
+
+    /// Does what can be done now.
+    fn advance(&mut self, now: Instant, out: &mut Vec<Output>) {
+        match self.link {
+            Link::Down(at) if self.needs_link() && now >= at => {
+                self.link = Link::Connecting;
+                out.push(Output::Connect(self.route.address().clone()));
+            }
+            Link::Down(_) | Link::Connecting => {}
+            Link::Up => {
+                if let Some(registration) = self.registration.as_mut().filter(|asked| !asked.under_way) {
+                    registration.under_way = true;
+                    registration.attempts += 1;
+                    let request = registration.request.clone();
+                    self.write(None, &request, out);
+                }
+                self.ask_to_enter(now, out);
+                self.flush(now, out);
+            }
+        }
+    }
+
+    fn flush(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let Some(speaker) = self.account.speaker() else { return };
+        let mut bytes = Vec::new();
+        while let Some(entry) = self.outbox.next(now) {
+            self.dialect.write(&mut bytes, Some(speaker), &entry.cid, &entry.request);
+        }
+        if !bytes.is_empty() {
+            out.push(Output::Write(Zeroizing::new(bytes)));
+        }
+    }
+
+    fn write(&self, cid: Option<&str>, request: &Request, out: &mut Vec<Output>) {
+        // Large enough for a login: a buffer that grows leaves a copy of the password behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(4_096));
+        self.dialect.write(&mut bytes, self.account.speaker(), cid.unwrap_or(""), request);
+        out.push(Output::Write(bytes));
+    }
+}
+
+fn settled(ticket: Ticket, result: Result<Answer, Failure>) -> Output {
+    Output::Tell(Event::Settled { ticket, result })
+}
+
+/// Whether the server may say yes a moment later.
+fn is_passing(errno: u16) -> bool {
+    [Code::Busy, Code::TooFast, Code::Draining].iter().any(|code| code.errno() == errno)
+}
+
+/// Whether the server hangs up after saying this of no request in particular; it is told with that.
+fn is_farewell(errno: u16) -> bool {
+    const FAREWELLS: [Code; 6] =
+        [Code::NotAFrame, Code::TooLarge, Code::Replaced, Code::Draining, Code::TooSlow, Code::TooMany];
+    FAREWELLS.iter().any(|code| code.errno() == errno)
+}
+
+/// Whether a request that was written before, on a connection that was lost, turns out to have been
+/// granted then: what it wants made is there, what it wants gone is not.
+fn done_before(entry: &outbox::Entry, errno: u16) -> bool {
+    let told = |codes: &[Code]| codes.iter().any(|code| code.errno() == errno);
+    entry.attempts > 1
+        && match entry.request {
+            Request::AddFriend(_) | Request::AddGroup(_) => told(&[Code::Exists]),
+            Request::DelFriend(_) => told(&[Code::NoSuchUser]),
+            Request::DelGroup(_) => told(&[Code::NoSuchGroup, Code::NotAMember]),
+            _ => false,
+        }
+}

@@ -1,0 +1,267 @@
+//! Starts the cores, waits until every one of them accepts, and waits for them to end.
+
+use super::bus::local;
+use super::bus::redis::{RedisError, Server};
+use super::bus::wires::Wires;
+use super::clock::Origin;
+use super::guard::spawn_service;
+use super::metrics::{Kin, Measuring, Metrics};
+use super::net::accept::accept;
+use super::net::listen::listen;
+use super::net::reader::turn_ring;
+use super::net::sockets::Sockets;
+use super::observer::{self, Observer};
+use super::pace::{self, Pace};
+use super::shard::{self, Shard, SharedShard};
+use super::store_link::{self, StoreLink};
+use crate::chat::ask::{Answered, Question};
+use crate::chat::event::Event;
+use crate::chat::hub::Hub;
+use crate::chat::limits::Limits;
+use flume::{Receiver, Sender};
+use glommio::timer::sleep;
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often time passes for a hub.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What the cores need to start.
+pub struct Config {
+    /// Where to listen. Port 0 picks one.
+    pub address: SocketAddr,
+    /// The CPU of each core: one executor for each entry.
+    pub cpus: Vec<usize>,
+    /// The bounds of each core.
+    pub limits: Limits,
+    /// Whether latencies are measured.
+    pub measuring: Measuring,
+    /// How the cores hear of each other.
+    pub delivery: Delivery,
+    /// Where questions to the store go.
+    pub questions: Sender<Question>,
+    /// Where the answers for each core come from.
+    pub answers: Vec<Receiver<Answered>>,
+}
+
+/// How cores hear of each other.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// Within this process.
+    InProcess,
+    /// Through Redis, with every server that uses the same one.
+    Redis(Arc<Server>),
+}
+
+/// Why the cores did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// Redis cannot be used.
+    Redis(RedisError),
+    /// An executor did not come up.
+    Core(usize, String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => write!(
+                f,
+                "{address} is taken: another server listens there (choose another --port, or stop it)"
+            ),
+            StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            StartError::Redis(error) => error.fmt(f),
+            StartError::Core(core, error) => write!(f, "core {core} did not start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Cores at work.
+pub struct Cores {
+    /// Where they listen.
+    pub address: SocketAddr,
+    /// Sees what they measure.
+    pub observer: Observer,
+    stops: Vec<Sender<()>>,
+    handles: Vec<ExecutorJoinHandle<()>>,
+}
+
+/// What one core is made of, on its way to its thread.
+struct Parts {
+    core: usize,
+    listener: TcpListener,
+    limits: Limits,
+    measuring: Measuring,
+    wires: Wires,
+    questions: Sender<Question>,
+    answers: Receiver<Answered>,
+    stop: Receiver<()>,
+    asked: Receiver<observer::Question>,
+    kin: Kin,
+    origin: Origin,
+    ready: Sender<Result<(), StartError>>,
+}
+
+/// Starts one executor for each CPU of `config`, and returns when all of them accept.
+///
+/// # Errors
+/// If the address is taken or bad, or an executor fails.
+pub fn start(config: Config) -> Result<Cores, StartError> {
+    let cores = config.cpus.len();
+    let listeners =
+        listen(config.address, cores).map_err(|error| StartError::Listen(config.address, error))?;
+    let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
+    let (ready, readied) = flume::bounded(cores);
+    let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
+    let wires = Wires::lay(&config.delivery, cores).map_err(StartError::Redis)?;
+    let (origin, kin) = (Origin::now(), Kin::default());
+    for (core, ((listener, wires), answers)) in
+        listeners.into_iter().zip(wires).zip(config.answers).enumerate()
+    {
+        let (stop, stopped) = flume::bounded(1);
+        stops.push(stop);
+        let (ask, asked) = observer::line();
+        asks.push(ask);
+        let parts = Parts {
+            core,
+            listener,
+            limits: config.limits.clone(),
+            measuring: config.measuring,
+            wires,
+            questions: config.questions.clone(),
+            answers,
+            stop: stopped,
+            asked,
+            kin: kin.clone(),
+            origin,
+            ready: ready.clone(),
+        };
+        let handle = LocalExecutorBuilder::new(Placement::Fixed(config.cpus[core]))
+            .name(&format!("chatd-core-{core}"))
+            // TCP never touches the memory that glommio would register for files.
+            .io_memory(0)
+            .preempt_timer(pace::NEVER)
+            .spawn(move || run(parts))
+            .map_err(|error| StartError::Core(core, error.to_string()))?;
+        handles.push(handle);
+    }
+    drop(ready);
+    let readied: Result<Vec<()>, StartError> = readied.iter().take(cores).collect();
+    match readied {
+        Ok(readied) if readied.len() == cores => {
+            Ok(Cores { address, stops, observer: Observer::new(asks), handles })
+        }
+        Ok(_) => Err(why_not_ready(handles, stops)),
+        Err(error) => Err(error),
+    }
+}
+
+/// An executor that failed shows only when it is joined; the others end when they are let go.
+fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -> StartError {
+    drop(stops);
+    for (core, handle) in handles.into_iter().enumerate() {
+        if let Err(error) = handle.join() {
+            return StartError::Core(core, error.to_string());
+        }
+    }
+    StartError::Core(0, "it ended before it was ready".into())
+}
+
+impl Cores {
+    /// Asks every core to finish with its sessions and to end.
+    pub fn stop(&self) {
+        for stop in &self.stops {
+            // A core that is gone needs no asking.
+            let _ = stop.try_send(());
+        }
+    }
+
+    /// Waits until all have ended.
+    ///
+    /// # Errors
+    /// With a sentence, if one has failed.
+    pub fn join(self) -> Result<(), String> {
+        let mut result = Ok(());
+        for (core, handle) in self.handles.into_iter().enumerate() {
+            if let Err(error) = handle.join() {
+                result = Err(format!("core {core} has failed: {error}"));
+            }
+        }
+        result
+    }
+}
+
+async fn run(parts: Parts) {
+    let Parts { core, listener, limits, measuring, wires, questions, answers, stop, ready, .. } = parts;
+    let (bus, rings, id) = wires.connect(core, limits.bus_queue).await;
+    let (sockets, pace) = match (Sockets::new(limits.connections), Pace::new()) {
+        (Ok(sockets), Ok(pace)) => (sockets, pace),
+        (Err(error), _) | (_, Err(error)) => {
+            let _ = ready.send(Err(StartError::Core(core, error.to_string())));
+            return;
+        }
+    };
+    let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
+        hub: Hub::new(id, limits.clone()),
+        bus,
+        store: StoreLink::new(core, questions),
+        sockets,
+        metrics: Metrics::new(id, parts.kin, measuring),
+        limits: limits.clone(),
+        origin: parts.origin,
+    })));
+    spawn_service("the ring of the sockets", turn_ring(shard.clone(), pace.clone()));
+    for (from, ring) in rings {
+        spawn_service("the bus", local::receive(shard.clone(), pace.clone(), from, ring));
+    }
+    spawn_service("the line to the store", store_link::receive(shard.clone(), pace.clone(), answers));
+    spawn_service("the observer", observer::answer(shard.clone(), core, parts.asked));
+    spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
+    let accepting = glommio::spawn_local(accept(shard.clone(), pace, listener));
+    // Nobody waits for this any more only if another core has failed.
+    let _ = ready.send(Ok(()));
+    drop(ready);
+    let _ = stop.recv_async().await;
+    accepting.cancel().await;
+    drain(shard, limits.drain_ms).await;
+}
+
+/// Time passes.
+async fn tick(shard: SharedShard, frame_ms: u64) {
+    const TICKS_A_SWEEP: u32 = 20;
+    let mut ticks = 0u32;
+    loop {
+        sleep(TICK).await;
+        let mut shard = shard.borrow_mut();
+        shard.begin_turn();
+        shard.tick();
+        ticks += 1;
+        if ticks.is_multiple_of(TICKS_A_SWEEP) {
+            shard.sockets.cut_slow_frames(frame_ms);
+        }
+    }
+}
+
+/// Finishes with every session, and waits until all that they left is in the store.
+async fn drain(shard: SharedShard, drain_ms: u64) {
+    {
+        let mut shard = shard.borrow_mut();
+        shard.begin_turn();
+        shard.feed(Event::Drain);
+    }
+    let deadline = Instant::now() + Duration::from_millis(drain_ms);
+    while !shard.borrow().is_idle() && Instant::now() < deadline {
+        sleep(Duration::from_millis(2)).await;
+    }
+    shard.borrow_mut().hang_up();
+}

@@ -1,0 +1,289 @@
+//! The bus within one process: each core is home to a slice of the channels, and plays for it the
+//! part that Redis plays in a cluster. Parcels go over glommio's shared channels.
+
+use super::way::Way;
+use super::{Consequences, unheard};
+use crate::chat::envelope::Envelope;
+use crate::chat::event::{BusDown, Channel, Event};
+use crate::chat::ids::{Ticket, UserId};
+use crate::executor::pace::Pace;
+use crate::executor::shard::SharedShard;
+use futures_lite::future::poll_once;
+use glommio::channels::shared_channel::{self, ConnectedReceiver, SharedReceiver, SharedSender};
+use rustc_hash::FxHashMap;
+use std::pin::pin;
+use std::rc::Rc;
+
+/// Parcels that the ring between two cores holds; what is more waits at its sender.
+const RING_PARCELS: usize = 1_024;
+
+/// What goes from one core to another.
+#[derive(Debug)]
+pub(in crate::executor) enum Parcel {
+    // To the channel's home.
+    Join { ticket: Ticket, channel: Channel },
+    Leave { channel: Channel },
+    Publish { ticket: Option<Ticket>, channel: Channel, envelope: Envelope },
+    Look { ticket: Ticket, users: Vec<(u32, UserId)> },
+    // From there.
+    Joined { ticket: Ticket },
+    Counted { ticket: Ticket, heard: u32 },
+    Arrived { channel: Channel, envelope: Envelope },
+    Looked { ticket: Ticket, online: Vec<(u32, bool)> },
+}
+
+/// The ends of the rings of one core, before its executor runs.
+pub struct Ends {
+    to: Vec<Option<SharedSender<Parcel>>>,
+    from: Vec<Option<SharedReceiver<Parcel>>>,
+}
+
+/// Rings between all pairs of `cores`, sorted by core.
+pub fn rings(cores: usize) -> Vec<Ends> {
+    let mut ends: Vec<Ends> =
+        (0..cores).map(|_| Ends { to: Vec::new(), from: (0..cores).map(|_| None).collect() }).collect();
+    for sender in 0..cores {
+        for receiver in 0..cores {
+            if sender == receiver {
+                ends[sender].to.push(None);
+                continue;
+            }
+            let (to, from) = shared_channel::new_bounded(RING_PARCELS);
+            ends[sender].to.push(Some(to));
+            ends[receiver].from[sender] = Some(from);
+        }
+    }
+    ends
+}
+
+/// One core's part of the bus.
+pub(in crate::executor) struct LocalBus {
+    core: usize,
+    ways: Vec<Option<Rc<Way>>>,
+    bus_queue: usize,
+    /// Who has joined the channels that this core is home to.
+    joined: FxHashMap<Channel, Vec<usize>>,
+    /// Looks that wait for other homes: how many, and what is known.
+    looks: FxHashMap<Ticket, (usize, Vec<bool>)>,
+}
+
+impl LocalBus {
+    /// Connects this core to all others; waits until they are there.
+    pub(in crate::executor) async fn connect(
+        core: usize,
+        ends: Ends,
+        bus_queue: usize,
+    ) -> (Self, Vec<(usize, ConnectedReceiver<Parcel>)>) {
+        let mut ways = Vec::new();
+        // Both sides of a ring wait for each other: connect all at the same time.
+        let receivers: Vec<_> = (ends.from.into_iter().enumerate())
+            .filter_map(|(from, ring)| ring.map(|ring| (from, glommio::spawn_local(ring.connect()))))
+            .collect();
+        for ring in ends.to {
+            ways.push(match ring {
+                Some(ring) => Some(Rc::new(Way::new(ring.connect().await))),
+                None => None,
+            });
+        }
+        let mut connected = Vec::new();
+        for (from, receiver) in receivers {
+            connected.push((from, receiver.await));
+        }
+        let bus = Self { core, ways, bus_queue, joined: FxHashMap::default(), looks: FxHashMap::default() };
+        (bus, connected)
+    }
+
+    /// Parcels that wait for room on their way to other cores.
+    pub(in crate::executor) fn waiting(&self) -> usize {
+        self.ways.iter().flatten().map(|way| way.waiting()).sum()
+    }
+
+    fn home(&self, channel: Channel) -> usize {
+        let number = match channel {
+            Channel::User(user) => user.get(),
+            Channel::Group(group) => group.get(),
+        };
+        number as usize % self.ways.len()
+    }
+
+    pub(in crate::executor) fn join(&mut self, ticket: Ticket, channel: Channel, due: &mut Consequences) {
+        let home = self.home(channel);
+        if home == self.core {
+            self.joined.entry(channel).or_default().push(home);
+            due.push_back(Event::Joined { ticket, result: Ok(()) });
+        } else if self.send(home, Parcel::Join { ticket, channel }).is_err() {
+            due.push_back(Event::Joined { ticket, result: Err(BusDown) });
+        }
+    }
+
+    pub(in crate::executor) fn leave(&mut self, channel: Channel) {
+        let home = self.home(channel);
+        if home == self.core {
+            self.forget(channel, home);
+        } else {
+            self.send_always(home, Parcel::Leave { channel });
+        }
+    }
+
+    pub(in crate::executor) fn publish(
+        &mut self,
+        ticket: Option<Ticket>,
+        channel: Channel,
+        envelope: Envelope,
+        due: &mut Consequences,
+    ) {
+        let home = self.home(channel);
+        if home == self.core {
+            let heard = self.fan_out(channel, &envelope, due);
+            if let Some(ticket) = ticket {
+                due.push_back(Event::Counted { ticket, heard: Ok(heard) });
+            }
+        } else if self.send(home, Parcel::Publish { ticket, channel, envelope }).is_err()
+            && let Some(ticket) = ticket
+        {
+            due.push_back(unheard(ticket));
+        }
+    }
+
+    pub(in crate::executor) fn look(&mut self, ticket: Ticket, users: &[UserId], due: &mut Consequences) {
+        let mut asked: Vec<Vec<(u32, UserId)>> = vec![Vec::new(); self.ways.len()];
+        for (at, &user) in users.iter().enumerate() {
+            asked[self.home(Channel::User(user))].push((at as u32, user));
+        }
+        let mut online = vec![false; users.len()];
+        for (at, is_online) in self.looked(&asked[self.core]) {
+            online[at as usize] = is_online;
+        }
+        asked[self.core].clear();
+        let mut others = 0;
+        for (home, users) in asked.into_iter().enumerate().filter(|(_, users)| !users.is_empty()) {
+            if self.send(home, Parcel::Look { ticket, users }).is_err() {
+                self.looks.remove(&ticket);
+                return due.push_back(Event::Present { ticket, online: Err(BusDown) });
+            }
+            others += 1;
+        }
+        if others == 0 {
+            due.push_back(Event::Present { ticket, online: Ok(online) });
+        } else {
+            self.looks.insert(ticket, (others, online));
+        }
+    }
+
+    /// Takes in what another core has sent.
+    pub(in crate::executor) fn receive(&mut self, from: usize, parcel: Parcel, due: &mut Consequences) {
+        match parcel {
+            Parcel::Arrived { channel, envelope } => due.push_back(Event::Arrived { channel, envelope }),
+            Parcel::Counted { ticket, heard } => due.push_back(Event::Counted { ticket, heard: Ok(heard) }),
+            Parcel::Joined { ticket } => due.push_back(Event::Joined { ticket, result: Ok(()) }),
+            Parcel::Looked { ticket, online } => self.gather(ticket, online, due),
+            Parcel::Publish { ticket, channel, envelope } => {
+                let heard = self.fan_out(channel, &envelope, due);
+                if let Some(ticket) = ticket {
+                    self.send_always(from, Parcel::Counted { ticket, heard });
+                }
+            }
+            Parcel::Join { ticket, channel } => {
+                self.joined.entry(channel).or_default().push(from);
+                self.send_always(from, Parcel::Joined { ticket });
+            }
+            Parcel::Leave { channel } => self.forget(channel, from),
+            Parcel::Look { ticket, users } => {
+                let online = self.looked(&users);
+                self.send_always(from, Parcel::Looked { ticket, online });
+            }
+        }
+    }
+
+    fn gather(&mut self, ticket: Ticket, part: Vec<(u32, bool)>, due: &mut Consequences) {
+        let Some((others, online)) = self.looks.get_mut(&ticket) else { return };
+        for (at, is_online) in part {
+            online[at as usize] = is_online;
+        }
+        *others -= 1;
+        if *others == 0 {
+            let (_, online) = self.looks.remove(&ticket).expect("looked at above");
+            due.push_back(Event::Present { ticket, online: Ok(online) });
+        }
+    }
+
+    fn looked(&self, users: &[(u32, UserId)]) -> Vec<(u32, bool)> {
+        users.iter().map(|&(at, user)| (at, self.joined.contains_key(&Channel::User(user)))).collect()
+    }
+
+    fn forget(&mut self, channel: Channel, core: usize) {
+        if let Some(joined) = self.joined.get_mut(&channel) {
+            joined.retain(|&other| other != core);
+            if joined.is_empty() {
+                self.joined.remove(&channel);
+            }
+        }
+    }
+
+    /// Sends to every core that has joined; how many those are. Who is so far behind that its way
+    /// is full does not hear it.
+    fn fan_out(&mut self, channel: Channel, envelope: &Envelope, due: &mut Consequences) -> u32 {
+        let Some(joined) = self.joined.get(&channel) else { return 0 };
+        let mut heard = 0;
+        for &core in joined {
+            let envelope = envelope.clone();
+            if core == self.core {
+                due.push_back(Event::Arrived { channel, envelope });
+                heard += 1;
+            } else {
+                heard += u32::from(self.send(core, Parcel::Arrived { channel, envelope }).is_ok());
+            }
+        }
+        heard
+    }
+
+    /// Sends what may be refused when its way is full.
+    fn send(&self, core: usize, parcel: Parcel) -> Result<(), BusDown> {
+        let way = self.ways[core].as_ref().expect("there is a way to every other core");
+        if way.waiting() >= self.bus_queue {
+            return Err(BusDown);
+        }
+        way.send(parcel);
+        Ok(())
+    }
+
+    /// Sends what answers or undoes something that was sent before, and is bounded by that.
+    fn send_always(&self, core: usize, parcel: Parcel) {
+        self.ways[core].as_ref().expect("there is a way to every other core").send(parcel);
+    }
+}
+
+/// Hands the parcels of one other core to this core's hub, until that core is gone.
+pub(in crate::executor) async fn receive(
+    shard: SharedShard,
+    pace: Pace,
+    from: usize,
+    ring: ConnectedReceiver<Parcel>,
+) {
+    const PARCELS_A_TURN: usize = 64;
+    let mut in_turn = 0;
+    loop {
+        let mut next = pin!(ring.recv());
+        let next = match poll_once(&mut next).await {
+            Some(next) => next,
+            None => {
+                // Time passes while nothing comes.
+                in_turn = 0;
+                pace.wait(next).await
+            }
+        };
+        let Some(parcel) = next else { return };
+        {
+            let mut shard = shard.borrow_mut();
+            if in_turn == 0 {
+                shard.begin_turn();
+            }
+            shard.receive(from, parcel);
+        }
+        in_turn += 1;
+        if in_turn == PARCELS_A_TURN {
+            in_turn = 0;
+            pace.give_way().await;
+        }
+    }
+}

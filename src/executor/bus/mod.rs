@@ -1,0 +1,128 @@
+//! The bus: how cores hear of each other.
+//!
+//! The contract, which both siblings keep:
+//!
+//! - `join` → `Joined`: what is published on the channel from then on arrives.
+//! - `publish` → `Counted`, if a ticket was given: how many cores have joined the channel. First
+//!   in, first out for one publisher on one channel.
+//! - `look` → `Present`: for each user, whether any core has joined its channel.
+//! - `leave`: nothing follows; what is under way may still arrive.
+//! - At most once: what is lost is lost, and `Counted` is then 0 or an error.
+//!
+//! [`local`] delivers within the process, [`redis`] within a cluster. [`Bus`] is the one place that
+//! tells them apart.
+
+#[doc(hidden)]
+pub mod bench;
+pub mod local;
+pub mod redis;
+mod way;
+pub(super) mod wires;
+
+use super::net::ring::Ring;
+use crate::chat::envelope::Envelope;
+use crate::chat::event::{BusDown, Channel, Event};
+use crate::chat::ids::{Millis, Ticket, UserId};
+use local::LocalBus;
+use redis::RedisBus;
+
+/// A consequence that is due at once, because it needed no other core.
+pub(super) type Consequences = std::collections::VecDeque<Event<'static>>;
+
+/// The bus has no room: as if nobody had heard.
+pub(super) fn unheard(ticket: Ticket) -> Event<'static> {
+    Event::Counted { ticket, heard: Err(BusDown) }
+}
+
+/// One core's part of the bus, whichever it is.
+pub(super) enum Bus {
+    Local(LocalBus),
+    Redis(Box<RedisBus>),
+}
+
+impl Bus {
+    pub(super) fn join(&mut self, ticket: Ticket, channel: Channel, due: &mut Consequences) {
+        match self {
+            Bus::Local(bus) => bus.join(ticket, channel, due),
+            Bus::Redis(bus) => bus.join(ticket, channel, due),
+        }
+    }
+
+    pub(super) fn leave(&mut self, channel: Channel) {
+        match self {
+            Bus::Local(bus) => bus.leave(channel),
+            Bus::Redis(bus) => bus.leave(channel),
+        }
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        ticket: Option<Ticket>,
+        channel: Channel,
+        envelope: Envelope,
+        due: &mut Consequences,
+    ) {
+        match self {
+            Bus::Local(bus) => bus.publish(ticket, channel, envelope, due),
+            Bus::Redis(bus) => bus.publish(ticket, channel, &envelope, due),
+        }
+    }
+
+    pub(super) fn look(&mut self, ticket: Ticket, users: &[UserId], due: &mut Consequences) {
+        match self {
+            Bus::Local(bus) => bus.look(ticket, users, due),
+            Bus::Redis(bus) => bus.look(ticket, users, due),
+        }
+    }
+
+    /// Time passes; the local bus has no use for it.
+    pub(super) fn tick(&mut self, now: Millis, due: &mut Consequences) {
+        if let Bus::Redis(bus) = self {
+            bus.tick(now, due);
+        }
+    }
+
+    /// Submits what goes over the core's ring.
+    pub(super) fn flush(&mut self, ring: &mut Ring) {
+        if let Bus::Redis(bus) = self {
+            bus.flush(ring);
+        }
+    }
+
+    /// Whether something waits for `flush`.
+    pub(super) fn has_work(&self) -> bool {
+        matches!(self, Bus::Redis(bus) if bus.has_work())
+    }
+
+    /// Whether cores can hear of each other.
+    pub(super) fn is_up(&self) -> bool {
+        match self {
+            Bus::Local(_) => true,
+            Bus::Redis(bus) => bus.is_up(),
+        }
+    }
+
+    /// What waits for room, or for an answer.
+    pub(super) fn waiting(&self) -> usize {
+        match self {
+            Bus::Local(bus) => bus.waiting(),
+            Bus::Redis(bus) => bus.waiting(),
+        }
+    }
+
+    /// The local bus, whose parcels only it understands.
+    pub(super) fn local(&mut self) -> &mut LocalBus {
+        match self {
+            Bus::Local(bus) => bus,
+            Bus::Redis(_) => unreachable!("parcels come over the rings of the local bus"),
+        }
+    }
+
+    /// The Redis bus, whose completions only it understands.
+    pub(super) fn redis(&mut self) -> &mut RedisBus {
+        match self {
+            Bus::Redis(bus) => bus,
+            Bus::Local(_) => unreachable!("the local bus has no links"),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! One connection to Redis: commands go out in one pipeline, answers are awaited in that order.
+
+use crate::chat::event::Channel;
+use crate::chat::ids::{Millis, Ticket};
+use crate::executor::net::ring::{Expect, Ring};
+use std::collections::VecDeque;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsRawFd;
+
+/// What an answer is for. Redis confirms a subscription in its place among the answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Awaited {
+    Publish(Option<Ticket>),
+    Join {
+        channel: Channel,
+        ticket: Option<Ticket>,
+    },
+    Rejoin {
+        #[allow(dead_code)]
+        channel: Channel,
+    },
+    /// After every channel was joined again.
+    Rejoined,
+    /// Counts of the users from this place of the look on.
+    Look {
+        ticket: Ticket,
+        from: usize,
+    },
+    /// Nobody wants to know.
+    Nothing,
+}
+
+/// A connection.
+///
+/// Invariant: `flying` does not change while `sending`.
+pub(super) struct Link {
+    /// Tells the links of a core apart.
+    pub(super) number: u32,
+    stream: TcpStream,
+    pub(super) awaited: VecDeque<Awaited>,
+    waiting: Vec<u8>,
+    flying: Vec<u8>,
+    flown: usize,
+    sending: bool,
+    pub(super) receiving: bool,
+    /// Received, and not a whole frame.
+    pub(super) read: Vec<u8>,
+    /// When something came last, or nothing was awaited.
+    pub(super) answered_at: Millis,
+}
+
+impl Link {
+    pub(super) fn new(number: u32, stream: TcpStream) -> Self {
+        Self {
+            number,
+            stream,
+            awaited: VecDeque::new(),
+            waiting: Vec::new(),
+            flying: Vec::new(),
+            flown: 0,
+            sending: false,
+            receiving: false,
+            read: Vec::new(),
+            answered_at: Millis(u64::MAX),
+        }
+    }
+
+    /// Writes a command that is answered once.
+    pub(super) fn command(&mut self, command: &redis::Cmd, awaited: Awaited) {
+        self.write(command);
+        self.awaited.push_back(awaited);
+    }
+
+    pub(super) fn write(&mut self, command: &redis::Cmd) {
+        command.write_packed_command(&mut self.waiting);
+    }
+
+    /// Whether Redis has said nothing for so long although something is awaited.
+    pub(super) fn is_overdue(&mut self, now: Millis, patience_ms: u64) -> bool {
+        if self.awaited.is_empty() || self.answered_at == Millis(u64::MAX) {
+            self.answered_at = now;
+        }
+        now.since(self.answered_at) > patience_ms
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        !self.receiving || (!self.sending && !self.waiting.is_empty())
+    }
+
+    /// Submits what is to be sent, and a receive if none is with the kernel.
+    pub(super) fn flush(&mut self, ring: &mut Ring) {
+        if !self.receiving {
+            self.receiving = true;
+            ring.receive_link(self.number, self.stream.as_raw_fd(), Expect::Nothing);
+        }
+        if self.sending {
+            return;
+        }
+        if self.flown == self.flying.len() {
+            self.flown = 0;
+            self.flying.clear();
+            std::mem::swap(&mut self.flying, &mut self.waiting);
+        }
+        if self.flown < self.flying.len() {
+            self.sending = true;
+            // SAFETY: `flying` is not touched while `sending`, and a link is not dropped while it
+            // is busy.
+            unsafe { ring.send_link(self.number, self.stream.as_raw_fd(), &self.flying[self.flown..]) };
+        }
+    }
+
+    /// A send has completed; false if the connection is broken.
+    pub(super) fn sent(&mut self, result: i32) -> bool {
+        self.sending = false;
+        match usize::try_from(result) {
+            Ok(bytes) => {
+                self.flown += bytes;
+                true
+            }
+            Err(_) => result == -libc::EAGAIN || result == -libc::EINTR,
+        }
+    }
+
+    /// Whether operations of it are with the kernel: then it must stay where it is.
+    pub(super) fn is_busy(&self) -> bool {
+        self.sending || self.receiving
+    }
+
+    pub(super) fn let_go_of_send(&mut self) {
+        self.sending = false;
+    }
+
+    pub(super) fn let_go_of_receive(&mut self) {
+        self.receiving = false;
+    }
+
+    pub(super) fn shutdown(&self) {
+        // Fails only if the connection is gone, which is what is wanted.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}

@@ -1,0 +1,460 @@
+//! The bus of a cluster: one pipelined RESP3 connection of each core to Redis, on the core's ring.
+//!
+//! A channel of the bus is a channel of Redis: joining is SUBSCRIBE, the count of who heard is the
+//! answer to PUBLISH, and presence is PUBSUB NUMSUB, so nothing has to be cleaned up after a crash.
+//! When the connection is lost everything under way is answered as not done, and it is connected
+//! again in the background; when every channel is joined again the hub is told so.
+
+mod link;
+mod liveness;
+mod resp;
+mod server;
+
+pub use server::{RedisError, Server};
+
+use super::{Consequences, unheard};
+use crate::chat::envelope::Envelope;
+use crate::chat::event::{BusDown, Channel, Event};
+use crate::chat::ids::{CoreId, GroupId, Millis, Ticket, UserId};
+use crate::executor::net::ring::Ring;
+use flume::{Receiver, Sender};
+use link::{Awaited, Link};
+use liveness::Liveness;
+use redis::Value;
+use resp::Frame;
+use rustc_hash::{FxHashMap, FxHashSet};
+pub(in crate::executor) use server::Greeted;
+use std::sync::Arc;
+
+/// How long to wait before the next attempt to connect: at first, and at most.
+const RETRY_MS: std::ops::RangeInclusive<u64> = 50..=1_000;
+/// How long Redis may leave a command unanswered.
+const ANSWER_MS: u64 = 2_000;
+/// Channels that one SUBSCRIBE joins, and users that one look asks about.
+const A_COMMAND: usize = 512;
+
+/// One core's part of the bus.
+pub(in crate::executor) struct RedisBus {
+    server: Arc<Server>,
+    /// Which core of this process says aloud what happens to the connection.
+    speaks: Speaks,
+    bus_queue: usize,
+    core: CoreId,
+    link: Option<Link>,
+    /// Links that are lost, until the kernel has let go of them.
+    lost: Vec<Link>,
+    links_made: u32,
+    /// What this core has joined or is joining.
+    joined: FxHashSet<Channel>,
+    /// Channels to be joined again before the hub is told that the bus is back.
+    rejoining: usize,
+    /// Looks that wait for answers: how many, and what is known.
+    looks: FxHashMap<Ticket, (usize, Vec<bool>)>,
+    liveness: Liveness,
+    retry: Retry,
+    now: Millis,
+}
+
+/// Whether a core tells the operator of the connection; one of each process does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::executor) enum Speaks {
+    Aloud,
+    Not,
+}
+
+/// What came of an attempt to connect.
+type Outcome = Result<Greeted, RedisError>;
+
+/// The next attempt to connect.
+struct Retry {
+    at: Millis,
+    pause_ms: u64,
+    under_way: bool,
+    outcome: Sender<Outcome>,
+    outcomes: Receiver<Outcome>,
+}
+
+impl RedisBus {
+    pub(in crate::executor) fn new(
+        server: Arc<Server>,
+        greeted: Greeted,
+        speaks: Speaks,
+        bus_queue: usize,
+    ) -> Self {
+        let (outcome, outcomes) = flume::bounded(1);
+        let retry = Retry { at: Millis(0), pause_ms: *RETRY_MS.start(), under_way: false, outcome, outcomes };
+        let mut bus = Self {
+            server,
+            speaks,
+            bus_queue,
+            core: greeted.core,
+            link: None,
+            lost: Vec::new(),
+            links_made: 0,
+            joined: FxHashSet::default(),
+            rejoining: 0,
+            looks: FxHashMap::default(),
+            liveness: Liveness::default(),
+            retry,
+            now: Millis(0),
+        };
+        bus.take_link(greeted);
+        bus
+    }
+
+    /// The number that this core goes by in the cluster.
+    pub(in crate::executor) fn core(&self) -> CoreId {
+        self.core
+    }
+
+    pub(in crate::executor) fn is_up(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// Commands that Redis has not answered.
+    pub(in crate::executor) fn waiting(&self) -> usize {
+        self.link.as_ref().map_or(0, |link| link.awaited.len())
+    }
+
+    fn take_link(&mut self, greeted: Greeted) {
+        self.core = greeted.core;
+        self.links_made += 1;
+        self.liveness = Liveness::new(greeted.client);
+        let mut link = Link::new(self.links_made, greeted.stream);
+        link.command(redis::cmd("SUBSCRIBE").arg(format!("{}cores", self.server.prefix)), Awaited::Nothing);
+        self.link = Some(link);
+    }
+
+    pub(in crate::executor) fn join(&mut self, ticket: Ticket, channel: Channel, due: &mut Consequences) {
+        let name = self.name(channel);
+        match &mut self.link {
+            Some(link) if link.awaited.len() < self.bus_queue => {
+                self.joined.insert(channel);
+                let awaited = Awaited::Join { channel, ticket: Some(ticket) };
+                link.command(redis::cmd("SUBSCRIBE").arg(name), awaited);
+            }
+            _ => due.push_back(Event::Joined { ticket, result: Err(BusDown) }),
+        }
+    }
+
+    pub(in crate::executor) fn leave(&mut self, channel: Channel) {
+        let name = self.name(channel);
+        self.joined.remove(&channel);
+        if let Some(link) = &mut self.link {
+            link.command(redis::cmd("UNSUBSCRIBE").arg(name), Awaited::Nothing);
+        }
+    }
+
+    pub(in crate::executor) fn publish(
+        &mut self,
+        ticket: Option<Ticket>,
+        channel: Channel,
+        envelope: &Envelope,
+        due: &mut Consequences,
+    ) {
+        let name = self.name(channel);
+        match &mut self.link {
+            Some(link) if link.awaited.len() < self.bus_queue => {
+                link.command(
+                    redis::cmd("PUBLISH").arg(name).arg(&envelope.bytes()[..]),
+                    Awaited::Publish(ticket),
+                );
+            }
+            _ => due.extend(ticket.map(unheard)),
+        }
+    }
+
+    pub(in crate::executor) fn look(&mut self, ticket: Ticket, users: &[UserId], due: &mut Consequences) {
+        let prefix = self.server.prefix.clone();
+        let Some(link) = &mut self.link else {
+            return due.push_back(Event::Present { ticket, online: Err(BusDown) });
+        };
+        if users.is_empty() {
+            return due.push_back(Event::Present { ticket, online: Ok(Vec::new()) });
+        }
+        for (at, some) in users.chunks(A_COMMAND).enumerate() {
+            let mut command = redis::cmd("PUBSUB");
+            command.arg("NUMSUB");
+            for user in some {
+                command.arg(format!("{prefix}u:{user}"));
+            }
+            link.command(&command, Awaited::Look { ticket, from: at * A_COMMAND });
+        }
+        self.looks.insert(ticket, (users.len().div_ceil(A_COMMAND), vec![false; users.len()]));
+    }
+
+    /// Time passes: the connection is watched, and made again if it is lost.
+    pub(in crate::executor) fn tick(&mut self, now: Millis, due: &mut Consequences) {
+        self.now = now;
+        if let Ok(result) = self.retry.outcomes.try_recv() {
+            self.retry.under_way = false;
+            self.retried(result);
+        }
+        let prefix = &self.server.prefix;
+        let Some(link) = &mut self.link else {
+            if !self.retry.under_way && now >= self.retry.at {
+                self.try_again();
+            }
+            return;
+        };
+        if link.is_overdue(now, ANSWER_MS) {
+            return self.lose("it does not answer", due);
+        }
+        self.liveness.tick(now, prefix, link);
+    }
+
+    fn try_again(&mut self) {
+        self.retry.under_way = true;
+        let (server, core, outcome) = (self.server.clone(), self.core, self.retry.outcome.clone());
+        // Names are looked up and answers awaited by blocking calls: not on a core.
+        let thread = std::thread::Builder::new().name("redis-connect".into());
+        let spawned = thread.spawn(move || {
+            let _ = outcome.send(server.greet(Some(core)));
+        });
+        if spawned.is_err() {
+            self.retry.under_way = false;
+        }
+    }
+
+    fn retried(&mut self, result: Outcome) {
+        match result {
+            Ok(greeted) => {
+                self.retry.pause_ms = *RETRY_MS.start();
+                self.take_link(greeted);
+                self.join_again();
+                self.say(&format!("Redis at {} is back", self.server.at()));
+            }
+            Err(_) => {
+                self.retry.at = self.now.plus(self.retry.pause_ms);
+                self.retry.pause_ms = (self.retry.pause_ms * 2).min(*RETRY_MS.end());
+            }
+        }
+    }
+
+    fn join_again(&mut self) {
+        let mut channels: Vec<Channel> = self.joined.iter().copied().collect();
+        channels.sort_unstable();
+        self.rejoining = channels.len() + 1;
+        let names: Vec<String> = channels.iter().map(|&channel| self.name(channel)).collect();
+        let link = self.link.as_mut().expect("just connected");
+        for (names, channels) in names.chunks(A_COMMAND).zip(channels.chunks(A_COMMAND)) {
+            let mut command = redis::cmd("SUBSCRIBE");
+            names.iter().for_each(|name| {
+                command.arg(name);
+            });
+            link.write(&command);
+            for &channel in channels {
+                link.awaited.push_back(Awaited::Rejoin { channel });
+            }
+        }
+        // An answer that comes after all of them, even if there are none.
+        link.command(&redis::cmd("PING"), Awaited::Rejoined);
+    }
+
+    /// The connection is of no use any more: nothing that is under way has been done.
+    pub(in crate::executor) fn lose(&mut self, why: &str, due: &mut Consequences) {
+        let Some(mut link) = self.link.take() else { return };
+        self.rejoining = 0;
+        for awaited in link.awaited.drain(..) {
+            match awaited {
+                Awaited::Publish(ticket) => due.extend(ticket.map(unheard)),
+                Awaited::Join { channel, ticket } => {
+                    self.joined.remove(&channel);
+                    due.extend(ticket.map(|ticket| Event::Joined { ticket, result: Err(BusDown) }));
+                }
+                Awaited::Look { ticket, .. } => {
+                    if self.looks.remove(&ticket).is_some() {
+                        due.push_back(Event::Present { ticket, online: Err(BusDown) });
+                    }
+                }
+                Awaited::Rejoin { .. } | Awaited::Rejoined | Awaited::Nothing => {}
+            }
+        }
+        link.shutdown();
+        if link.is_busy() {
+            self.lost.push(link);
+        }
+        self.retry.at = self.now;
+        self.say(&format!(
+            "Redis at {} is lost ({why}): users of other cores get messages later",
+            self.server.at()
+        ));
+    }
+
+    fn say(&self, what: &str) {
+        if self.speaks == Speaks::Aloud {
+            eprintln!("chatd: {what}");
+        }
+    }
+
+    /// Submits what is to be sent.
+    pub(in crate::executor) fn flush(&mut self, ring: &mut Ring) {
+        if let Some(link) = &mut self.link {
+            link.flush(ring);
+        }
+    }
+
+    /// Whether something waits to be submitted.
+    pub(in crate::executor) fn has_work(&self) -> bool {
+        self.link.as_ref().is_some_and(Link::has_work)
+    }
+
+    /// A send of a link has completed.
+    pub(in crate::executor) fn sent(&mut self, number: u32, result: i32, due: &mut Consequences) {
+        match &mut self.link {
+            Some(link) if link.number == number => {
+                if !link.sent(result) {
+                    self.lose("the connection broke", due);
+                }
+            }
+            _ => self.release(number, Link::let_go_of_send),
+        }
+    }
+
+    /// A receive of a link has completed, perhaps with bytes.
+    pub(in crate::executor) fn received(
+        &mut self,
+        number: u32,
+        bytes: &[u8],
+        result: i32,
+        due: &mut Consequences,
+    ) {
+        let Some(link) = self.link.as_mut().filter(|link| link.number == number) else {
+            return self.release(number, Link::let_go_of_receive);
+        };
+        link.receiving = false;
+        if bytes.is_empty() {
+            let again = [-libc::ENOBUFS, -libc::EAGAIN, -libc::EINTR].contains(&result);
+            if !again {
+                self.lose("it closed the connection", due);
+            }
+            return;
+        }
+        link.read.extend_from_slice(bytes);
+        let read = std::mem::take(&mut link.read);
+        let mut at = 0;
+        loop {
+            match resp::next(&read[at..]) {
+                Ok(None) => break,
+                Ok(Some((frame, length))) => {
+                    at += length;
+                    if !self.heard(frame, due) {
+                        return self.lose("it does not keep to its protocol", due);
+                    }
+                }
+                Err(resp::NotResp) => return self.lose("it does not speak RESP3", due),
+            }
+        }
+        if let Some(link) = &mut self.link {
+            link.read = read;
+            link.read.drain(..at);
+            link.answered_at = self.now;
+        }
+    }
+
+    fn release(&mut self, number: u32, let_go: impl Fn(&mut Link)) {
+        self.lost.iter_mut().filter(|link| link.number == number).for_each(let_go);
+        self.lost.retain(Link::is_busy);
+    }
+
+    /// Takes in one frame; false if it answers nothing that was asked.
+    fn heard(&mut self, frame: Frame<'_>, due: &mut Consequences) -> bool {
+        match frame {
+            Frame::Message { channel, payload } => {
+                self.message(channel, payload, due);
+                true
+            }
+            Frame::Integer(number) => match self.next_awaited() {
+                Some(Awaited::Publish(ticket)) => {
+                    let heard = Ok(u32::try_from(number).unwrap_or(0));
+                    due.extend(ticket.map(|ticket| Event::Counted { ticket, heard }));
+                    true
+                }
+                Some(Awaited::Nothing) => true,
+                _ => false,
+            },
+            Frame::Other(bytes) => match redis::parse_redis_value(bytes) {
+                Ok(Value::Push {
+                    kind: redis::PushKind::Subscribe | redis::PushKind::Unsubscribe, ..
+                }) => self.answered(&Value::Okay, due),
+                Ok(Value::Push { .. }) => true,
+                Ok(value) => self.answered(&value, due),
+                Err(_) => false,
+            },
+        }
+    }
+
+    fn next_awaited(&mut self) -> Option<Awaited> {
+        self.link.as_mut()?.awaited.pop_front()
+    }
+
+    fn answered(&mut self, value: &Value, due: &mut Consequences) -> bool {
+        let refused = matches!(value, Value::ServerError(_));
+        match self.next_awaited() {
+            None => return false,
+            Some(Awaited::Nothing) => {}
+            Some(Awaited::Publish(ticket)) => due.extend(ticket.map(unheard)),
+            Some(Awaited::Join { channel, ticket }) => {
+                if refused {
+                    self.joined.remove(&channel);
+                }
+                let result = if refused { Err(BusDown) } else { Ok(()) };
+                due.extend(ticket.map(|ticket| Event::Joined { ticket, result }));
+            }
+            // Without its channels the core would be deaf and not know it.
+            Some(Awaited::Rejoin { .. }) if refused => return false,
+            Some(Awaited::Rejoin { .. }) => self.rejoining = self.rejoining.saturating_sub(1),
+            Some(Awaited::Rejoined) => due.push_back(Event::Rejoined { core: self.core }),
+            Some(Awaited::Look { ticket, from }) => self.looked(ticket, from, value, due),
+        }
+        true
+    }
+
+    /// The answer to PUBSUB NUMSUB: a name and a count for each.
+    fn looked(&mut self, ticket: Ticket, from: usize, value: &Value, due: &mut Consequences) {
+        let Some((others, online)) = self.looks.get_mut(&ticket) else { return };
+        let Value::Array(pairs) = value else {
+            self.looks.remove(&ticket);
+            return due.push_back(Event::Present { ticket, online: Err(BusDown) });
+        };
+        for (at, pair) in pairs.chunks_exact(2).enumerate() {
+            if let (Some(slot), Value::Int(count)) = (online.get_mut(from + at), &pair[1]) {
+                *slot = *count > 0;
+            }
+        }
+        *others -= 1;
+        if *others == 0 {
+            let (_, online) = self.looks.remove(&ticket).expect("looked at above");
+            due.push_back(Event::Present { ticket, online: Ok(online) });
+        }
+    }
+
+    fn message(&mut self, channel: &[u8], payload: &[u8], due: &mut Consequences) {
+        let Some(name) = channel.strip_prefix(self.server.prefix.as_bytes()) else { return };
+        if name == b"cores" {
+            return self.liveness.heard(payload, self.now);
+        }
+        // An envelope of another version, or a stranger's: not for us.
+        if let (Some(channel), Ok(envelope)) = (parse(name), Envelope::open(Arc::from(payload))) {
+            due.push_back(Event::Arrived { channel, envelope });
+        }
+    }
+
+    fn name(&self, channel: Channel) -> String {
+        match channel {
+            Channel::User(user) => format!("{}u:{user}", self.server.prefix),
+            Channel::Group(group) => format!("{}g:{group}", self.server.prefix),
+        }
+    }
+}
+
+/// `u:7` or `g:7`.
+fn parse(name: &[u8]) -> Option<Channel> {
+    let (kind, number) = name.split_at_checked(2)?;
+    let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+    match kind {
+        b"u:" => UserId::new(number).map(Channel::User),
+        b"g:" => GroupId::new(number).map(Channel::Group),
+        _ => None,
+    }
+}

@@ -1,0 +1,175 @@
+//! RESP3 as far as a bus needs it: where a frame ends, and what the two frequent ones say.
+//!
+//! Pure. A push of a message and the integer that answers a publish are read by hand, because
+//! they come with every message; everything else goes through the `redis` crate's parser.
+
+use memchr::memchr;
+
+/// How deep replies may nest; none of ours comes near.
+const DEPTH: usize = 8;
+
+/// One frame of what Redis sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Frame<'a> {
+    /// `:n`, the answer to a publish.
+    Integer(i64),
+    /// A message on a channel.
+    Message {
+        /// Where.
+        channel: &'a [u8],
+        /// What.
+        payload: &'a [u8],
+    },
+    /// Anything else, whole.
+    Other(&'a [u8]),
+}
+
+/// Bytes that are no RESP3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct NotResp;
+
+/// The first frame of `bytes` and its length, or `None` if it is not all there.
+pub(super) fn next(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, NotResp> {
+    match bytes.first() {
+        None => Ok(None),
+        Some(b':') => match line(bytes, 0)? {
+            Some((text, end)) => Ok(Some((Frame::Integer(number(text)?), end))),
+            None => Ok(None),
+        },
+        Some(b'>') => match message(bytes)? {
+            Some(Push::Message(frame, end)) => Ok(Some((frame, end))),
+            Some(Push::Other) => other(bytes),
+            None => Ok(None),
+        },
+        Some(_) => other(bytes),
+    }
+}
+
+fn other(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, NotResp> {
+    Ok(end_of(bytes, 0, DEPTH)?.map(|end| (Frame::Other(&bytes[..end]), end)))
+}
+
+enum Push<'a> {
+    Message(Frame<'a>, usize),
+    Other,
+}
+
+/// `>3 $7 message $n channel $m payload`.
+fn message(bytes: &[u8]) -> Result<Option<Push<'_>>, NotResp> {
+    const HEAD: &[u8] = b">3\r\n$7\r\nmessage\r\n";
+    if bytes.len() < HEAD.len() {
+        return Ok(if HEAD.starts_with(bytes) { None } else { Some(Push::Other) });
+    }
+    if !bytes.starts_with(HEAD) {
+        return Ok(Some(Push::Other));
+    }
+    let Some((channel, at)) = blob(bytes, HEAD.len())? else { return Ok(None) };
+    let Some((payload, end)) = blob(bytes, at)? else { return Ok(None) };
+    Ok(Some(Push::Message(Frame::Message { channel, payload }, end)))
+}
+
+/// `$n` and n bytes: those bytes, and where it ends.
+fn blob(bytes: &[u8], at: usize) -> Result<Option<(&[u8], usize)>, NotResp> {
+    if bytes.get(at).is_some_and(|&kind| kind != b'$') {
+        return Err(NotResp);
+    }
+    let Some((text, start)) = line(bytes, at)? else { return Ok(None) };
+    let length = usize::try_from(number(text)?).map_err(|_| NotResp)?;
+    let end = start.checked_add(length).ok_or(NotResp)?;
+    Ok((bytes.len() >= end + 2).then(|| (&bytes[start..end], end + 2)))
+}
+
+/// The text of the line that begins at `at`, without its kind, and where the next one begins.
+fn line(bytes: &[u8], at: usize) -> Result<Option<(&[u8], usize)>, NotResp> {
+    let Some(rest) = bytes.get(at + 1..) else { return Ok(None) };
+    match memchr(b'\n', rest) {
+        None if rest.len() > 64 << 10 => Err(NotResp),
+        None => Ok(None),
+        Some(0) => Err(NotResp),
+        Some(newline) if rest[newline - 1] != b'\r' => Err(NotResp),
+        Some(newline) => Ok(Some((&rest[..newline - 1], at + 1 + newline + 1))),
+    }
+}
+
+fn number(text: &[u8]) -> Result<i64, NotResp> {
+    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(NotResp)
+}
+
+/// Where the frame that begins at `at` ends.
+fn end_of(bytes: &[u8], at: usize, depth: usize) -> Result<Option<usize>, NotResp> {
+    if depth == 0 {
+        return Err(NotResp);
+    }
+    let Some(&kind) = bytes.get(at) else { return Ok(None) };
+    let Some((text, start)) = line(bytes, at)? else { return Ok(None) };
+    let children = match kind {
+        b'+' | b'-' | b':' | b'_' | b',' | b'#' | b'(' => return Ok(Some(start)),
+        b'$' | b'!' | b'=' => {
+            let length = number(text)?;
+            if length < 0 {
+                return Ok(Some(start));
+            }
+            let end = start + usize::try_from(length).map_err(|_| NotResp)? + 2;
+            return Ok((bytes.len() >= end).then_some(end));
+        }
+        b'*' | b'~' | b'>' => number(text)?.max(0),
+        b'%' => number(text)?.max(0) * 2,
+        _ => return Err(NotResp),
+    };
+    let mut end = start;
+    for _ in 0..children {
+        match end_of(bytes, end, depth - 1)? {
+            Some(next) => end = next,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &[u8] = b":3\r\n>3\r\n$7\r\nmessage\r\n$9\r\nchatd:u:7\r\n$4\r\n\r\n\0x\r\n\
+        >3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n-ERR no\r\n*2\r\n$1\r\nc\r\n:0\r\n%1\r\n+a\r\n_\r\n:0\r\n";
+
+    fn all(bytes: &[u8]) -> Vec<Frame<'_>> {
+        let (mut at, mut frames) = (0, Vec::new());
+        while let Some((frame, length)) = next(&bytes[at..]).unwrap() {
+            frames.push(frame);
+            at += length;
+        }
+        assert_eq!(at, bytes.len());
+        frames
+    }
+
+    #[test]
+    fn every_frame_is_found() {
+        let frames = all(STREAM);
+        assert_eq!(frames.len(), 7);
+        assert_eq!(frames[0], Frame::Integer(3));
+        assert_eq!(frames[1], Frame::Message { channel: b"chatd:u:7", payload: b"\r\n\0x" });
+        assert!(matches!(frames[2], Frame::Other(bytes) if bytes.ends_with(b"c\r\n:1\r\n")));
+        assert_eq!(frames[3], Frame::Other(b"-ERR no\r\n"));
+        assert_eq!(frames[6], Frame::Integer(0));
+    }
+
+    #[test]
+    fn no_cut_is_taken_for_a_frame() {
+        let mut at = 0;
+        while at < STREAM.len() {
+            let (_, length) = next(&STREAM[at..]).unwrap().unwrap();
+            for cut in 0..length {
+                assert_eq!(next(&STREAM[at..at + cut]), Ok(None), "{at} {cut}");
+            }
+            at += length;
+        }
+    }
+
+    #[test]
+    fn what_is_no_resp_is_refused() {
+        for bytes in [&b"HTTP/1.1 400\r\n"[..], b":x\r\n", b"$-x\r\n", b">3\r\n$7\r\nmessage\r\n:1\r\n"] {
+            assert_eq!(next(bytes), Err(NotResp), "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A Redis server, and how a connection to it begins: by blocking calls, never on a core.
+
+use super::resp;
+use crate::chat::ids::CoreId;
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Value};
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+/// How long Redis may take to be reached, and to answer while a connection begins.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where Redis is, who we are there, and how our channels begin.
+#[derive(Clone)]
+pub struct Server {
+    info: ConnectionInfo,
+    /// What the names of all channels begin with.
+    pub(super) prefix: String,
+}
+
+/// Why Redis cannot be used.
+#[derive(Debug)]
+pub enum RedisError {
+    /// The URL is none, or of a kind that is not supported.
+    Url(String),
+    /// The server cannot be reached.
+    Unreachable(String, io::Error),
+    /// It refuses what is needed, in its own words.
+    Refused(String, String),
+    /// It does not speak RESP3.
+    TooOld(String),
+    /// It has every number for a core in use.
+    NoNumber,
+}
+
+impl fmt::Display for RedisError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RedisError::Url(why) => {
+                write!(
+                    f,
+                    "the Redis URL cannot be used: {why} (it looks like redis://[user:password@]host:port/db)"
+                )
+            }
+            RedisError::Unreachable(at, why) => write!(f, "Redis at {at} cannot be reached: {why}"),
+            RedisError::Refused(at, why) => write!(f, "Redis at {at} refuses: {why}"),
+            RedisError::TooOld(at) => {
+                write!(f, "Redis at {at} is too old: chatd needs RESP3, which is Redis 6 or newer")
+            }
+            RedisError::NoNumber => {
+                f.write_str("Redis has a core for every number there is: too many servers")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RedisError {}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.at())
+    }
+}
+
+/// A connection that is greeted, and the number of the core that it is leased to.
+pub(in crate::executor) struct Greeted {
+    pub(in crate::executor) stream: TcpStream,
+    /// What Redis calls the connection.
+    pub(in crate::executor) client: i64,
+    /// Unique in the cluster for as long as the connection lives: the lease is a subscription.
+    pub(in crate::executor) core: CoreId,
+}
+
+impl Server {
+    /// Reads a URL such as `redis://:secret@127.0.0.1:6379/0`.
+    ///
+    /// # Errors
+    /// If it is not one, or asks for TLS or a unix socket.
+    pub fn new(url: &str, prefix: &str) -> Result<Self, RedisError> {
+        // The URL may hold a password, and so may what the parser says of it.
+        let info =
+            url.into_connection_info().map_err(|error| RedisError::Url(error.category().to_owned()))?;
+        match info.addr() {
+            ConnectionAddr::Tcp(..) => Ok(Self { info, prefix: prefix.to_owned() }),
+            ConnectionAddr::TcpTls { .. } => Err(RedisError::Url("TLS is not supported".into())),
+            _ => Err(RedisError::Url("only TCP is supported".into())),
+        }
+    }
+
+    /// Host and port, without any secret.
+    pub fn at(&self) -> String {
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
+            _ => unreachable!("checked when it was made"),
+        }
+    }
+
+    /// Connects, logs in, and leases a number for a core, preferably `wanted`.
+    ///
+    /// # Errors
+    /// With a sentence for whoever started the server.
+    pub(in crate::executor) fn greet(&self, wanted: Option<CoreId>) -> Result<Greeted, RedisError> {
+        let mut talk = Talk { stream: self.connect()?, read: Vec::new(), at: self.at() };
+        let settings = self.info.redis_settings();
+        let mut hello = redis::cmd("HELLO");
+        hello.arg(3);
+        if let Some(password) = settings.password() {
+            hello.arg("AUTH").arg(settings.username().unwrap_or("default")).arg(password);
+        }
+        match talk.ask(&hello) {
+            Err(RedisError::Refused(at, why))
+                if why.contains("unknown command") || why.contains("NOPROTO") =>
+            {
+                let _ = why;
+                return Err(RedisError::TooOld(at));
+            }
+            answer => answer?,
+        };
+        if settings.db() != 0 {
+            talk.ask(redis::cmd("SELECT").arg(settings.db()))?;
+        }
+        talk.ask(redis::cmd("CLIENT").arg("SETNAME").arg("chatd"))?;
+        let client = match talk.ask(redis::cmd("CLIENT").arg("ID"))? {
+            Value::Int(client) => client,
+            _ => 0,
+        };
+        let core = self.lease(&mut talk, wanted)?;
+        if !talk.read.is_empty() {
+            return Err(RedisError::Refused(self.at(), "it says more than it was asked".into()));
+        }
+        let stream = talk.stream;
+        let ready = stream.set_read_timeout(None).and_then(|()| stream.set_write_timeout(None));
+        ready.map_err(|why| RedisError::Unreachable(self.at(), why))?;
+        Ok(Greeted { stream, client, core })
+    }
+
+    fn connect(&self) -> Result<TcpStream, RedisError> {
+        let unreachable = |why| RedisError::Unreachable(self.at(), why);
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in self.at().to_socket_addrs().map_err(unreachable)? {
+            match TcpStream::connect_timeout(&address, PATIENCE) {
+                Ok(stream) => {
+                    let ready = stream
+                        .set_nodelay(true)
+                        .and_then(|()| stream.set_read_timeout(Some(PATIENCE)))
+                        .and_then(|()| stream.set_write_timeout(Some(PATIENCE)));
+                    return ready.map(|()| stream).map_err(unreachable);
+                }
+                Err(why) => last = why,
+            }
+        }
+        Err(unreachable(last))
+    }
+
+    /// Whoever subscribes to a number's channel alone has it.
+    fn lease(&self, talk: &mut Talk, wanted: Option<CoreId>) -> Result<CoreId, RedisError> {
+        let numbers = u32::from(CoreId::MAX) + 1;
+        let first = wanted.map_or_else(random, |core| u32::from(core.0));
+        for attempt in 0..numbers {
+            // A number that is taken leads to another one by chance: two that collide part.
+            let number = if attempt == 0 { first } else { random() } % numbers;
+            let channel = format!("{}core:{number}", self.prefix);
+            talk.ask(redis::cmd("SUBSCRIBE").arg(&channel))?;
+            let count = talk.ask(redis::cmd("PUBSUB").arg("NUMSUB").arg(&channel))?;
+            if matches!(&count, Value::Array(pair) if pair.get(1) == Some(&Value::Int(1))) {
+                return Ok(CoreId(number as u16));
+            }
+            talk.ask(redis::cmd("UNSUBSCRIBE").arg(&channel))?;
+        }
+        Err(RedisError::NoNumber)
+    }
+}
+
+/// A number that differs from process to process and from call to call.
+fn random() -> u32 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish() as u32
+}
+
+/// One question at a time.
+struct Talk {
+    stream: TcpStream,
+    read: Vec<u8>,
+    at: String,
+}
+
+impl Talk {
+    fn ask(&mut self, command: &redis::Cmd) -> Result<Value, RedisError> {
+        let unreachable = |at: &str, why| RedisError::Unreachable(at.to_owned(), why);
+        self.stream.write_all(&command.get_packed_command()).map_err(|why| unreachable(&self.at, why))?;
+        loop {
+            let found = resp::next(&self.read).map_err(|_| {
+                RedisError::Refused(self.at.clone(), "it does not speak the Redis protocol".into())
+            })?;
+            if let Some((_, length)) = found {
+                let frame: Vec<u8> = self.read.drain(..length).collect();
+                let value = redis::parse_redis_value(&frame).and_then(Value::extract_error);
+                // Nothing of our command: it may hold a password.
+                return value.map_err(|error| RedisError::Refused(self.at.clone(), words(&error)));
+            }
+            let mut chunk = [0; 4096];
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Err(unreachable(&self.at, io::ErrorKind::UnexpectedEof.into())),
+                Ok(bytes) => self.read.extend_from_slice(&chunk[..bytes]),
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(unreachable(&self.at, why)),
+            }
+        }
+    }
+}
+
+fn words(error: &redis::RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        (None, Some(detail)) => detail.to_owned(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,72 @@
+//! When the tickets that are being timed were given out.
+//!
+//! A table as the hub's own: tickets are small numbers that are used again, so a timer is found by
+//! its index, and its generation tells it from the ticket that had the index before.
+
+use crate::chat::ids::Ticket;
+
+/// Tickets whose duration is measured at most; those above are not.
+const TICKETS: usize = 65_536;
+
+/// What a ticket is timed for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timed {
+    /// A publish, until it is counted.
+    Publish,
+    /// A message that is to be kept, until it is.
+    Keep,
+    /// A page of a backlog, until it is there.
+    Take,
+}
+
+/// The timers of one core.
+#[derive(Debug, Default)]
+pub struct Timers(Vec<Option<Timer>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Timer {
+    generation: u32,
+    timed: Timed,
+    began_ns: u64,
+}
+
+impl Timers {
+    /// A ticket was given out. Whether it is timed: not if too many are.
+    pub fn begin(&mut self, timed: Timed, ticket: Ticket, began_ns: u64) -> bool {
+        let index = ticket.index as usize;
+        if index >= TICKETS {
+            return false;
+        }
+        if index >= self.0.len() {
+            self.0.resize(index + 1, None);
+        }
+        self.0[index] = Some(Timer { generation: ticket.generation, timed, began_ns });
+        true
+    }
+
+    /// The answer has come: what was timed, and since when.
+    pub fn end(&mut self, ticket: Ticket) -> Option<(Timed, u64)> {
+        let slot = self.0.get_mut(ticket.index as usize)?;
+        let timer = slot.take_if(|timer| timer.generation == ticket.generation)?;
+        Some((timer.timed, timer.began_ns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_ends_once_and_a_stale_one_never() {
+        let mut timers = Timers::default();
+        let (first, next) = (Ticket { index: 7, generation: 0 }, Ticket { index: 7, generation: 1 });
+        assert!(timers.begin(Timed::Keep, first, 5));
+        assert_eq!(timers.end(next), None);
+        assert_eq!(timers.end(first), Some((Timed::Keep, 5)));
+        assert_eq!(timers.end(first), None);
+        assert!(timers.begin(Timed::Take, next, 6));
+        assert_eq!(timers.end(first), None);
+        assert_eq!(timers.end(next), Some((Timed::Take, 6)));
+        assert!(!timers.begin(Timed::Keep, Ticket { index: 1 << 20, generation: 0 }, 7));
+    }
+}

@@ -1,0 +1,148 @@
+//! What one connection owns: its socket, what it has half read, and its outbox.
+//!
+//! A silent connection owns no buffer in either direction.
+
+use crate::chat::effect::Frame;
+use crate::chat::ids::{Millis, SessionId};
+use crate::chat::wire::frame::Terminator;
+use crate::executor::metrics::Queue;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
+
+/// One connection of this core.
+pub(super) struct Connection {
+    pub(super) id: SessionId,
+    stream: TcpStream,
+    pub(super) stage: Stage,
+    /// What ends its frames; known from the first frame of the client.
+    pub(super) terminator: Option<Terminator>,
+    /// Whether its requests are not to be handed over for now.
+    pub(super) paused: bool,
+    /// Whether the client has said its last word.
+    pub(super) ended: bool,
+    /// Whether a receive is with the kernel.
+    pub(super) receiving: bool,
+    pub(super) tail: Tail,
+    /// Since when a frame is under way.
+    pub(super) partial_since: Option<Millis>,
+    pub(super) outbox: Outbox,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stage {
+    /// It is read from and written to.
+    Open,
+    /// It is to be closed once its outbox is with the kernel, or at this time.
+    Emptying(Millis),
+    /// Our side is closed. It is over when the peer has acknowledged all and closed too, or at
+    /// this time.
+    Lingering(Millis),
+    /// It is over, and the hub will be told.
+    Gone,
+    /// The hub knows; operations may still be with the kernel.
+    Over,
+}
+
+/// Bytes received and not handed over: a frame under way, or what came before a pause.
+#[derive(Default)]
+pub(super) struct Tail {
+    pub(super) bytes: Vec<u8>,
+    /// How far it was searched for a terminator in vain.
+    pub(super) searched: usize,
+    /// When they were read, if that was before a pause; as messages carry it.
+    pub(super) read_us: Option<u32>,
+}
+
+/// Bytes to be sent.
+///
+/// Invariant: `flown ≤ flying.len()`; `flying` does not change while `sending`.
+#[derive(Default)]
+pub(super) struct Outbox {
+    /// What was written since the last send was submitted.
+    pub(super) waiting: Vec<u8>,
+    /// What is being sent.
+    pub(super) flying: Vec<u8>,
+    /// How much of `flying` the socket has taken.
+    pub(super) flown: usize,
+    /// Whether a send is with the kernel.
+    pub(super) sending: bool,
+    /// Whether it is on the list of those to be flushed this turn.
+    pub(super) dirty: bool,
+    /// Bytes that the socket has taken since the connection was opened.
+    pub(super) sent: u64,
+    /// When the first bytes of `waiting` and of `flying` were written, in nanoseconds.
+    pub(super) waiting_since_ns: u64,
+    pub(super) flying_since_ns: u64,
+    /// What is measured of them.
+    pub(super) marks: Queue,
+}
+
+impl Outbox {
+    /// Bytes that were ever written to it.
+    pub(super) fn written(&self) -> u64 {
+        self.sent + (self.flying.len() - self.flown + self.waiting.len()) as u64
+    }
+}
+
+impl Connection {
+    pub(super) fn new(id: SessionId, stream: TcpStream) -> Self {
+        Self {
+            id,
+            stream,
+            stage: Stage::Open,
+            terminator: None,
+            paused: false,
+            ended: false,
+            receiving: false,
+            tail: Tail::default(),
+            partial_since: None,
+            outbox: Outbox::default(),
+        }
+    }
+
+    pub(super) fn descriptor(&self) -> RawFd {
+        self.stream.as_raw_fd()
+    }
+
+    /// Appends a frame and its terminator.
+    pub(super) fn append(&mut self, frame: &Frame) {
+        let terminator = self.terminator.unwrap_or(Terminator::Newline);
+        self.outbox.waiting.extend_from_slice(frame.bytes());
+        self.outbox.waiting.push(terminator.byte());
+    }
+
+    /// Whether operations of it are with the kernel: then it must stay where it is.
+    pub(super) fn is_busy(&self) -> bool {
+        self.receiving || self.outbox.sending
+    }
+
+    /// Whether nothing happens to it any more.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Gone | Stage::Over)
+    }
+
+    /// Whether the socket has taken everything.
+    pub(super) fn is_flushed(&self) -> bool {
+        !self.outbox.sending && self.outbox.waiting.is_empty()
+    }
+
+    /// Whether the peer has said all and was told all, our closing included.
+    pub(super) fn is_through(&self) -> bool {
+        self.ended && self.acked() == self.outbox.sent
+    }
+
+    /// Bytes, of all that were ever sent, that the peer's TCP has acknowledged. Never too many.
+    pub(super) fn acked(&self) -> u64 {
+        let mut in_flight: libc::c_int = 0;
+        // SAFETY: SIOCOUTQ (the socket's TIOCOUTQ) writes one int to the address given, which
+        // outlives the call; the descriptor is open as long as `stream` is.
+        let result = unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut in_flight) };
+        if result == 0 { self.outbox.sent.saturating_sub(in_flight.max(0) as u64) } else { 0 }
+    }
+
+    pub(super) fn shutdown(&self, how: Shutdown) {
+        // Fails only if the connection is gone, which is what is wanted.
+        let _ = self.stream.shutdown(how);
+    }
+}

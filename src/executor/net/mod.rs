@@ -1,0 +1,15 @@
+//! Sockets: accepted, read, written and closed, on one core.
+//!
+//! - [`listen`] makes the listening sockets, before any executor runs.
+//! - [`accept`] takes connections in.
+//! - [`ring`] is the io_uring of the client sockets, [`buffers`] what it receives into.
+//! - [`sockets`] is all connections and what is to be sent to them; [`connection`] is one of them.
+//! - [`reader`] turns the ring: what was received becomes requests.
+
+pub(super) mod accept;
+mod buffers;
+mod connection;
+pub(super) mod listen;
+pub(super) mod reader;
+pub(super) mod ring;
+pub(super) mod sockets;

@@ -1,0 +1,300 @@
+//! Completions to events: what was received becomes frames, requests, and news for the hub.
+//!
+//! One task of each core turns the ring: it submits, takes in what has completed, and lets the
+//! hub handle it. A connection has no task of its own.
+
+use super::connection::{Connection, Stage, Tail};
+use super::ring::{Completion, Expect, Operation};
+use crate::chat::event::Event;
+use crate::chat::ids::SessionId;
+use crate::chat::wire::frame::{self, Step};
+use crate::chat::wire::request::{self, Fault};
+use crate::executor::pace::Pace;
+use crate::executor::shard::{Shard, SharedShard};
+use crate::executor::{guard, metrics};
+use glommio::io::{PollState, PollableFd};
+use std::future::poll_fn;
+use std::os::fd::{AsRawFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
+
+/// What glommio is told of the ring: its descriptor, which it does not own.
+struct Descriptor(RawFd);
+
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}
+
+/// Turns the ring for as long as the core runs.
+pub(in crate::executor) async fn turn_ring(shard: SharedShard, pace: Pace) {
+    let descriptor = Descriptor(shard.borrow().sockets.ring.descriptor());
+    let descriptor = PollableFd::new(descriptor).expect("this task runs on an executor");
+    let mut state = PollState::new();
+    loop {
+        // While there is work, others get a turn between two of ours.
+        while shard.borrow_mut().turn() > 0 {
+            pace.give_way().await;
+        }
+        poll_fn(|cx| {
+            let shard = &mut *shard.borrow_mut();
+            if shard.has_work() {
+                return Poll::Ready(());
+            }
+            if descriptor.poll_readable(cx, &mut state).is_ready() {
+                pace.looked();
+                return Poll::Ready(());
+            }
+            shard.sockets.turner = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Shard {
+    /// Whether something waits to be submitted.
+    fn has_work(&mut self) -> bool {
+        self.sockets.has_work() || self.bus.has_work()
+    }
+
+    /// Submits what is to be submitted: one system call. When it began, if that is measured.
+    fn submit(&mut self) -> Option<u64> {
+        for id in std::mem::take(&mut self.sockets.resumed) {
+            self.go_on(id);
+        }
+        self.sockets.flush();
+        self.bus.flush(&mut self.sockets.ring);
+        let entered_ns = self.metrics.is_on().then(|| self.clock().peek_ns());
+        self.sockets.ring.enter();
+        self.begin_turn();
+        self.metrics.begin_turn();
+        entered_ns
+    }
+
+    /// Submits what is to be submitted, and handles what has completed; how much that was.
+    fn turn(&mut self) -> usize {
+        const COMPLETIONS_A_TURN: usize = 128;
+        let entered_ns = self.submit();
+        let received = self.metrics.counters.received_bytes;
+        let mut handled = 0;
+        while handled < COMPLETIONS_A_TURN
+            && let Some(completion) = self.sockets.ring.next()
+        {
+            handled += 1;
+            self.complete(completion);
+        }
+        if let Some(entered_ns) = entered_ns
+            && self.metrics.counters.received_bytes > received
+        {
+            self.metrics.record(metrics::Stage::Read, entered_ns, self.clock().steady_ns());
+        }
+        self.tell_gone();
+        handled
+    }
+
+    /// The kernel has taken bytes for a socket, or not.
+    fn sent(&mut self, index: u32, result: i32) {
+        let now_ns = self.clock().steady_ns();
+        let since = self.sockets.sent(index, result);
+        if self.metrics.is_on() {
+            if let Some(since_ns) = since {
+                self.metrics.record(metrics::Stage::Flushed, since_ns, now_ns);
+            }
+            while let Some(mark) = self.sockets.flushed(index) {
+                self.metrics.flushed(mark, now_ns);
+            }
+        }
+        self.sockets.release(index);
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        let Completion { operation, result, more, lease } = completion;
+        match operation {
+            Operation::Receive(index) => {
+                let Some(connection) = self.sockets.at(index) else { return };
+                connection.receiving = false;
+                match (connection.stage, lease) {
+                    (Stage::Over, lease) => {
+                        lease.into_iter().for_each(|lease| self.sockets.ring.give_back(lease));
+                        self.sockets.release(index);
+                    }
+                    (_, Some(mut lease)) if result > 0 => {
+                        let id = connection.id;
+                        self.metrics.counters.received_bytes += lease.len() as u64;
+                        self.guarded(id, |shard| shard.received(id, &mut lease, more));
+                        self.sockets.ring.give_back(lease);
+                    }
+                    (_, lease) => {
+                        lease.into_iter().for_each(|lease| self.sockets.ring.give_back(lease));
+                        self.received_nothing(index, result);
+                    }
+                }
+            }
+            Operation::Send(index) => {
+                self.metrics.counters.sent_bytes += u64::try_from(result).unwrap_or(0);
+                self.sent(index, result);
+            }
+            Operation::LinkReceive(number) => {
+                let bytes = lease.as_deref().unwrap_or(&[]);
+                self.receive_link(number, bytes, result);
+                lease.into_iter().for_each(|lease| self.sockets.ring.give_back(lease));
+            }
+            Operation::LinkSend(number) => self.sent_link(number, result),
+            Operation::Other => {}
+        }
+    }
+
+    /// A panic over one connection's bytes costs that connection; one inside the hub, everything.
+    fn guarded(&mut self, id: SessionId, handle: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| handle(self))).is_err() {
+            if self.is_broken() {
+                guard::die("the hub");
+            }
+            self.sockets.end(id.index);
+        }
+    }
+
+    fn received(&mut self, id: SessionId, bytes: &mut [u8], more: bool) {
+        let connection = self.sockets.at(id.index).expect("looked at before");
+        match connection.stage {
+            Stage::Open => {
+                if connection.tail.bytes.is_empty() {
+                    let (rest, searched) = self.hand_over(id, bytes, 0);
+                    self.keep_tail(id, searched - rest, |tail| tail.extend_from_slice(&bytes[rest..]));
+                } else {
+                    connection.tail.bytes.extend_from_slice(bytes);
+                    self.hand_over_tail(id);
+                }
+            }
+            // What a client says after its connection was closed is thrown away.
+            Stage::Emptying(_) | Stage::Lingering(_) => {}
+            Stage::Gone | Stage::Over => return,
+        }
+        let Some(connection) = self.sockets.at(id.index) else { return };
+        let wanted = match connection.stage {
+            Stage::Open => !connection.paused,
+            Stage::Emptying(_) | Stage::Lingering(_) => true,
+            Stage::Gone | Stage::Over => false,
+        };
+        if wanted {
+            self.sockets.receive(id.index, if more { Expect::Bytes } else { Expect::Nothing });
+        }
+    }
+
+    /// The end of what the peer says, or an error.
+    fn received_nothing(&mut self, index: u32, result: i32) {
+        let connection = self.sockets.at(index).expect("looked at before");
+        match result {
+            0 => {
+                connection.ended = true;
+                if connection.stage == Stage::Open {
+                    let session = connection.id;
+                    self.guarded(session, |shard| shard.feed(Event::Ended { session }));
+                }
+                self.sockets.close_on();
+            }
+            // Out of buffers for a moment, or nothing happened: again.
+            _ if [-libc::ENOBUFS, -libc::EAGAIN, -libc::EINTR].contains(&result) => {
+                self.sockets.receive(index, Expect::Bytes);
+            }
+            _ => self.sockets.end(index),
+        }
+    }
+
+    /// Goes on with a connection that was paused: first with what it said before.
+    fn go_on(&mut self, id: SessionId) {
+        let open = |connection: &mut Connection| connection.id == id && connection.stage == Stage::Open;
+        if !self.sockets.at(id.index).is_some_and(open) {
+            return;
+        }
+        self.guarded(id, |shard| shard.hand_over_tail(id));
+        let connection = self.sockets.at(id.index).expect("looked at above");
+        if connection.stage == Stage::Open && !connection.paused && !connection.ended {
+            self.sockets.receive(id.index, Expect::Bytes);
+        }
+    }
+
+    fn hand_over_tail(&mut self, id: SessionId) {
+        let connection = self.sockets.at(id.index).expect("looked at before");
+        let Tail { mut bytes, searched, read_us } = std::mem::take(&mut connection.tail);
+        if let Some(read_us) = read_us {
+            self.note_read(read_us);
+        }
+        let (rest, searched) = self.hand_over(id, &mut bytes, searched);
+        if read_us.is_some() {
+            self.note_read(self.read_us());
+            if let Some(connection) = self.sockets.at(id.index) {
+                connection.tail.read_us = read_us;
+            }
+        }
+        self.keep_tail(id, searched - rest, |tail| {
+            if rest < bytes.len() {
+                bytes.drain(..rest);
+                *tail = bytes;
+            }
+        });
+    }
+
+    /// Keeps what was not handed over, and notes since when a frame is under way.
+    fn keep_tail(&mut self, id: SessionId, searched: usize, keep: impl FnOnce(&mut Vec<u8>)) {
+        let (now, read_us) = (self.clock().now(), self.read_us());
+        let Some(connection) = self.sockets.at(id.index).filter(|connection| connection.stage == Stage::Open)
+        else {
+            return;
+        };
+        keep(&mut connection.tail.bytes);
+        connection.tail.searched = searched;
+        // Messages that wait through a pause were read before it.
+        let waits = connection.paused && !connection.tail.bytes.is_empty();
+        connection.tail.read_us = waits.then(|| connection.tail.read_us.unwrap_or(read_us));
+        let partial = !connection.tail.bytes.is_empty() && !connection.paused;
+        connection.partial_since = partial.then(|| connection.partial_since.unwrap_or(now));
+    }
+
+    /// Hands over every whole frame of `bytes`, until the connection is paused or closed. Gives
+    /// back where the rest begins, and how far it was searched.
+    fn hand_over(&mut self, id: SessionId, bytes: &mut [u8], mut searched: usize) -> (usize, usize) {
+        let frame_bytes = self.limits.frame_bytes;
+        let session = id;
+        let mut from = 0;
+        loop {
+            let connection = self.sockets.at(id.index).expect("a connection stays while it is handled");
+            if connection.stage != Stage::Open {
+                return (bytes.len(), bytes.len());
+            }
+            if connection.paused {
+                return (from, from);
+            }
+            match frame::next(bytes, from, searched, frame_bytes) {
+                Step::Partial { start } => return (start, bytes.len()),
+                Step::TooLarge => self.feed(Event::Garbled { session, fault: Fault::frame_too_large() }),
+                Step::Frame { start, end, next, terminator } => {
+                    connection.terminator.get_or_insert(terminator);
+                    let sampled_ns = self.metrics.take_sample().then(|| self.clock().peek_ns());
+                    let parsed = request::parse(&mut bytes[start..end], &mut self.parser, &self.limits);
+                    let parsed_ns = sampled_ns.map(|_| self.clock().peek_ns());
+                    match parsed {
+                        Ok(request) => self.feed(Event::Said { session, terminator, request }),
+                        Err(fault) => self.feed(Event::Garbled { session, fault }),
+                    }
+                    if let (Some(sampled_ns), Some(parsed_ns)) = (sampled_ns, parsed_ns) {
+                        let routed_ns = self.clock().peek_ns();
+                        self.metrics.record(metrics::Stage::Parsed, sampled_ns, parsed_ns);
+                        self.metrics.record(metrics::Stage::Routed, parsed_ns, routed_ns);
+                    }
+                    (from, searched) = (next, next);
+                }
+            }
+        }
+    }
+
+    /// Tells the hub of connections that are over.
+    fn tell_gone(&mut self) {
+        while let Some((session, acked)) = self.sockets.gone.pop() {
+            self.feed(Event::Closed { session, acked });
+            self.sockets.told(session);
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! All client sockets of one core: who they are, and what is to be sent to them.
+//!
+//! Owns the ring, and every connection until the kernel has let go of it. What is received is
+//! handled next door, in `reader`.
+
+use super::connection::{Connection, Outbox, Stage};
+use super::ring::{Expect, Ring};
+use crate::chat::effect::Frame;
+use crate::chat::ids::{Millis, SessionId};
+use crate::executor::metrics::{Mark, Marks};
+use std::io;
+use std::net::{Shutdown, TcpStream};
+use std::task::Waker;
+
+/// How long a connection that is being closed may take to deliver what was sent last.
+const LINGER_MS: u64 = 1_000;
+/// Memory that is kept for the outboxes of the next turn.
+const SPARE_BUFFERS: usize = 256;
+const SPARE_BYTES: usize = 64 << 10;
+
+/// The client sockets of one core.
+pub(in crate::executor) struct Sockets {
+    limit: usize,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    pub(super) ring: Ring,
+    /// Those with something to be sent.
+    dirty: Vec<u32>,
+    /// Those that may go on with what they have received before.
+    pub(super) resumed: Vec<SessionId>,
+    /// Those that are gone, with what their peers had acknowledged, for the hub.
+    pub(super) gone: Vec<(SessionId, u64)>,
+    /// Those that are being closed.
+    closing: Vec<SessionId>,
+    spare: Vec<Vec<u8>>,
+    /// Wakes the task that turns the ring.
+    pub(super) turner: Option<Waker>,
+    /// The time of this turn.
+    pub(in crate::executor) now: Millis,
+    /// The same, of the clock to measure with.
+    pub(in crate::executor) now_ns: u64,
+    marks: Marks,
+    /// Frames that were not measured because too many were under way.
+    pub(in crate::executor) unmarked: u64,
+    /// Connections closed because a frame took too long.
+    pub(in crate::executor) slow_frames: u64,
+}
+
+struct Slot {
+    generation: u32,
+    connection: Option<Box<Connection>>,
+}
+
+impl Sockets {
+    /// No sockets, `limit` at most. Makes the core's ring: call on its thread.
+    pub(in crate::executor) fn new(limit: usize) -> io::Result<Self> {
+        Ok(Self {
+            limit,
+            slots: Vec::new(),
+            free: Vec::new(),
+            ring: Ring::new()?,
+            dirty: Vec::new(),
+            resumed: Vec::new(),
+            gone: Vec::new(),
+            closing: Vec::new(),
+            spare: Vec::new(),
+            turner: None,
+            now: Millis(0),
+            now_ns: 0,
+            marks: Marks::default(),
+            unmarked: 0,
+            slow_frames: 0,
+        })
+    }
+
+    /// How many connections there are.
+    pub(in crate::executor) fn count(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    pub(in crate::executor) fn is_empty(&self) -> bool {
+        self.free.len() == self.slots.len()
+    }
+
+    /// Takes a socket in, if the limit allows one more, and begins to receive from it.
+    pub(super) fn insert(&mut self, stream: TcpStream) -> Result<SessionId, TcpStream> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None if self.slots.len() < self.limit => {
+                self.slots.push(Slot { generation: 0, connection: None });
+                self.slots.len() as u32 - 1
+            }
+            None => return Err(stream),
+        };
+        let slot = &mut self.slots[index as usize];
+        let id = SessionId { index, generation: slot.generation };
+        slot.connection = Some(Box::new(Connection::new(id, stream)));
+        self.receive(index, Expect::Nothing);
+        Ok(id)
+    }
+
+    fn get(&mut self, id: SessionId) -> Option<&mut Connection> {
+        self.at(id.index).filter(|connection| connection.id == id)
+    }
+
+    pub(super) fn at(&mut self, index: u32) -> Option<&mut Connection> {
+        self.slots.get_mut(index as usize)?.connection.as_deref_mut()
+    }
+
+    /// Wakes the task that turns the ring.
+    pub(in crate::executor) fn wake(&mut self) {
+        if let Some(waker) = self.turner.take() {
+            waker.wake();
+        }
+    }
+
+    /// Asks the kernel for more bytes, unless it was asked already.
+    pub(super) fn receive(&mut self, index: u32, expect: Expect) {
+        let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
+        if !connection.receiving {
+            connection.receiving = true;
+            self.ring.receive(index, connection.descriptor(), expect);
+            self.wake();
+        }
+    }
+
+    /// Appends a frame to an outbox. Whether it was: not to a connection that is being closed.
+    pub(in crate::executor) fn send(&mut self, id: SessionId, frame: &Frame, mark: Option<Mark>) -> bool {
+        let Some(slot) = self.slots.get_mut(id.index as usize) else { return false };
+        let Some(connection) = slot.connection.as_deref_mut().filter(|connection| connection.id == id) else {
+            return false;
+        };
+        if connection.stage != Stage::Open {
+            return false;
+        }
+        if connection.outbox.waiting.capacity() == 0 {
+            connection.outbox.waiting = self.spare.pop().unwrap_or_default();
+        }
+        if connection.outbox.waiting.is_empty() {
+            connection.outbox.waiting_since_ns = self.now_ns;
+        }
+        connection.append(frame);
+        if let Some(mark) = mark {
+            let end = connection.outbox.written();
+            self.unmarked += u64::from(!self.marks.push(&mut connection.outbox.marks, mark, end));
+        }
+        if !std::mem::replace(&mut connection.outbox.dirty, true) {
+            self.dirty.push(id.index);
+            self.wake();
+        }
+        true
+    }
+
+    pub(in crate::executor) fn pause(&mut self, id: SessionId) {
+        if let Some(connection) = self.get(id) {
+            connection.paused = true;
+        }
+    }
+
+    pub(in crate::executor) fn resume(&mut self, id: SessionId) {
+        if let Some(connection) = self.get(id) {
+            connection.paused = false;
+            self.resumed.push(id);
+            self.wake();
+        }
+    }
+
+    /// What the peer's TCP has acknowledged. If much waits to be sent, it is submitted first.
+    pub(in crate::executor) fn probe(&mut self, id: SessionId) -> Option<u64> {
+        const MUCH_BYTES: usize = 64 << 10;
+        if self.get(id)?.outbox.waiting.len() > MUCH_BYTES {
+            self.flush();
+            self.ring.enter();
+        }
+        Some(self.get(id)?.acked())
+    }
+
+    /// Closes a connection: what was said last is to arrive first.
+    pub(in crate::executor) fn close(&mut self, id: SessionId) {
+        let deadline = self.now.plus(LINGER_MS);
+        let Some(connection) = self.get(id).filter(|connection| connection.stage == Stage::Open) else {
+            return;
+        };
+        connection.stage = Stage::Emptying(deadline);
+        connection.partial_since = None;
+        connection.tail = Default::default();
+        self.closing.push(id);
+        self.wake();
+        self.close_if_flushed(id.index);
+    }
+
+    fn close_if_flushed(&mut self, index: u32) {
+        let Some(connection) = self.at(index) else { return };
+        let Stage::Emptying(deadline) = connection.stage else { return };
+        if connection.is_flushed() {
+            connection.shutdown(Shutdown::Write);
+            connection.stage = Stage::Lingering(deadline);
+            if connection.is_through() {
+                // The usual end: who comes back at once is not to find its own last session.
+                self.end(index);
+            } else if !connection.ended {
+                // Bytes that nobody reads would make the kernel reset the connection, and a reset
+                // may overtake what was said last.
+                self.receive(index, Expect::Nothing);
+            }
+        }
+    }
+
+    /// Goes on with the connections that are being closed.
+    pub(in crate::executor) fn close_on(&mut self) {
+        for id in std::mem::take(&mut self.closing) {
+            self.close_if_flushed(id.index);
+            let now = self.now;
+            let Some(connection) = self.get(id) else { continue };
+            let over = match connection.stage {
+                Stage::Emptying(deadline) => now >= deadline,
+                Stage::Lingering(deadline) => now >= deadline || connection.is_through(),
+                Stage::Open | Stage::Gone | Stage::Over => false,
+            };
+            if over {
+                self.end(id.index);
+            } else if !connection.is_over() {
+                self.closing.push(id);
+            }
+        }
+    }
+
+    /// The connection is over: the hub will be told, and what the kernel still does comes to an end.
+    pub(super) fn end(&mut self, index: u32) {
+        let Some(connection) = self.at(index).filter(|connection| !connection.is_over()) else { return };
+        connection.stage = Stage::Gone;
+        let gone = (connection.id, connection.acked());
+        connection.shutdown(Shutdown::Both);
+        connection.outbox.waiting = Vec::new();
+        connection.tail = Default::default();
+        self.gone.push(gone);
+        self.wake();
+    }
+
+    /// The hub knows that the connection is gone.
+    pub(super) fn told(&mut self, id: SessionId) {
+        if let Some(connection) = self.get(id) {
+            connection.stage = Stage::Over;
+            self.release(id.index);
+        }
+    }
+
+    /// Whether there is something to be submitted or handled.
+    pub(super) fn has_work(&mut self) -> bool {
+        !(self.dirty.is_empty() && self.resumed.is_empty() && self.gone.is_empty())
+            || self.ring.has_submissions()
+    }
+
+    /// Frees the slot of a connection that is over, once the kernel and the hub have let go of it.
+    pub(super) fn release(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        let over = |connection: &Connection| connection.stage == Stage::Over && !connection.is_busy();
+        if slot.connection.as_deref().is_some_and(over) {
+            if let Some(mut connection) = slot.connection.take() {
+                self.marks.forget(&mut connection.outbox.marks);
+            }
+            slot.generation = slot.generation.wrapping_add(1);
+            self.free.push(index);
+        }
+    }
+
+    /// Submits a send for everybody that was written to.
+    pub(super) fn flush(&mut self) {
+        for at in 0..self.dirty.len() {
+            let index = self.dirty[at];
+            if let Some(connection) = self.at(index) {
+                connection.outbox.dirty = false;
+                if !connection.outbox.sending {
+                    self.send_waiting(index);
+                }
+            }
+        }
+        self.dirty.clear();
+    }
+
+    fn send_waiting(&mut self, index: u32) {
+        let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
+        let descriptor = connection.descriptor();
+        let outbox = &mut connection.outbox;
+        if outbox.flown == outbox.flying.len() {
+            outbox.flown = 0;
+            outbox.flying_since_ns = outbox.waiting_since_ns;
+            let empty = std::mem::replace(&mut outbox.flying, std::mem::take(&mut outbox.waiting));
+            keep_spare(&mut self.spare, empty);
+        }
+        if outbox.flying.is_empty() {
+            return keep_spare(&mut self.spare, std::mem::take(&mut outbox.flying));
+        }
+        outbox.sending = true;
+        // SAFETY: `flying` is not touched while `sending`, and the connection is not dropped while
+        // it is busy (see `release`); the vector's bytes stay where they are when the box moves.
+        unsafe { self.ring.send(index, descriptor, &outbox.flying[outbox.flown..]) };
+    }
+
+    /// A send has completed. If all of it was taken: since when its first byte was under way.
+    pub(super) fn sent(&mut self, index: u32, result: i32) -> Option<u64> {
+        let connection = self.at(index)?;
+        let Outbox { sending, flown, flying, sent, flying_since_ns, .. } = &mut connection.outbox;
+        *sending = false;
+        match result {
+            0.. => {
+                *flown += result as usize;
+                *sent += result as u64;
+            }
+            // Nothing happened: again.
+            _ if result == -libc::EAGAIN || result == -libc::EINTR => {}
+            _ => {
+                self.end(index);
+                return None;
+            }
+        }
+        let since = (flown == &flying.len()).then_some(*flying_since_ns);
+        if !connection.is_over() {
+            self.send_waiting(index);
+            self.close_if_flushed(index);
+        }
+        since
+    }
+
+    /// The next frame that was measured and that the socket has taken.
+    pub(super) fn flushed(&mut self, index: u32) -> Option<Mark> {
+        let outbox = &mut self.slots[index as usize].connection.as_deref_mut()?.outbox;
+        self.marks.pop(&mut outbox.marks, outbox.sent)
+    }
+
+    /// Closes connections whose frame has been under way for longer than `frame_ms`.
+    pub(in crate::executor) fn cut_slow_frames(&mut self, frame_ms: u64) {
+        let now = self.now;
+        let slow = |connection: &Connection| {
+            connection.partial_since.is_some_and(|since| now.since(since) > frame_ms)
+        };
+        let connections = self.slots.iter().filter_map(|slot| slot.connection.as_deref());
+        let cut: Vec<SessionId> = connections.filter(|c| slow(c)).map(|c| c.id).collect();
+        for id in cut {
+            self.slow_frames += 1;
+            self.close(id);
+        }
+    }
+}
+
+/// Keeps the memory of an empty outbox for the next one.
+fn keep_spare(spare: &mut Vec<Vec<u8>>, mut buffer: Vec<u8>) {
+    if spare.len() < SPARE_BUFFERS && (1..=SPARE_BYTES).contains(&buffer.capacity()) {
+        buffer.clear();
+        spare.push(buffer);
+    }
+}

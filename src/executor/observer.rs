@@ -1,0 +1,89 @@
+//! How others get to see what the cores measure: by asking them. Nobody takes a lock, and a core
+//! copies one histogram at a time, so that clients wait for microseconds.
+
+use super::metrics::{Path, Snapshot, Stage};
+use super::shard::SharedShard;
+use flume::{Receiver, Sender};
+use futures_lite::future::yield_now;
+use std::time::{Duration, Instant};
+
+/// Questions that wait at a core; more than that are refused.
+const QUESTIONS: usize = 4;
+
+/// What a core is asked by those who watch it.
+pub(super) enum Question {
+    /// Everything it has measured.
+    Snapshot(Sender<Snapshot>),
+    /// Whether it turns.
+    Pulse(Sender<usize>),
+}
+
+/// The two ends of one core's line.
+pub(super) fn line() -> (Sender<Question>, Receiver<Question>) {
+    flume::bounded(QUESTIONS)
+}
+
+/// Asks the cores what they have measured. From any thread.
+#[derive(Clone)]
+pub struct Observer {
+    lines: Vec<Sender<Question>>,
+}
+
+impl Observer {
+    pub(super) fn new(lines: Vec<Sender<Question>>) -> Self {
+        Self { lines }
+    }
+
+    /// How many cores there are.
+    pub fn cores(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// A snapshot of each core that answers in time, sorted by core.
+    pub fn look(&self, patience: Duration) -> Vec<Snapshot> {
+        let mut snapshots = self.ask(Question::Snapshot, patience);
+        snapshots.sort_by_key(|snapshot| snapshot.core);
+        snapshots
+    }
+
+    /// The cores that do not answer in time.
+    pub fn silent(&self, patience: Duration) -> Vec<usize> {
+        let alive = self.ask(Question::Pulse, patience);
+        (0..self.cores()).filter(|core| !alive.contains(core)).collect()
+    }
+
+    fn ask<T>(&self, question: impl Fn(Sender<T>) -> Question, patience: Duration) -> Vec<T> {
+        let (sender, receiver) = flume::bounded(self.lines.len());
+        for line in &self.lines {
+            // A core that is gone or overwhelmed does not answer, which says enough.
+            let _ = line.try_send(question(sender.clone()));
+        }
+        drop(sender);
+        let deadline = Instant::now() + patience;
+        std::iter::from_fn(|| receiver.recv_deadline(deadline).ok()).collect()
+    }
+}
+
+/// Answers whoever asks this core.
+pub(super) async fn answer(shard: SharedShard, core: usize, questions: Receiver<Question>) {
+    while let Ok(question) = questions.recv_async().await {
+        // Who has lost patience meanwhile does not hear it.
+        match question {
+            Question::Pulse(asker) => drop(asker.try_send(core)),
+            Question::Snapshot(asker) => drop(asker.try_send(copy(&shard, core).await)),
+        }
+    }
+}
+
+async fn copy(shard: &SharedShard, core: usize) -> Snapshot {
+    let mut snapshot = shard.borrow().snapshot(core);
+    for stage in Stage::ALL {
+        snapshot.stages.push(shard.borrow().metrics.stage(stage));
+        yield_now().await;
+    }
+    for path in Path::ALL {
+        snapshot.paths.push(shard.borrow().metrics.path(path));
+        yield_now().await;
+    }
+    snapshot
+}

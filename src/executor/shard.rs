@@ -1,0 +1,252 @@
+//! Where a core's events meet its hub and the hub's effects meet the world.
+//!
+//! `feed` and `perform` are plain functions: nothing awaits between an event and its effects.
+//! `perform` is one exhaustive match and decides nothing.
+
+use super::bus::local::Parcel;
+use super::bus::{Bus, Consequences};
+use super::clock::{Clock, Origin};
+use super::metrics::{Gauges, Mark, Metrics, Snapshot, Timed, Way};
+use super::net::sockets::Sockets;
+use super::store_link::StoreLink;
+use crate::chat::ask::Ask;
+use crate::chat::effect::{Effect, Frame};
+use crate::chat::envelope::Kind;
+use crate::chat::event::Event;
+use crate::chat::hub::Hub;
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::chat::wire::json::Parser;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// One core's shard, shared by the tasks of that core and by nobody else.
+pub(super) type SharedShard = Rc<RefCell<Shard>>;
+
+/// A hub and everything that it can reach.
+pub(super) struct Shard {
+    hub: Hub,
+    clock: Clock,
+    pub(super) bus: Bus,
+    store: StoreLink,
+    pub(super) sockets: Sockets,
+    pub(super) metrics: Metrics,
+    pub(super) parser: Parser,
+    pub(super) limits: Limits,
+    /// Reused from event to event.
+    effects: Vec<Effect>,
+    /// What came of effects at once, to be handled after them.
+    due: Consequences,
+    /// Whether the hub is at work: a panic then leaves it in a state that nobody can vouch for.
+    feeding: bool,
+}
+
+/// What a shard is put together from.
+pub(super) struct Parts {
+    pub(super) hub: Hub,
+    pub(super) bus: Bus,
+    pub(super) store: StoreLink,
+    pub(super) sockets: Sockets,
+    pub(super) metrics: Metrics,
+    pub(super) limits: Limits,
+    pub(super) origin: Origin,
+}
+
+impl Shard {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { hub, bus, store, sockets, metrics, limits, origin } = parts;
+        Self {
+            hub,
+            clock: Clock::new(origin),
+            bus,
+            store,
+            sockets,
+            metrics,
+            parser: Parser::new(),
+            limits,
+            effects: Vec::new(),
+            due: Consequences::new(),
+            feeding: false,
+        }
+    }
+
+    /// Reads the clock, once for all the events of a turn.
+    pub(super) fn begin_turn(&mut self) {
+        self.clock.read();
+        (self.sockets.now, self.sockets.now_ns) = (self.clock.now(), self.clock.steady_ns());
+        self.hub.note_read(self.read_us());
+    }
+
+    /// The time of this turn as messages carry it: microseconds, never 0.
+    pub(super) fn read_us(&self) -> u32 {
+        ((self.clock.steady_ns() / 1_000) as u32).max(1)
+    }
+
+    /// What is handed over from now on was read at `read_us`, before this turn.
+    pub(super) fn note_read(&mut self, read_us: u32) {
+        self.hub.note_read(read_us);
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What this core has counted until now; its histograms are to be filled in.
+    pub(super) fn snapshot(&self, core: usize) -> Snapshot {
+        let mut counters = self.metrics.counters;
+        counters.slow_frames = self.sockets.slow_frames;
+        counters.unmeasured += self.sockets.unmarked;
+        counters.cpu_ns = cpu_ns();
+        let gauges = Gauges {
+            connections: self.sockets.count() as u64,
+            bus_waiting: self.bus.waiting() as u64,
+            bus_up: self.bus.is_up(),
+            store_waiting: self.store.waiting() as u64,
+            census: self.hub.census(),
+        };
+        let counts = *self.hub.counts();
+        Snapshot { core, counters, gauges, counts, stages: Vec::new(), paths: Vec::new() }
+    }
+
+    /// Parts from the store, whoever may still hold this shard.
+    pub(super) fn hang_up(&mut self) {
+        self.store.hang_up();
+    }
+
+    /// Whether nothing is left to do for this core.
+    pub(super) fn is_idle(&self) -> bool {
+        self.hub.is_idle() && self.sockets.is_empty()
+    }
+
+    /// Whether a panic has struck the hub.
+    pub(super) fn is_broken(&self) -> bool {
+        self.feeding
+    }
+
+    /// Lets the hub handle an event, and does what it wants done.
+    pub(super) fn feed(&mut self, event: Event<'_>) {
+        self.feeding = true;
+        self.handle(event);
+        self.feed_all_due();
+    }
+
+    fn handle(&mut self, event: Event<'_>) {
+        let mut answered = self.measure(&event);
+        let acks = self.hub.counts().acks;
+        self.hub.handle(self.clock.now(), event, &mut self.effects);
+        if acks == self.hub.counts().acks {
+            // Something was kept that nobody had asked to be told of.
+            answered.take_if(|mark| mark.way == Way::Acked);
+        }
+        self.perform(answered);
+    }
+
+    /// What an event tells of how long something took, and what its first frame will tell.
+    fn measure(&mut self, event: &Event<'_>) -> Option<Mark> {
+        let now_ns = self.clock.steady_ns();
+        match event {
+            Event::Said { .. } => self.metrics.counters.requests += 1,
+            Event::Garbled { .. } => self.metrics.counters.faults += 1,
+            Event::Arrived { envelope, .. } => self.metrics.arrived(envelope, now_ns),
+            Event::Counted { ticket, heard } => {
+                self.metrics.counters.bus_down += u64::from(heard.is_err());
+                self.metrics.counted(*ticket, *heard, now_ns);
+            }
+            Event::Answered { ticket, answer } => return self.metrics.answered(*ticket, answer, now_ns),
+            Event::Rejoined { core } => self.metrics.goes_by(*core),
+            _ => {}
+        }
+        None
+    }
+
+    /// Takes in a parcel of another core.
+    pub(super) fn receive(&mut self, from: usize, parcel: Parcel) {
+        self.bus.local().receive(from, parcel, &mut self.due);
+        self.feed_all_due();
+    }
+
+    /// Takes in what the link of the bus has received, or that it received nothing.
+    pub(super) fn receive_link(&mut self, number: u32, bytes: &[u8], result: i32) {
+        self.bus.redis().received(number, bytes, result, &mut self.due);
+        self.feed_all_due();
+    }
+
+    /// A send of the link of the bus has completed.
+    pub(super) fn sent_link(&mut self, number: u32, result: i32) {
+        self.bus.redis().sent(number, result, &mut self.due);
+        self.feed_all_due();
+    }
+
+    /// Time passes.
+    pub(super) fn tick(&mut self) {
+        self.bus.tick(self.clock.now(), &mut self.due);
+        let utc_offset_s = self.clock.utc_offset_s();
+        self.feed(Event::Tick { utc_offset_s });
+        self.sockets.close_on();
+    }
+
+    /// Lets the hub handle what has come due, and sees to it that what follows is submitted.
+    fn feed_all_due(&mut self) {
+        self.feeding = true;
+        self.feed_due();
+        self.feeding = false;
+        if self.bus.has_work() {
+            self.sockets.wake();
+        }
+    }
+
+    fn feed_due(&mut self) {
+        while let Some(event) = self.due.pop_front() {
+            self.handle(event);
+        }
+    }
+
+    fn perform(&mut self, mut answered: Option<Mark>) {
+        let now_ns = self.clock.steady_ns();
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::Send { session, frame } => {
+                    let mark = self.metrics.mark(&frame, &mut answered, now_ns);
+                    let written = self.sockets.send(session, &frame, mark);
+                    self.metrics.counters.pushes += u64::from(written && matches!(frame, Frame::Push(_)));
+                }
+                Effect::Close { session } => self.sockets.close(session),
+                Effect::Pause { session } => self.sockets.pause(session),
+                Effect::Resume { session } => self.sockets.resume(session),
+                Effect::Probe { session } => {
+                    if let Some(bytes) = self.sockets.probe(session) {
+                        self.due.push_back(Event::Acked { session, bytes });
+                    }
+                }
+                Effect::Join { ticket, channel } => self.bus.join(ticket, channel, &mut self.due),
+                Effect::Leave { channel } => self.bus.leave(channel),
+                Effect::Publish { ticket, channel, envelope } => {
+                    self.metrics.counters.published += 1;
+                    if let (Some(ticket), Kind::Direct) = (ticket, envelope.kind()) {
+                        self.metrics.begin(Timed::Publish, ticket, now_ns);
+                    }
+                    self.bus.publish(ticket, channel, envelope, &mut self.due);
+                }
+                Effect::Look { ticket, users } => self.bus.look(ticket, &users, &mut self.due),
+                Effect::Ask { ticket, ask } => {
+                    self.metrics.counters.asked += 1;
+                    match ask {
+                        Ask::Keep { .. } => self.metrics.begin(Timed::Keep, ticket, now_ns),
+                        Ask::Take { .. } => self.metrics.begin(Timed::Take, ticket, now_ns),
+                        _ => {}
+                    }
+                    if self.store.ask(ticket, ask).is_err() {
+                        self.metrics.counters.store_busy += 1;
+                        self.due.push_back(Event::Answered { ticket, answer: Err(Code::Busy) });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Nanoseconds of CPU that this thread has used.
+fn cpu_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}

@@ -1,0 +1,62 @@
+//! A core's line to the storage threads: bounded questions out, answers in.
+
+use super::pace::Pace;
+use super::shard::SharedShard;
+use crate::chat::ask::{Answered, Ask, Question};
+use crate::chat::event::Event;
+use crate::chat::ids::Ticket;
+use flume::{Receiver, Sender};
+
+/// Where a core puts its questions.
+#[derive(Debug)]
+pub(super) struct StoreLink {
+    core: usize,
+    /// `None` after hanging up.
+    questions: Option<Sender<Question>>,
+}
+
+/// The queue to the store is full, or as full as it may be for this kind of question.
+#[derive(Debug)]
+pub(super) struct StoreBusy;
+
+impl StoreLink {
+    pub(super) fn new(core: usize, questions: Sender<Question>) -> Self {
+        Self { core, questions: Some(questions) }
+    }
+
+    /// Asks, unless too many questions wait: the last quarter of the queue is for messages.
+    pub(super) fn ask(&self, ticket: Ticket, ask: Ask) -> Result<(), StoreBusy> {
+        let questions = self.questions.as_ref().ok_or(StoreBusy)?;
+        let capacity = questions.capacity().unwrap_or(usize::MAX);
+        if !ask.is_for_messages() && questions.len() >= capacity / 4 * 3 {
+            return Err(StoreBusy);
+        }
+        questions.try_send(Question { core: self.core, ticket, ask }).map_err(|_| StoreBusy)
+    }
+
+    /// Questions that wait, those of all cores.
+    pub(super) fn waiting(&self) -> usize {
+        self.questions.as_ref().map_or(0, Sender::len)
+    }
+
+    /// Asks no more: when all cores have hung up, the store finishes.
+    pub(super) fn hang_up(&mut self) {
+        self.questions = None;
+    }
+}
+
+/// Hands answers to the hub as they come, many in a turn, until the store is gone.
+pub(super) async fn receive(shard: SharedShard, pace: Pace, answers: Receiver<Answered>) {
+    const ANSWERS_A_TURN: usize = 256;
+    while let Ok(first) = pace.wait(answers.recv_async()).await {
+        {
+            let mut shard = shard.borrow_mut();
+            shard.begin_turn();
+            let more = std::iter::from_fn(|| answers.try_recv().ok());
+            for Answered { ticket, answer } in std::iter::once(first).chain(more).take(ANSWERS_A_TURN) {
+                shard.feed(Event::Answered { ticket, answer });
+            }
+        }
+        pace.give_way().await;
+    }
+}

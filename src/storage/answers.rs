@@ -1,0 +1,34 @@
+//! The way back: from the storage threads to the core that asked.
+//!
+//! Owns nothing but the queues' ends. Answers are never waited for and never kept.
+
+use crate::chat::ask::{Answer, AnswerQueue, Answered};
+use crate::chat::ids::Ticket;
+use std::sync::Arc;
+
+/// Who waits for an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker {
+    /// Its core.
+    pub core: usize,
+    /// The ticket of its question.
+    pub ticket: Ticket,
+}
+
+/// The way back to every core.
+#[derive(Clone)]
+pub struct Answers(Arc<[AnswerQueue]>);
+
+impl Answers {
+    /// The way back to these cores.
+    pub fn new(queues: Vec<AnswerQueue>) -> Self {
+        Self(queues.into())
+    }
+
+    /// Answers. A core that is gone needs no answer.
+    pub fn send(&self, asker: Asker, answer: Answer) {
+        if let Some(queue) = self.0.get(asker.core) {
+            drop(queue.send(Answered { ticket: asker.ticket, answer }));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Users and friends.
+
+use super::trial::Trial;
+use super::{Case, Opener};
+use crate::chat::ask::{Ask, Done, Person};
+use crate::chat::ids::UserId;
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::storage::{Account, Order, Outcome};
+
+pub const CASES: &[Case] = &[
+    Case { name: "names are unique by their bytes", run: names_are_unique_by_their_bytes },
+    Case { name: "an account is found as it was made", run: an_account_is_found_as_it_was_made },
+    Case { name: "friends are one way, once, and bounded", run: friends_are_one_way_once_and_bounded },
+    Case { name: "a batch is carried out in its order", run: a_batch_is_carried_out_in_its_order },
+];
+
+/// Names that careless comparison takes for one another, or loses.
+pub const NAMES: [&str; 14] = [
+    "amy",
+    "Amy",
+    "AMY",
+    "amy ",
+    " amy",
+    "amy\0",
+    "amy\0x",
+    "\u{e9}",
+    "e\u{301}",
+    "ß",
+    "ss",
+    "李小龙",
+    "👩‍👩‍👧‍👦",
+    "'; DROP TABLE user; --",
+];
+
+fn names_are_unique_by_their_bytes(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let ids: Vec<UserId> = NAMES.iter().map(|name| trial.user(name)).collect();
+    for (place, id) in ids.iter().enumerate() {
+        assert!(!ids[..place].contains(id), "an id is given once");
+    }
+    for name in NAMES {
+        assert_eq!(trial.enroll(name), Err(Code::Refused), "{name:?} is taken");
+    }
+    for (id, name) in ids.iter().zip(NAMES) {
+        assert_eq!(trial.lookup(*id).map(|account| account.name).as_deref(), Some(name));
+    }
+    let long = "龙".repeat(50);
+    let user = trial.user(&long);
+    assert_eq!(trial.lookup(user).map(|account| account.name), Some(long));
+}
+
+fn an_account_is_found_as_it_was_made(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let amy = trial.user("amy");
+    assert_eq!(trial.lookup(amy), Some(Account { name: "amy".into(), hash: "hash of amy".into() }));
+    assert_eq!(trial.lookup(stranger()), None);
+}
+
+fn friends_are_one_way_once_and_bounded(open: &mut Opener<'_>) {
+    let limits = Limits { friends: 2, ..Limits::default() };
+    let mut trial = Trial::with(open, &limits);
+    let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
+    let person = |id, name: &str| Person { id, name: name.to_owned() };
+    let add = |trial: &mut Trial, user, friend| trial.ask(Ask::AddFriend { user, friend });
+    let del = |trial: &mut Trial, user, friend| trial.ask(Ask::DelFriend { user, friend });
+    assert_eq!(add(&mut trial, amy, stranger()), Err(Code::NoSuchUser));
+    assert_eq!(add(&mut trial, amy, cleo), Ok(Done::Done));
+    assert_eq!(add(&mut trial, amy, cleo), Err(Code::Exists));
+    assert_eq!(add(&mut trial, amy, ben), Ok(Done::Done));
+    assert_eq!(add(&mut trial, amy, dan), Err(Code::TooMany));
+    assert_eq!(add(&mut trial, amy, ben), Err(Code::Exists), "what is there already is not too much");
+    let both = vec![person(ben, "ben"), person(cleo, "cleo")];
+    assert_eq!(trial.ask(Ask::Friends { user: amy }), Ok(Done::Friends(both)), "by id");
+    assert_eq!(trial.ask(Ask::Friends { user: ben }), Ok(Done::Friends(vec![])), "not the other way");
+    assert_eq!(del(&mut trial, ben, amy), Err(Code::NoSuchUser));
+    assert_eq!(del(&mut trial, amy, ben), Ok(Done::Done));
+    assert_eq!(del(&mut trial, amy, ben), Err(Code::NoSuchUser));
+    assert_eq!(add(&mut trial, amy, dan), Ok(Done::Done), "there is room again");
+}
+
+fn a_batch_is_carried_out_in_its_order(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let amy = trial.user("amy");
+    let enroll = |name: &str| Order::Enroll { name: name.into(), hash: "h".into() };
+    let outcomes = trial.batch(&[enroll("ben"), enroll("amy"), enroll("ben"), enroll("cleo")]);
+    let ids: Vec<Option<UserId>> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Outcome::Answer(Ok(Done::Registered(id))) => Some(*id),
+            Outcome::Answer(Err(Code::Refused)) => None,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let (Some(ben), None, None, Some(cleo)) = (ids[0], ids[1], ids[2], ids[3]) else {
+        panic!("only new names are registered: {ids:?}");
+    };
+    let answers = trial.asks(vec![
+        Ask::AddFriend { user: amy, friend: ben },
+        Ask::AddFriend { user: amy, friend: ben },
+        Ask::DelFriend { user: amy, friend: ben },
+        Ask::AddFriend { user: amy, friend: stranger() },
+        Ask::AddFriend { user: amy, friend: cleo },
+        Ask::Friends { user: amy },
+    ]);
+    let cleo = Person { id: cleo, name: "cleo".to_owned() };
+    assert_eq!(
+        answers,
+        [
+            Ok(Done::Done),
+            Err(Code::Exists),
+            Ok(Done::Done),
+            Err(Code::NoSuchUser),
+            Ok(Done::Done),
+            Ok(Done::Friends(vec![cleo])),
+        ]
+    );
+    assert_eq!(trial.batch(&[]), [], "nothing asked, nothing answered");
+}
+
+/// Nobody.
+pub fn stranger() -> UserId {
+    UserId::new(999_999).expect("an id")
+}

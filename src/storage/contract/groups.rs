@@ -1,0 +1,180 @@
+//! Groups and rosters.
+
+use super::accounts::{NAMES, stranger};
+use super::trial::Trial;
+use super::{Case, Opener};
+use crate::chat::ask::{Ask, Done, Member, Membership, Person, Role, Roster};
+use crate::chat::ids::{GroupId, UserId};
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::storage::{Order, ROSTER_ENTRIES};
+
+pub const CASES: &[Case] = &[
+    Case { name: "groups are made, joined and left", run: groups_are_made_joined_and_left },
+    Case { name: "group names are unique by their bytes", run: group_names_are_unique_by_their_bytes },
+    Case { name: "groups and members are bounded", run: groups_and_members_are_bounded },
+    Case { name: "a dissolved group is gone", run: a_dissolved_group_is_gone },
+    Case { name: "a roster shows friends, groups and members", run: a_roster_shows_all },
+    Case { name: "a roster leaves members out, never groups", run: a_roster_leaves_members_out },
+];
+
+fn create(trial: &mut Trial, user: UserId, name: &str) -> Result<Done, Code> {
+    trial.ask(Ask::CreateGroup { user, name: name.to_owned(), desc: String::new() })
+}
+
+fn roster(trial: &mut Trial, user: UserId) -> Roster {
+    match trial.ask(Ask::Roster { user }) {
+        Ok(Done::Roster(roster)) => *roster,
+        other => panic!("a roster is always given, not {other:?}"),
+    }
+}
+
+fn groups_are_made_joined_and_left(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let nowhere = GroupId::new(77).expect("an id");
+    let group = trial.group("g", amy, &[]);
+    for ask in [
+        Ask::AddGroup { user: amy, group: nowhere },
+        Ask::DelGroup { user: amy, group: nowhere },
+        Ask::MayWrite { user: amy, group: nowhere },
+    ] {
+        assert_eq!(trial.ask(ask), Err(Code::NoSuchGroup));
+    }
+    for ask in [Ask::DelGroup { user: ben, group }, Ask::MayWrite { user: ben, group }] {
+        assert_eq!(trial.ask(ask), Err(Code::NotAMember));
+    }
+    assert_eq!(trial.join(ben, group), 0);
+    assert_eq!(trial.ask(Ask::AddGroup { user: ben, group }), Err(Code::Exists));
+    assert_eq!(trial.ask(Ask::AddGroup { user: amy, group }), Err(Code::Exists));
+    assert_eq!(trial.ask(Ask::MayWrite { user: ben, group }), Ok(Done::Done));
+    trial.post(amy, group, "one");
+    assert_eq!(trial.ask(Ask::DelGroup { user: ben, group }), Ok(Done::Left { dissolved: false }));
+    assert_eq!(trial.ask(Ask::DelGroup { user: ben, group }), Err(Code::NotAMember));
+    trial.post(amy, group, "two");
+    assert_eq!(trial.join(ben, group), 2, "who joins again begins at the head");
+    assert_eq!(trial.take(ben).mids(), [0_u64; 0]);
+}
+
+fn group_names_are_unique_by_their_bytes(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let amy = trial.user("amy");
+    for name in NAMES {
+        trial.group(name, amy, &[]);
+    }
+    for name in NAMES {
+        assert_eq!(create(&mut trial, amy, name), Err(Code::Exists), "{name:?} is taken");
+    }
+    let names: Vec<String> = roster(&mut trial, amy).groups.into_iter().map(|group| group.name).collect();
+    assert_eq!(names, NAMES);
+}
+
+fn groups_and_members_are_bounded(open: &mut Opener<'_>) {
+    let limits = Limits { groups: 2, members: 3, ..Limits::default() };
+    let mut trial = Trial::with(open, &limits);
+    let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
+    let full = trial.group("full", amy, &[ben, cleo]);
+    assert_eq!(trial.ask(Ask::AddGroup { user: dan, group: full }), Err(Code::TooMany));
+    assert_eq!(trial.ask(Ask::AddGroup { user: ben, group: full }), Err(Code::Exists));
+    trial.group("second", amy, &[]);
+    let third = trial.group("third", dan, &[]);
+    assert_eq!(create(&mut trial, amy, "fourth"), Err(Code::TooMany));
+    assert_eq!(create(&mut trial, amy, "third"), Err(Code::Exists));
+    assert_eq!(trial.ask(Ask::AddGroup { user: amy, group: third }), Err(Code::TooMany));
+    assert_eq!(trial.ask(Ask::DelGroup { user: cleo, group: full }), Ok(Done::Left { dissolved: false }));
+    trial.join(dan, full);
+    assert_eq!(roster(&mut trial, amy).groups.len(), 2, "what was refused left nothing behind");
+}
+
+fn a_dissolved_group_is_gone(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
+    let group = trial.group("g", amy, &[ben, cleo]);
+    let (first, _) = trial.post(amy, group, "one");
+    trial.post(ben, group, "two");
+    trial.owe(ben, &[first]);
+    let kept = trial.tell(amy, ben, "not of the group");
+    // cleo left before, and is still owed something.
+    trial.owe(cleo, &[first]);
+    assert_eq!(trial.ask(Ask::DelGroup { user: cleo, group }), Ok(Done::Left { dissolved: false }));
+    assert_eq!(trial.ask(Ask::DelGroup { user: amy, group }), Ok(Done::Left { dissolved: true }));
+    for ask in [
+        Ask::AddGroup { user: ben, group },
+        Ask::DelGroup { user: amy, group },
+        Ask::MayWrite { user: ben, group },
+    ] {
+        assert_eq!(trial.ask(ask), Err(Code::NoSuchGroup));
+    }
+    let late = trial.message(ben, crate::chat::envelope::Target::Group(group), "", "late");
+    assert_eq!(trial.keep(&late), Err(Code::NoSuchGroup));
+    assert_eq!(trial.take(ben).mids(), [kept.0]);
+    assert_eq!(trial.take(ben).heads, []);
+    assert_eq!(trial.take(cleo).mids(), [0_u64; 0]);
+    for user in [amy, ben, cleo] {
+        assert_eq!(roster(&mut trial, user).groups, []);
+    }
+    let again = trial.group("g", ben, &[amy]);
+    assert_ne!(again, group, "an id is never used twice");
+    assert_eq!(trial.post(amy, again, "anew").1, 1);
+}
+
+fn a_roster_shows_all(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
+    assert_eq!(roster(&mut trial, amy), Roster::default());
+    assert_eq!(roster(&mut trial, stranger()), Roster::default());
+    assert_eq!(trial.ask(Ask::AddFriend { user: amy, friend: cleo }), Ok(Done::Done));
+    let one = trial.group("one", ben, &[amy]);
+    let two = trial.group("two", amy, &[]);
+    trial.post(ben, one, "hello");
+    trial.seen(amy, one, 1, &[]);
+    let person = |id, name: &str| Person { id, name: name.to_owned() };
+    let member = |id, name: &str, role| Member { person: person(id, name), role };
+    let expected = Roster {
+        friends: vec![person(cleo, "cleo")],
+        groups: vec![
+            Membership {
+                group: one,
+                name: "one".to_owned(),
+                desc: "about one".to_owned(),
+                members: vec![member(amy, "amy", Role::Normal), member(ben, "ben", Role::Creator)],
+                cursor: 1,
+            },
+            Membership {
+                group: two,
+                name: "two".to_owned(),
+                desc: "about two".to_owned(),
+                members: vec![member(amy, "amy", Role::Creator)],
+                cursor: 0,
+            },
+        ],
+    };
+    assert_eq!(roster(&mut trial, amy), expected);
+}
+
+fn a_roster_leaves_members_out(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let amy = trial.user("amy");
+    let large = trial.group("large", amy, &[]);
+    let small = trial.group("small", amy, &[]);
+    let enrolments: Vec<Order> = (0..ROSTER_ENTRIES + 100)
+        .map(|number| Order::Enroll { name: format!("user {number}"), hash: String::new() })
+        .collect();
+    let joining: Vec<Ask> = trial
+        .batch(&enrolments)
+        .into_iter()
+        .map(|outcome| match outcome {
+            crate::storage::Outcome::Answer(Ok(Done::Registered(user))) => {
+                Ask::AddGroup { user, group: large }
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(trial.asks(joining).iter().all(Result::is_ok));
+    let roster = roster(&mut trial, amy);
+    let [first, second] = &roster.groups[..] else { panic!("both groups are there") };
+    assert_eq!((first.group, second.group), (large, small));
+    let members = first.members.len() + second.members.len();
+    assert!(members > ROSTER_ENTRIES / 2 && members <= ROSTER_ENTRIES, "{members} members");
+    assert!(first.members.is_sorted_by_key(|member| member.person.id));
+}

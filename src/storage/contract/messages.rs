@@ -1,0 +1,234 @@
+//! Keeping messages.
+
+use super::accounts::stranger;
+use super::trial::{Trial, body, sealed};
+use super::{Case, Opener};
+use crate::chat::ask::{Ask, Done};
+use crate::chat::envelope::{Storing, Target};
+use crate::chat::ids::{GroupId, MessageId};
+use crate::chat::wire::code::Code;
+
+pub const CASES: &[Case] = &[
+    Case { name: "a direct message is kept and owed", run: a_direct_message_is_kept_and_owed },
+    Case { name: "the same message is kept once", run: the_same_message_is_kept_once },
+    Case { name: "the same cid is kept once", run: the_same_cid_is_kept_once },
+    Case { name: "the same cid in one batch is kept once", run: the_same_cid_in_one_batch },
+    Case { name: "one cid has one content", run: one_cid_has_one_content },
+    Case { name: "one id for two messages loses neither", run: one_id_for_two_messages },
+    Case { name: "places in a group have no gap", run: places_have_no_gap },
+    Case { name: "a group message is kept once", run: a_group_message_is_kept_once },
+    Case { name: "a body comes back byte for byte", run: a_body_comes_back_byte_for_byte },
+];
+
+fn a_direct_message_is_kept_and_owed(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let message = trial.message(amy, Target::User(ben), "c", "hello");
+    assert_eq!(trial.keep(&message), Ok(Done::Kept { mid: message.mid(), ts: message.ts(), pos: None }));
+    let page = trial.take(ben);
+    let [waiting] = &page.messages[..] else { panic!("one message waits: {page:?}") };
+    assert_eq!(waiting.pos, None);
+    let kept = &waiting.envelope;
+    assert_eq!((kept.kind(), kept.sender(), kept.target()), (message.kind(), amy, Target::User(ben)));
+    assert_eq!((kept.mid(), kept.ts(), kept.cid()), (message.mid(), message.ts(), "c"));
+    assert_eq!((kept.body(), kept.storing()), (message.body(), Storing::Always));
+    assert!(page.complete);
+    assert_eq!(trial.take(amy).mids(), [0_u64; 0]);
+
+    let nobody = trial.message(amy, Target::User(stranger()), "d", "hello");
+    assert_eq!(trial.keep(&nobody), Err(Code::NoSuchUser));
+    // What was refused left nothing behind: its cid is free.
+    let again = trial.message(amy, Target::User(ben), "d", "other");
+    assert!(trial.keep(&again).is_ok());
+    // One may write to oneself.
+    let note = trial.tell(amy, amy, "do not forget");
+    assert_eq!(trial.take(amy).mids(), [note.0]);
+}
+
+fn the_same_message_is_kept_once(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    for cid in ["", "c"] {
+        let message = trial.message(amy, Target::User(ben), cid, "hello");
+        let first = trial.keep(&message);
+        assert!(first.is_ok());
+        assert_eq!(trial.keep(&message), first);
+        assert_eq!(trial.take(ben).mids(), [message.mid().0]);
+        trial.settle(ben, &[message.mid()], vec![]);
+        assert_eq!(trial.take(ben).mids(), [0_u64; 0]);
+        // Another core had it for a session that just ended.
+        assert_eq!(trial.keep(&message), first);
+        assert_eq!(trial.take(ben).mids(), [message.mid().0], "it is owed again");
+        trial.settle(ben, &[message.mid()], vec![]);
+    }
+}
+
+fn the_same_cid_is_kept_once(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
+    let first = trial.message(amy, Target::User(ben), "c", "hello");
+    let kept = trial.keep(&first);
+    let retry = trial.message(amy, Target::User(ben), "c", "hello");
+    assert_eq!(trial.keep(&retry), kept, "the first id and time");
+    assert_eq!(trial.take(ben).mids(), [first.mid().0]);
+    // A retry may carry another time; it is the same message.
+    let late = body(amy, Target::User(ben), "hello", "2026-01-01 00:00:09");
+    let late = sealed(amy, Target::User(ben), trial.mid(), "c", &late);
+    assert_eq!(trial.keep(&late), kept);
+    trial.settle(ben, &[first.mid()], vec![]);
+    assert_eq!(trial.keep(&retry), kept);
+    assert_eq!(trial.take(ben).mids(), [0_u64; 0], "a retry under another id changes nothing");
+    // Another sender's cid is another cid, and so is one that differs by a byte.
+    for (sender, cid) in [(cleo, "c"), (amy, "C"), (amy, "c "), (amy, "c\0")] {
+        let other = trial.message(sender, Target::User(ben), cid, "hello");
+        let answer = trial.keep(&other);
+        assert_eq!(answer, Ok(Done::Kept { mid: other.mid(), ts: other.ts(), pos: None }), "{cid:?}");
+    }
+    // No cid is no cid.
+    for _ in 0..2 {
+        trial.tell(amy, ben, "hello");
+    }
+    assert_eq!(trial.take(ben).messages.len(), 6);
+}
+
+fn the_same_cid_in_one_batch(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let first = trial.message(amy, Target::User(ben), "c", "hello");
+    let retry = trial.message(amy, Target::User(ben), "c", "hello");
+    let other = trial.message(amy, Target::User(ben), "c", "bye");
+    let asks = [&first, &retry, &other, &first].map(|envelope| Ask::Keep { envelope: envelope.clone() });
+    let kept = Ok(Done::Kept { mid: first.mid(), ts: first.ts(), pos: None });
+    assert_eq!(trial.asks(asks.to_vec()), [kept.clone(), kept.clone(), Err(Code::CidReused), kept]);
+    assert_eq!(trial.take(ben).mids(), [first.mid().0]);
+}
+
+fn one_cid_has_one_content(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
+    let group = trial.group("g", amy, &[ben]);
+    let first = trial.message(amy, Target::User(ben), "c", "hello");
+    assert!(trial.keep(&first).is_ok());
+    let same_number = Target::Group(GroupId::new(u64::from(ben.get())).expect("an id"));
+    for (target, text) in [
+        (Target::User(ben), "hello!"),
+        (Target::User(ben), "Hello"),
+        (Target::User(ben), ""),
+        (Target::User(cleo), "hello"),
+        (Target::User(stranger()), "hello"),
+        (Target::Group(group), "hello"),
+        (same_number, "hello"),
+    ] {
+        let other = trial.message(amy, target, "c", text);
+        assert_eq!(trial.keep(&other), Err(Code::CidReused), "{target:?} {text:?}");
+    }
+    assert_eq!(trial.take(ben).mids(), [first.mid().0]);
+    assert_eq!(trial.post(amy, group, "x").1, 1, "what was refused took no place");
+}
+
+fn one_id_for_two_messages(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
+    let first = trial.message(amy, Target::User(ben), "c", "hello");
+    assert!(trial.keep(&first).is_ok());
+    let target = Target::User(ben);
+    let other = sealed(cleo, target, first.mid(), "c", &body(cleo, target, "other", ""));
+    assert_eq!(trial.keep(&other), Err(Code::Busy), "never Kept of what is not");
+    let retry = sealed(cleo, target, trial.mid(), "c", &body(cleo, target, "other", ""));
+    assert!(trial.keep(&retry).is_ok());
+    assert_eq!(trial.take(ben).mids(), [first.mid().0, retry.mid().0]);
+}
+
+fn places_have_no_gap(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
+    let (one, two) = (trial.group("one", amy, &[ben]), trial.group("two", amy, &[]));
+    let nowhere = GroupId::new(999).expect("an id");
+    let messages = [
+        (amy, one, "a"),
+        (ben, one, ""),
+        (cleo, one, ""),
+        (ben, two, ""),
+        (amy, two, ""),
+        (amy, nowhere, ""),
+        (amy, one, "a"),
+        (ben, one, ""),
+    ]
+    .map(|(sender, group, cid)| trial.message(sender, Target::Group(group), cid, "hello"));
+    let asks = messages.iter().map(|envelope| Ask::Keep { envelope: envelope.clone() }).collect();
+    let answers: Vec<Result<Option<u64>, Code>> = trial
+        .asks(asks)
+        .into_iter()
+        .map(|answer| match answer {
+            Ok(Done::Kept { pos, .. }) => Ok(pos),
+            Ok(other) => panic!("{other:?}"),
+            Err(code) => Err(code),
+        })
+        .collect();
+    let expected = [
+        Ok(Some(1)),
+        Ok(Some(2)),
+        Err(Code::NotAMember),
+        Err(Code::NotAMember),
+        Ok(Some(1)),
+        Err(Code::NoSuchGroup),
+        Ok(Some(1)),
+        Ok(Some(3)),
+    ];
+    assert_eq!(answers, expected);
+    assert_eq!(trial.post(ben, one, "x").1, 4);
+}
+
+fn a_group_message_is_kept_once(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let group = trial.group("g", amy, &[ben]);
+    let message = trial.message(ben, Target::Group(group), "c", "hello");
+    let kept = trial.keep(&message);
+    assert_eq!(kept, Ok(Done::Kept { mid: message.mid(), ts: message.ts(), pos: Some(1) }));
+    assert_eq!(trial.keep(&message), kept);
+    let retry = trial.message(ben, Target::Group(group), "c", "hello");
+    assert_eq!(trial.keep(&retry), kept);
+    let other = trial.message(ben, Target::Group(group), "c", "bye");
+    assert_eq!(trial.keep(&other), Err(Code::CidReused));
+    assert_eq!(trial.post(amy, group, "x").1, 2);
+    // What was acknowledged once is acknowledged for ever, even to who left since.
+    assert_eq!(trial.ask(Ask::DelGroup { user: ben, group }), Ok(Done::Left { dissolved: false }));
+    assert_eq!(trial.keep(&retry), kept);
+    let new = trial.message(ben, Target::Group(group), "d", "hello");
+    assert_eq!(trial.keep(&new), Err(Code::NotAMember));
+    assert_eq!(trial.take(amy).mids(), [message.mid().0]);
+}
+
+fn a_body_comes_back_byte_for_byte(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let texts = [
+        "\\u0000".to_owned(),
+        "before\0after".to_owned(),
+        "\0".to_owned(),
+        "quotes \\\" and \\\\ and ' and ` and %s".to_owned(),
+        "你好，世界 👩‍👩‍👧‍👦 \u{10ffff} \u{feff} e\u{301}".to_owned(),
+        "  spaces  ".to_owned(),
+        "x".repeat(16 << 10),
+        "龙".repeat((16 << 10) / 3),
+        "\\u0001".repeat(16 << 10),
+    ];
+    let mut sent = Vec::new();
+    for text in &texts {
+        let message = trial.message(amy, Target::User(ben), "", text);
+        assert!(trial.keep(&message).is_ok());
+        sent.push(message);
+    }
+    // A clock at the end of its range.
+    let last = MessageId(i64::MAX as u64 - 7);
+    let message = sealed(amy, Target::User(ben), last, &"c".repeat(255), "{}");
+    assert!(trial.keep(&message).is_ok());
+    sent.push(message);
+    let page = trial.take(ben);
+    assert_eq!(page.messages.len(), sent.len());
+    for (waiting, sent) in page.messages.iter().zip(&sent) {
+        assert_eq!(waiting.envelope.body(), sent.body());
+        assert_eq!(waiting.envelope.cid(), sent.cid());
+    }
+}

@@ -1,0 +1,266 @@
+//! Random histories against a model: a few users and groups, everything at once.
+//!
+//! The model is what the promise says, in sets: a user must get every message that was for it and
+//! that it has not settled. Whatever happened, reading page by page must give exactly those.
+
+use super::pages::settle;
+use super::trial::{Trial, body, sealed};
+use super::{Case, Opener};
+use crate::chat::ask::{Ask, Done};
+use crate::chat::envelope::{Envelope, Target};
+use crate::chat::ids::{GroupId, MessageId, UserId};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub const CASES: &[Case] =
+    &[Case { name: "random histories lose and repeat nothing", run: random_histories }];
+
+const SEEDS: u64 = 12;
+const STEPS: usize = 400;
+
+fn random_histories(open: &mut Opener<'_>) {
+    for seed in 1..=SEEDS {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut history = History::new(open, seed);
+            (0..STEPS).for_each(|_| history.step());
+            history.finish();
+        }));
+        assert!(outcome.is_ok(), "with seed {seed}");
+    }
+}
+
+struct History {
+    trial: Trial,
+    random: u64,
+    users: [UserId; 3],
+    groups: [GroupId; 2],
+    /// Ids made before and not used: messages of the past that are stored late.
+    late: Vec<MessageId>,
+    /// Everything that was kept.
+    kept: Vec<Envelope>,
+    /// Per group, its messages by place, from 1 on.
+    places: BTreeMap<GroupId, Vec<(MessageId, UserId)>>,
+    /// Per member, its cursor.
+    cursors: BTreeMap<(UserId, GroupId), u64>,
+    owed: BTreeSet<(UserId, MessageId)>,
+}
+
+impl History {
+    fn new(open: &mut Opener<'_>, seed: u64) -> Self {
+        let mut trial = Trial::new(open);
+        let users = trial.users(["amy", "ben", "cleo"]);
+        let groups = [trial.group("one", users[0], &users[1..]), trial.group("two", users[1], &users[2..])];
+        let mut cursors = BTreeMap::new();
+        for (user, group) in [(0, 0), (1, 0), (2, 0), (1, 1), (2, 1)] {
+            cursors.insert((users[user], groups[group]), 0);
+        }
+        Self {
+            trial,
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            users,
+            groups,
+            late: Vec::new(),
+            kept: Vec::new(),
+            places: BTreeMap::new(),
+            cursors,
+            owed: BTreeSet::new(),
+        }
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random % bound as u64) as usize
+    }
+
+    fn any_user(&mut self) -> UserId {
+        let place = self.below(3);
+        self.users[place]
+    }
+
+    fn any_group(&mut self) -> GroupId {
+        let place = self.below(2);
+        self.groups[place]
+    }
+
+    fn step(&mut self) {
+        let user = self.any_user();
+        match self.below(16) {
+            0..=4 => self.tell(user),
+            5..=9 => self.post(user),
+            10 => self.late.push(self.trial.mid()),
+            11 => self.again(),
+            12 => self.owe(user),
+            13 => self.see(user),
+            14 => self.come_or_go(user),
+            _ => self.read_a_page(user),
+        }
+    }
+
+    fn mid(&mut self) -> MessageId {
+        if !self.late.is_empty() && self.below(3) == 0 {
+            let place = self.below(self.late.len());
+            return self.late.swap_remove(place);
+        }
+        self.trial.mid()
+    }
+
+    fn seal(&mut self, sender: UserId, target: Target) -> Envelope {
+        let (mid, long) = (self.mid(), self.below(900));
+        sealed(sender, target, mid, &format!("c{}", mid.0), &body(sender, target, &"x".repeat(long), ""))
+    }
+
+    fn tell(&mut self, sender: UserId) {
+        let to = self.any_user();
+        let envelope = self.seal(sender, Target::User(to));
+        assert!(self.trial.keep(&envelope).is_ok());
+        self.owed.insert((to, envelope.mid()));
+        self.kept.push(envelope);
+    }
+
+    fn post(&mut self, sender: UserId) {
+        let group = self.any_group();
+        let envelope = self.seal(sender, Target::Group(group));
+        let answer = self.trial.keep(&envelope);
+        if !self.cursors.contains_key(&(sender, group)) {
+            return assert!(answer.is_err());
+        }
+        let places = self.places.entry(group).or_default();
+        places.push((envelope.mid(), sender));
+        let pos = Some(places.len() as u64);
+        assert_eq!(answer, Ok(Done::Kept { mid: envelope.mid(), ts: envelope.ts(), pos }));
+        self.kept.push(envelope);
+    }
+
+    /// A message that was kept is kept again.
+    fn again(&mut self) {
+        if self.kept.is_empty() {
+            return;
+        }
+        let place = self.below(self.kept.len());
+        let envelope = self.kept[place].clone();
+        let Ok(Done::Kept { mid, .. }) = self.trial.keep(&envelope) else { panic!("it was kept before") };
+        assert_eq!(mid, envelope.mid());
+        if let Target::User(to) = envelope.target() {
+            self.owed.insert((to, mid));
+        }
+    }
+
+    fn owe(&mut self, user: UserId) {
+        let mut mids = vec![MessageId(1)];
+        for _ in 0..self.below(3).min(self.kept.len()) {
+            let place = self.below(self.kept.len());
+            mids.push(self.kept[place].mid());
+        }
+        self.trial.owe(user, &mids);
+        self.owed.extend(mids.iter().skip(1).map(|mid| (user, *mid)));
+    }
+
+    /// Messages of a group were seen live, some of them out of turn.
+    fn see(&mut self, user: UserId) {
+        let group = self.any_group();
+        let places = self.places.get(&group).cloned().unwrap_or_default();
+        let upto = self.below(places.len() + 1).min(self.below(places.len() + 1)) as u64;
+        let beyond: Vec<MessageId> = (0..self.below(4).min(places.len()))
+            .map(|_| {
+                let place = self.below(places.len());
+                places[place].0
+            })
+            .collect();
+        self.trial.seen(user, group, upto, &beyond);
+        if let Some(cursor) = self.cursors.get_mut(&(user, group)) {
+            *cursor = upto.max(*cursor);
+            while let Some((mid, sender)) = places.get(*cursor as usize) {
+                if *sender != user && !beyond.contains(mid) {
+                    break;
+                }
+                *cursor += 1;
+            }
+        }
+    }
+
+    fn come_or_go(&mut self, user: UserId) {
+        let group = self.any_group();
+        let creator = user == self.users[0] && group == self.groups[0]
+            || user == self.users[1] && group == self.groups[1];
+        if creator {
+            return;
+        }
+        if self.cursors.remove(&(user, group)).is_some() {
+            assert!(self.trial.ask(Ask::DelGroup { user, group }).is_ok());
+        } else {
+            let head = self.trial.join(user, group);
+            assert_eq!(head, self.places.get(&group).map_or(0, Vec::len) as u64);
+            self.cursors.insert((user, group), head);
+        }
+    }
+
+    /// What the user has still to get, and of it what is owed by itself.
+    fn missing(&self, user: UserId) -> BTreeMap<MessageId, Option<u64>> {
+        let mut missing = BTreeMap::new();
+        for ((member, group), cursor) in &self.cursors {
+            let places = self.places.get(group).map_or(&[][..], Vec::as_slice);
+            for (place, (mid, sender)) in places.iter().enumerate().skip(*cursor as usize) {
+                if *member == user && *sender != user {
+                    missing.insert(*mid, Some(place as u64 + 1));
+                }
+            }
+        }
+        missing.extend(self.owed.iter().filter(|(whose, _)| *whose == user).map(|(_, mid)| (*mid, None)));
+        missing
+    }
+
+    fn read_a_page(&mut self, user: UserId) {
+        let (messages, bytes) = (1 + self.below(12), 1 + self.below(6_000));
+        let missing = self.missing(user);
+        let page = self.trial.page(user, &[], messages, bytes);
+        assert!(page.messages.len() <= messages);
+        assert!(page.messages.is_sorted_by_key(|waiting| waiting.envelope.mid()));
+        for (mid, pos) in page.places() {
+            assert_eq!(missing.get(&MessageId(mid)), Some(&pos), "only what is missing is given");
+        }
+        assert_eq!(page.complete, page.messages.len() == missing.len());
+        for (group, head) in &page.heads {
+            self.check_head(user, *group, *head, &page.mids());
+        }
+        if self.below(4) > 0 {
+            settle(&mut self.trial, user, &page);
+            for mid in page.mids() {
+                self.owed.remove(&(user, MessageId(mid)));
+            }
+            for (group, head) in page.heads {
+                self.cursors.insert((user, group), head);
+            }
+        }
+    }
+
+    /// Up to `head` all is given or the user's own or behind its cursor; what follows is missing.
+    fn check_head(&self, user: UserId, group: GroupId, head: u64, given: &[u64]) {
+        let places = self.places.get(&group).map_or(&[][..], Vec::as_slice);
+        let had = |place: &(MessageId, UserId)| place.1 == user || given.contains(&place.0.0);
+        let cursor = self.cursors[&(user, group)];
+        assert!(head >= cursor && head <= places.len() as u64);
+        assert!(places[cursor as usize..head as usize].iter().all(had));
+        assert!(places.get(head as usize).is_none_or(|place| !had(place)), "as far as it goes");
+    }
+
+    /// Everybody reads all, once.
+    fn finish(&mut self) {
+        for user in self.users {
+            let missing = self.missing(user);
+            let mut given = BTreeSet::new();
+            loop {
+                let page = self.trial.page(user, &[], 10, 5_000);
+                for mid in page.mids() {
+                    assert!(given.insert(MessageId(mid)), "nothing twice");
+                }
+                settle(&mut self.trial, user, &page);
+                if page.complete {
+                    break;
+                }
+            }
+            assert_eq!(given, missing.keys().copied().collect());
+            assert_eq!(self.trial.take(user).mids(), [0_u64; 0]);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! A store on trial, and short ways to ask it things.
+
+use crate::chat::ask::{Answer, Ask, Done, Progress, Waiting};
+use crate::chat::envelope::{Envelope, Message, Storing, Target};
+use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
+use crate::chat::limits::Limits;
+use crate::storage::contract::Opener;
+use crate::storage::{Account, Order, Outcome, Store};
+
+pub struct Trial {
+    store: Box<dyn Store>,
+    last_mid: u64,
+}
+
+/// One page, as tests look at it.
+#[derive(Debug)]
+pub struct Page {
+    pub messages: Vec<Waiting>,
+    pub complete: bool,
+    pub heads: Vec<(GroupId, u64)>,
+}
+
+impl Page {
+    pub fn mids(&self) -> Vec<u64> {
+        self.messages.iter().map(|waiting| waiting.envelope.mid().0).collect()
+    }
+
+    /// (mid, pos) of each message.
+    pub fn places(&self) -> Vec<(u64, Option<u64>)> {
+        self.messages.iter().map(|waiting| (waiting.envelope.mid().0, waiting.pos)).collect()
+    }
+
+    pub fn head(&self, group: GroupId) -> Option<u64> {
+        self.heads.iter().find(|(other, _)| *other == group).map(|(_, head)| *head)
+    }
+}
+
+impl Trial {
+    pub fn new(open: &mut Opener<'_>) -> Self {
+        Self::with(open, &Limits::default())
+    }
+
+    pub fn with(open: &mut Opener<'_>, limits: &Limits) -> Self {
+        Self { store: open(limits), last_mid: 1_000 }
+    }
+
+    /// One batch.
+    pub fn batch(&mut self, orders: &[Order]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        self.store.perform(orders, &mut outcomes).expect("the store works");
+        assert_eq!(outcomes.len(), orders.len(), "one outcome for each order");
+        outcomes
+    }
+
+    /// One batch of asks.
+    pub fn asks(&mut self, asks: Vec<Ask>) -> Vec<Answer> {
+        let orders: Vec<Order> = asks.into_iter().map(Order::Ask).collect();
+        let answer = |outcome| match outcome {
+            Outcome::Answer(answer) => answer,
+            Outcome::Found(_) => panic!("an ask is answered"),
+        };
+        self.batch(&orders).into_iter().map(answer).collect()
+    }
+
+    /// A batch of one ask.
+    pub fn ask(&mut self, ask: Ask) -> Answer {
+        self.asks(vec![ask]).remove(0)
+    }
+
+    pub fn enroll(&mut self, name: &str) -> Answer {
+        let order = Order::Enroll { name: name.to_owned(), hash: format!("hash of {name}") };
+        match self.batch(&[order]).remove(0) {
+            Outcome::Answer(answer) => answer,
+            Outcome::Found(_) => panic!("an enrolment is answered"),
+        }
+    }
+
+    pub fn lookup(&mut self, user: UserId) -> Option<Account> {
+        match self.batch(&[Order::Lookup { user }]).remove(0) {
+            Outcome::Found(account) => account,
+            Outcome::Answer(_) => panic!("a lookup finds or does not"),
+        }
+    }
+
+    pub fn user(&mut self, name: &str) -> UserId {
+        match self.enroll(name) {
+            Ok(Done::Registered(user)) => user,
+            other => panic!("{name} could not be made: {other:?}"),
+        }
+    }
+
+    pub fn users<const N: usize>(&mut self, names: [&str; N]) -> [UserId; N] {
+        names.map(|name| self.user(name))
+    }
+
+    /// A new group of a creator and members.
+    pub fn group(&mut self, name: &str, creator: UserId, members: &[UserId]) -> GroupId {
+        let ask = Ask::CreateGroup { user: creator, name: name.to_owned(), desc: format!("about {name}") };
+        let group = match self.ask(ask) {
+            Ok(Done::Joined { group, head: 0 }) => group,
+            other => panic!("{name} could not be made: {other:?}"),
+        };
+        for &user in members {
+            self.join(user, group);
+        }
+        group
+    }
+
+    /// Joins and returns the head at that time.
+    pub fn join(&mut self, user: UserId, group: GroupId) -> u64 {
+        match self.ask(Ask::AddGroup { user, group }) {
+            Ok(Done::Joined { group: joined, head }) if joined == group => head,
+            other => panic!("{user} could not join {group}: {other:?}"),
+        }
+    }
+
+    /// A message id greater than all before.
+    pub fn mid(&mut self) -> MessageId {
+        self.last_mid += 1;
+        MessageId(self.last_mid)
+    }
+
+    /// A message with a new id.
+    pub fn message(&mut self, sender: UserId, target: Target, cid: &str, text: &str) -> Envelope {
+        let mid = self.mid();
+        sealed(sender, target, mid, cid, &body(sender, target, text, "2026-01-01 00:00:00"))
+    }
+
+    /// Keeps a new direct message and returns its id.
+    pub fn tell(&mut self, sender: UserId, to: UserId, text: &str) -> MessageId {
+        let envelope = self.message(sender, Target::User(to), "", text);
+        self.keep(&envelope).expect("a message to a user is kept");
+        envelope.mid()
+    }
+
+    /// Keeps a new group message and returns its id and place.
+    pub fn post(&mut self, sender: UserId, group: GroupId, text: &str) -> (MessageId, u64) {
+        let envelope = self.message(sender, Target::Group(group), "", text);
+        match self.keep(&envelope) {
+            Ok(Done::Kept { mid, pos: Some(pos), .. }) if mid == envelope.mid() => (mid, pos),
+            other => panic!("a member's message is kept, not {other:?}"),
+        }
+    }
+
+    pub fn keep(&mut self, envelope: &Envelope) -> Answer {
+        self.ask(Ask::Keep { envelope: envelope.clone() })
+    }
+
+    /// A page large enough for all.
+    pub fn take(&mut self, user: UserId) -> Page {
+        self.page(user, &[], usize::MAX, usize::MAX)
+    }
+
+    pub fn page(&mut self, user: UserId, have: &[(GroupId, u64)], messages: usize, bytes: usize) -> Page {
+        match self.ask(Ask::Take { user, after: MessageId(0), have: have.to_vec(), messages, bytes }) {
+            Ok(Done::Taken { messages, complete, heads }) => Page { messages, complete, heads },
+            other => panic!("a page is always given, not {other:?}"),
+        }
+    }
+
+    pub fn settle(&mut self, user: UserId, mids: &[MessageId], progress: Vec<Progress>) {
+        let answer = self.ask(Ask::Settle { user, mids: mids.to_vec(), progress });
+        assert_eq!(answer, Ok(Done::Done));
+    }
+
+    /// Settles one group.
+    pub fn seen(&mut self, user: UserId, group: GroupId, upto: u64, beyond: &[MessageId]) {
+        self.settle(user, &[], vec![Progress { group, upto, beyond: beyond.to_vec() }]);
+    }
+
+    pub fn owe(&mut self, user: UserId, mids: &[MessageId]) {
+        assert_eq!(self.ask(Ask::Owe { user, mids: mids.to_vec() }), Ok(Done::Done));
+    }
+}
+
+pub fn sealed(sender: UserId, target: Target, mid: MessageId, cid: &str, body: &str) -> Envelope {
+    let message = Message {
+        sender,
+        target,
+        mid,
+        ts: Millis(mid.0 + 7),
+        cid,
+        storing: Storing::IfUnheard,
+        body: body.as_bytes(),
+    };
+    Envelope::message(message, &mut Vec::new())
+}
+
+/// A seed frame around a text that is escaped already.
+pub fn body(sender: UserId, target: Target, text: &str, time: &str) -> String {
+    match target {
+        Target::User(user) => {
+            format!(r#"{{"id":{sender},"msg":"{text}","msgid":6,"name":"x","time":"{time}","toid":{user}}}"#)
+        }
+        Target::Group(group) => {
+            format!(
+                r#"{{"groupid":{group},"id":{sender},"msg":"{text}","msgid":10,"name":"x","time":"{time}"}}"#
+            )
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Users and their friends.
+
+use super::{Answered, row};
+use crate::chat::ask::{Done, Person};
+use crate::chat::ids::UserId;
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::storage::Account;
+use rusqlite::{Connection, OptionalExtension, params};
+
+pub fn enroll(db: &Connection, name: &str, hash: &str) -> Answered {
+    // A name that is taken must not use up an id, so it is not left to the constraint.
+    let taken = db.prepare_cached("SELECT 1 FROM user WHERE name = ?1")?.exists([name])?;
+    if taken {
+        return Ok(Err(Code::Refused));
+    }
+    let id = db
+        .prepare_cached("INSERT INTO user (name, password) VALUES (?1, ?2) RETURNING id")?
+        .query_row([name, hash], |found| row::user(found, 0))?;
+    Ok(Ok(Done::Registered(id)))
+}
+
+pub fn lookup(db: &Connection, user: UserId) -> rusqlite::Result<Option<Account>> {
+    db.prepare_cached("SELECT name, password FROM user WHERE id = ?1")?
+        .query_row([user.get()], |found| Ok(Account { name: found.get(0)?, hash: found.get(1)? }))
+        .optional()
+}
+
+pub fn friends(db: &Connection, limits: &Limits, user: UserId) -> Answered {
+    friend_list(db, limits, user).map(|friends| Ok(Done::Friends(friends)))
+}
+
+pub fn friend_list(db: &Connection, limits: &Limits, user: UserId) -> rusqlite::Result<Vec<Person>> {
+    db.prepare_cached(
+        "SELECT user.id, user.name FROM friend JOIN user ON user.id = friend.friendid
+         WHERE friend.userid = ?1 ORDER BY friend.friendid LIMIT ?2",
+    )?
+    .query_map(params![user.get(), row::sql_place(limits.friends as u64)], person)?
+    .collect()
+}
+
+/// A person from a row that begins with its id and name.
+pub fn person(found: &rusqlite::Row<'_>) -> rusqlite::Result<Person> {
+    Ok(Person { id: row::user(found, 0)?, name: found.get(1)? })
+}
+
+pub fn add_friend(db: &Connection, limits: &Limits, user: UserId, friend: UserId) -> Answered {
+    if !is_user(db, friend)? {
+        return Ok(Err(Code::NoSuchUser));
+    }
+    let pair = params![user.get(), friend.get()];
+    if db.prepare_cached("SELECT 1 FROM friend WHERE userid = ?1 AND friendid = ?2")?.exists(pair)? {
+        return Ok(Err(Code::Exists));
+    }
+    let friends = db
+        .prepare_cached("SELECT count(*) FROM friend WHERE userid = ?1")?
+        .query_row([user.get()], |found| row::number(found, 0))?;
+    if friends >= limits.friends as u64 {
+        return Ok(Err(Code::TooMany));
+    }
+    db.prepare_cached("INSERT INTO friend (userid, friendid) VALUES (?1, ?2)")?.execute(pair)?;
+    Ok(Ok(Done::Done))
+}
+
+pub fn del_friend(db: &Connection, user: UserId, friend: UserId) -> Answered {
+    let gone = db
+        .prepare_cached("DELETE FROM friend WHERE userid = ?1 AND friendid = ?2")?
+        .execute(params![user.get(), friend.get()])?;
+    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(Done::Done) })
+}
+
+fn is_user(db: &Connection, user: UserId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM user WHERE id = ?1")?.exists([user.get()])
+}

@@ -1,0 +1,73 @@
+//! What is owed to whom: put in, taken out, and the cursors of groups.
+//!
+//! [`page`](super::page) reads it.
+
+use super::{Answered, row};
+use crate::chat::ask::{Done, Progress};
+use crate::chat::ids::{MessageId, UserId};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashSet;
+
+pub fn owe(db: &Connection, user: UserId, mids: &[MessageId]) -> Answered {
+    let mut statement = db.prepare_cached(
+        "INSERT INTO offlinemessage (userid, mid)
+         SELECT user.id, message.mid FROM user, message WHERE user.id = ?1 AND message.mid = ?2
+         ON CONFLICT DO NOTHING",
+    )?;
+    for mid in mids.iter().copied().filter_map(row::sql_mid) {
+        statement.execute(params![user.get(), mid])?;
+    }
+    Ok(Ok(Done::Done))
+}
+
+pub fn settle(db: &Connection, user: UserId, mids: &[MessageId], progress: &[Progress]) -> Answered {
+    let mut statement = db.prepare_cached("DELETE FROM offlinemessage WHERE userid = ?1 AND mid = ?2")?;
+    for mid in mids.iter().copied().filter_map(row::sql_mid) {
+        statement.execute(params![user.get(), mid])?;
+    }
+    for step in progress {
+        advance(db, user, step)?;
+    }
+    Ok(Ok(Done::Done))
+}
+
+/// Moves a cursor to where `step` says, over what follows and the user has too, and never back.
+fn advance(db: &Connection, user: UserId, step: &Progress) -> rusqlite::Result<()> {
+    let member = db
+        .prepare_cached(
+            "SELECT upto, head FROM groupuser JOIN allgroup ON allgroup.id = groupid
+             WHERE userid = ?1 AND groupid = ?2",
+        )?
+        .query_row(params![user.get(), step.group.get()], |found| {
+            Ok((row::number(found, 0)?, row::number(found, 1)?))
+        })
+        .optional()?;
+    // Who left the group has no cursor in it any more.
+    let Some((stored, head)) = member else { return Ok(()) };
+    // A cursor beyond the head would jump over messages that are not written yet.
+    let mut upto = stored.max(step.upto.min(head));
+    if upto < head {
+        upto = follow(db, user, step, upto)?;
+    }
+    if upto > stored {
+        db.prepare_cached("UPDATE groupuser SET upto = ?3 WHERE userid = ?1 AND groupid = ?2")?
+            .execute(params![user.get(), step.group.get(), row::sql_place(upto)])?;
+    }
+    Ok(())
+}
+
+/// The last of the places after `upto` that hold the user's own messages and those in `beyond`.
+fn follow(db: &Connection, user: UserId, step: &Progress, mut upto: u64) -> rusqlite::Result<u64> {
+    let beyond: HashSet<MessageId> = step.beyond.iter().copied().collect();
+    let mut statement = db.prepare_cached(
+        "SELECT pos, mid, sender FROM message WHERE groupid = ?1 AND pos > ?2 ORDER BY pos",
+    )?;
+    let mut rows = statement.query(params![step.group.get(), row::sql_place(upto)])?;
+    while let Some(found) = rows.next()? {
+        if row::user(found, 2)? != user && !beyond.contains(&row::mid(found, 1)?) {
+            break;
+        }
+        upto = row::number(found, 0)?;
+    }
+    Ok(upto)
+}

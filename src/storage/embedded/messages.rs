@@ -1,0 +1,186 @@
+//! Keeping a message: once, however often it is asked for.
+//!
+//! Written for the message that is new: its row is inserted outright, and only if the database
+//! finds that the row, or one of the same (sender, cid), is there already, is that one looked at.
+
+use super::{Answered, groups, row};
+use crate::chat::ask::{Answer, Done};
+use crate::chat::envelope::{Envelope, Target};
+use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
+use crate::chat::wire::code::Code;
+use crate::storage::body::said;
+use rusqlite::{Connection, Error, OptionalExtension, ffi, params};
+
+pub fn keep(db: &Connection, envelope: &Envelope) -> Answered {
+    let new = New::of(envelope)?;
+    match envelope.target() {
+        Target::User(user) => keep_direct(db, envelope, &new, user),
+        Target::Group(group) => keep_group(db, envelope, &new, group),
+    }
+}
+
+/// The columns of a message to be stored.
+struct New<'a> {
+    mid: i64,
+    ts: i64,
+    sender: u32,
+    cid: Option<&'a str>,
+    body: &'a str,
+}
+
+impl<'a> New<'a> {
+    fn of(envelope: &'a Envelope) -> rusqlite::Result<Self> {
+        let cid = envelope.cid();
+        let unfit = |error: Box<dyn std::error::Error + Send + Sync>| Error::ToSqlConversionFailure(error);
+        Ok(Self {
+            mid: i64::try_from(envelope.mid().0).map_err(|error| unfit(error.into()))?,
+            ts: i64::try_from(envelope.ts().0).map_err(|error| unfit(error.into()))?,
+            sender: envelope.sender().get(),
+            cid: (!cid.is_empty()).then_some(cid),
+            body: std::str::from_utf8(envelope.body()).map_err(|error| unfit(error.into()))?,
+        })
+    }
+}
+
+fn keep_direct(db: &Connection, envelope: &Envelope, new: &New<'_>, user: UserId) -> Answered {
+    let inserted = db
+        .prepare_cached(
+            "INSERT INTO message (mid, ts, sender, recipient, cid, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![new.mid, new.ts, new.sender, user.get(), new.cid, new.body]);
+    match inserted {
+        Ok(_) => {
+            owe(db, user, new.mid)?;
+            Ok(Ok(kept(envelope, None)))
+        }
+        Err(error) => match extended_code(&error) {
+            // The sender is logged in, so it is the recipient that is missing.
+            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Ok(Err(Code::NoSuchUser)),
+            ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_UNIQUE => {
+                let Some(stored) = Stored::find(db, new)? else { return Err(error) };
+                // The same message from another core: the user left before that one could deliver
+                // it, so it is owed, whatever became of it elsewhere. Twice is allowed, never is not.
+                if stored.mid == envelope.mid() && stored.is(envelope) {
+                    owe(db, user, new.mid)?;
+                }
+                Ok(stored.answer(envelope))
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+fn keep_group(db: &Connection, envelope: &Envelope, new: &New<'_>, group: GroupId) -> Answered {
+    // No row unless the sender is a member of a group that is there.
+    let inserted = db
+        .prepare_cached(
+            "INSERT INTO message (mid, ts, sender, groupid, cid, body, pos)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, head + 1
+             FROM groupuser JOIN allgroup ON allgroup.id = groupuser.groupid
+             WHERE groupuser.userid = ?3 AND groupuser.groupid = ?4
+             RETURNING pos",
+        )?
+        .query_row(params![new.mid, new.ts, new.sender, group.get(), new.cid, new.body], |found| {
+            row::number(found, 0)
+        })
+        .optional();
+    match inserted {
+        Ok(Some(pos)) => {
+            db.prepare_cached("UPDATE allgroup SET head = ?2 WHERE id = ?1")?
+                .execute(params![group.get(), row::sql_place(pos)])?;
+            Ok(Ok(kept(envelope, Some(pos))))
+        }
+        // What was stored while the sender was a member stays stored.
+        Ok(None) => match Stored::find(db, new)? {
+            Some(stored) => Ok(stored.answer(envelope)),
+            None => groups::not_a_member(db, group),
+        },
+        Err(error) => match extended_code(&error) {
+            ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_UNIQUE => {
+                let Some(stored) = Stored::find(db, new)? else { return Err(error) };
+                Ok(stored.answer(envelope))
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+/// Puts a stored message into a user's backlog, if it is not there.
+fn owe(db: &Connection, user: UserId, mid: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO offlinemessage (userid, mid) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute(params![user.get(), mid])
+        .map(drop)
+}
+
+fn kept(envelope: &Envelope, pos: Option<u64>) -> Done {
+    Done::Kept { mid: envelope.mid(), ts: envelope.ts(), pos }
+}
+
+fn extended_code(error: &Error) -> i32 {
+    match error {
+        Error::SqliteFailure(failure, _) => failure.extended_code,
+        _ => 0,
+    }
+}
+
+/// A message that was stored before.
+struct Stored {
+    mid: MessageId,
+    ts: Millis,
+    sender: UserId,
+    target: Target,
+    pos: Option<u64>,
+    body: String,
+}
+
+impl Stored {
+    /// The message with this id, or else this sender's message of this cid.
+    fn find(db: &Connection, new: &New<'_>) -> rusqlite::Result<Option<Self>> {
+        let by_mid = db
+            .prepare_cached(
+                "SELECT mid, ts, sender, recipient, groupid, pos, body FROM message WHERE mid = ?1",
+            )?
+            .query_row([new.mid], Self::read)
+            .optional()?;
+        if by_mid.is_some() || new.cid.is_none() {
+            return Ok(by_mid);
+        }
+        db.prepare_cached(
+            "SELECT mid, ts, sender, recipient, groupid, pos, body FROM message WHERE sender = ?1 AND cid = ?2",
+        )?
+        .query_row(params![new.sender, new.cid], Self::read)
+        .optional()
+    }
+
+    fn read(found: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        let direct = row::place(found, 4)?.is_none();
+        Ok(Self {
+            mid: row::mid(found, 0)?,
+            ts: Millis(row::number(found, 1)?),
+            sender: row::user(found, 2)?,
+            target: if direct {
+                Target::User(row::user(found, 3)?)
+            } else {
+                Target::Group(row::group(found, 4)?)
+            },
+            pos: row::place(found, 5)?,
+            body: found.get(6)?,
+        })
+    }
+
+    /// Whether this is what `envelope` says, to the same people. `name` and `time` do not count.
+    fn is(&self, envelope: &Envelope) -> bool {
+        self.sender == envelope.sender()
+            && self.target == envelope.target()
+            && said(self.body.as_bytes()) == said(envelope.body())
+    }
+
+    fn answer(&self, envelope: &Envelope) -> Answer {
+        if self.is(envelope) {
+            return Ok(Done::Kept { mid: self.mid, ts: self.ts, pos: self.pos });
+        }
+        // Another message under this id is two cores with one number, for a moment: a retry gets
+        // another id. Never say Kept of something that is not.
+        Err(if self.mid == envelope.mid() { Code::Busy } else { Code::CidReused })
+    }
+}

@@ -1,0 +1,225 @@
+//! What only the embedded store promises: its directory, its file, its lock, what a crash leaves.
+
+use super::{Embedded, SWEEP_MESSAGES};
+use crate::chat::ask::{Ask, Done};
+use crate::chat::envelope::{Envelope, Message, Storing, Target};
+use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
+use crate::chat::limits::Limits;
+use crate::storage::scratch::Scratch;
+use crate::storage::{OpenError, Order, Outcome, Store, StoreError, contract};
+use rusqlite::Connection;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+fn open(path: &Path) -> Result<Embedded, OpenError> {
+    Embedded::open(path, &Limits::default())
+}
+
+fn refusal(path: &Path) -> String {
+    open(path).err().expect("refused").to_string()
+}
+
+fn perform(store: &mut Embedded, orders: &[Order]) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    store.perform(orders, &mut outcomes).unwrap();
+    outcomes
+}
+
+fn enroll(store: &mut Embedded, name: &str) {
+    let outcomes = perform(store, &[Order::Enroll { name: name.into(), hash: "h".into() }]);
+    assert!(matches!(outcomes[..], [Outcome::Answer(Ok(Done::Registered(_)))]), "{outcomes:?}");
+}
+
+fn amy() -> UserId {
+    UserId::new(1).unwrap()
+}
+
+fn keep(target: Target, mid: u64) -> Order {
+    let message = Message {
+        sender: amy(),
+        target,
+        mid: MessageId(mid),
+        ts: Millis(mid),
+        cid: "",
+        storing: Storing::Always,
+        body: b"{}",
+    };
+    Order::Ask(Ask::Keep { envelope: Envelope::message(message, &mut Vec::new()) })
+}
+
+fn count(path: &Path, table: &str) -> i64 {
+    let db = Connection::open(path.join("chatd.db")).unwrap();
+    db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn the_contract_is_kept() {
+    let scratch = Scratch::new();
+    let mut count = 0;
+    contract::run(&mut |limits: &Limits| {
+        count += 1;
+        let directory = scratch.path().join(count.to_string());
+        Box::new(Embedded::open(&directory, limits).unwrap()) as Box<dyn Store>
+    });
+}
+
+#[test]
+fn the_directory_is_made_for_this_user_alone() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("a/b");
+    let _store = open(&path).unwrap();
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    for file in ["chatd.db", "chatd.db-wal", "chatd.lock"] {
+        assert_eq!(mode(&path.join(file)), 0o600, "{file}");
+    }
+}
+
+#[test]
+fn a_second_chatd_is_refused_while_the_first_one_lives() {
+    let scratch = Scratch::new();
+    let first = open(scratch.path()).unwrap();
+    let sentence = refusal(scratch.path());
+    assert!(sentence.contains("in use by another chatd"), "{sentence}");
+    drop(first);
+    open(scratch.path()).unwrap();
+}
+
+#[test]
+fn what_is_no_data_directory_is_refused_with_a_sentence() {
+    let scratch = Scratch::new();
+    let file = scratch.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let sentence = refusal(&path);
+        assert!(sentence.contains("as data directory") && sentence.contains("file"), "{sentence}");
+    }
+    let path = scratch.path().join("taken");
+    std::fs::create_dir_all(path.join("chatd.lock")).unwrap();
+    let sentence = refusal(&path);
+    assert!(sentence.starts_with("cannot write ") && sentence.contains("chatd.lock"), "{sentence}");
+}
+
+#[test]
+fn what_is_no_database_of_ours_is_refused_and_left_alone() {
+    let scratch = Scratch::new();
+    for (name, content, words) in [
+        ("text", "hello, I am no database. ".repeat(100), "is not a chatd database"),
+        ("short", "hello".to_owned(), "is not a chatd database"),
+    ] {
+        let path = scratch.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("chatd.db"), &content).unwrap();
+        let sentence = refusal(&path);
+        assert!(sentence.contains(words), "{name}: {sentence}");
+        assert_eq!(std::fs::read_to_string(path.join("chatd.db")).unwrap(), content);
+    }
+    let path = scratch.path().join("foreign");
+    std::fs::create_dir(&path).unwrap();
+    Connection::open(path.join("chatd.db")).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
+    let before = std::fs::read(path.join("chatd.db")).unwrap();
+    let sentence = refusal(&path);
+    assert!(sentence.contains("database of another program"), "{sentence}");
+    assert_eq!(std::fs::read(path.join("chatd.db")).unwrap(), before);
+}
+
+#[test]
+fn a_newer_database_is_refused_by_its_number() {
+    let scratch = Scratch::new();
+    drop(open(scratch.path()).unwrap());
+    let db = Connection::open(scratch.path().join("chatd.db")).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    let sentence = refusal(scratch.path());
+    assert!(sentence.contains("version 99") && sentence.contains("up to 1"), "{sentence}");
+}
+
+#[test]
+fn what_was_answered_is_there_after_a_crash_and_after_a_close() {
+    let scratch = Scratch::new();
+    let mut store = open(scratch.path()).unwrap();
+    enroll(&mut store, "amy");
+    perform(&mut store, &[keep(Target::User(amy()), 1)]);
+    // As a crash leaves it: nothing closed, nothing checkpointed, the lock gone with the process.
+    let copy = scratch.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for file in ["chatd.db", "chatd.db-wal"] {
+        std::fs::copy(scratch.path().join(file), copy.join(file)).unwrap();
+    }
+    let take =
+        Order::Ask(Ask::Take { user: amy(), after: MessageId(0), have: vec![], messages: 10, bytes: 1_000 });
+    let mut crashed = open(&copy).unwrap();
+    let outcomes = perform(&mut crashed, std::slice::from_ref(&take));
+    assert!(
+        matches!(&outcomes[..], [Outcome::Answer(Ok(Done::Taken { messages, .. }))] if messages.len() == 1)
+    );
+    Box::new(store).close().unwrap();
+    assert!(!scratch.path().join("chatd.db-wal").exists(), "a clean end leaves one file");
+    let mut closed = open(scratch.path()).unwrap();
+    assert_eq!(perform(&mut closed, &[take]), outcomes);
+}
+
+#[test]
+fn a_long_history_is_swept_a_few_at_a_time() {
+    let scratch = Scratch::new();
+    let mut store = open(scratch.path()).unwrap();
+    enroll(&mut store, "amy");
+    let create =
+        |name: &str| Order::Ask(Ask::CreateGroup { user: amy(), name: name.to_owned(), desc: String::new() });
+    perform(&mut store, &[create("old"), create("other")]);
+    let [old, other] = [1, 2].map(|number| GroupId::new(number).unwrap());
+    let length = 2 * SWEEP_MESSAGES as u64 + SWEEP_MESSAGES as u64 / 2;
+    let orders: Vec<Order> = (0..length).map(|mid| keep(Target::Group(old), mid)).collect();
+    perform(&mut store, &orders);
+    perform(&mut store, &[keep(Target::Group(other), length)]);
+    let mids: Vec<MessageId> = (0..length).map(MessageId).collect();
+    perform(&mut store, &[Order::Ask(Ask::Owe { user: amy(), mids })]);
+    let dissolve = Order::Ask(Ask::DelGroup { user: amy(), group: old });
+    let take =
+        Order::Ask(Ask::Take { user: amy(), after: MessageId(0), have: vec![], messages: 10, bytes: 1_000 });
+    let outcomes = perform(&mut store, &[dissolve, create("old"), take]);
+    let taken = Outcome::Answer(Ok(Done::Taken {
+        messages: vec![],
+        complete: true,
+        heads: vec![(other, 1), (GroupId::new(3).unwrap(), 0)],
+    }));
+    assert_eq!(outcomes[2], taken, "what is not swept yet is not seen either");
+    let mut left = vec![count(scratch.path(), "message")];
+    while *left.last().unwrap() > 1 {
+        perform(&mut store, &[]);
+        left.push(count(scratch.path(), "message"));
+        assert_eq!(count(scratch.path(), "offlinemessage"), left.last().unwrap() - 1);
+    }
+    assert_eq!(left, [1_501, 501, 1]);
+    assert_eq!(count(scratch.path(), "allgroup"), 2, "other, and the new old");
+}
+
+#[test]
+fn a_database_that_is_locked_is_down_and_comes_back() {
+    let scratch = Scratch::new();
+    let mut store = open(scratch.path()).unwrap();
+    enroll(&mut store, "amy");
+    store.db.busy_timeout(std::time::Duration::from_millis(1)).unwrap();
+    let other = Connection::open(scratch.path().join("chatd.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let failed = store.perform(&[keep(Target::User(amy()), 1)], &mut Vec::new());
+    assert!(matches!(failed, Err(StoreError::Down(_))), "{failed:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    let outcomes = perform(&mut store, &[keep(Target::User(amy()), 1)]);
+    assert!(matches!(outcomes[..], [Outcome::Answer(Ok(Done::Kept { .. }))]));
+}
+
+#[test]
+fn an_order_that_cannot_be_carried_out_takes_its_batch_back_and_no_more() {
+    let scratch = Scratch::new();
+    let mut store = open(scratch.path()).unwrap();
+    enroll(&mut store, "amy");
+    // No clock makes such an id.
+    let odd = keep(Target::User(amy()), u64::MAX);
+    let batch = [keep(Target::User(amy()), 1), odd, keep(Target::User(amy()), 2)];
+    let failed = store.perform(&batch, &mut Vec::new());
+    assert!(matches!(failed, Err(StoreError::Order(_))), "{failed:?}");
+    assert_eq!(count(scratch.path(), "message"), 0);
+    perform(&mut store, &batch[..1]);
+    assert_eq!(count(scratch.path(), "message"), 1);
+}

@@ -1,0 +1,175 @@
+//! The threads that hash passwords: few, unhurried, and off the cores.
+//!
+//! Owns the queue of passwords that wait (bounded: [`Limits::password_queue`], beyond it Busy) and
+//! the threads that work it off at low priority. Never touches the store: a new user's hash goes
+//! back to the [`worker`](super::worker), a verdict goes straight to the core that asked.
+//!
+//! [`Limits::password_queue`]: crate::chat::limits::Limits::password_queue
+
+use super::Account;
+use super::OpenError;
+use super::answers::{Answers, Asker};
+use super::password::{Cost, Hasher, Verdict};
+use crate::chat::ask::{Done, Password};
+use crate::chat::wire::code::Code;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// More threads would answer logins sooner and messages later.
+const THREADS_MAX: usize = 2;
+/// 0 is everybody's, 19 the most patient. At 10 a thread gets about a tenth of a CPU that a core
+/// keeps busy, and all of one that is idle.
+const NICENESS: i32 = 10;
+/// How long an idle thread keeps its memory (19 MiB by default).
+const KEEP_MEMORY: Duration = Duration::from_secs(2);
+
+/// A password that waits for its turn.
+#[derive(Debug)]
+pub enum Job {
+    /// Hash it, for a new user.
+    Hash {
+        /// Who asked for it.
+        asker: Asker,
+        /// The new user's name.
+        name: String,
+        /// Its password.
+        password: Password,
+    },
+    /// Compare it and tell the core that asked.
+    Verify {
+        /// Who asked for it.
+        asker: Asker,
+        /// The user, if there is one.
+        account: Option<Account>,
+        /// What was typed.
+        password: Password,
+    },
+}
+
+/// A new user whose password is hashed.
+#[derive(Debug)]
+pub struct Hashed {
+    /// Who asked for it.
+    pub asker: Asker,
+    /// The new user's name.
+    pub name: String,
+    /// Its hashed password.
+    pub hash: String,
+}
+
+/// The threads and their queue.
+pub struct Pool {
+    jobs: flume::Sender<Job>,
+    stopping: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    /// Starts the threads. What they hash comes out of the receiver, which ends when the pool was
+    /// stopped and the last of them is done.
+    ///
+    /// # Errors
+    /// If the operating system gives no thread.
+    pub fn start(
+        cost: Cost,
+        queue: usize,
+        answers: &Answers,
+    ) -> Result<(Self, flume::Receiver<Hashed>), OpenError> {
+        let (jobs, todo) = flume::bounded(queue.max(1));
+        let (done, hashed) = flume::unbounded();
+        let stopping = Arc::new(AtomicBool::new(false));
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = (0..cpus.clamp(1, THREADS_MAX))
+            .map(|number| {
+                let thread = Thread {
+                    hasher: Hasher::new(cost),
+                    todo: todo.clone(),
+                    done: done.clone(),
+                    answers: answers.clone(),
+                    stopping: stopping.clone(),
+                };
+                std::thread::Builder::new().name(format!("password-{number}")).spawn(move || thread.run())
+            })
+            .collect::<std::io::Result<_>>()
+            .map_err(OpenError::NoThread)?;
+        Ok((Self { jobs, stopping, threads }, hashed))
+    }
+
+    /// Puts a password into the queue. False if that is full.
+    pub fn offer(&self, job: Job) -> bool {
+        self.jobs.try_send(job).is_ok()
+    }
+
+    /// Lets the threads finish the password under way, answer Busy to those that wait, and end.
+    pub fn stop(self) -> Vec<JoinHandle<()>> {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.threads
+    }
+}
+
+struct Thread {
+    hasher: Hasher,
+    todo: flume::Receiver<Job>,
+    done: flume::Sender<Hashed>,
+    answers: Answers,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        // On Linux this is the priority of the calling thread. Without it all works, only less
+        // smoothly, so a refusal is no reason to stop.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+        loop {
+            match self.todo.recv_timeout(KEEP_MEMORY) {
+                Ok(job) if self.stopping.load(Ordering::Relaxed) => self.turn_away(&job),
+                Ok(job) => self.work(job),
+                Err(flume::RecvTimeoutError::Timeout) => {
+                    self.hasher.rest();
+                    match self.todo.recv() {
+                        Ok(job) if self.stopping.load(Ordering::Relaxed) => self.turn_away(&job),
+                        Ok(job) => self.work(job),
+                        Err(flume::RecvError::Disconnected) => return,
+                    }
+                }
+                Err(flume::RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn work(&mut self, job: Job) {
+        match job {
+            Job::Hash { asker, name, password } => match self.hasher.hash(&password.0) {
+                // Nobody takes it only if the worker is gone, and then nobody waits either.
+                Ok(hash) => drop(self.done.send(Hashed { asker, name, hash })),
+                Err(why) => {
+                    eprintln!("chatd: a password could not be hashed: {why}");
+                    self.answers.send(asker, Err(Code::Busy));
+                }
+            },
+            Job::Verify { asker, account, password } => {
+                let answer = self.verify(account, &password);
+                self.answers.send(asker, answer);
+            }
+        }
+    }
+
+    /// An unknown user and a wrong password: the same time, the same answer.
+    fn verify(&mut self, account: Option<Account>, password: &Password) -> Result<Done, Code> {
+        let Some(account) = account else {
+            self.hasher.verify_stranger(&password.0);
+            return Err(Code::Refused);
+        };
+        match self.hasher.verify(&password.0, &account.hash) {
+            Verdict::Right => Ok(Done::Verified { name: account.name }),
+            Verdict::Wrong => Err(Code::Refused),
+        }
+    }
+
+    fn turn_away(&self, job: &Job) {
+        let (Job::Hash { asker, .. } | Job::Verify { asker, .. }) = job;
+        self.answers.send(*asker, Err(Code::Busy));
+    }
+}

@@ -1,0 +1,268 @@
+//! The thread that stands between the queue and the store.
+//!
+//! Owns the order of things: takes all that waits into one batch, has it performed and committed,
+//! and only then answers. Sends passwords over the [`pool`](super::pool). Says on stderr when the
+//! store stops working and when it works again. Knows no SQL and no thread of any core.
+
+use super::answers::{Answers, Asker};
+use super::health::{Health, State};
+use super::pool::{Hashed, Job, Pool};
+use super::{Config, OpenError, Order, Outcome, Store, StoreError};
+use crate::chat::ask::{AnswerQueue, Ask, Password, Question};
+use crate::chat::wire::code::Code;
+use futures_lite::future;
+use std::pin::pin;
+use std::thread::JoinHandle;
+
+/// What a batch may weigh. A stored message weighs 1. Measured: 64 make 50,000 a second, 128 make
+/// 57,000, 256 make 66,000; more make it slower to answer and hardly faster.
+const BATCH_WEIGHT: usize = 256;
+
+/// The store's threads, at work.
+pub struct Running {
+    thread: JoinHandle<()>,
+    state: State,
+}
+
+impl Running {
+    /// Waits until everything asked was answered and the store is closed. The way to make that
+    /// happen is to drop every sender of questions first.
+    ///
+    /// # Errors
+    /// If the thread panicked: a bug, already on stderr.
+    pub fn join(self) -> std::thread::Result<()> {
+        self.thread.join()
+    }
+
+    /// Whether the store works: a handle, for those who answer readiness checks.
+    pub fn state(&self) -> State {
+        self.state.clone()
+    }
+
+    /// Whether the thread has ended, which it does by itself only if it panicked.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+}
+
+/// Starts the worker and its pool.
+///
+/// # Errors
+/// If the operating system gives no thread.
+pub fn start(
+    store: Box<dyn Store>,
+    config: &Config,
+    questions: flume::Receiver<Question>,
+    answers: Vec<AnswerQueue>,
+) -> Result<Running, OpenError> {
+    let answers = Answers::new(answers);
+    let (pool, hashed) = Pool::start(config.cost, config.limits.password_queue, &answers)?;
+    let worker = Worker {
+        store,
+        answers,
+        orders: Vec::with_capacity(BATCH_WEIGHT),
+        steps: Vec::with_capacity(BATCH_WEIGHT),
+        outcomes: Vec::with_capacity(BATCH_WEIGHT),
+        pool: Some(pool),
+        health: Health::default(),
+    };
+    let state = worker.health.state();
+    let thread = std::thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || worker.run(&questions, &hashed))
+        .map_err(OpenError::NoThread)?;
+    Ok(Running { thread, state })
+}
+
+/// What becomes of an outcome.
+enum Step {
+    /// It is the answer.
+    Answer(Asker),
+    /// It says what this password must match.
+    Verify(Asker, Password),
+}
+
+struct Worker {
+    store: Box<dyn Store>,
+    answers: Answers,
+    /// The batch, and what becomes of its outcomes: always of the same length.
+    orders: Vec<Order>,
+    steps: Vec<Step>,
+    outcomes: Vec<Outcome>,
+    /// Gone once the worker is finishing.
+    pool: Option<Pool>,
+    health: Health,
+}
+
+/// What came out of one of the two queues.
+enum Next {
+    /// Nothing yet.
+    Nothing,
+    Question(Question),
+    Hashed(Hashed),
+    /// No question will ever come again.
+    End,
+}
+
+impl Worker {
+    fn run(mut self, questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) {
+        loop {
+            let mut weight = match self.next(questions, hashed) {
+                Next::Nothing => continue,
+                Next::Question(question) => self.take(question),
+                Next::Hashed(user) => self.enroll(user),
+                Next::End => break,
+            };
+            while weight < BATCH_WEIGHT {
+                weight += if let Ok(user) = hashed.try_recv() {
+                    self.enroll(user)
+                } else if let Ok(question) = questions.try_recv() {
+                    self.take(question)
+                } else {
+                    break;
+                };
+            }
+            self.perform();
+        }
+        self.finish(hashed);
+    }
+
+    /// The next thing to do. While there is none, the store minds its own business.
+    fn next(&mut self, questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) -> Next {
+        match questions.try_recv() {
+            Ok(question) => return Next::Question(question),
+            Err(flume::TryRecvError::Disconnected) => return Next::End,
+            Err(flume::TryRecvError::Empty) => {}
+        }
+        let mut next = Next::Nothing;
+        let news = self.store.wait(pin!(async { next = either(questions, hashed).await }));
+        self.health.hear(news);
+        next
+    }
+
+    /// The last users that registered are still stored; passwords not yet looked at get Busy.
+    fn finish(mut self, hashed: &flume::Receiver<Hashed>) {
+        let threads = self.pool.take().map_or(Vec::new(), Pool::stop);
+        while let Ok(user) = hashed.recv() {
+            self.enroll(user);
+            self.perform();
+        }
+        for thread in threads {
+            // A panic in it is on stderr already.
+            drop(thread.join());
+        }
+        if let Err(error) = self.store.close() {
+            eprintln!("chatd: closing the store: {error}");
+        }
+    }
+
+    /// Puts a question into the batch and returns its weight.
+    fn take(&mut self, question: Question) -> usize {
+        let asker = Asker { core: question.core, ticket: question.ticket };
+        match question.ask {
+            Ask::Register { name, password } => {
+                self.offer(asker, Job::Hash { asker, name, password });
+                0
+            }
+            Ask::Verify { user, password } => {
+                self.orders.push(Order::Lookup { user });
+                self.steps.push(Step::Verify(asker, password));
+                1
+            }
+            ask => {
+                let weight = weight(&ask);
+                self.orders.push(Order::Ask(ask));
+                self.steps.push(Step::Answer(asker));
+                weight
+            }
+        }
+    }
+
+    fn offer(&self, asker: Asker, job: Job) {
+        if !self.pool.as_ref().is_some_and(|pool| pool.offer(job)) {
+            self.answers.send(asker, Err(Code::Busy));
+        }
+    }
+
+    fn enroll(&mut self, user: Hashed) -> usize {
+        self.orders.push(Order::Enroll { name: user.name, hash: user.hash });
+        self.steps.push(Step::Answer(user.asker));
+        1
+    }
+
+    /// Has the batch performed, and answers it.
+    fn perform(&mut self) {
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        match self.store.perform(&self.orders, &mut outcomes) {
+            Ok(committed) => self.health.praise(committed),
+            Err(StoreError::Order(_)) if self.orders.len() > 1 => self.perform_one_by_one(&mut outcomes),
+            Err(error) => {
+                self.health.blame(error);
+                outcomes.clear();
+                outcomes.extend(self.orders.iter().map(|_| Outcome::Answer(Err(Code::Busy))));
+            }
+        }
+        assert_eq!(outcomes.len(), self.steps.len(), "a store has one outcome for each order");
+        self.orders.clear();
+        let mut steps = std::mem::take(&mut self.steps);
+        for (step, outcome) in steps.drain(..).zip(outcomes.drain(..)) {
+            match (step, outcome) {
+                (Step::Answer(asker) | Step::Verify(asker, _), Outcome::Answer(answer)) => {
+                    self.answers.send(asker, answer);
+                }
+                (Step::Verify(asker, password), Outcome::Found(account)) => {
+                    self.offer(asker, Job::Verify { asker, account, password });
+                }
+                (Step::Answer(_), Outcome::Found(_)) => unreachable!("only lookups find accounts"),
+            }
+        }
+        (self.steps, self.outcomes) = (steps, outcomes);
+    }
+
+    /// One order makes every batch fail that it is in: the others must not suffer from it.
+    fn perform_one_by_one(&mut self, outcomes: &mut Vec<Outcome>) {
+        outcomes.clear();
+        let orders = std::mem::take(&mut self.orders);
+        for (done, order) in orders.iter().enumerate() {
+            match self.store.perform(std::slice::from_ref(order), outcomes) {
+                Ok(committed) => self.health.praise(committed),
+                Err(error) => {
+                    self.health.blame(error);
+                    outcomes.truncate(done);
+                    outcomes.push(Outcome::Answer(Err(Code::Busy)));
+                }
+            }
+        }
+        self.orders = orders;
+    }
+}
+
+/// What comes out of either queue first.
+async fn either(questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) -> Next {
+    let question = async { questions.recv_async().await.map_or(Next::End, Next::Question) };
+    let user = async {
+        match hashed.recv_async().await {
+            Ok(user) => Next::Hashed(user),
+            // The pool's threads are gone, by a panic: only questions are left.
+            Err(flume::RecvError::Disconnected) => future::pending().await,
+        }
+    };
+    future::or(question, user).await
+}
+
+/// How much of a batch an ask takes up, so that those who wait for a small one are not kept by
+/// hundreds of large ones. Measured: a roster or a page of backlog takes 20 to 50 stored messages.
+fn weight(ask: &Ask) -> usize {
+    match ask {
+        Ask::Roster { .. } | Ask::Take { .. } => 16,
+        Ask::Friends { .. } | Ask::DelGroup { .. } => 8,
+        Ask::Owe { mids, .. } => 1 + mids.len() / 4,
+        Ask::Settle { mids, progress, .. } => 1 + (mids.len() + progress.len()) / 4,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod disk_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! A disk that is full: nothing is acknowledged that is not stored, and all is well afterwards.
+//!
+//! Made full in two ways: by the limit on the size of a file, and by a small file system. Both are
+//! the whole process's, so each test runs itself again in a child that has them.
+
+use super::*;
+use crate::chat::ask::{Answer, Answered, Done, Waiting};
+use crate::chat::envelope::{Envelope, Message, Storing, Target};
+use crate::chat::ids::{MessageId, Millis, Ticket, UserId};
+use crate::chat::limits::Limits;
+use crate::storage::password::Cost;
+use crate::storage::scratch::Scratch;
+use crate::storage::{self, Place};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::path::PathBuf;
+use std::process::Command;
+
+const DIRECTORY: &str = "CHATD_TEST_FULL_DISK";
+const ROUNDS: u64 = 3;
+
+#[test]
+fn a_file_that_cannot_grow_loses_nothing() {
+    // Without the trap, the signal that comes with the limit would end the child.
+    let before = "trap '' XFSZ; exec \"$@\"";
+    let name = "storage::worker::disk_tests::a_file_that_cannot_grow_loses_nothing";
+    run(name, before, |directory| in_the_child(directory, |room| allow(room.map(|round| (round + 2) << 20))));
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    let may_mount = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]).output();
+    if std::env::var_os(DIRECTORY).is_none() && !may_mount.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED a_full_disk_loses_nothing: `unshare -rm mount -t tmpfs` is not allowed here");
+        return;
+    }
+    let before = "exec unshare -rm sh -c 'mount -t tmpfs -o size=6m tmpfs \"$CHATD_TEST_FULL_DISK\" && exec \"$@\"' - \"$@\"";
+    let name = "storage::worker::disk_tests::a_full_disk_loses_nothing";
+    run(name, before, |directory| {
+        let ballast = |number: u64| directory.join(format!("ballast{number}"));
+        for number in 0..=ROUNDS {
+            std::fs::write(ballast(number), vec![b'x'; 1 << 20]).unwrap();
+        }
+        in_the_child(directory.join("data"), |room| {
+            std::fs::remove_file(ballast(room.unwrap_or(ROUNDS))).unwrap();
+        });
+    });
+}
+
+/// Runs `child` in a process of its own that was started by the shell's `before`.
+fn run(name: &str, before: &str, child: impl FnOnce(PathBuf)) {
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        return child(PathBuf::from(directory));
+    }
+    let scratch = Scratch::new();
+    let child = Command::new("sh")
+        .args(["-c", before, "-"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", "--test-threads=1", name])
+        .env(DIRECTORY, scratch.path())
+        .output()
+        .unwrap();
+    let (out, said) = (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+    assert!(child.status.success() && out.contains("1 passed"), "{out}\n{said}");
+    // Once a round at most, however many asks meet it.
+    let said_down = said.matches("the store is down").count();
+    assert!((1..=ROUNDS as usize).contains(&said_down), "{said}");
+}
+
+struct Talk {
+    questions: flume::Sender<Question>,
+    answers: flume::Receiver<Answered>,
+    mid: u64,
+}
+
+impl Talk {
+    fn ask(&self, ask: Ask) -> Answer {
+        let ticket = Ticket { index: 0, generation: 0 };
+        self.questions.send(Question { core: 0, ticket, ask }).unwrap();
+        self.answers.recv().unwrap().answer
+    }
+
+    fn keep(&mut self, user: UserId) -> Answer {
+        self.mid += 1;
+        let (cid, body) = (format!("cid {}", self.mid), format!("{{\"msg\":\"{}\"}}", "x".repeat(8_000)));
+        let message = Message {
+            sender: user,
+            target: Target::User(user),
+            mid: MessageId(self.mid),
+            ts: Millis(self.mid),
+            cid: &cid,
+            storing: Storing::Always,
+            body: body.as_bytes(),
+        };
+        self.ask(Ask::Keep { envelope: Envelope::message(message, &mut Vec::new()) })
+    }
+}
+
+/// Lets no file grow beyond so many bytes.
+fn allow(bytes: Option<u64>) {
+    let limit = Rlimit { current: bytes, maximum: getrlimit(Resource::Fsize).maximum };
+    setrlimit(Resource::Fsize, limit).unwrap();
+}
+
+/// Fills the disk round by round; `make_room` gives more room for a round, and enough for the rest.
+fn in_the_child(directory: PathBuf, make_room: impl Fn(Option<u64>)) {
+    let cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
+    let config = Config { place: Place::Directory(directory), cost, limits: Limits::default() };
+    let (questions, theirs) = flume::bounded(16);
+    let (answer, answers) = flume::unbounded();
+    let running = storage::open(config).unwrap().start(theirs, vec![answer]).unwrap();
+    let mut talk = Talk { questions, answers, mid: 0 };
+    let password = Password("secret".to_owned());
+    let registered = talk.ask(Ask::Register { name: "amy".to_owned(), password });
+    let Ok(Done::Registered(amy)) = registered else { panic!("{registered:?}") };
+
+    let mut kept = Vec::new();
+    for round in 0..ROUNDS {
+        make_room(Some(round));
+        while talk.keep(amy).is_ok() {
+            kept.push(talk.mid);
+            assert!(kept.len() < 10_000, "the disk never filled up");
+        }
+        for _ in 0..20 {
+            assert_eq!(talk.keep(amy), Err(Code::Busy));
+        }
+        // What is stored can still be read.
+        assert_eq!(take(&talk, amy), kept);
+    }
+    make_room(None);
+    for _ in 0..20 {
+        assert!(talk.keep(amy).is_ok(), "there is room again");
+        kept.push(talk.mid);
+    }
+    assert_eq!(take(&talk, amy), kept);
+    drop(talk);
+    running.join().unwrap();
+}
+
+fn take(talk: &Talk, user: UserId) -> Vec<u64> {
+    let page = talk.ask(Ask::Take {
+        user,
+        after: MessageId(0),
+        have: vec![],
+        messages: usize::MAX,
+        bytes: usize::MAX,
+    });
+    let Ok(Done::Taken { messages, .. }) = page else { panic!("{page:?}") };
+    messages.iter().map(|Waiting { envelope, .. }| envelope.mid().0).collect()
+}

@@ -1,0 +1,260 @@
+//! The worker against a store that does what the test says, and against the real one.
+
+use super::*;
+use crate::chat::ask::{Answer, Answered, Done};
+use crate::chat::ids::{Ticket, UserId};
+use crate::chat::limits::Limits;
+use crate::storage::password::Cost;
+use crate::storage::scratch::Scratch;
+use crate::storage::{self, Place};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
+
+fn config(directory: &Path, cost: Cost) -> Config {
+    Config { place: Place::Directory(directory.to_path_buf()), cost, limits: Limits::default() }
+}
+
+fn user(number: u64) -> UserId {
+    UserId::new(number).unwrap()
+}
+
+/// The cores' side of the queues: asks in the name of core 0.
+struct Cores {
+    questions: flume::Sender<Question>,
+    answers: flume::Receiver<Answered>,
+    asked: u32,
+}
+
+impl Cores {
+    fn new() -> (Self, flume::Receiver<Question>, Vec<AnswerQueue>) {
+        let (questions, theirs) = flume::bounded(16_384);
+        let (answer, answers) = flume::unbounded();
+        (Self { questions, answers, asked: 0 }, theirs, vec![answer])
+    }
+
+    fn ask(&mut self, ask: Ask) -> u32 {
+        let ticket = Ticket { index: self.asked, generation: 7 };
+        self.questions.send(Question { core: 0, ticket, ask }).unwrap();
+        self.asked += 1;
+        ticket.index
+    }
+
+    fn answer(&self) -> (u32, Answer) {
+        let answered = self.answers.recv().unwrap();
+        assert_eq!(answered.ticket.generation, 7);
+        (answered.ticket.index, answered.answer)
+    }
+
+    fn register(&mut self, name: &str, password: &str) -> u32 {
+        self.ask(Ask::Register { name: name.to_owned(), password: Password(password.to_owned()) })
+    }
+
+    fn verify(&mut self, user: UserId, password: &str) -> u32 {
+        self.ask(Ask::Verify { user, password: Password(password.to_owned()) })
+    }
+}
+
+/// Tells the test what it is asked and does what the test says.
+struct Puppet {
+    asked: flume::Sender<Vec<Order>>,
+    told: flume::Receiver<Result<Committed, StoreError>>,
+    closed: Arc<Mutex<bool>>,
+}
+
+struct Strings {
+    asked: flume::Receiver<Vec<Order>>,
+    tell: flume::Sender<Result<Committed, StoreError>>,
+    closed: Arc<Mutex<bool>>,
+}
+
+fn puppet() -> (Box<Puppet>, Strings) {
+    let ((asked, was_asked), (tell, told)) = (flume::unbounded(), flume::unbounded());
+    let closed = Arc::new(Mutex::new(false));
+    (Box::new(Puppet { asked, told, closed: closed.clone() }), Strings { asked: was_asked, tell, closed })
+}
+
+impl Store for Puppet {
+    fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
+        self.asked.send(batch.to_vec()).unwrap();
+        outcomes.extend(batch.iter().map(|_| Outcome::Answer(Ok(Done::Done))));
+        self.told.recv().unwrap()
+    }
+
+    fn close(self: Box<Self>) -> Result<(), StoreError> {
+        *self.closed.lock().unwrap() = true;
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        "a puppet".to_owned()
+    }
+}
+
+fn started(store: Box<dyn Store>) -> (Cores, Running) {
+    let (cores, questions, answers) = Cores::new();
+    (cores, start(store, &config(Path::new("nowhere"), CHEAP), questions, answers).unwrap())
+}
+
+#[test]
+fn answers_come_after_the_commit_and_in_order() {
+    let (store, strings) = puppet();
+    let (mut cores, running) = started(store);
+    cores.ask(Ask::Friends { user: user(1) });
+    assert_eq!(strings.asked.recv().unwrap().len(), 1);
+    // While that one is being committed, more comes.
+    for number in 1..=3 {
+        cores.ask(Ask::MayWrite { user: user(number), group: crate::chat::ids::GroupId::new(1).unwrap() });
+    }
+    assert!(cores.answers.is_empty(), "nothing is answered before it is committed");
+    strings.tell.send(Ok(Committed::Nothing)).unwrap();
+    assert_eq!(cores.answer(), (0, Ok(Done::Done)));
+    assert_eq!(strings.asked.recv().unwrap().len(), 3, "what came meanwhile is one batch");
+    assert!(cores.answers.is_empty());
+    strings.tell.send(Ok(Committed::Nothing)).unwrap();
+    assert_eq!([0; 3].map(|_| cores.answer().0), [1, 2, 3]);
+    drop(cores);
+    running.join().unwrap();
+    assert!(*strings.closed.lock().unwrap());
+}
+
+#[test]
+fn what_was_asked_is_answered_before_the_end_however_much_it_is() {
+    let (store, strings) = puppet();
+    let (mut cores, running) = started(store);
+    for _ in 0..2_000 {
+        cores.ask(Ask::AddFriend { user: user(1), friend: user(2) });
+    }
+    let Cores { questions, answers, .. } = cores;
+    drop(questions);
+    for _ in 0..2_000 {
+        strings.tell.send(Ok(Committed::Changes)).unwrap();
+    }
+    running.join().unwrap();
+    assert!(strings.asked.iter().all(|batch| batch.len() <= BATCH_WEIGHT), "a batch has a bound");
+    let tickets: Vec<u32> = answers.iter().map(|answered| answered.ticket.index).collect();
+    assert_eq!(tickets, (0..2_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_store_that_is_down_makes_all_of_the_batch_busy_and_nothing_else() {
+    let (store, strings) = puppet();
+    let (mut cores, running) = started(store);
+    cores.ask(Ask::Friends { user: user(1) });
+    strings.asked.recv().unwrap();
+    cores.ask(Ask::Friends { user: user(2) });
+    cores.verify(user(3), "secret");
+    strings.tell.send(Err(StoreError::Down("a test pulls the plug".to_owned()))).unwrap();
+    strings.tell.send(Err(StoreError::Down("a test still does".to_owned()))).unwrap();
+    for ticket in 0..3 {
+        assert_eq!(cores.answer(), (ticket, Err(Code::Busy)));
+    }
+    cores.ask(Ask::Friends { user: user(4) });
+    strings.tell.send(Ok(Committed::Changes)).unwrap();
+    assert_eq!(cores.answer(), (3, Ok(Done::Done)));
+    drop(cores);
+    running.join().unwrap();
+}
+
+#[test]
+fn an_order_that_fails_every_batch_fails_alone() {
+    let (store, strings) = puppet();
+    let (mut cores, running) = started(store);
+    cores.ask(Ask::Friends { user: user(1) });
+    strings.asked.recv().unwrap();
+    for number in 2..=4 {
+        cores.ask(Ask::Friends { user: user(number) });
+    }
+    let odd = || Err(StoreError::Order("a test made it up".to_owned()));
+    let fine = || Ok(Committed::Nothing);
+    for told in [fine(), odd(), fine(), odd(), fine()] {
+        strings.tell.send(told).unwrap();
+    }
+    let answers = [0; 4].map(|_| cores.answer());
+    let done = || Ok(Done::Done);
+    assert_eq!(answers, [(0, done()), (1, done()), (2, Err(Code::Busy)), (3, done())]);
+    assert_eq!(strings.asked.iter().take(4).map(|batch| batch.len()).collect::<Vec<_>>(), [3, 1, 1, 1]);
+    drop(cores);
+    running.join().unwrap();
+}
+
+#[test]
+fn a_core_that_is_gone_needs_no_answer() {
+    let (store, strings) = puppet();
+    let (questions, theirs) = flume::unbounded();
+    let running =
+        start(store, &config(Path::new("nowhere"), CHEAP), theirs, vec![flume::unbounded().0]).unwrap();
+    for core in [0, 1, usize::MAX] {
+        let ask = Ask::Friends { user: user(1) };
+        questions.send(Question { core, ticket: Ticket { index: 0, generation: 0 }, ask }).unwrap();
+        strings.tell.send(Ok(Committed::Nothing)).unwrap();
+    }
+    drop(questions);
+    running.join().unwrap();
+}
+
+#[test]
+fn users_register_and_log_in() {
+    let scratch = Scratch::new();
+    let (mut cores, questions, answers) = Cores::new();
+    let running = storage::open(config(scratch.path(), CHEAP)).unwrap().start(questions, answers).unwrap();
+    cores.register("amy", "secret");
+    assert_eq!(cores.answer(), (0, Ok(Done::Registered(user(1)))));
+    cores.register("amy", "other");
+    assert_eq!(cores.answer(), (1, Err(Code::Refused)));
+    cores.register("ben", "secret");
+    assert_eq!(cores.answer(), (2, Ok(Done::Registered(user(2)))));
+    let verified = |name: &str| Ok(Done::Verified { name: name.to_owned() });
+    for (user, password, answer) in [
+        (user(1), "secret", verified("amy")),
+        (user(2), "secret", verified("ben")),
+        (user(1), "other", Err(Code::Refused)),
+        (user(1), "", Err(Code::Refused)),
+        (user(3), "secret", Err(Code::Refused)),
+        (user(3), "", Err(Code::Refused)),
+    ] {
+        let ticket = cores.verify(user, password);
+        assert_eq!(cores.answer(), (ticket, answer));
+    }
+    drop(cores);
+    running.join().unwrap();
+    let database = std::fs::read(scratch.path().join("chatd.db")).unwrap();
+    let found = |text: &str| database.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(found("amy") && found("$argon2id$v=19$m=8,t=1,p=1$") && !found("secret"));
+}
+
+#[test]
+fn passwords_do_not_keep_anything_else_waiting() {
+    let scratch = Scratch::new();
+    let (mut cores, questions, answers) = Cores::new();
+    let slow = Cost { memory_kib: 32 << 10, passes: 8, lanes: 1 };
+    let running = storage::open(config(scratch.path(), slow)).unwrap().start(questions, answers).unwrap();
+    let first = cores.register("amy", "secret");
+    let second = cores.ask(Ask::Friends { user: user(1) });
+    assert_eq!(cores.answer(), (second, Ok(Done::Friends(vec![]))));
+    assert_eq!(cores.answer(), (first, Ok(Done::Registered(user(1)))));
+    drop(cores);
+    running.join().unwrap();
+}
+
+#[test]
+fn too_many_passwords_are_turned_away_and_the_end_does_not_wait_for_them() {
+    let scratch = Scratch::new();
+    let (mut cores, questions, answers) = Cores::new();
+    let mut config = config(scratch.path(), Cost { memory_kib: 32 << 10, passes: 8, lanes: 1 });
+    config.limits.password_queue = 10;
+    let running = storage::open(config).unwrap().start(questions, answers).unwrap();
+    for number in 0..100 {
+        cores.register(&format!("user{number}"), "secret");
+    }
+    let Cores { questions, answers, .. } = cores;
+    drop(questions);
+    running.join().unwrap();
+    let answers: Vec<Answer> = answers.iter().map(|answered| answered.answer).collect();
+    assert_eq!(answers.len(), 100, "everybody is answered");
+    let registered = answers.iter().filter(|answer| matches!(answer, Ok(Done::Registered(_)))).count();
+    let busy = answers.iter().filter(|answer| **answer == Err(Code::Busy)).count();
+    assert_eq!(registered + busy, 100);
+    assert!(registered <= 12, "at most the queue and one a thread: {registered}");
+}

@@ -1,0 +1,374 @@
+//! A real chatd: started on a port of its own with a directory of its own, killed when dropped.
+
+use super::DEADLINE;
+use super::client::{Client, User, entries};
+use super::scratch::Scratch;
+use serde_json::json;
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// Appears in every password of these tests, and never in what chatd prints.
+pub const SECRET: &str = "hush-hush";
+
+/// What runs in the child between fork and exec. Only calls that are safe there.
+type Before = Box<dyn FnMut() -> io::Result<()> + Send + Sync>;
+
+/// A chatd that is to be started.
+pub struct Setup {
+    cores: usize,
+    port: u16,
+    data: Arc<Scratch>,
+    cost: Option<&'static str>,
+    arguments: Vec<String>,
+    before: Vec<Before>,
+}
+
+impl Setup {
+    pub fn new(cores: usize) -> Self {
+        Self {
+            cores,
+            port: 0,
+            data: Arc::new(Scratch::new()),
+            cost: Some("m=8,t=1,p=1"),
+            arguments: Vec::new(),
+            before: Vec::new(),
+        }
+    }
+
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Where another chatd was, or is.
+    pub fn data(mut self, data: &Arc<Scratch>) -> Self {
+        self.data = data.clone();
+        self
+    }
+
+    /// With the password cost that chatd has by itself.
+    pub fn default_cost(mut self) -> Self {
+        self.cost = None;
+        self
+    }
+
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Calls `before` in the new process, before it becomes chatd.
+    pub fn before(mut self, before: impl FnMut() -> io::Result<()> + Send + Sync + 'static) -> Self {
+        self.before.push(Box::new(before));
+        self
+    }
+
+    fn spawn(self) -> (Child, Arc<Scratch>) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+        command.args(["--cores", &self.cores.to_string(), "--port", &self.port.to_string()]);
+        command.arg("--data").arg(self.data.path());
+        if let Some(cost) = self.cost {
+            command.args(["--password-cost", cost]);
+        }
+        command.args(self.arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut before = self.before;
+        let prepare = move || {
+            before.iter_mut().try_for_each(|before| before())?;
+            // No chatd outlives the thread that started it, however that ends.
+            // SAFETY: a system call on numbers.
+            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+            Ok(())
+        };
+        // SAFETY: what is called between fork and exec allocates nothing and takes no lock.
+        unsafe { command.pre_exec(prepare) };
+        (command.spawn().expect("chatd can be started"), self.data)
+    }
+
+    /// Starts it and waits until it is ready.
+    pub fn start(self) -> Chatd {
+        let (child, data) = self.spawn();
+        Chatd::attend(child, data)
+    }
+
+    /// Starts what is not going to come up; what it says until it ends.
+    pub fn fail(self) -> Failure {
+        let (mut child, _data) = self.spawn();
+        let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        // One that does come up would never end by itself.
+        let pid = child.id();
+        let (ended, end) = mpsc::channel();
+        let guard = std::thread::spawn(move || {
+            if end.recv_timeout(DEADLINE).is_err() {
+                signal(pid, libc::SIGKILL);
+            }
+        });
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            text
+        });
+        let mut text = String::new();
+        let mut ready = false;
+        for line in BufReader::new(&mut stdout).lines().map_while(Result::ok) {
+            if line.starts_with("ready ") {
+                ready = true;
+                signal(pid, libc::SIGKILL);
+            }
+            text += &(line + "\n");
+        }
+        let status = child.wait().expect("a child can be waited for");
+        let _ = ended.send(());
+        guard.join().unwrap();
+        let failure = Failure { status, stdout: text, stderr: reader.join().unwrap() };
+        assert!(!ready, "chatd was to refuse to start, and is ready: {failure:?}");
+        failure
+    }
+}
+
+/// A chatd that did not start.
+#[derive(Debug)]
+pub struct Failure {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Failure {
+    /// It said one clear sentence with all of `words` in it, and ended without a panic.
+    pub fn says(&self, words: &[&str]) {
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is not in what it said: {self:#?}");
+        }
+        assert!(self.status.signal().is_none() && self.status.code() != Some(0), "{self:#?}");
+        assert!(!self.stderr.contains("panicked"), "a panic is not an explanation: {self:#?}");
+        assert_eq!(self.stderr.lines().count(), 1, "one sentence: {self:#?}");
+        assert!(!self.stdout.contains("ready"), "{self:#?}");
+    }
+}
+
+/// Who is told what chatd prints.
+#[derive(Default)]
+struct Heard {
+    lines: Mutex<Vec<String>>,
+}
+
+/// A running chatd.
+pub struct Chatd {
+    child: Child,
+    pub address: SocketAddr,
+    pub data: Arc<Scratch>,
+    stdout: Arc<Heard>,
+    stderr: Arc<Heard>,
+    readers: Vec<JoinHandle<()>>,
+    ended: bool,
+}
+
+fn listen(stream: impl Read + Send + 'static, heard: Arc<Heard>) -> (JoinHandle<()>, Receiver<String>) {
+    let (tell, told) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            heard.lines.lock().unwrap().push(line.clone());
+            let _ = tell.send(line);
+        }
+    });
+    (reader, told)
+}
+
+impl Chatd {
+    /// On so many cores, with nothing special.
+    pub fn start(cores: usize) -> Self {
+        Setup::new(cores).start()
+    }
+
+    fn attend(mut child: Child, data: Arc<Scratch>) -> Self {
+        let (stdout, stderr) = (Arc::new(Heard::default()), Arc::new(Heard::default()));
+        let (out_reader, lines) = listen(child.stdout.take().unwrap(), stdout.clone());
+        let (err_reader, _) = listen(child.stderr.take().unwrap(), stderr.clone());
+        let readers = vec![out_reader, err_reader];
+        let address = ([0, 0, 0, 0], 0).into();
+        let mut chatd = Self { child, address, data, stdout, stderr, readers, ended: false };
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    if let Some(address) = line.strip_prefix("ready ") {
+                        chatd.address = address.parse().expect("an address follows `ready`");
+                        return chatd;
+                    }
+                }
+                Err(_) => panic!("waited for the line `ready ADDR:PORT`: {}", chatd.printed()),
+            }
+        }
+    }
+
+    /// Everything that it printed so far.
+    pub fn printed(&self) -> String {
+        format!("stdout:\n{}\nstderr:\n{}", self.stdout_lines().join("\n"), self.stderr_lines().join("\n"))
+    }
+
+    pub fn stdout_lines(&self) -> Vec<String> {
+        self.stdout.lines.lock().unwrap().clone()
+    }
+
+    pub fn stderr_lines(&self) -> Vec<String> {
+        self.stderr.lines.lock().unwrap().clone()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A connection that has said nothing yet.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// A new user.
+    pub fn register(&self, name: &str) -> User {
+        self.connect().register(name)
+    }
+
+    /// New users, named with a number each.
+    pub fn register_many(&self, name: &str, count: usize) -> Vec<User> {
+        let mut client = self.connect();
+        let names: Vec<String> = (0..count).map(|number| format!("{name}{number}")).collect();
+        // In portions, so that neither side's buffer holds up the other.
+        names.chunks(500).flat_map(|names| client.register_many(names)).collect()
+    }
+
+    /// A connection on which `user` is logged in, with an empty backlog.
+    pub fn enter(&self, user: &User) -> Client {
+        let mut client = self.connect();
+        client.login(user);
+        client
+    }
+
+    /// The same for somebody whose last session may not be quite over.
+    pub fn enter_patiently(&self, user: &User) -> Client {
+        self.until_offline(user);
+        self.enter(user)
+    }
+
+    /// Connections on which `users` are logged in.
+    pub fn enter_all(&self, users: &[User]) -> Vec<Client> {
+        let mut clients: Vec<Client> = users.iter().map(|_| self.connect()).collect();
+        for (client, user) in clients.iter_mut().zip(users) {
+            client.ask_login(user);
+        }
+        for client in &mut clients {
+            client.hear_login();
+        }
+        clients
+    }
+
+    /// Waits until nobody takes `user` for online: a message that is sent now goes to the store.
+    pub fn until_offline(&self, user: &User) {
+        let mut watcher = self.connect();
+        let watching = watcher.register(&format!("watcher of {} {}", user.id, self.unique()));
+        watcher.login(&watching);
+        let id = watcher.id;
+        watcher.say(json!({"msgid": 7, "id": id, "friendid": user.id}));
+        let deadline = Instant::now() + DEADLINE;
+        while Instant::now() < deadline {
+            watcher.say(json!({"msgid": 13, "id": id}));
+            if entries(&watcher.hear("the friend list")["friends"])[0]["state"] == "offline" {
+                return;
+            }
+        }
+        panic!("waited for user {} to be offline", user.id);
+    }
+
+    /// A number that this chatd's names do not have yet.
+    fn unique(&self) -> u32 {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal_number: i32) {
+        signal(self.child.id(), signal_number);
+    }
+
+    /// Waits until it ends.
+    pub fn wait(&mut self) -> ExitStatus {
+        let pid = self.child.id();
+        let (ended, end) = mpsc::channel();
+        let guard = std::thread::spawn(move || {
+            let late = end.recv_timeout(DEADLINE).is_err();
+            if late {
+                signal(pid, libc::SIGKILL);
+            }
+            late
+        });
+        let status = self.child.wait().expect("a child can be waited for");
+        let _ = ended.send(());
+        self.ended = true;
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        assert!(!guard.join().unwrap(), "waited for chatd to end: {}", self.printed());
+        status
+    }
+
+    /// Ends it in the way that `signal_number` asks for, and checks that it ends so.
+    pub fn end(&mut self, signal_number: i32) {
+        self.signal(signal_number);
+        let status = self.wait();
+        if signal_number == libc::SIGKILL {
+            assert_eq!(status.signal(), Some(libc::SIGKILL));
+        } else {
+            assert_eq!(status.code(), Some(0), "a clean end: {}", self.printed());
+        }
+    }
+
+    /// Ends it and starts another one on the same data.
+    pub fn restart(mut self, signal_number: i32, cores: usize) -> Self {
+        self.end(signal_number);
+        Setup::new(cores).data(&self.data).start()
+    }
+
+    /// Starts another one on the data of this one, which was killed.
+    pub fn after_kill(mut self, cores: usize) -> Self {
+        assert_eq!(self.wait().signal(), Some(libc::SIGKILL));
+        Setup::new(cores).data(&self.data).start()
+    }
+
+    /// Whether it still runs.
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be asked for").is_none()
+    }
+}
+
+fn signal(pid: u32, signal_number: i32) {
+    // SAFETY: a system call on numbers; the child is not waited for yet, so the id is its own.
+    unsafe { libc::kill(pid as libc::pid_t, signal_number) };
+}
+
+impl Drop for Chatd {
+    fn drop(&mut self) {
+        let died = !self.ended && !self.lives();
+        if !self.ended {
+            self.signal(libc::SIGKILL);
+            let _ = self.child.wait();
+        }
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+        let printed = self.printed();
+        if std::thread::panicking() {
+            eprintln!("chatd (died by itself: {died}) printed:\n{printed}");
+            return;
+        }
+        assert!(!died, "chatd died: {printed}");
+        assert!(!printed.contains("panicked"), "chatd panicked: {printed}");
+        assert!(!printed.contains(SECRET), "chatd printed a secret: {printed}");
+    }
+}

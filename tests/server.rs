@@ -1,0 +1,20 @@
+//! The real chatd: started, talked to, ill-treated, killed and started again.
+//!
+//! Every test has servers of its own, on port 0 and in a directory of its own. Nothing sleeps.
+
+mod common;
+
+/// One file for each thing that can go wrong.
+mod server {
+    mod backlog;
+    mod crowd;
+    mod ending;
+    mod hostile;
+    mod identity;
+    mod limits;
+    mod login;
+    mod seed;
+    mod slow;
+    mod starting;
+    mod texts;
+}

@@ -1,0 +1,223 @@
+//! Many at once: sessions, cores, groups.
+
+use crate::common::chatd::Chatd;
+use crate::common::client::Client;
+use crate::common::{cannot_run, raise_open_files};
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// Of messages `SENDER NUMBER`: how many of each sender came, all in the order sent.
+fn count_in_order(messages: &[Value], at: &str) -> HashMap<u64, u64> {
+    let mut next: HashMap<u64, u64> = HashMap::new();
+    for message in messages {
+        let text = message["msg"].as_str().expect("a text");
+        let (sender, number) = text.split_once(' ').expect("two numbers");
+        let (sender, number): (u64, u64) = (sender.parse().unwrap(), number.parse().unwrap());
+        assert_eq!(message["id"], sender, "{at}: {message}");
+        let next = next.entry(sender).or_default();
+        assert_eq!(number, *next, "{at}: of sender {sender}");
+        *next += 1;
+    }
+    next
+}
+
+fn hear_count(client: &mut Client, count: usize) -> Vec<Value> {
+    (0..count).map(|number| client.hear(&format!("message {number} of {count}"))).collect()
+}
+
+#[test]
+fn a_thousand_sessions_on_two_cores_each_talking_to_another() {
+    const SESSIONS: usize = 1_000;
+    let files = raise_open_files();
+    if files < SESSIONS as u64 * 2 {
+        return cannot_run("a_thousand_sessions_on_two_cores", &format!("only {files} files may be open"));
+    }
+    let chatd = Chatd::start(2);
+    let users = chatd.register_many("user", SESSIONS);
+    let mut clients = chatd.enter_all(&users);
+    for round in 0..5 {
+        for at in 0..SESSIONS {
+            // Another partner in each round, so that all kinds of pairs of cores occur.
+            let to = (at * 7 + round * 131 + 1) % SESSIONS;
+            let text = format!("{} {round}", users[at].id);
+            clients[at].chat(&users[to], &text);
+        }
+        for at in 0..SESSIONS {
+            let to = (at * 7 + round * 131 + 1) % SESSIONS;
+            let text = format!("{} {round}", users[at].id);
+            let heard = clients[to].hear_msg(&text);
+            assert_eq!((&heard["id"], &heard["toid"]), (&users[at].id.into(), &users[to].id.into()));
+        }
+    }
+    for client in &mut clients {
+        client.hear_nothing();
+    }
+    // All leave at once, and all come back.
+    drop(clients);
+    for user in users.iter().step_by(50) {
+        chatd.until_offline(user);
+    }
+}
+
+#[test]
+fn everybody_to_everybody_over_eight_cores() {
+    const USERS: usize = 40;
+    const EACH: u64 = 5;
+    let chatd = Chatd::start(8);
+    let users = chatd.register_many("user", USERS);
+    let mut clients = chatd.enter_all(&users);
+    for number in 0..EACH {
+        for (client, from) in clients.iter_mut().zip(&users) {
+            for to in users.iter().filter(|to| to.id != from.id) {
+                client.chat(to, &format!("{} {number}", from.id));
+            }
+        }
+    }
+    for (client, user) in clients.iter_mut().zip(&users) {
+        let messages = hear_count(client, (USERS - 1) * EACH as usize);
+        let counts = count_in_order(&messages, "everybody to everybody");
+        assert_eq!(counts.len(), USERS - 1);
+        assert!(counts.values().all(|&count| count == EACH) && !counts.contains_key(&user.id));
+        client.hear_nothing();
+    }
+}
+
+#[test]
+fn to_oneself() {
+    for cores in [1, 8] {
+        let chatd = Chatd::start(cores);
+        let amy = chatd.register("amy");
+        let mut client = chatd.enter(&amy);
+        for number in 0..20 {
+            client.chat(&amy, &format!("note {number}"));
+            client.hear_msg(&format!("note {number}"));
+        }
+        client.hear_nothing();
+    }
+}
+
+#[test]
+fn a_group_over_all_cores() {
+    for cores in [1, 2, 8] {
+        const MEMBERS: usize = 30;
+        const EACH: u64 = 10;
+        let chatd = Chatd::start(cores);
+        let users = chatd.register_many("user", MEMBERS);
+        let mut clients = chatd.enter_all(&users);
+        let group = clients[0].create_group("everybody");
+        for client in &mut clients[1..] {
+            client.join_group(group);
+        }
+        for number in 0..EACH {
+            for (client, user) in clients.iter_mut().zip(&users) {
+                client.group_chat(group, &format!("{} {number}", user.id));
+            }
+        }
+        for (client, user) in clients.iter_mut().zip(&users) {
+            let messages = hear_count(client, (MEMBERS - 1) * EACH as usize);
+            let counts = count_in_order(&messages, &format!("{cores} cores"));
+            assert!(counts.values().all(|&count| count == EACH), "{cores} cores: {counts:?}");
+            assert!(!counts.contains_key(&user.id), "nobody hears itself");
+            client.hear_nothing();
+        }
+    }
+}
+
+#[test]
+fn a_group_ends_for_who_leaves_and_for_all_when_its_creator_leaves() {
+    for cores in [1, 2, 8] {
+        let chatd = Chatd::start(cores);
+        let users = chatd.register_many("user", 12);
+        let mut clients = chatd.enter_all(&users);
+        let group = clients[0].create_group("g");
+        for client in &mut clients[1..] {
+            client.join_group(group);
+        }
+        let leave = |client: &mut Client| {
+            client.say(serde_json::json!({"msgid": 11, "id": client.id, "groupid": group, "cid": "leave"}));
+            client.hear_ack("leave");
+        };
+        leave(&mut clients[5]);
+        clients[5].group_chat(group, "still here?");
+        clients[5].hear_error(107);
+        clients[1].group_chat_stored(group, "without 5", "c");
+        for at in (0..12).filter(|&at| at != 1 && at != 5) {
+            clients[at].hear_msg("without 5");
+        }
+        clients[5].hear_nothing();
+        leave(&mut clients[0]);
+        for at in 0..12 {
+            // The news is on its way to the other cores: until it is there, the store refuses.
+            clients[at].group_chat(group, "anybody?");
+            clients[at].hear_error(106);
+        }
+        for client in &mut clients {
+            client.hear_nothing();
+        }
+    }
+}
+
+/// Turn by turn: each waits for the other. Over eight cores on few CPUs this is the test for
+/// wake-ups that are lost.
+#[test]
+fn conversations_turn_by_turn() {
+    for (cores, pairs, turns) in [(1, 4, 200), (2, 8, 200), (8, 16, 100)] {
+        let chatd = Chatd::start(cores);
+        let users = chatd.register_many("user", pairs * 2);
+        let mut clients = chatd.enter_all(&users);
+        for turn in 0..turns {
+            for pair in 0..pairs {
+                let (from, to) =
+                    if turn % 2 == 0 { (pair * 2, pair * 2 + 1) } else { (pair * 2 + 1, pair * 2) };
+                let text = format!("turn {turn}");
+                clients[from].chat(&users[to], &text);
+                if pair % 2 == 0 {
+                    clients[to].hear_msg(&text);
+                }
+            }
+            // The other half of the pairs talks at the same time.
+            for pair in (1..pairs).step_by(2) {
+                let to = if turn % 2 == 0 { pair * 2 + 1 } else { pair * 2 };
+                clients[to].hear_msg(&format!("turn {turn}"));
+            }
+        }
+    }
+}
+
+/// Connections come and go: nothing of them stays behind, and no slot is lost.
+#[test]
+fn ten_thousand_connections_one_after_the_other() {
+    for cores in [1, 2] {
+        let chatd = Chatd::start(cores);
+        let amy = chatd.register("amy");
+        let files = || std::fs::read_dir(format!("/proc/{}/fd", chatd.pid())).unwrap().count();
+        let before = files();
+        for round in 0..50 {
+            let mut clients: Vec<Client> = (0..100).map(|_| chatd.connect()).collect();
+            for (at, mut client) in clients.drain(..).enumerate() {
+                match (round + at) % 5 {
+                    0 => drop(client),
+                    1 => client.reset(),
+                    2 => {
+                        client.half_close();
+                        client.hear_end();
+                    }
+                    3 => client.write(b"{\"msgid\":"),
+                    _ => {
+                        client.write(b"nonsense\n");
+                        client.hear_error_and_end(100);
+                    }
+                }
+            }
+        }
+        // Each request is a turn of the server's, in which it goes on with what it has to close.
+        let mut client = chatd.enter(&amy);
+        for _ in 0..1_000_000 {
+            if files() <= before + 1 {
+                break;
+            }
+            client.hear_nothing();
+        }
+        assert!(files() <= before + 1, "{} files were open, {} are", before, files());
+    }
+}
