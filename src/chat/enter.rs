@@ -176,6 +176,7 @@ impl Hub {
             user: entering.user,
             name: entering.name,
             groups: entering.groups,
+            writing: false,
             catching_up: Some(Box::new(catching_up)),
             owed: FxHashSet::default(),
             live: Recent::default(),

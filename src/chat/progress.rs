@@ -59,7 +59,7 @@ impl Hub {
     pub(super) fn write_progress(&mut self, out: &mut Vec<Effect>) {
         for id in self.online_sessions() {
             let Some(session) = self.session(id) else { continue };
-            let Some(online) = session.online() else { continue };
+            let Some(online) = session.online().filter(|online| !online.writing) else { continue };
             let (user, visit, mut progress) = (online.user, online.visit, self.progress(session, online));
             progress.retain_mut(|progress| {
                 progress.beyond.clear();
@@ -68,6 +68,7 @@ impl Hub {
             if progress.is_empty() {
                 continue;
             }
+            self.online_mut(id).expect("is online").writing = true;
             let upto = progress.iter().map(|progress| (progress.group, progress.upto)).collect();
             let ticket = self.pending.insert(Pending::Progress { session: id, visit, upto });
             out.push(Effect::Ask { ticket, ask: Ask::Settle { user, mids: Vec::new(), progress } });
@@ -82,8 +83,11 @@ impl Hub {
         upto: &[(GroupId, u64)],
         answer: &Answer,
     ) {
-        let online = self.online_mut(id).filter(|online| online.visit == visit && answer.is_ok());
-        let Some(online) = online else { return };
+        let Some(online) = self.online_mut(id).filter(|online| online.visit == visit) else { return };
+        online.writing = false;
+        if answer.is_err() {
+            return;
+        }
         for (group, upto) in upto {
             if let Some(place) = online.groups.get_mut(group) {
                 place.written = place.written.max(*upto);

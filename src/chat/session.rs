@@ -163,6 +163,8 @@ pub(super) struct Online {
     pub(super) user: UserId,
     pub(super) name: Box<str>,
     pub(super) groups: FxHashMap<GroupId, Place>,
+    /// Whether word of how far it has come is on its way to the store.
+    pub(super) writing: bool,
     /// While it gets its backlog; live messages wait in it.
     pub(super) catching_up: Option<Box<CatchingUp>>,
     /// Pushed messages that lie in the user's backlog until they are settled.

@@ -347,7 +347,7 @@ impl World {
         let elsewhere = oracle.stays.iter().enumerate().any(|(other, found)| {
             other != stay
                 && found.user == here.user
-                && found.ended_us.is_none_or(|ended_us| ended_us + self.plan.rest_us() > said.at_us)
+                && found.ended_us.is_none_or(|ended_us| ended_us + trip_us > said.at_us)
         });
         if elsewhere {
             return;

@@ -28,8 +28,8 @@ pub struct Plan {
     pub gap_us: u64,
     /// Longest way from a core to a channel's home, and from there to a core.
     pub bus_us: u64,
-    /// Longest time until the store's next commit.
-    pub commit_us: u64,
+    /// Longest time until the next commit, for each server's way to the store.
+    pub commit_us: Vec<u64>,
     /// Questions that one commit takes.
     pub batch: usize,
     /// Longest way of an answer from the store to the core.
@@ -78,7 +78,7 @@ impl Plan {
             phase_us: rng.pick(&[300_000, 1_000_000, 2_500_000]),
             gap_us: rng.pick(&[3_000, 20_000, 100_000]),
             bus_us: rng.pick(&[300, 4_000, 40_000, 120_000]),
-            commit_us: rng.pick(&[500, 5_000, 60_000, 300_000]),
+            commit_us: (0..servers).map(|_| rng.pick(&[500, 5_000, 60_000, 300_000])).collect(),
             batch: rng.pick(&[1, 4, 64]),
             answer_us: rng.pick(&[200, 10_000]),
             verify_us: rng.pick(&[1_000, 20_000, 150_000]),
@@ -117,9 +117,13 @@ impl Plan {
         4 * self.bus_us + 1_000
     }
 
+    fn slowest_commit_us(&self) -> u64 {
+        self.commit_us.iter().copied().max().expect("there is a server")
+    }
+
     /// Longer than anything that was begun takes to be over, as long as nothing fails.
     pub fn rest_us(&self) -> u64 {
-        4 * self.round_trip_us() + 6 * (self.commit_us + self.answer_us) + 4 * self.net_us + 400_000
+        4 * self.round_trip_us() + 6 * (self.slowest_commit_us() + self.answer_us) + 4 * self.net_us + 400_000
     }
 }
 

@@ -328,7 +328,7 @@ impl World {
 
     fn commit_later(&mut self, server: usize) {
         if !std::mem::replace(&mut self.queues[server].committing, true) {
-            let after = self.rng.delay(self.plan.commit_us);
+            let after = self.rng.delay(self.plan.commit_us[server]);
             self.later(after, Next::Commit(server));
         }
     }

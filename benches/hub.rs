@@ -1,0 +1,204 @@
+//! What one message costs the core, without any I/O: the bytes of a frame become a request, the
+//! hub decides, and the encoded push is appended to the reader's output.
+//!
+//! Two users on one core write to each other, in frames of 128 bytes. What TCP has acknowledged is
+//! told when the hub asks. Prints ns of CPU and allocations a message, the median of several rounds, and
+//! fails if a message costs more than 2 allocations. `cargo bench --bench hub`.
+
+use chatd::chat::ask::{Ask, Done};
+use chatd::chat::effect::Effect;
+use chatd::chat::event::Event;
+use chatd::chat::hub::Hub;
+use chatd::chat::ids::{CoreId, Millis, SessionId, UserId};
+use chatd::chat::limits::Limits;
+use chatd::chat::wire::frame::{self, Step};
+use chatd::chat::wire::json::Parser;
+use chatd::chat::wire::request;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The system's allocator, counting.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is passed on to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promises are the system allocator's conditions.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.realloc(at, layout, bytes) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A core without a world: sessions 0 and 1 belong to users 1 and 2.
+struct Core {
+    hub: Hub,
+    /// Taken out while it is at work.
+    parser: Option<Parser>,
+    limits: Limits,
+    now: Millis,
+    effects: Vec<Effect>,
+    /// What each reader was sent: bytes since the beginning, and the output that a flush empties.
+    sent: [u64; 2],
+    output: [Vec<u8>; 2],
+}
+
+fn session(index: usize) -> SessionId {
+    SessionId { index: index as u32, generation: 0 }
+}
+
+impl Core {
+    fn new() -> Self {
+        let limits = Limits::default();
+        let mut core = Self {
+            hub: Hub::new(CoreId(0), limits.clone()),
+            parser: Some(Parser::new()),
+            limits,
+            now: Millis(1_700_000_000_000),
+            effects: Vec::new(),
+            sent: [0; 2],
+            output: [Vec::new(), Vec::new()],
+        };
+        for index in 0..2 {
+            core.log_in(index);
+        }
+        core
+    }
+
+    fn log_in(&mut self, index: usize) {
+        self.happen(Event::Opened { session: session(index) });
+        self.say(format!("{{\"msgid\":1,\"id\":{},\"password\":\"pw\"}}\n", index + 1).as_bytes());
+    }
+
+    /// One read from a socket, of whoever the frame says it is.
+    fn say(&mut self, read: &[u8]) {
+        let mut input = read.to_vec();
+        let from = usize::from(read.windows(6).any(|bytes| bytes == b"\"id\":2"));
+        self.serve(from, &mut input);
+    }
+
+    fn serve(&mut self, from: usize, input: &mut [u8]) {
+        let mut at = 0;
+        while let Step::Frame { start, end, next, terminator } =
+            frame::next(input, at, at, self.limits.frame_bytes)
+        {
+            let mut parser = self.parser.take().expect("frames are read one after the other");
+            let request = request::parse(&mut input[start..end], &mut parser, &self.limits);
+            let request = request.expect("a valid frame");
+            self.happen(Event::Said { session: session(from), terminator, request });
+            self.parser = Some(parser);
+            at = next;
+        }
+    }
+
+    fn happen(&mut self, event: Event<'_>) {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.hub.handle(self.now, event, &mut effects);
+        for effect in effects.drain(..) {
+            self.perform(effect);
+        }
+        // A nested event has left its own list behind; the larger one is kept.
+        if effects.capacity() > self.effects.capacity() {
+            self.effects = effects;
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send { session, frame } => {
+                let index = session.index as usize;
+                self.output[index].extend_from_slice(frame.bytes());
+                self.output[index].push(0);
+                self.sent[index] += frame.bytes().len() as u64 + 1;
+            }
+            Effect::Probe { session } => {
+                let index = session.index as usize;
+                self.output[index].clear();
+                self.happen(Event::Acked { session, bytes: self.sent[index] });
+            }
+            Effect::Join { ticket, .. } => self.happen(Event::Joined { ticket, result: Ok(()) }),
+            Effect::Publish { ticket, channel, envelope } => {
+                self.happen(Event::Arrived { channel, envelope });
+                if let Some(ticket) = ticket {
+                    self.happen(Event::Counted { ticket, heard: Ok(1) });
+                }
+            }
+            Effect::Look { ticket, users } => {
+                let online = vec![false; users.len()];
+                self.happen(Event::Present { ticket, online: Ok(online) });
+            }
+            Effect::Ask { ticket, ask } => {
+                let done = match ask {
+                    Ask::Verify { .. } => Done::Verified { name: "somebody".into() },
+                    Ask::Roster { .. } => Done::Roster(Box::default()),
+                    _ => Done::Taken { messages: Vec::new(), complete: true, heads: Vec::new() },
+                };
+                self.happen(Event::Answered { ticket, answer: Ok(done) });
+            }
+            Effect::Pause { .. } | Effect::Resume { .. } | Effect::Close { .. } | Effect::Leave { .. } => {}
+        }
+    }
+}
+
+fn frame_of_128_bytes(from: UserId, to: UserId) -> Vec<u8> {
+    let head = format!("{{\"id\":{from},\"msg\":\"");
+    let tail =
+        format!("\",\"msgid\":6,\"name\":\"somebody\",\"time\":\"2026-11-23 04:04:14\",\"toid\":{to}}}\0");
+    let text = "m".repeat(128 - head.len() - (tail.len() - 1));
+    let frame = [head, text, tail].concat().into_bytes();
+    assert_eq!(frame.len(), 129);
+    frame
+}
+
+/// CPU time of this thread: what else runs on the machine is not counted.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+fn main() {
+    const ROUNDS: usize = 15;
+    const MESSAGES: u64 = 200_000;
+    const TICK: u64 = 25_000;
+    let mut core = Core::new();
+    let (ann, bob) = (UserId::new(1).unwrap(), UserId::new(2).unwrap());
+    let frames = [frame_of_128_bytes(ann, bob), frame_of_128_bytes(bob, ann)];
+    let mut input = frames[0].clone();
+    let mut figures: Vec<(f64, f64)> = Vec::new();
+    for _ in 0..ROUNDS {
+        let (begun, allocated) = (cpu_time(), ALLOCATIONS.load(Ordering::Relaxed));
+        for number in 0..MESSAGES {
+            let from = (number % 2) as usize;
+            input.copy_from_slice(&frames[from]);
+            core.serve(from, &mut input);
+            if number % TICK == 0 {
+                core.now = core.now.plus(100);
+                core.happen(Event::Tick { utc_offset_s: 0 });
+            }
+        }
+        let ns = (cpu_time() - begun).as_nanos() as f64 / MESSAGES as f64;
+        let allocations = (ALLOCATIONS.load(Ordering::Relaxed) - allocated) as f64 / MESSAGES as f64;
+        figures.push((ns, allocations));
+    }
+    assert!(core.sent.iter().all(|&sent| sent > 128 * MESSAGES / 2), "messages were pushed");
+    figures.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let ((best, _), (median, allocations)) = (figures[0], figures[ROUNDS / 2]);
+    println!("hub: {median:.0} ns a message (best round {best:.0}), {allocations:.2} allocations");
+    assert!(allocations <= 2.0, "more than 2 allocations a message");
+}
