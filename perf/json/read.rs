@@ -181,7 +181,7 @@ mod tests {
         ]);
         assert_eq!(Json::read(&value.to_string()), Ok(value.clone()));
         assert_eq!(value.number_at("deep/count"), Some(u64::MAX as f64));
-        assert_eq!(value.text_at("text").map(str::len), Some(10));
+        assert_eq!(value.text_at("text").map(str::len), Some(11));
         assert_eq!(value.list_at("numbers").len(), 3);
         assert_eq!(value.at("deep/no/such"), None);
     }

@@ -9,6 +9,7 @@ mod crowd;
 mod door;
 mod enlist;
 mod fleet;
+mod guest;
 mod round;
 mod storm;
 mod timer;

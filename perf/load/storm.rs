@@ -11,6 +11,7 @@ use rustix::event::epoll;
 use super::connection::{Connection, Flow, Heard};
 use super::door::Door;
 use super::enlist::Enlisted;
+use super::guest::{Guest, Stage};
 use super::round::Orders;
 use super::timer::{self, TIMER, Timer};
 use crate::measure::{Arrived, Interval, Recorder, Sequence};
@@ -42,23 +43,6 @@ pub struct Storm<'a> {
     pub visits: &'a [Visit],
     pub stay: Stay,
     pub arrivals: &'a [plan::Send],
-}
-
-struct Guest {
-    connection: Connection,
-    visit: usize,
-    intended_ns: u64,
-    stage: Stage,
-    heard: Sequence,
-    heard_count: u32,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Connecting,
-    Asked,
-    LoggedIn,
-    Done,
 }
 
 const SPIN_NS: u64 = 100_000;
@@ -149,17 +133,17 @@ impl Turn<'_> {
             let Visit { user, messages, .. } = self.storm.visits[visit];
             self.recorder.counts.intended += 1;
             self.recorder.counts.expected += u64::from(messages.max(1));
+            let lag_ns = self.orders.clock.now_ns().saturating_sub(intended_ns);
+            self.interval.lag.saturating_record(lag_ns);
+            if self.orders.window.contains(&intended_ns) {
+                self.recorder.lag.saturating_record(lag_ns);
+            }
             match self.storm.door.begin_to_connect(user) {
                 Ok(socket) => self.admit(socket, visit, intended_ns)?,
                 Err(error) => {
                     self.recorder.socket_error(&error);
                     self.done += 1;
                 }
-            }
-            let lag_ns = self.orders.clock.now_ns().saturating_sub(intended_ns);
-            self.interval.lag.saturating_record(lag_ns);
-            if self.orders.window.contains(&intended_ns) {
-                self.recorder.lag.saturating_record(lag_ns);
             }
         }
         Ok(())
@@ -300,17 +284,5 @@ impl Turn<'_> {
             // Fails only if the server has closed first.
             let _ = guest.connection.socket.shutdown(std::net::Shutdown::Both);
         }
-    }
-}
-
-impl Guest {
-    fn log_in(&mut self, login: &[u8], recorder: &mut Recorder) -> io::Result<()> {
-        if let Some(error) = self.connection.socket.take_error()? {
-            return Err(error);
-        }
-        self.stage = Stage::Asked;
-        recorder.counts.sent += 1;
-        self.connection.outgoing().extend_from_slice(login);
-        self.connection.write().map(drop)
     }
 }

@@ -64,10 +64,9 @@ impl Stages {
         for (later, earlier) in pairs {
             for (name, histogram) in later {
                 let before = earlier.iter().find(|(other, _)| other == name);
-                if let Some((_, before)) = before
-                    && histogram.subtract(before).is_err()
-                {
-                    // The server was restarted: all of it is new.
+                if let Some((_, before)) = before {
+                    // Refused if the server was restarted meanwhile: then all of it is new.
+                    let _ = histogram.subtract(before);
                 }
             }
         }
@@ -91,22 +90,17 @@ impl Stages {
 }
 
 fn take(group: Option<&Json>, into: &mut Vec<(String, Histogram)>) {
-    let named: Vec<(&str, &Json)> = match group {
-        Some(Json::Object(fields)) => fields.iter().map(|(name, value)| (name.as_str(), value)).collect(),
+    let name_of =
+        |value: &Json| ["name", "stage", "path"].iter().find_map(|key| value.text_at(key)).map(str::to_owned);
+    let named: Vec<(String, &Json)> = match group {
+        Some(Json::Object(fields)) => fields.iter().map(|(name, value)| (name.clone(), value)).collect(),
         Some(Json::List(values)) => {
-            let name = |value: &'_ Json| {
-                ["name", "stage", "path"].iter().find_map(|key| value.text_at(key)).map(str::to_owned)
-            };
-            return values.iter().for_each(|value| {
-                if let Some(name) = name(value) {
-                    add(into, &name, &decoded(value));
-                }
-            });
+            values.iter().filter_map(|value| Some((name_of(value)?, value))).collect()
         }
         _ => Vec::new(),
     };
     for (name, value) in named {
-        add(into, name, &decoded(value));
+        add(into, &name, &decoded(value));
     }
 }
 
@@ -131,7 +125,7 @@ fn decoded(value: &Json) -> Histogram {
 }
 
 /// Plain base64; `None` of anything else.
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub fn base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut count) = (0_u32, 0);
     for character in text.trim_end_matches('=').bytes() {

@@ -47,6 +47,7 @@ fn side_json(side: &SideFigures) -> Json {
         ("name", side.name.into()),
         ("description", side.description.as_str().into()),
         ("unit", side.unit.into()),
+        ("asked", side.asked.as_str().into()),
         ("latency_is", side.latency_is.into()),
         ("ack_is", side.ack_is.into()),
         ("verdict", side.verdict.word().into()),

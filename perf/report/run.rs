@@ -21,6 +21,8 @@ pub struct SideFigures {
     /// From when to when latency counts, and what is called acknowledgement.
     pub latency_is: &'static str,
     pub ack_is: &'static str,
+    /// What was asked for, in words; nothing in a closed loop.
+    pub asked: String,
     /// Of people who came and went beside.
     pub logins: Option<Recorder>,
 }
@@ -38,6 +40,7 @@ impl SideFigures {
             unit: "delivered message",
             latency_is: "from intended send to delivery",
             ack_is: "from intended send to ACK",
+            asked: String::new(),
             logins: None,
         }
     }
@@ -106,8 +109,8 @@ impl RunReport {
         for side in &self.sides {
             let _ = self.write_side(side, &mut text);
         }
-        if let [first, second] = self.sides.as_slice() {
-            let _ = self.write_ratio(first, second, &mut text);
+        if let ([first, second], Some(ratio)) = (self.sides.as_slice(), &self.ratio) {
+            let _ = self.write_ratio(ratio, [first, second], &mut text);
         }
         text
     }
@@ -126,11 +129,12 @@ impl RunReport {
     fn write_side(&self, side: &SideFigures, text: &mut String) -> std::fmt::Result {
         let (sum, counts) = (&side.sum, &side.sum.recorder.counts);
         writeln!(text, "\n{}", side.description)?;
-        let asked = self.rate_asked_per_s.map_or(String::new(), |rate| format!("asked {rate:.0}/s   "));
         writeln!(
             text,
-            "  rate       {asked}reached {:.0}/s over {:.1} s in {} round(s)",
+            "  rate       {}{:.0} {}s a second over {:.1} s in {} round(s)",
+            if side.asked.is_empty() { String::new() } else { format!("asked {}, reached ", side.asked) },
             sum.delivered_per_s(),
+            side.unit,
             sum.window_s(),
             side.rounds.len()
         )?;
@@ -159,9 +163,13 @@ impl RunReport {
         writeln!(text, "  verdict    {}", side.verdict.text())
     }
 
-    fn write_ratio(&self, first: &SideFigures, second: &SideFigures, text: &mut String) -> std::fmt::Result {
+    fn write_ratio(
+        &self,
+        ratio: &Ratio,
+        [first, second]: [&SideFigures; 2],
+        text: &mut String,
+    ) -> std::fmt::Result {
         writeln!(text, "\nserver CPU per {}, {} over {}", first.unit, first.name, second.name)?;
-        let Some(ratio) = &self.ratio else { return writeln!(text, "  unknown") };
         writeln!(text, "  ratio          {}", ratio.ratio.text())?;
         for (side, noise) in [(first, &ratio.first_to_itself), (second, &ratio.second_to_itself)] {
             let name = format!("{0}/{0}", side.name);

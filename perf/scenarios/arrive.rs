@@ -32,6 +32,7 @@ pub fn logins(
     }
     let figures = SideFigures {
         unit: "login",
+        asked: format!("{} logins a second", settings.logins_per_s),
         latency_is: "from intended arrival to the answer",
         ..SideFigures::new(target.kind.word(), target.description(), rounds)
     };
@@ -70,11 +71,13 @@ pub fn backlog(
     drop(side);
     let storing = SideFigures {
         unit: "stored message",
+        asked: format!("{:.0} messages a second", settings.rate_per_s().unwrap_or(0.0)),
         latency_is: "from intended send to ACK",
         ..SideFigures::new("storing", description.clone(), vec![stored])
     };
     let draining = SideFigures {
         unit: "drained message",
+        asked: format!("{} readers a second", settings.logins_per_s),
         latency_is: "from intended arrival to the last message that waited",
         ack_is: "from intended arrival to the answer to the login",
         ..SideFigures::new("draining", description, vec![drained])

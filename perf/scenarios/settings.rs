@@ -160,7 +160,8 @@ impl Settings {
         };
         match self.load_loop {
             Loop::Open { rate_per_s, arrival } => {
-                format!("open loop, {} sends, {rate_per_s:.0} messages/s asked{waiting}", arrival.word())
+                let what = if self.work == Work::Logins { "logins" } else { "messages" };
+                format!("open loop, {} arrivals, {rate_per_s:.0} {what}/s asked{waiting}", arrival.word())
             }
             Loop::Closed { under_way } => format!("closed loop, {under_way} under way a sender{waiting}"),
         }
@@ -168,7 +169,9 @@ impl Settings {
 
     pub fn crowd_words(&self) -> String {
         let Crowd { pairs, groups: Groups { count, members, speakers }, to_absent, idle } = self.crowd;
+        let users = if self.work == Work::Logins { self.users.unwrap_or(1) } else { 0 };
         let parts = [
+            (users, "users who arrive one by one".into()),
             (pairs, format!("{pairs} pairs")),
             (count, format!("{count} group(s) of {members}, {speakers} of each speak")),
             (to_absent, format!("{to_absent} senders to users who are away")),

@@ -7,7 +7,7 @@
 use super::Ending;
 use super::bench::{Bench, Measured};
 use super::finish::{Finish, finish};
-use super::settings::Settings;
+use super::settings::{Loop, Settings};
 use super::side::Side;
 use crate::measure::Recorder;
 use crate::report::{Ratio, SideFigures};
@@ -22,7 +22,7 @@ pub fn run(settings: &Settings, bench: &Bench, target: Target, finish_as: Finish
         bench.fail_if_stopped()?;
     }
     let frame_bytes = side.frame_bytes();
-    let figures = figures(&side, rounds);
+    let figures = figures(settings, &side, rounds);
     let is_pinned = side.target.cpus.is_some();
     drop(side);
     let finish_as = Finish { is_pinned, frame_bytes, ..finish_as };
@@ -47,13 +47,13 @@ pub fn versus(
         bench.fail_if_stopped()?;
     }
     let frame_bytes = first.frame_bytes();
-    let sides = vec![figures(&first, first_rounds), figures(&second, second_rounds)];
+    let sides = vec![figures(settings, &first, first_rounds), figures(settings, &second, second_rounds)];
     drop((first, second));
     let ratio = Ratio::of(&sides[0], &sides[1]);
     finish(settings, bench, Finish { frame_bytes, ..finish_as }, sides, ratio)
 }
 
-fn figures(side: &Side, rounds: Vec<Measured>) -> SideFigures {
+fn figures(settings: &Settings, side: &Side, rounds: Vec<Measured>) -> SideFigures {
     let mut logins: Option<Recorder> = None;
     let mut all = Vec::new();
     for round in rounds {
@@ -62,5 +62,14 @@ fn figures(side: &Side, rounds: Vec<Measured>) -> SideFigures {
         }
         all.push(round.figures);
     }
-    SideFigures { logins, ..SideFigures::new(side.target.kind.word(), side.target.description(), all) }
+    let figures = SideFigures::new(side.target.kind.word(), side.target.description(), all);
+    match settings.load_loop {
+        Loop::Open { rate_per_s, .. } => {
+            SideFigures { logins, asked: format!("{rate_per_s:.0} messages a second"), ..figures }
+        }
+        Loop::Closed { .. } => {
+            let (latency_is, ack_is) = ("from send to delivery", "from send to ACK");
+            SideFigures { logins, latency_is, ack_is, ..figures }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The harness as a whole, in one process: against its own relay and against a stand-in for chatd.
 
+mod files;
+mod pause;
 mod stand_in;
 
 use std::sync::atomic::AtomicBool;

@@ -18,6 +18,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
+use super::merge::Room;
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError, migrate};
 use crate::chat::ask::{Answer, Ask};
 use crate::chat::limits::Limits;
@@ -95,7 +96,7 @@ impl Embedded {
             Ask::Owe { user, mids } => backlog::owe(db, *user, mids),
             Ask::Settle { user, mids, progress } => backlog::settle(db, *user, mids, progress),
             Ask::Take { user, after, have, messages, bytes } => {
-                page::take(db, *user, *after, have, page::Room { messages: *messages, bytes: *bytes })
+                page::take(db, *user, *after, have, Room { messages: *messages, bytes: *bytes })
             }
         };
         answer.map(Outcome::Answer)

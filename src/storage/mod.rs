@@ -9,11 +9,14 @@
 
 pub mod answers;
 mod body;
-pub mod condition;
 #[doc(hidden)]
 pub mod contract;
 pub mod embedded;
+pub mod health;
+mod merge;
 pub mod migrate;
+pub mod mysql;
+mod open_error;
 pub mod password;
 pub mod pool;
 #[cfg(test)]
@@ -23,9 +26,14 @@ pub mod worker;
 use crate::chat::ask::{Answer, AnswerQueue, Ask, Question};
 use crate::chat::ids::UserId;
 use crate::chat::limits::Limits;
+use futures_lite::future;
+use health::News;
+pub use mysql::MySqlUrl;
+pub use open_error::OpenError;
 use password::Cost;
 use std::fmt;
 use std::path::PathBuf;
+use std::pin::Pin;
 use worker::Running;
 
 /// Friends aside, the entries (groups and members) that a roster tells about at most. All groups
@@ -48,6 +56,8 @@ pub struct Config {
 pub enum Place {
     /// SQLite in this directory, which is made if it is not there.
     Directory(PathBuf),
+    /// MySQL or MariaDB, which several servers may share.
+    MySql(MySqlUrl),
 }
 
 /// What a store is asked: an [`Ask`] whose password, if it had one, was dealt with.
@@ -129,6 +139,13 @@ pub trait Store: Send {
     /// was appended means nothing.
     fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError>;
 
+    /// Waits until `work` is done, and may mind its own business meanwhile: then it may come back
+    /// earlier, with news about itself.
+    fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {
+        future::block_on(work);
+        News::None
+    }
+
     /// Leaves everything tidy. Nothing is lost if this is never called.
     ///
     /// # Errors
@@ -137,74 +154,12 @@ pub trait Store: Send {
 
     /// Which store this is and where, for the start-up screen.
     fn describe(&self) -> String;
-}
 
-/// Why the store could not be opened: a sentence for whoever started the server.
-#[derive(Debug)]
-pub enum OpenError {
-    /// The directory is missing and cannot be made, or is not a directory.
-    NoDirectory(PathBuf, std::io::Error),
-    /// A file in the directory cannot be written.
-    NotWritable(PathBuf, std::io::Error),
-    /// Another chatd works on the directory.
-    InUse(PathBuf),
-    /// The file is something else than a database.
-    NotADatabase(PathBuf),
-    /// The file is a database, but of another program.
-    NotOurs(PathBuf),
-    /// The database was written by a newer chatd.
-    Newer {
-        /// Which database.
-        database: String,
-        /// Its version.
-        found: u32,
-        /// The newest version that this program knows.
-        known: u32,
-    },
-    /// The operating system gives no thread.
-    NoThread(std::io::Error),
-    /// Anything else, in the store's own words.
-    Failed(String, String),
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OpenError::NoDirectory(path, why) => {
-                write!(f, "cannot use {} as data directory: {why}; choose another one", path.display())
-            }
-            OpenError::NotWritable(path, why) => write!(
-                f,
-                "cannot write {}: {why}; give this user the data directory, or choose another one",
-                path.display()
-            ),
-            OpenError::InUse(path) => write!(
-                f,
-                "the data directory {} is in use by another chatd; stop that one, or choose another directory",
-                path.display()
-            ),
-            OpenError::NotADatabase(path) => write!(
-                f,
-                "{} is not a chatd database (or is damaged); move it away, or choose another data directory",
-                path.display()
-            ),
-            OpenError::NotOurs(path) => write!(
-                f,
-                "{} is the database of another program; choose another data directory",
-                path.display()
-            ),
-            OpenError::Newer { database, found, known } => write!(
-                f,
-                "{database} has schema version {found}, and this chatd knows versions up to {known}; \
-                 run the newer chatd, or restore a backup that is older"
-            ),
-            OpenError::NoThread(why) => write!(f, "cannot start the store's threads: {why}"),
-            OpenError::Failed(what, why) => write!(f, "cannot open {what}: {why}"),
-        }
+    /// What whoever runs it should know, a sentence each: settings that break a promise.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
     }
 }
-
-impl std::error::Error for OpenError {}
 
 /// A store that is open, locked and of the right version, and not yet working.
 pub struct Opened {
@@ -219,6 +174,7 @@ pub struct Opened {
 pub fn open(config: Config) -> Result<Opened, OpenError> {
     let store: Box<dyn Store> = match &config.place {
         Place::Directory(directory) => Box::new(embedded::Embedded::open(directory, &config.limits)?),
+        Place::MySql(url) => Box::new(mysql::MySql::open(url, &config.limits)?),
     };
     Ok(Opened { store, config })
 }
@@ -227,6 +183,11 @@ impl Opened {
     /// Which store this is and where, for the start-up screen.
     pub fn describe(&self) -> String {
         self.store.describe()
+    }
+
+    /// What whoever runs the server should know, a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.store.warnings()
     }
 
     /// Starts the threads. They work until every sender of `questions` is gone: dropping those, and

@@ -5,25 +5,23 @@
 //! store stops working and when it works again. Knows no SQL and no thread of any core.
 
 use super::answers::{Answers, Asker};
-use super::condition::Condition;
+use super::health::{Health, State};
 use super::pool::{Hashed, Job, Pool};
-use super::{Committed, Config, OpenError, Order, Outcome, Store, StoreError};
+use super::{Config, OpenError, Order, Outcome, Store, StoreError};
 use crate::chat::ask::{AnswerQueue, Ask, Password, Question};
 use crate::chat::wire::code::Code;
 use futures_lite::future;
+use std::pin::pin;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 /// What a batch may weigh. A stored message weighs 1. Measured: 64 make 50,000 a second, 128 make
 /// 57,000, 256 make 66,000; more make it slower to answer and hardly faster.
 const BATCH_WEIGHT: usize = 256;
-/// A store that fails more often than this is down, whatever it manages in between.
-const WELL_AFTER: Duration = Duration::from_secs(1);
 
 /// The store's threads, at work.
 pub struct Running {
     thread: JoinHandle<()>,
-    condition: Condition,
+    state: State,
 }
 
 impl Running {
@@ -36,9 +34,9 @@ impl Running {
         self.thread.join()
     }
 
-    /// Whether the store works, for whoever watches it.
-    pub fn condition(&self) -> Condition {
-        self.condition.clone()
+    /// Whether the store works: a handle, for those who answer readiness checks.
+    pub fn state(&self) -> State {
+        self.state.clone()
     }
 
     /// Whether the thread has ended, which it does by itself only if it panicked.
@@ -59,8 +57,6 @@ pub fn start(
 ) -> Result<Running, OpenError> {
     let answers = Answers::new(answers);
     let (pool, hashed) = Pool::start(config.cost, config.limits.password_queue, &answers)?;
-    let condition = Condition::default();
-    let (watched, ended) = (condition.clone(), condition.until_dropped());
     let worker = Worker {
         store,
         answers,
@@ -68,18 +64,14 @@ pub fn start(
         steps: Vec::with_capacity(BATCH_WEIGHT),
         outcomes: Vec::with_capacity(BATCH_WEIGHT),
         pool: Some(pool),
-        health: Health::Well,
-        oddity: None,
-        condition: watched,
+        health: Health::default(),
     };
+    let state = worker.health.state();
     let thread = std::thread::Builder::new()
         .name("store".to_owned())
-        .spawn(move || {
-            let _ended = ended;
-            worker.run(&questions, &hashed);
-        })
+        .spawn(move || worker.run(&questions, &hashed))
         .map_err(OpenError::NoThread)?;
-    Ok(Running { thread, condition })
+    Ok(Running { thread, state })
 }
 
 /// What becomes of an outcome.
@@ -88,14 +80,6 @@ enum Step {
     Answer(Asker),
     /// It says what this password must match.
     Verify(Asker, Password),
-}
-
-/// What was said last on stderr about the store.
-#[derive(Clone, Copy)]
-enum Health {
-    Well,
-    /// And when a batch failed last.
-    Down(Instant),
 }
 
 struct Worker {
@@ -108,13 +92,12 @@ struct Worker {
     /// Gone once the worker is finishing.
     pool: Option<Pool>,
     health: Health,
-    /// The last thing said about an order that no store should fail at.
-    oddity: Option<String>,
-    condition: Condition,
 }
 
 /// What came out of one of the two queues.
 enum Next {
+    /// Nothing yet.
+    Nothing,
     Question(Question),
     Hashed(Hashed),
     /// No question will ever come again.
@@ -124,7 +107,8 @@ enum Next {
 impl Worker {
     fn run(mut self, questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) {
         loop {
-            let mut weight = match next(questions, hashed) {
+            let mut weight = match self.next(questions, hashed) {
+                Next::Nothing => continue,
                 Next::Question(question) => self.take(question),
                 Next::Hashed(user) => self.enroll(user),
                 Next::End => break,
@@ -141,6 +125,19 @@ impl Worker {
             self.perform();
         }
         self.finish(hashed);
+    }
+
+    /// The next thing to do. While there is none, the store minds its own business.
+    fn next(&mut self, questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) -> Next {
+        match questions.try_recv() {
+            Ok(question) => return Next::Question(question),
+            Err(flume::TryRecvError::Disconnected) => return Next::End,
+            Err(flume::TryRecvError::Empty) => {}
+        }
+        let mut next = Next::Nothing;
+        let news = self.store.wait(pin!(async { next = either(questions, hashed).await }));
+        self.health.hear(news);
+        next
     }
 
     /// The last users that registered are still stored; passwords not yet looked at get Busy.
@@ -197,10 +194,10 @@ impl Worker {
     fn perform(&mut self) {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         match self.store.perform(&self.orders, &mut outcomes) {
-            Ok(committed) => self.praise(committed),
+            Ok(committed) => self.health.praise(committed),
             Err(StoreError::Order(_)) if self.orders.len() > 1 => self.perform_one_by_one(&mut outcomes),
             Err(error) => {
-                self.blame(error);
+                self.health.blame(error);
                 outcomes.clear();
                 outcomes.extend(self.orders.iter().map(|_| Outcome::Answer(Err(Code::Busy))));
             }
@@ -228,9 +225,9 @@ impl Worker {
         let orders = std::mem::take(&mut self.orders);
         for (done, order) in orders.iter().enumerate() {
             match self.store.perform(std::slice::from_ref(order), outcomes) {
-                Ok(committed) => self.praise(committed),
+                Ok(committed) => self.health.praise(committed),
                 Err(error) => {
-                    self.blame(error);
+                    self.health.blame(error);
                     outcomes.truncate(done);
                     outcomes.push(Outcome::Answer(Err(Code::Busy)));
                 }
@@ -238,44 +235,10 @@ impl Worker {
         }
         self.orders = orders;
     }
-
-    fn praise(&mut self, committed: Committed) {
-        if let (Health::Down(last), Committed::Changes) = (self.health, committed)
-            && last.elapsed() > WELL_AFTER
-        {
-            eprintln!("chatd: the store works again");
-            self.condition.well();
-            self.health = Health::Well;
-        }
-    }
-
-    /// Says what is wrong: once until the store works again, however many asks meet it.
-    fn blame(&mut self, error: StoreError) {
-        match error {
-            StoreError::Down(why) => {
-                if let Health::Well = self.health {
-                    eprintln!("chatd: the store is down, nothing is stored or acknowledged: {why}");
-                }
-                self.health = Health::Down(Instant::now());
-                self.condition.down();
-            }
-            StoreError::Order(why) => {
-                if self.oddity.as_ref() != Some(&why) {
-                    eprintln!("chatd: the store cannot carry out a request, please report this: {why}");
-                    self.oddity = Some(why);
-                }
-            }
-        }
-    }
 }
 
-/// The next thing to do, waiting for it if need be.
-fn next(questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) -> Next {
-    match questions.try_recv() {
-        Ok(question) => return Next::Question(question),
-        Err(flume::TryRecvError::Disconnected) => return Next::End,
-        Err(flume::TryRecvError::Empty) => {}
-    }
+/// What comes out of either queue first.
+async fn either(questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) -> Next {
     let question = async { questions.recv_async().await.map_or(Next::End, Next::Question) };
     let user = async {
         match hashed.recv_async().await {
@@ -284,7 +247,7 @@ fn next(questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>)
             Err(flume::RecvError::Disconnected) => future::pending().await,
         }
     };
-    future::block_on(future::or(question, user))
+    future::or(question, user).await
 }
 
 /// How much of a batch an ask takes up, so that those who wait for a small one are not kept by

@@ -93,6 +93,16 @@ pub fn short_count(value: f64) -> String {
     }
 }
 
+/// 1234567 as `1,234,567`.
+pub fn grouped(count: f64) -> String {
+    let digits = format!("{count:.0}");
+    let group = |(place, digit): (usize, char)| {
+        let comma = place > 0 && (digits.len() - place).is_multiple_of(3);
+        comma.then_some(',').into_iter().chain([digit])
+    };
+    digits.chars().enumerate().flat_map(group).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

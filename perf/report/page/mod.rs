@@ -120,7 +120,7 @@ fn figure(body: &mut String, title: &str, about: &str, chart: &str) {
 
 fn section(body: &mut String, title: &str, about: &str, content: &str) {
     let _ =
-        write!(body, "<h2>{}</h2><p class=\"soft small\">{}</p>{content}\n", escape(title), escape(about));
+        writeln!(body, "<h2>{}</h2><p class=\"soft small\">{}</p>{content}", escape(title), escape(about));
 }
 
 fn whole(title: &str, body: &str) -> String {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Line;
-use super::axis::{short_count, short_time};
+use super::axis::{grouped, short_count, short_time};
 use super::svg::escape;
 use crate::json::Json;
 use crate::report::units::{QUANTILES, bytes_text};
@@ -98,7 +98,7 @@ pub fn percentiles(lines: &[Line]) -> String {
             for name in QUANTILES.map(|(_, name)| name).into_iter().chain(["mean"]) {
                 let _ = write!(html, "<td>{}</td>", value(name).map_or("–".into(), short_time));
             }
-            let _ = write!(html, "<td>{}</td></tr>", value("count").unwrap_or(0.0));
+            let _ = write!(html, "<td>{}</td></tr>", grouped(value("count").unwrap_or(0.0)));
         }
     }
     html + "</table></div>"
@@ -119,18 +119,23 @@ const COUNTS: [(&str, &str); 12] = [
     ("other_frames", "other frames"),
 ];
 
+const ALWAYS: [&str; 5] = ["intended", "delivered", "lost", "repeated", "reordered"];
+
 pub fn messages(lines: &[Line]) -> String {
     let mut html = String::from("<div class=\"wide\"><table><tr><th></th>");
-    for (_, name) in COUNTS {
+    let count = |line: &Line, key: &str| line.side.number_at(&format!("sum/counts/{key}")).unwrap_or(0.0);
+    // What never happened has no column, except what one would look for.
+    let shown = |key: &str| ALWAYS.contains(&key) || lines.iter().any(|line| count(line, key) > 0.0);
+    let columns: Vec<(&str, &str)> = COUNTS.into_iter().filter(|(key, _)| shown(key)).collect();
+    for (_, name) in &columns {
         let _ = write!(html, "<th>{name}</th>");
     }
     html.push_str("<th>errors</th></tr>");
     for line in lines {
         let _ =
             write!(html, "<tr><td><span class=\"key c{}\"></span>{}</td>", line.color, escape(&line.label));
-        for (key, _) in COUNTS {
-            let count = line.side.number_at(&format!("sum/counts/{key}")).unwrap_or(0.0);
-            let _ = write!(html, "<td>{count}</td>");
+        for (key, _) in &columns {
+            let _ = write!(html, "<td>{}</td>", grouped(count(line, key)));
         }
         let errors = ["server", "socket"].iter().flat_map(|kind| {
             let fields =

@@ -6,6 +6,7 @@
 //! NUL of a read, so that frames of two speakers do not mix, and writes to everybody once a turn.
 
 mod ends;
+mod serve;
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -15,6 +16,7 @@ use rustix::event::epoll;
 
 use crate::load::wait_for_events;
 use ends::{End, Room, Sent};
+pub use serve::serve;
 
 const READ_BYTES: usize = 64 * 1024;
 const EVENTS_A_TURN: usize = 256;
@@ -30,6 +32,8 @@ pub struct Relay {
     room_of_line: HashMap<Vec<u8>, usize>,
     /// Members of large rooms to whom something is to be written this turn.
     dirty: Vec<usize>,
+    /// Those of large rooms who were not read from to the end, since too much waited to be written.
+    clogged: Vec<usize>,
     buffer: Box<[u8]>,
 }
 
@@ -46,6 +50,7 @@ impl Relay {
             rooms: Vec::new(),
             room_of_line: HashMap::new(),
             dirty: Vec::new(),
+            clogged: Vec::new(),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
         })
     }
@@ -65,7 +70,7 @@ impl Relay {
                     index => self.attend(index as usize, event.flags),
                 }
             }
-            self.send_dirty();
+            self.settle();
             if until == Until::Deserted && self.ends.iter().all(Option::is_none) && !self.ends.is_empty() {
                 return Ok(());
             }
@@ -137,6 +142,10 @@ impl Relay {
                 To::Room => self.room(index).is_some_and(|room| room.unsent_bytes > UNSENT_BYTES * room.size),
             };
             if is_clogged {
+                // In a room of two, the event that says that the other takes more goes on from here.
+                if matches!(to, To::Room) {
+                    self.clogged.push(index);
+                }
                 return;
             }
             let Some(end) = &self.ends[index] else { return };
@@ -182,6 +191,20 @@ impl Relay {
             end.unsent.extend_from_slice(&whole);
         }
         rooms[number].unsent_bytes += whole.len() * (rooms[number].size - 1);
+    }
+
+    /// Writes what this turn has brought, and goes on with those who had to wait for that.
+    fn settle(&mut self) {
+        self.send_dirty();
+        while !self.clogged.is_empty() {
+            let waiting = std::mem::take(&mut self.clogged);
+            waiting.into_iter().for_each(|index| self.pump(index, IsEnding::Perhaps));
+            if self.dirty.is_empty() {
+                // Sockets are full: their events come back to this.
+                return;
+            }
+            self.send_dirty();
+        }
     }
 
     fn send_dirty(&mut self) {
@@ -268,14 +291,4 @@ pub enum Until {
     Killed,
     /// Everybody who connected has left: for tests, where it runs in a thread.
     Deserted,
-}
-
-/// The hidden `relay` command.
-pub fn serve() -> Result<(), String> {
-    let serve = || -> io::Result<()> {
-        let mut relay = Relay::listen()?;
-        println!("ready {}", relay.address()?);
-        relay.run(Until::Killed)
-    };
-    serve().map_err(|error| format!("the relay failed: {error}"))
 }

@@ -62,7 +62,7 @@ fn a_member_sees_what_came_after(open: &mut Opener<'_>) {
     let group = trial.group("g", amy, &[]);
     trial.post(amy, group, "before");
     assert_eq!(trial.join(ben, group), 1);
-    assert_eq!(trial.take(ben).mids(), [0u64; 0]);
+    assert_eq!(trial.take(ben).mids(), [0_u64; 0]);
     let (after, pos) = trial.post(amy, group, "after");
     assert_eq!(trial.take(ben).places(), [(after.0, Some(pos))]);
 }

@@ -53,7 +53,7 @@ fn groups_are_made_joined_and_left(open: &mut Opener<'_>) {
     assert_eq!(trial.ask(Ask::DelGroup { user: ben, group }), Err(Code::NotAMember));
     trial.post(amy, group, "two");
     assert_eq!(trial.join(ben, group), 2, "who joins again begins at the head");
-    assert_eq!(trial.take(ben).mids(), [0u64; 0]);
+    assert_eq!(trial.take(ben).mids(), [0_u64; 0]);
 }
 
 fn group_names_are_unique_by_their_bytes(open: &mut Opener<'_>) {
@@ -109,7 +109,7 @@ fn a_dissolved_group_is_gone(open: &mut Opener<'_>) {
     assert_eq!(trial.keep(&late), Err(Code::NoSuchGroup));
     assert_eq!(trial.take(ben).mids(), [kept.0]);
     assert_eq!(trial.take(ben).heads, []);
-    assert_eq!(trial.take(cleo).mids(), [0u64; 0]);
+    assert_eq!(trial.take(cleo).mids(), [0_u64; 0]);
     for user in [amy, ben, cleo] {
         assert_eq!(roster(&mut trial, user).groups, []);
     }

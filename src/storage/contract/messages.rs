@@ -33,7 +33,7 @@ fn a_direct_message_is_kept_and_owed(open: &mut Opener<'_>) {
     assert_eq!((kept.mid(), kept.ts(), kept.cid()), (message.mid(), message.ts(), "c"));
     assert_eq!((kept.body(), kept.storing()), (message.body(), Storing::Always));
     assert!(page.complete);
-    assert_eq!(trial.take(amy).mids(), [0u64; 0]);
+    assert_eq!(trial.take(amy).mids(), [0_u64; 0]);
 
     let nobody = trial.message(amy, Target::User(stranger()), "d", "hello");
     assert_eq!(trial.keep(&nobody), Err(Code::NoSuchUser));
@@ -55,7 +55,7 @@ fn the_same_message_is_kept_once(open: &mut Opener<'_>) {
         assert_eq!(trial.keep(&message), first);
         assert_eq!(trial.take(ben).mids(), [message.mid().0]);
         trial.settle(ben, &[message.mid()], vec![]);
-        assert_eq!(trial.take(ben).mids(), [0u64; 0]);
+        assert_eq!(trial.take(ben).mids(), [0_u64; 0]);
         // Another core had it for a session that just ended.
         assert_eq!(trial.keep(&message), first);
         assert_eq!(trial.take(ben).mids(), [message.mid().0], "it is owed again");
@@ -77,7 +77,7 @@ fn the_same_cid_is_kept_once(open: &mut Opener<'_>) {
     assert_eq!(trial.keep(&late), kept);
     trial.settle(ben, &[first.mid()], vec![]);
     assert_eq!(trial.keep(&retry), kept);
-    assert_eq!(trial.take(ben).mids(), [0u64; 0], "a retry under another id changes nothing");
+    assert_eq!(trial.take(ben).mids(), [0_u64; 0], "a retry under another id changes nothing");
     // Another sender's cid is another cid, and so is one that differs by a byte.
     for (sender, cid) in [(cleo, "c"), (amy, "C"), (amy, "c "), (amy, "c\0")] {
         let other = trial.message(sender, Target::User(ben), cid, "hello");

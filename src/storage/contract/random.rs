@@ -260,7 +260,7 @@ impl History {
                 }
             }
             assert_eq!(given, missing.keys().copied().collect());
-            assert_eq!(self.trial.take(user).mids(), [0u64; 0]);
+            assert_eq!(self.trial.take(user).mids(), [0_u64; 0]);
         }
     }
 }

@@ -1,0 +1,114 @@
+//! Whether the store works, for whoever must be told: readiness checks, and people, once each time.
+
+use super::{Committed, StoreError};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// A store that fails more often than this is down, whatever it manages in between.
+const WELL_AFTER: Duration = Duration::from_secs(1);
+
+/// Whether the store works. A handle: what it says changes.
+#[derive(Clone, Debug, Default)]
+pub struct State(Arc<AtomicBool>);
+
+/// What a [`State`] says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Condition {
+    /// What is asked for is done.
+    Up,
+    /// Nothing is stored or acknowledged; whoever asks gets Busy.
+    Down,
+}
+
+impl State {
+    /// What it is now.
+    pub fn now(&self) -> Condition {
+        if self.0.load(Ordering::Relaxed) { Condition::Down } else { Condition::Up }
+    }
+
+    fn set(&self, condition: Condition) {
+        self.0.store(condition == Condition::Down, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Condition::Up => "up",
+            Condition::Down => "down",
+        })
+    }
+}
+
+/// What a store found out about itself while nothing was asked of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum News {
+    /// Nothing.
+    None,
+    /// It looked, and it works.
+    Well,
+    /// It works no more, and why.
+    Lost(String),
+}
+
+/// What was said last about the store, and says more when there is more to say.
+#[derive(Debug, Default)]
+pub struct Health {
+    state: State,
+    /// When it failed last, while it is down.
+    failed: Option<Instant>,
+    /// The last thing said about an order that no store should fail at.
+    oddity: Option<String>,
+}
+
+impl Health {
+    /// The handle for others.
+    pub fn state(&self) -> State {
+        self.state.clone()
+    }
+
+    /// A batch was committed.
+    pub fn praise(&mut self, committed: Committed) {
+        if committed == Committed::Changes {
+            self.well();
+        }
+    }
+
+    /// A store had something to say.
+    pub fn hear(&mut self, news: News) {
+        match news {
+            News::None => {}
+            News::Well => self.well(),
+            News::Lost(why) => self.blame(StoreError::Down(why)),
+        }
+    }
+
+    /// Says what is wrong: once until the store works again, however many asks meet it.
+    pub fn blame(&mut self, error: StoreError) {
+        match error {
+            StoreError::Down(why) => {
+                if self.failed.is_none() {
+                    eprintln!("chatd: the store is down, nothing is stored or acknowledged: {why}");
+                    self.state.set(Condition::Down);
+                }
+                self.failed = Some(Instant::now());
+            }
+            StoreError::Order(why) => {
+                if self.oddity.as_ref() != Some(&why) {
+                    eprintln!("chatd: the store cannot carry out a request, please report this: {why}");
+                    self.oddity = Some(why);
+                }
+            }
+        }
+    }
+
+    fn well(&mut self) {
+        if self.failed.is_some_and(|failed| failed.elapsed() > WELL_AFTER) {
+            eprintln!("chatd: the store works again");
+            self.failed = None;
+            self.state.set(Condition::Up);
+        }
+    }
+}

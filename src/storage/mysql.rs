@@ -1,0 +1,327 @@
+//! The store of a cluster: MySQL or MariaDB, shared by several servers.
+//!
+//! Owns the runtime that the driver needs (it runs in the storage thread, and nowhere else), the
+//! connections, and what becomes of a batch when one of them is lost or another server is in the way.
+//! What each ask means in SQL stands in the modules below, an idea each. Never answers before the
+//! server has committed.
+//!
+//! While the server is gone every batch fails at once, and a task connects again.
+
+mod accounts;
+mod backlog;
+mod batch;
+mod client;
+mod fault;
+mod groups;
+mod known;
+mod line;
+mod messages;
+mod page;
+mod reads;
+mod refusal;
+mod row;
+mod schema;
+mod segment;
+mod stored;
+mod url;
+
+use super::health::News;
+use super::{Committed, OpenError, Order, Outcome, Store, StoreError};
+use crate::chat::ask::Answer;
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use batch::Batch;
+use client::Client;
+use fault::{Did, Fault};
+use futures_lite::future;
+use known::Known;
+use line::Line;
+pub use refusal::Refusal;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+pub use url::MySqlUrl;
+
+/// What an ask came to; the error is the database's own.
+type Answered = Did<Answer>;
+
+/// Messages of dissolved groups that are deleted after one batch at most.
+const SWEEP_MESSAGES: u64 = 256;
+/// How long a batch is tried again while others are in the way, and how often at least.
+const CONTENDED: Duration = Duration::from_millis(1_200);
+const TRIES: usize = 3;
+/// Connections that nothing is asked of are asked whether the server is there.
+const IDLE: Duration = Duration::from_millis(500);
+/// How soon it is tried to connect again, at first and at last.
+const AGAIN: Duration = Duration::from_millis(50);
+const AGAIN_MOST: Duration = Duration::from_millis(400);
+
+/// A MySQL or MariaDB.
+pub struct MySql {
+    /// Declared first: what is dropped with the desk may want to say good-bye in it.
+    desk: Option<Desk>,
+    runtime: Runtime,
+}
+
+/// Everything but the runtime that it runs in.
+struct Desk {
+    url: MySqlUrl,
+    limits: Limits,
+    server: line::Server,
+    link: Link,
+    known: Known,
+    dissolved: Dissolved,
+    /// When the server last answered.
+    heard: Instant,
+}
+
+/// Whether the server can be reached.
+enum Link {
+    Up(Box<Line>, Option<JoinHandle<Option<Client>>>),
+    Down { why: String, again: JoinHandle<Line> },
+}
+
+/// Whether messages of dissolved groups are left to be deleted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dissolved {
+    Gone,
+    Remains,
+}
+
+impl MySql {
+    /// Connects, and brings the database up to date.
+    ///
+    /// # Errors
+    /// If the server cannot be used.
+    pub fn open(url: &MySqlUrl, limits: &Limits) -> Result<Self, OpenError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(OpenError::NoThread)?;
+        let (line, server) = runtime.block_on(line::open(url))?;
+        let desk = Desk {
+            url: url.clone(),
+            limits: limits.clone(),
+            server,
+            link: Link::Up(Box::new(line), None),
+            known: Known::default(),
+            dissolved: Dissolved::Remains,
+            heard: Instant::now(),
+        };
+        Ok(Self { desk: Some(desk), runtime })
+    }
+
+    fn parts(&mut self) -> (&Runtime, &mut Desk) {
+        (&self.runtime, self.desk.as_mut().expect("the desk is there until the store is dropped"))
+    }
+}
+
+impl Store for MySql {
+    fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
+        let (runtime, desk) = self.parts();
+        runtime.block_on(desk.perform(batch, outcomes))
+    }
+
+    fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {
+        let (runtime, desk) = self.parts();
+        runtime.block_on(desk.wait(work))
+    }
+
+    fn close(mut self: Box<Self>) -> Result<(), StoreError> {
+        if let Some(Desk { link: Link::Up(line, _), .. }) = self.desk.take() {
+            // Good-bye is a courtesy.
+            drop(self.runtime.block_on(async { tokio::time::timeout(IDLE, line.close()).await }));
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        let desk = self.desk.as_ref().expect("the desk is there until the store is dropped");
+        format!("{}, {}", desk.server.version, desk.url)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.desk.as_ref().map_or_else(Vec::new, |desk| desk.server.warnings.clone())
+    }
+}
+
+impl Drop for MySql {
+    fn drop(&mut self) {
+        let _inside = self.runtime.enter();
+        self.desk = None;
+    }
+}
+
+impl Desk {
+    async fn perform(
+        &mut self,
+        orders: &[Order],
+        outcomes: &mut Vec<Outcome>,
+    ) -> Result<Committed, StoreError> {
+        self.replace().await;
+        let began = Instant::now();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let fault = match self.once(orders, outcomes).await {
+                Ok(committed) => {
+                    self.heard = Instant::now();
+                    return Ok(committed);
+                }
+                Err(fault) => fault,
+            };
+            self.known.rolled_back();
+            self.dissolved = Dissolved::Remains;
+            match fault {
+                Fault::Lost(why) => return Err(StoreError::Down(self.lose(why))),
+                Fault::Contended(why) | Fault::Exists(why) => {
+                    self.roll_back().await?;
+                    if tries >= TRIES && began.elapsed() > CONTENDED {
+                        return Err(StoreError::Down(format!("{}: {why}", self.url)));
+                    }
+                }
+                Fault::Down(why) => {
+                    self.roll_back().await?;
+                    return Err(StoreError::Down(format!("{}: {why}", self.url)));
+                }
+                Fault::Odd(why) => {
+                    self.roll_back().await?;
+                    return Err(StoreError::Order(why));
+                }
+            }
+        }
+    }
+
+    /// Tries to carry out a batch.
+    async fn once(&mut self, orders: &[Order], outcomes: &mut Vec<Outcome>) -> Did<Committed> {
+        let Link::Up(line, _) = &mut self.link else {
+            let Link::Down { why, .. } = &self.link else { unreachable!("it is either") };
+            return Err(Fault::Lost(why.clone()));
+        };
+        let mut batch = Batch::new(orders, &self.limits);
+        let mut committed = Committed::Nothing;
+        if batch.writes() {
+            line.writer.changed = 0;
+            batch.write(&mut line.writer, &mut self.known).await?;
+            line.writer.run("COMMIT").await?;
+            self.known.committed();
+            if line.writer.changed > 0 {
+                committed = Committed::Changes;
+            }
+        }
+        let left = reads::perform(&mut batch, orders, &self.limits, &mut line.readers).await;
+        for place in left {
+            let outcome = match batch::read(&mut line.writer, &self.limits, &orders[place]).await {
+                Ok(outcome) => outcome,
+                // What was committed is committed, whatever becomes of what is only read.
+                Err(_) if committed == Committed::Changes => Outcome::Answer(Err(Code::Busy)),
+                Err(fault) => return Err(fault),
+            };
+            batch.set(place, outcome);
+        }
+        if orders.iter().any(|order| matches!(order, Order::Ask(crate::chat::ask::Ask::DelGroup { .. }))) {
+            self.dissolved = Dissolved::Remains;
+        }
+        outcomes.extend(batch.finish());
+        self.sweep().await;
+        Ok(committed)
+    }
+
+    /// Deletes some messages of dissolved groups. If that does not work, another time it will.
+    async fn sweep(&mut self) {
+        let Link::Up(line, _) = &mut self.link else { return };
+        if self.dissolved == Dissolved::Gone {
+            return;
+        }
+        let swept = groups::sweep(&mut line.writer, SWEEP_MESSAGES).await;
+        let end = if swept.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        if line.writer.run(end).await.is_ok() && swept.is_ok_and(|swept| swept < SWEEP_MESSAGES) {
+            self.dissolved = Dissolved::Gone;
+        }
+    }
+
+    async fn roll_back(&mut self) -> Result<(), StoreError> {
+        let Link::Up(line, _) = &mut self.link else { return Ok(()) };
+        let rolled_back = line.writer.run("ROLLBACK").await;
+        rolled_back.map_err(|fault| StoreError::Down(self.lose(fault.why())))
+    }
+
+    /// Lets the connections go, begins to make new ones, and says why.
+    fn lose(&mut self, why: String) -> String {
+        if let Link::Down { why, .. } = &self.link {
+            return why.clone();
+        }
+        let why = format!("{}: {why}", self.url);
+        let url = self.url.clone();
+        let again = tokio::spawn(async move {
+            let mut pause = AGAIN;
+            loop {
+                if let Ok(line) = line::reopen(&url).await {
+                    return line;
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(AGAIN_MOST);
+            }
+        });
+        self.link = Link::Down { why: why.clone(), again };
+        why
+    }
+
+    /// Takes new connections into service, if there are any.
+    async fn replace(&mut self) {
+        match &mut self.link {
+            Link::Down { again, .. } => {
+                // Whatever can go on without waiting goes on.
+                tokio::task::yield_now().await;
+                if again.is_finished()
+                    && let Ok(line) = again.await
+                {
+                    self.link = Link::Up(Box::new(line), None);
+                    self.known.forget();
+                    self.heard = Instant::now();
+                }
+            }
+            Link::Up(line, another) if line.readers.len() < line::READERS => match another {
+                Some(task) if task.is_finished() => {
+                    line.readers.extend(task.await.ok().flatten());
+                    *another = None;
+                }
+                Some(_) => {}
+                None => {
+                    let url = self.url.clone();
+                    *another = Some(tokio::spawn(async move { line::reader(&url).await.ok() }));
+                }
+            },
+            Link::Up(..) => {}
+        }
+    }
+
+    /// Waits for work, and meanwhile sees to it that the connections are good.
+    async fn wait(&mut self, mut work: Pin<&mut dyn Future<Output = ()>>) -> News {
+        loop {
+            let ready = async {
+                work.as_mut().await;
+                true
+            };
+            let pause = if matches!(self.link, Link::Up(..)) { IDLE } else { AGAIN };
+            let idle = async {
+                tokio::time::sleep_until((self.heard + pause).into()).await;
+                false
+            };
+            if future::or(ready, idle).await {
+                return News::None;
+            }
+            self.heard = Instant::now();
+            self.replace().await;
+            // What is begun is finished: a connection that stops in the middle of something is lost.
+            if let Link::Up(line, _) = &mut self.link {
+                return match line.ping().await {
+                    Ok(()) => News::Well,
+                    Err(fault) => News::Lost(self.lose(fault.why())),
+                };
+            }
+        }
+    }
+}

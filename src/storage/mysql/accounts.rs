@@ -1,0 +1,92 @@
+//! Users and their friends.
+
+use super::client::{Client, Many};
+use super::fault::{Did, Fault};
+use super::{Answered, row};
+use crate::chat::ask::{Done, Person};
+use crate::chat::ids::UserId;
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::storage::Account;
+use mysql_async::{Row, Value};
+use std::collections::HashMap;
+
+const ACCOUNTS: Many = Many::new("SELECT id, name, password FROM user WHERE id IN (", "?", ")");
+
+pub async fn enroll(client: &mut Client, name: &str, hash: &str) -> Answered {
+    // A name that is taken must not use up an id, so it is not left to the constraint, unless two
+    // servers are given it in the same instant.
+    let taken = client.find_one("SELECT 1 FROM user WHERE name_bytes = ?", vec![row::sql_text(name)]).await?;
+    if taken.is_some() {
+        return Ok(Err(Code::Refused));
+    }
+    let values = vec![row::sql_text(name), row::sql_text(hash)];
+    match client.write("INSERT INTO user (name, password) VALUES (?, ?)", values).await {
+        Ok(_) => Ok(Ok(Done::Registered(given(client, UserId::new)?))),
+        Err(Fault::Exists(_)) => Ok(Err(Code::Refused)),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The id that an insert gave away.
+pub fn given<T>(client: &Client, make: impl Fn(u64) -> Option<T>) -> Did<T> {
+    client.last_id().and_then(make).ok_or_else(|| Fault::Odd("an insert gave no id".to_owned()))
+}
+
+/// The accounts of those who have one.
+pub async fn lookup(client: &mut Client, users: &[UserId]) -> Did<HashMap<UserId, Account>> {
+    let ids: Vec<Value> = users.iter().map(|user| user.get().into()).collect();
+    let account = |found: &Row| {
+        let (name, hash) = (row::text(found, 1)?.to_owned(), row::text(found, 2)?.to_owned());
+        Ok((row::user(found, 0)?, Account { name, hash }))
+    };
+    client.find_all(ACCOUNTS, &ids, &[]).await?.iter().map(account).collect()
+}
+
+pub async fn friends(client: &mut Client, limits: &Limits, user: UserId) -> Answered {
+    Ok(Ok(Done::Friends(friend_list(client, limits, user).await?)))
+}
+
+pub async fn friend_list(client: &mut Client, limits: &Limits, user: UserId) -> Did<Vec<Person>> {
+    let sql = "SELECT user.id, user.name FROM friend JOIN user ON user.id = friend.friendid
+        WHERE friend.userid = ? ORDER BY friend.friendid LIMIT ?";
+    let found = client.find(sql, vec![user.get().into(), row::sql_place(limits.friends as u64)]).await?;
+    found.iter().map(|found| person(found, 0)).collect()
+}
+
+/// A person from a row that has its id at `column` and its name after it.
+pub fn person(found: &Row, column: usize) -> Did<Person> {
+    Ok(Person { id: row::user(found, column)?, name: row::text(found, column + 1)?.to_owned() })
+}
+
+pub async fn add_friend(client: &mut Client, limits: &Limits, user: UserId, friend: UserId) -> Answered {
+    let is_user = client.find_one("SELECT 1 FROM user WHERE id = ?", vec![friend.get().into()]).await?;
+    if is_user.is_none() {
+        return Ok(Err(Code::NoSuchUser));
+    }
+    let pair = || vec![user.get().into(), friend.get().into()];
+    let there = client.find_one("SELECT 1 FROM friend WHERE userid = ? AND friendid = ?", pair()).await?;
+    if there.is_some() {
+        return Ok(Err(Code::Exists));
+    }
+    let friends = count(client, "SELECT COUNT(*) FROM friend WHERE userid = ?", user.get()).await?;
+    if friends >= limits.friends as u64 {
+        return Ok(Err(Code::TooMany));
+    }
+    match client.write("INSERT INTO friend (userid, friendid) VALUES (?, ?)", pair()).await {
+        Ok(_) => Ok(Ok(Done::Done)),
+        Err(Fault::Exists(_)) => Ok(Err(Code::Exists)),
+        Err(fault) => Err(fault),
+    }
+}
+
+pub async fn del_friend(client: &mut Client, user: UserId, friend: UserId) -> Answered {
+    let sql = "DELETE FROM friend WHERE userid = ? AND friendid = ?";
+    let gone = client.write(sql, vec![user.get().into(), friend.get().into()]).await?;
+    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(Done::Done) })
+}
+
+/// The number that a statement about one id counts.
+pub async fn count(client: &mut Client, sql: &'static str, id: u32) -> Did<u64> {
+    client.find_one(sql, vec![id.into()]).await?.map_or(Ok(0), |found| row::number(&found, 0))
+}

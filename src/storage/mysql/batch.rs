@@ -1,0 +1,173 @@
+//! One batch: what it changes, in one transaction, and then what it reads.
+//!
+//! What changes something goes to one connection, in the order asked: runs of asks about messages as
+//! [segments](super::segment), everything else one by one. What only reads waits until the commit and
+//! is then read on several connections at once: it sees all that was asked before it, and may see
+//! messages that were asked to be kept after it, as it may see those that other servers keep. If
+//! anything else that could change its answer was asked after it, it is read before that, in the
+//! transaction.
+
+use super::accounts;
+use super::client::Client;
+use super::fault::Did;
+use super::known::Known;
+use super::segment::Segment;
+use super::{groups, page};
+use crate::chat::ask::Ask;
+use crate::chat::ids::UserId;
+use crate::chat::limits::Limits;
+use crate::storage::merge::Room;
+use crate::storage::{Order, Outcome};
+
+/// What came of the orders of a batch, each at its place.
+pub struct Batch<'a> {
+    orders: &'a [Order],
+    limits: &'a Limits,
+    outcomes: Vec<Option<Outcome>>,
+    segment: Segment<'a>,
+    /// What is to be read after the commit.
+    reads: Vec<usize>,
+}
+
+impl<'a> Batch<'a> {
+    /// Nothing done yet.
+    pub fn new(orders: &'a [Order], limits: &'a Limits) -> Self {
+        let outcomes = orders.iter().map(|_| None).collect();
+        Self { orders, limits, outcomes, segment: Segment::default(), reads: Vec::new() }
+    }
+
+    /// Whether there is anything for a transaction to do.
+    pub fn writes(&self) -> bool {
+        !self.orders.iter().all(is_read)
+    }
+
+    /// Carries out what changes something, up to the commit.
+    pub async fn write(&mut self, client: &mut Client, known: &mut Known) -> Did<()> {
+        for (place, order) in self.orders.iter().enumerate() {
+            if is_read(order) {
+                self.reads.push(place);
+                continue;
+            }
+            if self.reads.iter().any(|read| must_precede(&self.orders[*read], order)) {
+                self.flush(client, known).await?;
+                self.read_now(client).await?;
+            }
+            match order {
+                Order::Ask(ask) if Segment::takes(ask) => {
+                    if !self.segment.fits(ask) {
+                        self.flush(client, known).await?;
+                    }
+                    self.segment.push(place, ask);
+                }
+                order => {
+                    self.flush(client, known).await?;
+                    self.outcomes[place] = Some(change(client, self.limits, order).await?);
+                }
+            }
+        }
+        self.flush(client, known).await
+    }
+
+    async fn flush(&mut self, client: &mut Client, known: &mut Known) -> Did<()> {
+        for (place, answer) in self.segment.perform(client, known).await? {
+            self.outcomes[place] = Some(Outcome::Answer(answer));
+        }
+        Ok(())
+    }
+
+    async fn read_now(&mut self, client: &mut Client) -> Did<()> {
+        for place in std::mem::take(&mut self.reads) {
+            self.outcomes[place] = Some(read(client, self.limits, &self.orders[place]).await?);
+        }
+        Ok(())
+    }
+
+    /// What is to be read now that all else is committed.
+    pub fn reads(&mut self) -> Vec<usize> {
+        if !self.writes() {
+            return (0..self.orders.len()).collect();
+        }
+        std::mem::take(&mut self.reads)
+    }
+
+    /// Fills in what was read.
+    pub fn set(&mut self, place: usize, outcome: Outcome) {
+        self.outcomes[place] = Some(outcome);
+    }
+
+    /// All outcomes, in the order of the orders.
+    pub fn finish(self) -> impl Iterator<Item = Outcome> {
+        self.outcomes.into_iter().map(|outcome| outcome.expect("every order was carried out"))
+    }
+}
+
+fn is_read(order: &Order) -> bool {
+    match order {
+        Order::Lookup { .. } => true,
+        Order::Enroll { .. } => false,
+        Order::Ask(ask) => {
+            matches!(ask, Ask::Roster { .. } | Ask::Friends { .. } | Ask::MayWrite { .. } | Ask::Take { .. })
+        }
+    }
+}
+
+/// Whether the answer to `read` must not know of `change`, which was asked after it.
+fn must_precede(read: &Order, change: &Order) -> bool {
+    let (Order::Ask(read), Order::Ask(change)) = (read, change) else { return false };
+    match change {
+        Ask::Keep { .. } => false,
+        Ask::Settle { user, .. } | Ask::Owe { user, .. } => {
+            matches!(read, Ask::Take { user: reader, .. } | Ask::Roster { user: reader } if reader == user)
+        }
+        Ask::AddFriend { user, .. } | Ask::DelFriend { user, .. } => {
+            matches!(read, Ask::Friends { user: reader } | Ask::Roster { user: reader } if reader == user)
+        }
+        _ => !matches!(read, Ask::Friends { .. }),
+    }
+}
+
+async fn change(client: &mut Client, limits: &Limits, order: &Order) -> Did<Outcome> {
+    let ask = match order {
+        Order::Enroll { name, hash } => {
+            return accounts::enroll(client, name, hash).await.map(Outcome::Answer);
+        }
+        Order::Ask(ask) => ask,
+        Order::Lookup { .. } => unreachable!("a lookup changes nothing"),
+    };
+    let answer = match ask {
+        Ask::AddFriend { user, friend } => accounts::add_friend(client, limits, *user, *friend).await,
+        Ask::DelFriend { user, friend } => accounts::del_friend(client, *user, *friend).await,
+        Ask::CreateGroup { user, name, desc } => groups::create(client, limits, *user, name, desc).await,
+        Ask::AddGroup { user, group } => groups::join(client, limits, *user, *group).await,
+        Ask::DelGroup { user, group } => groups::leave(client, *user, *group).await,
+        Ask::Register { .. } | Ask::Verify { .. } => panic!("the worker turns passwords into other orders"),
+        other => unreachable!("{other:?} is a segment's or only reads"),
+    };
+    answer.map(Outcome::Answer)
+}
+
+/// Carries out what only reads.
+pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> Did<Outcome> {
+    let ask = match order {
+        Order::Lookup { user } => {
+            return Ok(Outcome::Found(lookup(client, *user).await?));
+        }
+        Order::Ask(ask) => ask,
+        Order::Enroll { .. } => unreachable!("an enrolment is no reading"),
+    };
+    let answer = match ask {
+        Ask::Roster { user } => groups::roster(client, limits, *user).await,
+        Ask::Friends { user } => accounts::friends(client, limits, *user).await,
+        Ask::MayWrite { user, group } => groups::may_write(client, *user, *group).await,
+        Ask::Take { user, after, have, messages, bytes } => {
+            let room = Room { messages: *messages, bytes: *bytes };
+            page::take(client, *user, *after, have, room).await
+        }
+        other => unreachable!("{other:?} is no reading"),
+    };
+    answer.map(Outcome::Answer)
+}
+
+async fn lookup(client: &mut Client, user: UserId) -> Did<Option<crate::storage::Account>> {
+    Ok(accounts::lookup(client, &[user]).await?.remove(&user))
+}

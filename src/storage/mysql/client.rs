@@ -1,0 +1,225 @@
+//! One connection, and the statements that are prepared on it.
+//!
+//! Every statement is prepared once and then sent with its values only. One that takes a row of
+//! values for each of many things is prepared for 1, 2, 4, … [`ROWS`] rows: a write of 21 rows is one
+//! of 16, one of 4 and one of 1; a search for 21 is one for 32, of which the last is repeated.
+//! Nothing is waited for longer than [`Client::patience`].
+
+use super::fault::{Did, Fault};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Params, Row, Statement, Value};
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+/// Rows of one statement at most.
+pub const ROWS: usize = 256;
+
+/// A statement with as many rows of `?` as there are things to write or find.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Many {
+    /// What comes before the rows.
+    pub head: &'static str,
+    /// One row.
+    pub row: &'static str,
+    /// What comes between two rows.
+    pub between: &'static str,
+    /// What comes after the rows.
+    pub tail: &'static str,
+}
+
+impl Many {
+    /// Rows with commas in between.
+    pub const fn new(head: &'static str, row: &'static str, tail: &'static str) -> Self {
+        Self { head, row, between: ",", tail }
+    }
+
+    fn text(&self, rows: usize) -> String {
+        let mut text = String::from(self.head);
+        for row in 0..rows {
+            text.push_str(if row > 0 { self.between } else { "" });
+            text.push_str(self.row);
+        }
+        text.push_str(self.tail);
+        text
+    }
+
+    fn values_a_row(&self) -> usize {
+        self.row.bytes().filter(|byte| *byte == b'?').count()
+    }
+}
+
+/// A connection with a memory.
+pub struct Client {
+    conn: Conn,
+    prepared: HashMap<(Many, usize), Statement>,
+    patience: Duration,
+    /// Bytes of values in one statement at most, more or less.
+    pub statement_bytes: usize,
+    /// Rows that its statements changed since this was last set to 0.
+    pub changed: u64,
+}
+
+impl Client {
+    /// Takes a connection into service.
+    pub fn new(conn: Conn, patience: Duration) -> Self {
+        Self { conn, prepared: HashMap::new(), patience, statement_bytes: 1 << 20, changed: 0 }
+    }
+
+    /// How long a statement may take.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Changes how long a statement may take.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// The server's version, and whether it is a MariaDB.
+    pub fn conn(&self) -> &Conn {
+        &self.conn
+    }
+
+    /// Asks whether the server is there.
+    pub async fn ping(&mut self) -> Did<()> {
+        within(self.patience, self.conn.ping()).await
+    }
+
+    /// Says good-bye. Whether that arrives does not matter.
+    pub async fn close(self) {
+        drop(self.conn.disconnect().await);
+    }
+
+    /// Runs plain text: one statement or several.
+    pub async fn run(&mut self, sql: &str) -> Did<()> {
+        within(self.patience, self.conn.query_drop(sql)).await
+    }
+
+    /// Reads the rows that plain text gives.
+    pub async fn read(&mut self, sql: &str) -> Did<Vec<Row>> {
+        within(self.patience, self.conn.query(sql)).await
+    }
+
+    /// Carries out a statement of one row, and says how many rows it changed.
+    pub async fn write(&mut self, sql: &'static str, values: Vec<Value>) -> Did<u64> {
+        self.execute(fixed(sql), 1, values).await?;
+        Ok(self.conn.affected_rows())
+    }
+
+    /// The id that the last statement gave away.
+    pub fn last_id(&self) -> Option<u64> {
+        self.conn.last_insert_id()
+    }
+
+    /// The rows that a statement finds.
+    pub async fn find(&mut self, sql: &'static str, values: Vec<Value>) -> Did<Vec<Row>> {
+        self.find_rows(fixed(sql), 1, values).await
+    }
+
+    /// The row that a statement finds, if it finds one.
+    pub async fn find_one(&mut self, sql: &'static str, values: Vec<Value>) -> Did<Option<Row>> {
+        Ok(self.find(sql, values).await?.into_iter().next())
+    }
+
+    /// Writes rows of values, all of them. If it fails some of them may be written.
+    pub async fn write_all(&mut self, sql: Many, values: Vec<Value>) -> Did<()> {
+        let width = sql.values_a_row();
+        let mut values = values.into_iter();
+        loop {
+            let rows = chunk(values.len() / width);
+            if rows == 0 {
+                return Ok(());
+            }
+            self.execute(sql, rows, values.by_ref().take(rows * width).collect()).await?;
+        }
+    }
+
+    /// Finds, or deletes, by rows of values: `before` are the values in the head, `after` those in
+    /// the tail. No row may matter more if it comes twice.
+    pub async fn find_all(&mut self, sql: Many, values: &[Value], after: &[Value]) -> Did<Vec<Row>> {
+        let width = sql.values_a_row();
+        let mut found = Vec::new();
+        for part in values.chunks(ROWS * width) {
+            let rows = (part.len() / width).next_power_of_two();
+            let last = &part[part.len() - width..];
+            let mut padded = Vec::with_capacity(rows * width + after.len());
+            padded.extend_from_slice(part);
+            while padded.len() < rows * width {
+                padded.extend_from_slice(last);
+            }
+            padded.extend_from_slice(after);
+            found.extend(self.find_rows(sql, rows, padded).await?);
+        }
+        Ok(found)
+    }
+
+    /// Carries out one statement with so many rows: a power of two, and [`ROWS`] at most.
+    pub async fn execute(&mut self, sql: Many, rows: usize, values: Vec<Value>) -> Did<()> {
+        let statement = self.prepare(sql, rows).await?;
+        within(self.patience, self.conn.exec_drop(&statement, Params::Positional(values))).await?;
+        self.changed += self.conn.affected_rows();
+        Ok(())
+    }
+
+    /// What one statement with so many rows finds: a power of two, and [`ROWS`] at most.
+    pub async fn find_rows(&mut self, sql: Many, rows: usize, values: Vec<Value>) -> Did<Vec<Row>> {
+        let statement = self.prepare(sql, rows).await?;
+        let found = within(self.patience, self.conn.exec(&statement, Params::Positional(values))).await?;
+        self.changed += self.conn.affected_rows();
+        Ok(found)
+    }
+
+    async fn prepare(&mut self, sql: Many, rows: usize) -> Did<Statement> {
+        if let Some(statement) = self.prepared.get(&(sql, rows)) {
+            return Ok(statement.clone());
+        }
+        let statement = within(self.patience, self.conn.prep(sql.text(rows))).await?;
+        self.prepared.insert((sql, rows), statement.clone());
+        Ok(statement)
+    }
+}
+
+/// The largest part of `rows` that a statement is prepared for.
+pub fn chunk(rows: usize) -> usize {
+    if rows == 0 { 0 } else { 1 << rows.min(ROWS).ilog2() }
+}
+
+const fn fixed(sql: &'static str) -> Many {
+    Many { head: sql, row: "", between: "", tail: "" }
+}
+
+/// Waits for the server, and not for ever: one that does not answer is as good as gone.
+pub async fn within<T>(patience: Duration, answer: impl Future<Output = mysql_async::Result<T>>) -> Did<T> {
+    match tokio::time::timeout(patience, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Fault::Lost(format!("no answer within {} ms", patience.as_millis()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_written_in_powers_of_two() {
+        let parts = |mut rows: usize| {
+            let mut parts = Vec::new();
+            while rows > 0 {
+                parts.push(chunk(rows));
+                rows -= chunk(rows);
+            }
+            parts
+        };
+        assert_eq!(parts(21), [16, 4, 1]);
+        assert_eq!(parts(600), [256, 256, 64, 16, 8]);
+        assert_eq!(chunk(0), 0);
+    }
+
+    #[test]
+    fn a_statement_has_its_rows() {
+        let many = Many::new("INSERT INTO a VALUES ", "(?,?)", " ON x");
+        assert_eq!(many.text(2), "INSERT INTO a VALUES (?,?),(?,?) ON x");
+        assert_eq!((many.values_a_row(), fixed("SELECT ?").text(1)), (2, "SELECT ?".to_owned()));
+    }
+}

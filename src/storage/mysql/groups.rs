@@ -1,0 +1,209 @@
+//! Groups and their members.
+//!
+//! A group is there while it has a name. Dissolving it takes the name, the members and everybody's
+//! view of its messages at once; the messages themselves are deleted a few at a time by
+//! [`sweep`], so that a long history holds nobody up.
+//!
+//! Several servers do this at once. Whoever changes a group or its members locks the group's row
+//! first (and before it, where the bound on a user's groups counts, the user's), so what was looked
+//! at is still so when it is acted on.
+
+use super::accounts::{self, count, given};
+use super::client::{Client, Many};
+use super::fault::{Did, Fault};
+use super::{Answered, row};
+use crate::chat::ask::{Done, Member, Membership, Role, Roster};
+use crate::chat::ids::{GroupId, UserId};
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::storage::ROSTER_ENTRIES;
+use mysql_async::{Row, Value};
+
+/// Groups whose members one statement reads.
+const GROUPS: usize = 16;
+const MEMBERS: Many = Many {
+    head: "",
+    row: "(SELECT groupid, user.id, user.name, grouprole FROM groupuser JOIN user ON user.id = userid
+           WHERE groupid = ? AND userid > ? ORDER BY userid LIMIT ?)",
+    between: " UNION ALL ",
+    tail: "",
+};
+
+pub async fn create(client: &mut Client, limits: &Limits, user: UserId, name: &str, desc: &str) -> Answered {
+    let sql = "SELECT 1 FROM allgroup WHERE groupname_bytes = ?";
+    if client.find_one(sql, vec![row::sql_text(name)]).await?.is_some() {
+        return Ok(Err(Code::Exists));
+    }
+    if groups_of(client, user).await? >= limits.groups as u64 {
+        return Ok(Err(Code::TooMany));
+    }
+    let values = vec![row::sql_text(name), row::sql_text(desc)];
+    match client.write("INSERT INTO allgroup (groupname, groupdesc) VALUES (?, ?)", values).await {
+        Ok(_) => {}
+        Err(Fault::Exists(_)) => return Ok(Err(Code::Exists)),
+        Err(fault) => return Err(fault),
+    }
+    let group = given(client, GroupId::new)?;
+    add_member(client, user, group, Role::Creator, 0).await?;
+    Ok(Ok(Done::Joined { group, head: 0 }))
+}
+
+pub async fn join(client: &mut Client, limits: &Limits, user: UserId, group: GroupId) -> Answered {
+    // The order of locks: user, then group.
+    let groups = groups_of(client, user).await?;
+    let Some(head) = locked_head(client, group).await? else {
+        return Ok(Err(Code::NoSuchGroup));
+    };
+    if role(client, user, group).await?.is_some() {
+        return Ok(Err(Code::Exists));
+    }
+    let members = count(client, "SELECT COUNT(*) FROM groupuser WHERE groupid = ?", group.get()).await?;
+    if members >= limits.members as u64 || groups >= limits.groups as u64 {
+        return Ok(Err(Code::TooMany));
+    }
+    add_member(client, user, group, Role::Normal, head).await?;
+    Ok(Ok(Done::Joined { group, head }))
+}
+
+pub async fn leave(client: &mut Client, user: UserId, group: GroupId) -> Answered {
+    locked_head(client, group).await?;
+    match role(client, user, group).await? {
+        None => not_a_member(client, group).await,
+        Some(Role::Normal) => {
+            let values = vec![user.get().into(), group.get().into()];
+            client.write("DELETE FROM groupuser WHERE userid = ? AND groupid = ?", values).await?;
+            Ok(Ok(Done::Left { dissolved: false }))
+        }
+        Some(Role::Creator) => {
+            let id = || vec![group.get().into()];
+            client.write("DELETE FROM groupuser WHERE groupid = ?", id()).await?;
+            client.write("UPDATE allgroup SET groupname = NULL, groupdesc = '' WHERE id = ?", id()).await?;
+            Ok(Ok(Done::Left { dissolved: true }))
+        }
+    }
+}
+
+pub async fn may_write(client: &mut Client, user: UserId, group: GroupId) -> Answered {
+    if role(client, user, group).await?.is_some() {
+        return Ok(Ok(Done::Done));
+    }
+    not_a_member(client, group).await
+}
+
+/// Why somebody who is no member of `group` cannot do what members do.
+async fn not_a_member(client: &mut Client, group: GroupId) -> Answered {
+    let sql = "SELECT 1 FROM allgroup WHERE id = ? AND groupname IS NOT NULL";
+    let there = client.find_one(sql, vec![group.get().into()]).await?;
+    Ok(Err(if there.is_some() { Code::NotAMember } else { Code::NoSuchGroup }))
+}
+
+pub async fn roster(client: &mut Client, limits: &Limits, user: UserId) -> Answered {
+    let friends = accounts::friend_list(client, limits, user).await?;
+    let sql = "SELECT allgroup.id, groupname, groupdesc, upto FROM groupuser
+        JOIN allgroup ON allgroup.id = groupid WHERE userid = ? ORDER BY groupid";
+    let membership = |found: &Row| {
+        Ok(Membership {
+            group: row::group(found, 0)?,
+            name: row::text(found, 1)?.to_owned(),
+            desc: row::text(found, 2)?.to_owned(),
+            members: Vec::new(),
+            cursor: row::number(found, 3)?,
+        })
+    };
+    let found = client.find(sql, vec![user.get().into()]).await?;
+    let mut groups: Vec<Membership> = found.iter().map(membership).collect::<Did<_>>()?;
+    let mut room = ROSTER_ENTRIES.saturating_sub(groups.len());
+    for part in groups.chunks_mut(GROUPS) {
+        room = fill(client, part, room).await?;
+    }
+    Ok(Ok(Done::Roster(Box::new(Roster { friends, groups }))))
+}
+
+/// Tells the groups' members, by id, until `room` is used up. Returns what is left of it.
+async fn fill(client: &mut Client, groups: &mut [Membership], mut room: usize) -> Did<usize> {
+    // At first a few of each: most groups are small.
+    let few = ROSTER_ENTRIES.div_ceil(GROUPS);
+    if room == 0 {
+        return Ok(0);
+    }
+    let mut values = Vec::with_capacity(GROUPS * 3);
+    for place in 0..groups.len().next_power_of_two() {
+        let (group, most) = groups.get(place).map_or((0, 0), |group| (group.group.get(), few.min(room)));
+        values.extend([group.into(), 0.into(), Value::Int(most as i64)]);
+    }
+    let found = client.find_rows(MEMBERS, groups.len().next_power_of_two(), values).await?;
+    for row in &found {
+        let (group, member) = member(row)?;
+        if let Some(group) = groups.iter_mut().find(|other| other.group == group) {
+            group.members.push(member);
+        }
+    }
+    for group in groups {
+        group.members.sort_unstable_by_key(|member| member.person.id);
+        if group.members.len() == few && few < room {
+            let last = group.members.last().map_or(0, |member| member.person.id.get());
+            let values = vec![group.group.get().into(), last.into(), Value::Int((room - few) as i64)];
+            for row in client.find_rows(MEMBERS, 1, values).await? {
+                group.members.push(member(&row)?.1);
+            }
+        }
+        group.members.truncate(room);
+        room -= group.members.len();
+    }
+    Ok(room)
+}
+
+fn member(found: &Row) -> Did<(GroupId, Member)> {
+    let member = Member { person: accounts::person(found, 1)?, role: role_of(row::bytes(found, 3)?) };
+    Ok((row::group(found, 0)?, member))
+}
+
+/// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups.
+/// Returns how many messages it deleted.
+pub async fn sweep(client: &mut Client, most: u64) -> Did<u64> {
+    let mut swept = 0;
+    while swept < most {
+        let sql = "SELECT id FROM allgroup WHERE groupname_bytes IS NULL LIMIT 1";
+        let Some(found) = client.find_one(sql, vec![]).await? else { break };
+        let group = row::group(&found, 0)?.get();
+        let values = vec![group.into(), row::sql_place(most - swept)];
+        swept += client.write("DELETE FROM message WHERE groupid = ? ORDER BY pos LIMIT ?", values).await?;
+        if swept < most {
+            client.write("DELETE FROM allgroup WHERE id = ?", vec![group.into()]).await?;
+        }
+    }
+    Ok(swept)
+}
+
+async fn add_member(client: &mut Client, user: UserId, group: GroupId, role: Role, head: u64) -> Did<()> {
+    let role = match role {
+        Role::Creator => "creator",
+        Role::Normal => "normal",
+    };
+    let sql = "INSERT INTO groupuser (userid, groupid, grouprole, joined, upto) VALUES (?, ?, ?, ?, ?)";
+    let (user, group, head) = (user.get().into(), group.get().into(), row::sql_place(head));
+    client.write(sql, vec![user, group, row::sql_text(role), head.clone(), head]).await.map(drop)
+}
+
+/// How many groups a user has, and it gets no other meanwhile.
+async fn groups_of(client: &mut Client, user: UserId) -> Did<u64> {
+    client.find("SELECT id FROM user WHERE id = ? FOR UPDATE", vec![user.get().into()]).await?;
+    count(client, "SELECT COUNT(*) FROM groupuser WHERE userid = ?", user.get()).await
+}
+
+/// The place of the group's last message, if there is such a group. It stays so until the commit.
+async fn locked_head(client: &mut Client, group: GroupId) -> Did<Option<u64>> {
+    let sql = "SELECT head FROM allgroup WHERE id = ? AND groupname IS NOT NULL FOR UPDATE";
+    let found = client.find_one(sql, vec![group.get().into()]).await?;
+    found.map(|found| row::number(&found, 0)).transpose()
+}
+
+async fn role(client: &mut Client, user: UserId, group: GroupId) -> Did<Option<Role>> {
+    let sql = "SELECT grouprole FROM groupuser WHERE userid = ? AND groupid = ?";
+    let found = client.find_one(sql, vec![user.get().into(), group.get().into()]).await?;
+    found.map(|found| Ok(role_of(row::bytes(&found, 0)?))).transpose()
+}
+
+fn role_of(name: &[u8]) -> Role {
+    if name == b"creator" { Role::Creator } else { Role::Normal }
+}

@@ -1,0 +1,196 @@
+//! The connections to the server: one that writes, and some that read.
+//!
+//! The number is bounded and never grows. One that reads and is lost is replaced by and by; if the one
+//! that writes is lost, all are.
+
+use super::client::Client;
+use super::fault::{Did, Fault};
+use super::refusal::Refusal;
+use super::url::MySqlUrl;
+use super::{row, schema};
+use crate::storage::OpenError;
+use mysql_async::{Conn, Error};
+use std::time::Duration;
+
+/// Connections that read.
+pub const READERS: usize = 3;
+/// How long a statement may take before the server counts as gone. Whoever asked for something hears
+/// within two seconds that the store is busy.
+pub const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long connecting may take: with patience when a server starts, and without when it runs.
+const PATIENCE_AT_START: Duration = Duration::from_secs(5);
+const PATIENCE_LATER: Duration = Duration::from_millis(1_000);
+/// Bytes of a statement that the server must take: the longest message, and room.
+const PACKET_LEAST: u64 = 1 << 20;
+const STATEMENT_MOST: u64 = 4 << 20;
+
+/// The connections.
+pub struct Line {
+    /// The one that writes. It is always in a transaction, or about to be.
+    pub writer: Client,
+    /// Those that read, each statement by itself.
+    pub readers: Vec<Client>,
+}
+
+/// What is to be known of the server.
+pub struct Server {
+    /// Its name and version.
+    pub version: String,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// Connects for the first time: finds out whether the server will do, and brings the database up to
+/// date.
+///
+/// # Errors
+/// If the server cannot be used, in a sentence.
+pub async fn open(url: &MySqlUrl) -> Result<(Line, Server), OpenError> {
+    let mut writer = dial(url, PATIENCE_AT_START).await?;
+    let version = check_version(&mut writer, url).await?;
+    let warnings = check_settings(&mut writer, url).await?;
+    schema::migrate(&mut writer, url, schema::MYSQL).await?;
+    check_rights(&mut writer, url).await?;
+    let line = complete(writer, url, PATIENCE_AT_START).await?;
+    Ok((line, Server { version, warnings }))
+}
+
+/// Connects again.
+///
+/// # Errors
+/// If that does not work now.
+pub async fn reopen(url: &MySqlUrl) -> Result<Line, OpenError> {
+    let mut writer = dial(url, PATIENCE_LATER).await?;
+    check_settings(&mut writer, url).await?;
+    schema::version(&mut writer, url, schema::MYSQL).await?;
+    complete(writer, url, PATIENCE_LATER).await
+}
+
+/// Another connection that reads.
+///
+/// # Errors
+/// If that does not work now.
+pub async fn reader(url: &MySqlUrl) -> Result<Client, OpenError> {
+    dial(url, PATIENCE_LATER).await
+}
+
+async fn complete(mut writer: Client, url: &MySqlUrl, patience: Duration) -> Result<Line, OpenError> {
+    let mut readers = Vec::with_capacity(READERS);
+    for _ in 0..READERS {
+        let mut reader = dial(url, patience).await?;
+        reader.statement_bytes = writer.statement_bytes;
+        readers.push(reader);
+    }
+    // From now on every statement is in a transaction.
+    writer.run("SET autocommit = 0").await.map_err(|fault| schema::of(fault, url))?;
+    Ok(Line { writer, readers })
+}
+
+async fn dial(url: &MySqlUrl, patience: Duration) -> Result<Client, OpenError> {
+    match tokio::time::timeout(patience, Conn::new(url.opts())).await {
+        Ok(Ok(conn)) => Ok(Client::new(conn, PATIENCE)),
+        Ok(Err(error)) => Err(Refusal::of(error, url).into()),
+        Err(_) => {
+            let why = format!("no answer within {} ms", patience.as_millis());
+            let late = Error::from(std::io::Error::new(std::io::ErrorKind::TimedOut, why));
+            Err(Refusal::of(late, url).into())
+        }
+    }
+}
+
+async fn check_version(client: &mut Client, url: &MySqlUrl) -> Result<String, OpenError> {
+    let rows = client.read("SELECT VERSION()").await.map_err(|fault| schema::of(fault, url))?;
+    let text =
+        rows.first().map_or(Ok(""), |row| row::text(row, 0)).map_err(|fault| schema::of(fault, url))?;
+    let (name, known, least) = if text.contains("MariaDB") {
+        ("MariaDB", client.conn().server_version(), (10, 5, 0))
+    } else {
+        ("MySQL", client.conn().server_version(), (8, 0, 16))
+    };
+    let number = text.split('-').next().unwrap_or(text);
+    let version = format!("{name} {number}");
+    if known < least {
+        return Err(Refusal::TooOld { server: url.server().to_owned(), version }.into());
+    }
+    Ok(version)
+}
+
+/// Settings that make it impossible, and what must be said about others.
+async fn check_settings(client: &mut Client, url: &MySqlUrl) -> Result<Vec<String>, OpenError> {
+    let sql = "SELECT @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog,
+        @@max_allowed_packet, @@read_only, @@binlog_format = 'STATEMENT'";
+    let of = |fault: Fault| schema::of(fault, url);
+    let rows = client.find(sql, vec![]).await.map_err(of)?;
+    let number = |column| rows.first().map_or(Ok(0), |row| row::number(row, column)).map_err(of);
+    let (flush, logs, sync) = (number(0)?, number(1)? != 0, number(2)?);
+    let (packet, only_reads, by_statement) = (number(3)?, number(4)? != 0, number(5)? != 0);
+    let refuse =
+        |what: &str| Err(Refusal::Setting { server: url.server().to_owned(), what: what.to_owned() }.into());
+    if only_reads {
+        return refuse("it only reads (read_only = 1): name the server that is written to");
+    }
+    if packet < PACKET_LEAST {
+        return refuse("max_allowed_packet is below 1M: long messages would not fit");
+    }
+    if logs && by_statement {
+        return refuse("binlog_format is STATEMENT: set it to ROW or MIXED");
+    }
+    client.statement_bytes = usize::try_from((packet / 2).min(STATEMENT_MOST)).unwrap_or(1 << 20);
+    let mut warnings = Vec::new();
+    let breaks = "a crash of its machine may lose messages that were acknowledged";
+    if flush != 1 {
+        warnings.push(format!("MySQL has innodb_flush_log_at_trx_commit = {flush}, not 1: {breaks}"));
+    }
+    if logs && sync != 1 {
+        warnings.push(format!("MySQL has sync_binlog = {sync}, not 1: {breaks}"));
+    }
+    Ok(warnings)
+}
+
+/// Does nothing, in every way that is needed later.
+async fn check_rights(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenError> {
+    for (table, key, others) in [
+        ("user", "id", "name, password"),
+        ("friend", "userid", "friendid"),
+        ("allgroup", "id", "groupdesc"),
+        ("groupuser", "userid", "groupid, grouprole, joined, upto"),
+        ("message", "mid", "ts, sender, body"),
+        ("offlinemessage", "userid", "mid"),
+    ] {
+        for sql in [
+            format!(
+                "INSERT INTO {table} ({key}, {others}) SELECT {key}, {others} FROM {table} AS same WHERE FALSE"
+            ),
+            format!("UPDATE {table} SET {key} = {key} WHERE FALSE"),
+            format!("DELETE FROM {table} WHERE FALSE"),
+        ] {
+            client.run(&sql).await.map_err(|fault| schema::of(fault, url))?;
+        }
+    }
+    Ok(())
+}
+
+impl Line {
+    /// Asks every connection whether the server is there. Those that read and are lost are let go.
+    ///
+    /// # Errors
+    /// If the one that writes is lost.
+    pub async fn ping(&mut self) -> Did<()> {
+        self.writer.ping().await?;
+        let mut alive = Vec::with_capacity(READERS);
+        for mut reader in self.readers.drain(..) {
+            if reader.ping().await.is_ok() {
+                alive.push(reader);
+            }
+        }
+        self.readers = alive;
+        Ok(())
+    }
+
+    /// Says good-bye on every connection.
+    pub async fn close(self) {
+        for client in std::iter::once(self.writer).chain(self.readers) {
+            client.close().await;
+        }
+    }
+}

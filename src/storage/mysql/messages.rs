@@ -1,0 +1,293 @@
+//! Keeping messages: once each, however often it is asked for, and many in one statement.
+//!
+//! Written for messages that are new: their rows are inserted outright, and only if the database finds
+//! that one is there already, or one of the same (sender, cid), are those looked at. After that, for
+//! a while, it is looked first: who repeats itself does it in swarms.
+//!
+//! Places of groups: the rows of all groups concerned are locked, in the order of their ids, before
+//! the first place is given, and stay so until the commit. So places have no gap, are committed in
+//! their order, and two servers that write to the same groups wait for each other and nothing else.
+
+use super::client::{Client, Many, chunk};
+use super::fault::{Did, Fault};
+use super::known::Known;
+use super::row;
+use super::stored::Stored;
+use crate::chat::ask::{Answer, Done};
+use crate::chat::envelope::{Envelope, Target};
+use crate::chat::ids::{GroupId, UserId};
+use crate::chat::wire::code::Code;
+use mysql_async::Value;
+use std::collections::{BTreeMap, HashSet};
+
+const INSERT: Many = Many::new(
+    "INSERT INTO message (mid, ts, sender, recipient, groupid, pos, cid, body) VALUES ",
+    "(?,?,?,?,?,?,?,?)",
+    "",
+);
+const HEADS: Many = Many::new(
+    "SELECT id, head FROM allgroup WHERE groupname IS NOT NULL AND id IN (",
+    "?",
+    ") ORDER BY id FOR UPDATE",
+);
+const MEMBERS: Many =
+    Many::new("SELECT userid, groupid FROM groupuser WHERE (userid, groupid) IN (", "(?,?)", ")");
+// The rows are there, and locked: this is an update of many.
+const ADVANCE: Many = Many::new(
+    "INSERT INTO allgroup (id, groupdesc, head) VALUES ",
+    "(?,'',?)",
+    " ON DUPLICATE KEY UPDATE head = VALUES(head)",
+);
+/// How often rows are found to be there that then cannot be seen, before others go first.
+const PATIENCE: usize = 3;
+
+/// What became of a message.
+#[derive(Debug)]
+pub struct Kept {
+    /// The answer to whoever asked.
+    pub answer: Answer,
+    /// Whose backlog it now belongs to.
+    pub owed_to: Option<UserId>,
+    /// Whether its row was made just now.
+    pub fresh: bool,
+}
+
+/// A message to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct New<'a> {
+    /// Which of those that are kept together.
+    place: usize,
+    pub envelope: &'a Envelope,
+    pub mid: i64,
+    ts: i64,
+    pos: Option<u64>,
+}
+
+impl<'a> New<'a> {
+    fn of(place: usize, envelope: &'a Envelope) -> Did<Self> {
+        let fits = |number: u64| i64::try_from(number).map_err(|error| Fault::Odd(error.to_string()));
+        if std::str::from_utf8(envelope.body()).is_err() {
+            return Err(Fault::Odd("the body of a message is not UTF-8".to_owned()));
+        }
+        Ok(Self { place, envelope, mid: fits(envelope.mid().0)?, ts: fits(envelope.ts().0)?, pos: None })
+    }
+
+    /// The sender's own name for it, if it gave one.
+    pub fn cid(&self) -> Option<&'a str> {
+        Some(self.envelope.cid()).filter(|cid| !cid.is_empty())
+    }
+
+    fn group(&self) -> Option<GroupId> {
+        match self.envelope.target() {
+            Target::Group(group) => Some(group),
+            Target::User(_) => None,
+        }
+    }
+
+    fn values(&self) -> [Value; 8] {
+        let (recipient, group) = match self.envelope.target() {
+            Target::User(user) => (user.get().into(), Value::NULL),
+            Target::Group(group) => (Value::NULL, group.get().into()),
+        };
+        [
+            self.mid.into(),
+            self.ts.into(),
+            self.envelope.sender().get().into(),
+            recipient,
+            group,
+            self.pos.map_or(Value::NULL, row::sql_place),
+            self.cid().map_or(Value::NULL, row::sql_text),
+            Value::Bytes(self.envelope.body().to_vec()),
+        ]
+    }
+}
+
+/// Keeps them, as if one after the other.
+pub async fn keep(client: &mut Client, known: &mut Known, envelopes: &[&Envelope]) -> Did<Vec<Kept>> {
+    let mut work = Work { client, known, kept: envelopes.iter().map(|_| None).collect() };
+    let news = envelopes.iter().enumerate().map(|(place, envelope)| New::of(place, envelope));
+    let mut left: Vec<New<'_>> = news.collect::<Did<_>>()?;
+    while !left.is_empty() {
+        let firsts = firsts_of(&mut left);
+        work.keep(firsts).await?;
+    }
+    Ok(work.kept.into_iter().map(|kept| kept.expect("every message was in one of the rounds")).collect())
+}
+
+/// Takes out of `news` those whose id and (sender, cid) no other before them has: the others must see
+/// what became of these.
+fn firsts_of<'a>(news: &mut Vec<New<'a>>) -> Vec<New<'a>> {
+    let (mut mids, mut cids): (HashSet<i64>, HashSet<(UserId, &str)>) = Default::default();
+    let is_first = |new: &mut New<'a>| {
+        let mid = mids.insert(new.mid);
+        let cid = new.cid().is_none_or(|cid| cids.insert((new.envelope.sender(), cid)));
+        mid && cid
+    };
+    news.extract_if(.., is_first).collect()
+}
+
+struct Work<'c> {
+    client: &'c mut Client,
+    known: &'c mut Known,
+    kept: Vec<Option<Kept>>,
+}
+
+impl Work<'_> {
+    async fn keep(&mut self, mut news: Vec<New<'_>>) -> Did<()> {
+        if self.known.look_first() {
+            self.answer_stored(&mut news).await?;
+        }
+        self.check_recipients(&mut news).await?;
+        let mut heads = self.lock_groups(&mut news).await?;
+        self.insert(news, &mut heads).await?;
+        let moved = heads.iter().filter(|(_, head)| head.now > head.stored);
+        let values = moved.flat_map(|(group, head)| [group.get().into(), row::sql_place(head.now)]).collect();
+        self.client.write_all(ADVANCE, values).await
+    }
+
+    /// Inserts all of them, but those that turn out to be there.
+    async fn insert(&mut self, mut news: Vec<New<'_>>, heads: &mut BTreeMap<GroupId, Head>) -> Did<()> {
+        let mut unseen = 0;
+        while !news.is_empty() {
+            let rows = self.fitting(&news);
+            for new in &mut news[..rows] {
+                new.pos = new.group().map(|group| heads.get_mut(&group).expect("locked").next());
+            }
+            let values = news[..rows].iter().flat_map(New::values).collect();
+            match self.client.execute(INSERT, rows, values).await {
+                Ok(()) => {
+                    for new in news.drain(..rows) {
+                        self.done(&new);
+                    }
+                }
+                Err(Fault::Exists(why)) => {
+                    for group in news[..rows].iter().filter_map(New::group) {
+                        heads.get_mut(&group).expect("locked").back();
+                    }
+                    self.known.suspect();
+                    let before = news.len();
+                    self.answer_stored(&mut news).await?;
+                    unseen += usize::from(news.len() == before);
+                    if unseen == PATIENCE {
+                        return Err(Fault::Contended(why));
+                    }
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    /// How many of them one statement takes.
+    fn fitting(&self, news: &[New<'_>]) -> usize {
+        let mut bytes = 0;
+        let fits = |new: &&New<'_>| {
+            bytes += new.envelope.body().len() + 64;
+            bytes <= self.client.statement_bytes
+        };
+        chunk(news.iter().take_while(fits).count().max(1))
+    }
+
+    fn done(&mut self, new: &New<'_>) {
+        let answer = Ok(Done::Kept { mid: new.envelope.mid(), ts: new.envelope.ts(), pos: new.pos });
+        let owed_to = new.group().is_none().then(|| new.envelope.user());
+        self.kept[new.place] = Some(Kept { answer, owed_to, fresh: true });
+    }
+
+    /// Answers those that are stored, and leaves the others.
+    async fn answer_stored(&mut self, news: &mut Vec<New<'_>>) -> Did<()> {
+        let stored = Stored::find(self.client, news).await?;
+        news.retain(|new| match stored.of(new) {
+            Some(found) => {
+                self.repeated(new, found);
+                false
+            }
+            None => true,
+        });
+        Ok(())
+    }
+
+    /// The answer to a message that is stored.
+    fn repeated(&mut self, new: &New<'_>, stored: &Stored) {
+        // The same message from another core: the user left before that one could deliver it, so it
+        // is owed, whatever became of it elsewhere. Twice is allowed, never is not.
+        let again = stored.mid == new.envelope.mid() && stored.is(new.envelope) && new.group().is_none();
+        let owed_to = again.then(|| new.envelope.user());
+        self.kept[new.place] = Some(Kept { answer: stored.answer(new.envelope), owed_to, fresh: false });
+    }
+
+    /// Refuses those of `news` that `refusal` names, unless they are stored.
+    async fn refuse<'a>(
+        &mut self,
+        news: &mut Vec<New<'a>>,
+        refusal: impl Fn(&New<'a>) -> Option<Code>,
+    ) -> Did<()> {
+        let mut refused: Vec<New<'a>> = news.extract_if(.., |new| refusal(new).is_some()).collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        // What was acknowledged once is acknowledged for ever.
+        self.answer_stored(&mut refused).await?;
+        for new in refused {
+            let code = refusal(&new).expect("it was refused a moment ago");
+            self.kept[new.place] = Some(Kept { answer: Err(code), owed_to: None, fresh: false });
+        }
+        Ok(())
+    }
+
+    async fn check_recipients(&mut self, news: &mut Vec<New<'_>>) -> Did<()> {
+        let recipient = |new: &New<'_>| new.group().is_none().then(|| new.envelope.user());
+        let strangers = self.known.strangers(self.client, news.iter().filter_map(recipient)).await?;
+        let refusal =
+            |new: &New<'_>| recipient(new).filter(|user| strangers.contains(user)).map(|_| Code::NoSuchUser);
+        self.refuse(news, refusal).await
+    }
+
+    /// Locks the groups that are written to, and refuses what is not by their members.
+    async fn lock_groups(&mut self, news: &mut Vec<New<'_>>) -> Did<BTreeMap<GroupId, Head>> {
+        let mut heads: BTreeMap<GroupId, Head> = BTreeMap::new();
+        let groups: HashSet<GroupId> = news.iter().filter_map(New::group).collect();
+        if groups.is_empty() {
+            return Ok(heads);
+        }
+        let mut groups: Vec<u32> = groups.into_iter().map(GroupId::get).collect();
+        groups.sort_unstable();
+        let ids: Vec<Value> = groups.into_iter().map(Value::from).collect();
+        for found in self.client.find_all(HEADS, &ids, &[]).await? {
+            let head = row::number(&found, 1)?;
+            heads.insert(row::group(&found, 0)?, Head { stored: head, now: head });
+        }
+        let seat = |new: &New<'_>| new.group().map(|group| (new.envelope.sender(), group));
+        let seats: HashSet<(UserId, GroupId)> = news.iter().filter_map(seat).collect();
+        let values: Vec<Value> =
+            seats.iter().flat_map(|(user, group)| [user.get().into(), group.get().into()]).collect();
+        let mut members: HashSet<(UserId, GroupId)> = HashSet::with_capacity(seats.len());
+        for found in self.client.find_all(MEMBERS, &values, &[]).await? {
+            members.insert((row::user(&found, 0)?, row::group(&found, 1)?));
+        }
+        let refusal = |new: &New<'_>| match new.group() {
+            Some(group) if !heads.contains_key(&group) => Some(Code::NoSuchGroup),
+            Some(group) if !members.contains(&(new.envelope.sender(), group)) => Some(Code::NotAMember),
+            _ => None,
+        };
+        self.refuse(news, refusal).await?;
+        Ok(heads)
+    }
+}
+
+/// The place of a group's last message: as stored, and with those that are being stored.
+struct Head {
+    stored: u64,
+    now: u64,
+}
+
+impl Head {
+    fn next(&mut self) -> u64 {
+        self.now += 1;
+        self.now
+    }
+
+    fn back(&mut self) {
+        self.now -= 1;
+    }
+}

@@ -1,0 +1,82 @@
+//! Numbers and texts between SQL and the types of the core.
+//!
+//! SQL integers are signed and 64 bits wide. What does not fit into one is nothing that was ever
+//! stored.
+
+use super::fault::{Did, Fault};
+use crate::chat::ids::{GroupId, MessageId, UserId};
+use mysql_async::{Row, Value};
+
+fn value(row: &Row, column: usize) -> Did<&Value> {
+    row.as_ref(column).ok_or_else(|| Fault::Odd(format!("a row has no column {column}")))
+}
+
+fn odd(value: &Value, what: &str) -> Fault {
+    // Never the value itself: it may be what a user wrote.
+    let kind = match value {
+        Value::NULL => "NULL".to_owned(),
+        Value::Int(number) => number.to_string(),
+        Value::UInt(number) => number.to_string(),
+        _ => "a value".to_owned(),
+    };
+    Fault::Odd(format!("{kind} is no {what}"))
+}
+
+/// A place, a time, or a count.
+pub fn number(row: &Row, column: usize) -> Did<u64> {
+    match value(row, column)? {
+        Value::UInt(number) => Ok(*number),
+        other @ Value::Int(number) => u64::try_from(*number).map_err(|_| odd(other, "number")),
+        // The answers to plain text, and decimals.
+        other @ Value::Bytes(text) => std::str::from_utf8(text)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| odd(other, "number")),
+        other => Err(odd(other, "number")),
+    }
+}
+
+/// A place that may be absent.
+pub fn place(row: &Row, column: usize) -> Did<Option<u64>> {
+    if *value(row, column)? == Value::NULL { Ok(None) } else { number(row, column).map(Some) }
+}
+
+pub fn user(row: &Row, column: usize) -> Did<UserId> {
+    UserId::new(number(row, column)?).ok_or_else(|| Fault::Odd("a number is no user".to_owned()))
+}
+
+pub fn group(row: &Row, column: usize) -> Did<GroupId> {
+    GroupId::new(number(row, column)?).ok_or_else(|| Fault::Odd("a number is no group".to_owned()))
+}
+
+pub fn mid(row: &Row, column: usize) -> Did<MessageId> {
+    number(row, column).map(MessageId)
+}
+
+/// Bytes; none if there is no value.
+pub fn bytes(row: &Row, column: usize) -> Did<&[u8]> {
+    match value(row, column)? {
+        Value::Bytes(bytes) => Ok(bytes),
+        Value::NULL => Ok(&[]),
+        other => Err(odd(other, "text")),
+    }
+}
+
+pub fn text(row: &Row, column: usize) -> Did<&str> {
+    std::str::from_utf8(bytes(row, column)?).map_err(|_| Fault::Odd("a text is not UTF-8".to_owned()))
+}
+
+/// A message's id as SQL has it; `None` for one that no clock makes.
+pub fn sql_mid(mid: MessageId) -> Option<i64> {
+    i64::try_from(mid.0).ok()
+}
+
+/// A place as SQL has it; none is greater than the greatest.
+pub fn sql_place(pos: u64) -> Value {
+    Value::Int(i64::try_from(pos).unwrap_or(i64::MAX))
+}
+
+/// A text as SQL has it.
+pub fn sql_text(text: &str) -> Value {
+    Value::Bytes(text.as_bytes().to_vec())
+}

@@ -1,0 +1,140 @@
+//! Where a MySQL or MariaDB is and who logs in there, as one URL. Never shows the password.
+
+use super::refusal::Refusal;
+use mysql_async::{Opts, OptsBuilder, UrlError};
+use std::fmt;
+use std::time::Duration;
+
+/// How every session is set up. Read committed: nothing here relies on rows staying as they were read
+/// unless it locks them, and gaps are not locked. A session that says nothing for long is of a server
+/// that hangs: it must not keep its locks.
+const SESSION: [&str; 3] = [
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION innodb_lock_wait_timeout = 1, lock_wait_timeout = 2, wait_timeout = 8",
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+];
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// `mysql://user:password@host:port/database`; `?socket=/path` for a Unix socket.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MySqlUrl {
+    opts: Opts,
+    user: String,
+    database: String,
+    server: String,
+}
+
+impl MySqlUrl {
+    /// Understands a URL.
+    ///
+    /// # Errors
+    /// If it is none, or leaves out the user or the database. What it says never repeats the URL,
+    /// which has a password in it.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let text =
+            text.strip_prefix("mariadb://").map_or_else(|| text.to_owned(), |rest| format!("mysql://{rest}"));
+        let opts = Opts::from_url(&text).map_err(|error| Refusal::Url(explain(error)))?;
+        let part = |part: Option<&str>, what: &str| {
+            part.filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .ok_or_else(|| Refusal::Url(format!("it names no {what}")))
+        };
+        let (user, database) = (part(opts.user(), "user")?, part(opts.db_name(), "database")?);
+        let host = part(Some(opts.ip_or_hostname()), "host")?;
+        let server = opts.socket().map_or_else(|| format!("{host}:{}", opts.tcp_port()), str::to_owned);
+        Ok(Self { opts, user, database, server })
+    }
+
+    /// What to connect with.
+    pub fn opts(&self) -> Opts {
+        OptsBuilder::from_opts(self.opts.clone())
+            .init(SESSION.map(str::to_owned).to_vec())
+            // Statements are kept by whoever uses them.
+            .stmt_cache_size(0)
+            .tcp_keepalive(Some(KEEPALIVE))
+            .client_found_rows(false)
+            .into()
+    }
+
+    /// Who logs in.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Which database.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Where: host and port, or the path of a socket.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+}
+
+fn explain(error: UrlError) -> String {
+    let harmless =
+        |text: &str| text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    match error {
+        UrlError::UnsupportedScheme { .. } => "it does not begin with mysql://".to_owned(),
+        UrlError::FeatureRequired { param, .. } if harmless(&param) => format!("{param} is not supported"),
+        UrlError::UnknownParameter { param } if harmless(&param) => format!("there is no parameter {param}"),
+        UrlError::InvalidParamValue { param, .. } if harmless(&param) => {
+            format!("the value of {param} is none")
+        }
+        UrlError::Parse(error) => error.to_string(),
+        _ => "something in it has another place or form".to_owned(),
+    }
+}
+
+impl fmt::Display for MySqlUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "mysql://{}@{}/{}", self.user, self.server, self.database)
+    }
+}
+
+impl fmt::Debug for MySqlUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_where_and_who_and_never_the_password() {
+        let url = MySqlUrl::parse("mysql://chat:s%40cret@db.example:3307/chat").unwrap();
+        assert_eq!((url.user(), url.database(), url.server()), ("chat", "chat", "db.example:3307"));
+        assert_eq!(url.opts().pass(), Some("s@cret"));
+        for shown in [format!("{url}"), format!("{url:?}")] {
+            assert_eq!(shown, "mysql://chat@db.example:3307/chat");
+        }
+        assert_eq!(MySqlUrl::parse("mariadb://a@b/c").unwrap().server(), "b:3306");
+        let url = MySqlUrl::parse("mysql://a@localhost/c?socket=/run/x.sock").unwrap();
+        assert_eq!(url.server(), "/run/x.sock");
+    }
+
+    #[test]
+    fn what_is_no_url_is_named_and_not_repeated() {
+        for (url, what) in [
+            ("", "relative"),
+            ("secret", "relative"),
+            ("redis://u:secret@h/d", "mysql://"),
+            ("mysql://h/d", "no user"),
+            ("mysql://u:secret@h", "no database"),
+            ("mysql://u:secret@h/", "no database"),
+            ("mysql://u:se/cret@h/d", "port"),
+            ("mysql://u:12?secret@h/d", "another place"),
+            ("mysql://u:secret@h/d?pool=secret", "no parameter pool"),
+            ("mysql://u:secret@h/d?pool_min=secret", "pool_min"),
+        ] {
+            let refusal = MySqlUrl::parse(url).unwrap_err().to_string();
+            assert!(
+                refusal.contains(what) && !refusal.contains("secret") && !refusal.contains("cret@"),
+                "{url}: {refusal}"
+            );
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! chat, the terminal client, and its library: on a real pseudo-terminal, against the real chatd.
+//!
+//! What is looked at is the screen that a terminal would show. Nothing sleeps: whoever waits, waits
+//! for something to be seen.
+
+mod common;
+
+/// One file for each thing that can go wrong.
+mod client {
+    mod conversation;
+    mod ending;
+    mod hostile;
+    mod library;
+    mod screen;
+    mod script;
+    mod stand_in;
+    mod typing;
+}

@@ -1,0 +1,110 @@
+//! What others write cannot touch the terminal, and what a server says cannot break the client.
+
+use super::screen::Screen;
+use super::stand_in::StandIn;
+use crate::common::chatd::Chatd;
+use serde_json::json;
+
+/// Everything that is known to be misused: C0, C1, bidirectional overrides and isolates, what has no
+/// width, separators.
+const HOSTILE: &str = "\x1b[2J\x1b]0;owned\x07\u{9b}31m\u{85}\u{202e}evil\u{2066}\u{200f}\u{200b}\u{feff}\
+                       \u{2028}\u{e0041}\r\n\t\x08\x7f";
+/// How it is shown.
+const SHOWN: &str = "\\x1b[2J\\x1b]0;owned\\x07\\u{9b}31m\\u{85}\\u{202e}evil\\u{2066}\\u{200f}\\u{200b}\\u{feff}\
+                     \\u{2028}\\u{e0041}\\r\\n\\t\\x08\\x7f";
+
+/// None of it got through.
+fn harmless(raw: &str) {
+    for never in ["\x1b[2J", "\x1b]0", "\x07", "\x08", "\x7f", "owned\x07"] {
+        assert!(!raw.contains(never), "{never:?} in {raw:?}");
+    }
+    for c in "\u{9b}\u{85}\u{202e}\u{2066}\u{200f}\u{200b}\u{feff}\u{2028}\u{e0041}".chars() {
+        assert!(!raw.contains(c), "{c:?} in {raw:?}");
+    }
+}
+
+#[test]
+fn a_hostile_message_through_the_real_server_is_shown_as_escapes() {
+    let chatd = Chatd::start(1);
+    let (amy, eve) = (chatd.register("amy"), chatd.register("e\u{202e}ve"));
+    let mut screen = Screen::enter(chatd.address, amy.id, &amy.password);
+    let mut writer = chatd.enter(&eve);
+    writer.chat(&amy, &format!("{HOSTILE}end"));
+    screen.until("the end of it", |rows| rows.concat().contains(&format!("e\\u{{202e}}ve: {SHOWN}end")));
+    let group = writer.create_group("g\u{202e}roup\u{200b}");
+    screen.line(&format!("addgroup:{group}"));
+    screen.see("you are in");
+    writer.group_chat(group, &format!("{HOSTILE}fin"));
+    screen.until("the end of it", |rows| rows.concat().contains(&format!("{SHOWN}fin")));
+    screen.line(&format!("/open {}", eve.id));
+    screen.see_last("e\\u{202e}ve (1 unread)>");
+    screen.line("loginout");
+    screen.see("logged out");
+    screen.login(amy.id, &amy.password);
+    screen.line("/groups");
+    screen.see("#g\\u{202e}roup\\u{200b}");
+    harmless(&screen.raw());
+}
+
+#[test]
+fn a_hostile_server_says_what_it_wants_and_the_terminal_stays_whole() {
+    let server = StandIn::new();
+    let mut screen = Screen::open(server.address);
+    let mut line = server.accept();
+    screen.answer("choice:", "1");
+    screen.answer("userid:", "1");
+    screen.answer("userpassword:", "x");
+    line.hear("a login");
+    line.say(&json!({"msgid": 2, "errno": 1, "errmsg": HOSTILE}));
+    screen.until("the refusal", |rows| rows.concat().contains(&format!("not logged in: {SHOWN}")));
+
+    screen.answer("choice:", "1");
+    screen.answer("userid:", "1");
+    screen.answer("userpassword:", "x");
+    line.hear("a login");
+    let person = json!({"id": 2, "name": HOSTILE, "state": "online", "role": "creator"}).to_string();
+    let group = json!({"id": 1, "groupname": HOSTILE, "groupdesc": HOSTILE, "users": [person]}).to_string();
+    let waiting = json!({"msgid": 6, "id": 2, "name": HOSTILE, "msg": HOSTILE, "time": HOSTILE}).to_string();
+    line.say(&json!({
+        "msgid": 2, "errno": 0, "id": 1, "name": HOSTILE,
+        "friends": [person], "groups": [group], "offlinemsg": [waiting],
+    }));
+    screen.see_last(">");
+    for command in ["/groups", "/members #1", "/open 2", "/unread", "/open #1", "/close"] {
+        screen.line(command);
+    }
+    screen.see_last(">");
+    // Frames that make no sense, in one write with one that does.
+    line.write(b"rubbish\n\0{}\n{\"msgid\":6}\n[1,2]\n\xff\xfe\n{\"msgid\":2,\"errno\":0}\n");
+    line.say(&json!({"msgid": 21, "errno": 102, "errmsg": HOSTILE}));
+    line.say(&json!({"msgid": 77, "what": "is this"}));
+    line.say(&json!({"msgid": 6, "id": 2, "name": "eve", "msg": "still here", "time": "now"}));
+    screen.see("the server said something that makes no sense");
+    screen.see("eve: still here");
+    harmless(&screen.raw());
+}
+
+#[test]
+fn a_frame_without_end_ends_the_connection_and_not_the_client() {
+    let server = StandIn::new();
+    let mut screen = Screen::open(server.address);
+    let mut line = server.accept();
+    screen.answer("choice:", "1");
+    screen.answer("userid:", "1");
+    screen.answer("userpassword:", "x");
+    line.let_in("amy");
+    screen.see_last(">");
+    // The longest push is fine.
+    let long = "x".repeat(16_000);
+    line.say(&json!({"msgid": 6, "id": 2, "name": "eve", "msg": long, "time": "now"}));
+    screen.see_last(">");
+    // More than the client takes: it need not read all of it.
+    let _ = std::thread::spawn(move || {
+        line.write(&vec![b'x'; 160 << 10]);
+        line.hear_end();
+    })
+    .join();
+    screen.see("connection lost (a frame of more than 147456 bytes came)");
+    server.accept().let_in("amy");
+    screen.see("logged in again");
+}

@@ -1,0 +1,113 @@
+//! What comes while somebody types leaves what is typed alone.
+
+use super::screen::{ENTER, Screen, Setup};
+use crate::common::chatd::Chatd;
+use crate::common::client::chat;
+
+#[test]
+fn a_message_that_comes_while_typing_is_above_the_line_being_typed() {
+    let chatd = Chatd::start(1);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut screen = Screen::enter(chatd.address, amy.id, &amy.password);
+    screen.line(&format!("/open {}", ben.id));
+    screen.see_last(&format!("{}>", ben.id));
+    let typed = format!("{}> 你好 🙂 half a sen", ben.id);
+    screen.type_text("你好 🙂 half a sen");
+    screen.see_last(&typed);
+    let cursor = screen.cursor();
+    let mut writer = chatd.enter(&ben);
+    for text in ["one", "two 你好", "three"] {
+        writer.chat(&amy, text);
+        screen.until(text, |rows| {
+            matches!(rows, [.., said, last] if said.ends_with(&format!("ben: {text}")) && *last == typed)
+        });
+        assert_eq!(screen.cursor().1, cursor.1, "the cursor stays in its column");
+    }
+    screen.line("tence");
+    assert_eq!(writer.hear("what amy said")["msg"], "你好 🙂 half a sentence");
+}
+
+#[test]
+fn a_line_edited_in_its_middle_stays_whole() {
+    let chatd = Chatd::start(1);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut screen = Screen::enter(chatd.address, amy.id, &amy.password);
+    screen.line("/open 2");
+    screen.see_last("2>");
+    screen.type_text("abXef\x1b[D\x1b[D");
+    screen.see_last("2> abXef");
+    let mut writer = chatd.enter(&ben);
+    writer.chat(&amy, "hello");
+    screen.see("ben: hello");
+    screen.type_text("\x7fcd");
+    screen.see_last("2> abcdef");
+    screen.type_text(ENTER);
+    assert_eq!(writer.hear("what amy said")["msg"], "abcdef");
+}
+
+#[test]
+fn a_window_of_twenty_columns_is_wide_enough() {
+    let chatd = Chatd::start(1);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut screen = Setup::new().argument(chatd.address).size(20, 24).start();
+    screen.answer("choice:", "1");
+    screen.answer("userid:", &amy.id.to_string());
+    screen.answer("userpassword:", &amy.password);
+    screen.see_last(">");
+    screen.line("/open 2");
+    screen.see_last("2>");
+    // Three rows and a bit, with wide characters across the edges.
+    screen.type_text("0123456789012345你好你好6789012345678901234567890123");
+    let typed = "2> 0123456789012345\n你好你好678901234567\n8901234567890123";
+    screen.until("the line in its rows", |rows| rows.join("\n").ends_with(typed));
+    let mut writer = chatd.enter(&ben);
+    writer.chat(&amy, "a message that takes three rows by itself");
+    let both = format!("n: a message\nthat takes three row\ns by itself\n{typed}");
+    screen.until("the message, and the line below it", |rows| {
+        rows.join("\n").replace("04:04 be", "").ends_with(&both[..]) || rows.join("\n").ends_with(&both)
+    });
+    let rows = screen.rows().join("\n");
+    assert_eq!(rows.matches("0123456789012345").count(), 1, "{rows}");
+    screen.resize(30, 24);
+    screen.type_text("!");
+    screen.see("8901234567890123!");
+    screen.type_text(ENTER);
+    assert_eq!(writer.hear("what amy said")["msg"], "0123456789012345你好你好6789012345678901234567890123!");
+}
+
+#[test]
+fn ten_thousand_messages_come_in_order_while_somebody_types() {
+    const MESSAGES: usize = 10_000;
+    let chatd = Chatd::start(2);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut screen = Screen::enter(chatd.address, amy.id, &amy.password);
+    screen.line("/open 2");
+    screen.see_last("2>");
+    let mut writer = chatd.enter(&ben);
+    // In portions, with keys between them: typing goes on in the flood.
+    let typed = "I am still here";
+    let keys: Vec<char> = typed.chars().collect();
+    let mut said = 0;
+    for key in &keys {
+        for _ in 0..MESSAGES / keys.len() + 1 {
+            if said < MESSAGES {
+                writer.say(chat(ben.id, amy.id, &format!("message {said:05}.")));
+                said += 1;
+            }
+        }
+        screen.type_text(&key.to_string());
+    }
+    screen.until("the last message, and what was typed", |rows| {
+        rows.iter().any(|row| row.ends_with("message 09999."))
+            && rows.last().is_some_and(|row| *row == format!("2> {typed}"))
+    });
+    let raw = screen.raw();
+    let numbers: Vec<usize> = raw
+        .match_indices("message ")
+        .filter_map(|(at, word)| raw.get(at + word.len()..at + word.len() + 6))
+        .filter_map(|number| number.strip_suffix('.')?.parse().ok())
+        .collect();
+    assert_eq!(numbers, (0..MESSAGES).collect::<Vec<_>>());
+    screen.type_text(ENTER);
+    assert_eq!(writer.hear("what amy said")["msg"], typed);
+}
