@@ -3,6 +3,7 @@
 use super::screen::{ENTER, Screen, Setup};
 use crate::common::chatd::Chatd;
 use crate::common::client::chat;
+use serde_json::json;
 
 #[test]
 fn a_message_that_comes_while_typing_is_above_the_line_being_typed() {
@@ -61,11 +62,11 @@ fn a_window_of_twenty_columns_is_wide_enough() {
     let typed = "2> 0123456789012345\n你好你好678901234567\n8901234567890123";
     screen.until("the line in its rows", |rows| rows.join("\n").ends_with(typed));
     let mut writer = chatd.enter(&ben);
-    writer.chat(&amy, "a message that takes three rows by itself");
-    let both = format!("n: a message\nthat takes three row\ns by itself\n{typed}");
-    screen.until("the message, and the line below it", |rows| {
-        rows.join("\n").replace("04:04 be", "").ends_with(&both[..]) || rows.join("\n").ends_with(&both)
-    });
+    writer.say(json!({
+        "msgid": 6, "id": ben.id, "toid": amy.id, "msg": "a message that takes three rows by itself", "time": "12:34"
+    }));
+    let both = format!("12:34 ben: a message\n that takes three ro\nws by itself\n{typed}");
+    screen.until("the message, and the line below it", |rows| rows.join("\n").ends_with(&both));
     let rows = screen.rows().join("\n");
     assert_eq!(rows.matches("0123456789012345").count(), 1, "{rows}");
     screen.resize(30, 24);
