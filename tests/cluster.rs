@@ -52,7 +52,9 @@ fn enter_in_the_end(server: &Chatd, user: &User) -> Client {
                 client.id = user.id;
                 return client;
             }
-            Some(2 | 110) => assert!(std::time::Instant::now() < deadline, "{user:?} stays locked out: {answer}"),
+            Some(2 | 110) => {
+                assert!(std::time::Instant::now() < deadline, "{user:?} stays locked out: {answer}")
+            }
             _ => panic!("{answer}"),
         }
     }

@@ -21,7 +21,8 @@ fn hear_all(client: &mut Client, wanted: usize) -> BTreeSet<String> {
 fn send_acknowledged(client: &mut Client, to: u64, texts: impl Iterator<Item = String>) {
     for text in texts {
         loop {
-            client.say(json!({"msgid": 6, "id": client.id, "toid": to, "msg": text, "time": "t", "cid": text}));
+            client
+                .say(json!({"msgid": 6, "id": client.id, "toid": to, "msg": text, "time": "t", "cid": text}));
             let answer = client.hear("an ACK or an ERROR");
             assert_eq!(answer["cid"], json!(text), "{answer}");
             match answer["errno"].as_u64() {

@@ -35,7 +35,8 @@ fn clients_talk_through_nginx_and_are_spread_over_both_servers() {
 #[test]
 fn one_address_stays_on_one_server_with_the_hash_taken_into_use() {
     let cluster = Cluster::start();
-    let hashed = |conf: String| conf.replace("# hash $remote_addr consistent;", "hash $remote_addr consistent;");
+    let hashed =
+        |conf: String| conf.replace("# hash $remote_addr consistent;", "hash $remote_addr consistent;");
     let nginx = Nginx::start([cluster.a.address, cluster.b.address], hashed);
     let users = cluster.a.register_many("hashed", 10);
     for user in &users {

@@ -62,8 +62,10 @@ fn of_twenty_logins_at_once_on_two_servers_one_wins() {
         let servers = [&cluster.a, &cluster.b];
         let mut clients: Vec<Client> = (0..20).map(|at| servers[at % 2].connect()).collect();
         clients.iter_mut().for_each(|client| client.ask_login(&user));
-        let answers: Vec<u64> =
-            clients.iter_mut().map(|client| client.hear("a login answer")["errno"].as_u64().unwrap()).collect();
+        let answers: Vec<u64> = clients
+            .iter_mut()
+            .map(|client| client.hear("a login answer")["errno"].as_u64().unwrap())
+            .collect();
         assert_eq!(answers.iter().filter(|&&errno| errno == 0).count(), 1, "{answers:?}");
         assert!(answers.iter().all(|&errno| errno == 0 || errno == 2), "{answers:?}");
     }
