@@ -31,6 +31,7 @@ pub use marks::{Mark, Marks, Queue};
 pub use recorder::{Metrics, Way};
 pub use timers::{Timed, Timers};
 
+use super::observer::Pulse;
 use crate::chat::counts::Counts;
 use hdrhistogram::Histogram;
 
@@ -156,6 +157,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// That the core turned when this was made.
+    pub fn pulse(&self) -> Pulse {
+        Pulse { core: self.core, bus_up: self.gauges.bus_up }
+    }
+
     /// Every histogram with its kind (`stage` or `path`) and name.
     pub fn histograms(&self) -> impl Iterator<Item = (&'static str, &'static str, &Histogram<u64>)> {
         let stages = Stage::ALL.iter().zip(&self.stages).map(|(stage, h)| ("stage", stage.name(), h));

@@ -3,6 +3,7 @@
 //! Decides nothing: what happens becomes an event for the core's hub, and what the hub wants done
 //! is done. Knows no SQL, no JSON library and no password. glommio is named here and nowhere else.
 
+pub mod admin;
 pub mod boot;
 pub mod bus;
 mod clock;

@@ -15,7 +15,16 @@ pub(super) enum Question {
     /// Everything it has measured.
     Snapshot(Sender<Snapshot>),
     /// Whether it turns.
-    Pulse(Sender<usize>),
+    Pulse(Sender<Pulse>),
+}
+
+/// A core turns; that is all it says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pulse {
+    /// Which core.
+    pub core: usize,
+    /// Whether it can hear of the others.
+    pub bus_up: bool,
 }
 
 /// The two ends of one core's line.
@@ -46,10 +55,9 @@ impl Observer {
         snapshots
     }
 
-    /// The cores that do not answer in time.
-    pub fn silent(&self, patience: Duration) -> Vec<usize> {
-        let alive = self.ask(Question::Pulse, patience);
-        (0..self.cores()).filter(|core| !alive.contains(core)).collect()
+    /// The pulse of each core that answers in time.
+    pub fn feel(&self, patience: Duration) -> Vec<Pulse> {
+        self.ask(Question::Pulse, patience)
     }
 
     fn ask<T>(&self, question: impl Fn(Sender<T>) -> Question, patience: Duration) -> Vec<T> {
@@ -69,7 +77,7 @@ pub(super) async fn answer(shard: SharedShard, core: usize, questions: Receiver<
     while let Ok(question) = questions.recv_async().await {
         // Who has lost patience meanwhile does not hear it.
         match question {
-            Question::Pulse(asker) => drop(asker.try_send(core)),
+            Question::Pulse(asker) => drop(asker.try_send(shard.borrow().pulse(core))),
             Question::Snapshot(asker) => drop(asker.try_send(copy(&shard, core).await)),
         }
     }

@@ -8,6 +8,7 @@ use super::bus::{Bus, Consequences};
 use super::clock::{Clock, Origin};
 use super::metrics::{Gauges, Mark, Metrics, Snapshot, Timed, Way};
 use super::net::sockets::Sockets;
+use super::observer::Pulse;
 use super::store_link::StoreLink;
 use crate::chat::ask::Ask;
 use crate::chat::effect::{Effect, Frame};
@@ -89,6 +90,11 @@ impl Shard {
 
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// That this core turns.
+    pub(super) fn pulse(&self, core: usize) -> Pulse {
+        Pulse { core, bus_up: self.bus.is_up() }
     }
 
     /// What this core has counted until now; its histograms are to be filled in.

@@ -1,0 +1,86 @@
+//! What the operator gets to see: metrics, histograms and health, over HTTP on an address of its own.
+//!
+//! One plain thread, never a core: it turns a bounded number of connections with `poll`, asks the cores for
+//! what they have measured, and writes that down. Decides nothing and changes nothing.
+//!
+//! - [`server`] turns the connections, [`connection`] is one of them, [`http`] what is said on it.
+//! - [`pages`] answers: [`exposition`] and [`catalogue`] make `/metrics`, [`buckets`] its histograms;
+//!   [`histograms`] and [`json`] make `/histograms`; [`health`] knows whether the server is usable.
+//! - [`view`] is what was seen at one moment, [`process`] what the system says of this process.
+
+mod buckets;
+mod catalogue;
+mod connection;
+mod exposition;
+pub mod health;
+mod histograms;
+mod http;
+mod json;
+mod pages;
+mod process;
+mod server;
+mod view;
+
+use super::observer::Observer;
+use health::Health;
+use pages::Pages;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fd::OwnedFd;
+use server::Server;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// What there is to be seen.
+pub struct Sources {
+    /// The cores.
+    pub observer: Observer,
+    /// Whether the server is usable.
+    pub health: Arc<Health>,
+    /// Which version this is.
+    pub version: &'static str,
+    /// Questions that may wait for the store.
+    pub store_queue: usize,
+}
+
+/// The admin thread at work.
+pub struct Admin {
+    /// Where it listens.
+    pub address: SocketAddr,
+    wake: Arc<OwnedFd>,
+    thread: JoinHandle<()>,
+}
+
+/// Listens on the admin address; nothing is answered yet.
+///
+/// # Errors
+/// If the address is taken or bad.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Starts the thread.
+///
+/// # Errors
+/// If the system gives no thread or no descriptor.
+pub fn start(listener: TcpListener, sources: Sources) -> io::Result<Admin> {
+    let address = listener.local_addr()?;
+    let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+    let server = Server::new(listener, wake.clone(), Pages::new(sources));
+    let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || server.run())?;
+    Ok(Admin { address, wake, thread })
+}
+
+impl Admin {
+    /// Ends the thread; what is being answered is cut off.
+    pub fn stop(self) {
+        // The counter is at 0 or 1: there is always room.
+        let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
+        if self.thread.join().is_err() {
+            eprintln!("chatd: the admin thread has failed");
+        }
+    }
+}

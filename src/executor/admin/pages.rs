@@ -1,0 +1,103 @@
+//! The pages: what is answered to whom, from a view that is at most a moment old.
+
+use super::Sources;
+use super::exposition;
+use super::histograms;
+use super::http::{Request, Response, TEXT};
+use super::process::Process;
+use super::view::View;
+use crate::executor::metrics::Snapshot;
+use crate::executor::observer::Pulse;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long a core may take to answer. One that takes longer is hung, or gone.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long what was seen is good enough: whoever asks in a loop costs the cores no more than this.
+const FRESH: Duration = Duration::from_millis(100);
+/// OpenMetrics 1.0, text.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const INDEX: &str =
+    "chatd: /metrics (OpenMetrics), /histograms (?format=hlog|json|text|hdr), /healthz, /readyz\n";
+
+/// Answers requests.
+pub(super) struct Pages {
+    sources: Sources,
+    began: Instant,
+    started: SystemTime,
+    /// The last view, with when it is not good enough any more.
+    seen: Option<(Instant, Arc<View>)>,
+    felt: Option<(Instant, Vec<Pulse>)>,
+}
+
+impl Pages {
+    pub(super) fn new(sources: Sources) -> Self {
+        Self { sources, began: Instant::now(), started: SystemTime::now(), seen: None, felt: None }
+    }
+
+    pub(super) fn answer(&mut self, request: &Request) -> Response {
+        match request.path.as_str() {
+            "/" => Response::new(TEXT, INDEX),
+            "/metrics" => match exposition::text(self.view()) {
+                Ok(text) => Response::new(OPENMETRICS, text),
+                Err(error) => Response::refusal(500, format!("the metrics cannot be written: {error}")),
+            },
+            "/histograms" => match histograms::page(&self.view(), &request.query) {
+                Ok(response) => response,
+                Err(refusal) => refusal,
+            },
+            "/healthz" => Response::new(TEXT, "ok\n"),
+            "/readyz" => match self.trouble() {
+                None => Response::new(TEXT, "ready\n"),
+                Some(trouble) => Response::refusal(503, trouble),
+            },
+            _ => Response::refusal(404, INDEX.trim_end()),
+        }
+    }
+
+    fn trouble(&mut self) -> Option<String> {
+        let Sources { health, observer, .. } = &self.sources;
+        // The cores need no asking when they are about to go.
+        if health.is_draining() {
+            return health.trouble(&[], 0);
+        }
+        let now = Instant::now();
+        if self.felt.as_ref().is_none_or(|(until, _)| now >= *until) {
+            let pulses = observer.feel(PATIENCE);
+            self.felt = Some((Instant::now() + FRESH, pulses));
+        }
+        let pulses = self.felt.as_ref().map_or(&[][..], |(_, pulses)| pulses);
+        health.trouble(pulses, observer.cores())
+    }
+
+    fn view(&mut self) -> Arc<View> {
+        match &self.seen {
+            Some((until, view)) if Instant::now() < *until => view.clone(),
+            _ => {
+                let view = Arc::new(self.look());
+                self.seen = Some((Instant::now() + FRESH, view.clone()));
+                view
+            }
+        }
+    }
+
+    fn look(&self) -> View {
+        let Sources { observer, health, version, store_queue } = &self.sources;
+        let snapshots = observer.look(PATIENCE);
+        let pulses: Vec<Pulse> = snapshots.iter().map(Snapshot::pulse).collect();
+        View {
+            version,
+            started: self.started,
+            uptime: self.began.elapsed(),
+            cores: observer.cores(),
+            merged: Snapshot::merged(&snapshots),
+            store_up: health.store_trouble().is_none(),
+            store_queue: *store_queue,
+            draining: health.is_draining(),
+            ready: health.trouble(&pulses, observer.cores()).is_none(),
+            process: Process::look(),
+            snapshots,
+        }
+    }
+}
