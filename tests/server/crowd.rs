@@ -146,10 +146,10 @@ fn a_group_ends_for_who_leaves_and_for_all_when_its_creator_leaves() {
         }
         clients[5].hear_nothing();
         leave(&mut clients[0]);
-        for at in 0..12 {
+        for client in &mut clients {
             // The news is on its way to the other cores: until it is there, the store refuses.
-            clients[at].group_chat(group, "anybody?");
-            clients[at].hear_error(106);
+            client.group_chat(group, "anybody?");
+            client.hear_error(106);
         }
         for client in &mut clients {
             client.hear_nothing();
