@@ -6,6 +6,7 @@
 
 use futures_lite::FutureExt;
 use std::future::Future;
+use std::io::{self, Write};
 use std::panic::AssertUnwindSafe;
 
 /// Runs a task that its core cannot do without.
@@ -20,6 +21,10 @@ pub(super) fn spawn_service(name: &'static str, task: impl Future<Output = ()> +
 
 /// Ends the process: `what` has panicked, and the message of the panic was printed.
 pub(super) fn die(what: &str) -> ! {
-    eprintln!("chatd: {what} has failed, and this core cannot go on without it; stopping at once");
+    // Whether anybody reads that does not matter any more.
+    let _ = writeln!(
+        io::stderr(),
+        "chatd: {what} has failed, and this core cannot go on without it; stopping at once"
+    );
     std::process::abort();
 }

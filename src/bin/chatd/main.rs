@@ -15,13 +15,14 @@ use clap::Parser;
 use options::Options;
 use settings::Settings;
 use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match run(Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("chatd: {error}");
+            say(&error.to_string());
             ExitCode::FAILURE
         }
     }
@@ -36,10 +37,10 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let store = storage::open(settings.store())?;
     let described = store.describe();
     let (cores, running) = start(&settings, store)?;
-    screen::print(&settings, cores.address, &described);
-    // The last line on stdout: scripts wait for it.
-    println!("ready {}", cores.address);
-    eprintln!("chatd: {} received, finishing with every session", signals.wait());
+    let screen = screen::text(&settings, cores.address, &described);
+    // The last line on stdout is what scripts wait for. Whoever started this server may be gone.
+    let _ = writeln!(io::stdout(), "{screen}ready {}", cores.address);
+    say(&format!("{} received, finishing with every session", signals.wait()));
     stop(cores, running, signals)
 }
 
@@ -63,13 +64,18 @@ fn start(settings: &Settings, store: storage::Opened) -> Result<(Cores, Running)
 fn stop(cores: Cores, running: Running, signals: StopSignals) -> Result<(), Box<dyn Error>> {
     std::thread::spawn(move || {
         let signal = signals.wait();
-        eprintln!("chatd: {signal} received again, stopping at once");
+        say(&format!("{signal} received again, stopping at once"));
         std::process::exit(1);
     });
     cores.stop();
     let ended = cores.join();
     running.join().map_err(|_| "a storage thread has failed")?;
     ended?;
-    eprintln!("chatd: stopped");
+    say("stopped");
     Ok(())
+}
+
+/// Tells the operator. That nobody listens is no reason to stop, as `eprintln!` would.
+fn say(what: &str) {
+    let _ = writeln!(io::stderr(), "chatd: {what}");
 }

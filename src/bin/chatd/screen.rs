@@ -4,33 +4,33 @@ use crate::settings::Settings;
 use chatd::executor::boot::Delivery;
 use std::net::SocketAddr;
 
-/// Prints it. `store` is what the store says of itself.
-pub fn print(settings: &Settings, address: SocketAddr, store: &str) {
+/// Its text. `store` is what the store says of itself.
+pub fn text(settings: &Settings, address: SocketAddr, store: &str) -> String {
     let Settings { cpus, limits, cost, warnings, .. } = settings;
-    let cores = cpus.len();
-    println!("chatd {}", env!("CARGO_PKG_VERSION"));
-    println!("  address    {address}{}", reach(address));
-    println!("  cores      {cores}, pinned to CPU {}", list(cpus));
-    println!("  store      {store}");
-    println!("  delivery   {}", delivery(&settings.delivery));
-    println!("  passwords  argon2id, {cost}");
-    println!(
-        "  limits     a core: {} connections, {} of them not logged in",
-        limits.connections, limits.anonymous
-    );
-    println!(
-        "             a session: frame {}, message {}, unread {}",
-        size(limits.frame_bytes),
-        size(limits.msg_bytes),
-        size(limits.outbox_bytes)
-    );
-    println!(
-        "             {} friends and {} groups a user, {} members a group",
-        limits.friends, limits.groups, limits.members
-    );
-    for warning in warnings {
-        println!("  warning    {warning}");
-    }
+    let mut lines = vec![
+        format!("chatd {}", env!("CARGO_PKG_VERSION")),
+        format!("  address    {address}{}", reach(address)),
+        format!("  cores      {}, pinned to CPU {}", cpus.len(), list(cpus)),
+        format!("  store      {store}"),
+        format!("  delivery   {}", delivery(&settings.delivery)),
+        format!("  passwords  argon2id, {cost}"),
+        format!(
+            "  limits     a core: {} connections, {} of them not logged in",
+            limits.connections, limits.anonymous
+        ),
+        format!(
+            "             a session: frame {}, message {}, unread {}",
+            size(limits.frame_bytes),
+            size(limits.msg_bytes),
+            size(limits.outbox_bytes)
+        ),
+        format!(
+            "             {} friends and {} groups a user, {} members a group",
+            limits.friends, limits.groups, limits.members
+        ),
+    ];
+    lines.extend(warnings.iter().map(|warning| format!("  warning    {warning}")));
+    lines.iter().map(|line| line.clone() + "\n").collect()
 }
 
 fn delivery(delivery: &Delivery) -> String {

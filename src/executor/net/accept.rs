@@ -6,9 +6,10 @@ use crate::chat::wire::reply::{self, Refusal};
 use crate::executor::pace::Pace;
 use crate::executor::shard::SharedShard;
 use glommio::io::PollableFd;
-use rustix::net::SocketFlags;
+use rustix::net::{Shutdown, SocketFlags};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 /// Connections taken in before others get a turn.
@@ -16,15 +17,35 @@ const ACCEPTS_A_TURN: usize = 32;
 /// How long to wait when the system has no descriptor or memory for a connection.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 
+/// A listening socket that listens no more once it is dropped. Closing it is not enough: a poll of
+/// it that the kernel has not got rid of yet keeps it open for a while, and with it the port.
+struct Listening(TcpListener);
+
+impl AsRawFd for Listening {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // Fails only if it does not listen, which is what is wanted.
+        let _ = rustix::net::shutdown(&self.0, Shutdown::Both);
+    }
+}
+
 /// Accepts until the core stops.
 pub(in crate::executor) async fn accept(shard: SharedShard, pace: Pace, listener: TcpListener) {
-    let listener = PollableFd::new(listener).expect("this task runs on an executor");
+    let listener = PollableFd::new(Listening(listener)).expect("this task runs on an executor");
     loop {
         if pace.wait(listener.readable()).await.is_err() {
             return;
         }
         for _ in 0..ACCEPTS_A_TURN {
-            match rustix::net::accept_with(listener.get_ref(), SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+            match rustix::net::accept_with(
+                &listener.get_ref().0,
+                SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
+            ) {
                 Ok(socket) => welcome(&shard, TcpStream::from(socket)),
                 Err(rustix::io::Errno::AGAIN) => break,
                 Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => {}

@@ -3,8 +3,11 @@
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+/// How long somebody else may still listen, and how often to look.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE_STEP: Duration = Duration::from_millis(10);
 /// Connections that the kernel holds for a core until it accepts them.
 const BACKLOG: i32 = 4_096;
 /// Silence of the peer's TCP after which it is asked whether it lives, and how often.
@@ -21,7 +24,7 @@ const USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// whatever else the system says about the address.
 pub fn listen(address: SocketAddr, cores: usize) -> io::Result<Vec<TcpListener>> {
     if address.port() != 0 {
-        refuse_company(address)?;
+        wait_for_predecessor(address)?;
     }
     let first = socket(address)?;
     let address = first.local_addr()?;
@@ -30,6 +33,20 @@ pub fn listen(address: SocketAddr, cores: usize) -> io::Result<Vec<TcpListener>>
         listeners.push(socket(address)?);
     }
     Ok(listeners)
+}
+
+/// Refuses company, but not at once: the kernel keeps the sockets of a chatd that was killed open
+/// until it has taken its rings apart, a moment after the process is gone.
+fn wait_for_predecessor(address: SocketAddr) -> io::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match refuse_company(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                std::thread::sleep(PATIENCE_STEP);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// SO_REUSEPORT would let this server share the port with another one of the same user, and each

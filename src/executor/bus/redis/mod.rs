@@ -24,6 +24,7 @@ use redis::Value;
 use resp::Frame;
 use rustc_hash::{FxHashMap, FxHashSet};
 pub(in crate::executor) use server::Greeted;
+use std::io::Write;
 use std::sync::Arc;
 
 /// How long to wait before the next attempt to connect: at first, and at most.
@@ -283,7 +284,8 @@ impl RedisBus {
 
     fn say(&self, what: &str) {
         if self.speaks == Speaks::Aloud {
-            eprintln!("chatd: {what}");
+            // Nobody may listen: that is no reason to stop.
+            let _ = writeln!(std::io::stderr(), "chatd: {what}");
         }
     }
 
