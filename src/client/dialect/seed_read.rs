@@ -26,7 +26,7 @@ pub(super) fn read(frame: &[u8]) -> Result<Heard, Garbled> {
         msgid::REGISTER_ACK if errno != 0 => Ok(Heard::NotRegistered(refusal(object))),
         msgid::REGISTER_ACK => user(object, "id").map(Heard::Registered).ok_or(Garbled),
         msgid::ONE_CHAT | msgid::GROUP_CHAT => message(object).map(Heard::Message).ok_or(Garbled),
-        msgid::SHOW_FRIENDS => Ok(Heard::Friends(list(object, "friends", |entry| person(entry)))),
+        msgid::SHOW_FRIENDS => Ok(Heard::Friends(list(object, "friends", person))),
         msgid::ACK if errno == 0 => {
             Ok(Heard::Done { cid: text(object, "cid").ok_or(Garbled)?, group: group(object, "groupid") })
         }
