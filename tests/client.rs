@@ -11,6 +11,7 @@ mod client {
     mod ending;
     mod hostile;
     mod library;
+    mod picture;
     mod screen;
     mod script;
     mod stand_in;

@@ -22,7 +22,7 @@ impl Backoff {
     }
 
     /// The next wait.
-    pub fn pause(&mut self) -> Duration {
+    pub fn next_wait(&mut self) -> Duration {
         let doubled = self.first.saturating_mul(1u32.checked_shl(self.failures).unwrap_or(u32::MAX));
         let full = doubled.min(self.most);
         self.failures = self.failures.saturating_add(1);
@@ -59,12 +59,15 @@ mod tests {
         let mut backoff = Backoff::new(first, most);
         for round in 0..200u32 {
             let full = first.saturating_mul(1u32.checked_shl(round).unwrap_or(u32::MAX)).min(most);
-            let wait = backoff.pause();
+            let wait = backoff.next_wait();
             assert!(wait >= full / 2 && wait <= full, "{round}: {wait:?}");
         }
         backoff.reset();
-        assert!(backoff.pause() <= first);
+        assert!(backoff.next_wait() <= first);
         let mut other = Backoff::new(first, most);
-        assert_ne!((0..4).map(|_| backoff.pause()).sum::<Duration>(), (0..4).map(|_| other.pause()).sum());
+        assert_ne!(
+            (0..4).map(|_| backoff.next_wait()).sum::<Duration>(),
+            (0..4).map(|_| other.next_wait()).sum()
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Logging in, again after every loss, and out.
 
+use super::hear::is_passing;
 use super::outbox::Entry;
-use super::{Output, Session, is_passing, settled};
+use super::{Output, Session, settled};
 use crate::chat::ids::UserId;
 use crate::chat::wire::code::Code;
 use crate::client::dialect::Speaker;

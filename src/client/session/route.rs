@@ -39,7 +39,7 @@ impl Route {
     pub(super) fn failed(&mut self, now: Instant) -> Instant {
         self.at = (self.at + 1) % self.addresses.len();
         self.failed += 1;
-        if self.failed.is_multiple_of(self.addresses.len()) { now + self.backoff.pause() } else { now }
+        if self.failed.is_multiple_of(self.addresses.len()) { now + self.backoff.next_wait() } else { now }
     }
 
     /// Whether every address has been tried since one worked.
@@ -65,7 +65,7 @@ impl Route {
             return self.backoff.part(SPREAD);
         }
         self.at = (self.at + 1) % self.addresses.len();
-        self.backoff.pause()
+        self.backoff.next_wait()
     }
 }
 

@@ -1,10 +1,12 @@
 //! The rules, without a socket and without a clock.
 
+use super::hear::BUSY_TRIES;
 use super::*;
 use crate::chat::ids::{GroupId, UserId};
 use crate::client::dialect::seed::Seed;
 use crate::client::message::Conversation;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 struct Trial {
     session: Session,

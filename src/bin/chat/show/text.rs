@@ -44,6 +44,15 @@ impl Style {
                 vec!["1. login".to_owned(), "2. register".to_owned(), "3. quit".to_owned()]
             }
             Shown::Help => self.help(),
+            Shown::Welcome { id, name, friends, online, groups } => {
+                let mut rows =
+                    vec![format!("welcome, {}: your id is {id}; help shows the commands", short(name, NAME))];
+                if friends + groups > 0 {
+                    let (friend, group) = (plural(*friends, "friend"), plural(*groups, "group"));
+                    rows.push(format!("{friends} {friend}, {online} online; {groups} {group}"));
+                }
+                rows
+            }
             Shown::Said(message, label) => vec![self.message(message, label)],
             Shown::Friends(friends) => self.friends(friends),
             Shown::Groups(groups) => self.groups(groups),
@@ -193,15 +202,6 @@ fn sentence(shown: &Shown) -> Option<(&'static str, String)> {
         Shown::Notice(refusal) => (RED, format!("the server says: {}", said(refusal))),
         Shown::Garbled => (RED, "the server said something that makes no sense; it is left out".to_owned()),
         Shown::TimedOut(seconds) => (RED, format!("no connection, or no answer, within {seconds} s")),
-        Shown::Welcome { id, name, friends, online, groups } => (
-            "",
-            format!(
-                "welcome, {} (id {id}): {friends} {} ({online} online), {groups} {}; help shows the commands",
-                short(name, NAME),
-                plural(*friends, "friend"),
-                plural(*groups, "group"),
-            ),
-        ),
         Shown::Back => (DIM, "logged in again".to_owned()),
         Shown::Registered(id, name) => {
             (GREEN, format!("{} is registered: the userid is {id}, log in with it", short(name, NAME)))

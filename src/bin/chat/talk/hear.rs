@@ -57,7 +57,7 @@ impl Talk {
             Event::Friends(friends) => self.directory.learn_friends(friends),
             Event::Settled { ticket, result } => {
                 if let Some(pending) = self.pending.remove(&ticket) {
-                    reaction.settled = Some((ticket, self.settled(pending, result, say, &mut reaction.ask)));
+                    self.settled(ticket, pending, result, say, &mut reaction);
                 }
             }
             Event::Notice(refusal) => say.push(Shown::Notice(refusal)),
@@ -85,26 +85,33 @@ impl Talk {
 
     fn settled(
         &mut self,
+        ticket: Ticket,
         pending: Pending,
         result: Result<Answer, Failure>,
         say: &mut Vec<Shown>,
-        ask: &mut Option<(Request, Pending)>,
-    ) -> Exit {
-        match result {
-            Ok(answer) => {
-                if matches!(pending, Pending::AddFriend(_)) {
-                    *ask = Some((Request::ShowFriends, Pending::Refresh));
-                }
-                say.extend(self.done(pending, answer));
-                Exit::Done
+        reaction: &mut Reaction,
+    ) {
+        let (ticket, exit) = match (pending, result) {
+            (Pending::AddFriend(id), Ok(_)) => {
+                reaction.ask = Some((Request::ShowFriends, Pending::Meet(ticket, id)));
+                return;
             }
-            Err(_) if pending == Pending::Refresh => Exit::Done,
-            Err(failure) => {
+            (Pending::Meet(asked, id), _) => {
+                let name = self.directory.label(Conversation::With(id));
+                say.push(Shown::Done(Deed::Befriended(id, name)));
+                (asked, Exit::Done)
+            }
+            (pending, Ok(answer)) => {
+                say.extend(self.done(pending, answer));
+                (ticket, Exit::Done)
+            }
+            (pending, Err(failure)) => {
                 let entering = matches!(pending, Pending::Login | Pending::Register(_));
                 say.push(Shown::Failed(self.describe(&pending), failure));
-                if entering { Exit::LoginRefused } else { Exit::Refused }
+                (ticket, if entering { Exit::LoginRefused } else { Exit::Refused })
             }
-        }
+        };
+        reaction.settled = Some((ticket, exit));
     }
 
     fn done(&mut self, pending: Pending, answer: Answer) -> Option<Shown> {
@@ -119,7 +126,6 @@ impl Talk {
                 return Some(Shown::LoggedOut);
             }
             (Pending::Say(to, _), _) => Deed::Sent(to, self.directory.label(to)),
-            (Pending::AddFriend(id), _) => Deed::Befriended(id, self.directory.label(Conversation::With(id))),
             (Pending::DelFriend(id), _) => {
                 self.directory.friends.retain(|friend| friend.id != id);
                 Deed::Unfriended(id, self.directory.label(Conversation::With(id)))
@@ -163,7 +169,7 @@ impl Talk {
             Pending::CreateGroup(name, _) => format!("group {name} is not made"),
             Pending::AddGroup(id) => format!("not in {} now", self.group_label(*id)),
             Pending::DelGroup(id) => format!("still in {}", self.group_label(*id)),
-            Pending::Friends | Pending::Refresh => "no friend list".to_owned(),
+            Pending::Friends | Pending::Meet(..) => "no friend list".to_owned(),
         }
     }
 }

@@ -64,8 +64,8 @@ pub enum Pending {
     DelGroup(GroupId),
     /// The friend list, for the user.
     Friends,
-    /// The friend list, for the directory: a new friend has a name.
-    Refresh,
+    /// The friend list, for the name of a new friend: the request that made it one waits for this.
+    Meet(Ticket, UserId),
 }
 
 impl Pending {

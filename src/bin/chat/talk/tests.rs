@@ -130,7 +130,14 @@ fn a_new_friend_is_asked_after_and_a_made_group_has_its_name() {
     let mut trial = Trial::inside();
     let (_, ticket) = trial.ask("addfriend:9");
     let reaction = trial.hear(Event::Settled { ticket, result: Ok(Answer::Done) });
-    assert_eq!(reaction.ask, Some((Request::ShowFriends, Pending::Refresh)));
+    assert!(reaction.settled.is_none(), "its name is still to be learnt");
+    let Some((Request::ShowFriends, pending)) = reaction.ask else { panic!("nothing is asked") };
+    trial.talk.asked(Ticket(99), pending);
+    let friends = vec![Person { id: user(9), name: "nina".into(), online: false }];
+    trial.hear(Event::Friends(friends.clone()));
+    let reaction = trial.hear(Event::Settled { ticket: Ticket(99), result: Ok(Answer::Friends(friends)) });
+    assert_eq!(reaction.settled, Some((ticket, Exit::Done)));
+    assert_eq!(trial.say.pop(), Some(Shown::Done(Deed::Befriended(user(9), "nina".into()))));
     let (_, ticket) = trial.ask("creategroup:dev:we build");
     let group = GroupId::new(4).unwrap();
     trial.settle(ticket, Answer::Group(group));
