@@ -4,8 +4,8 @@ use crate::settings::Settings;
 use chatd::executor::boot::Delivery;
 use std::net::SocketAddr;
 
-/// Prints it. `store` is what the store says of itself.
-pub fn print(settings: &Settings, address: SocketAddr, store: &str) {
+/// Prints it. `store` is what the store says of itself, `admin` where the metrics are.
+pub fn print(settings: &Settings, address: SocketAddr, store: &str, admin: Option<SocketAddr>) {
     let Settings { cpus, limits, cost, warnings, .. } = settings;
     let cores = cpus.len();
     println!("chatd {}", env!("CARGO_PKG_VERSION"));
@@ -14,6 +14,10 @@ pub fn print(settings: &Settings, address: SocketAddr, store: &str) {
     println!("  store      {store}");
     println!("  delivery   {}", delivery(&settings.delivery));
     println!("  passwords  argon2id, {cost}");
+    match admin {
+        Some(admin) => println!("  admin      http://{admin}/ (metrics, histograms, health; chatd top)"),
+        None => println!("  admin      off"),
+    }
     println!(
         "  limits     a core: {} connections, {} of them not logged in",
         limits.connections, limits.anonymous
