@@ -1,25 +1,37 @@
 //! chatd: composes the cores and the store, says what it is, and stops when it is asked to.
 //!
 //! The only place where executor and storage meet. What was typed is in [`options`], what it means
-//! in [`settings`].
+//! in [`settings`]. `chatd top` is in [`top`].
 
+mod admin;
+mod latency_log;
 mod options;
 mod screen;
 mod settings;
+mod top;
 
+use chatd::executor::admin::Admin;
+use chatd::executor::admin::health::Health;
 use chatd::executor::boot::{self, Cores};
 use chatd::executor::probe;
 use chatd::executor::stop::StopSignals;
 use chatd::storage::{self, worker::Running};
 use clap::Parser;
-use options::Options;
+use latency_log::LatencyLog;
+use options::{Command, Options};
 use settings::Settings;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 fn main() -> ExitCode {
-    match run(Options::parse()) {
+    let mut options = Options::parse();
+    let result = match options.command.take() {
+        Some(Command::Top(wanted)) => top::run(wanted),
+        None => run(options),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&error.to_string());
@@ -28,26 +40,43 @@ fn main() -> ExitCode {
     }
 }
 
+/// Everything that runs.
+struct Server {
+    cores: Cores,
+    store: Running,
+    health: Arc<Health>,
+    admin: Option<Admin>,
+    latency_log: Option<LatencyLog>,
+}
+
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
     // Before any thread is started, so that none of them is killed by what asks all to stop.
     let signals = StopSignals::block()?;
     let open_files = probe::raise_open_files();
-    let settings = Settings::new(options, open_files)?;
+    let mut settings = Settings::new(options, open_files)?;
     probe::check(settings.cpus.len())?;
     let store = storage::open(settings.store())?;
     let described = store.describe();
-    let (cores, running) = start(&settings, store)?;
-    let screen = screen::text(&settings, cores.address, &described);
+    let server = start(&mut settings, store)?;
+    let admin = server.admin.as_ref().map(|admin| admin.address);
+    let screen = screen::text(&settings, server.cores.address, &described, admin);
     // The last line on stdout is what scripts wait for. Whoever started this server may be gone.
-    let _ = writeln!(io::stdout(), "{screen}ready {}", cores.address);
+    let _ = writeln!(io::stdout(), "{screen}ready {}", server.cores.address);
     say(&format!("{} received, finishing with every session", signals.wait()));
-    stop(cores, running, signals)
+    server.stop(signals)
 }
 
-fn start(settings: &Settings, store: storage::Opened) -> Result<(Cores, Running), Box<dyn Error>> {
+fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<dyn Error>> {
+    let listener = admin::listen(settings.admin, &mut settings.warnings)?;
+    let log = settings.latency_log.as_ref().map(|(path, interval)| {
+        let file =
+            latency_log::open(path).map_err(|error| format!("cannot write {}: {error}", path.display()));
+        file.map(|file| (file, *interval))
+    });
+    let log = log.transpose()?;
     let (questions, asked) = flume::bounded(settings.limits.store_queue);
     let (queues, answers) = (0..settings.cpus.len()).map(|_| flume::unbounded()).unzip();
-    let running = store.start(asked, queues)?;
+    let store = store.start(asked, queues)?;
     let config = boot::Config {
         address: settings.address,
         cpus: settings.cpus.clone(),
@@ -57,22 +86,39 @@ fn start(settings: &Settings, store: storage::Opened) -> Result<(Cores, Running)
         questions,
         answers,
     };
-    Ok((boot::start(config)?, running))
+    let cores = boot::start(config)?;
+    let (health, observer) = (admin::health(store.state()), &cores.observer);
+    let start_admin =
+        |listener| admin::start(listener, observer.clone(), health.clone(), settings.limits.store_queue);
+    let admin = listener.map(start_admin).transpose()?;
+    let latency_log =
+        log.map(|(file, interval)| LatencyLog::start(file, interval, observer.clone())).transpose()?;
+    Ok(Server { store, health, admin, latency_log, cores })
 }
 
-/// First the cores, which hand over what their sessions leave; then the store, which writes it.
-fn stop(cores: Cores, running: Running, signals: StopSignals) -> Result<(), Box<dyn Error>> {
-    std::thread::spawn(move || {
-        let signal = signals.wait();
-        say(&format!("{signal} received again, stopping at once"));
-        std::process::exit(1);
-    });
-    cores.stop();
-    let ended = cores.join();
-    running.join().map_err(|_| "a storage thread has failed")?;
-    ended?;
-    say("stopped");
-    Ok(())
+impl Server {
+    /// First whoever sends clients here is told; then the cores, which hand over what their sessions
+    /// leave; then the store, which writes it. The admin thread sees all of that.
+    fn stop(self, signals: StopSignals) -> Result<(), Box<dyn Error>> {
+        std::thread::spawn(move || {
+            let signal = signals.wait();
+            say(&format!("{signal} received again, stopping at once"));
+            std::process::exit(1);
+        });
+        self.health.drain();
+        if let Some(log) = self.latency_log {
+            log.stop();
+        }
+        self.cores.stop();
+        let ended = self.cores.join();
+        self.store.join().map_err(|_| "a storage thread has failed")?;
+        ended?;
+        if let Some(admin) = self.admin {
+            admin.stop();
+        }
+        say("stopped");
+        Ok(())
+    }
 }
 
 /// Tells the operator. That nobody listens is no reason to stop, as `eprintln!` would.

@@ -2,14 +2,19 @@
 
 use chatd::executor::metrics::Measuring;
 use chatd::storage::password::Cost;
-use clap::Parser;
-use std::net::IpAddr;
+use clap::{Args, Parser, Subcommand};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A self-hosted chat server: one io_uring executor on each core, everything else embedded.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 pub struct Options {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// How many cores serve: one executor each. More than there are CPUs share them.
     /// [default: every CPU that this process may use]
     #[arg(long, value_name = "N")]
@@ -42,6 +47,70 @@ pub struct Options {
     /// Whether the cores measure the latency of every stage. Off shows what measuring costs.
     #[arg(long, value_name = "on|off", default_value = "on", value_parser = measuring)]
     pub measure: Measuring,
+
+    /// Where metrics, histograms and health are shown: an address of its own, or off.
+    /// [default: 127.0.0.1:6060, if nobody else is there]
+    #[arg(long, value_name = "ADDR:PORT|off", value_parser = admin)]
+    pub admin: Option<AdminAt>,
+
+    /// Appends what every stage took in every interval: a log that HdrHistogram tools read.
+    #[arg(long, value_name = "FILE")]
+    pub latency_log: Option<PathBuf>,
+
+    /// Seconds of an interval of that log.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub latency_log_interval: Duration,
+}
+
+/// What else there is to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Shows live what a running chatd does: cores, rates, latencies by stage, queues. q ends it.
+    Top(Top),
+}
+
+/// What was typed after `top`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Top {
+    /// The admin address of the server.
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = crate::admin::DEFAULT)]
+    pub admin: SocketAddr,
+
+    /// Seconds between two looks.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub interval: Duration,
+
+    /// Prints one plain table, of one interval, and ends.
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// Where the admin address is to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AdminAt {
+    /// Nowhere.
+    Off,
+    /// Here.
+    Address(SocketAddr),
+}
+
+fn admin(text: &str) -> Result<AdminAt, String> {
+    match text {
+        "off" => Ok(AdminAt::Off),
+        _ => text
+            .parse()
+            .map(AdminAt::Address)
+            .map_err(|_| "an address and a port, such as [::1]:6060, or off".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds".to_owned())?;
+    if (0.1..=3_600.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("0.1 to 3600 seconds".to_owned())
+    }
 }
 
 fn measuring(text: &str) -> Result<Measuring, String> {

@@ -4,8 +4,8 @@ use crate::settings::Settings;
 use chatd::executor::boot::Delivery;
 use std::net::SocketAddr;
 
-/// Its text. `store` is what the store says of itself.
-pub fn text(settings: &Settings, address: SocketAddr, store: &str) -> String {
+/// Its text. `store` is what the store says of itself, `admin` where the metrics are.
+pub fn text(settings: &Settings, address: SocketAddr, store: &str, admin: Option<SocketAddr>) -> String {
     let Settings { cpus, limits, cost, warnings, .. } = settings;
     let mut lines = vec![
         format!("chatd {}", env!("CARGO_PKG_VERSION")),
@@ -14,6 +14,10 @@ pub fn text(settings: &Settings, address: SocketAddr, store: &str) -> String {
         format!("  store      {store}"),
         format!("  delivery   {}", delivery(&settings.delivery)),
         format!("  passwords  argon2id, {cost}"),
+        match admin {
+            Some(admin) => format!("  admin      http://{admin}/ (metrics, histograms, health; chatd top)"),
+            None => "  admin      off".to_owned(),
+        },
         format!(
             "  limits     a core: {} connections, {} of them not logged in",
             limits.connections, limits.anonymous

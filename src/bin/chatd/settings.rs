@@ -1,6 +1,6 @@
 //! What was meant: the command line, checked against the machine.
 
-use crate::options::Options;
+use crate::options::{AdminAt, Options};
 use chatd::chat::ids::CoreId;
 use chatd::chat::limits::Limits;
 use chatd::executor::boot::Delivery;
@@ -12,6 +12,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything that the server is started with.
 pub struct Settings {
@@ -25,6 +26,10 @@ pub struct Settings {
     pub delivery: Delivery,
     /// Whether latencies are measured.
     pub measuring: Measuring,
+    /// Where the metrics are to be shown, if that was said.
+    pub admin: Option<AdminAt>,
+    /// Where the latency log goes, and how long its intervals are.
+    pub latency_log: Option<(PathBuf, Duration)>,
     /// What hashing a password costs.
     pub cost: Cost,
     /// Where the embedded store is.
@@ -63,8 +68,9 @@ impl fmt::Display for Impossible {
 
 impl std::error::Error for Impossible {}
 
-/// Descriptors that are not connections: the store, rings, pipes; and some for each core.
-const OTHER_FILES: u64 = 64;
+/// Descriptors that are not connections of clients: the store, rings, pipes, the admin address; and
+/// some for each core.
+const OTHER_FILES: u64 = 128;
 const FILES_A_CORE: u64 = 16;
 
 impl Settings {
@@ -99,6 +105,9 @@ impl Settings {
         if options.bind.is_unspecified() || !options.bind.is_loopback() {
             warnings.push("clients speak in clear text: put a TLS proxy in front of an open port".to_owned());
         }
+        if options.latency_log.is_some() && options.measure == Measuring::Off {
+            warnings.push("the latency log stays empty with --measure off".to_owned());
+        }
         let delivery = match &options.redis {
             Some(url) => {
                 Delivery::Redis(Arc::new(Server::new(url, &options.redis_prefix).map_err(Impossible::Redis)?))
@@ -123,6 +132,8 @@ impl Settings {
             limits,
             delivery,
             measuring: options.measure,
+            admin: options.admin,
+            latency_log: options.latency_log.map(|path| (path, options.latency_log_interval)),
             cost: options.password_cost,
             data: options.data,
             warnings,
