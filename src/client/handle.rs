@@ -218,6 +218,7 @@ impl Links {
         self.number += 1;
         self.credit = Credit::default();
         let (number, inputs, credit) = (self.number, self.inputs.clone(), self.credit.clone());
+        let (refused, unreached) = (inputs.clone(), address.clone());
         let tell = move |what| inputs.send(Incoming::Link(number, what)).is_ok();
         let body = move || {
             let connected = link::connect(&address).and_then(|stream| Ok((stream.try_clone()?, stream)));
@@ -233,7 +234,10 @@ impl Links {
             });
             tell(FromLink::Lost(lost.unwrap_or(Lost::Closed)))
         };
-        thread::Builder::new().name("chat-link".to_owned()).spawn(body).expect("a thread can be started");
+        if let Err(error) = thread::Builder::new().name("chat-link".to_owned()).spawn(body) {
+            // This thread holds the other end of the channel.
+            let _ = refused.send(Incoming::Link(number, FromLink::Unreachable(unreached, error.to_string())));
+        }
     }
 
     /// Writes all of it, or ends the connection: its reader then tells how it ended.

@@ -1,6 +1,7 @@
 //! Ends, and what must not be seen.
 
 use super::screen::{CTRL_C, CTRL_D, ENTER, Screen, Setup};
+use super::stand_in::StandIn;
 use crate::common::chatd::Chatd;
 
 #[test]
@@ -66,6 +67,15 @@ fn passwords_are_never_seen() {
     let raw = screen.raw();
     assert!(!raw.contains("sesame") && !raw.contains("open s") && !raw.contains("opan"), "{raw:?}");
     assert_eq!(cursor.1, "userpassword:".len() as u16, "the cursor tells no length");
+    // Pasted as terminals do it, and with what does not belong into a password.
+    screen.line("loginout");
+    screen.answer("choice:", "1");
+    screen.answer("userid:", "1");
+    screen.answer("userpassword:", "\x1b[200~open ses\x1b[201~\x1b[D\tame");
+    screen.until("the second welcome", |rows| {
+        rows.iter().filter(|row| row.starts_with("welcome, amy")).count() == 2
+    });
+    assert!(!screen.raw().contains("open s"));
     // A wrong one neither.
     screen.line("loginout");
     screen.answer("choice:", "1");
@@ -76,6 +86,54 @@ fn passwords_are_never_seen() {
     screen.line("quit");
     assert_eq!(screen.end(), 0);
     assert!(!screen.raw().contains("swordfish"));
+}
+
+/// Where nothing can be edited, passwords are unseen all the same.
+#[test]
+fn passwords_are_not_seen_on_a_dumb_terminal_nor_by_a_script_that_is_typed() {
+    let chatd = Chatd::start(1);
+    let amy = chatd.register("amy");
+    let dumb = Setup::new().argument(chatd.address).environment("TERM", "dumb").start();
+    let typed = Setup::new().argument(chatd.address).argument("--script").start();
+    for (mut screen, prompts) in [(dumb, true), (typed, false)] {
+        for (prompt, line) in [("choice:", "1".to_owned()), ("userid:", amy.id.to_string())] {
+            if prompts {
+                screen.see(prompt);
+            }
+            screen.line(&line);
+        }
+        screen.until_silent();
+        screen.line(&amy.password);
+        screen.see("welcome, amy");
+        assert!(!screen.raw().contains(&amy.password), "{}", screen.raw());
+        screen.line("quit");
+        assert_eq!(screen.end(), 0);
+        assert!(!screen.raw().contains("\x1b["), "{:?}", screen.raw());
+        chatd.until_offline(&amy);
+    }
+}
+
+#[test]
+fn what_was_said_last_is_taken_before_leaving_and_what_is_not_is_told() {
+    let chatd = Chatd::start(1);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut screen = Screen::enter(chatd.address, amy.id, &amy.password);
+    screen.type_text(&format!("chat:{}:good bye{ENTER}quit{ENTER}", ben.id));
+    assert_eq!(screen.end(), 0);
+    let mut reader = chatd.connect();
+    reader.login_with_backlog(&ben, 1);
+
+    let server = StandIn::new();
+    let mut screen = Screen::open(server.address);
+    let mut line = server.accept();
+    screen.answer("choice:", "1");
+    screen.answer("userid:", "1");
+    screen.answer("userpassword:", "x");
+    line.let_in("amy");
+    screen.see_last(">");
+    screen.type_text(&format!("chat:2:good bye{ENTER}quit{ENTER}"));
+    assert_eq!(screen.end(), 4);
+    assert!(screen.raw().contains("1 message was not said: the server did not answer"));
 }
 
 #[test]

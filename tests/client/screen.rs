@@ -219,6 +219,15 @@ impl Screen {
         String::from_utf8_lossy(&self.seen.lock().raw).into_owned()
     }
 
+    /// Waits until what is typed would not be shown by the kernel.
+    pub fn until_silent(&self) {
+        let end = Instant::now() + DEADLINE;
+        while self.echoes() {
+            assert!(Instant::now() < end, "waited for echo to be off");
+            std::thread::yield_now();
+        }
+    }
+
     /// Whether what is typed would be shown by the kernel.
     pub fn echoes(&self) -> bool {
         let modes = self.master.get_termios().expect("a terminal has modes");

@@ -76,7 +76,7 @@ pub const COMMANDS: [(&str, &str); 20] = [
     ("showfriendlist", "show your friends and who is online"),
     ("loginout", "log out"),
     ("quit", "leave"),
-    ("/open WHO", "talk: WHO is a friend's name, #group or an id; then just type"),
+    ("/open WHO", "talk to a friend, #GROUP or an id; then just type"),
     ("/close", "open conversation no more"),
     ("/say TEXT", "say TEXT even if it looks like a command"),
     ("/friends", "like showfriendlist"),

@@ -6,8 +6,9 @@ use crate::show::Shown;
 use crate::show::json;
 use crate::show::text::Style;
 use crate::talk::{Next, Talk};
+use crate::terminal::modes::Modes;
 use chatd::client::{Client, Config, Event, Ticket};
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -40,8 +41,11 @@ pub fn run(settings: &Settings) -> Exit {
     let (client, events) = Client::connect(Config::new(settings.addresses.clone()));
     let (tell, happenings) = mpsc::sync_channel(16);
     let (want, wanted) = mpsc::channel();
+    let terminal = io::stdin().is_terminal();
     let tell_line = tell.clone();
-    thread::spawn(move || read_lines(&wanted, |line| tell_line.send(Happening::Line(line)).is_ok()));
+    thread::spawn(move || {
+        read_lines(&wanted, terminal, |line| tell_line.send(Happening::Line(line)).is_ok())
+    });
     thread::spawn(move || events.into_iter().all(|event| tell.send(Happening::Event(event)).is_ok()));
     let mut script = Script {
         client,
@@ -58,17 +62,20 @@ pub fn run(settings: &Settings) -> Exit {
     script.run(&want, settings.keep_going).unwrap_or(Exit::Broken)
 }
 
-/// Reads a line each time one is wanted: no script is held in memory.
-fn read_lines(wanted: &Receiver<()>, tell: impl Fn(io::Result<Option<Vec<u8>>>) -> bool) {
+/// Reads a line each time one is wanted: no script is held in memory. Told whether the line is a
+/// secret, which a terminal is not to show.
+fn read_lines(wanted: &Receiver<bool>, terminal: bool, tell: impl Fn(io::Result<Option<Vec<u8>>>) -> bool) {
     let mut input = io::stdin().lock();
-    while wanted.recv().is_ok() {
+    while let Ok(secret) = wanted.recv() {
         let mut line = Vec::new();
+        let unseen = (secret && terminal).then(Modes::without_echo);
         let read = input.read_until(b'\n', &mut line).map(|count| {
             while line.last().is_some_and(|last| matches!(last, b'\n' | b'\r')) {
                 line.pop();
             }
             (count > 0).then_some(line)
         });
+        drop(unseen);
         if !tell(read) {
             return;
         }
@@ -77,11 +84,11 @@ fn read_lines(wanted: &Receiver<()>, tell: impl Fn(io::Result<Option<Vec<u8>>>) 
 
 impl Script {
     /// `Err` is an output that nobody reads any more, or an input that cannot be read.
-    fn run(&mut self, want: &Sender<()>, keep_going: bool) -> io::Result<Exit> {
+    fn run(&mut self, want: &Sender<bool>, keep_going: bool) -> io::Result<Exit> {
         let mut first = Exit::Done;
         loop {
             // The reader ends only with this run.
-            let _ = want.send(());
+            let _ = want.send(self.talk.prompt().secret);
             let Some(line) = self.next_line()? else { return Ok(first) };
             self.line_number += 1;
             let ended = match String::from_utf8(line) {

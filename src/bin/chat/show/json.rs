@@ -30,6 +30,7 @@ fn object(shown: &Shown) -> Option<Value> {
         Shown::Notice(refusal) => refused("notice", refusal),
         Shown::Garbled => json!({"kind": "garbled"}),
         Shown::TimedOut(seconds) => json!({"kind": "timed_out", "seconds": seconds}),
+        Shown::Unsaid(count) => json!({"kind": "unsaid", "count": count}),
         Shown::Welcome { id, name, friends, online, groups } => json!({
             "kind": "welcome", "id": id.get(), "name": name,
             "friends": friends, "online": online, "groups": groups,

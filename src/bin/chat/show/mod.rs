@@ -32,6 +32,8 @@ pub enum Shown {
     Garbled,
     /// There was no connection, or no answer, for as long as this run may wait.
     TimedOut(u64),
+    /// So many messages were not taken by the server, and are not said.
+    Unsaid(usize),
     /// Somebody is logged in.
     Welcome {
         /// Who.

@@ -202,6 +202,10 @@ fn sentence(shown: &Shown) -> Option<(&'static str, String)> {
         Shown::Notice(refusal) => (RED, format!("the server says: {}", said(refusal))),
         Shown::Garbled => (RED, "the server said something that makes no sense; it is left out".to_owned()),
         Shown::TimedOut(seconds) => (RED, format!("no connection, or no answer, within {seconds} s")),
+        Shown::Unsaid(count) => {
+            let messages = if *count == 1 { "message was" } else { "messages were" };
+            (RED, format!("{count} {messages} not said: the server did not answer"))
+        }
         Shown::Back => (DIM, "logged in again".to_owned()),
         Shown::Registered(id, name) => {
             (GREEN, format!("{} is registered: the userid is {id}, log in with it", short(name, NAME)))

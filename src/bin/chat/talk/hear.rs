@@ -167,8 +167,8 @@ impl Talk {
             Pending::AddFriend(id) => format!("{} is not added", who(*id)),
             Pending::DelFriend(id) => format!("{} is not removed", who(*id)),
             Pending::CreateGroup(name, _) => format!("group {name} is not made"),
-            Pending::AddGroup(id) => format!("not in {} now", self.group_label(*id)),
-            Pending::DelGroup(id) => format!("still in {}", self.group_label(*id)),
+            Pending::AddGroup(id) => format!("{} is not joined", self.group_label(*id)),
+            Pending::DelGroup(id) => format!("{} is not left", self.group_label(*id)),
             Pending::Friends | Pending::Meet(..) => "no friend list".to_owned(),
         }
     }

@@ -208,6 +208,11 @@ impl Talk {
         }
     }
 
+    /// Messages that the server has not answered.
+    pub fn unanswered(&self) -> usize {
+        self.pending.values().filter(|pending| matches!(pending, Pending::Say(..))).count()
+    }
+
     /// Nobody is logged in from now on; what was asked for is still to be answered.
     fn leave(&mut self) {
         let pending = std::mem::take(&mut self.pending);

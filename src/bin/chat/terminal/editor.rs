@@ -7,6 +7,7 @@
 
 use super::complete::complete;
 use super::gate::Gate;
+use super::modes::Modes;
 use crate::talk::{Prompt, Talk};
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -68,7 +69,9 @@ impl LineEditor {
         if !self.rich {
             self.gate.end();
         }
+        let unseen = if prompt.secret && !self.rich { Some(Modes::without_echo()?) } else { None };
         let line = self.editor.readline(&(prompt.text.as_str(), styled));
+        drop(unseen);
         self.gate.end();
         let typed = self.lock().take();
         let line = Zeroizing::new(line?);

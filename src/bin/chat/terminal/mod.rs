@@ -6,7 +6,7 @@ mod complete;
 mod editor;
 mod gate;
 mod history;
-mod modes;
+pub mod modes;
 
 use crate::exit::Exit;
 use crate::settings::Settings;
@@ -22,6 +22,10 @@ use rustyline::error::ReadlineError;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long leaving may take while something that was said is not with the server.
+const LEAVE: Duration = Duration::from_secs(3);
 
 /// What the threads share.
 #[derive(Clone)]
@@ -57,7 +61,7 @@ impl Shared {
 /// Runs until the user leaves.
 pub fn run(settings: &Settings) -> Exit {
     match converse(settings) {
-        Ok(()) => Exit::Done,
+        Ok(exit) => exit,
         Err(error) => {
             eprintln!("chat: {error}");
             Exit::Broken
@@ -65,11 +69,11 @@ pub fn run(settings: &Settings) -> Exit {
     }
 }
 
-fn converse(settings: &Settings) -> Result<(), ReadlineError> {
+fn converse(settings: &Settings) -> Result<Exit, ReadlineError> {
     let (client, events) = Client::connect(Config::new(settings.addresses.clone()));
     let shared = Shared { client, talk: Arc::default(), gate: Arc::default(), colours: settings.colours };
     let (mut editor, printer) = LineEditor::new(shared.gate.clone(), shared.talk.clone(), history::LINES)?;
-    let _modes = if editor.rich { Some(Modes::without_echo()?) } else { None };
+    let _modes = if editor.rich { Some(Modes::for_editing()?) } else { None };
     let history = HistoryFile::load(&mut editor);
     let gate = shared.gate.clone();
     thread::spawn(move || gate.print_all(printer));
@@ -77,9 +81,26 @@ fn converse(settings: &Settings) -> Result<(), ReadlineError> {
     let hearing = shared.clone();
     thread::spawn(move || hear(&hearing, events, &answers));
     let left = read(&shared, &mut editor, &history, &answered);
+    let exit = take_leave(&shared, &answered);
     drop(editor);
     shared.gate.finish();
-    left
+    left.map(|()| exit)
+}
+
+/// Gives the server a moment to take what was said last, and tells what it did not take.
+fn take_leave(shared: &Shared, answered: &Receiver<Ticket>) -> Exit {
+    let end = Instant::now() + LEAVE;
+    loop {
+        let unanswered = shared.talk().unanswered();
+        let left = end.saturating_duration_since(Instant::now());
+        if unanswered == 0 {
+            return Exit::Done;
+        }
+        if left.is_zero() || answered.recv_timeout(left).is_err() {
+            shared.gate.push(shared.lines(&[Shown::Unsaid(unanswered)]));
+            return Exit::NoConnection;
+        }
+    }
 }
 
 fn read(

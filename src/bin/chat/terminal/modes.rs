@@ -16,14 +16,23 @@ pub struct Modes(Termios);
 const PLAIN_PASTE: &str = "\x1b[?2004l";
 
 impl Modes {
-    /// Turns echo off, and sees to it that a signal that ends the program gives the modes back.
+    /// Turns echo off for a whole run, and sees to it that a signal that ends the program gives the
+    /// modes back.
     ///
     /// # Errors
     /// If standard input is no terminal any more.
+    pub fn for_editing() -> io::Result<Self> {
+        give_back_on_signals(tcgetattr(io::stdin())?)?;
+        Self::without_echo()
+    }
+
+    /// Turns echo off.
+    ///
+    /// # Errors
+    /// If standard input is no terminal.
     pub fn without_echo() -> io::Result<Self> {
         let stdin = io::stdin();
         let before = tcgetattr(&stdin)?;
-        give_back_on_signals(before.clone())?;
         let mut quiet = before.clone();
         quiet.local_modes.remove(LocalModes::ECHO);
         tcsetattr(&stdin, OptionalActions::Now, &quiet)?;
