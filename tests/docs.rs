@@ -36,7 +36,7 @@ impl Server {
         let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("docs-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&data);
         let mut child = Command::new(env!("CARGO_BIN_EXE_chatd"))
-            .args(["--cores", "2", "--port", "0", "--data"])
+            .args(["--cores", "2", "--port", "0", "--admin", "127.0.0.1:0", "--data"])
             .arg(&data)
             .env_remove("CHATD_REDIS")
             .stdout(Stdio::piped())

@@ -29,11 +29,10 @@ impl Hub {
         }
         session.pushed_at = now;
         let online = session.online_mut().expect("nothing is pushed before the login answer");
-        if debt == Debt::Owed {
-            online.owed.insert(envelope.mid());
-        }
-        if !matches!(debt, Debt::Behind(_)) {
-            online.live.note(envelope.mid());
+        match debt {
+            Debt::Nothing => online.live.note(envelope.mid()),
+            Debt::Owed => drop(online.owed.insert(envelope.mid())),
+            Debt::Behind(_) => {}
         }
         let end = session.queued + envelope.body().len() as u64 + 1;
         session.window.push_back(Sent { end, user, envelope: envelope.clone(), debt });

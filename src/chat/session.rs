@@ -169,8 +169,7 @@ pub(super) struct Online {
     pub(super) catching_up: Option<Box<CatchingUp>>,
     /// Pushed messages that lie in the user's backlog until they are settled.
     pub(super) owed: FxHashSet<MessageId>,
-    /// The last direct messages that were pushed, to recognise them in a page: another core may
-    /// have put them into the backlog, or put them there again.
+    /// The last pushes that were in no backlog when they were pushed, to recognise them in a page.
     pub(super) live: Recent,
     /// The last pushes from the backlog, to recognise them when they arrive.
     pub(super) taken: Recent,

@@ -74,6 +74,8 @@ impl Setup {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
         command.args(["--cores", &self.cores.to_string(), "--port", &self.port.to_string()]);
         command.arg("--data").arg(self.data.path());
+        // Its default address is one for the whole machine.
+        command.args(["--admin", "off"]);
         if let Some(cost) = self.cost {
             command.args(["--password-cost", cost]);
         }

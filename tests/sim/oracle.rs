@@ -302,7 +302,7 @@ impl World {
             matches!(written.text.target, Target::Group(group) if self.store.left.contains(&(user, group)));
         if !said.repeated && !self.oracle.faulty && !anew {
             assert!(!got_before, "(f) text {number} comes twice in one session of {user:?}");
-            if !said.heard_twice && !self.is_owed_late(number) {
+            if !said.heard_twice {
                 self.check_repeat(stay, number);
             }
             if !self.plan.is_skewed() {
@@ -543,10 +543,6 @@ impl World {
         let behind = self.store.groups.keys().flat_map(|&group| self.store.behind(user, group, 0));
         let mids: Vec<MessageId> = owed.chain(behind.map(|(_, mid)| mid)).collect();
         self.tell(&mids)
-    }
-
-    fn is_owed_late(&self, number: u64) -> bool {
-        self.tell(&self.store.owed_late).contains(&number)
     }
 
     /// What a group gets before it is stored can not be written down as got.

@@ -39,8 +39,6 @@ pub struct Store {
     pub cids: HashMap<(UserId, String), MessageId>,
     pub owed: HashMap<UserId, BTreeSet<MessageId>>,
     settled: HashSet<(UserId, MessageId)>,
-    /// What was kept, or kept again, after its reader had settled it.
-    pub owed_late: HashSet<MessageId>,
     /// Who ever left what.
     pub left: HashSet<(UserId, GroupId)>,
 }
@@ -183,18 +181,14 @@ impl Store {
             if (known.target(), known.body()) != (envelope.target(), envelope.body()) {
                 return Err(Code::CidReused);
             }
-            let done = Done::Kept { mid: known.mid(), ts: known.ts(), pos: *pos };
-            if let Target::User(user) = envelope.target()
-                && known.mid() == mid
-            {
-                self.owe(user, mid);
-            }
-            return Ok(done);
+            return Ok(Done::Kept { mid: known.mid(), ts: known.ts(), pos: *pos });
         }
         let pos = match envelope.target() {
             Target::User(user) => {
                 self.person(user).ok_or(Code::NoSuchUser)?;
-                self.owe(user, mid);
+                if !self.settled.contains(&(user, mid)) {
+                    self.owed.entry(user).or_default().insert(mid);
+                }
                 None
             }
             Target::Group(id) => {
@@ -207,13 +201,6 @@ impl Store {
         cid.map(|cid| self.cids.insert(cid, mid));
         self.messages.insert(mid, (envelope.clone(), pos));
         Ok(Done::Kept { mid, ts: envelope.ts(), pos })
-    }
-
-    fn owe(&mut self, user: UserId, mid: MessageId) {
-        self.owed.entry(user).or_default().insert(mid);
-        if self.settled.contains(&(user, mid)) {
-            self.owed_late.insert(mid);
-        }
     }
 
     fn advance(&mut self, user: UserId, progress: &Progress) {
