@@ -7,9 +7,10 @@ use serde_json::json;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -24,10 +25,14 @@ type Before = Box<dyn FnMut() -> io::Result<()> + Send + Sync>;
 pub struct Setup {
     cores: usize,
     port: u16,
+    program: PathBuf,
     data: Arc<Scratch>,
+    /// The data directory, if it is not the scratch directory itself.
+    directory: Option<PathBuf>,
     cost: Option<&'static str>,
     arguments: Vec<String>,
     before: Vec<Before>,
+    listening: Listening,
 }
 
 impl Setup {
@@ -35,10 +40,13 @@ impl Setup {
         Self {
             cores,
             port: 0,
+            program: env!("CARGO_BIN_EXE_chatd").into(),
             data: Arc::new(Scratch::new()),
+            directory: None,
             cost: Some("m=8,t=1,p=1"),
             arguments: Vec::new(),
             before: Vec::new(),
+            listening: Listening::ToTheEnd,
         }
     }
 
@@ -53,6 +61,18 @@ impl Setup {
         self
     }
 
+    /// Another copy of chatd.
+    pub fn program(mut self, program: &Path) -> Self {
+        self.program = program.into();
+        self
+    }
+
+    /// Another data directory than the scratch directory itself.
+    pub fn directory(mut self, directory: &Path) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
     /// With the password cost that chatd has by itself.
     pub fn default_cost(mut self) -> Self {
         self.cost = None;
@@ -64,6 +84,12 @@ impl Setup {
         self
     }
 
+    /// Once it is ready nobody reads what it prints, and its pipes are broken.
+    pub fn unheard(mut self) -> Self {
+        self.listening = Listening::UntilReady;
+        self
+    }
+
     /// Calls `before` in the new process, before it becomes chatd.
     pub fn before(mut self, before: impl FnMut() -> io::Result<()> + Send + Sync + 'static) -> Self {
         self.before.push(Box::new(before));
@@ -71,9 +97,9 @@ impl Setup {
     }
 
     fn spawn(self) -> (Child, Arc<Scratch>) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+        let mut command = Command::new(&self.program);
         command.args(["--cores", &self.cores.to_string(), "--port", &self.port.to_string()]);
-        command.arg("--data").arg(self.data.path());
+        command.arg("--data").arg(self.directory.as_deref().unwrap_or(self.data.path()));
         // Its default address is one for the whole machine.
         command.args(["--admin", "off"]);
         if let Some(cost) = self.cost {
@@ -96,8 +122,22 @@ impl Setup {
 
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Chatd {
+        let listening = self.listening;
         let (child, data) = self.spawn();
-        Chatd::attend(child, data)
+        match Chatd::attend(child, data, listening) {
+            Ok(chatd) => chatd,
+            Err(chatd) => panic!("waited for the line `ready ADDR:PORT`: {}", chatd.printed()),
+        }
+    }
+
+    /// Starts what may come up or not.
+    pub fn start_or_fail(self) -> Result<Chatd, Failure> {
+        let (child, data) = self.spawn();
+        Chatd::attend(child, data, Listening::ToTheEnd).map_err(|mut chatd| {
+            let status = chatd.wait();
+            let text = |lines: Vec<String>| lines.iter().map(|line| line.clone() + "\n").collect();
+            Failure { status, stdout: text(chatd.stdout_lines()), stderr: text(chatd.stderr_lines()) }
+        })
     }
 
     /// Starts what is not going to come up; what it says until it ends.
@@ -173,12 +213,28 @@ pub struct Chatd {
     ended: bool,
 }
 
-fn listen(stream: impl Read + Send + 'static, heard: Arc<Heard>) -> (JoinHandle<()>, Receiver<String>) {
+/// How long somebody listens to what it prints.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listening {
+    ToTheEnd,
+    /// Then both pipes are closed.
+    UntilReady,
+}
+
+fn listen(
+    stream: impl Read + Send + 'static,
+    heard: Arc<Heard>,
+    listening: Listening,
+) -> (JoinHandle<()>, Receiver<String>) {
     let (tell, told) = mpsc::channel();
     let reader = std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             heard.lines.lock().unwrap().push(line.clone());
+            let ready = line.starts_with("ready ");
             let _ = tell.send(line);
+            if ready && listening == Listening::UntilReady {
+                break;
+            }
         }
     });
     (reader, told)
@@ -190,11 +246,16 @@ impl Chatd {
         Setup::new(cores).start()
     }
 
-    fn attend(mut child: Child, data: Arc<Scratch>) -> Self {
+    /// Waits until it is ready; an error if it closes its stdout before.
+    fn attend(mut child: Child, data: Arc<Scratch>, listening: Listening) -> Result<Self, Self> {
         let (stdout, stderr) = (Arc::new(Heard::default()), Arc::new(Heard::default()));
-        let (out_reader, lines) = listen(child.stdout.take().unwrap(), stdout.clone());
-        let (err_reader, _) = listen(child.stderr.take().unwrap(), stderr.clone());
-        let readers = vec![out_reader, err_reader];
+        let (out_reader, lines) = listen(child.stdout.take().unwrap(), stdout.clone(), listening);
+        let mut readers = vec![out_reader];
+        // Closed when this function returns, if nobody is to listen any longer.
+        let mut err = child.stderr.take();
+        if listening == Listening::ToTheEnd {
+            readers.push(listen(err.take().unwrap(), stderr.clone(), listening).0);
+        }
         let address = ([0, 0, 0, 0], 0).into();
         let mut chatd = Self { child, address, data, stdout, stderr, readers, ended: false };
         let deadline = Instant::now() + DEADLINE;
@@ -203,10 +264,13 @@ impl Chatd {
                 Ok(line) => {
                     if let Some(address) = line.strip_prefix("ready ") {
                         chatd.address = address.parse().expect("an address follows `ready`");
-                        return chatd;
+                        return Ok(chatd);
                     }
                 }
-                Err(_) => panic!("waited for the line `ready ADDR:PORT`: {}", chatd.printed()),
+                Err(RecvTimeoutError::Disconnected) => return Err(chatd),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("waited for the line `ready ADDR:PORT`: {}", chatd.printed())
+                }
             }
         }
     }

@@ -94,6 +94,16 @@ impl Client {
         assert_eq!(set, 0);
     }
 
+    /// What the kernel has taken in for this client and it has not read.
+    pub fn taken(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; 1 << 20];
+        self.stream.set_nonblocking(true).unwrap();
+        let taken = self.stream.peek(&mut bytes).unwrap_or(0);
+        self.stream.set_nonblocking(false).unwrap();
+        bytes.truncate(taken);
+        bytes
+    }
+
     /// Reads until there is one more frame, or the end.
     fn next(&mut self, waited_for: &str) -> Option<Vec<u8>> {
         let mut searched = self.heard;

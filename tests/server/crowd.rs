@@ -1,7 +1,7 @@
 //! Many at once: sessions, cores, groups.
 
 use crate::common::chatd::Chatd;
-use crate::common::client::Client;
+use crate::common::client::{Client, chat};
 use crate::common::{cannot_run, raise_open_files};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -219,5 +219,32 @@ fn ten_thousand_connections_one_after_the_other() {
             client.hear_nothing();
         }
         assert!(files() <= before + 1, "{} files were open, {} are", before, files());
+    }
+}
+
+/// Everybody sends as fast as it can, and reads later: more than the rings between cores hold.
+#[test]
+fn bursts_keep_their_order() {
+    for cores in [1, 2, 8] {
+        const PAIRS: usize = 20;
+        const BURST: u64 = 2_000;
+        let chatd = Chatd::start(cores);
+        let users = chatd.register_many("user", PAIRS * 2);
+        let mut clients = chatd.enter_all(&users);
+        let (senders, readers) = clients.split_at_mut(PAIRS);
+        for (at, sender) in senders.iter_mut().enumerate() {
+            let frame =
+                |number| chat(users[at].id, users[PAIRS + at].id, &format!("{} {number}", users[at].id));
+            let burst: Vec<u8> = (0..BURST)
+                .flat_map(|number| [frame(number).to_string().as_bytes(), b"\0"].concat())
+                .collect();
+            sender.write(&burst);
+        }
+        for (at, reader) in readers.iter_mut().enumerate() {
+            let messages = hear_count(reader, BURST as usize);
+            let counts = count_in_order(&messages, &format!("{cores} cores"));
+            assert_eq!(counts, HashMap::from([(users[at].id, BURST)]));
+            reader.hear_nothing();
+        }
     }
 }
