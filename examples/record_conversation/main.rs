@@ -56,5 +56,7 @@ pub fn record(chatd: &Path, chat: &Path) -> Result<String, Box<dyn Error>> {
         let seeing = if whose == "amy" { &amy } else { &ben };
         seeing.until(seen)?;
     }
+    // Whoever typed last sees the own line too.
+    amy.until("The kettle is on\n#tea (1 unread)>")?;
     Ok(svg::picture(&[("amy", &amy.screen()), ("ben", &ben.screen())]))
 }

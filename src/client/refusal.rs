@@ -34,6 +34,8 @@ pub enum Failure {
     LoggedOut,
     /// Another login or registration is not answered yet, or somebody is logged in already.
     Busy,
+    /// It is longer than the server takes.
+    TooLarge,
     /// Too many requests wait for the connection; this one was not taken.
     Full,
 }
@@ -44,6 +46,7 @@ impl fmt::Display for Failure {
             Failure::Refused(refusal) => refusal.fmt(f),
             Failure::LoggedOut => f.write_str("nobody is logged in"),
             Failure::Busy => f.write_str("another login or registration is under way"),
+            Failure::TooLarge => f.write_str("too long"),
             Failure::Full => f.write_str("too much waits for the connection already"),
         }
     }

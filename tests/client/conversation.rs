@@ -5,7 +5,7 @@ use crate::common::chatd::{Chatd, Setup as ChatdSetup};
 use crate::common::scratch::Scratch;
 use std::os::unix::fs::PermissionsExt;
 
-/// The conversation of docs/client.md, word for word.
+/// The conversation of the README, with this client, and how it goes on.
 #[test]
 fn the_first_conversation() {
     let chatd = Chatd::start(2);

@@ -9,6 +9,9 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+/// Lines that are remembered once they have left the screen.
+const SCROLLED_OFF: usize = 20_000;
+
 pub const ENTER: &str = "\r";
 pub const TAB: &str = "\t";
 pub const CTRL_C: &str = "\x03";
@@ -75,7 +78,7 @@ impl Setup {
         drop(pair.slave);
         let seen = Arc::new(Seen {
             inner: Mutex::new(Inner {
-                parser: vt100::Parser::new(rows(self.size.rows), rows(self.size.cols), 0),
+                parser: vt100::Parser::new(rows(self.size.rows), rows(self.size.cols), SCROLLED_OFF),
                 raw: Vec::new(),
                 over: false,
             }),
@@ -207,6 +210,24 @@ impl Screen {
     /// The lines of the screen.
     pub fn rows(&self) -> Vec<String> {
         shown(&self.seen.lock().parser)
+    }
+
+    /// The lines of the screen, and before them those that have left it.
+    pub fn all_rows(&self) -> Vec<String> {
+        let mut inner = self.seen.lock();
+        let screen = inner.parser.screen_mut();
+        let (height, width) = screen.size();
+        let (height, mut all) = (usize::from(height.get()), Vec::new());
+        let mut above = screen.scrollback_len();
+        while above > 0 {
+            screen.set_scrollback(above);
+            let rows = screen.rows(0, width.get()).take(above.min(height));
+            all.extend(rows.map(|row| row.trim_end().to_owned()));
+            above = above.saturating_sub(height);
+        }
+        screen.set_scrollback(0);
+        all.extend(shown(&inner.parser));
+        all
     }
 
     /// Row and column of the cursor.

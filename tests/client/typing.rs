@@ -112,3 +112,44 @@ fn ten_thousand_messages_come_in_order_while_somebody_types() {
     screen.type_text(ENTER);
     assert_eq!(writer.hear("what amy said")["msg"], typed);
 }
+
+#[test]
+fn lines_that_are_sent_in_a_flood_and_messages_stay_apart() {
+    const MESSAGES: usize = 4_000;
+    const LINES: usize = 80;
+    let chatd = Chatd::start(2);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut screen = Screen::enter(chatd.address, amy.id, &amy.password);
+    screen.line("/open 2");
+    screen.see_last("2>");
+    let mut writer = chatd.enter(&ben);
+    for line in 0..LINES {
+        for message in line * MESSAGES / LINES..(line + 1) * MESSAGES / LINES {
+            writer.say(json!({
+                "msgid": 6, "id": ben.id, "toid": amy.id, "msg": format!("message {message:05}."), "time": "12:34"
+            }));
+        }
+        screen.line(&format!("line {line:02}"));
+    }
+    for line in 0..LINES {
+        assert_eq!(writer.hear("a line")["msg"], format!("line {line:02}"));
+    }
+    let last = format!("12:34 ben: message {:05}.", MESSAGES - 1);
+    screen.until("the last message", |rows| {
+        rows.contains(&last) && rows.last().is_some_and(|row| row == "ben>")
+    });
+    // Each row is a message or a line, whole; both are in their order and there once.
+    let (mut messages, mut lines) = (0, 0);
+    let rows = screen.all_rows();
+    let begin = rows.iter().position(|row| row.starts_with("talking to")).expect("it was opened") + 1;
+    for row in &rows[begin..rows.len() - 1] {
+        if *row == format!("12:34 ben: message {messages:05}.") {
+            messages += 1;
+        } else if [format!("2> line {lines:02}"), format!("ben> line {lines:02}")].contains(row) {
+            lines += 1;
+        } else {
+            panic!("{row:?} after {messages} messages and {lines} lines");
+        }
+    }
+    assert_eq!((messages, lines), (MESSAGES, LINES));
+}

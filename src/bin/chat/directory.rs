@@ -20,6 +20,7 @@ pub struct Directory {
 impl Directory {
     /// Takes in what the server told at the login.
     pub fn welcome(&mut self, welcome: Welcome) {
+        self.names.insert(welcome.id, welcome.name.clone());
         self.me = Some((welcome.id, welcome.name));
         self.learn_friends(welcome.friends);
         for member in welcome.groups.iter().flat_map(|group| &group.members) {

@@ -75,6 +75,10 @@ pub trait Dialect: Send {
     /// If it says nothing.
     fn read(&self, frame: &[u8]) -> Result<Heard, Garbled>;
 
-    /// The longest frame that the server may send.
+    /// The longest frame that the server may send, without its terminator.
     fn frame_bytes(&self) -> usize;
+
+    /// The longest frame that the server takes, without its terminator. It hangs up on longer ones,
+    /// so they are not sent.
+    fn request_bytes(&self) -> usize;
 }

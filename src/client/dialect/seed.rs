@@ -11,6 +11,8 @@ use crate::client::request::Request;
 
 /// The longest push is 128 KiB; some slack, because a bound that is met exactly helps nobody.
 const FRAME_BYTES: usize = (128 << 10) + (16 << 10);
+/// The bound of a server that was not told otherwise.
+const REQUEST_BYTES: usize = 64 << 10;
 
 /// The seed's dialect.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,6 +81,10 @@ impl Dialect for Seed {
 
     fn frame_bytes(&self) -> usize {
         FRAME_BYTES
+    }
+
+    fn request_bytes(&self) -> usize {
+        REQUEST_BYTES
     }
 }
 

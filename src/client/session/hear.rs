@@ -74,6 +74,18 @@ impl Session {
         self.registered(Err(Failure::Refused(refusal)), out);
     }
 
+    /// A server with a smaller bound hangs up on a frame without saying which. It would do so again
+    /// and again: the longest that is not answered goes.
+    pub(super) fn give_up_what_is_too_large(&mut self, out: &mut Vec<Output>) {
+        let Some(words) = self.last_words.as_ref().filter(|words| words.errno == Code::TooLarge.errno())
+        else {
+            return;
+        };
+        let Some(longest) = self.outbox.longest_written() else { return };
+        out.push(settled(longest, Err(Failure::Refused(words.clone()))));
+        self.outbox.settle(|entry| entry.ticket == longest);
+    }
+
     fn refused(&mut self, cid: &str, refusal: Refusal, now: Instant, out: &mut Vec<Output>) {
         let Some(entry) = self.outbox.find(cid) else { return };
         let wait = refusal.retry_after_ms.map_or(BUSY_WAIT, Duration::from_millis);

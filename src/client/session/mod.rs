@@ -189,6 +189,7 @@ impl Session {
             registration.under_way = false;
         }
         self.leave_link(now, out);
+        self.give_up_what_is_too_large(out);
         let reason = match (reason, self.last_words.take()) {
             (Lost::Closed | Lost::Io(_), Some(words)) => Lost::Said(words),
             (reason, _) => reason,
@@ -222,10 +223,17 @@ impl Session {
 
     fn flush(&mut self, now: Instant, out: &mut Vec<Output>) {
         let Some(speaker) = self.account.speaker() else { return };
-        let mut bytes = Vec::new();
+        let (mut bytes, mut too_large) = (Vec::new(), Vec::new());
         while let Some(entry) = self.outbox.next(now) {
+            let before = bytes.len();
             self.dialect.write(&mut bytes, Some(speaker), &entry.cid, &entry.request);
+            if bytes.len() - before > self.dialect.request_bytes() {
+                bytes.truncate(before);
+                too_large.push(entry.ticket);
+            }
         }
+        self.outbox.settle(|entry| too_large.contains(&entry.ticket));
+        out.extend(too_large.into_iter().map(|ticket| settled(ticket, Err(Failure::TooLarge))));
         if !bytes.is_empty() {
             out.push(Output::Write(Zeroizing::new(bytes)));
         }

@@ -116,6 +116,16 @@ impl Outbox {
         self.under_way = self.entries.iter().filter(|entry| entry.state == State::UnderWay).count();
     }
 
+    /// The longest message that was written and is not answered.
+    pub(super) fn longest_written(&self) -> Option<Ticket> {
+        let length = |entry: &&Entry| match &entry.request {
+            Request::Say { text, .. } => text.len(),
+            _ => 0,
+        };
+        let written = self.entries.iter().filter(|entry| entry.attempts > 0);
+        written.max_by_key(length).map(|entry| entry.ticket)
+    }
+
     /// The oldest request.
     pub(super) fn first(&self) -> Option<&Entry> {
         self.entries.front()

@@ -135,14 +135,10 @@ fn an_outage_is_two_lines_however_long_it_is() {
     assert!(matches!(&trial.told[..], [Event::Lost { .. }]), "{:?}", trial.told);
     trial.reconnect();
     trial.let_in();
-    assert!(
-        matches!(
-            &trial.told[1..],
-            [Event::Connected { again: true, .. }, Event::LoggedIn { again: true, .. }]
-        ),
-        "{:?}",
-        trial.told
-    );
+    let [_, Event::Connected { again: true, .. }, Event::LoggedIn { again: true, .. }] = &trial.told[..]
+    else {
+        panic!("{:?}", trial.told)
+    };
 }
 
 #[test]
@@ -281,4 +277,24 @@ fn two_logins_at_once_are_one_too_many() {
     let mut trial = Trial::new();
     let nobody = trial.say("hello?");
     assert_eq!(trial.settled(nobody), Some(&Err(Failure::LoggedOut)));
+}
+
+#[test]
+fn what_is_too_large_is_not_sent_again_and_again() {
+    let mut trial = Trial::inside();
+    // Sixteen thousand characters that take six bytes each.
+    let ticket = trial.say(&"\u{1}".repeat(16 << 10));
+    assert_eq!(trial.settled(ticket), Some(&Err(Failure::TooLarge)));
+    assert!(trial.written.is_empty());
+    // A server that takes even less says so and hangs up.
+    let (short, long) = (trial.say("short"), trial.say(&"x".repeat(10_000)));
+    trial.hear(json!({"msgid": 21, "errno": 111, "errmsg": "frame too large"}));
+    trial.lose();
+    assert!(matches!(trial.settled(long), Some(Err(Failure::Refused(words))) if words.errno == 111));
+    assert_eq!(trial.settled(short), None);
+    trial.reconnect();
+    trial.clear();
+    trial.let_in();
+    assert_eq!(trial.written.len(), 1);
+    assert_eq!(trial.written[0]["msg"], "short");
 }
