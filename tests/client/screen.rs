@@ -27,7 +27,7 @@ pub fn until_free(port: u16) {
     }
 }
 
-/// A chat that is to be started.
+/// A chat, or another program, that is to be started in a terminal.
 pub struct Setup {
     command: CommandBuilder,
     size: PtySize,
@@ -40,7 +40,11 @@ fn size(columns: u16, rows: u16) -> PtySize {
 
 impl Setup {
     pub fn new() -> Self {
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_chat"));
+        Self::of(env!("CARGO_BIN_EXE_chat"))
+    }
+
+    pub fn of(program: &str) -> Self {
+        let mut command = CommandBuilder::new(program);
         for name in ["NO_COLOR", "CHAT_SERVER"] {
             command.env_remove(name);
         }

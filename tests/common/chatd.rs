@@ -30,6 +30,8 @@ pub struct Setup {
     /// The data directory, if it is not the scratch directory itself.
     directory: Option<PathBuf>,
     cost: Option<&'static str>,
+    /// Its default address is one for the whole machine.
+    admin: String,
     arguments: Vec<String>,
     before: Vec<Before>,
     listening: Listening,
@@ -44,6 +46,7 @@ impl Setup {
             data: Arc::new(Scratch::new()),
             directory: None,
             cost: Some("m=8,t=1,p=1"),
+            admin: "off".into(),
             arguments: Vec::new(),
             before: Vec::new(),
             listening: Listening::ToTheEnd,
@@ -79,6 +82,12 @@ impl Setup {
         self
     }
 
+    /// Where its metrics are shown; nowhere by itself.
+    pub fn admin(mut self, address: &str) -> Self {
+        self.admin = address.into();
+        self
+    }
+
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.into());
         self
@@ -100,8 +109,7 @@ impl Setup {
         let mut command = Command::new(&self.program);
         command.args(["--cores", &self.cores.to_string(), "--port", &self.port.to_string()]);
         command.arg("--data").arg(self.directory.as_deref().unwrap_or(self.data.path()));
-        // Its default address is one for the whole machine.
-        command.args(["--admin", "off"]);
+        command.args(["--admin", &self.admin]);
         if let Some(cost) = self.cost {
             command.args(["--password-cost", cost]);
         }

@@ -1,0 +1,22 @@
+//! The admin address of the real chatd, `chatd top`, and the latency log: what operators see.
+//!
+//! Every test has a server of its own. Nothing sleeps: whoever waits, waits for something to be shown.
+
+mod common;
+
+/// A pseudo-terminal, as the tests of the terminal client have it.
+#[allow(dead_code)]
+#[path = "client/screen.rs"]
+mod screen;
+
+/// One file for each thing that is shown.
+mod admin {
+    mod client;
+    mod health;
+    mod histograms;
+    mod hostile;
+    mod latency_log;
+    mod metrics;
+    mod openmetrics;
+    mod top;
+}
