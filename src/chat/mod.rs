@@ -27,6 +27,7 @@ mod outbox;
 mod pending;
 mod progress;
 mod rejoin;
+pub mod ring;
 mod seat;
 mod session;
 pub mod wire;
