@@ -17,6 +17,7 @@ mod admin {
     mod hostile;
     mod latency_log;
     mod metrics;
+    mod names;
     mod openmetrics;
     mod top;
 }

@@ -77,6 +77,15 @@ impl Metrics {
         });
         matching.map(|sample| sample.value).sum()
     }
+
+    /// The name under which Prometheus knows a metric; a histogram's without a suffix.
+    pub fn shown(name: &str, family: &Family) -> String {
+        match family.kind.as_str() {
+            "counter" => format!("{name}_total"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        }
+    }
 }
 
 fn finish(families: &mut BTreeMap<String, Family>, current: Option<(String, Family)>) {
