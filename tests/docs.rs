@@ -38,6 +38,7 @@ impl Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_chatd"))
             .args(["--cores", "2", "--port", "0", "--admin", "127.0.0.1:0", "--data"])
             .arg(&data)
+            .env_remove("CHATD_MYSQL")
             .env_remove("CHATD_REDIS")
             .stdout(Stdio::piped())
             .spawn()

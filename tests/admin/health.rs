@@ -5,7 +5,8 @@ use super::openmetrics::Metrics;
 use crate::common::DEADLINE;
 use crate::common::chatd::Setup;
 use crate::common::client::{Client, User};
-use crate::common::services::Redis;
+use crate::common::services::install;
+use crate::common::services::redis::Redis;
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -48,14 +49,15 @@ fn one_that_is_draining_is_healthy_and_not_ready() {
 
 #[test]
 fn one_that_has_lost_redis_is_not_ready_until_it_is_back() {
-    let mut redis = Redis::start();
+    install::by_apt();
+    let mut redis = Redis::start(&[]).unwrap();
     let (_chatd, admin) = watched(Setup::new(2).argument("--redis").argument(&redis.url()));
     admin.until("Redis", "/readyz", |page| page.status == 200);
     redis.kill();
     not_ready(admin, "lost the bus");
     let metrics = Metrics::read(&admin.body("/metrics"));
     assert_eq!(metrics.sum("chatd_bus_up", &[]), 0.0);
-    redis.start_again();
+    redis.run().unwrap();
     admin.until("Redis to be back", "/readyz", |page| page.status == 200);
 }
 

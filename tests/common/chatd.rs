@@ -1,15 +1,13 @@
 //! A real chatd: started on a port of its own with a directory of its own, killed when dropped.
 
 use super::DEADLINE;
-use super::client::{Client, User, entries};
+use super::door::Door;
 use super::scratch::Scratch;
-use serde_json::json;
 use std::io::{self, BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -33,6 +31,7 @@ pub struct Setup {
     /// Its default address is one for the whole machine.
     admin: String,
     arguments: Vec<String>,
+    environment: Vec<(&'static str, String)>,
     before: Vec<Before>,
     listening: Listening,
 }
@@ -48,6 +47,7 @@ impl Setup {
             cost: Some("m=8,t=1,p=1"),
             admin: "off".into(),
             arguments: Vec::new(),
+            environment: Vec::new(),
             before: Vec::new(),
             listening: Listening::ToTheEnd,
         }
@@ -93,6 +93,12 @@ impl Setup {
         self
     }
 
+    /// With a variable in its environment.
+    pub fn environment(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
     /// Once it is ready nobody reads what it prints, and its pipes are broken.
     pub fn unheard(mut self) -> Self {
         self.listening = Listening::UntilReady;
@@ -114,6 +120,7 @@ impl Setup {
             command.args(["--password-cost", cost]);
         }
         command.args(self.arguments);
+        command.env_remove("CHATD_MYSQL").env_remove("CHATD_REDIS").envs(self.environment);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut before = self.before;
         let prepare = move || {
@@ -130,12 +137,18 @@ impl Setup {
 
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Chatd {
-        let listening = self.listening;
-        let (child, data) = self.spawn();
-        match Chatd::attend(child, data, listening) {
+        Self::start_together([self]).remove(0)
+    }
+
+    /// Starts several at once, and waits until all are ready.
+    pub fn start_together(setups: impl IntoIterator<Item = Self>) -> Vec<Chatd> {
+        let spawn = |setup: Self| (setup.listening, setup.spawn());
+        let spawned: Vec<_> = setups.into_iter().map(spawn).collect();
+        let attend = |(listening, (child, data))| match Chatd::attend(child, data, listening) {
             Ok(chatd) => chatd,
             Err(chatd) => panic!("waited for the line `ready ADDR:PORT`: {}", chatd.printed()),
-        }
+        };
+        spawned.into_iter().map(attend).collect()
     }
 
     /// Starts what may come up or not.
@@ -213,12 +226,20 @@ struct Heard {
 /// A running chatd.
 pub struct Chatd {
     child: Child,
-    pub address: SocketAddr,
+    door: Door,
     pub data: Arc<Scratch>,
     stdout: Arc<Heard>,
     stderr: Arc<Heard>,
     readers: Vec<JoinHandle<()>>,
     ended: bool,
+}
+
+impl Deref for Chatd {
+    type Target = Door;
+
+    fn deref(&self) -> &Door {
+        &self.door
+    }
 }
 
 /// How long somebody listens to what it prints.
@@ -255,7 +276,7 @@ impl Chatd {
     }
 
     /// Waits until it is ready; an error if it closes its stdout before.
-    fn attend(mut child: Child, data: Arc<Scratch>, listening: Listening) -> Result<Self, Self> {
+    fn attend(mut child: Child, data: Arc<Scratch>, listening: Listening) -> Result<Self, Box<Self>> {
         let (stdout, stderr) = (Arc::new(Heard::default()), Arc::new(Heard::default()));
         let (out_reader, lines) = listen(child.stdout.take().unwrap(), stdout.clone(), listening);
         let mut readers = vec![out_reader];
@@ -264,18 +285,18 @@ impl Chatd {
         if listening == Listening::ToTheEnd {
             readers.push(listen(err.take().unwrap(), stderr.clone(), listening).0);
         }
-        let address = ([0, 0, 0, 0], 0).into();
-        let mut chatd = Self { child, address, data, stdout, stderr, readers, ended: false };
+        let door = Door::new(([0, 0, 0, 0], 0).into(), Vec::new());
+        let mut chatd = Self { child, door, data, stdout, stderr, readers, ended: false };
         let deadline = Instant::now() + DEADLINE;
         loop {
             match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
                     if let Some(address) = line.strip_prefix("ready ") {
-                        chatd.address = address.parse().expect("an address follows `ready`");
+                        chatd.door.address = address.parse().expect("an address follows `ready`");
                         return Ok(chatd);
                     }
                 }
-                Err(RecvTimeoutError::Disconnected) => return Err(chatd),
+                Err(RecvTimeoutError::Disconnected) => return Err(Box::new(chatd)),
                 Err(RecvTimeoutError::Timeout) => {
                     panic!("waited for the line `ready ADDR:PORT`: {}", chatd.printed())
                 }
@@ -298,72 +319,6 @@ impl Chatd {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
-    }
-
-    /// A connection that has said nothing yet.
-    pub fn connect(&self) -> Client {
-        Client::connect(self.address)
-    }
-
-    /// A new user.
-    pub fn register(&self, name: &str) -> User {
-        self.connect().register(name)
-    }
-
-    /// New users, named with a number each.
-    pub fn register_many(&self, name: &str, count: usize) -> Vec<User> {
-        let mut client = self.connect();
-        let names: Vec<String> = (0..count).map(|number| format!("{name}{number}")).collect();
-        // In portions, so that neither side's buffer holds up the other.
-        names.chunks(500).flat_map(|names| client.register_many(names)).collect()
-    }
-
-    /// A connection on which `user` is logged in, with an empty backlog.
-    pub fn enter(&self, user: &User) -> Client {
-        let mut client = self.connect();
-        client.login(user);
-        client
-    }
-
-    /// The same for somebody whose last session may not be quite over.
-    pub fn enter_patiently(&self, user: &User) -> Client {
-        self.until_offline(user);
-        self.enter(user)
-    }
-
-    /// Connections on which `users` are logged in.
-    pub fn enter_all(&self, users: &[User]) -> Vec<Client> {
-        let mut clients: Vec<Client> = users.iter().map(|_| self.connect()).collect();
-        for (client, user) in clients.iter_mut().zip(users) {
-            client.ask_login(user);
-        }
-        for client in &mut clients {
-            client.hear_login();
-        }
-        clients
-    }
-
-    /// Waits until nobody takes `user` for online: a message that is sent now goes to the store.
-    pub fn until_offline(&self, user: &User) {
-        let mut watcher = self.connect();
-        let watching = watcher.register(&format!("watcher of {} {}", user.id, self.unique()));
-        watcher.login(&watching);
-        let id = watcher.id;
-        watcher.say(json!({"msgid": 7, "id": id, "friendid": user.id}));
-        let deadline = Instant::now() + DEADLINE;
-        while Instant::now() < deadline {
-            watcher.say(json!({"msgid": 13, "id": id}));
-            if entries(&watcher.hear("the friend list")["friends"])[0]["state"] == "offline" {
-                return;
-            }
-        }
-        panic!("waited for user {} to be offline", user.id);
-    }
-
-    /// A number that this chatd's names do not have yet.
-    fn unique(&self) -> u32 {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        NEXT.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Sends it a signal.

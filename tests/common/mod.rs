@@ -7,9 +7,12 @@
 
 pub mod chatd;
 pub mod client;
-pub mod scratch;
+pub mod cluster;
+pub mod door;
+#[path = "../services/mod.rs"]
 pub mod services;
 
+pub use services::scratch;
 use std::time::Duration;
 
 /// How long anybody waits for anything. What takes longer has failed.

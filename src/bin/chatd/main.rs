@@ -16,7 +16,6 @@ use chatd::executor::boot::{self, Cores};
 use chatd::executor::probe;
 use chatd::executor::stop::StopSignals;
 use chatd::storage::{self, worker::Running};
-use clap::Parser;
 use latency_log::LatencyLog;
 use options::{Command, Options};
 use settings::Settings;
@@ -26,7 +25,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
-    let mut options = Options::parse();
+    let mut options = Options::read();
     let result = match options.command.take() {
         Some(Command::Top(wanted)) => top::run(wanted),
         None => run(options),
@@ -57,6 +56,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     probe::check(settings.cpus.len())?;
     let store = storage::open(settings.store())?;
     let described = store.describe();
+    settings.warnings.extend(store.warnings());
     let server = start(&mut settings, store)?;
     let admin = server.admin.as_ref().map(|admin| admin.address);
     let screen = screen::text(&settings, server.cores.address, &described, admin);

@@ -2,7 +2,8 @@
 
 use chatd::executor::metrics::Measuring;
 use chatd::storage::password::Cost;
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +33,10 @@ pub struct Options {
     #[arg(long, value_name = "DIR", default_value = "./chatd-data")]
     pub data: PathBuf,
 
+    /// Keeps everything in MySQL or MariaDB, which several servers share: mysql://user:password@host:port/database.
+    #[arg(long, value_name = "URL", env = "CHATD_MYSQL", hide_env_values = true)]
+    pub mysql: Option<String>,
+
     /// Delivers through Redis, to every server that uses the same one: redis://[user:password@]host:port/db.
     #[arg(long, value_name = "URL", env = "CHATD_REDIS", hide_env_values = true)]
     pub redis: Option<String>,
@@ -60,6 +65,21 @@ pub struct Options {
     /// Seconds of an interval of that log.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub latency_log_interval: Duration,
+
+    /// Options that were typed, and not read from the environment, although they may hold a password.
+    #[arg(skip)]
+    pub typed_urls: Vec<&'static str>,
+}
+
+impl Options {
+    /// Reads the command line and the environment; says what is wrong with it and exits.
+    pub fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let mut options = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let typed = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        options.typed_urls = ["mysql", "redis"].into_iter().filter(typed).collect();
+        options
+    }
 }
 
 /// What else there is to do.

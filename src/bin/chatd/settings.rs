@@ -6,8 +6,9 @@ use chatd::chat::limits::Limits;
 use chatd::executor::boot::Delivery;
 use chatd::executor::bus::redis::{RedisError, Server};
 use chatd::executor::metrics::Measuring;
+use chatd::storage::mysql::Refusal;
 use chatd::storage::password::Cost;
-use chatd::storage::{Config, Place};
+use chatd::storage::{Config, MySqlUrl, Place};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -32,8 +33,8 @@ pub struct Settings {
     pub latency_log: Option<(PathBuf, Duration)>,
     /// What hashing a password costs.
     pub cost: Cost,
-    /// Where the embedded store is.
-    pub data: PathBuf,
+    /// Which store, and where.
+    pub place: Place,
     /// What the operator should know, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -43,6 +44,8 @@ pub struct Settings {
 pub enum Impossible {
     /// `--cores 0`, or more than message ids can tell apart.
     Cores(usize),
+    /// The MySQL URL is none.
+    MySql(Refusal),
     /// The Redis URL is none.
     Redis(RedisError),
     /// The system does not say which CPUs there are.
@@ -57,6 +60,7 @@ impl fmt::Display for Impossible {
             Impossible::Cores(cores) => {
                 write!(f, "--cores {cores} is not possible: it takes 1 to {}", u32::from(CoreId::MAX) + 1)
             }
+            Impossible::MySql(error) => error.fmt(f),
             Impossible::Redis(error) => error.fmt(f),
             Impossible::NoCpus => f.write_str("the system does not say which CPUs this process may use"),
             Impossible::OpenFiles(limit) => {
@@ -114,6 +118,15 @@ impl Settings {
             }
             None => Delivery::InProcess,
         };
+        let place = match &options.mysql {
+            Some(url) => Place::MySql(MySqlUrl::parse(url).map_err(Impossible::MySql)?),
+            None => Place::Directory(options.data),
+        };
+        warnings.extend(half_a_cluster(&place, &delivery));
+        warnings.extend(options.typed_urls.iter().filter_map(|name| match *name {
+            "mysql" => options.mysql.as_deref().and_then(|url| seen_password("mysql", url)),
+            _ => options.redis.as_deref().and_then(|url| seen_password("redis", url)),
+        }));
         let mut limits = Limits::default();
         let room = open_files.saturating_sub(OTHER_FILES + cores as u64 * FILES_A_CORE) / cores as u64;
         if room < 16 {
@@ -135,13 +148,39 @@ impl Settings {
             admin: options.admin,
             latency_log: options.latency_log.map(|path| (path, options.latency_log_interval)),
             cost: options.password_cost,
-            data: options.data,
+            place,
             warnings,
         })
     }
 
     /// What the store is opened with.
     pub fn store(&self) -> Config {
-        Config { place: Place::Directory(self.data.clone()), cost: self.cost, limits: self.limits.clone() }
+        Config { place: self.place.clone(), cost: self.cost, limits: self.limits.clone() }
     }
+}
+
+/// What goes wrong where only one of the two things that servers share is shared.
+fn half_a_cluster(place: &Place, delivery: &Delivery) -> Option<String> {
+    match (place, delivery) {
+        (Place::MySql(_), Delivery::InProcess) => Some(
+            "--mysql without --redis: only one server may use this database, for several would not hear of \
+             each other"
+                .to_owned(),
+        ),
+        (Place::Directory(_), Delivery::Redis(_)) => Some(
+            "--redis without --mysql: only one server may use this Redis with this --redis-prefix, for the \
+             users of several would get each other's messages"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// A password on the command line is seen by everybody who lists the processes of this machine.
+fn seen_password(name: &str, url: &str) -> Option<String> {
+    let (login, _) = url.split_once("://")?.1.rsplit_once('@')?;
+    login.split_once(':').map(|_| {
+        let variable = name.to_uppercase();
+        format!("whoever lists the processes of this machine sees the password in --{name}; CHATD_{variable} hides it")
+    })
 }

@@ -11,6 +11,10 @@ use std::time::Duration;
 /// How long Redis may take to be reached, and to answer while a connection begins.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What a user of ours must be allowed, in the words of ACL SETUSER.
+const RIGHTS: &str = "+publish +subscribe +unsubscribe +pubsub|numsub +ping +hello +select +client|id \
+    +client|setname +client|kill";
+
 /// Where Redis is, who we are there, and how our channels begin.
 #[derive(Clone)]
 pub struct Server {
@@ -26,6 +30,20 @@ pub enum RedisError {
     Url(String),
     /// The server cannot be reached.
     Unreachable(String, io::Error),
+    /// It does not let this user in.
+    Denied(String, String),
+    /// This user may not do what has to be done; what it may not in Redis's own words, and the prefix
+    /// of the channels.
+    NoRight {
+        /// Where.
+        at: String,
+        /// Who.
+        user: String,
+        /// In its own words.
+        why: String,
+        /// What the channels begin with.
+        prefix: String,
+    },
     /// It refuses what is needed, in its own words.
     Refused(String, String),
     /// It does not speak RESP3.
@@ -43,7 +61,17 @@ impl fmt::Display for RedisError {
                     "the Redis URL cannot be used: {why} (it looks like redis://[user:password@]host:port/db)"
                 )
             }
-            RedisError::Unreachable(at, why) => write!(f, "Redis at {at} cannot be reached: {why}"),
+            RedisError::Unreachable(at, why) => {
+                write!(f, "no Redis answers at {at}: {why}; start it, or correct the URL")
+            }
+            RedisError::Denied(at, user) => write!(
+                f,
+                "Redis at {at} does not let user {user} in: the password is wrong or missing, or there is no such user"
+            ),
+            RedisError::NoRight { at, user, why, prefix } => write!(
+                f,
+                "Redis user {user} lacks rights at {at} ({why}); give them with: ACL SETUSER {user} &{prefix}* {RIGHTS}"
+            ),
             RedisError::Refused(at, why) => write!(f, "Redis at {at} refuses: {why}"),
             RedisError::TooOld(at) => {
                 write!(f, "Redis at {at} is too old: chatd needs RESP3, which is Redis 6 or newer")
@@ -78,12 +106,14 @@ impl Server {
     /// # Errors
     /// If it is not one, or asks for TLS or a unix socket.
     pub fn new(url: &str, prefix: &str) -> Result<Self, RedisError> {
+        if url.starts_with("rediss:") {
+            return Err(RedisError::Url("TLS is not supported".into()));
+        }
         // The URL may hold a password, and so may what the parser says of it.
         let info =
             url.into_connection_info().map_err(|error| RedisError::Url(error.category().to_owned()))?;
         match info.addr() {
             ConnectionAddr::Tcp(..) => Ok(Self { info, prefix: prefix.to_owned() }),
-            ConnectionAddr::TcpTls { .. } => Err(RedisError::Url("TLS is not supported".into())),
             _ => Err(RedisError::Url("only TCP is supported".into())),
         }
     }
@@ -106,26 +136,10 @@ impl Server {
         let mut hello = redis::cmd("HELLO");
         hello.arg(3);
         if let Some(password) = settings.password() {
-            hello.arg("AUTH").arg(settings.username().unwrap_or("default")).arg(password);
+            hello.arg("AUTH").arg(self.user()).arg(password);
         }
-        match talk.ask(&hello) {
-            Err(RedisError::Refused(at, why))
-                if why.contains("unknown command") || why.contains("NOPROTO") =>
-            {
-                let _ = why;
-                return Err(RedisError::TooOld(at));
-            }
-            answer => answer?,
-        };
-        if settings.db() != 0 {
-            talk.ask(redis::cmd("SELECT").arg(settings.db()))?;
-        }
-        talk.ask(redis::cmd("CLIENT").arg("SETNAME").arg("chatd"))?;
-        let client = match talk.ask(redis::cmd("CLIENT").arg("ID"))? {
-            Value::Int(client) => client,
-            _ => 0,
-        };
-        let core = self.lease(&mut talk, wanted)?;
+        talk.ask(&hello).map_err(|error| self.meant(error))?;
+        let (client, core) = self.introduce(&mut talk, wanted).map_err(|error| self.meant(error))?;
         if !talk.read.is_empty() {
             return Err(RedisError::Refused(self.at(), "it says more than it was asked".into()));
         }
@@ -133,6 +147,54 @@ impl Server {
         let ready = stream.set_read_timeout(None).and_then(|()| stream.set_write_timeout(None));
         ready.map_err(|why| RedisError::Unreachable(self.at(), why))?;
         Ok(Greeted { stream, client, core })
+    }
+
+    /// Everything between being let in and being of use.
+    fn introduce(&self, talk: &mut Talk, wanted: Option<CoreId>) -> Result<(i64, CoreId), RedisError> {
+        let database = self.info.redis_settings().db();
+        if database != 0 {
+            talk.ask(redis::cmd("SELECT").arg(database))?;
+        }
+        talk.ask(redis::cmd("CLIENT").arg("SETNAME").arg("chatd"))?;
+        let client = match talk.ask(redis::cmd("CLIENT").arg("ID"))? {
+            Value::Int(client) => client,
+            _ => 0,
+        };
+        if wanted.is_none() {
+            self.check_rights(talk)?;
+        }
+        Ok((client, self.lease(talk, wanted)?))
+    }
+
+    /// Does what will be needed later, to no effect.
+    fn check_rights(&self, talk: &mut Talk) -> Result<(), RedisError> {
+        talk.ask(&redis::cmd("PING"))?;
+        talk.ask(redis::cmd("PUBLISH").arg(format!("{}cores", self.prefix)).arg(""))?;
+        talk.ask(redis::cmd("UNSUBSCRIBE").arg(format!("{}cores", self.prefix)))?;
+        // No connection has this number.
+        talk.ask(redis::cmd("CLIENT").arg("KILL").arg("ID").arg(i64::MAX))?;
+        Ok(())
+    }
+
+    /// Who logs in.
+    fn user(&self) -> String {
+        self.info.redis_settings().username().unwrap_or("default").to_owned()
+    }
+
+    /// What a refusal means to whoever started the server.
+    fn meant(&self, error: RedisError) -> RedisError {
+        let RedisError::Refused(at, why) = error else { return error };
+        let user = self.user();
+        if why.contains("unknown command") || why.contains("NOPROTO") {
+            return RedisError::TooOld(at);
+        }
+        if ["WRONGPASS", "NOAUTH", "invalid password"].iter().any(|word| why.contains(word)) {
+            return RedisError::Denied(at, user);
+        }
+        if why.contains("NOPERM") {
+            return RedisError::NoRight { at, user, why, prefix: self.prefix.clone() };
+        }
+        RedisError::Refused(at, why)
     }
 
     fn connect(&self) -> Result<TcpStream, RedisError> {

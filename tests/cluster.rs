@@ -1,0 +1,16 @@
+//! Several real chatd with a real MariaDB, Redis and nginx: one system, which bends and does not break.
+//!
+//! Where a test says how long something may take, that is a deadline that the machine cannot miss
+//! unless something is wrong. What is true of one server is asked of two in `cluster_seed.rs`.
+
+mod common;
+
+/// Asks the admin address, as the tests of one server do.
+#[allow(dead_code)]
+#[path = "admin/client.rs"]
+mod admin;
+
+/// One file for each thing that can happen to a cluster.
+mod cluster {
+    mod starting;
+}

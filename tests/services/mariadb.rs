@@ -1,0 +1,165 @@
+//! A private MariaDB: its own directory, its own socket, and a port that nobody else has.
+
+use super::scratch::Scratch;
+use super::{LOOK, START, free_port, install, signal, spawn};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Who logs in, and with what.
+pub const USER: &str = "chatd";
+pub const PASSWORD: &str = "s3cret";
+
+pub struct MariaDb {
+    child: Option<Child>,
+    directory: Scratch,
+    port: u16,
+    settings: Vec<String>,
+    databases: AtomicU64,
+}
+
+impl MariaDb {
+    /// Starts one with these settings besides the usual (`--name=value`).
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start(settings: &[&str]) -> Result<Self, String> {
+        let directory = Scratch::new();
+        let made = Command::new("mariadb-install-db")
+            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
+            .arg(format!("--datadir={}", directory.path().join("data").display()))
+            .args(as_root())
+            .output()
+            .map_err(|error| format!("mariadb-install-db cannot be started: {error}"))?;
+        if !made.status.success() {
+            return Err(format!("mariadb-install-db: {}", String::from_utf8_lossy(&made.stderr)));
+        }
+        let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let (port, databases) = (free_port(), AtomicU64::new(0));
+        let mut mariadb = Self { child: None, directory, port, settings, databases };
+        mariadb.run()?;
+        mariadb.sql(&format!(
+            "CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON *.* TO '{USER}'@'%'"
+        ));
+        Ok(mariadb)
+    }
+
+    /// Starts the server, again if it was killed, and waits until it answers.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn run(&mut self) -> Result<(), String> {
+        let failed = |error| format!("the log of MariaDB cannot be written: {error}");
+        let log = std::fs::File::options().create(true).append(true).open(self.log_path()).map_err(failed)?;
+        let program = install::find("mariadbd").unwrap_or_else(|| "mariadbd".into());
+        let mut command = Command::new(program);
+        command
+            .arg("--no-defaults")
+            .args(as_root())
+            .arg(format!("--datadir={}", self.directory.path().join("data").display()))
+            .arg(format!("--socket={}", self.socket().display()))
+            .arg(format!("--pid-file={}", self.directory.path().join("pid").display()))
+            .arg(format!("--port={}", self.port))
+            .args(["--bind-address=127.0.0.1", "--skip-log-bin", "--skip-name-resolve"])
+            .arg("--innodb-flush-log-at-trx-commit=1")
+            .args(&self.settings)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        self.child = Some(spawn(&mut command)?);
+        let deadline = Instant::now() + START;
+        while !self.try_sql("SELECT 1").is_ok_and(|said| said.contains('1')) {
+            let ended = self.child.as_mut().is_some_and(|child| child.try_wait().is_ok_and(|s| s.is_some()));
+            if ended || Instant::now() > deadline {
+                let log = std::fs::read_to_string(self.log_path()).unwrap_or_default();
+                return Err(format!("MariaDB does not start: {log}"));
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// Has its directory removed when this process ends: for one in a `static`.
+    pub fn outlives_nobody(&self) {
+        self.directory.outlives_nobody();
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            signal(&child, libc::SIGKILL);
+            child.wait().expect("a child of ours");
+        }
+    }
+
+    /// Lets it hang.
+    pub fn freeze(&self) {
+        signal(self.child.as_ref().expect("it runs"), libc::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        signal(self.child.as_ref().expect("it runs"), libc::SIGCONT);
+    }
+
+    /// Makes a new, empty database and returns its name.
+    pub fn make_database(&self) -> String {
+        let name = format!("chat{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.sql(&format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"));
+        name
+    }
+
+    /// The URL of a database, over TCP.
+    pub fn url(&self, database: &str) -> String {
+        self.url_by_way_of(self.address(), database)
+    }
+
+    /// The URL of a database, behind something else at `address`.
+    pub fn url_by_way_of(&self, address: SocketAddr, database: &str) -> String {
+        format!("mysql://{USER}:{PASSWORD}@{address}/{database}?prefer_socket=false")
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+
+    /// Runs SQL as its administrator and returns what that prints.
+    pub fn sql(&self, sql: &str) -> String {
+        self.try_sql(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    fn try_sql(&self, sql: &str) -> Result<String, String> {
+        let done = Command::new("mariadb")
+            .args(["--no-defaults", "--skip-column-names", "--batch", "-uroot", "-e", sql])
+            .arg(format!("--socket={}", self.socket().display()))
+            .output()
+            .map_err(|error| error.to_string())?;
+        if done.status.success() {
+            Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+        } else {
+            Err(String::from_utf8_lossy(&done.stderr).into_owned())
+        }
+    }
+}
+
+impl Drop for MariaDb {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Root must say that it means it.
+fn as_root() -> &'static [&'static str] {
+    // SAFETY: a system call without arguments.
+    if unsafe { libc::geteuid() } == 0 { &["--user=root"] } else { &[] }
+}

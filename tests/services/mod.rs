@@ -1,0 +1,61 @@
+//! Servers that a cluster needs, each a private process of whoever starts it: Redis, MariaDB, nginx.
+//!
+//! They listen on free ports of this machine, keep what they have in temporary directories, and are
+//! gone when whoever started them is. A Redis or MariaDB that runs already is never touched. Used by
+//! the tests, by `examples/cluster` and by `chat-perf run --cluster`.
+
+// Each of them uses a part of it.
+#![allow(dead_code)]
+
+pub mod install;
+pub mod mariadb;
+pub mod nginx;
+pub mod redis;
+pub mod scratch;
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to start.
+const START: Duration = Duration::from_secs(60);
+/// Between two looks whether it has.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+}
+
+/// Starts a program that does not outlive the thread that started it, however that ends.
+fn spawn(command: &mut Command) -> Result<Child, String> {
+    let prepare = || {
+        // SAFETY: a system call on numbers.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        Ok(())
+    };
+    // SAFETY: what is called between fork and exec allocates nothing and takes no lock.
+    unsafe { command.pre_exec(prepare) };
+    let program = command.get_program().to_string_lossy().into_owned();
+    command.spawn().map_err(|error| format!("{program} cannot be started: {error}"))
+}
+
+/// Sends a signal to a child that was not waited for.
+fn signal(child: &Child, number: i32) {
+    // SAFETY: a system call on numbers; the child is not waited for yet, so the id is its own.
+    unsafe { libc::kill(child.id() as libc::pid_t, number) };
+}
+
+/// Waits until somebody listens there.
+fn await_listener(child: &mut Child, name: &str, address: SocketAddr) -> Result<(), String> {
+    let deadline = Instant::now() + START;
+    while TcpStream::connect(address).is_err() {
+        let ended = child.try_wait().is_ok_and(|status| status.is_some());
+        if ended || Instant::now() > deadline {
+            return Err(format!("{name} does not start"));
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
