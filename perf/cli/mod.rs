@@ -64,7 +64,7 @@ pub struct Run {
     pub load: Load,
     #[command(flatten)]
     pub outputs: Outputs,
-    /// Interleave with the relay and print the ratio of server CPU per delivered message
+    /// Interleave with another server and print the ratio of server CPU per delivered message
     #[arg(long, value_enum, conflicts_with = "addresses")]
     pub vs: Option<Versus>,
 }
@@ -145,7 +145,10 @@ pub enum Proof {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Versus {
+    /// The relay that only moves bytes
     Floor,
+    /// The same chatd with --measure off: what measuring costs
+    MeasureOff,
 }
 
 #[derive(Args)]
@@ -167,7 +170,7 @@ pub struct Outputs {
     pub out: Option<PathBuf>,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Server {
     /// Drive servers that run already; users are dealt out to several in turn
     #[arg(long = "server", id = "addresses", value_name = "ADDR:PORT", value_delimiter = ',')]

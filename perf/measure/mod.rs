@@ -19,8 +19,6 @@ pub use recorder::{Counts, Recorder};
 pub use sequence::{Arrived, Sequence};
 pub use series::{Series, slice_ns};
 pub use stages::Stages;
-#[cfg(test)]
-pub use stages::base64;
 
 /// Latencies and lags, in nanoseconds, to three significant digits and up to ten minutes.
 pub type Histogram = hdrhistogram::Histogram<u64>;

@@ -1,15 +1,14 @@
 //! What the server says of its own stages: the only file that knows the shape of its `/histograms?format=json`.
 //!
 //! The document has counts since the server began, so it is read before and after a round and subtracted, which takes
-//! the whole histograms (base64 of HDR V2, plain or deflated) and not the percentiles beside them. It is read tolerantly:
-//! `cores` is a list (or an object) of objects that hold `stages` and `paths`, each an object by name or a list of
-//! objects with a `name` (`stage`, `path`); the histogram is the first text among its fields that is one. Without `cores`,
-//! the document itself is taken for the one core.
+//! the whole histograms (`v2`: base64 of HDR V2) and not the percentiles beside them.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::Deserializer;
 
 use super::{Histogram, histogram};
@@ -30,7 +29,7 @@ impl Stages {
         let ask = || -> std::io::Result<Vec<u8>> {
             let mut socket = TcpStream::connect_timeout(&admin, PATIENCE)?;
             socket.set_read_timeout(Some(PATIENCE))?;
-            write!(socket, "GET /histograms?format=json HTTP/1.0\r\nHost: {admin}\r\n\r\n")?;
+            write!(socket, "GET /histograms?format=json&core=all HTTP/1.0\r\nHost: {admin}\r\n\r\n")?;
             let mut answer = Vec::new();
             socket.read_to_end(&mut answer)?;
             Ok(answer)
@@ -44,18 +43,13 @@ impl Stages {
         Ok(Stages::read(&Json::read(body)?))
     }
 
+    /// Of the sum over all cores; nothing where there is none.
     fn read(document: &Json) -> Stages {
-        let mut stages = Stages::default();
-        let cores: Vec<&Json> = match document.get("cores") {
-            Some(Json::List(cores)) => cores.iter().collect(),
-            Some(Json::Object(cores)) => cores.iter().map(|(_, core)| core).collect(),
-            _ => vec![document],
+        let of = |kind: &str| {
+            let named = document.at(&format!("merged/{kind}")).map(Json::fields).unwrap_or_default();
+            named.iter().map(|(name, value)| (name.clone(), decoded(value))).collect()
         };
-        for core in cores {
-            take(core.get("stages"), &mut stages.stages);
-            take(core.get("paths"), &mut stages.paths);
-        }
-        stages
+        Stages { stages: of("stages"), paths: of("paths") }
     }
 
     /// What came after `earlier`.
@@ -89,21 +83,6 @@ impl Stages {
     }
 }
 
-fn take(group: Option<&Json>, into: &mut Vec<(String, Histogram)>) {
-    let name_of =
-        |value: &Json| ["name", "stage", "path"].iter().find_map(|key| value.text_at(key)).map(str::to_owned);
-    let named: Vec<(String, &Json)> = match group {
-        Some(Json::Object(fields)) => fields.iter().map(|(name, value)| (name.clone(), value)).collect(),
-        Some(Json::List(values)) => {
-            values.iter().filter_map(|value| Some((name_of(value)?, value))).collect()
-        }
-        _ => Vec::new(),
-    };
-    for (name, value) in named {
-        add(into, &name, &decoded(value));
-    }
-}
-
 fn add(into: &mut Vec<(String, Histogram)>, name: &str, histogram: &Histogram) {
     match into.iter_mut().find(|(other, _)| other == name) {
         // Fails only above ten minutes, which no stage takes.
@@ -112,104 +91,57 @@ fn add(into: &mut Vec<(String, Histogram)>, name: &str, histogram: &Histogram) {
     }
 }
 
-/// The histogram among the fields; an empty one if there is none.
+/// The histogram under `v2`; an empty one if there is none.
 fn decoded(value: &Json) -> Histogram {
-    let texts = value.fields().iter().filter_map(|(_, field)| field.text());
-    let found = texts.filter_map(base64).find_map(|bytes| {
+    let read = || {
+        let bytes = STANDARD.decode(value.text_at("v2")?).ok()?;
         let decoded: Histogram = Deserializer::new().deserialize(&mut bytes.as_slice()).ok()?;
         let mut same_bounds = histogram();
         same_bounds.add(&decoded).ok()?;
         Some(same_bounds)
-    });
-    found.unwrap_or_else(histogram)
-}
-
-/// Plain base64; `None` of anything else.
-pub fn base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0_u32, 0);
-    for character in text.trim_end_matches('=').bytes() {
-        let value = match character {
-            b'A'..=b'Z' => character - b'A',
-            b'a'..=b'z' => character - b'a' + 26,
-            b'0'..=b'9' => character - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Some(bytes)
+    };
+    read().unwrap_or_else(histogram)
 }
 
 #[cfg(test)]
 mod tests {
-    use hdrhistogram::serialization::{Serializer, V2DeflateSerializer, V2Serializer};
+    use hdrhistogram::serialization::{Serializer, V2Serializer};
 
     use super::*;
 
-    fn encoded(values: &[u64], mut serializer: impl FnMut(&Histogram, &mut Vec<u8>)) -> String {
+    fn encoded(values: &[u64]) -> String {
         let mut histogram = Histogram::new(3).unwrap();
         values.iter().for_each(|value| histogram.record(*value).unwrap());
         let mut bytes = Vec::new();
-        serializer(&histogram, &mut bytes);
-        const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut text = String::new();
-        for three in bytes.chunks(3) {
-            let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-                << (8 * (3 - three.len()));
-            for place in 0..4 {
-                let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
-                text.push(if place > three.len() { '=' } else { char::from(letter) });
-            }
-        }
-        text
+        V2Serializer::new().serialize(&histogram, &mut bytes).unwrap();
+        STANDARD.encode(bytes)
     }
 
-    fn plain(values: &[u64]) -> String {
-        encoded(values, |histogram, bytes| {
-            V2Serializer::new().serialize(histogram, bytes).unwrap();
-        })
-    }
-
-    fn deflated(values: &[u64]) -> String {
-        encoded(values, |histogram, bytes| {
-            V2DeflateSerializer::new().serialize(histogram, bytes).unwrap();
-        })
+    fn document(reads: &[u64], paths: &[u64]) -> Stages {
+        let (reads, paths) = (encoded(reads), encoded(paths));
+        let text = format!(
+            r#"{{"unit":"ns","cores":2,"merged":{{"stages":{{"read":{{"count":1,"p50":7,"v2":"{reads}"}},
+                "parsed":{{"count":0}}}},"paths":{{"same_core":{{"v2":"{paths}"}}}}}}}}"#
+        );
+        Stages::read(&Json::read(&text).unwrap())
     }
 
     #[test]
-    fn cores_are_added_up_and_earlier_ones_taken_off() {
-        let document = |one: &[u64], two: &[u64]| {
-            let text = format!(
-                r#"{{"unit":"ns","cores":[{{"core":0,"stages":{{"read":{{"count":1,"hdr":"{}"}}}},
-                    "paths":[{{"path":"same_core","hdr":"{}"}}]}},
-                    {{"core":1,"stages":{{"read":{{"p50":7,"hdr_v2":"{}"}},"parsed":{{"count":0}}}}}}]}}"#,
-                plain(one),
-                plain(one),
-                deflated(two)
-            );
-            Stages::read(&Json::read(&text).unwrap())
-        };
+    fn earlier_ones_are_taken_off_and_rounds_added_up() {
         let before = document(&[100], &[]);
-        let after = document(&[100, 200, 300], &[5_000]).since(&before);
+        let after = document(&[100, 200, 5_000], &[70]).since(&before);
         assert_eq!(after.stages.len(), 2);
-        assert_eq!((after.stages[0].0.as_str(), after.stages[0].1.len()), ("read", 3));
+        assert_eq!((after.stages[0].0.as_str(), after.stages[0].1.len()), ("read", 2));
         assert!((4_990..5_010).contains(&after.stages[0].1.max()));
         assert_eq!((after.stages[1].0.as_str(), after.stages[1].1.len()), ("parsed", 0));
-        assert_eq!((after.paths[0].0.as_str(), after.paths[0].1.len()), ("same_core", 2));
+        assert_eq!((after.paths[0].0.as_str(), after.paths[0].1.len()), ("same_core", 1));
         let twice = Stages::sum(Some(after.clone()), Some(&after)).unwrap();
-        assert_eq!(twice.stages[0].1.len(), 6);
+        assert_eq!(twice.stages[0].1.len(), 4);
     }
 
     #[test]
     fn other_documents_have_no_stages() {
-        for text in ["{}", "[]", "{\"cores\":3}", "{\"stages\":[{\"no\":1}]}"] {
+        for text in ["{}", "[]", "{\"merged\":3}", "{\"merged\":{\"stages\":[{\"no\":1}]}}"] {
             assert!(Stages::read(&Json::read(text).unwrap()).stages.is_empty());
         }
     }

@@ -1,5 +1,6 @@
 //! A report as one JSON document with everything: what pages, comparisons and pictures are made of.
 
+use super::faults::{all_faults, faults};
 use super::run::{Ratio, RunReport, SideFigures};
 use super::spread::Spread;
 use super::units::QUANTILES;
@@ -26,6 +27,7 @@ impl RunReport {
             ("ramp_s", self.ramp_s.into()),
             ("warmup_s", self.warmup_s.into()),
             ("sides", Json::List(self.sides.iter().map(side_json).collect())),
+            ("faults", Json::List(all_faults(&self.sides).into_iter().map(Json::from).collect())),
             ("cpu_ratio", self.ratio.as_ref().map(|ratio| self.ratio_json(ratio)).into()),
         ])
     }
@@ -35,6 +37,7 @@ impl RunReport {
             ("first", self.sides.first().map(|side| side.name).into()),
             ("second", self.sides.last().map(|side| side.name).into()),
             ("ratio", spread_json(&ratio.ratio)),
+            ("difference_ns", spread_json(&ratio.difference_ns)),
             ("first_to_itself", ratio.first_to_itself.as_ref().map(spread_json).into()),
             ("second_to_itself", ratio.second_to_itself.as_ref().map(spread_json).into()),
         ])
@@ -52,6 +55,7 @@ fn side_json(side: &SideFigures) -> Json {
         ("ack_is", side.ack_is.into()),
         ("verdict", side.verdict.word().into()),
         ("verdict_text", side.verdict.text().into()),
+        ("faults", faults(&side.sum.recorder.counts).into()),
         ("sum", figures_json(&side.sum)),
         ("rounds", Json::List(rounds)),
         ("latency_curve", curve_json(&side.sum.recorder.latency)),

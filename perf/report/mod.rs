@@ -5,6 +5,7 @@
 
 mod compare;
 mod document;
+mod faults;
 mod hdr;
 mod idle;
 mod machine;
@@ -16,6 +17,7 @@ mod verdict;
 mod written;
 
 pub use compare::{chart, compare};
+pub use faults::all_faults;
 pub use idle::IdleReport;
 pub use machine::Machine;
 pub use run::{Ratio, RunReport, SideFigures};

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::SystemTime;
 
+use super::faults::all_faults;
 use super::units::{bytes_text, quantiles_text, time_text};
 use super::{Machine, Spread, Verdict};
 use crate::measure::{Counts, Figures, Recorder, Stages};
@@ -45,12 +46,6 @@ impl SideFigures {
         }
     }
 
-    /// Whether everything came once and in order, and nobody complained.
-    pub fn is_clean(&self) -> bool {
-        self.sum.recorder.counts.is_clean()
-            && self.logins.as_ref().is_none_or(|logins| logins.counts.is_clean())
-    }
-
     fn cpu_us_by_round(&self) -> Vec<f64> {
         self.rounds.iter().filter_map(Figures::cpu_us_each).collect()
     }
@@ -59,6 +54,8 @@ impl SideFigures {
 /// Server CPU per delivered message, one side over the other, round by round.
 pub struct Ratio {
     pub ratio: Spread,
+    /// The first's less the second's.
+    pub difference_ns: Spread,
     /// Each side against itself, neighbouring rounds: the noise that the ratio stands in.
     pub first_to_itself: Option<Spread>,
     pub second_to_itself: Option<Spread>,
@@ -72,8 +69,11 @@ impl Ratio {
             return None;
         }
         let ratios: Vec<f64> = first_us.iter().zip(&second_us).map(|(one, other)| one / other).collect();
+        let differences: Vec<f64> =
+            first_us.iter().zip(&second_us).map(|(one, other)| (one - other) * 1e3).collect();
         Some(Ratio {
             ratio: Spread::of(&ratios)?,
+            difference_ns: Spread::of(&differences)?,
             first_to_itself: Spread::of_neighbours(&first_us),
             second_to_itself: Spread::of_neighbours(&second_us),
         })
@@ -111,6 +111,9 @@ impl RunReport {
         }
         if let ([first, second], Some(ratio)) = (self.sides.as_slice(), &self.ratio) {
             let _ = self.write_ratio(ratio, [first, second], &mut text);
+        }
+        for fault in all_faults(&self.sides) {
+            let _ = writeln!(text, "FAULTY     {fault}");
         }
         text
     }
@@ -171,15 +174,20 @@ impl RunReport {
     ) -> std::fmt::Result {
         writeln!(text, "\nserver CPU per {}, {} over {}", first.unit, first.name, second.name)?;
         writeln!(text, "  ratio          {}", ratio.ratio.text())?;
+        let Spread { median, quartile_1, quartile_3, .. } = ratio.difference_ns;
+        writeln!(
+            text,
+            "  difference     median {median:+.0} ns   quartiles {quartile_1:+.0} to {quartile_3:+.0} ns"
+        )?;
         for (side, noise) in [(first, &ratio.first_to_itself), (second, &ratio.second_to_itself)] {
             let name = format!("{0}/{0}", side.name);
             let spread = noise.as_ref().map_or("needs two rounds".into(), Spread::text);
             writeln!(text, "  {name:<14} {spread}")?;
         }
-        writeln!(text, "  round   {:>8}   {:>8}   ratio", first.name, second.name)?;
+        writeln!(text, "  round   {:>11}   {:>11}   ratio", first.name, second.name)?;
         let both = first.cpu_us_by_round().into_iter().zip(second.cpu_us_by_round());
         for (round, (one, other)) in both.enumerate() {
-            writeln!(text, "  {:>5}   {one:>5.2} µs   {other:>5.2} µs   {:.3}", round + 1, one / other)?;
+            writeln!(text, "  {:>5}   {one:>8.2} µs   {other:>8.2} µs   {:.3}", round + 1, one / other)?;
         }
         Ok(())
     }

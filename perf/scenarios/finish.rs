@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Ending;
 use super::bench::Bench;
 use super::settings::Settings;
-use crate::report::{Machine, Ratio, RunReport, SideFigures, Verdict, Written};
+use crate::report::{Machine, Ratio, RunReport, SideFigures, Verdict, Written, all_faults};
 use crate::target::niceness_words;
 
 /// What the report says beside the figures, and where it goes.
@@ -45,7 +45,7 @@ pub fn finish(
 }
 
 fn ending(report: &RunReport) -> Ending {
-    if report.sides.iter().any(|side| !side.is_clean()) {
+    if !all_faults(&report.sides).is_empty() {
         return Ending::Faulty;
     }
     match report.sides.iter().any(|side| matches!(side.verdict, Verdict::Invalid(_))) {

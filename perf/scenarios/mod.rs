@@ -16,7 +16,7 @@ mod visits;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
-use crate::cli;
+use crate::cli::{self, Versus};
 use crate::load::Door;
 use crate::target::{ChatdOptions, Cpus, Kind, Target};
 use bench::Bench;
@@ -54,8 +54,12 @@ impl From<Ending> for ExitCode {
 pub fn run(flags: &cli::Run, stop: &AtomicBool) -> Result<Ending, String> {
     let sides = if flags.vs.is_some() { Sides::TwoInterleaved } else { Sides::One };
     let settings = settings(&flags.scenario, &flags.load, &flags.server, sides)?;
-    if flags.vs.is_some() {
-        check_floor(&settings)?;
+    match (flags.vs, settings.work) {
+        (Some(Versus::Floor), _) => check_floor(&settings)?,
+        (Some(Versus::MeasureOff), work) if work != Work::Talk => {
+            return Err(format!("in scenario {} nobody talks: there is nothing to compare", settings.name));
+        }
+        _ => {}
     }
     let _held = flags.load.precedence.take()?;
     let cpus = Cpus::place(settings.server_cores, flags.load.load_threads)?;
@@ -63,9 +67,16 @@ pub fn run(flags: &cli::Run, stop: &AtomicBool) -> Result<Ending, String> {
     let finish_as = Finish { is_pinned: true, frame_bytes: 0, outputs: finish::outputs(&flags.outputs) };
     let chatd = chatd(&flags.server, &settings, &cpus, stop)?;
     match settings.work {
-        Work::Talk if flags.vs.is_some() => {
+        Work::Talk if flags.vs == Some(Versus::Floor) => {
             let relay = Target::start_relay(settings.sources, &cpus.server, stop)?;
-            talk::versus(&settings, &bench, [chatd, relay], finish_as)
+            let names = [chatd.kind.word(), relay.kind.word()];
+            talk::versus(&settings, &bench, [chatd, relay], names, finish_as)
+        }
+        Work::Talk if flags.vs == Some(Versus::MeasureOff) => {
+            let mut blind = flags.server.clone();
+            blind.chatd.extend(["--measure".to_owned(), "off".to_owned()]);
+            let blind = self::chatd(&blind, &settings, &cpus, stop)?;
+            talk::versus(&settings, &bench, [chatd, blind], ["measure-on", "measure-off"], finish_as)
         }
         Work::Talk => talk::run(&settings, &bench, chatd, finish_as),
         Work::Backlog => arrive::backlog(&settings, &bench, chatd, finish_as),

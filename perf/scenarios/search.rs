@@ -177,6 +177,9 @@ impl Search<'_> {
         let chance = 3.0 / (rate_per_s * figures.window_s()).sqrt();
         let broken_by = if !counts.is_clean() {
             Some("messages were lost or refused".into())
+        } else if recorder.latency.is_empty() {
+            // Nothing is no evidence.
+            Some("nothing was measured".into())
         } else if let Some((limit, ns)) = over {
             match Verdict::of(figures) {
                 Verdict::Invalid(_) => Some("INVALID: the generator is too late to tell".into()),

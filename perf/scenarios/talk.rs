@@ -22,7 +22,7 @@ pub fn run(settings: &Settings, bench: &Bench, target: Target, finish_as: Finish
         bench.fail_if_stopped()?;
     }
     let frame_bytes = side.frame_bytes();
-    let figures = figures(settings, &side, rounds);
+    let figures = figures(settings, side.target.kind.word(), &side, rounds);
     let is_pinned = side.target.cpus.is_some();
     drop(side);
     let finish_as = Finish { is_pinned, frame_bytes, ..finish_as };
@@ -34,6 +34,7 @@ pub fn versus(
     settings: &Settings,
     bench: &Bench,
     targets: [Target; 2],
+    names: [&'static str; 2],
     finish_as: Finish,
 ) -> Result<Ending, String> {
     let [first, second] = targets;
@@ -47,13 +48,16 @@ pub fn versus(
         bench.fail_if_stopped()?;
     }
     let frame_bytes = first.frame_bytes();
-    let sides = vec![figures(settings, &first, first_rounds), figures(settings, &second, second_rounds)];
+    let sides = vec![
+        figures(settings, names[0], &first, first_rounds),
+        figures(settings, names[1], &second, second_rounds),
+    ];
     drop((first, second));
     let ratio = Ratio::of(&sides[0], &sides[1]);
     finish(settings, bench, Finish { frame_bytes, ..finish_as }, sides, ratio)
 }
 
-fn figures(settings: &Settings, side: &Side, rounds: Vec<Measured>) -> SideFigures {
+fn figures(settings: &Settings, name: &'static str, side: &Side, rounds: Vec<Measured>) -> SideFigures {
     let mut logins: Option<Recorder> = None;
     let mut all = Vec::new();
     for round in rounds {
@@ -62,7 +66,7 @@ fn figures(settings: &Settings, side: &Side, rounds: Vec<Measured>) -> SideFigur
         }
         all.push(round.figures);
     }
-    let figures = SideFigures::new(side.target.kind.word(), side.target.description(), all);
+    let figures = SideFigures::new(name, side.target.description(), all);
     match settings.load_loop {
         Loop::Open { rate_per_s, .. } => {
             SideFigures { logins, asked: format!("{rate_per_s:.0} messages a second"), ..figures }

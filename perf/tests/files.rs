@@ -5,6 +5,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
@@ -68,7 +70,7 @@ fn the_interval_log_can_be_read_back() {
     let mut sums: Vec<(Option<String>, Histogram)> = Vec::new();
     for entry in IntervalLogIterator::new(&log) {
         let LogEntry::Interval(interval) = entry.unwrap() else { continue };
-        let bytes = crate::measure::base64(interval.encoded_histogram()).unwrap();
+        let bytes = STANDARD.decode(interval.encoded_histogram()).unwrap();
         let histogram: Histogram = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
         let tag = interval.tag().map(|tag| tag.as_str().to_owned());
         match sums.iter_mut().find(|(other, _)| *other == tag) {

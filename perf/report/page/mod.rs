@@ -63,6 +63,9 @@ pub fn page(documents: &[Json]) -> String {
             "<p class=\"warn\">Server and load share a CPU: latencies hold the generator's work.</p>",
         );
     }
+    for fault in document.list_at("faults").iter().filter_map(Json::text) {
+        let _ = write!(body, "<p class=\"warn\">Faulty: {}.</p>", escape(fault));
+    }
     body.push_str(&table::cards(&lines));
     if let Some(ratio) = document.at("cpu_ratio").filter(|ratio| **ratio != Json::Null) {
         body.push_str(&table::ratio(ratio));

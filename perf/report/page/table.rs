@@ -23,13 +23,11 @@ pub fn cards(lines: &[Line]) -> String {
     for line in lines {
         let side = line.side;
         let quantile = |name: &str| latency(side)?.get(name)?.number().map(short_time);
-        let faults: f64 = ["lost", "repeated", "reordered", "misdelivered", "acks_lost"]
-            .iter()
-            .filter_map(|name| side.number_at(&format!("sum/counts/{name}")))
-            .sum();
         let verdict = side.text_at("verdict").unwrap_or_default();
-        let (class, word) =
-            if faults > 0.0 { ("faulty", "messages lost or wrong") } else { (verdict, verdict) };
+        let (class, word) = match side.text_at("faults") {
+            Some(_) => ("faulty", "FAULTY"),
+            None => (verdict, verdict),
+        };
         let unit = side.text_at("unit").unwrap_or("message");
         let cpu = side.number_at("sum/server_cpu_us_each").map(|us| short_time(us * 1e3));
         let facts = [
@@ -61,14 +59,18 @@ pub fn ratio(ratio: &Json) -> String {
         None => "unknown of one round".into(),
     };
     format!(
-        "<p>Server CPU, {} over {}: <b>{:.3}</b>, the median of {} neighbouring rounds (quartiles {:.3}–{:.3}). Against \
-         itself, from round to round, the first has quartiles {} and the second {}.</p>",
+        "<p>Server CPU, {} over {}: <b>{:.3}</b>, the median of {} neighbouring rounds (quartiles {:.3}–{:.3}), \
+         or <b>{:+.0} ns</b> (quartiles {:+.0} to {:+.0}). Against itself, from round to \
+         round, the first has quartiles {} and the second {}.</p>",
         text("first"),
         text("second"),
         number("ratio/median"),
         number("ratio/count"),
         number("ratio/quartile_1"),
         number("ratio/quartile_3"),
+        number("difference_ns/median"),
+        number("difference_ns/quartile_1"),
+        number("difference_ns/quartile_3"),
         own("first_to_itself"),
         own("second_to_itself"),
     )

@@ -1,0 +1,217 @@
+//! chat-perf itself, as it is built: every scenario runs against the real chatd, and what it writes can be read.
+//!
+//! Short and slow runs, whose figures say nothing. What is checked is what must hold at any speed: that everything
+//! came, and that the report has what it should have.
+
+mod common;
+
+use common::scratch::Scratch;
+use serde_json::Value;
+use std::process::Command;
+
+/// Measured, or measured by a generator that was too late: on a busy machine it may well be.
+const MEASURED: [i32; 2] = [0, 3];
+
+/// Runs chat-perf; its report, and what it printed.
+fn measured(arguments: &[&str]) -> (Value, String) {
+    let scratch = Scratch::new();
+    let base = scratch.path().join("report");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-perf"));
+    command.args(arguments).args(["--precedence", "none", "--warmup", "0.1"]).arg("--out").arg(&base);
+    let output = command.output().expect("chat-perf can be started");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+    let code = output.status.code();
+    assert!(code.is_some_and(|code| MEASURED.contains(&code)), "{arguments:?}: {code:?} {said}{complaints}");
+    let read = |ending: &str| std::fs::read_to_string(base.with_extension(ending)).expect("it was written");
+    let page = read("html");
+    assert!(page.starts_with("<!doctype html>") && page.contains("<svg"), "{arguments:?}");
+    assert!(!page.contains("NaN"), "{arguments:?}: a figure on the page is none");
+    assert!(read("hlog").contains("[Histogram log format version"), "{arguments:?}");
+    assert!(read("hgrm").contains("1/(1-Percentile)"), "{arguments:?}");
+    (serde_json::from_str(&read("json")).expect("JSON"), said)
+}
+
+/// The one side of a report, in which everything came that should.
+fn side(report: &Value, number: usize) -> &Value {
+    assert_eq!(report["faults"], Value::Array(Vec::new()));
+    let side = &report["sides"][number];
+    let counts = &side["sum"]["counts"];
+    assert_eq!(counts["delivered"], counts["expected"], "{counts}");
+    assert_eq!(counts["acked"], counts["acks_expected"], "{counts}");
+    for never in ["lost", "repeated", "reordered", "misdelivered", "acks_lost"] {
+        assert_eq!(counts[never], 0, "{never}: {counts}");
+    }
+    assert!(counts["intended"].as_u64() > Some(0), "{counts}");
+    side
+}
+
+/// How often a histogram of the server's own was recorded into.
+fn count(side: &Value, kind: &str, name: &str) -> u64 {
+    side[kind][name]["count"].as_u64().unwrap_or(0)
+}
+
+#[test]
+fn a_report_has_everything_that_a_sceptic_asks_for() {
+    let (report, said) = measured(&["run", "direct", "--rate", "500", "--duration", "1", "--pairs", "8"]);
+    let machine = &report["machine"];
+    for field in ["kernel", "cpu_model", "command"] {
+        assert!(machine[field].as_str().is_some_and(|text| text.len() > 2), "{field}: {machine}");
+    }
+    assert!(machine.get("commit").is_some() && machine.get("governor").is_some(), "{machine}");
+    assert!(machine["cpu_count"].as_u64() > Some(0), "{machine}");
+    assert_eq!((&report["seed"], &report["rate_asked_per_s"]), (&1.into(), &500.into()));
+    let side = side(&report, 0);
+    let sum = &side["sum"];
+    for quantile in ["p50", "p90", "p99", "p99.9", "p99.99", "max"] {
+        assert!(sum["latency_ns"][quantile].as_u64() > Some(0), "{quantile}: {sum}");
+        assert!(sum["lag_ns"][quantile].as_u64().is_some(), "{quantile}: {sum}");
+    }
+    assert!(sum["delivered_per_s"].as_f64() > Some(100.0), "{sum}");
+    assert!(sum["server_cpu_us_each"].as_f64() > Some(0.0), "{sum}");
+    assert!(sum["server_rss_bytes"].as_u64() > Some(1 << 20), "{sum}");
+    // The server's own stages, warm-up included.
+    let delivered = sum["counts"]["delivered"].as_u64().expect("a count");
+    assert_eq!(count(side, "paths", "same_core"), delivered);
+    for stage in ["read", "parsed", "routed", "flushed"] {
+        assert!(count(side, "stages", stage) > 0, "{stage}: {side}");
+    }
+    assert!(side["series"][0].as_array().is_some_and(|slices| slices.len() >= 3), "{side}");
+    for line in ["latency", "own lag", "stage", "path", "messages", "verdict"] {
+        assert!(said.contains(&format!("\n  {line} ")), "{line}: {said}");
+    }
+}
+
+#[test]
+fn pairs_over_cores_go_both_ways() {
+    let (report, _) = measured(&["run", "cores", "--rate", "500", "--duration", "0.5", "--pairs", "40"]);
+    let side = side(&report, 0);
+    let delivered = side["sum"]["counts"]["delivered"].as_u64().expect("a count");
+    assert_eq!(count(side, "paths", "same_core") + count(side, "paths", "other_core"), delivered);
+}
+
+#[test]
+fn groups_hear_everything_once() {
+    for (scenario, users) in [("groups-10", "20"), ("groups-100", "100"), ("groups-1000", "1000")] {
+        let (report, _) = measured(&["run", scenario, "--rate", "20", "--duration", "0.5", "--users", users]);
+        let side = side(&report, 0);
+        let delivered = side["sum"]["counts"]["delivered"].as_u64().expect("a count");
+        assert_eq!(count(side, "paths", "group"), delivered, "{scenario}");
+    }
+}
+
+#[test]
+fn a_backlog_is_stored_and_drained() {
+    let arguments =
+        ["run", "backlog", "--rate", "400", "--duration", "0.5", "--users", "40", "--logins", "40"];
+    let (report, _) = measured(&arguments);
+    let (stored, drained) = (side(&report, 0), side(&report, 1));
+    let acked = &stored["sum"]["counts"]["acked"];
+    assert!(acked.as_u64() > Some(0), "{stored}");
+    assert_eq!(&drained["sum"]["counts"]["delivered"], acked);
+    assert!(count(stored, "stages", "acked") > 0 && count(drained, "paths", "offline") > 0);
+}
+
+#[test]
+fn people_arrive_and_sit_there() {
+    let (report, _) = measured(&["run", "logins", "--logins", "50", "--duration", "0.5"]);
+    assert_eq!(side(&report, 0)["unit"], "login");
+    let scratch = Scratch::new();
+    let json = scratch.path().join("idle.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-perf"));
+    command.args(["run", "idle", "--users", "200", "--duration", "0.2", "--json"]).arg(&json);
+    assert!(command.output().expect("chat-perf can be started").status.success());
+    let report: Value = serde_json::from_slice(&std::fs::read(json).expect("written")).expect("JSON");
+    assert_eq!((&report["users"], &report["connections_closed"]), (&200.into(), &0.into()), "{report}");
+}
+
+#[test]
+fn a_day_mixes_all_of_it() {
+    let arguments = ["--set", "idle=50", "--set", "groups=2", "--set", "members=5", "--set", "speakers=3"];
+    let load = ["run", "day", "--rate", "200", "--duration", "1", "--pairs", "10", "--logins", "5"];
+    let (report, _) = measured(&[&load[..], &arguments].concat());
+    let side = side(&report, 0);
+    assert!(side["logins"]["counts"]["delivered"].as_u64() > Some(0), "{side}");
+    for path in ["same_core", "group"] {
+        assert!(count(side, "paths", path) > 0, "{path}: {side}");
+    }
+}
+
+#[test]
+fn two_servers_are_interleaved_and_compared() {
+    for (versus, names) in [("floor", ["chatd", "relay"]), ("measure-off", ["measure-on", "measure-off"])] {
+        let arguments = [
+            "run",
+            "direct",
+            "--closed",
+            "--pairs",
+            "4",
+            "--vs",
+            versus,
+            "--rounds",
+            "3",
+            "--duration",
+            "0.2",
+        ];
+        let (report, said) = measured(&arguments);
+        let found = [0, 1].map(|number| side(&report, number)["name"].as_str().expect("a name"));
+        assert_eq!(found, names);
+        let ratio = &report["cpu_ratio"];
+        assert_eq!(ratio["ratio"]["count"], 3);
+        assert!(ratio["difference_ns"]["median"].as_f64().is_some(), "{ratio}");
+        assert!(said.contains("\n  ratio ") && said.contains("\n  difference "), "{said}");
+        assert!(count(side(&report, 0), "paths", "same_core") > 0);
+        assert_eq!(count(side(&report, 1), "paths", "same_core"), 0, "{versus} measures nothing");
+    }
+}
+
+#[test]
+fn reports_are_put_side_by_side_and_drawn() {
+    let scratch = Scratch::new();
+    let path = |name: &str| scratch.path().join(name).to_str().expect("UTF-8").to_owned();
+    let perf = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chat-perf"));
+        let output = command.args(arguments).output().expect("chat-perf can be started");
+        (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+    };
+    for (name, rate) in [("a", "200"), ("b", "400"), ("c", "600")] {
+        let (code, said) = perf(&[
+            "floor",
+            "direct",
+            "--rate",
+            rate,
+            "--duration",
+            "0.3",
+            "--warmup",
+            "0",
+            "--rounds",
+            "3",
+            "--precedence",
+            "none",
+            "--json",
+            &path(name),
+        ]);
+        assert!(code.is_some_and(|code| MEASURED.contains(&code)), "{said}");
+    }
+    let (code, table) = perf(&["compare", &path("a"), &path("b"), &path("c"), "--html", &path("page")]);
+    assert_eq!(code, Some(0));
+    assert_eq!(table.lines().count(), 5, "a head, three rows and a key: {table}");
+    assert!(table.contains("p99.9") && table.contains('×') && table.contains('±'), "{table}");
+    let page = std::fs::read_to_string(path("page")).expect("a page");
+    assert!(page.contains("Side by side") && page.matches("<svg").count() >= 2);
+    let (code, _) = perf(&["chart", &path("a"), &path("b"), "--svg", &path("picture")]);
+    let picture = std::fs::read_to_string(path("picture")).expect("a picture");
+    assert!(code == Some(0) && picture.starts_with("<svg") && picture.contains("<path"));
+}
+
+#[test]
+fn a_rate_is_searched_that_keeps_a_latency() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-perf"));
+    // Any machine keeps ten seconds, and none a nanosecond.
+    command.args(["search", "direct", "--floor", "--from", "100", "--duration", "0.1", "--warmup", "0"]);
+    command.args(["--precedence", "none", "--p50", "1ns"]);
+    let output = command.output().expect("chat-perf can be started");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("no rate that keeps p50"), "{said}");
+    assert_eq!(output.status.code(), Some(4), "{said}");
+}
