@@ -39,6 +39,9 @@ pub struct Load {
     /// Ask for an acknowledgement of every message, and measure it apart
     #[arg(long)]
     pub ack: bool,
+    /// Speak the second dialect, v2: log in with "v":2 and answer pings
+    #[arg(long)]
+    pub v2: bool,
     /// Seconds measured, a round [default: 10, or 2 with --vs]
     #[arg(long)]
     pub duration: Option<f64>,
@@ -80,6 +83,9 @@ impl Load {
         self.set.iter().try_for_each(|line| scenario.set(line))?;
         if self.closed {
             scenario.put("closed", true);
+        }
+        if self.v2 {
+            scenario.put("v2", true);
         }
         if self.ack {
             scenario.put("ack", true);

@@ -63,6 +63,15 @@ impl Connection {
         &mut self.outgoing
     }
 
+    /// Sends this behind whatever waits.
+    pub fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.outgoing.extend_from_slice(bytes);
+        match self.flow {
+            Flow::Open => self.write().map(drop),
+            Flow::Full | Flow::Closed => Ok(()),
+        }
+    }
+
     pub fn has_outgoing(&self) -> bool {
         !self.outgoing.is_empty()
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::door::Door;
-use crate::wire::{self, Answer, Frames, Speaker, msgid};
+use crate::wire::{self, Answer, Dialect, Frames, Speaker, msgid};
 
 /// A connection that is ready, with whatever part of a frame had come already.
 pub struct Enlisted {
@@ -64,21 +64,41 @@ pub fn register(door: &Door, prefix: &str, count: usize, stop: &AtomicBool) -> R
 }
 
 /// Logs every speaker in, each on a connection of its own, in their order.
-pub fn log_in(door: &Door, speakers: &[Speaker], stop: &AtomicBool) -> Result<Vec<Enlisted>, String> {
+pub fn log_in(
+    door: &Door,
+    speakers: &[Speaker],
+    dialect: Dialect,
+    stop: &AtomicBool,
+) -> Result<Vec<Enlisted>, String> {
     in_parallel(speakers.len(), stop, |numbers| {
         let mut logged_in = Vec::new();
         for number in numbers {
             let mut line = Line::connect(door, number)?;
-            line.ask(&login(&speakers[number]), msgid::LOGIN_ACK)?;
+            line.ask(&login(&speakers[number], dialect), msgid::LOGIN_ACK)?;
             logged_in.push((number, line.into_enlisted()));
         }
         Ok(logged_in)
     })
 }
 
+/// Logs every speaker in and cuts the connection again; what each comes back with.
+pub fn tokens(door: &Door, speakers: &[Speaker], stop: &AtomicBool) -> Result<Vec<String>, String> {
+    in_parallel(speakers.len(), stop, |numbers| {
+        let mut given = Vec::new();
+        for number in numbers {
+            let mut line = Line::connect(door, number)?;
+            let answer = line.ask(&login(&speakers[number], Dialect::V2), msgid::LOGIN_ACK)?;
+            let token =
+                answer.token.ok_or("the answer to a login in v2 has no token: does this server speak v2?")?;
+            given.push((number, token));
+        }
+        Ok(given)
+    })
+}
+
 /// The login request of a user that was registered here.
-pub fn login(speaker: &Speaker) -> Vec<u8> {
-    wire::login(speaker.id, PASSWORD)
+pub fn login(speaker: &Speaker, dialect: Dialect) -> Vec<u8> {
+    wire::login(speaker.id, PASSWORD, dialect)
 }
 
 /// Makes one group of these users, who are logged in: the first creates it, the others join. Gives its id.
@@ -186,22 +206,23 @@ impl Line {
         self.socket.write_all(bytes).map_err(|error| format!("the server did not take a request: {error}"))
     }
 
-    /// Reads until `wanted` recognises a frame.
+    /// Reads until `wanted` recognises a frame. Pings are answered.
     fn hear<T>(&mut self, wanted: impl Fn(&[u8]) -> Option<T>) -> Result<T, String> {
         let mut buffer = [0; 4096];
-        let mut found = None;
+        let (mut found, mut pings) = (None, Vec::new());
         while found.is_none() {
             match self.socket.read(&mut buffer) {
                 Ok(0) => return Err("the server closed the connection instead of answering".into()),
-                Ok(bytes) => self.frames.take(&buffer[..bytes], |frame| {
-                    if found.is_none() {
-                        found = wanted(frame);
-                    }
+                Ok(bytes) => self.frames.take(&buffer[..bytes], |frame| match Answer::ping(frame) {
+                    Some(n) => pings.push(n),
+                    None if found.is_none() => found = wanted(frame),
+                    None => {}
                 }),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(format!("no answer from the server: {error}")),
             }
         }
+        pings.into_iter().try_for_each(|n| self.say(&wire::pong(n)))?;
         Ok(found.expect("the loop ends when something is found"))
     }
 

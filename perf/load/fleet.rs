@@ -15,7 +15,7 @@ use super::crowd::Crowd;
 use super::enlist::Enlisted;
 use super::timer::Timer;
 use crate::measure::{Counts, Sequence};
-use crate::wire::{Acks, ChatFrame, Speaker, Stamp, To};
+use crate::wire::{Acks, ChatFrame, Dialect, Speaker, Stamp, To};
 
 /// Bytes encoded ahead of one write. What is due beyond that stays eight bytes a message until there is room.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -27,6 +27,7 @@ pub struct Message {
     /// The `time` field. One for the whole run: the server forwards it unread.
     pub time: String,
     pub acks: Acks,
+    pub dialect: Dialect,
 }
 
 /// One sender and those who hear it.
@@ -93,7 +94,7 @@ impl Fleet {
         Ok(Fleet { epoll, timer, connections, talk_of, talks, acks: message.acks, handled: 0 })
     }
 
-    /// Bytes of one message on the wire, its NUL included.
+    /// Bytes of one message on the wire, its end included.
     pub fn frame_bytes(&self) -> usize {
         self.talks.first().map_or(0, |talk| talk.frame.len())
     }
@@ -102,7 +103,14 @@ impl Fleet {
 fn talks(crowd: &Crowd, speakers: &[Speaker], groups: &[i64], message: &Message) -> Vec<Talk> {
     let talk = |sender: usize, to: To, hearers: Range<usize>| {
         Talk::new(
-            ChatFrame::new(&speakers[sender], to, &message.time, message.text_bytes, message.acks),
+            ChatFrame::new(
+                &speakers[sender],
+                to,
+                &message.time,
+                message.text_bytes,
+                message.acks,
+                message.dialect,
+            ),
             sender,
             hearers,
         )

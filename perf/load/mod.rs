@@ -17,7 +17,7 @@ mod timer;
 pub use clock::Clock;
 pub use crowd::{Crowd, Groups};
 pub use door::{Door, SOURCES_MAX};
-pub use enlist::{fill_rooms, gather, log_in, login, name_prefix, register};
+pub use enlist::{fill_rooms, gather, log_in, login, name_prefix, register, tokens};
 pub use fleet::{Fleet, Message};
 pub use round::{Orders, Pace, Waiting, run_round};
 pub use storm::{Stay, Storm, Visit, run_storm};

@@ -16,7 +16,7 @@ use super::round::Orders;
 use super::timer::{self, TIMER, Timer};
 use crate::measure::{Arrived, Interval, Recorder, Sequence};
 use crate::plan;
-use crate::wire::{Answer, Frames, Stamp, msgid};
+use crate::wire::{Answer, Frames, Stamp, msgid, pong};
 
 /// One user who is to arrive.
 #[derive(Clone, Debug)]
@@ -226,6 +226,11 @@ impl Turn<'_> {
 
     fn hear_frame(&mut self, index: usize, frame: &[u8], now_ns: u64) {
         let guest = &mut self.guests[index];
+        if let Some(n) = Answer::ping(frame) {
+            // Fails only if the connection has, which its own event tells.
+            let _ = guest.connection.say(&pong(n));
+            return;
+        }
         let messages = self.storm.visits[guest.visit].messages;
         let mut handled = 0;
         if guest.stage == Stage::Asked {

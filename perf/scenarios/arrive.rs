@@ -1,17 +1,19 @@
-//! Scenarios of people who arrive: a login storm, and readers who come back to what waited for them.
+//! Scenarios of people who arrive: a login storm, sessions that come back with their tokens, and readers who come back
+//! to what waited for them.
 
 use super::Ending;
 use super::bench::{Bench, Rank, Times};
 use super::finish::{Finish, finish};
-use super::settings::{Loop, Settings};
+use super::settings::{Loop, Settings, Work};
 use super::side::Side;
 use super::visits::Visitors;
 use crate::load::{self, Stay};
 use crate::report::SideFigures;
 use crate::target::Target;
+use crate::wire::{self, Speaker};
 
-/// Users connect, log in and stay, round after round others.
-pub fn logins(
+/// Users connect, log in with a password or a token, and stay, round after round others.
+pub fn arrivals(
     settings: &Settings,
     bench: &Bench,
     target: Target,
@@ -23,7 +25,15 @@ pub fn logins(
     for round in 0..settings.rounds {
         bench.progress.line(&format!("registering {count} users"));
         let speakers = load::register(&target.door, &load::name_prefix(), count, bench.stop)?;
-        let visitors = Visitors::of(speakers.into_iter().map(|speaker| (speaker, 0)), Stay::UntilTheEnd);
+        let logins: Vec<Vec<u8>> = match settings.work {
+            Work::Resumptions => {
+                bench.progress.line(&format!("logging {count} users in, and cutting them off"));
+                let tokens = load::tokens(&target.door, &speakers, bench.stop)?;
+                tokens.iter().map(|token| wire::resume(token)).collect()
+            }
+            _ => speakers.iter().map(|speaker| load::login(speaker, settings.message.dialect)).collect(),
+        };
+        let visitors = Visitors::of(logins.into_iter().map(|login| (login, 0)), Stay::UntilTheEnd);
         let plan = visitors.plan(settings, settings.seed.wrapping_add(u64::from(round) << 32))?;
         let times = Times { lead_ns: settings.lead_ns(), duration_ns: settings.duration_ns };
         let jobs = vec![visitors.job(&target, &plan, Rank::Main)];
@@ -31,8 +41,8 @@ pub fn logins(
         bench.fail_if_stopped()?;
     }
     let figures = SideFigures {
-        unit: "login",
-        asked: format!("{} logins a second", settings.logins_per_s),
+        unit: if settings.work == Work::Resumptions { "resumption" } else { "login" },
+        asked: format!("{} a second", settings.logins_per_s),
         latency_is: "from intended arrival to the answer",
         ..SideFigures::new(target.kind.word(), target.description(), rounds)
     };
@@ -57,7 +67,10 @@ pub fn backlog(
     let readers = side.absent_readers();
     let drained = {
         let coming_ns = (readers.len() as f64 / settings.logins_per_s * 1e9) as u64;
-        let visitors = Visitors::of(readers.into_iter(), Stay::UntilTheEnd);
+        // To a client that ends its frames with NUL the server sends a backlog one message a tick at first, since the
+        // original client reads one frame at a time. Readers here can do better, and say so by ending theirs otherwise.
+        let logins = readers.iter().map(|(reader, waiting)| (login(reader, settings), *waiting));
+        let visitors = Visitors::of(logins, Stay::UntilTheEnd);
         let mut at_once = settings.clone();
         at_once.ramp_ns = 0;
         let plan = visitors.plan(&at_once, settings.seed)?;
@@ -83,4 +96,12 @@ pub fn backlog(
         ..SideFigures::new("draining", description, vec![drained])
     };
     finish(settings, bench, Finish { is_pinned, frame_bytes, ..finish_as }, vec![storing, draining], None)
+}
+
+/// The login of a reader, its frames ended with a newline in either dialect.
+fn login(reader: &Speaker, settings: &Settings) -> Vec<u8> {
+    let mut login = load::login(reader, settings.message.dialect);
+    login.pop();
+    login.push(b'\n');
+    login
 }

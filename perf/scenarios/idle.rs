@@ -29,7 +29,7 @@ pub fn run(
     let speakers = load::register(&target.door, &load::name_prefix(), users, stop)?;
     sleep(SETTLE, stop)?;
     let rss_registered_bytes = rss(processes)?;
-    let enlisted = load::log_in(&target.door, &speakers, stop)?;
+    let enlisted = load::log_in(&target.door, &speakers, settings.message.dialect, stop)?;
     sleep(SETTLE, stop)?;
     let (cpu_before, began) = (processes.cpu(), Instant::now());
     sleep(Duration::from_nanos(settings.duration_ns), stop)?;

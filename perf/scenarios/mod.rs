@@ -19,6 +19,7 @@ use std::sync::atomic::AtomicBool;
 use crate::cli::{self, Versus};
 use crate::load::Door;
 use crate::target::{ChatdOptions, Cpus, Kind, Target};
+use crate::wire::{Acks, Dialect};
 use bench::Bench;
 use file::Scenario;
 use finish::Finish;
@@ -80,7 +81,7 @@ pub fn run(flags: &cli::Run, stop: &AtomicBool) -> Result<Ending, String> {
         }
         Work::Talk => talk::run(&settings, &bench, chatd, finish_as),
         Work::Backlog => arrive::backlog(&settings, &bench, chatd, finish_as),
-        Work::Logins => arrive::logins(&settings, &bench, chatd, finish_as),
+        Work::Logins | Work::Resumptions => arrive::arrivals(&settings, &bench, chatd, finish_as),
         Work::Idle => idle::run(&settings, &chatd, finish_as.outputs.json.as_deref(), stop),
     }
 }
@@ -124,7 +125,9 @@ fn settings(name: &str, load: &cli::Load, server: &cli::Server, sides: Sides) ->
 /// A relay hears and tells, and does nothing else.
 fn check_floor(settings: &Settings) -> Result<(), String> {
     let crowd = &settings.crowd;
-    let asks_more = settings.message.acks == crate::wire::Acks::Asked || settings.logins_per_s > 0.0;
+    // In a room the relay looks for NUL.
+    let is_v2_room = settings.message.dialect == Dialect::V2 && crowd.groups.count > 0;
+    let asks_more = settings.message.acks == Acks::Asked || settings.logins_per_s > 0.0 || is_v2_room;
     if settings.work != Work::Talk || crowd.to_absent + crowd.idle > 0 || asks_more {
         return Err(format!(
             "scenario {} has no floor: a relay stores nothing, acknowledges nothing and knows no logins",

@@ -3,7 +3,7 @@
 use super::file::Scenario;
 use crate::load::{Crowd, Groups, Message, SOURCES_MAX, Waiting};
 use crate::plan::{Arrival, Wish};
-use crate::wire::{Acks, STAMP_BYTES};
+use crate::wire::{Acks, Dialect, STAMP_BYTES};
 
 /// Whether the load follows a plan or the answers.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -25,6 +25,8 @@ pub enum Work {
     Talk,
     Backlog,
     Logins,
+    /// Users who were cut off come back with their tokens.
+    Resumptions,
     Idle,
 }
 
@@ -90,6 +92,7 @@ impl Settings {
                 text_bytes: size,
                 time: jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string(),
                 acks: if scenario.take("ack", false)? { Acks::Asked } else { Acks::NotAsked },
+                dialect: if scenario.take("v2", false)? { Dialect::V2 } else { Dialect::Seed },
             },
             duration_ns: seconds("--duration", scenario.take("duration", duration_s)?, 0.01)?,
             warmup_ns: seconds("--warmup", scenario.take("warmup", warmup_s)?, 0.0)?,
@@ -160,7 +163,11 @@ impl Settings {
         };
         match self.load_loop {
             Loop::Open { rate_per_s, arrival } => {
-                let what = if self.work == Work::Logins { "logins" } else { "messages" };
+                let what = match self.work {
+                    Work::Logins => "logins",
+                    Work::Resumptions => "resumptions",
+                    _ => "messages",
+                };
                 format!("open loop, {} arrivals, {rate_per_s:.0} {what}/s asked{waiting}", arrival.word())
             }
             Loop::Closed { under_way } => format!("closed loop, {under_way} under way a sender{waiting}"),
@@ -169,7 +176,8 @@ impl Settings {
 
     pub fn crowd_words(&self) -> String {
         let Crowd { pairs, groups: Groups { count, members, speakers }, to_absent, idle } = self.crowd;
-        let users = if self.work == Work::Logins { self.users.unwrap_or(1) } else { 0 };
+        let arrive = matches!(self.work, Work::Logins | Work::Resumptions);
+        let users = if arrive { self.users.unwrap_or(1) } else { 0 };
         let parts = [
             (users, "users who arrive one by one".into()),
             (pairs, format!("{pairs} pairs")),
@@ -187,6 +195,7 @@ fn work(kind: &str) -> Result<Work, String> {
         "talk" => Ok(Work::Talk),
         "backlog" => Ok(Work::Backlog),
         "logins" => Ok(Work::Logins),
+        "resume" => Ok(Work::Resumptions),
         "idle" => Ok(Work::Idle),
         other => Err(format!("no harness knows how to do \"{other}\"")),
     }

@@ -6,7 +6,6 @@ use crate::load::{self, Pace, Stay, Storm, Visit, run_storm};
 use crate::measure::Live;
 use crate::plan::{Arrival, Plan, Wish};
 use crate::target::Target;
-use crate::wire::Speaker;
 
 /// Users who are registered and not connected, and how they behave.
 pub struct Visitors {
@@ -23,16 +22,14 @@ impl Visitors {
     pub fn register(target: &Target, settings: &Settings, bench: &Bench) -> Result<Visitors, String> {
         let count = settings.users.unwrap_or((settings.logins_per_s * ABSENCE_S).ceil() as u32).max(1);
         let speakers = load::register(&target.door, &load::name_prefix(), count as usize, bench.stop)?;
-        Ok(Visitors::of(speakers.into_iter().map(|speaker| (speaker, 0)), Stay::Leave))
+        let dialect = settings.message.dialect;
+        let logins = speakers.into_iter().map(|speaker| (load::login(&speaker, dialect), 0));
+        Ok(Visitors::of(logins, Stay::Leave))
     }
 
-    /// Users with how many messages wait for each.
-    pub fn of(users: impl Iterator<Item = (Speaker, u32)>, stay: Stay) -> Visitors {
-        let visit = |(user, (speaker, messages)): (usize, (Speaker, u32))| Visit {
-            user,
-            login: load::login(&speaker),
-            messages,
-        };
+    /// What each user says to log in, with how many messages wait for it.
+    pub fn of(users: impl Iterator<Item = (Vec<u8>, u32)>, stay: Stay) -> Visitors {
+        let visit = |(user, (login, messages))| Visit { user, login, messages };
         Visitors { visits: users.enumerate().map(visit).collect(), stay, live: Live::new() }
     }
 

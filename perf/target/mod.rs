@@ -123,7 +123,8 @@ impl Target {
         let (speakers, enlisted, groups) = match self.kind {
             Kind::Chatd => {
                 let speakers = load::register(&self.door, &prefix, crowd.users(), stop)?;
-                let mut enlisted = load::log_in(&self.door, &speakers[..crowd.connected()], stop)?;
+                let mut enlisted =
+                    load::log_in(&self.door, &speakers[..crowd.connected()], message.dialect, stop)?;
                 let groups: Result<Vec<i64>, String> = (0..crowd.groups.count)
                     .map(|group| crowd.group_users(group))
                     .map(|users| load::gather(&mut enlisted[users.clone()], &speakers[users], stop))

@@ -4,18 +4,21 @@ mod files;
 mod pause;
 mod stand_in;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::load::{Clock, Crowd, Door, Fleet, Groups, Message, Orders, Pace, Waiting, run_round};
+use crate::load::{
+    Clock, Crowd, Door, Fleet, Groups, Message, Orders, Pace, Stay, Storm, Visit, Waiting, run_round,
+    run_storm,
+};
 use crate::measure::{Live, Recorder};
 use crate::plan::{Arrival, Plan, Wish};
 use crate::target::relay::{Relay, Until};
 use crate::target::{Kind, Target};
-use crate::wire::Acks;
+use crate::wire::{Acks, Dialect};
 
 fn message(text_bytes: usize) -> Message {
-    Message { text_bytes, time: "2026-01-02 03:04:05".into(), acks: Acks::NotAsked }
+    Message { text_bytes, time: "2026-01-02 03:04:05".into(), acks: Acks::NotAsked, dialect: Dialect::Seed }
 }
 
 fn pairs(pairs: u32) -> Crowd {
@@ -119,6 +122,45 @@ fn users_are_registered_and_logged_in_before_they_talk() {
     let (mut fleet, _) = target.connect(&pairs(20), &message(34), &AtomicBool::new(false)).unwrap();
     let recorder = round(&mut fleet, Pace::Closed { under_way: 2, messages_max: 1_000 });
     assert_eq!(recorder.counts.delivered, 1_000);
+    assert!(recorder.counts.is_clean(), "{:?}", recorder.counts);
+}
+
+#[test]
+fn pings_are_answered_by_those_who_speak_and_by_those_who_do_not() {
+    let (server, pongs) = stand_in::start_counting(stand_in::Manners::Good);
+    let target = target(Kind::Chatd, server);
+    let message = Message { dialect: Dialect::V2, ..message(34) };
+    let (mut fleet, _) = target.connect(&pairs(5), &message, &AtomicBool::new(false)).unwrap();
+    let recorder = round(&mut fleet, Pace::Closed { under_way: 2, messages_max: 500 });
+    assert_eq!((recorder.counts.delivered, recorder.counts.other_frames), (500, 0));
+    assert!(recorder.counts.is_clean(), "{:?}", recorder.counts);
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    while pongs.load(Ordering::Relaxed) < 10 {
+        assert!(std::time::Instant::now() < end, "everybody answers: {pongs:?}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn tokens_are_taken_and_come_back() {
+    let server = stand_in::start(stand_in::Manners::Good);
+    let target = target(Kind::Chatd, server);
+    let stop = AtomicBool::new(false);
+    let speakers = crate::load::register(&target.door, "p", 8, &stop).unwrap();
+    let tokens = crate::load::tokens(&target.door, &speakers, &stop).unwrap();
+    let visits: Vec<Visit> = tokens
+        .iter()
+        .enumerate()
+        .map(|(user, token)| Visit { user, login: crate::wire::resume(token), messages: 0 })
+        .collect();
+    let plan = plan(1).first(8);
+    let (clock, live, arrivals) = (Clock::start(), Live::new(), plan.sends());
+    let storm = Storm { door: &target.door, visits: &visits, stay: Stay::UntilTheEnd, arrivals };
+    let (pace, window, waiting) = (Pace::Open(&[]), 0..u64::MAX, Waiting::Sleep);
+    let (live, stop, slice_ns, patience_ns) = (&live, &stop, 250_000_000, 500_000_000);
+    let orders = Orders { pace, start_ns: 0, window, patience_ns, waiting, clock, live, slice_ns, stop };
+    let (recorder, _) = run_storm(&storm, &orders).unwrap();
+    assert_eq!((recorder.counts.delivered, recorder.latency.len()), (8, 8));
     assert!(recorder.counts.is_clean(), "{:?}", recorder.counts);
 }
 

@@ -1,10 +1,12 @@
-//! A stand-in for chatd: as much of the seed dialect as the harness speaks, one thread a connection.
+//! A stand-in for chatd: as much of both dialects as the harness speaks, one thread a connection. Who logs in with v2 is
+//! pinged at once, and resumes with its id as its token.
 //!
 //! It can misbehave on purpose, which a real chatd cannot be asked to.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::wire::{Answer, Frames, msgid};
@@ -23,20 +25,27 @@ struct House {
     registered: i64,
     online: HashMap<i64, TcpStream>,
     messages: u64,
+    pongs: Arc<AtomicUsize>,
 }
 
 /// Serves until the test process ends.
 pub fn start(manners: Manners) -> SocketAddr {
+    start_counting(manners).0
+}
+
+/// The same, with how many pings were answered.
+pub fn start_counting(manners: Manners) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let house = Arc::new(Mutex::new(House::default()));
+    let pongs = house.lock().unwrap().pongs.clone();
     std::thread::spawn(move || {
         for socket in listener.incoming().flatten() {
             let house = house.clone();
             std::thread::spawn(move || serve(socket, &house, manners));
         }
     });
-    address
+    (address, pongs)
 }
 
 fn serve(mut socket: TcpStream, house: &Mutex<House>, manners: Manners) {
@@ -60,6 +69,20 @@ impl House {
             Some(msgid::REGISTER) => {
                 self.registered += 1;
                 say(socket, &format!(r#"{{"errno":0,"id":{},"msgid":5}}"#, self.registered));
+            }
+            Some(msgid::LOGIN) if frame.ends_with(b",\"v\":2}") => {
+                let id = request.id.unwrap();
+                self.online.insert(id, socket.try_clone().unwrap());
+                say(socket, &format!(r#"{{"errno":0,"msgid":2,"token":"t{id}"}}"#));
+                say(socket, r#"{"msgid":22,"n":7}"#);
+            }
+            Some(msgid::RESUME) => {
+                let known = request.token.is_some_and(|token| token.starts_with('t'));
+                say(socket, if known { r#"{"errno":0,"msgid":2}"# } else { r#"{"errno":1,"msgid":2}"# });
+            }
+            Some(msgid::PONG) => {
+                assert_eq!(request.n, Some(7));
+                self.pongs.fetch_add(1, Ordering::Relaxed);
             }
             Some(msgid::LOGIN) => {
                 self.online.insert(request.id.unwrap(), socket.try_clone().unwrap());

@@ -15,6 +15,9 @@ pub mod msgid {
     pub const GROUP_CHAT: i64 = 10;
     pub const ACK: i64 = 20;
     pub const ERROR: i64 = 21;
+    pub const PING: i64 = 22;
+    pub const PONG: i64 = 23;
+    pub const RESUME: i64 = 25;
 }
 
 /// The outermost fields of a frame that matter here.
@@ -26,6 +29,10 @@ pub struct Answer {
     pub groupid: Option<i64>,
     pub retry_after_ms: Option<i64>,
     pub errmsg: Option<String>,
+    /// What comes back without a password.
+    pub token: Option<String>,
+    /// Of a ping.
+    pub n: Option<i64>,
 }
 
 impl Answer {
@@ -47,14 +54,25 @@ impl Answer {
                 b"id" => answer.id = integer(value),
                 b"groupid" => answer.groupid = integer(value),
                 b"retry_after_ms" => answer.retry_after_ms = integer(value),
-                b"errmsg" => {
-                    answer.errmsg = Some(String::from_utf8_lossy(value).trim_matches('"').to_owned())
-                }
+                b"n" => answer.n = integer(value),
+                b"errmsg" => answer.errmsg = Some(text(value)),
+                b"token" => answer.token = Some(text(value)),
                 _ => {}
             }
         }
         answer
     }
+
+    /// What a ping wants to hear again; `None` of any other frame.
+    pub fn ping(frame: &[u8]) -> Option<i64> {
+        memchr::memmem::find(frame, b"\"msgid\":22")?;
+        let answer = Answer::read(frame);
+        (answer.msgid == Some(msgid::PING)).then(|| answer.n.unwrap_or(0))
+    }
+}
+
+fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).trim_matches('"').to_owned()
 }
 
 fn integer(value: &[u8]) -> Option<i64> {

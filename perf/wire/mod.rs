@@ -10,5 +10,7 @@ mod stamp;
 
 pub use answer::{Answer, msgid};
 pub use frames::Frames;
-pub use request::{Acks, ChatFrame, Speaker, To, add_group, create_group, login, register};
+pub use request::{
+    Acks, ChatFrame, Dialect, Speaker, To, add_group, create_group, login, pong, register, resume,
+};
 pub use stamp::{STAMP_BYTES, Stamp};

@@ -1,7 +1,26 @@
-//! What the harness says, byte for byte as the original client says it: keys sorted, compact, one NUL after each.
+//! What the harness says, byte for byte as the original client says it: keys sorted, compact, one NUL after each. In v2
+//! frames end with a newline.
 
 use super::answer::msgid;
 use super::stamp::{STAMP_BYTES, Stamp};
+
+/// How connections speak.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    /// As the original client.
+    Seed,
+    V2,
+}
+
+impl Dialect {
+    /// What ends a frame, on both ways.
+    pub fn end(self) -> char {
+        match self {
+            Dialect::Seed => '\0',
+            Dialect::V2 => '\n',
+        }
+    }
+}
 
 /// A user as the harness knows it.
 #[derive(Clone, Debug)]
@@ -15,8 +34,20 @@ pub fn register(name: &str, password: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-pub fn login(id: i64, password: &str) -> Vec<u8> {
-    format!("{{\"id\":{id},\"msgid\":{},\"password\":\"{password}\"}}\0", msgid::LOGIN).into_bytes()
+pub fn login(id: i64, password: &str, dialect: Dialect) -> Vec<u8> {
+    let version = if dialect == Dialect::V2 { ",\"v\":2" } else { "" };
+    let (kind, end) = (msgid::LOGIN, dialect.end());
+    format!("{{\"id\":{id},\"msgid\":{kind},\"password\":\"{password}\"{version}}}{end}").into_bytes()
+}
+
+/// Comes back without a password.
+pub fn resume(token: &str) -> Vec<u8> {
+    format!("{{\"msgid\":{},\"token\":\"{token}\",\"v\":2}}\n", msgid::RESUME).into_bytes()
+}
+
+/// The answer to a ping.
+pub fn pong(n: i64) -> Vec<u8> {
+    format!("{{\"msgid\":{},\"n\":{n}}}\n", msgid::PONG).into_bytes()
 }
 
 pub fn create_group(id: i64, name: &str, cid: &str) -> Vec<u8> {
@@ -55,7 +86,14 @@ pub struct ChatFrame {
 
 impl ChatFrame {
     /// `text_bytes` is the length of the message text, stamp included; at least `STAMP_BYTES`.
-    pub fn new(from: &Speaker, to: To, time: &str, text_bytes: usize, acks: Acks) -> ChatFrame {
+    pub fn new(
+        from: &Speaker,
+        to: To,
+        time: &str,
+        text_bytes: usize,
+        acks: Acks,
+        dialect: Dialect,
+    ) -> ChatFrame {
         assert!(text_bytes >= STAMP_BYTES, "the text holds the stamp");
         let (id, name, text) = (from.id, &from.name, "x".repeat(text_bytes));
         let (cid, cid_stamp_at) = match acks {
@@ -67,7 +105,8 @@ impl ChatFrame {
             To::Group(to) => (format!("\"groupid\":{to},"), msgid::GROUP_CHAT, String::new()),
         };
         let head = format!("{{{cid}{group}\"id\":{id},\"msg\":\"");
-        let tail = format!("\",\"msgid\":{kind},\"name\":\"{name}\",\"time\":\"{time}\"{user}}}\0");
+        let end = dialect.end();
+        let tail = format!("\",\"msgid\":{kind},\"name\":\"{name}\",\"time\":\"{time}\"{user}}}{end}");
         ChatFrame { text_stamp_at: head.len(), cid_stamp_at, bytes: [head, text, tail].concat().into_bytes() }
     }
 
@@ -96,9 +135,10 @@ mod tests {
             register("amy406654", "pw1"),
             b"{\"msgid\":4,\"name\":\"amy406654\",\"password\":\"pw1\"}\0"
         );
-        assert_eq!(login(25, "pw1"), b"{\"id\":25,\"msgid\":1,\"password\":\"pw1\"}\0");
+        assert_eq!(login(25, "pw1", Dialect::Seed), b"{\"id\":25,\"msgid\":1,\"password\":\"pw1\"}\0");
         let amy = Speaker { id: 25, name: "amy".into() };
-        let frame = ChatFrame::new(&amy, To::User(26), "2026-01-02 03:04:05", 28, Acks::NotAsked);
+        let frame =
+            ChatFrame::new(&amy, To::User(26), "2026-01-02 03:04:05", 28, Acks::NotAsked, Dialect::Seed);
         let mut sent = b"before".to_vec();
         let stamp = Stamp { talk: 1, sequence: 2, time_ns: 3 };
         frame.append(stamp, &mut sent);
@@ -110,9 +150,16 @@ mod tests {
     }
 
     #[test]
+    fn v2_ends_with_a_newline_and_says_so_when_it_logs_in() {
+        assert_eq!(login(25, "pw1", Dialect::V2), b"{\"id\":25,\"msgid\":1,\"password\":\"pw1\",\"v\":2}\n");
+        assert_eq!(resume("abc"), b"{\"msgid\":25,\"token\":\"abc\",\"v\":2}\n");
+        assert_eq!(pong(7), b"{\"msgid\":23,\"n\":7}\n");
+    }
+
+    #[test]
     fn a_group_message_with_a_cid() {
         let amy = Speaker { id: 25, name: "amy".into() };
-        let frame = ChatFrame::new(&amy, To::Group(7), "t", STAMP_BYTES, Acks::Asked);
+        let frame = ChatFrame::new(&amy, To::Group(7), "t", STAMP_BYTES, Acks::Asked, Dialect::Seed);
         let mut sent = Vec::new();
         frame.append(Stamp { talk: 1, sequence: 2, time_ns: 3 }, &mut sent);
         let expected: &[u8] = b"{\"cid\":\"@0000100000002000000000003\",\"groupid\":7,\"id\":25,\

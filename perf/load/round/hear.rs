@@ -5,7 +5,7 @@ use rustix::event::epoll;
 use super::Round;
 use crate::load::connection::{Flow, Heard};
 use crate::measure::{Arrived, Recorder};
-use crate::wire::{Acks, Answer, Stamp, msgid};
+use crate::wire::{Acks, Answer, Stamp, msgid, pong};
 
 /// What came of the frames of one read.
 #[derive(Default)]
@@ -21,8 +21,9 @@ impl Round<'_> {
         let connection = &mut self.fleet.connections[index];
         if connection.flow == Flow::Full && flags.contains(epoll::EventFlags::OUT) {
             connection.flow = Flow::Open;
-            if let Some(number) = self.fleet.talk_of[index] {
-                self.flush(number);
+            match self.fleet.talk_of[index] {
+                Some(number) => self.flush(number),
+                None => self.write_on(index),
             }
         }
         let ending = epoll::EventFlags::RDHUP | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
@@ -84,7 +85,20 @@ impl Round<'_> {
         {
             self.hear_ack(index, stamp, frame, now_ns, came);
         } else {
-            hear_other(frame, &mut self.recorder);
+            self.hear_rest(index, frame);
+        }
+    }
+
+    /// A frame without a stamp. Rare, so it may allocate.
+    #[cold]
+    fn hear_rest(&mut self, index: u32, frame: &[u8]) {
+        let Some(n) = Answer::ping(frame) else {
+            return hear_other(Answer::read(frame), &mut self.recorder);
+        };
+        let connection = &mut self.fleet.connections[index as usize];
+        if let Err(error) = connection.say(&pong(n)) {
+            self.recorder.socket_error(&error);
+            self.close(index as usize);
         }
     }
 
@@ -127,7 +141,7 @@ impl Round<'_> {
         came.acks += 1;
         let answer = Answer::read(frame);
         if (answer.msgid, answer.errno) != (Some(msgid::ACK), Some(0)) {
-            return hear_other(frame, recorder);
+            return hear_other(answer, recorder);
         }
         let latency_ns = now_ns.saturating_sub(stamp.time_ns);
         let is_measured = self.orders.window.contains(&stamp.time_ns);
@@ -142,6 +156,14 @@ impl Round<'_> {
         }
     }
 
+    /// Of a connection that speaks in no talk.
+    fn write_on(&mut self, index: usize) {
+        if let Err(error) = self.fleet.connections[index].write() {
+            self.recorder.socket_error(&error);
+            self.close(index);
+        }
+    }
+
     pub(super) fn close(&mut self, index: usize) {
         let connection = &mut self.fleet.connections[index];
         if connection.flow != Flow::Closed {
@@ -151,10 +173,8 @@ impl Round<'_> {
     }
 }
 
-/// A frame without a stamp. Rare, so it may allocate.
-#[cold]
-fn hear_other(frame: &[u8], recorder: &mut Recorder) {
-    let answer = Answer::read(frame);
+/// A frame that is neither a message nor what was asked for.
+fn hear_other(answer: Answer, recorder: &mut Recorder) {
     match (answer.msgid, answer.errno) {
         (Some(msgid::ERROR), Some(errno)) => recorder.server_error(errno),
         _ => recorder.counts.other_frames += 1,
