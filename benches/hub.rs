@@ -5,7 +5,7 @@
 //! told when the hub asks. Prints ns of CPU and allocations a message, the median of several rounds, and
 //! fails if a message costs more than 2 allocations. `cargo bench --bench hub`.
 
-use chatd::chat::ask::{Ask, Done};
+use chatd::chat::ask::{Ask, Done, Who};
 use chatd::chat::effect::Effect;
 use chatd::chat::event::Event;
 use chatd::chat::hub::Hub;
@@ -145,7 +145,9 @@ impl Core {
             }
             Effect::Ask { ticket, ask } => {
                 let done = match ask {
-                    Ask::Verify { .. } => Done::Verified { name: "somebody".into() },
+                    Ask::Verify { who: Who::Id(user), .. } => {
+                        Done::Verified { user, name: "somebody".into() }
+                    }
                     Ask::Roster { .. } => Done::Roster(Box::default()),
                     _ => Done::Taken { messages: Vec::new(), complete: true, heads: Vec::new() },
                 };

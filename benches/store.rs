@@ -3,7 +3,7 @@
 //! Everything is durable when it counts: the clock stops at the answer, and answers come after the
 //! commit. Started by a test run (without `--bench`) it does a hundredth and proves only that it works.
 
-use chatd::chat::ask::{Ask, Done, Progress, Question};
+use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress, Question};
 use chatd::chat::envelope::{Envelope, Message, Storing, Target};
 use chatd::chat::ids::{GroupId, MessageId, Millis, Ticket, UserId};
 use chatd::chat::limits::Limits;
@@ -310,7 +310,11 @@ fn backlog(rounds: usize) {
         report(what, rounds, start.elapsed(), each, cpu() - before);
     };
     time("take, 200 groups up to date", &mut *store, take(32 << 10));
-    time("roster, 200 groups", &mut *store, Order::Ask(Ask::Roster { user: me }));
+    time(
+        "roster, 200 groups",
+        &mut *store,
+        Order::Ask(Ask::Roster { user: me, detail: Detail::Members, issue: Issue::Nothing }),
+    );
     // Everybody else writes: 50 messages in each of the 200 groups.
     let other = user(1);
     let groups: Vec<GroupId> = (1..=200).map(|number| GroupId::new(number).expect("an id")).collect();

@@ -18,7 +18,7 @@ use chatd::chat::limits::Limits;
 use chatd::chat::wire::code::Code;
 use chatd::chat::wire::frame::{self, Step, Terminator};
 use chatd::chat::wire::json::Parser;
-use chatd::chat::wire::request::{self, Body, Severity};
+use chatd::chat::wire::request::{self, Body, Named, Severity};
 use chatd::chat::wire::text;
 use cluster::Cluster;
 use rng::Rng;
@@ -84,8 +84,8 @@ fn meaning(frame: &mut [u8], parser: &mut Parser) -> String {
     assert_eq!(request.cid, None);
     let id = request.id.map_or(String::new(), |id| format!("{id}: "));
     let what = match request.body {
-        Body::Register { name, password } => format!("Register {name} {password}"),
-        Body::Login { user, password } => format!("Login {user} {password}"),
+        Body::Register { name, password, .. } => format!("Register {name} {password}"),
+        Body::Login { who: Named::Id(user), password, .. } => format!("Login {user} {password}"),
         Body::Logout => "Logout".into(),
         Body::OneChat { to, msg, time } => format!("OneChat {to} {msg} @{}", time.unwrap()),
         Body::GroupChat { group, msg, time } => format!("GroupChat {group} {msg} @{}", time.unwrap()),

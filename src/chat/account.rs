@@ -5,7 +5,7 @@
 //! back before any other and every other listener said that it holds nothing (or stayed silent
 //! for `claim_ms`, which means that it is dead).
 
-use super::ask::{Answer, Ask, Done, Password, Roster};
+use super::ask::{Answer, Ask, Done, Password, Roster, Who};
 use super::effect::Effect;
 use super::envelope::{Envelope, Kind};
 use super::event::{BusDown, Channel};
@@ -79,7 +79,7 @@ impl Hub {
         let ticket = self.pending.insert(Pending::Verify { session, user: wanted });
         out.push(Effect::Ask {
             ticket,
-            ask: Ask::Verify { user: wanted, password: Password(password.to_owned()) },
+            ask: Ask::Verify { who: Who::Id(wanted), password: Password(password.to_owned()) },
         });
     }
 
@@ -89,7 +89,7 @@ impl Hub {
         let Some(session) = self.session(id).filter(|session| !session.closing) else { return };
         debug_assert!(matches!(session.phase, Phase::Anonymous), "requests wait while a login is answered");
         match answer {
-            Ok(Done::Verified { name }) if !self.users.contains_key(&user) => {
+            Ok(Done::Verified { name, .. }) if !self.users.contains_key(&user) => {
                 self.users.insert(user, id);
                 self.counts.entering += 1;
                 let visit = Visit(self.clock.next(self.now).0);

@@ -20,6 +20,76 @@ impl fmt::Debug for Password {
     }
 }
 
+/// A session's token in clear text: whoever has it is the user. Never printed, stored as a hash.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub Box<str>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// Names a token without being it: safe to compare, to publish and to print.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TokenId(pub u64);
+
+/// A token as its user gets it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Token {
+    /// Its name.
+    pub id: TokenId,
+    /// Its text.
+    pub secret: Secret,
+}
+
+/// How somebody names a user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Who {
+    /// By its id.
+    Id(UserId),
+    /// By its name, compared byte by byte.
+    Name(String),
+}
+
+/// What was said between whom.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Conversation {
+    /// Between the user who asks and this one.
+    With(UserId),
+    /// In this group.
+    Group(GroupId),
+}
+
+/// Where a page of a conversation's history lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Span {
+    /// The last messages there are.
+    Newest,
+    /// The last ones before this place.
+    Before(u64),
+    /// The first ones after this place.
+    After(u64),
+}
+
+/// What a roster tells of groups.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// Their members too, as the seed dialect lists them.
+    Members,
+    /// Only how many members they have.
+    Counts,
+}
+
+/// Whether a login is to be given a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Issue {
+    /// A new one. Beyond `tokens` of the user, the one that was not used for longest goes.
+    Token,
+    /// None.
+    Nothing,
+}
+
 /// How far one user has everything of one group: all messages up to place `upto`, and besides
 /// them those in `beyond`, whose places the asking core did not know yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,14 +115,84 @@ pub enum Ask {
     /// Check a password. → [`Done::Verified`] | `Refused`, for unknown users too, in the same time.
     Verify {
         /// Who wants in.
-        user: UserId,
+        who: Who,
         /// What was typed.
         password: Password,
     },
-    /// Friends and groups of a user. → [`Done::Roster`].
+    /// Find whose token this is, and note that it was used. → [`Done::Resumed`] | `Refused`
+    /// (unknown, revoked, or not used for `token_days`).
+    Resume {
+        /// The token.
+        secret: Secret,
+    },
+    /// Friends, groups and blocked users of a user. → [`Done::Roster`].
     Roster {
         /// Whose.
         user: UserId,
+        /// What it tells of groups.
+        detail: Detail,
+        /// Whether a token is made in the same breath.
+        issue: Issue,
+    },
+    /// Make a token worthless. → `Done`, also if it was already.
+    Revoke {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        token: TokenId,
+    },
+    /// Change a password, make every token of the user worthless and give it a new one.
+    /// → [`Done::Issued`] | `Refused` (the old password is another).
+    ChangePassword {
+        /// Whose.
+        user: UserId,
+        /// What it is.
+        old: Password,
+        /// What it will be; hashed before it is stored.
+        new: Password,
+    },
+    /// Find a user. → [`Done::Found`] | `NoSuchUser`.
+    Find {
+        /// Whom.
+        who: Who,
+    },
+    /// Refuse a user's direct messages from now on. → `Done` | `NoSuchUser` | `Exists` | `TooMany`.
+    Block {
+        /// Who refuses.
+        user: UserId,
+        /// Whose messages; not `user`: the hub refuses that itself.
+        blocked: UserId,
+    },
+    /// No longer refuse them. → `Done` | `NoSuchUser` (was not blocked).
+    Unblock {
+        /// Who refused.
+        user: UserId,
+        /// Whose messages.
+        blocked: UserId,
+    },
+    /// One page of a group's members, by id. → [`Done::Members`] | `NoSuchGroup` | `NotAMember`.
+    Members {
+        /// Who asks: a member.
+        user: UserId,
+        /// Which group.
+        group: GroupId,
+        /// Only members with a greater id.
+        after: Option<UserId>,
+        /// Members in the page at most.
+        members: usize,
+    },
+    /// One page of what was said. → [`Done::History`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember`.
+    History {
+        /// Who asks.
+        user: UserId,
+        /// Between whom.
+        conversation: Conversation,
+        /// Where.
+        span: Span,
+        /// Messages in the page at most.
+        messages: usize,
+        /// Bytes of bodies in the page at most; one message is always given.
+        bytes: usize,
     },
     /// Friends of a user. → [`Done::Friends`].
     Friends {
@@ -107,10 +247,16 @@ pub enum Ask {
     /// Store a message durably, once: the same `mid`, or the same (sender, cid), again changes
     /// nothing. A direct message also becomes part of its recipient's backlog, again if it was
     /// settled before: a core that asks does not know it delivered. → [`Done::Kept`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember` |
-    /// `CidReused` | `Busy`.
+    /// `NotYours` (the recipient blocks the sender) | `CidReused` | `Busy`.
     Keep {
         /// The message.
         envelope: Envelope,
+    },
+    /// Store direct messages for the history only, each once: nobody's backlog gets them. What a
+    /// `Keep` would refuse is left out. → `Done` | `Busy`.
+    Record {
+        /// The messages, in the order of their ids for each sender.
+        envelopes: Vec<Envelope>,
     },
     /// Put stored messages back into a user's backlog (group messages that a closed connection
     /// had not acknowledged). Unknown mids are skipped. → `Done`.
@@ -153,7 +299,10 @@ pub enum Ask {
 impl Ask {
     /// Whether this belongs to messages, for which the last quarter of the queue is kept.
     pub fn is_for_messages(&self) -> bool {
-        matches!(self, Ask::Keep { .. } | Ask::Owe { .. } | Ask::Take { .. } | Ask::Settle { .. })
+        matches!(
+            self,
+            Ask::Keep { .. } | Ask::Record { .. } | Ask::Owe { .. } | Ask::Take { .. } | Ask::Settle { .. }
+        )
     }
 }
 
@@ -193,8 +342,10 @@ pub struct Membership {
     pub name: String,
     /// Its description.
     pub desc: String,
-    /// Its members by id, as many as the roster has room for.
+    /// Its members by id, as many as the roster has room for; none if only counts were asked for.
     pub members: Vec<Member>,
+    /// How many members it has.
+    pub size: u64,
     /// The place up to which the user has everything, as far as the store knows.
     pub cursor: u64,
 }
@@ -206,6 +357,10 @@ pub struct Roster {
     pub friends: Vec<Person>,
     /// Groups by id; every group of the user is here, whatever is left out of its members.
     pub groups: Vec<Membership>,
+    /// Users whose direct messages are refused, by id.
+    pub blocked: Vec<UserId>,
+    /// The new token, if one was to be issued.
+    pub token: Option<Token>,
 }
 
 /// A message from the backlog.
@@ -217,6 +372,15 @@ pub struct Waiting {
     pub pos: Option<u64>,
 }
 
+/// A message and its place in its conversation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Placed {
+    /// The message.
+    pub envelope: Envelope,
+    /// From 1, without gaps.
+    pub pos: u64,
+}
+
 /// What the store did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Done {
@@ -226,8 +390,37 @@ pub enum Done {
     Registered(UserId),
     /// The password is right.
     Verified {
+        /// Who it is.
+        user: UserId,
         /// The user's name.
         name: String,
+    },
+    /// The token is good.
+    Resumed {
+        /// Whose it is.
+        user: UserId,
+        /// The user's name.
+        name: String,
+        /// Which it is.
+        token: TokenId,
+    },
+    /// A token was made.
+    Issued(Token),
+    /// The user that was looked for.
+    Found(Person),
+    /// One page of a group's members.
+    Members {
+        /// By id.
+        members: Vec<Member>,
+        /// Whether these were the last ones.
+        complete: bool,
+    },
+    /// One page of what was said.
+    History {
+        /// By place, lowest first.
+        messages: Vec<Placed>,
+        /// Whether nothing that was said between the first and the last of them is missing.
+        complete: bool,
     },
     /// Friends and groups.
     Roster(Box<Roster>),
@@ -251,7 +444,7 @@ pub enum Done {
         mid: MessageId,
         /// When it was accepted.
         ts: Millis,
-        /// Its place in its group.
+        /// Its place in its conversation.
         pos: Option<u64>,
     },
     /// One page of the backlog.

@@ -3,7 +3,7 @@
 //! The offline rules, found by a simulator: first join every channel and be told so, then take
 //! the backlog. What arrives meanwhile is held until the backlog is through.
 
-use super::ask::{Answer, Ask, Done};
+use super::ask::{Answer, Ask, Detail, Done, Issue};
 use super::effect::Effect;
 use super::envelope::Kind;
 use super::event::{BusDown, Channel};
@@ -21,7 +21,10 @@ impl Hub {
     pub(super) fn claim_won(&mut self, id: SessionId, visit: Visit, out: &mut Vec<Effect>) {
         let user = self.session(id).and_then(|session| session.user()).expect("who claims is somebody");
         let ticket = self.pending.insert(Pending::Roster { session: id, visit });
-        out.push(Effect::Ask { ticket, ask: Ask::Roster { user } });
+        out.push(Effect::Ask {
+            ticket,
+            ask: Ask::Roster { user, detail: Detail::Members, issue: Issue::Nothing },
+        });
     }
 
     pub(super) fn roster(&mut self, id: SessionId, visit: Visit, answer: Answer, out: &mut Vec<Effect>) {

@@ -19,7 +19,7 @@ use super::session::{Debt, Online, Pause, Phase, Session, Visit};
 use super::wire::code::Code;
 use super::wire::frame::Terminator;
 use super::wire::reply::{self, Refusal};
-use super::wire::request::{Body, Fault, Request, Severity};
+use super::wire::request::{Body, Fault, Named, Request, Severity};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
@@ -244,8 +244,8 @@ impl Hub {
             return self.refuse(about, Code::Busy, out);
         }
         let user = match (&request.body, user) {
-            (Body::Register { name, password }, _) => return self.register(id, name, password, out),
-            (&Body::Login { user: wanted, password }, user) => {
+            (Body::Register { name, password, .. }, _) => return self.register(id, name, password, out),
+            (&Body::Login { who: Named::Id(wanted), password, .. }, user) => {
                 return self.login(id, user, wanted, password, out);
             }
             (_, None) => return self.refuse(about, Code::LoginFirst, out),
@@ -265,6 +265,7 @@ impl Hub {
             Body::ShowFriends => self.show_friends(about, user, out),
             Body::Logout => self.logout(about, out),
             Body::Login { .. } | Body::Register { .. } => unreachable!("answered above"),
+            _ => self.refuse(about, Code::UnknownMsgid, out),
         }
     }
 

@@ -60,6 +60,20 @@ pub struct Limits {
     pub groups: usize,
     /// Members of a group. Above: ERROR 116.
     pub members: usize,
+    /// Users that one user blocks. Above: ERROR 116.
+    pub blocked: usize,
+    /// Tokens of one user. Above: the one that was not used for longest is revoked.
+    pub tokens: usize,
+    /// Days that a token is good for after it was last used. Later: refused, log in again.
+    pub token_days: u64,
+    /// Messages that one CONFIRM names. Above: ERROR 102.
+    pub confirm_mids: usize,
+    /// Messages in one page of history, and members in one page of a group, however many were
+    /// asked for. The rest is in the next page.
+    pub history_messages: usize,
+    /// Messages to a v2 session that its TCP has acknowledged and its reader has not confirmed.
+    /// Above: the oldest count as confirmed.
+    pub unconfirmed: usize,
     /// Tickets out at one time on a core. Above: requests get ERROR 110.
     pub tickets: usize,
     /// Questions that all cores together may have waiting for the store. From three quarters on
@@ -113,6 +127,12 @@ impl Default for Limits {
             friends: 1_000,
             groups: 200,
             members: 5_000,
+            blocked: 1_000,
+            tokens: 16,
+            token_days: 30,
+            confirm_mids: 1_000,
+            history_messages: 200,
+            unconfirmed: 1_000,
             tickets: 65_536,
             store_queue: 16_384,
             bus_queue: 16_384,

@@ -73,7 +73,7 @@ impl Embedded {
             Order::Enroll { name, hash } => {
                 return accounts::enroll(&self.db, name, hash).map(Outcome::Answer);
             }
-            Order::Lookup { user } => return accounts::lookup(&self.db, *user).map(Outcome::Found),
+            Order::Lookup { who } => return accounts::lookup(&self.db, who).map(Outcome::Found),
             Order::Ask(ask) => ask,
         };
         let (db, limits) = (&self.db, &self.limits);
@@ -81,7 +81,7 @@ impl Embedded {
             Ask::Register { .. } | Ask::Verify { .. } => {
                 panic!("the worker turns passwords into other orders")
             }
-            Ask::Roster { user } => groups::roster(db, limits, *user),
+            Ask::Roster { user, .. } => groups::roster(db, limits, *user),
             Ask::Friends { user } => accounts::friends(db, limits, *user),
             Ask::AddFriend { user, friend } => accounts::add_friend(db, limits, *user, *friend),
             Ask::DelFriend { user, friend } => accounts::del_friend(db, *user, *friend),
@@ -98,6 +98,7 @@ impl Embedded {
             Ask::Take { user, after, have, messages, bytes } => {
                 page::take(db, *user, *after, have, Room { messages: *messages, bytes: *bytes })
             }
+            _ => Ok(Err(crate::chat::wire::code::Code::Busy)),
         };
         answer.map(Outcome::Answer)
     }

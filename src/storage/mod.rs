@@ -23,7 +23,7 @@ pub mod pool;
 mod scratch;
 pub mod worker;
 
-use crate::chat::ask::{Answer, AnswerQueue, Ask, Question};
+use crate::chat::ask::{Answer, AnswerQueue, Ask, Question, Who};
 use crate::chat::ids::UserId;
 use crate::chat::limits::Limits;
 use futures_lite::future;
@@ -75,13 +75,15 @@ pub enum Order {
     /// Find what a password has to match. → [`Outcome::Found`].
     Lookup {
         /// Whose.
-        user: UserId,
+        who: Who,
     },
 }
 
 /// What a user proves itself with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Account {
+    /// Its id.
+    pub user: UserId,
     /// Its name.
     pub name: String,
     /// Its hashed password, a PHC string.

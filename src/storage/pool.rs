@@ -163,7 +163,7 @@ impl Thread {
             return Err(Code::Refused);
         };
         match self.hasher.verify(&password.0, &account.hash) {
-            Verdict::Right => Ok(Done::Verified { name: account.name }),
+            Verdict::Right => Ok(Done::Verified { user: account.user, name: account.name }),
             Verdict::Wrong => Err(Code::Refused),
         }
     }

@@ -164,8 +164,8 @@ impl Worker {
                 self.offer(asker, Job::Hash { asker, name, password });
                 0
             }
-            Ask::Verify { user, password } => {
-                self.orders.push(Order::Lookup { user });
+            Ask::Verify { who, password } => {
+                self.orders.push(Order::Lookup { who });
                 self.steps.push(Step::Verify(asker, password));
                 1
             }

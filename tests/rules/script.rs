@@ -23,7 +23,7 @@
 //! ```
 
 use super::show;
-use chatd::chat::ask::{Answer, Ask, Done, Member, Membership, Person, Role, Roster, Waiting};
+use chatd::chat::ask::{Answer, Ask, Done, Member, Membership, Person, Role, Roster, Waiting, Who};
 use chatd::chat::effect::Effect;
 use chatd::chat::envelope::{Envelope, Kind, Message, Storing, Target};
 use chatd::chat::event::{BusDown, Channel, Event};
@@ -232,7 +232,12 @@ impl Script {
         Some(Ok(match word {
             "done" => Done::Done,
             "refused" => return Some(Err(code(rest))),
-            "verified" => Done::Verified { name: rest.to_owned() },
+            "verified" => {
+                let Some((_, Ask::Verify { who: Who::Id(user), .. })) = at.map(|at| &self.asks[at]) else {
+                    panic!("nobody is to be verified by id")
+                };
+                Done::Verified { user: *user, name: rest.to_owned() }
+            }
             "registered" => Done::Registered(user(rest)),
             "kept" => {
                 let Some((_, Ask::Keep { envelope })) = at.map(|at| &self.asks[at]) else {
@@ -263,7 +268,7 @@ impl Script {
     fn roster(&mut self, text: &str) -> Roster {
         let (friends, groups) = text.split_once("groups ").unwrap_or((text, ""));
         let friends = people(friends.trim_start_matches("friends "));
-        let mut roster = Roster { friends, groups: Vec::new() };
+        let mut roster = Roster { friends, ..Roster::default() };
         for entry in groups.split(" and ").filter(|entry| !entry.is_empty()) {
             let (head, members) = entry.split_once(" members ").unwrap_or((entry, ""));
             let (id, rest) = head.split_once('=').expect("a group's number and name");
@@ -272,12 +277,14 @@ impl Script {
                 let role = if entry.ends_with('*') { Role::Creator } else { Role::Normal };
                 Member { person: person(entry.trim_end_matches('*').split_once('=').unwrap()), role }
             };
-            let members = members.split(',').filter(|entry| !entry.is_empty()).map(member).collect();
+            let members: Vec<Member> =
+                members.split(',').filter(|entry| !entry.is_empty()).map(member).collect();
             self.groups.insert(id.parse().unwrap());
             roster.groups.push(Membership {
                 group: group(id),
                 name: name.to_owned(),
                 desc: "about it".to_owned(),
+                size: members.len() as u64,
                 members,
                 cursor: cursor.parse().expect("a place"),
             });

@@ -1,7 +1,7 @@
 //! Effects as lines of text.
 
 use super::script::Script;
-use chatd::chat::ask::{Ask, Progress};
+use chatd::chat::ask::{Ask, Detail, Issue, Progress, Who};
 use chatd::chat::effect::Effect;
 use chatd::chat::envelope::{Envelope, Kind, Storing};
 use chatd::chat::event::Channel;
@@ -81,8 +81,9 @@ fn show_places(places: &[(GroupId, u64)]) -> String {
 fn show_ask(ask: &Ask) -> String {
     match ask {
         Ask::Register { name, password } => format!("Register {name} {}", password.0),
-        Ask::Verify { user, password } => format!("Verify {user} {}", password.0),
-        Ask::Roster { user } => format!("Roster {user}"),
+        Ask::Verify { who: Who::Id(user), password } => format!("Verify {user} {}", password.0),
+        Ask::Verify { who: Who::Name(name), password } => format!("Verify {name:?} {}", password.0),
+        Ask::Roster { user, detail: Detail::Members, issue: Issue::Nothing } => format!("Roster {user}"),
         Ask::Friends { user } => format!("Friends {user}"),
         Ask::AddFriend { user, friend } => format!("AddFriend {user} {friend}"),
         Ask::DelFriend { user, friend } => format!("DelFriend {user} {friend}"),
@@ -102,6 +103,7 @@ fn show_ask(ask: &Ask) -> String {
             let progress: Vec<String> = progress.iter().map(show_progress).collect();
             format!("Settle {user} {} {}", show_mids(mids), progress.join(" ")).trim_end().to_owned()
         }
+        other => format!("{other:?}"),
     }
 }
 

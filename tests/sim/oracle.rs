@@ -9,7 +9,7 @@ use chatd::chat::envelope::{Envelope, Kind, Target};
 use chatd::chat::event::{Channel, Event};
 use chatd::chat::ids::{GroupId, MessageId, UserId};
 use chatd::chat::wire::json::{Parser, Value};
-use chatd::chat::wire::request::{Body, Request};
+use chatd::chat::wire::request::{Body, Named, Request};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Something that somebody says, known by its number wherever it turns up.
@@ -160,7 +160,7 @@ impl World {
         let now_us = self.now_us;
         let oracle = &mut self.oracle;
         match (&request.body, oracle.online(conn)) {
-            (&Body::Login { user, .. }, None) => {
+            (&Body::Login { who: Named::Id(user), .. }, None) => {
                 let stay = Stay {
                     user,
                     conn,

@@ -1,6 +1,6 @@
 //! The store, as `ask.rs` describes it: tables in memory, and one queue a server.
 
-use chatd::chat::ask::{Answer, Ask, Done, Member, Membership, Person, Progress, Role, Roster, Waiting};
+use chatd::chat::ask::{Answer, Ask, Done, Member, Membership, Person, Progress, Role, Roster, Waiting, Who};
 use chatd::chat::envelope::{Envelope, Kind, Message, Storing, Target};
 use chatd::chat::ids::{GroupId, MessageId, Ticket, UserId};
 use chatd::chat::wire::code::Code;
@@ -56,6 +56,15 @@ impl Store {
         Some(Person { id, name: name.clone() })
     }
 
+    fn named(&self, who: &Who) -> Option<(UserId, String)> {
+        let at = match who {
+            Who::Id(user) => user.get() as usize - 1,
+            Who::Name(name) => self.users.iter().position(|(taken, _)| taken == name)?,
+        };
+        let user = UserId::new(at as u64 + 1).expect("an id");
+        self.users.get(at).map(|(name, _)| (user, name.clone()))
+    }
+
     pub fn answer(&mut self, ask: &Ask) -> Answer {
         match ask {
             Ask::Register { name, password } => {
@@ -64,11 +73,13 @@ impl Store {
                 }
                 Ok(Done::Registered(self.enroll(name, &password.0)))
             }
-            Ask::Verify { user, password } => match self.users.get(user.get() as usize - 1) {
-                Some((name, right)) if *right == password.0 => Ok(Done::Verified { name: name.clone() }),
+            Ask::Verify { who, password } => match self.named(who) {
+                Some((user, name)) if self.users[user.get() as usize - 1].1 == password.0 => {
+                    Ok(Done::Verified { user, name })
+                }
                 _ => Err(Code::Refused),
             },
-            &Ask::Roster { user } => Ok(Done::Roster(Box::new(self.roster(user)))),
+            &Ask::Roster { user, .. } => Ok(Done::Roster(Box::new(self.roster(user)))),
             &Ask::Friends { user } => Ok(Done::Friends(self.friends_of(user))),
             &Ask::AddFriend { user, friend } => {
                 self.person(friend).ok_or(Code::NoSuchUser)?;
@@ -105,6 +116,7 @@ impl Store {
                 progress.iter().for_each(|progress| self.advance(*user, progress));
                 Ok(Done::Done)
             }
+            other => unimplemented!("{other:?}"),
         }
     }
 
@@ -119,9 +131,16 @@ impl Store {
             let member =
                 |(&id, seat): (&UserId, &Seat)| Member { person: self.person(id).unwrap(), role: seat.role };
             let members = found.members.iter().map(member).collect();
-            Some(Membership { group, name: found.name.clone(), desc: found.desc.clone(), members, cursor })
+            Some(Membership {
+                group,
+                name: found.name.clone(),
+                desc: found.desc.clone(),
+                members,
+                size: found.members.len() as u64,
+                cursor,
+            })
         });
-        Roster { friends: self.friends_of(user), groups: groups.collect() }
+        Roster { friends: self.friends_of(user), groups: groups.collect(), ..Roster::default() }
     }
 
     fn group(&self, group: GroupId) -> Result<&Group, Code> {

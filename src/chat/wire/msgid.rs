@@ -30,3 +30,31 @@ pub const SHOW_FRIENDS: u32 = 13;
 pub const ACK: u32 = 20;
 /// S→C: errno, errmsg, re, cid.
 pub const ERROR: u32 = 21;
+/// Both, v2: n.
+pub const PING: u32 = 22;
+/// Both, v2: n, echoed.
+pub const PONG: u32 = 23;
+/// C→S, v2: mids.
+pub const CONFIRM: u32 = 24;
+/// C→S, v2: token. Answered with LOGIN_ACK.
+pub const RESUME: u32 = 25;
+/// C→S, v2: with or groupid, before or after, limit.
+pub const HISTORY: u32 = 26;
+/// S→C, v2: messages, complete.
+pub const HISTORY_ACK: u32 = 27;
+/// S→C, v2: id, state.
+pub const PRESENCE: u32 = 28;
+/// C→S, v2: name or id.
+pub const FIND: u32 = 29;
+/// S→C, v2: id, name, state.
+pub const FIND_ACK: u32 = 30;
+/// C→S, v2: old, new.
+pub const PASSWORD: u32 = 31;
+/// C→S, v2: userid.
+pub const BLOCK: u32 = 32;
+/// C→S, v2: userid.
+pub const UNBLOCK: u32 = 33;
+/// C→S, v2: groupid, after, limit.
+pub const MEMBERS: u32 = 34;
+/// S→C, v2: users, complete.
+pub const MEMBERS_ACK: u32 = 35;

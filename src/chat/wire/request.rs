@@ -7,7 +7,8 @@
 use super::code::Code;
 use super::json::{Fields, Parser, Value};
 use super::msgid;
-use crate::chat::ids::{GroupId, UserId};
+use crate::chat::ask::{Conversation, Span};
+use crate::chat::ids::{GroupId, MessageId, UserId};
 use crate::chat::limits::Limits;
 use std::borrow::Cow;
 
@@ -23,15 +24,105 @@ pub struct Request<'a> {
     pub body: Body<'a>,
 }
 
+/// What a session speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Dialect {
+    /// What the original client speaks.
+    #[default]
+    Seed,
+    /// The same and more: `"v":2`.
+    V2,
+}
+
+/// What becomes of a session that the user has already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Takeover {
+    /// It stays, and the login is refused.
+    #[default]
+    Refuse,
+    /// It is replaced: ERROR 113, close.
+    Replace,
+}
+
+/// How a request names a user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Named<'a> {
+    /// By its id.
+    Id(UserId),
+    /// By its name (v2).
+    Name(&'a str),
+}
+
 /// What a request wants.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Body<'a> {
     /// LOGIN_MSG.
     Login {
         /// Who wants in.
-        user: UserId,
+        who: Named<'a>,
         /// What was typed.
         password: &'a str,
+        /// What the session will speak.
+        dialect: Dialect,
+        /// What becomes of a session that the user has already.
+        takeover: Takeover,
+    },
+    /// RESUME.
+    Resume {
+        /// What an earlier login answer gave.
+        token: &'a str,
+    },
+    /// PING from a client.
+    Ping {
+        /// Echoed.
+        n: u64,
+    },
+    /// PONG: the answer to a ping of ours.
+    Pong,
+    /// CONFIRM.
+    Confirm {
+        /// Messages that are safe with the reader; at most `confirm_mids`.
+        mids: Vec<MessageId>,
+    },
+    /// HISTORY.
+    History {
+        /// Between whom.
+        conversation: Conversation,
+        /// Where the page lies.
+        span: Span,
+        /// Messages in it at most, as asked for; the hub bounds it.
+        messages: Option<u64>,
+    },
+    /// FIND.
+    Find {
+        /// Whom.
+        who: Named<'a>,
+    },
+    /// PASSWORD.
+    Password {
+        /// What it is.
+        old: &'a str,
+        /// What it is to be. Not checked for length.
+        new: &'a str,
+    },
+    /// BLOCK.
+    Block {
+        /// Whom.
+        user: UserId,
+    },
+    /// UNBLOCK.
+    Unblock {
+        /// Whom.
+        user: UserId,
+    },
+    /// MEMBERS.
+    Members {
+        /// Of which group.
+        group: GroupId,
+        /// Only those with a greater id.
+        after: Option<UserId>,
+        /// How many at most, as asked for; the hub bounds it.
+        members: Option<u64>,
     },
     /// LOGINOUT_MSG.
     Logout,
@@ -41,6 +132,8 @@ pub enum Body<'a> {
         name: &'a str,
         /// Not checked for length either.
         password: &'a str,
+        /// What the connection will speak.
+        dialect: Dialect,
     },
     /// ONE_CHAT_MSG.
     OneChat {
@@ -96,6 +189,16 @@ impl Body<'_> {
     pub const fn msgid(&self) -> u32 {
         match self {
             Body::Login { .. } => msgid::LOGIN,
+            Body::Resume { .. } => msgid::RESUME,
+            Body::Ping { .. } => msgid::PING,
+            Body::Pong => msgid::PONG,
+            Body::Confirm { .. } => msgid::CONFIRM,
+            Body::History { .. } => msgid::HISTORY,
+            Body::Find { .. } => msgid::FIND,
+            Body::Password { .. } => msgid::PASSWORD,
+            Body::Block { .. } => msgid::BLOCK,
+            Body::Unblock { .. } => msgid::UNBLOCK,
+            Body::Members { .. } => msgid::MEMBERS,
             Body::Logout => msgid::LOGOUT,
             Body::Register { .. } => msgid::REGISTER,
             Body::OneChat { .. } => msgid::ONE_CHAT,
@@ -186,11 +289,13 @@ impl<'a> Reader<'_, 'a> {
         let (id, body) = match self.re {
             Some(msgid::LOGIN) => {
                 let (user, password) = (self.user("id")?, self.text("password")?);
-                (Some(user), Body::Login { user, password })
+                let (who, dialect, takeover) = (Named::Id(user), Dialect::Seed, Takeover::Refuse);
+                (Some(user), Body::Login { who, password, dialect, takeover })
             }
             Some(msgid::LOGOUT) => (Some(self.user("id")?), Body::Logout),
             Some(msgid::REGISTER) => {
-                (None, Body::Register { name: self.text("name")?, password: self.text("password")? })
+                let (name, password) = (self.text("name")?, self.text("password")?);
+                (None, Body::Register { name, password, dialect: Dialect::Seed })
             }
             Some(msgid::ONE_CHAT) => {
                 let to = if self.fields.has("to") && !self.fields.has("toid") { "to" } else { "toid" };

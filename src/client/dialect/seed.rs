@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::chat::limits::Limits;
     use crate::chat::wire::json::Parser;
-    use crate::chat::wire::request::{Body, parse};
+    use crate::chat::wire::request::{self, Body, Named, Takeover, parse};
 
     fn frame(request: &Request) -> String {
         let speaker = Speaker { id: UserId::new(25).unwrap(), name: "amy" };
@@ -177,11 +177,19 @@ mod tests {
         let say = |to| Request::Say { to, text: text.clone(), time: time.clone() };
         let (msg, at) = (text.as_str(), Some(time.as_str()));
         for (said, meant) in [
-            (Request::Login { user, password: "p".into() }, Body::Login { user, password: "p" }),
+            (
+                Request::Login { user, password: "p".into() },
+                Body::Login {
+                    who: Named::Id(user),
+                    password: "p",
+                    dialect: request::Dialect::Seed,
+                    takeover: Takeover::Refuse,
+                },
+            ),
             (Request::Logout, Body::Logout),
             (
                 Request::Register { name: "n".into(), password: "p".into() },
-                Body::Register { name: "n", password: "p" },
+                Body::Register { name: "n", password: "p", dialect: request::Dialect::Seed },
             ),
             (say(Conversation::With(user)), Body::OneChat { to: user, msg, time: at }),
             (say(Conversation::In(group)), Body::GroupChat { group, msg, time: at }),

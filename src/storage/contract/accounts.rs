@@ -53,7 +53,10 @@ fn names_are_unique_by_their_bytes(open: &mut Opener<'_>) {
 fn an_account_is_found_as_it_was_made(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let amy = trial.user("amy");
-    assert_eq!(trial.lookup(amy), Some(Account { name: "amy".into(), hash: "hash of amy".into() }));
+    assert_eq!(
+        trial.lookup(amy),
+        Some(Account { user: amy, name: "amy".into(), hash: "hash of amy".into() })
+    );
     assert_eq!(trial.lookup(stranger()), None);
 }
 

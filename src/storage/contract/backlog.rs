@@ -2,7 +2,7 @@
 
 use super::trial::{Trial, body, sealed};
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Done, Progress};
+use crate::chat::ask::{Ask, Detail, Done, Issue, Progress};
 use crate::chat::envelope::Target;
 use crate::chat::ids::MessageId;
 
@@ -93,7 +93,7 @@ fn own_messages_are_not_given(open: &mut Opener<'_>) {
 
 /// The cursor in the user's only group.
 fn cursor(trial: &mut Trial, user: crate::chat::ids::UserId) -> u64 {
-    match trial.ask(Ask::Roster { user }) {
+    match trial.ask(Ask::Roster { user, detail: Detail::Members, issue: Issue::Nothing }) {
         Ok(Done::Roster(roster)) => roster.groups[0].cursor,
         other => panic!("{other:?}"),
     }

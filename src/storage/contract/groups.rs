@@ -3,7 +3,7 @@
 use super::accounts::{NAMES, stranger};
 use super::trial::Trial;
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Done, Member, Membership, Person, Role, Roster};
+use crate::chat::ask::{Ask, Detail, Done, Issue, Member, Membership, Person, Role, Roster};
 use crate::chat::ids::{GroupId, UserId};
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
@@ -23,7 +23,7 @@ fn create(trial: &mut Trial, user: UserId, name: &str) -> Result<Done, Code> {
 }
 
 fn roster(trial: &mut Trial, user: UserId) -> Roster {
-    match trial.ask(Ask::Roster { user }) {
+    match trial.ask(Ask::Roster { user, detail: Detail::Members, issue: Issue::Nothing }) {
         Ok(Done::Roster(roster)) => *roster,
         other => panic!("a roster is always given, not {other:?}"),
     }
@@ -138,6 +138,7 @@ fn a_roster_shows_all(open: &mut Opener<'_>) {
                 name: "one".to_owned(),
                 desc: "about one".to_owned(),
                 members: vec![member(amy, "amy", Role::Normal), member(ben, "ben", Role::Creator)],
+                size: 2,
                 cursor: 1,
             },
             Membership {
@@ -145,9 +146,11 @@ fn a_roster_shows_all(open: &mut Opener<'_>) {
                 name: "two".to_owned(),
                 desc: "about two".to_owned(),
                 members: vec![member(amy, "amy", Role::Creator)],
+                size: 1,
                 cursor: 0,
             },
         ],
+        ..Roster::default()
     };
     assert_eq!(roster(&mut trial, amy), expected);
 }

@@ -1,6 +1,6 @@
 //! A store on trial, and short ways to ask it things.
 
-use crate::chat::ask::{Answer, Ask, Done, Progress, Waiting};
+use crate::chat::ask::{Answer, Ask, Done, Progress, Waiting, Who};
 use crate::chat::envelope::{Envelope, Message, Storing, Target};
 use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
 use crate::chat::limits::Limits;
@@ -76,7 +76,7 @@ impl Trial {
     }
 
     pub fn lookup(&mut self, user: UserId) -> Option<Account> {
-        match self.batch(&[Order::Lookup { user }]).remove(0) {
+        match self.batch(&[Order::Lookup { who: Who::Id(user) }]).remove(0) {
             Outcome::Found(account) => account,
             Outcome::Answer(_) => panic!("a lookup finds or does not"),
         }

@@ -1,7 +1,7 @@
 //! Users and their friends.
 
 use super::{Answered, row};
-use crate::chat::ask::{Done, Person};
+use crate::chat::ask::{Done, Person, Who};
 use crate::chat::ids::UserId;
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
@@ -20,10 +20,19 @@ pub fn enroll(db: &Connection, name: &str, hash: &str) -> Answered {
     Ok(Ok(Done::Registered(id)))
 }
 
-pub fn lookup(db: &Connection, user: UserId) -> rusqlite::Result<Option<Account>> {
-    db.prepare_cached("SELECT name, password FROM user WHERE id = ?1")?
-        .query_row([user.get()], |found| Ok(Account { name: found.get(0)?, hash: found.get(1)? }))
-        .optional()
+pub fn lookup(db: &Connection, who: &Who) -> rusqlite::Result<Option<Account>> {
+    let account = |found: &rusqlite::Row<'_>| {
+        Ok(Account { user: row::user(found, 0)?, name: found.get(1)?, hash: found.get(2)? })
+    };
+    match who {
+        Who::Id(user) => db
+            .prepare_cached("SELECT id, name, password FROM user WHERE id = ?1")?
+            .query_row([user.get()], account),
+        Who::Name(name) => db
+            .prepare_cached("SELECT id, name, password FROM user WHERE name = ?1")?
+            .query_row([name], account),
+    }
+    .optional()
 }
 
 pub fn friends(db: &Connection, limits: &Limits, user: UserId) -> Answered {

@@ -82,6 +82,7 @@ pub fn roster(db: &Connection, limits: &Limits, user: UserId) -> Answered {
                 name: found.get(1)?,
                 desc: found.get(2)?,
                 members: Vec::new(),
+                size: 0,
                 cursor: row::number(found, 3)?,
             })
         })?
@@ -94,7 +95,7 @@ pub fn roster(db: &Connection, limits: &Limits, user: UserId) -> Answered {
         group.members = members(db, group.group, room)?;
         room -= group.members.len();
     }
-    Ok(Ok(Done::Roster(Box::new(Roster { friends, groups }))))
+    Ok(Ok(Done::Roster(Box::new(Roster { friends, groups, ..Roster::default() }))))
 }
 
 /// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups.

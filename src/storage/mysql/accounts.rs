@@ -1,17 +1,14 @@
 //! Users and their friends.
 
-use super::client::{Client, Many};
+use super::client::Client;
 use super::fault::{Did, Fault};
 use super::{Answered, row};
-use crate::chat::ask::{Done, Person};
+use crate::chat::ask::{Done, Person, Who};
 use crate::chat::ids::UserId;
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
 use crate::storage::Account;
-use mysql_async::{Row, Value};
-use std::collections::HashMap;
-
-const ACCOUNTS: Many = Many::new("SELECT id, name, password FROM user WHERE id IN (", "?", ")");
+use mysql_async::Row;
 
 pub async fn enroll(client: &mut Client, name: &str, hash: &str) -> Answered {
     // A name that is taken must not use up an id, so it is not left to the constraint, unless two
@@ -33,14 +30,16 @@ pub fn given<T>(client: &Client, make: impl Fn(u64) -> Option<T>) -> Did<T> {
     client.last_id().and_then(make).ok_or_else(|| Fault::Odd("an insert gave no id".to_owned()))
 }
 
-/// The accounts of those who have one.
-pub async fn lookup(client: &mut Client, users: &[UserId]) -> Did<HashMap<UserId, Account>> {
-    let ids: Vec<Value> = users.iter().map(|user| user.get().into()).collect();
-    let account = |found: &Row| {
-        let (name, hash) = (row::text(found, 1)?.to_owned(), row::text(found, 2)?.to_owned());
-        Ok((row::user(found, 0)?, Account { name, hash }))
+pub async fn lookup(client: &mut Client, who: &Who) -> Did<Option<Account>> {
+    let account = |found: Row| {
+        let (name, hash) = (row::text(&found, 1)?.to_owned(), row::text(&found, 2)?.to_owned());
+        Ok(Account { user: row::user(&found, 0)?, name, hash })
     };
-    client.find_all(ACCOUNTS, &ids, &[]).await?.iter().map(account).collect()
+    let (sql, value) = match who {
+        Who::Id(user) => ("SELECT id, name, password FROM user WHERE id = ?", user.get().into()),
+        Who::Name(name) => ("SELECT id, name, password FROM user WHERE name_bytes = ?", row::sql_text(name)),
+    };
+    client.find_one(sql, vec![value]).await?.map(account).transpose()
 }
 
 pub async fn friends(client: &mut Client, limits: &Limits, user: UserId) -> Answered {

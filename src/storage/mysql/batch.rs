@@ -14,7 +14,6 @@ use super::known::Known;
 use super::segment::Segment;
 use super::{groups, page};
 use crate::chat::ask::Ask;
-use crate::chat::ids::UserId;
 use crate::chat::limits::Limits;
 use crate::storage::merge::Room;
 use crate::storage::{Order, Outcome};
@@ -117,10 +116,10 @@ fn must_precede(read: &Order, change: &Order) -> bool {
     match change {
         Ask::Keep { .. } => false,
         Ask::Settle { user, .. } | Ask::Owe { user, .. } => {
-            matches!(read, Ask::Take { user: reader, .. } | Ask::Roster { user: reader } if reader == user)
+            matches!(read, Ask::Take { user: reader, .. } | Ask::Roster { user: reader, .. } if reader == user)
         }
         Ask::AddFriend { user, .. } | Ask::DelFriend { user, .. } => {
-            matches!(read, Ask::Friends { user: reader } | Ask::Roster { user: reader } if reader == user)
+            matches!(read, Ask::Friends { user: reader } | Ask::Roster { user: reader, .. } if reader == user)
         }
         _ => !matches!(read, Ask::Friends { .. }),
     }
@@ -141,7 +140,7 @@ async fn change(client: &mut Client, limits: &Limits, order: &Order) -> Did<Outc
         Ask::AddGroup { user, group } => groups::join(client, limits, *user, *group).await,
         Ask::DelGroup { user, group } => groups::leave(client, *user, *group).await,
         Ask::Register { .. } | Ask::Verify { .. } => panic!("the worker turns passwords into other orders"),
-        other => unreachable!("{other:?} is a segment's or only reads"),
+        _ => Ok(Err(crate::chat::wire::code::Code::Busy)),
     };
     answer.map(Outcome::Answer)
 }
@@ -149,14 +148,14 @@ async fn change(client: &mut Client, limits: &Limits, order: &Order) -> Did<Outc
 /// Carries out what only reads.
 pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> Did<Outcome> {
     let ask = match order {
-        Order::Lookup { user } => {
-            return Ok(Outcome::Found(lookup(client, *user).await?));
+        Order::Lookup { who } => {
+            return Ok(Outcome::Found(accounts::lookup(client, who).await?));
         }
         Order::Ask(ask) => ask,
         Order::Enroll { .. } => unreachable!("an enrolment is no reading"),
     };
     let answer = match ask {
-        Ask::Roster { user } => groups::roster(client, limits, *user).await,
+        Ask::Roster { user, .. } => groups::roster(client, limits, *user).await,
         Ask::Friends { user } => accounts::friends(client, limits, *user).await,
         Ask::MayWrite { user, group } => groups::may_write(client, *user, *group).await,
         Ask::Take { user, after, have, messages, bytes } => {
@@ -166,8 +165,4 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> Did<Ou
         other => unreachable!("{other:?} is no reading"),
     };
     answer.map(Outcome::Answer)
-}
-
-async fn lookup(client: &mut Client, user: UserId) -> Did<Option<crate::storage::Account>> {
-    Ok(accounts::lookup(client, &[user]).await?.remove(&user))
 }

@@ -107,6 +107,7 @@ pub async fn roster(client: &mut Client, limits: &Limits, user: UserId) -> Answe
             name: row::text(found, 1)?.to_owned(),
             desc: row::text(found, 2)?.to_owned(),
             members: Vec::new(),
+            size: 0,
             cursor: row::number(found, 3)?,
         })
     };
@@ -116,7 +117,7 @@ pub async fn roster(client: &mut Client, limits: &Limits, user: UserId) -> Answe
     for part in groups.chunks_mut(GROUPS) {
         room = fill(client, part, room).await?;
     }
-    Ok(Ok(Done::Roster(Box::new(Roster { friends, groups }))))
+    Ok(Ok(Done::Roster(Box::new(Roster { friends, groups, ..Roster::default() }))))
 }
 
 /// Tells the groups' members, by id, until `room` is used up. Returns what is left of it.

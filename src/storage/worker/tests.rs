@@ -1,7 +1,7 @@
 //! The worker against a store that does what the test says, and against the real one.
 
 use super::*;
-use crate::chat::ask::{Answer, Answered, Done};
+use crate::chat::ask::{Answer, Answered, Done, Who};
 use crate::chat::ids::{Ticket, UserId};
 use crate::chat::limits::Limits;
 use crate::storage::password::Cost;
@@ -52,7 +52,7 @@ impl Cores {
     }
 
     fn verify(&mut self, user: UserId, password: &str) -> u32 {
-        self.ask(Ask::Verify { user, password: Password(password.to_owned()) })
+        self.ask(Ask::Verify { who: Who::Id(user), password: Password(password.to_owned()) })
     }
 }
 
@@ -205,10 +205,10 @@ fn users_register_and_log_in() {
     assert_eq!(cores.answer(), (1, Err(Code::Refused)));
     cores.register("ben", "secret");
     assert_eq!(cores.answer(), (2, Ok(Done::Registered(user(2)))));
-    let verified = |name: &str| Ok(Done::Verified { name: name.to_owned() });
+    let verified = |number, name: &str| Ok(Done::Verified { user: user(number), name: name.to_owned() });
     for (user, password, answer) in [
-        (user(1), "secret", verified("amy")),
-        (user(2), "secret", verified("ben")),
+        (user(1), "secret", verified(1, "amy")),
+        (user(2), "secret", verified(2, "ben")),
         (user(1), "other", Err(Code::Refused)),
         (user(1), "", Err(Code::Refused)),
         (user(3), "secret", Err(Code::Refused)),
