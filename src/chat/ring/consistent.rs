@@ -17,7 +17,7 @@
 
 use super::crc::{Register, crc32};
 use super::points::Points;
-use super::{Choice, RingError, Server, TRIES, check};
+use super::{Choice, MAX_POINTS, RingError, Server, TRIES, check};
 use std::collections::HashMap;
 
 /// How many points a unit of weight has.
@@ -89,21 +89,40 @@ impl Consistent {
     /// Where nginx would refuse them too.
     pub fn new(servers: Vec<Server>) -> Result<Self, RingError> {
         check(&servers)?;
+        let counts = servers.iter().map(|server| server.weight * POINTS_PER_WEIGHT).collect::<Vec<u32>>();
+        Ok(Self::made(servers, &counts))
+    }
+
+    /// A ring on which each server has so many of its points, which need be no weight's.
+    ///
+    /// # Errors
+    /// If there is no server, one has no point, or there are more than [`MAX_POINTS`].
+    pub fn with_points(servers: Vec<(Server, u32)>) -> Result<Self, RingError> {
+        let (servers, counts): (Vec<Server>, Vec<u32>) = servers.into_iter().unzip();
+        let all: u64 = counts.iter().map(|&count| u64::from(count)).sum();
+        match counts.iter().min() {
+            None => Err(RingError::NoServers),
+            Some(0) => Err(RingError::WeightZero),
+            Some(_) if all > MAX_POINTS => Err(RingError::TooManyPoints),
+            Some(_) => Ok(Self::made(servers, &counts)),
+        }
+    }
+
+    fn made(servers: Vec<Server>, counts: &[u32]) -> Self {
         let mut first_of = HashMap::new();
         let mut up = vec![false; servers.len()];
         let mut owned = Vec::with_capacity(servers.len());
-        for (server, index) in servers.iter().zip(0u32..) {
+        for ((server, &count), index) in servers.iter().zip(counts).zip(0u32..) {
             let owner = *first_of.entry(server.name.as_str()).or_insert(index);
             up[owner as usize] |= !server.down;
-            owned.push((server, owner));
+            owned.push((server, count as usize, owner));
         }
         let is_one = first_of.len() == 1;
-        let points = Points::new(owned.into_iter().flat_map(|(server, owner)| {
-            let count = server.weight as usize * POINTS_PER_WEIGHT as usize;
+        let points = Points::new(owned.into_iter().flat_map(|(server, count, owner)| {
             server_points(&server.name).take(count).map(move |hash| (hash, owner))
         }));
         let chosen = chosen(points.owners(), &up);
-        Ok(Self { servers, points, up, chosen, is_one })
+        Self { servers, points, up, chosen, is_one }
     }
 
     /// What is chosen for this key.

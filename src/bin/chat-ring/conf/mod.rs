@@ -1,0 +1,11 @@
+//! An nginx configuration, as far as it decides who is chosen: [`words`] → [`blocks`] → [`upstream`].
+//!
+//! The reader is our own. `nginx-config` (2019) knows no stream module; `nginx-lint-parser` is kept
+//! well, but made for editors: it takes `a "x"y` and splits `${remote_addr}x`, where nginx refuses
+//! the one and keeps the other, and it reads no includes. A tool that says what nginx will do has to
+//! read what nginx reads.
+
+pub mod blocks;
+mod glob;
+pub mod upstream;
+pub mod words;
