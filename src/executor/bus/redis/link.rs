@@ -7,6 +7,9 @@ use std::collections::VecDeque;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
 
+/// A pause of our own between two looks after which we know nothing of the other side.
+pub(super) const PAUSE_MS: u64 = 1_000;
+
 /// What an answer is for. Redis confirms a subscription in its place among the answers.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Awaited {
@@ -47,6 +50,8 @@ pub(super) struct Link {
     pub(super) read: Vec<u8>,
     /// When something came last, or nothing was awaited.
     pub(super) answered_at: Millis,
+    /// When that was looked at last.
+    looked_at: Millis,
 }
 
 impl Link {
@@ -61,7 +66,8 @@ impl Link {
             sending: false,
             receiving: false,
             read: Vec::new(),
-            answered_at: Millis(u64::MAX),
+            answered_at: Millis(0),
+            looked_at: Millis(0),
         }
     }
 
@@ -75,16 +81,20 @@ impl Link {
         command.write_packed_command(&mut self.waiting);
     }
 
-    /// Whether Redis has said nothing for so long although something is awaited.
+    /// Whether Redis has said nothing for so long although something is awaited. What it said while
+    /// this core slept is not read yet.
     pub(super) fn is_overdue(&mut self, now: Millis, patience_ms: u64) -> bool {
-        if self.awaited.is_empty() || self.answered_at == Millis(u64::MAX) {
+        let slept = now.since(self.looked_at) > PAUSE_MS;
+        self.looked_at = now;
+        if slept || self.awaited.is_empty() {
             self.answered_at = now;
         }
         now.since(self.answered_at) > patience_ms
     }
 
     pub(super) fn has_work(&self) -> bool {
-        !self.receiving || (!self.sending && !self.waiting.is_empty())
+        let unsent = self.flown < self.flying.len() || !self.waiting.is_empty();
+        !self.receiving || (!self.sending && unsent)
     }
 
     /// Submits what is to be sent, and a receive if none is with the kernel.

@@ -6,14 +6,12 @@
 //! others. Should its core go on, it finds its connection lost, connects again and claims its
 //! users anew.
 
-use super::link::{Awaited, Link};
+use super::link::{Awaited, Link, PAUSE_MS};
 use crate::chat::ids::Millis;
 use rustc_hash::FxHashMap;
 
 const BEAT_MS: u64 = 2_000;
 const SILENCE_MS: u64 = 8_000;
-/// A pause of our own between two ticks after which we know nothing of the others.
-const PAUSE_MS: u64 = 1_000;
 
 /// Heartbeats, ours and the others'.
 #[derive(Default)]
