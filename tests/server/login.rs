@@ -99,29 +99,6 @@ fn of_twenty_logins_at_once_exactly_one_wins() {
     }
 }
 
-/// Who closes its connection is away at once: nobody is locked out by its own last session.
-#[test]
-fn who_has_left_may_come_back_at_once() {
-    for cores in [1, 8] {
-        let chatd = Chatd::start(cores);
-        let amy = chatd.register("amy");
-        for round in 0..60 {
-            let mut client = chatd.connect();
-            client.ask_login(&amy);
-            let answer = client.hear("the answer to a login");
-            assert_eq!(answer["errno"], 0, "round {round} on {cores} cores: {answer}");
-            match round % 3 {
-                0 => drop(client),
-                1 => client.reset(),
-                _ => {
-                    client.half_close();
-                    client.hear_end();
-                }
-            }
-        }
-    }
-}
-
 #[test]
 fn after_a_logout_the_connection_may_be_somebody_else() {
     for cores in [1, 2, 8] {

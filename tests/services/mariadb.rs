@@ -1,7 +1,7 @@
 //! A private MariaDB: its own directory, its own socket, and a port that nobody else has.
 
 use super::scratch::Scratch;
-use super::{LOOK, START, free_port, install, signal, spawn};
+use super::{LOOK, START, again_and_again, free_port, install, signal, spawn};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -39,7 +39,11 @@ impl MariaDb {
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
         let (port, databases) = (free_port(), AtomicU64::new(0));
         let mut mariadb = Self { child: None, directory, port, settings, databases };
-        mariadb.run()?;
+        // Somebody else may have been given the same port meanwhile.
+        again_and_again(|| {
+            mariadb.port = free_port();
+            mariadb.run()
+        })?;
         mariadb.sql(&format!(
             "CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON *.* TO '{USER}'@'%'"
         ));

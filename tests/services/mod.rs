@@ -28,6 +28,18 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
 }
 
+/// Tries something until it works, but not for ever.
+fn again_and_again(mut attempt: impl FnMut() -> Result<(), String>) -> Result<(), String> {
+    let mut last = attempt();
+    for _ in 0..4 {
+        if last.is_ok() {
+            break;
+        }
+        last = attempt();
+    }
+    last
+}
+
 /// Starts a program that does not outlive the thread that started it, however that ends.
 fn spawn(command: &mut Command) -> Result<Child, String> {
     let prepare = || {
@@ -47,15 +59,18 @@ fn signal(child: &Child, number: i32) {
     unsafe { libc::kill(child.id() as libc::pid_t, number) };
 }
 
-/// Waits until somebody listens there.
+/// Waits until it listens there.
 fn await_listener(child: &mut Child, name: &str, address: SocketAddr) -> Result<(), String> {
     let deadline = Instant::now() + START;
-    while TcpStream::connect(address).is_err() {
-        let ended = child.try_wait().is_ok_and(|status| status.is_some());
-        if ended || Instant::now() > deadline {
+    loop {
+        let listens = TcpStream::connect(address).is_ok();
+        // If it is somebody else who listens, this one ends soon.
+        std::thread::sleep(LOOK);
+        if child.try_wait().is_ok_and(|status| status.is_some()) || Instant::now() > deadline {
             return Err(format!("{name} does not start"));
         }
-        std::thread::sleep(LOOK);
+        if listens {
+            return Ok(());
+        }
     }
-    Ok(())
 }

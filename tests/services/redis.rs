@@ -1,6 +1,6 @@
 //! A private Redis without persistence: restarted, it is empty.
 
-use super::{await_listener, free_port, signal, spawn};
+use super::{again_and_again, await_listener, free_port, signal, spawn};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -23,7 +23,11 @@ impl Redis {
     pub fn start(arguments: &[&str]) -> Result<Self, String> {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let mut redis = Self { child: None, arguments, port: free_port() };
-        redis.run()?;
+        // Somebody else may have been given the same port meanwhile.
+        again_and_again(|| {
+            redis.port = free_port();
+            redis.run()
+        })?;
         Ok(redis)
     }
 
