@@ -1,11 +1,12 @@
 //! The tables of one core, and the single match over what can happen.
 //!
 //! Owns every session of its core. Performs nothing: what is to be done goes into a list of
-//! effects. The rules themselves live beside this file, one idea each: `account` and `enter`
-//! (logins), `direct` and `late` (one-to-one), `group` and `seat`, `friend`, `backlog`.
+//! effects. The rules themselves live beside this file, one idea each: `said` (what a client may
+//! say), `connection`, `account` and `enter` (logins), `direct` and `late` (one-to-one), `group`
+//! and `seat`, `friend`, `backlog`.
 
-use super::counts::{Counts, Cut};
-use super::effect::{Effect, Frame};
+use super::counts::Counts;
+use super::effect::Effect;
 use super::envelope::{Envelope, Kind};
 use super::event::{Channel, Event};
 use super::ids::{CoreId, GroupId, MessageClock, MessageId, Millis, SessionId, UserId};
@@ -15,11 +16,7 @@ use super::local_time::LocalTime;
 use super::orphan::Orphan;
 use super::pending::{Pending, PendingTable};
 use super::seat::Seats;
-use super::session::{Debt, Online, Pause, Phase, Session, Visit};
-use super::wire::code::Code;
-use super::wire::frame::Terminator;
-use super::wire::reply::{self, Refusal};
-use super::wire::request::{Body, Fault, Named, Request, Severity};
+use super::session::{Online, Session, Visit};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
@@ -33,7 +30,7 @@ pub struct Hub {
     pub(super) time: LocalTime,
     /// When the bytes of this turn were read, for the envelopes made of them.
     pub(super) read_us: u32,
-    sessions: Vec<Option<Box<Session>>>,
+    pub(super) sessions: Vec<Option<Box<Session>>>,
     /// Users whose channel this core has joined or is joining, and for which session.
     pub(super) users: FxHashMap<UserId, SessionId>,
     pub(super) seats: Seats,
@@ -56,15 +53,15 @@ pub struct Hub {
     /// Sessions whose backlog goes on with time.
     pub(super) catching_up: Vec<SessionId>,
     /// Connections that may not have logged in yet, oldest first; some have, some are gone.
-    anonymous: VecDeque<SessionId>,
+    pub(super) anonymous: VecDeque<SessionId>,
     /// Bytes sent and not acknowledged, over all sessions.
     pub(super) unacked_bytes: u64,
     pub(super) scratch: Vec<u8>,
     pub(super) body: Vec<u8>,
-    next_probe: Millis,
-    next_seen: Millis,
-    next_notice: Millis,
-    draining: bool,
+    pub(super) next_probe: Millis,
+    pub(super) next_seen: Millis,
+    pub(super) next_notice: Millis,
+    pub(super) draining: bool,
     pub(super) counts: Counts,
 }
 
@@ -232,43 +229,6 @@ impl Hub {
         }
     }
 
-    fn said(&mut self, id: SessionId, terminator: Terminator, request: Request<'_>, out: &mut Vec<Effect>) {
-        let Some(session) = self.session_mut(id).filter(|session| !session.closing) else { return };
-        session.terminator = terminator;
-        let about = About { session: id, re: request.body.msgid(), cid: request.cid };
-        let user = match &session.phase {
-            Phase::Online(online) => Some(online.user),
-            _ => None,
-        };
-        if self.pending.len() >= self.limits.tickets {
-            return self.refuse(about, Code::Busy, out);
-        }
-        let user = match (&request.body, user) {
-            (Body::Register { name, password, .. }, _) => return self.register(id, name, password, out),
-            (&Body::Login { who: Named::Id(wanted), password, .. }, user) => {
-                return self.login(id, user, wanted, password, out);
-            }
-            (_, None) => return self.refuse(about, Code::LoginFirst, out),
-            (_, Some(user)) if request.id != Some(user) => {
-                return self.refuse_with(about, Code::NotYours, "id is not the user of this session", out);
-            }
-            (_, Some(user)) => user,
-        };
-        match request.body {
-            Body::OneChat { to, msg, time } => self.one_chat(about, user, to, msg, time, out),
-            Body::GroupChat { group, msg, time } => self.group_chat(about, user, group, msg, time, out),
-            Body::AddFriend { friend } => self.add_friend(about, user, friend, out),
-            Body::DelFriend { friend } => self.del_friend(about, user, friend, out),
-            Body::CreateGroup { name, desc } => self.create_group(about, user, name, desc, out),
-            Body::AddGroup { group } => self.add_group(about, user, group, out),
-            Body::DelGroup { group } => self.del_group(about, user, group, out),
-            Body::ShowFriends => self.show_friends(about, user, out),
-            Body::Logout => self.logout(about, out),
-            Body::Login { .. } | Body::Register { .. } => unreachable!("answered above"),
-            _ => self.refuse(about, Code::UnknownMsgid, out),
-        }
-    }
-
     fn arrived(&mut self, channel: Channel, envelope: Envelope, out: &mut Vec<Effect>) {
         match (channel, envelope.kind()) {
             (Channel::User(_), Kind::Direct) => {
@@ -317,113 +277,6 @@ impl Hub {
         }
     }
 
-    fn garbled(&mut self, id: SessionId, fault: &Fault, out: &mut Vec<Effect>) {
-        let refusal = Refusal {
-            code: fault.code,
-            text: &fault.text,
-            re: fault.re,
-            cid: fault.cid.as_deref(),
-            retry_after_ms: None,
-        };
-        self.counts.error(fault.code);
-        self.reply(id, reply::error(refusal), out);
-        if fault.severity == Severity::Close {
-            self.counts.cut(Cut::Garbled);
-            self.close(id, out);
-        }
-    }
-
-    fn opened(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        let index = id.index as usize;
-        if self.sessions.len() <= index {
-            self.sessions.resize_with(index + 1, || None);
-        }
-        assert!(self.sessions[index].is_none(), "a slot is used again only after its Closed");
-        self.sessions[index] = Some(Box::new(Session::new(id)));
-        if self.draining {
-            return self.close_for(id, Code::Draining, Code::Draining.text(), out);
-        }
-        self.note_anonymous(id, out);
-    }
-
-    /// Bounds the connections that have not logged in: the oldest go first.
-    pub(super) fn note_anonymous(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        self.anonymous.push_back(id);
-        if self.anonymous.len() <= self.limits.anonymous {
-            return;
-        }
-        let waiting = std::mem::take(&mut self.anonymous);
-        self.anonymous = waiting.into_iter().filter(|&id| self.is_anonymous(id)).collect();
-        while self.anonymous.len() > self.limits.anonymous {
-            let oldest = self.anonymous.pop_front().expect("longer than its bound");
-            self.counts.cut(Cut::Anonymous);
-            self.close_for(oldest, Code::TooMany, "too many connections without a login", out);
-        }
-    }
-
-    fn is_anonymous(&self, id: SessionId) -> bool {
-        self.session(id).is_some_and(|session| matches!(session.phase, Phase::Anonymous) && !session.closing)
-    }
-
-    fn closed(&mut self, id: SessionId, acked: u64, out: &mut Vec<Effect>) {
-        let Some(session) = self.session_mut(id) else { return };
-        session.closing = true;
-        self.acked(id, acked, out);
-        self.part(id, out);
-        let Some(session) =
-            self.sessions.get_mut(id.index as usize).and_then(|slot| slot.take_if(|held| held.id == id))
-        else {
-            return;
-        };
-        self.unacked_bytes -= session.unacked_bytes();
-        // What is owed lies in the backlog already, but whoever holds the user now may have looked
-        // before it did: keeping it again makes sure that it is told.
-        for sent in session.window {
-            if !matches!(sent.debt, Debt::Behind(_)) {
-                self.adopt(Orphan::Keep { envelope: sent.envelope }, out);
-            }
-        }
-    }
-
-    fn tick(&mut self, utc_offset_s: i32, out: &mut Vec<Effect>) {
-        self.time.utc_offset_s = utc_offset_s;
-        self.expire_claims(out);
-        self.continue_backlogs(out);
-        if self.now >= self.next_notice {
-            self.next_notice = self.now.plus(self.limits.stored_notice_ms);
-            self.publish_stored(out);
-        }
-        if self.now >= self.next_probe {
-            self.next_probe = self.now.plus(self.limits.probe_ms);
-            self.probe_unacked(out);
-            self.retry_orphans(out);
-            self.retry_nudges(out);
-            self.retry_backlogs(out);
-            self.rejoin_groups(out);
-        }
-        if self.now >= self.next_seen {
-            self.next_seen = self.now.plus(self.limits.seen_ms);
-            self.recheck_groups(out);
-            self.write_progress(out);
-        }
-    }
-
-    fn drain(&mut self, out: &mut Vec<Effect>) {
-        self.draining = true;
-        let open: Vec<SessionId> = self.sessions.iter().flatten().map(|session| session.id).collect();
-        for id in open {
-            self.counts.cut(Cut::Draining);
-            self.close_for(id, Code::Draining, Code::Draining.text(), out);
-        }
-    }
-
-    /// Says why, and closes.
-    fn close_for(&mut self, id: SessionId, code: Code, text: &str, out: &mut Vec<Effect>) {
-        let retry_after_ms = (code == Code::Draining).then_some(1_000);
-        self.reply(id, reply::error(Refusal { code, text, re: None, cid: None, retry_after_ms }), out);
-        self.close(id, out);
-    }
-
     pub(super) fn session(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(id.index as usize)?.as_deref().filter(|session| session.id == id)
     }
@@ -444,59 +297,5 @@ impl Hub {
             .filter(|session| session.online().is_some())
             .map(|session| session.id)
             .collect()
-    }
-
-    /// Sends a frame that is not a message. It is not kept if the connection ends before it is through.
-    pub(super) fn reply(&mut self, id: SessionId, bytes: Vec<u8>, out: &mut Vec<Effect>) {
-        if self.session(id).is_none_or(|session| session.closing) {
-            return;
-        }
-        self.send(id, Frame::Reply(bytes), out);
-    }
-
-    pub(super) fn refuse(&mut self, about: About<'_>, code: Code, out: &mut Vec<Effect>) {
-        self.refuse_with(about, code, code.text(), out);
-    }
-
-    pub(super) fn refuse_with(&mut self, about: About<'_>, code: Code, text: &str, out: &mut Vec<Effect>) {
-        let retry_after_ms = (code == Code::Busy).then_some(1_000);
-        self.counts.error(code);
-        let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
-        self.reply(about.session, reply::error(refusal), out);
-    }
-
-    /// Asks for the connection to be closed; `Closed` comes back when it is.
-    pub(super) fn close(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        if let Some(session) = self.session_mut(id).filter(|session| !session.closing) {
-            session.closing = true;
-            out.push(Effect::Close { session: id });
-        }
-    }
-
-    pub(super) fn pause(&mut self, id: SessionId, why: Pause, out: &mut Vec<Effect>) {
-        let Some(session) = self.session_mut(id) else { return };
-        if session.paused == 0 {
-            out.push(Effect::Pause { session: id });
-        }
-        session.paused |= why as u8;
-    }
-
-    pub(super) fn resume(&mut self, id: SessionId, why: Pause, out: &mut Vec<Effect>) {
-        let Some(session) = self.session_mut(id).filter(|session| session.paused != 0) else { return };
-        session.paused &= !(why as u8);
-        if session.paused == 0 && !session.closing {
-            out.push(Effect::Resume { session: id });
-            self.finish_if_ended(id, out);
-        }
-    }
-
-    /// Closes a connection whose client said its last word, once everything is answered.
-    pub(super) fn finish_if_ended(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        if self
-            .session(id)
-            .is_some_and(|session| session.ended && session.paused == 0 && session.unsettled == 0)
-        {
-            self.close(id, out);
-        }
     }
 }

@@ -8,6 +8,7 @@
 mod account;
 pub mod ask;
 mod backlog;
+mod connection;
 pub mod counts;
 mod direct;
 pub mod effect;
@@ -28,6 +29,8 @@ mod pending;
 mod progress;
 mod rejoin;
 pub mod ring;
+mod said;
 mod seat;
 mod session;
+mod tick;
 pub mod wire;

@@ -1,0 +1,153 @@
+//! Connections: how one begins and ends, and whether its requests are handed over.
+//!
+//! Knows no rule of chat. What a client is told besides messages goes through here.
+
+use super::counts::Cut;
+use super::effect::{Effect, Frame};
+use super::hub::{About, Hub};
+use super::ids::SessionId;
+use super::orphan::Orphan;
+use super::session::{Debt, Pause, Phase, Session};
+use super::wire::code::Code;
+use super::wire::reply::{self, Refusal};
+use super::wire::request::{Fault, Severity};
+
+impl Hub {
+    pub(super) fn opened(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let index = id.index as usize;
+        if self.sessions.len() <= index {
+            self.sessions.resize_with(index + 1, || None);
+        }
+        assert!(self.sessions[index].is_none(), "a slot is used again only after its Closed");
+        self.sessions[index] = Some(Box::new(Session::new(id)));
+        if self.draining {
+            return self.close_for(id, Code::Draining, Code::Draining.text(), out);
+        }
+        self.note_anonymous(id, out);
+    }
+
+    /// Bounds the connections that have not logged in: the oldest go first.
+    pub(super) fn note_anonymous(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        self.anonymous.push_back(id);
+        if self.anonymous.len() <= self.limits.anonymous {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.anonymous);
+        self.anonymous = waiting.into_iter().filter(|&id| self.is_anonymous(id)).collect();
+        while self.anonymous.len() > self.limits.anonymous {
+            let oldest = self.anonymous.pop_front().expect("longer than its bound");
+            self.counts.cut(Cut::Anonymous);
+            self.close_for(oldest, Code::TooMany, "too many connections without a login", out);
+        }
+    }
+
+    pub(super) fn is_anonymous(&self, id: SessionId) -> bool {
+        self.session(id).is_some_and(|session| matches!(session.phase, Phase::Anonymous) && !session.closing)
+    }
+
+    pub(super) fn closed(&mut self, id: SessionId, acked: u64, out: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut(id) else { return };
+        session.closing = true;
+        self.acked(id, acked, out);
+        self.part(id, out);
+        let Some(session) =
+            self.sessions.get_mut(id.index as usize).and_then(|slot| slot.take_if(|held| held.id == id))
+        else {
+            return;
+        };
+        self.unacked_bytes -= session.unacked_bytes();
+        // What is owed lies in the backlog already, but whoever holds the user now may have looked
+        // before it did: keeping it again makes sure that it is told.
+        for sent in session.window {
+            if !matches!(sent.debt, Debt::Behind(_)) {
+                self.adopt(Orphan::Keep { envelope: sent.envelope }, out);
+            }
+        }
+    }
+
+    pub(super) fn garbled(&mut self, id: SessionId, fault: &Fault, out: &mut Vec<Effect>) {
+        let refusal = Refusal {
+            code: fault.code,
+            text: &fault.text,
+            re: fault.re,
+            cid: fault.cid.as_deref(),
+            retry_after_ms: None,
+        };
+        self.counts.error(fault.code);
+        self.reply(id, reply::error(refusal), out);
+        if fault.severity == Severity::Close {
+            self.counts.cut(Cut::Garbled);
+            self.close(id, out);
+        }
+    }
+
+    pub(super) fn drain(&mut self, out: &mut Vec<Effect>) {
+        self.draining = true;
+        let open: Vec<SessionId> = self.sessions.iter().flatten().map(|session| session.id).collect();
+        for id in open {
+            self.counts.cut(Cut::Draining);
+            self.close_for(id, Code::Draining, Code::Draining.text(), out);
+        }
+    }
+
+    /// Says why, and closes.
+    pub(super) fn close_for(&mut self, id: SessionId, code: Code, text: &str, out: &mut Vec<Effect>) {
+        let retry_after_ms = (code == Code::Draining).then_some(1_000);
+        self.reply(id, reply::error(Refusal { code, text, re: None, cid: None, retry_after_ms }), out);
+        self.close(id, out);
+    }
+
+    /// Sends a frame that is not a message. It is not kept if the connection ends before it is through.
+    pub(super) fn reply(&mut self, id: SessionId, bytes: Vec<u8>, out: &mut Vec<Effect>) {
+        if self.session(id).is_none_or(|session| session.closing) {
+            return;
+        }
+        self.send(id, Frame::Reply(bytes), out);
+    }
+
+    pub(super) fn refuse(&mut self, about: About<'_>, code: Code, out: &mut Vec<Effect>) {
+        self.refuse_with(about, code, code.text(), out);
+    }
+
+    pub(super) fn refuse_with(&mut self, about: About<'_>, code: Code, text: &str, out: &mut Vec<Effect>) {
+        let retry_after_ms = (code == Code::Busy).then_some(1_000);
+        self.counts.error(code);
+        let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
+        self.reply(about.session, reply::error(refusal), out);
+    }
+
+    /// Asks for the connection to be closed; `Closed` comes back when it is.
+    pub(super) fn close(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        if let Some(session) = self.session_mut(id).filter(|session| !session.closing) {
+            session.closing = true;
+            out.push(Effect::Close { session: id });
+        }
+    }
+
+    pub(super) fn pause(&mut self, id: SessionId, why: Pause, out: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut(id) else { return };
+        if session.paused == 0 {
+            out.push(Effect::Pause { session: id });
+        }
+        session.paused |= why as u8;
+    }
+
+    pub(super) fn resume(&mut self, id: SessionId, why: Pause, out: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut(id).filter(|session| session.paused != 0) else { return };
+        session.paused &= !(why as u8);
+        if session.paused == 0 && !session.closing {
+            out.push(Effect::Resume { session: id });
+            self.finish_if_ended(id, out);
+        }
+    }
+
+    /// Closes a connection whose client said its last word, once everything is answered.
+    pub(super) fn finish_if_ended(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        if self
+            .session(id)
+            .is_some_and(|session| session.ended && session.paused == 0 && session.unsettled == 0)
+        {
+            self.close(id, out);
+        }
+    }
+}
