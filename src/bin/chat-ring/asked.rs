@@ -4,7 +4,7 @@ use crate::conf::blocks;
 use crate::conf::upstream::{self, Hash, Line, ServerLine, Upstream};
 use crate::options::Options;
 use chatd::chat::ring::{Balancing, Choice, Consistent, Plain, Server};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 
 /// What is asked about.
@@ -129,8 +129,8 @@ impl Balanced {
         }
         let text = String::from_utf8_lossy(typed);
         match text.parse() {
-            Ok(std::net::IpAddr::V4(address)) => Ok(address.octets().to_vec()),
-            Ok(std::net::IpAddr::V6(address)) => Ok(address.octets().to_vec()),
+            Ok(IpAddr::V4(address)) => Ok(address.octets().to_vec()),
+            Ok(IpAddr::V6(address)) => Ok(address.octets().to_vec()),
             Err(_) => Err(format!("{}: {} takes an address", crate::show::visible(&text), self.hash.key)),
         }
     }
@@ -147,19 +147,26 @@ fn addresses(line: &ServerLine) -> Result<Vec<String>, String> {
         Some(colon) => (&name[..after_host + colon], &name[after_host + colon + 1..]),
         None => (&name[..], "80"),
     };
-    let wrong = || format!("{name}: that is no address");
-    let (from, to) = ports.split_once('-').unwrap_or((ports, ports));
-    let from: u16 = from.parse().map_err(|_| wrong())?;
-    let to: u16 = to.parse().map_err(|_| wrong())?;
+    let port: u16 = ports.parse().map_err(|_| format!("{name}: {ports} is no port"))?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let found: Vec<SocketAddr> = match (bare, from).to_socket_addrs() {
+    let mut found: Vec<SocketAddr> = match (bare, port).to_socket_addrs() {
         Ok(found) => found.collect(),
         Err(error) => return Err(format!("{name} has no address, and nginx needs one to start: {error}")),
     };
-    let is_one = found.len() == 1 && from == to;
-    // nginx takes the first address with every port, then the next one.
-    let each = found.iter().flat_map(|address| (from..=to).map(|port| SocketAddr::new(address.ip(), port)));
-    Ok(each.map(|address| if is_one { name.clone() } else { format!("{name} ({address})") }).collect())
+    if bare.parse::<IpAddr>().is_err() && found.iter().any(SocketAddr::is_ipv4) && !has_ipv6() {
+        found.retain(SocketAddr::is_ipv4);
+    }
+    if found.len() == 1 {
+        return Ok(vec![name.clone()]);
+    }
+    Ok(found.iter().map(|address| format!("{name} ({address})")).collect())
+}
+
+/// Whether this machine has an address of IPv6 other than ::1: else nginx, which asks with
+/// AI_ADDRCONFIG, is told of none of a name's.
+fn has_ipv6() -> bool {
+    let addresses = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+    addresses.lines().any(|line| !line.starts_with("00000000000000000000000000000001 "))
 }
 
 /// The upstream's block.
