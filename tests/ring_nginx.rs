@@ -5,12 +5,11 @@
 //! file that nginx reads.
 
 mod common;
-mod services;
 
+use common::scratch::Scratch;
+use common::services::nginx::Nginx;
+use common::services::{free_port, install};
 use common::{DEADLINE, Random, cannot_run};
-use services::nginx::Nginx;
-use services::scratch::Scratch;
-use services::{free_port, install};
 use socket2::{Domain, Socket, Type};
 use std::collections::BTreeMap;
 use std::fs;
