@@ -147,21 +147,29 @@ fn on_a_terminal_it_edits_completes_remembers_and_ends_with_its_input() {
     screen.see_last("ring>");
     screen.line("add Chat.example 6000 160");
     screen.see("Chat.example:6000 has 160 virtual nodes");
+    // What is pasted may be several lines.
+    screen.type_text("\x1b[200~add b 1\rnonsense\x1b[201~");
+    screen.see_last("nonsense");
+    screen.line("");
+    screen.see("b:1 has 160 virtual nodes");
+    screen.see("no such command: nonsense (h shows them)");
+    screen.see_last("ring>");
     screen.type_text(&format!("getV{TAB}"));
     screen.see_last("ring> getVirNum");
-    screen.type_text(&format!(" {TAB}"));
+    screen.type_text(&format!(" ch{TAB}"));
     screen.see_last("ring> getVirNum Chat.example 6000");
     screen.line("");
-    screen.see("Chat.example:6000 has 160 virtual nodes\n  ");
-    screen.type_text(&format!("half a li{CTRL_C}"));
+    screen.see("Chat.example:6000 has 160 virtual nodes\n  b81d2709 c2c16f44");
     screen.see_last("ring>");
-    screen.line("nonsense");
-    screen.see("no such command: nonsense (h shows them)");
+    screen.type_text("half a li");
+    screen.see_last("ring> half a li");
+    screen.type_text(CTRL_C);
+    screen.see_last("ring>");
     screen.type_text(CTRL_D);
     assert_eq!(screen.end(), 0, "the end of the input is the end");
     let mut again = Setup::of(PROGRAM).state(state.path()).start();
     again.see_last("ring>");
-    again.type_text("\x1b[A\x1b[A");
+    again.type_text("\x1b[A");
     again.see_last("ring> getVirNum Chat.example 6000");
     again.line("");
     again.see("there is no server Chat.example:6000; there is none");
@@ -404,4 +412,62 @@ fn who_has_read_enough_may_leave() {
     );
     let output = Command::new("bash").args(["-o", "pipefail", "-c", &shell]).output().expect("bash runs");
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}
+
+/// The fenced blocks of the documentation in this language.
+fn blocks(language: &str) -> Vec<String> {
+    let text =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/chat-ring.md")).expect("it is there");
+    let begin = format!("```{language}\n");
+    text.split(&begin)
+        .skip(1)
+        .map(|rest| rest.split("```").next().expect("split gives one").to_owned())
+        .collect()
+}
+
+#[test]
+fn what_the_documentation_shows_is_what_it_says() {
+    let [conf] = &blocks("nginx")[..] else { panic!("one configuration") };
+    let conf = Conf::new(conf);
+    let shown = blocks("console");
+    assert!(shown.len() >= 4);
+    let programs = std::path::Path::new(PROGRAM).parent().expect("a directory");
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+    for block in shown {
+        let (command, output) = block.split_once('\n').expect("a command and its output");
+        let command = command.strip_prefix("$ ").expect("a command");
+        let mut shell = Command::new("bash");
+        let ran = shell
+            .args(["-c", command])
+            .current_dir(conf.path(""))
+            .env("PATH", &path)
+            .output()
+            .expect("bash runs");
+        assert_eq!(String::from_utf8_lossy(&ran.stderr), "", "{command}");
+        assert_eq!(String::from_utf8_lossy(&ran.stdout), output, "{command}");
+    }
+    // The picture is the one that is drawn.
+    conf.told(&["moves", "--add", "127.0.0.1:6004", "--svg", &conf.path("moves.svg")]);
+    let drawn = fs::read_to_string(conf.path("moves.svg")).expect("drawn");
+    let shown =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/chat-ring.svg")).expect("it is there");
+    assert!(drawn == shown, "docs/chat-ring.svg is not what `moves --svg` draws now");
+}
+
+#[test]
+fn the_commands_of_the_documentation_are_those_of_the_shell() {
+    let text =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/chat-ring.md")).expect("it is there");
+    let (_, section) = text.split_once("\n## The shell\n").expect("a section on the shell");
+    let shown = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let shown: Vec<String> = shown
+        .filter_map(|line| {
+            let (command, rest) = line.split_once('`')?;
+            let (_, what) = rest.split_once("| ")?;
+            Some(format!("{command} {}", what.trim_end_matches(" |")))
+        })
+        .collect();
+    let (_, help, _) = run(&[], "h\n");
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(help.lines().map(words).collect::<Vec<_>>(), shown);
 }

@@ -60,11 +60,10 @@ pub fn run(asked: &Asked, moves: &options::Moves) -> Result<(), String> {
         letters::ring(&slices, Of::Moves, has_colours()),
         sides.letters(&whole)
     ));
-    print(&out)?;
-    match &moves.svg {
-        Some(path) => share::draw(path, &svg::page(&sides.picture(asked, &whole, &slices))),
-        None => Ok(()),
+    if let Some(path) = &moves.svg {
+        share::draw(path, &svg::page(&sides.picture(asked, &whole, &slices)))?;
     }
+    print(&out)
 }
 
 /// Each key that moves, once.

@@ -35,11 +35,10 @@ pub fn run(asked: &Asked, share: &options::Share) -> Result<(), String> {
     };
     let slices = slices(ring);
     out.push_str(&format!("\n{}", letters::ring(&slices, Of::Shares, has_colours())));
-    print(&out)?;
-    match &share.svg {
-        Some(path) => draw(path, &svg::page(&picture(asked, &balanced, &shares, &slices))),
-        None => Ok(()),
+    if let Some(path) = &share.svg {
+        draw(path, &svg::page(&picture(asked, &balanced, &shares, &slices)))?;
     }
+    print(&out)
 }
 
 /// How much each has, of all there is.

@@ -53,10 +53,13 @@ pub fn run(shell: Shell, greeting: String) -> io::Result<ExitCode> {
             let _ = editor.append_history(path);
         }
         let Some(hooks) = editor.helper_mut() else { return Ok(ExitCode::SUCCESS) };
-        match obey(&mut hooks.shell, &line) {
-            Next::Show(text) => write!(out, "{text}")?,
-            Next::Mistake(mistake) => writeln!(out, "{mistake}")?,
-            Next::Leave => return Ok(ExitCode::SUCCESS),
+        // What was pasted may be several lines.
+        for line in line.lines() {
+            match obey(&mut hooks.shell, line) {
+                Next::Show(text) => write!(out, "{text}")?,
+                Next::Mistake(mistake) => writeln!(out, "{mistake}")?,
+                Next::Leave => return Ok(ExitCode::SUCCESS),
+            }
         }
         out.flush()?;
     }
