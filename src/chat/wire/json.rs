@@ -1,7 +1,7 @@
 //! One frame to a flat list of fields. The only file that names simd-json.
 //!
-//! Owns the parser's reused buffers and tape: after warming up, a parse allocates nothing.
-//! Knows nothing of which fields there are.
+//! Owns the parser's reused buffers and tape: after warming up, a parse allocates nothing unless the
+//! frame has lists or more than 16 fields. Knows nothing of which fields there are.
 
 use simd_json::{Buffers, Node, StaticNode, Tape};
 
@@ -12,8 +12,19 @@ pub enum Value<'a> {
     Text(&'a str),
     /// A non-negative integer.
     Number(u64),
+    /// `true` or `false`.
+    Flag(bool),
+    /// A list of nothing but strings: [`Fields::texts`] has them.
+    Texts(Texts),
     /// Anything else; no request has a use for it.
     Other,
+}
+
+/// Where the strings of one list are among those of its frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Texts {
+    first: usize,
+    len: usize,
 }
 
 /// Not one JSON object in valid UTF-8 of bounded depth.
@@ -35,6 +46,8 @@ pub struct Fields<'a> {
     inline: [(&'a str, Value<'a>); INLINE],
     len: usize,
     more: Vec<(&'a str, Value<'a>)>,
+    /// The strings of all lists, one list after the other.
+    texts: Vec<&'a str>,
     repeated: Option<&'a str>,
 }
 
@@ -74,8 +87,8 @@ fn fields<'a>(nodes: &[Node<'a>], depth: usize) -> Result<Fields<'a>, NotAnObjec
     if depth < 1 || !shallow(nodes, depth) {
         return Err(NotAnObject);
     }
-    let mut fields =
-        Fields { inline: [("", Value::Other); INLINE], len: 0, more: Vec::new(), repeated: None };
+    let inline = [("", Value::Other); INLINE];
+    let mut fields = Fields { inline, len: 0, more: Vec::new(), texts: Vec::new(), repeated: None };
     let mut at = 1;
     for _ in 0..len {
         let Some(&Node::String(key)) = nodes.get(at) else {
@@ -88,8 +101,10 @@ fn fields<'a>(nodes: &[Node<'a>], depth: usize) -> Result<Fields<'a>, NotAnObjec
             Node::Static(StaticNode::I64(number)) => {
                 (u64::try_from(number).map_or(Value::Other, Value::Number), 0)
             }
+            Node::Static(StaticNode::Bool(flag)) => (Value::Flag(flag), 0),
             Node::Static(_) => (Value::Other, 0),
-            Node::Object { count, .. } | Node::Array { count, .. } => (Value::Other, count),
+            Node::Array { count, .. } => (fields.list(&nodes[at + 2..at + 2 + count]), count),
+            Node::Object { count, .. } => (Value::Other, count),
         };
         fields.push(key, value);
         at += 2 + nodes_within;
@@ -132,6 +147,24 @@ impl<'a> Fields<'a> {
         self.repeated
     }
 
+    /// The strings of a list of these fields, in the order sent.
+    pub fn texts(&self, list: Texts) -> &[&'a str] {
+        &self.texts[list.first..list.first + list.len]
+    }
+
+    /// Takes in a list, if it holds nothing but strings.
+    fn list(&mut self, nodes: &[Node<'a>]) -> Value<'a> {
+        let first = self.texts.len();
+        for node in nodes {
+            let Node::String(text) = *node else {
+                self.texts.truncate(first);
+                return Value::Other;
+            };
+            self.texts.push(text);
+        }
+        Value::Texts(Texts { first, len: nodes.len() })
+    }
+
     fn iter(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + '_ {
         self.inline[..self.len].iter().chain(&self.more).copied()
     }
@@ -172,18 +205,36 @@ mod tests {
     #[test]
     fn fields_come_out_unescaped_whatever_lies_between_them() {
         parse(
-            r#"{"a":"x\"\u00e9\n","skip":[1,{"b":[]}],"n":7,"neg":-7,"f":7.0,"big":99999999999999999999}"#,
+            r#"{"a":"x\"\u00e9\n","skip":[1,{"b":[]}],"n":7,"neg":-7,"f":7.0,"big":99999999999999999999,"o":{},"null":null}"#,
             |fields| {
                 let fields = fields.unwrap();
                 assert_eq!(fields.get("a"), Some(Value::Text("x\"é\n")));
                 assert_eq!(fields.get("n"), Some(Value::Number(7)));
-                for other in ["neg", "f", "big", "skip"] {
+                for other in ["neg", "f", "big", "skip", "o", "null"] {
                     assert_eq!(fields.get(other), Some(Value::Other), "{other}");
                 }
                 assert_eq!(fields.get("b"), None);
                 assert_eq!(fields.repeated(), None);
             },
         );
+    }
+
+    #[test]
+    fn lists_of_strings_keep_their_order_and_other_lists_are_of_no_use() {
+        let frame = r#"{"x":["1","\u0032"],"on":true,"mixed":["3",4],"deep":["5",["6"]],"none":[],"y":["7"],"off":false}"#;
+        parse(frame, |fields| {
+            let fields = fields.unwrap();
+            let texts = |name: &str| match fields.get(name) {
+                Some(Value::Texts(list)) => Some(fields.texts(list)),
+                _ => None,
+            };
+            assert_eq!(texts("x"), Some(&["1", "2"][..]));
+            assert_eq!(texts("y"), Some(&["7"][..]));
+            assert_eq!(texts("none"), Some(&[][..]));
+            assert_eq!((fields.get("mixed"), fields.get("deep")), (Some(Value::Other), Some(Value::Other)));
+            assert_eq!(fields.get("on"), Some(Value::Flag(true)));
+            assert_eq!(fields.get("off"), Some(Value::Flag(false)));
+        });
     }
 
     #[test]

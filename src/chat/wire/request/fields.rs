@@ -1,0 +1,137 @@
+//! The fields of a frame, each checked for type, size and range. An error names the field and never
+//! repeats what is in it.
+
+use crate::chat::ids::{GroupId, MessageId, UserId};
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::chat::wire::json::{Fields, Value};
+use std::borrow::Cow;
+
+/// What was read, or errno and errmsg.
+pub(super) type Checked<T> = Result<T, (Code, Cow<'static, str>)>;
+
+/// The largest number that the store can hold: SQL integers are signed.
+const NUMBER_MAX: u64 = i64::MAX as u64;
+
+/// The fields of one frame and the limits that they must keep.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'f, 'a> {
+    pub(super) fields: &'f Fields<'a>,
+    pub(super) limits: &'f Limits,
+}
+
+impl<'a> Reader<'_, 'a> {
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.fields.has(name)
+    }
+
+    fn field(&self, name: &'static str) -> Checked<Value<'a>> {
+        self.fields.get(name).ok_or_else(|| invalid(format!("missing field: {name}")))
+    }
+
+    /// What `read` makes of the field, if the frame has it.
+    pub(super) fn optional<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&Self, &'static str) -> Checked<T>,
+    ) -> Checked<Option<T>> {
+        self.has(name).then(|| read(self, name)).transpose()
+    }
+
+    pub(super) fn number(&self, name: &'static str) -> Checked<u64> {
+        match self.field(name)? {
+            Value::Number(number) => Ok(number),
+            _ => Err(out_of_range(name)),
+        }
+    }
+
+    /// A number from `least` on that the store can hold.
+    pub(super) fn number_from(&self, name: &'static str, least: u64) -> Checked<u64> {
+        let number = self.number(name)?;
+        if (least..=NUMBER_MAX).contains(&number) { Ok(number) } else { Err(out_of_range(name)) }
+    }
+
+    pub(super) fn text(&self, name: &'static str) -> Checked<&'a str> {
+        match self.field(name)? {
+            Value::Text(text) => Ok(text),
+            _ => Err(invalid(format!("not a string: {name}"))),
+        }
+    }
+
+    pub(super) fn flag(&self, name: &'static str) -> Checked<bool> {
+        match self.field(name)? {
+            Value::Flag(flag) => Ok(flag),
+            _ => Err(invalid(format!("not true or false: {name}"))),
+        }
+    }
+
+    pub(super) fn user(&self, name: &'static str) -> Checked<UserId> {
+        UserId::new(self.number(name)?).ok_or_else(|| out_of_range(name))
+    }
+
+    pub(super) fn group(&self, name: &'static str) -> Checked<GroupId> {
+        GroupId::new(self.number(name)?).ok_or_else(|| out_of_range(name))
+    }
+
+    pub(super) fn bounded(&self, name: &'static str, least: usize, most: usize) -> Checked<&'a str> {
+        let text = self.text(name)?;
+        let long = text.len() > most && text.chars().count() > most;
+        if long || text.len() < least {
+            return Err(invalid(format!("{name} must have {least} to {most} characters")));
+        }
+        Ok(text)
+    }
+
+    pub(super) fn msg(&self) -> Checked<&'a str> {
+        let msg = self.text("msg")?;
+        if msg.len() > self.limits.msg_bytes {
+            let text = format!("msg is longer than {} bytes", self.limits.msg_bytes);
+            return Err((Code::TooLarge, Cow::Owned(text)));
+        }
+        Ok(msg)
+    }
+
+    pub(super) fn time(&self) -> Checked<Option<&'a str>> {
+        let time = self.optional("time", Self::text)?;
+        if time.is_some_and(|time| time.len() > self.limits.time_bytes) {
+            return Err(invalid(format!("time is longer than {} bytes", self.limits.time_bytes)));
+        }
+        Ok(time)
+    }
+
+    pub(super) fn cid(&self) -> Checked<Option<&'a str>> {
+        let cid = self.optional("cid", Self::text)?;
+        if cid.is_some_and(|cid| !(1..=self.limits.cid_bytes).contains(&cid.len())) {
+            return Err(invalid(format!("cid must have 1 to {} bytes", self.limits.cid_bytes)));
+        }
+        Ok(cid)
+    }
+
+    /// A list of message ids, as many as one CONFIRM may name.
+    pub(super) fn mids(&self) -> Checked<Vec<MessageId>> {
+        let list = match self.field("mids")? {
+            Value::Texts(list) => self.fields.texts(list),
+            _ => return Err(invalid("not a list of strings: mids".into())),
+        };
+        if list.len() > self.limits.confirm_mids {
+            return Err(invalid(format!("mids has more than {} entries", self.limits.confirm_mids)));
+        }
+        let mids: Option<Vec<MessageId>> = list.iter().map(|text| mid(text)).collect();
+        mids.ok_or_else(|| invalid("not a message id: mids".into()))
+    }
+}
+
+/// A message id in its one decimal form.
+fn mid(text: &str) -> Option<MessageId> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    let number = text.parse().ok().filter(|&number: &u64| plain && number <= NUMBER_MAX);
+    number.map(MessageId)
+}
+
+pub(super) fn invalid(text: String) -> (Code, Cow<'static, str>) {
+    (Code::InvalidField, Cow::Owned(text))
+}
+
+fn out_of_range(name: &'static str) -> (Code, Cow<'static, str>) {
+    invalid(format!("not an integer in range: {name}"))
+}

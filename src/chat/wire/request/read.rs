@@ -1,0 +1,186 @@
+//! One frame to one request: which fields each msgid has, and which of them it needs.
+
+use super::fault::{Fault, Severity};
+use super::fields::{Checked, Reader, invalid};
+use super::{Body, Dialect, Named, Request, Takeover};
+use crate::chat::ask::{Conversation, Span};
+use crate::chat::ids::{ID_MAX, UserId};
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::chat::wire::json::Parser;
+use crate::chat::wire::msgid;
+use std::borrow::Cow;
+
+/// Reads one frame. The frame's bytes are unescaped in place and are garbage afterwards, but for
+/// the texts that the request borrows.
+///
+/// # Errors
+/// A [`Fault`] that says what to tell the client and whether to go on.
+pub fn parse<'a>(frame: &'a mut [u8], parser: &mut Parser, limits: &Limits) -> Result<Request<'a>, Fault> {
+    let fields = parser.parse(frame, limits.nesting_depth).map_err(|_| Fault::not_a_frame())?;
+    let reader = Reader { fields: &fields, limits };
+    let (mut re, mut cid) = (None, None);
+    let request = request(reader, &mut re, &mut cid);
+    request.map_err(|(code, text)| {
+        let severity = Severity::Answer;
+        Fault { code, text, re, cid: cid.map(str::to_owned), severity }
+    })
+}
+
+/// The request, and in any case as much of its names as could be read.
+fn request<'a>(
+    reader: Reader<'_, 'a>,
+    re: &mut Option<u32>,
+    cid: &mut Option<&'a str>,
+) -> Checked<Request<'a>> {
+    *re = u32::try_from(reader.number("msgid")?).ok();
+    *cid = reader.cid()?;
+    if let Some(twice) = reader.fields.repeated() {
+        return Err(invalid(format!("field appears twice: {}", printable(twice))));
+    }
+    let body = match re {
+        Some(msgid) => reader.body(*msgid)?,
+        None => return Err(unknown()),
+    };
+    Ok(Request { id: reader.id(&body)?, cid: *cid, body })
+}
+
+impl<'a> Reader<'_, 'a> {
+    fn body(&self, msgid: u32) -> Checked<Body<'a>> {
+        Ok(match msgid {
+            msgid::LOGIN => self.login()?,
+            msgid::LOGOUT => Body::Logout,
+            msgid::REGISTER => {
+                let (name, password) = (self.text("name")?, self.text("password")?);
+                Body::Register { name, password, dialect: self.dialect()? }
+            }
+            msgid::ONE_CHAT => {
+                let to = if self.has("to") && !self.has("toid") { "to" } else { "toid" };
+                Body::OneChat { to: self.user(to)?, msg: self.msg()?, time: self.time()? }
+            }
+            msgid::GROUP_CHAT => {
+                Body::GroupChat { group: self.group("groupid")?, msg: self.msg()?, time: self.time()? }
+            }
+            msgid::ADD_FRIEND => Body::AddFriend { friend: self.user("friendid")? },
+            msgid::DEL_FRIEND => Body::DelFriend { friend: self.user("friendid")? },
+            msgid::CREATE_GROUP => {
+                let name = self.bounded("groupname", 1, self.limits.name_chars)?;
+                let desc = self.bounded("groupdesc", 0, self.limits.desc_chars)?;
+                Body::CreateGroup { name, desc }
+            }
+            msgid::ADD_GROUP => Body::AddGroup { group: self.group("groupid")? },
+            msgid::DEL_GROUP => Body::DelGroup { group: self.group("groupid")? },
+            msgid::SHOW_FRIENDS => Body::ShowFriends,
+            _ => return self.body_of_v2(msgid),
+        })
+    }
+
+    fn body_of_v2(&self, msgid: u32) -> Checked<Body<'a>> {
+        Ok(match msgid {
+            msgid::PING => Body::Ping { n: self.number("n")? },
+            // Whatever it says, the client is there.
+            msgid::PONG => Body::Pong,
+            msgid::CONFIRM => Body::Confirm { mids: self.mids()? },
+            msgid::RESUME => {
+                if self.has("v") && self.dialect()? != Dialect::V2 {
+                    return Err(invalid("v must be 2".into()));
+                }
+                Body::Resume { token: self.text("token")? }
+            }
+            msgid::HISTORY => self.history()?,
+            msgid::FIND => Body::Find { who: self.named()? },
+            msgid::PASSWORD => Body::Password { old: self.text("old")?, new: self.text("new")? },
+            msgid::BLOCK => Body::Block { user: self.user("userid")? },
+            msgid::UNBLOCK => Body::Unblock { user: self.user("userid")? },
+            msgid::MEMBERS => {
+                let group = self.group("groupid")?;
+                let after = self.optional("after", |reader, name| reader.number_from(name, 0))?;
+                // Beyond the largest id there is nobody.
+                let after = after.and_then(|after| UserId::new(after.min(ID_MAX)));
+                Body::Members { group, after, members: self.limit()? }
+            }
+            _ => return Err(unknown()),
+        })
+    }
+
+    /// The `id` field, where it tells who asks: required in what the seed dialect has, checked where
+    /// it is there in what only v2 has.
+    fn id(&self, body: &Body<'a>) -> Checked<Option<UserId>> {
+        match body {
+            Body::Login { who: Named::Id(user), .. } => Ok(Some(*user)),
+            Body::Login { .. } | Body::Register { .. } | Body::Resume { .. } => Ok(None),
+            Body::Ping { .. } | Body::Pong | Body::Find { .. } => Ok(None),
+            Body::Confirm { .. } | Body::History { .. } | Body::Password { .. } => {
+                self.optional("id", Self::user)
+            }
+            Body::Block { .. } | Body::Unblock { .. } | Body::Members { .. } => {
+                self.optional("id", Self::user)
+            }
+            _ => self.user("id").map(Some),
+        }
+    }
+
+    /// `name` and `takeover` mean something in v2 only; to the seed they are unknown fields.
+    fn login(&self) -> Checked<Body<'a>> {
+        let dialect = self.dialect()?;
+        let (who, takeover) = match dialect {
+            Dialect::Seed => (Named::Id(self.user("id")?), None),
+            Dialect::V2 => (self.named()?, self.optional("takeover", Self::flag)?),
+        };
+        let takeover = if takeover == Some(true) { Takeover::Replace } else { Takeover::Refuse };
+        Ok(Body::Login { who, password: self.text("password")?, dialect, takeover })
+    }
+
+    fn dialect(&self) -> Checked<Dialect> {
+        match self.optional("v", Self::number)? {
+            None | Some(1) => Ok(Dialect::Seed),
+            Some(2) => Ok(Dialect::V2),
+            Some(_) => Err(invalid("v must be 1 or 2".into())),
+        }
+    }
+
+    fn named(&self) -> Checked<Named<'a>> {
+        match self.one_of("id", "name")? {
+            "name" => self.text("name").map(Named::Name),
+            id => self.user(id).map(Named::Id),
+        }
+    }
+
+    fn history(&self) -> Checked<Body<'a>> {
+        let conversation = match self.one_of("with", "groupid")? {
+            "with" => Conversation::With(self.user("with")?),
+            groupid => Conversation::Group(self.group(groupid)?),
+        };
+        let span = if !self.has("before") && !self.has("after") {
+            Span::Newest
+        } else if self.one_of("before", "after")? == "before" {
+            Span::Before(self.number_from("before", 1)?)
+        } else {
+            Span::After(self.number_from("after", 0)?)
+        };
+        Ok(Body::History { conversation, span, messages: self.limit()? })
+    }
+
+    fn limit(&self) -> Checked<Option<u64>> {
+        self.optional("limit", |reader, name| reader.number_from(name, 1))
+    }
+
+    /// Which of two fields the frame has: it needs one and may not have both.
+    fn one_of(&self, one: &'static str, other: &'static str) -> Checked<&'static str> {
+        match (self.has(one), self.has(other)) {
+            (true, false) => Ok(one),
+            (false, true) => Ok(other),
+            (true, true) => Err(invalid(format!("{one} or {other}, not both"))),
+            (false, false) => Err(invalid(format!("missing field: {one} or {other}"))),
+        }
+    }
+}
+
+fn unknown() -> (Code, Cow<'static, str>) {
+    (Code::UnknownMsgid, Cow::Borrowed(Code::UnknownMsgid.text()))
+}
+
+/// A key as an errmsg may repeat it: short, and without anything that could upset a terminal.
+fn printable(key: &str) -> String {
+    key.chars().take(32).map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
+}
