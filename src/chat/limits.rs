@@ -29,9 +29,12 @@ pub struct Limits {
     /// Milliseconds that a frame may take from its first byte to its last. Above: the connection
     /// is closed. Connections with no frame under way may be silent for as long as they like.
     pub frame_ms: u64,
-    /// Bytes sent to a session and not acknowledged by its TCP, one frame besides. Above: ERROR
-    /// 115, close; what it did not get goes to its backlog.
+    /// Bytes sent to a session and not acknowledged by its TCP. Above, while its TCP makes no
+    /// progress for `stall_ms`, and above four times as much, one frame besides, in any case:
+    /// ERROR 115, close; what it did not get goes to its backlog.
     pub outbox_bytes: usize,
+    /// Milliseconds without progress after which a session above `outbox_bytes` does not read.
+    pub stall_ms: u64,
     /// The same, summed over a core. Above: every session's budget shrinks to
     /// `outbox_squeezed_bytes` until the sum is below again.
     pub outbox_core_bytes: usize,
@@ -116,6 +119,7 @@ impl Default for Limits {
             anonymous: 10_000,
             frame_ms: 30_000,
             outbox_bytes: 1 << 20,
+            stall_ms: 1_000,
             outbox_core_bytes: 256 << 20,
             outbox_squeezed_bytes: 64 << 10,
             held_bytes: 64 << 10,

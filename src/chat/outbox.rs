@@ -2,6 +2,9 @@
 //!
 //! A message leaves the window when the reader's TCP has acknowledged it. What a connection
 //! leaves in its window at its end goes back to its reader's backlog, if it is not there still.
+//!
+//! A reader who has more under way than its budget is cut if its TCP makes no progress. One whose
+//! TCP does is not: a crowd may write to it within one turn, before a byte of it is with the kernel.
 
 use super::counts::Cut;
 use super::effect::{Effect, Frame};
@@ -15,6 +18,9 @@ use super::wire::reply::{self, Refusal};
 
 /// How long a session remembers its last pushes after the last one of them.
 const RECENT_MS: u64 = 10_000;
+
+/// So many budgets are too many even for a reader who reads: memory has an end.
+const BUDGETS: u64 = 4;
 
 impl Hub {
     /// Sends a message to a session, and remembers it until TCP has acknowledged it.
@@ -39,10 +45,15 @@ impl Hub {
         self.send(id, Frame::Push(envelope), out);
     }
 
-    /// Sends a frame, counts its bytes, and cuts the connection if they are too many.
+    /// Sends a frame, counts its bytes, and cuts the connection if they are far too many.
     pub(super) fn send(&mut self, id: SessionId, frame: Frame, out: &mut Vec<Effect>) {
         let length = frame.bytes().len() as u64 + 1;
+        let now = self.now;
         let session = self.session_mut(id).expect("looked at before");
+        if session.unacked_bytes() == 0 {
+            // There was nothing to make progress with until now.
+            session.progress_at = now;
+        }
         session.queued += length;
         let first = !std::mem::replace(&mut session.in_unacked, true);
         self.unacked_bytes += length;
@@ -53,14 +64,14 @@ impl Hub {
         self.check_outbox(id, length, out);
     }
 
-    /// Looks at what TCP has acknowledged when much is under way, and cuts who does not read. The
-    /// last frame may be over the budget: large ones are answers, and are sent to who waits.
+    /// Looks at what TCP has acknowledged when much is under way. The last frame may be over the
+    /// bound: large ones are answers, and are sent to who waits.
     fn check_outbox(&mut self, id: SessionId, last_bytes: u64, out: &mut Vec<Effect>) {
         const LOOK_BYTES: u64 = 16 << 10;
         const LOOK_MESSAGES: usize = 64;
         let budget = self.outbox_budget();
         let session = self.session_mut(id).expect("looked at before");
-        if session.unacked_bytes() - last_bytes > budget {
+        if session.unacked_bytes() - last_bytes > BUDGETS * budget {
             return self.cut(id, out);
         }
         let since_look = session.queued - session.probed;
@@ -70,7 +81,19 @@ impl Hub {
         }
     }
 
-    /// Bytes that a session may have under way.
+    /// Cuts who has more under way than its budget, and whose TCP was looked at and has made no
+    /// progress for too long.
+    fn cut_if_stalled(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let (budget, now, patience_ms) = (self.outbox_budget(), self.now, self.limits.stall_ms);
+        let stalled = self.session(id).is_some_and(|session| {
+            session.unacked_bytes() > budget && now.since(session.progress_at) >= patience_ms
+        });
+        if stalled {
+            self.cut(id, out);
+        }
+    }
+
+    /// Bytes that a session may have under way while its TCP makes no progress.
     pub(super) fn outbox_budget(&self) -> u64 {
         let squeezed = self.unacked_bytes > self.limits.outbox_core_bytes as u64;
         let bytes = if squeezed { self.limits.outbox_squeezed_bytes } else { self.limits.outbox_bytes };
@@ -89,6 +112,7 @@ impl Hub {
     }
 
     pub(super) fn acked(&mut self, id: SessionId, bytes: u64, out: &mut Vec<Effect>) {
+        let now = self.now;
         let Some(session) = self.session_mut(id) else { return };
         let before = session.acked;
         let mut arrived: Vec<(UserId, MessageId)> = Vec::new();
@@ -98,6 +122,9 @@ impl Hub {
             }
         }
         let acknowledged = session.acked - before;
+        if acknowledged > 0 {
+            session.progress_at = now;
+        }
         let leaving = session.leaving.take();
         self.unacked_bytes -= acknowledged;
         for of_one_user in arrived.chunk_by(|a, b| a.0 == b.0) {
@@ -105,6 +132,7 @@ impl Hub {
             let settle = Orphan::Settle { user: of_one_user[0].0, mids, progress: Vec::new() };
             self.adopt_for(Some(id), settle, out);
         }
+        self.cut_if_stalled(id, out);
         match leaving {
             Some(leaving) => self.log_out(id, leaving, out),
             None => self.continue_backlog(id, out),

@@ -62,6 +62,9 @@ pub(super) struct Session {
     pub(super) queued: u64,
     /// Bytes that its TCP has acknowledged, as far as we were told.
     pub(super) acked: u64,
+    /// When its TCP was last seen to have acknowledged more than before, or had nothing to
+    /// acknowledge.
+    pub(super) progress_at: Millis,
     /// `queued` when its TCP was last looked at.
     pub(super) probed: u64,
     /// Whether it is on the hub's list of sessions to be looked at.
@@ -328,6 +331,7 @@ impl Session {
             pushed_at: Millis(0),
             queued: 0,
             acked: 0,
+            progress_at: Millis(0),
             probed: 0,
             in_unacked: false,
             window: VecDeque::new(),

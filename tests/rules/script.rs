@@ -119,6 +119,7 @@ impl Script {
             "unsettled" => self.limits.unsettled = value as u32,
             "anonymous" => self.limits.anonymous = value,
             "outbox_bytes" => self.limits.outbox_bytes = value,
+            "stall_ms" => self.limits.stall_ms = value as u64,
             "held_bytes" => self.limits.held_bytes = value,
             "tickets" => self.limits.tickets = value,
             "name_chars" => self.limits.name_chars = value,

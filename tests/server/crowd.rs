@@ -210,3 +210,32 @@ fn bursts_keep_their_order() {
         }
     }
 }
+
+/// More at once than may be under way to one reader: it reads, so it is not cut.
+#[test]
+fn a_popular_reader_gets_what_a_crowd_says_at_once() {
+    const SENDERS: usize = 150;
+    for cores in [1, 2] {
+        let chatd = Chatd::start(cores);
+        let ben = chatd.register("ben");
+        let users = chatd.register_many("user", SENDERS);
+        let mut reader = chatd.enter(&ben);
+        let mut senders = chatd.enter_all(&users);
+        for round in 0..3 {
+            for (client, user) in senders.iter_mut().zip(&users) {
+                client.chat(&ben, &format!("{} {round} {}", user.id, "x".repeat(7_000)));
+            }
+            let mut heard: Vec<u64> = hear_count(&mut reader, SENDERS)
+                .iter()
+                .map(|message| {
+                    let text = message["msg"].as_str().expect("a text");
+                    assert!(text.starts_with(&format!("{} {round} ", message["id"])), "{cores} cores");
+                    message["id"].as_u64().expect("an id")
+                })
+                .collect();
+            heard.sort_unstable();
+            assert_eq!(heard, users.iter().map(|user| user.id).collect::<Vec<_>>(), "{cores} cores");
+        }
+        reader.hear_nothing();
+    }
+}

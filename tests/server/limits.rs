@@ -1,1 +1,75 @@
+//! How many connections a core takes, with as few open files as make the limits small.
 
+use crate::common::chatd::{Chatd, Setup};
+use crate::common::client::Client;
+use std::io;
+
+/// Of the descriptors of a chatd on one core, those that are not for connections.
+const OTHER_FILES: u64 = 144;
+const CONNECTIONS: usize = 20;
+
+/// One core that takes 20 connections, of which 10 need not be logged in.
+fn small() -> Chatd {
+    let files = OTHER_FILES + CONNECTIONS as u64;
+    let limit = libc::rlimit { rlim_cur: files, rlim_max: files };
+    let chatd = Setup::new(1).before(move || {
+        // SAFETY: a system call on numbers that are read during the call.
+        match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    });
+    let chatd = chatd.start();
+    let printed = chatd.printed();
+    assert!(printed.contains("each core takes 20 connections"), "{printed}");
+    chatd
+}
+
+#[test]
+fn one_connection_too_many_is_told_so_and_the_others_live() {
+    let chatd = small();
+    let users = chatd.register_many("user", CONNECTIONS);
+    // The connection that registered them may not be quite over.
+    let mut clients: Vec<Client> = Vec::new();
+    while clients.len() < CONNECTIONS {
+        let mut client = chatd.connect();
+        client.ask_login(&users[clients.len()]);
+        let answer = client.hear("a login answer, or that there are too many");
+        if answer["msgid"] == 2 {
+            assert_eq!(answer["errno"], 0, "{answer}");
+            clients.push(client);
+        }
+    }
+    for _ in 0..3 {
+        let refused = chatd.connect().hear_error(116);
+        assert_eq!(refused["retry_after_ms"], 1_000, "{refused}");
+    }
+    let (first, rest) = clients.split_first_mut().expect("there are some");
+    rest[0].chat(&users[0], "still there?");
+    first.hear_msg("still there?");
+    // Who leaves makes room for another.
+    clients.pop();
+    loop {
+        let mut client = chatd.connect();
+        client.ask_login(&users[CONNECTIONS - 1]);
+        if client.hear("a login answer, or that there are too many")["errno"] == 0 {
+            break;
+        }
+    }
+}
+
+#[test]
+fn of_those_without_a_login_the_oldest_go_first() {
+    let chatd = small();
+    let amy = chatd.register("amy");
+    let mut logged_in = chatd.enter(&amy);
+    let mut waiting: Vec<Client> = (0..13).map(|_| chatd.connect()).collect();
+    for oldest in &mut waiting[..3] {
+        oldest.hear_error_and_end(116);
+    }
+    for client in &mut waiting[3..] {
+        client.say(serde_json::json!({"msgid": 13, "id": 1}));
+        client.hear_error(103);
+    }
+    logged_in.hear_nothing();
+}

@@ -136,6 +136,7 @@ fn limits(rng: &mut Rng) -> Limits {
     Limits {
         msg_bytes: 300,
         outbox_bytes: if tight_outbox { 6_000 } else { roomy.outbox_bytes },
+        stall_ms: rng.pick(&[0, 100, roomy.stall_ms]),
         outbox_core_bytes: if tight_core { 8_000 } else { roomy.outbox_core_bytes },
         outbox_squeezed_bytes: 5_000,
         held_bytes: rng.pick(&[0, 400, 3_000, roomy.held_bytes]),
