@@ -40,7 +40,7 @@ fn report(what: &str, [best, median]: [Duration; 2], each: Option<u32>) {
 
 fn main() {
     let ring = Consistent::new(servers(SERVERS)).expect("there are servers");
-    println!("{SERVERS} servers, {} points, {KEYS} keys, {ROUNDS} rounds", ring.len());
+    println!("{SERVERS} servers, {} points, {KEYS} keys, {ROUNDS} rounds", ring.points().len());
     report("build the ring", timed(|| Consistent::new(servers(SERVERS))), None);
     let keys: Vec<String> = (0..KEYS).map(sample_key).collect();
     let ask = |choose: &dyn Fn(&[u8]) -> Choice| {

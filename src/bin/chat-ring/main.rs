@@ -15,6 +15,7 @@ mod options;
 mod share;
 mod shell;
 mod show;
+mod sides;
 
 use clap::Parser;
 use options::{Command, Options};

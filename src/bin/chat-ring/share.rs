@@ -104,7 +104,7 @@ pub fn headline(asked: &Asked, balanced: &Balanced) -> String {
     let mut line = format!("upstream {} in {}: {}", upstream.name, upstream.module, asked.hash);
     line.push_str(&format!(", {}", counted(balanced.labels.len() as u64, "server")));
     if let Balancing::Consistent(ring) = &balanced.balancing {
-        line.push_str(&format!(", {}", counted(ring.len() as u64, "point")));
+        line.push_str(&format!(", {}", counted(ring.points().len() as u64, "point")));
     }
     line
 }
@@ -148,10 +148,11 @@ fn picture<'a>(asked: &Asked, balanced: &Balanced, shares: &Shares, slices: &'a 
         (format!("{} points, {POINTS_PER_WEIGHT} for each unit of weight", count(points)), String::new()),
     ];
     remarks.extend(self::remarks(balanced, shares).into_iter().map(|remark| (remark, String::new())));
-    let entry = |((server, label), &part): ((&Server, &String), &u64)| {
+    let entry = |(at, ((server, label), &part)): (usize, ((&Server, &String), &u64))| {
         let down = if server.down { ", down" } else { "" };
         let of_one = part as f64 / shares.whole as f64;
         Entry {
+            server: at,
             name: label.clone(),
             figures: format!("weight {}{down} · {}", server.weight, percent(part, shares.whole)),
             parts: (of_one, of_one),
@@ -161,7 +162,7 @@ fn picture<'a>(asked: &Asked, balanced: &Balanced, shares: &Shares, slices: &'a 
         title: format!("upstream {}: who has which part of the ring", asked.upstream.name),
         figure: (balanced.labels.len().to_string(), "servers".to_owned()),
         slices,
-        servers: servers.map(entry).collect(),
+        servers: servers.enumerate().map(entry).collect(),
         remarks,
     }
 }

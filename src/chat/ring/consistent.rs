@@ -199,16 +199,6 @@ impl Consistent {
         }
         shares
     }
-
-    /// How many points there are.
-    pub fn len(&self) -> usize {
-        self.points.len()
-    }
-
-    /// Never: there is at least one server.
-    pub fn is_empty(&self) -> bool {
-        self.points.len() == 0
-    }
 }
 
 fn choice(chosen: u32) -> Choice {

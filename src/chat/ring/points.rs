@@ -49,10 +49,6 @@ impl Points {
         if at == self.hashes.len() { 0 } else { at }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.hashes.len()
-    }
-
     pub(super) fn hashes(&self) -> &[u32] {
         &self.hashes
     }

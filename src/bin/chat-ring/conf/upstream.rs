@@ -3,7 +3,7 @@
 //! What nginx would refuse is noted and not refused here, where it does not stand in the way of an
 //! answer: configurations of its relatives and of its commercial edition are read too.
 
-use super::blocks::{Directive, Place};
+use super::blocks::{ConfError, Directive, Place};
 use std::fmt;
 
 /// Where an upstream stands. The hashing is the same.
@@ -103,14 +103,11 @@ impl Upstream {
     }
 }
 
-/// What is no server of nginx's, in a sentence.
-pub type Refusal = String;
-
 /// All upstreams of a configuration, in order.
 ///
 /// # Errors
 /// If a weight is none, or a line says nothing.
-pub fn all(directives: &[Directive]) -> Result<Vec<Upstream>, super::blocks::ConfError> {
+pub fn all(directives: &[Directive]) -> Result<Vec<Upstream>, ConfError> {
     let mut found = Vec::new();
     for directive in directives {
         let module = match directive.name() {
@@ -125,8 +122,8 @@ pub fn all(directives: &[Directive]) -> Result<Vec<Upstream>, super::blocks::Con
     Ok(found)
 }
 
-fn upstream(directive: &Directive, module: Module) -> Result<Upstream, super::blocks::ConfError> {
-    let refused = |place: &Place, what: Refusal| Err(super::blocks::ConfError::Line(place.clone(), what));
+fn upstream(directive: &Directive, module: Module) -> Result<Upstream, ConfError> {
+    let refused = |place: &Place, what: String| Err(ConfError::Line(place.clone(), what));
     let ([name], Some(block)) = (directive.arguments(), &directive.block) else {
         return refused(&directive.place, "an upstream is written `upstream NAME { … }`".to_owned());
     };
@@ -198,7 +195,7 @@ fn has_port(name: &str) -> bool {
 }
 
 /// What follows `server`, and what is to be said of it.
-fn server(name: &str, parameters: &[String]) -> Result<(ServerLine, Vec<String>), Refusal> {
+fn server(name: &str, parameters: &[String]) -> Result<(ServerLine, Vec<String>), String> {
     let mut server =
         ServerLine { name: name.to_owned(), weight: 1, down: false, backup: false, others: Vec::new() };
     let mut notes = Vec::new();
@@ -228,7 +225,7 @@ fn server(name: &str, parameters: &[String]) -> Result<(ServerLine, Vec<String>)
 ///
 /// # Errors
 /// If it takes none.
-pub fn weight(text: &str) -> Result<u32, Refusal> {
+pub fn weight(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(weight) if weight > 0 && is_number(text) => Ok(weight),
         _ => Err(format!("weight={text}: a weight is a number from 1 on")),

@@ -41,11 +41,14 @@ fn hue(degrees: f64, lightness: f64) -> (u8, u8, u8) {
     (part(0.0), part(8.0), part(4.0))
 }
 
-/// A to Z, a to z, and then `+` for all others: more than 52 cannot be told apart in letters.
+/// How many servers have a letter of their own: more cannot be told apart.
+pub const LETTERS: usize = 52;
+
+/// A to Z, a to z, and then `+` for all others.
 pub fn letter(server: Option<usize>) -> char {
-    const LETTERS: &[u8; 52] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const ALL: &[u8; LETTERS] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     match server {
         None => '?',
-        Some(server) => LETTERS.get(server).map_or('+', |&letter| char::from(letter)),
+        Some(server) => ALL.get(server).map_or('+', |&letter| char::from(letter)),
     }
 }

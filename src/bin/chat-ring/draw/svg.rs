@@ -12,7 +12,7 @@ pub struct Page<'a> {
     pub figure: (String, String),
     /// The ring, in order and without a gap.
     pub slices: &'a [Slice],
-    /// The servers, in the order of their numbers.
+    /// The servers; what does not fit is counted only, so the ones to be seen come first.
     pub servers: Vec<Entry>,
     /// What there is to say under them, the first one a heading: a text, and a figure that may be
     /// empty.
@@ -21,6 +21,8 @@ pub struct Page<'a> {
 
 /// A line of the legend.
 pub struct Entry {
+    /// Its number in the slices.
+    pub server: usize,
     /// What the server is called.
     pub name: String,
     /// What else there is to say of it.
@@ -37,8 +39,9 @@ const INNER: f64 = 120.0;
 const TEXT_LEFT: f64 = 520.0;
 const LINE: f64 = 26.0;
 const ENTRY: f64 = 44.0;
-/// Lines of servers at most, and of remarks.
-const SERVERS: usize = 14;
+/// Lines of servers at most.
+pub const SERVERS: usize = 10;
+/// Lines of remarks at most.
 const REMARKS: usize = 9;
 /// Parts of a ring of one colour at most: more are finer than a screen.
 const PARTS: usize = 8_000;
@@ -170,9 +173,9 @@ fn legend(page: &Page<'_>, is_change: bool) -> (String, f64) {
     let mut y = 124.0;
     let most =
         page.servers.iter().map(|entry| entry.parts.0.max(entry.parts.1)).fold(f64::MIN_POSITIVE, f64::max);
-    for (server, entry) in page.servers.iter().enumerate().take(SERVERS) {
+    for entry in page.servers.iter().take(SERVERS) {
         line(&mut out, y, (TEXT_LEFT + 25.0, INK, 400), &short(&entry.name, 28), &entry.figures);
-        let colour = hex(Some(server));
+        let colour = hex(Some(entry.server));
         bar(&mut out, (TEXT_LEFT, y - 12.5), (15.0, 15.0), &colour);
         let full = WIDTH - MARGIN - TEXT_LEFT - 25.0;
         let (before, after) = (entry.parts.0 / most * full, entry.parts.1 / most * full);
@@ -271,7 +274,7 @@ mod tests {
     }
 
     fn entry(name: &str) -> Entry {
-        Entry { name: name.to_owned(), figures: "50 %".to_owned(), parts: (0.5, 0.5) }
+        Entry { server: 0, name: name.to_owned(), figures: "50 %".to_owned(), parts: (0.5, 0.5) }
     }
 
     fn slice(first: u32, last: u32, before: usize, after: usize) -> Slice {

@@ -132,6 +132,7 @@ impl Shell {
 
     fn get(&mut self, host: &str, port: u16) -> Answer {
         let owner = self.owner(host, port)?;
+        let owner = self.servers[owner].name();
         let client = visible(&name(host, port));
         let line = match self.whose {
             Whose::Seed => format!("{client} belongs to {}\n", visible(&owner)),
@@ -149,17 +150,16 @@ impl Shell {
         Ok(line)
     }
 
-    /// The server that a client belongs to.
-    fn owner(&mut self, host: &str, port: u16) -> Result<String, String> {
+    /// The place of the server that a client belongs to.
+    fn owner(&mut self, host: &str, port: u16) -> Result<usize, String> {
         let key = key(&self.key, host, port);
-        let at = match self.ring()? {
-            Ring::Seed(ring) => ring.choose(host, port),
+        match self.ring()? {
+            Ring::Seed(ring) => Ok(ring.choose(host, port)),
             Ring::Nginx(ring) => match ring.choose(key.as_bytes()) {
-                Choice::Server(server) => server,
-                Choice::RoundRobin => return Err("an empty key goes round robin".to_owned()),
+                Choice::Server(server) => Ok(server),
+                Choice::RoundRobin => Err("an empty key goes round robin".to_owned()),
             },
-        };
-        Ok(self.servers[at].name())
+        }
     }
 
     fn virtual_nodes(&self, host: &str, port: u16) -> Answer {
@@ -195,9 +195,7 @@ impl Shell {
         let clients = std::mem::take(&mut self.clients);
         let mut asked = vec![0u64; self.servers.len()];
         let counted: Result<(), String> = clients.iter().try_for_each(|(host, port)| {
-            let owner = self.owner(host, *port)?;
-            let at = self.servers.iter().position(|server| server.name() == owner);
-            asked[at.expect("an owner is one of the servers")] += 1;
+            asked[self.owner(host, *port)?] += 1;
             Ok(())
         });
         self.clients = clients;
