@@ -123,9 +123,9 @@ impl Core {
         match effect {
             Effect::Send { session, frame } => {
                 let index = session.index as usize;
-                self.output[index].extend_from_slice(frame.bytes());
+                frame.write(&mut self.output[index]);
                 self.output[index].push(0);
-                self.sent[index] += frame.bytes().len() as u64 + 1;
+                self.sent[index] += frame.len() as u64 + 1;
             }
             Effect::Probe { session } => {
                 let index = session.index as usize;

@@ -73,7 +73,7 @@ impl Hub {
         };
         if let Some(code) = refused {
             self.counts.error(code);
-            return self.reply(session, reply::not_logged_in(code), out);
+            return self.reply(session, reply::not_logged_in(code, None), out);
         }
         self.pause(session, Pause::Answering, out);
         let ticket = self.pending.insert(Pending::Verify { session, user: wanted });
@@ -227,7 +227,7 @@ impl Hub {
     pub(super) fn refuse_login(&mut self, id: SessionId, code: Code, out: &mut Vec<Effect>) {
         self.counts.error(code);
         self.part(id, out);
-        self.reply(id, reply::not_logged_in(code), out);
+        self.reply(id, reply::not_logged_in(code, None), out);
         self.resume(id, Pause::Answering, out);
     }
 

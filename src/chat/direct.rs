@@ -140,7 +140,7 @@ impl Hub {
             Ok(Done::Kept { mid, ts, pos }) => {
                 if let Some(cid) = cid {
                     self.counts.acks += 1;
-                    let outcome = Outcome { group: None, mid: Some(mid), pos, ts: Some(ts) };
+                    let outcome = Outcome { mid: Some(mid), pos, ts: Some(ts), ..Outcome::default() };
                     self.reply(session, reply::ack(cid, re, outcome), out);
                 }
                 if let (false, Some(pos)) = (direct, pos) {

@@ -4,22 +4,44 @@ use super::ask::Ask;
 use super::envelope::Envelope;
 use super::event::Channel;
 use super::ids::{SessionId, Ticket, UserId};
+use super::wire::push;
 
-/// A frame for a client, without its terminator.
+/// A frame for a client, without its terminator. None is empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Frame {
     /// A message, as the seed dialect frames it: the envelope's body.
     Push(Envelope),
+    /// A message, as v2 frames it: the same, marked with what the envelope says of it.
+    PushV2(Envelope),
     /// Anything else.
     Reply(Vec<u8>),
 }
 
 impl Frame {
-    /// The bytes, without the terminator.
-    pub fn bytes(&self) -> &[u8] {
+    /// How many bytes it has, without the terminator.
+    #[allow(clippy::len_without_is_empty, reason = "no frame is empty")]
+    pub fn len(&self) -> usize {
         match self {
-            Frame::Push(envelope) => envelope.body(),
-            Frame::Reply(bytes) => bytes,
+            Frame::Push(envelope) => envelope.body().len(),
+            Frame::PushV2(envelope) => push::v2_len(envelope),
+            Frame::Reply(bytes) => bytes.len(),
+        }
+    }
+
+    /// Appends its bytes, without the terminator: `len` of them.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Frame::Push(envelope) => out.extend_from_slice(envelope.body()),
+            Frame::PushV2(envelope) => push::v2(out, envelope),
+            Frame::Reply(bytes) => out.extend_from_slice(bytes),
+        }
+    }
+
+    /// The message that it pushes, if it does.
+    pub fn message(&self) -> Option<&Envelope> {
+        match self {
+            Frame::Push(envelope) | Frame::PushV2(envelope) => Some(envelope),
+            Frame::Reply(_) => None,
         }
     }
 }

@@ -47,7 +47,7 @@ impl Hub {
 
     /// Sends a frame, counts its bytes, and cuts the connection if they are far too many.
     pub(super) fn send(&mut self, id: SessionId, frame: Frame, out: &mut Vec<Effect>) {
-        let length = frame.bytes().len() as u64 + 1;
+        let length = frame.len() as u64 + 1;
         let now = self.now;
         let session = self.session_mut(id).expect("looked at before");
         if session.unacked_bytes() == 0 {

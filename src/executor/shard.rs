@@ -11,7 +11,7 @@ use super::net::sockets::Sockets;
 use super::observer::Pulse;
 use super::store_link::StoreLink;
 use crate::chat::ask::Ask;
-use crate::chat::effect::{Effect, Frame};
+use crate::chat::effect::Effect;
 use crate::chat::envelope::Kind;
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
@@ -214,7 +214,7 @@ impl Shard {
                 Effect::Send { session, frame } => {
                     let mark = self.metrics.mark(&frame, &mut answered, now_ns);
                     let written = self.sockets.send(session, &frame, mark);
-                    self.metrics.counters.pushes += u64::from(written && matches!(frame, Frame::Push(_)));
+                    self.metrics.counters.pushes += u64::from(written && frame.message().is_some());
                 }
                 Effect::Close { session } => self.sockets.close(session),
                 Effect::Pause { session } => self.sockets.pause(session),

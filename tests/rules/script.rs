@@ -381,7 +381,7 @@ impl Script {
         for effect in &effects {
             match effect {
                 Effect::Send { session, frame } => {
-                    *self.sent.entry(*session).or_default() += frame.bytes().len() as u64 + 1;
+                    *self.sent.entry(*session).or_default() += frame.len() as u64 + 1;
                 }
                 Effect::Join { ticket, .. } => self.joins.push_back(*ticket),
                 Effect::Publish { ticket, envelope, .. } => {

@@ -10,7 +10,9 @@ use chatd::chat::ids::{GroupId, MessageId};
 pub fn effect(script: &Script, effect: &Effect) -> String {
     match effect {
         Effect::Send { session, frame } => {
-            format!("send {} {}", script.name(*session), shorten(&String::from_utf8_lossy(frame.bytes())))
+            let mut bytes = Vec::new();
+            frame.write(&mut bytes);
+            format!("send {} {}", script.name(*session), shorten(&String::from_utf8_lossy(&bytes)))
         }
         Effect::Close { session } => format!("close {}", script.name(*session)),
         Effect::Pause { session } => format!("pause {}", script.name(*session)),

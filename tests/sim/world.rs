@@ -439,7 +439,7 @@ impl World {
         }
         let conn = &mut self.conns[number];
         assert!(!conn.closing, "a frame for a connection that is being closed");
-        conn.out.extend_from_slice(frame.bytes());
+        frame.write(&mut conn.out);
         conn.out.push(conn.terminator.byte());
         self.go_to_client(number);
     }
@@ -510,7 +510,9 @@ impl World {
 fn show(effect: &Effect) -> String {
     match effect {
         Effect::Send { session, frame } => {
-            format!("Send to {session:?}: {}", String::from_utf8_lossy(frame.bytes()))
+            let mut bytes = Vec::new();
+            frame.write(&mut bytes);
+            format!("Send to {session:?}: {}", String::from_utf8_lossy(&bytes))
         }
         other => format!("{other:?}"),
     }

@@ -87,8 +87,10 @@ impl Cluster {
             let mut happens = |core, event| self.queue.push_back((core, event));
             match effect {
                 Effect::Send { frame, .. } => {
-                    self.sent[core] += frame.bytes().len() as u64 + 1;
-                    self.heard.push((NAMES[core], String::from_utf8(frame.bytes().to_vec()).unwrap()));
+                    self.sent[core] += frame.len() as u64 + 1;
+                    let mut bytes = Vec::new();
+                    frame.write(&mut bytes);
+                    self.heard.push((NAMES[core], String::from_utf8(bytes).unwrap()));
                 }
                 Effect::Probe { session } => {
                     happens(core, Event::Acked { session, bytes: self.sent[core] });

@@ -78,3 +78,6 @@ impl Code {
 
 /// The text of a failed login, for an unknown user and a wrong password alike.
 pub const BAD_LOGIN: &str = "id or password is invalid!";
+
+/// The text of a failed RESUME, whatever is wrong with the token.
+pub const BAD_TOKEN: &str = "this token is not valid, log in with a password";

@@ -2,6 +2,7 @@
 //!
 //! Everything here is cut to a budget of bytes, because names and members are what others typed.
 
+use super::reply::state;
 use super::text::{escape, number, string};
 use crate::chat::ask::{Membership, Person, Role, Roster};
 use crate::chat::envelope::Envelope;
@@ -134,7 +135,8 @@ fn group_entry(out: &mut Vec<u8>, group: &Membership, members: usize, presence: 
     out.extend_from_slice(b"]}");
 }
 
-fn person_entry(out: &mut Vec<u8>, person: &Person, role: Option<Role>, presence: &impl Presence) {
+/// A user as the entry of a list, with its role if the list is a group's.
+pub(super) fn person_entry(out: &mut Vec<u8>, person: &Person, role: Option<Role>, presence: &impl Presence) {
     out.extend_from_slice(b"{\"id\":");
     number(out, person.id.get().into());
     out.extend_from_slice(b",\"name\":");
@@ -145,7 +147,7 @@ fn person_entry(out: &mut Vec<u8>, person: &Person, role: Option<Role>, presence
         None => {}
     }
     out.extend_from_slice(b",\"state\":");
-    string(out, if presence.is_online(person.id) { "online" } else { "offline" });
+    string(out, state(presence.is_online(person.id)));
     out.push(b'}');
 }
 

@@ -4,13 +4,18 @@
 //! - [`json`] is the only file that names simd-json: one frame to a flat list of fields.
 //! - [`request`] is what may be said, checked field by field.
 //! - [`reply`] and [`lists`] are what may be heard, encoded byte for byte as the original server does.
+//! - [`push`], [`welcome`] and [`found`] are what v2 hears besides or in another form.
 //! - [`code`] is what went wrong, in numbers.
 
 pub mod code;
+pub mod found;
 pub mod frame;
 pub mod json;
 pub mod lists;
 pub mod msgid;
+mod pages;
+pub mod push;
 pub mod reply;
 pub mod request;
 pub mod text;
+pub mod welcome;

@@ -1,10 +1,12 @@
 //! What may be heard: replies to bytes, without their terminator, keys sorted.
 //!
-//! The lists of a login answer are next door, in [`super::lists`].
+//! The lists of a login answer are next door, in [`super::lists`]; what v2 has of its own is in
+//! [`super::welcome`] and [`super::found`].
 
-use super::code::{BAD_LOGIN, Code};
+use super::code::{BAD_LOGIN, BAD_TOKEN, Code};
 use super::msgid;
 use super::text::{number, string};
+use crate::chat::ask::Secret;
 use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
 
 /// The ONE_CHAT frame as its recipient gets it.
@@ -47,17 +49,29 @@ pub fn registered(user: UserId) -> Vec<u8> {
 
 /// REG_MSG_ACK of a refused one. The seed's own refusal, a name that is taken, has no text.
 pub fn not_registered(code: Code, text: Option<&str>) -> Vec<u8> {
-    failure(msgid::REGISTER_ACK, code, text)
+    refused(msgid::REGISTER_ACK, None, code, text)
 }
 
-/// LOGIN_MSG_ACK of a refused login.
-pub fn not_logged_in(code: Code) -> Vec<u8> {
+/// LOGIN_MSG_ACK of a refused login. The seed dialect has no cid in it.
+pub fn not_logged_in(code: Code, cid: Option<&str>) -> Vec<u8> {
     let text = if code == Code::Refused { BAD_LOGIN } else { code.text() };
-    failure(msgid::LOGIN_ACK, code, Some(text))
+    refused(msgid::LOGIN_ACK, cid, code, Some(text))
 }
 
-fn failure(msgid: u32, code: Code, text: Option<&str>) -> Vec<u8> {
+/// LOGIN_MSG_ACK of a refused RESUME.
+pub fn not_resumed(code: Code, cid: Option<&str>) -> Vec<u8> {
+    let text = if code == Code::Refused { BAD_TOKEN } else { code.text() };
+    refused(msgid::LOGIN_ACK, cid, code, Some(text))
+}
+
+/// A refusal in the frame that would have been the answer.
+pub(super) fn refused(msgid: u32, cid: Option<&str>, code: Code, text: Option<&str>) -> Vec<u8> {
     let mut out = b"{".to_vec();
+    if let Some(cid) = cid {
+        out.extend_from_slice(b"\"cid\":");
+        string(&mut out, cid);
+        out.push(b',');
+    }
     if let Some(text) = text {
         out.extend_from_slice(b"\"errmsg\":");
         string(&mut out, text);
@@ -73,7 +87,7 @@ fn failure(msgid: u32, code: Code, text: Option<&str>) -> Vec<u8> {
 
 /// What an ACK tells besides that it was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Outcome {
+pub struct Outcome<'a> {
     /// The group that was made, joined or left.
     pub group: Option<GroupId>,
     /// The message's id.
@@ -82,10 +96,12 @@ pub struct Outcome {
     pub pos: Option<u64>,
     /// When the message was accepted.
     pub ts: Option<Millis>,
+    /// The only token that is good from now on.
+    pub token: Option<&'a Secret>,
 }
 
 /// ACK with errno 0 for the request `re` that was named `cid`.
-pub fn ack(cid: &str, re: u32, outcome: Outcome) -> Vec<u8> {
+pub fn ack(cid: &str, re: u32, outcome: Outcome<'_>) -> Vec<u8> {
     let mut out = b"{\"cid\":".to_vec();
     string(&mut out, cid);
     out.extend_from_slice(b",\"errno\":0");
@@ -105,12 +121,67 @@ pub fn ack(cid: &str, re: u32, outcome: Outcome) -> Vec<u8> {
     }
     out.extend_from_slice(b",\"re\":");
     number(&mut out, re.into());
+    if let Some(Secret(token)) = outcome.token {
+        out.extend_from_slice(b",\"token\":");
+        string(&mut out, token);
+    }
     if let Some(ts) = outcome.ts {
         out.extend_from_slice(b",\"ts\":");
         number(&mut out, ts.0);
     }
     out.push(b'}');
     out
+}
+
+/// How an answer of v2 begins that is no failure: cid, whether it is complete, errno.
+pub(super) fn begin(cid: Option<&str>, complete: Option<bool>) -> Vec<u8> {
+    let mut out = b"{".to_vec();
+    if let Some(cid) = cid {
+        out.extend_from_slice(b"\"cid\":");
+        string(&mut out, cid);
+        out.push(b',');
+    }
+    match complete {
+        Some(true) => out.extend_from_slice(b"\"complete\":true,"),
+        Some(false) => out.extend_from_slice(b"\"complete\":false,"),
+        None => {}
+    }
+    out.extend_from_slice(b"\"errno\":0");
+    out
+}
+
+/// PING of ours.
+pub fn ping(n: u64) -> Vec<u8> {
+    beat(msgid::PING, n)
+}
+
+/// PONG: what a client's ping hears.
+pub fn pong(n: u64) -> Vec<u8> {
+    beat(msgid::PONG, n)
+}
+
+fn beat(msgid: u32, n: u64) -> Vec<u8> {
+    let mut out = b"{\"msgid\":".to_vec();
+    number(&mut out, msgid.into());
+    out.extend_from_slice(b",\"n\":");
+    number(&mut out, n);
+    out.push(b'}');
+    out
+}
+
+/// PRESENCE: a friend has come or gone.
+pub fn presence(user: UserId, online: bool) -> Vec<u8> {
+    let mut out = b"{\"id\":".to_vec();
+    number(&mut out, user.get().into());
+    out.extend_from_slice(b",\"msgid\":28,\"state\":");
+    string(&mut out, state(online));
+    out.push(b'}');
+    out
+}
+
+/// What `state` says of a user.
+pub(super) fn state(online: bool) -> &'static str {
+    if online { "online" } else { "offline" }
 }
 
 /// What an ERROR is about.

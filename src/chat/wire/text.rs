@@ -40,6 +40,16 @@ pub fn escape(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(&text[written..]);
 }
 
+/// How many bytes [`escape`] makes of `text`.
+pub fn escaped_len(text: &[u8]) -> usize {
+    let more = text.iter().map(|&byte| match ESCAPES[usize::from(byte)] {
+        0 => 0,
+        b'u' => 5,
+        _ => 1,
+    });
+    text.len() + more.sum::<usize>()
+}
+
 /// Appends a JSON string with its quotes.
 pub fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
@@ -60,6 +70,11 @@ pub fn number(out: &mut Vec<u8>, mut number: u64) {
         }
     }
     out.extend_from_slice(&digits[at..]);
+}
+
+/// How many digits [`number`] writes.
+pub fn number_len(number: u64) -> usize {
+    number.checked_ilog10().unwrap_or(0) as usize + 1
 }
 
 #[cfg(test)]
@@ -90,10 +105,21 @@ mod tests {
 
     #[test]
     fn numbers_are_decimal() {
-        for n in [0, 7, 10, 12_345, u64::MAX] {
+        for n in [0, 7, 9, 10, 99, 100, 12_345, u64::MAX] {
             let mut out = Vec::new();
             number(&mut out, n);
+            assert_eq!(number_len(n), out.len());
             assert_eq!(String::from_utf8(out).unwrap(), n.to_string());
+        }
+    }
+
+    #[test]
+    fn the_length_is_known_before() {
+        let all: String = (0..0x250u32).filter_map(char::from_u32).collect();
+        for text in ["", "plain", "\"\n\u{1}\u{7f}é", &all] {
+            let mut out = Vec::new();
+            escape(&mut out, text.as_bytes());
+            assert_eq!(escaped_len(text.as_bytes()), out.len(), "{text}");
         }
     }
 }

@@ -94,12 +94,11 @@ impl Metrics {
         if !self.is_on() {
             return None;
         }
-        let envelope = match frame {
+        let Some(envelope) = frame.message() else { return answered.take() };
+        if envelope.read_us() == 0 {
             // A message without a time comes from the store.
-            Frame::Push(envelope) if envelope.read_us() != 0 => envelope,
-            Frame::Push(_) => return answered.take_if(|mark| mark.way == Way::Path(Path::Offline)),
-            Frame::Reply(_) => return answered.take(),
-        };
+            return answered.take_if(|mark| mark.way == Way::Path(Path::Offline));
+        }
         let path = match (envelope.kind(), envelope.mid().core()) {
             (Kind::Group, _) => Path::Group,
             (_, core) if core == self.core => Path::SameCore,

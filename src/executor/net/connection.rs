@@ -108,7 +108,7 @@ impl Connection {
     /// Appends a frame and its terminator.
     pub(super) fn append(&mut self, frame: &Frame) {
         let terminator = self.terminator.unwrap_or(Terminator::Newline);
-        self.outbox.waiting.extend_from_slice(frame.bytes());
+        frame.write(&mut self.outbox.waiting);
         self.outbox.waiting.push(terminator.byte());
     }
 

@@ -1,0 +1,114 @@
+//! What v2 answers to who looks for something: a user, members of a group, what was said.
+//!
+//! A page is asked for, and is cut to what fits; the next one is asked for too.
+
+use super::code::Code;
+use super::lists::{Presence, person_entry};
+use super::pages::{Pages, list};
+use super::push;
+use super::reply::{begin, refused, state};
+use super::text::{number, string};
+use crate::chat::ask::{Conversation, Member, Person, Placed, Span};
+use crate::chat::ids::GroupId;
+
+/// What stands around the list of a page, a cid of the usual bound and its escapes included.
+const AROUND_BYTES: usize = 1_024;
+
+/// FIND_ACK of a user who was found.
+pub fn user(cid: Option<&str>, person: &Person, presence: &impl Presence) -> Vec<u8> {
+    let mut out = begin(cid, None);
+    out.extend_from_slice(b",\"id\":");
+    number(&mut out, person.id.get().into());
+    out.extend_from_slice(b",\"msgid\":30,\"name\":");
+    string(&mut out, &person.name);
+    out.extend_from_slice(b",\"state\":");
+    string(&mut out, state(presence.is_online(person.id)));
+    out.push(b'}');
+    out
+}
+
+/// FIND_ACK of nobody.
+pub fn nobody(cid: Option<&str>) -> Vec<u8> {
+    refused(super::msgid::FIND_ACK, cid, Code::NoSuchUser, Some(Code::NoSuchUser.text()))
+}
+
+/// A page of a group's members.
+#[derive(Clone, Copy, Debug)]
+pub struct MembersPage<'a> {
+    /// The cid of the request, if it had one.
+    pub cid: Option<&'a str>,
+    /// Which group.
+    pub group: GroupId,
+    /// By id.
+    pub members: &'a [Member],
+    /// Whether these are the last ones.
+    pub complete: bool,
+}
+
+/// MEMBERS_ACK of at most `push_bytes`. What does not fit is left for the next page.
+pub fn members(page: MembersPage<'_>, presence: &impl Presence, push_bytes: usize) -> Vec<u8> {
+    let mut pages = Pages::<1>::new(push_bytes.saturating_sub(AROUND_BYTES));
+    for Member { person, role } in page.members {
+        pages.add(0, |out| person_entry(out, person, Some(*role), presence));
+    }
+    let [users] = pages.first();
+    let mut out = begin(page.cid, Some(page.complete && pages.is_one()));
+    out.extend_from_slice(b",\"groupid\":");
+    number(&mut out, page.group.get().into());
+    out.extend_from_slice(b",\"msgid\":35");
+    list(&mut out, "users", users);
+    out.push(b'}');
+    out
+}
+
+/// A page of what was said.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryPage<'a> {
+    /// The cid of the request, if it had one.
+    pub cid: Option<&'a str>,
+    /// Between whom.
+    pub conversation: Conversation,
+    /// Where the page was asked for: what does not fit is left out at the end that is farther from there.
+    pub span: Span,
+    /// By place, lowest first.
+    pub messages: &'a [Placed],
+    /// Whether nothing that was said between the first and the last of them is missing.
+    pub complete: bool,
+}
+
+/// HISTORY_ACK of at most `push_bytes`. What does not fit is left for the next page.
+pub fn history(page: HistoryPage<'_>, push_bytes: usize) -> Vec<u8> {
+    let room = push_bytes.saturating_sub(AROUND_BYTES);
+    let fit = |messages: &mut dyn Iterator<Item = &Placed>| {
+        let mut bytes = 0;
+        let fits = |placed: &&Placed| {
+            bytes += push::row_len(&placed.envelope, placed.pos) + 1;
+            bytes <= room
+        };
+        messages.take_while(fits).count()
+    };
+    let messages = page.messages;
+    let messages = match page.span {
+        Span::After(_) => &messages[..fit(&mut messages.iter())],
+        Span::Newest | Span::Before(_) => &messages[messages.len() - fit(&mut messages.iter().rev())..],
+    };
+    let mut out = begin(page.cid, Some(page.complete));
+    if let Conversation::Group(group) = page.conversation {
+        out.extend_from_slice(b",\"groupid\":");
+        number(&mut out, group.get().into());
+    }
+    out.extend_from_slice(b",\"messages\":[");
+    for (at, Placed { envelope, pos }) in messages.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        push::row(&mut out, envelope, *pos);
+    }
+    out.extend_from_slice(b"],\"msgid\":27");
+    if let Conversation::With(user) = page.conversation {
+        out.extend_from_slice(b",\"with\":");
+        number(&mut out, user.get().into());
+    }
+    out.push(b'}');
+    out
+}

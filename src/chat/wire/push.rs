@@ -1,0 +1,69 @@
+//! A message as v2 frames it: the seed's frame, encoded once where the message was sent, marked in
+//! front with what its envelope says of it.
+
+use super::text::{escape, escaped_len, number, number_len};
+use crate::chat::envelope::Envelope;
+
+const CID: &[u8] = b"{\"cid\":\"";
+const MID: &[u8] = b"\",\"mid\":\"";
+const POS: &[u8] = b"\",\"pos\":";
+const TS: &[u8] = b",\"ts\":";
+/// What a message is called whose sender gave it no name: the same wherever it is pushed.
+const NAMELESS: &[u8] = b"mid:";
+
+/// Appends the push of a message.
+pub fn v2(out: &mut Vec<u8>, envelope: &Envelope) {
+    names(out, envelope);
+    out.push(b'"');
+    rest(out, envelope);
+}
+
+/// How many bytes [`v2`] appends.
+pub fn v2_len(envelope: &Envelope) -> usize {
+    let mid_len = number_len(envelope.mid().0);
+    let cid_len = match envelope.cid() {
+        "" => NAMELESS.len() + mid_len,
+        cid => escaped_len(cid.as_bytes()),
+    };
+    let names_len = CID.len() + cid_len + MID.len() + mid_len + 1;
+    names_len + TS.len() + number_len(envelope.ts().0) + 1 + seed_fields(envelope).len()
+}
+
+/// Appends the message as a row of history: a push, and its place in its conversation.
+pub fn row(out: &mut Vec<u8>, envelope: &Envelope, pos: u64) {
+    names(out, envelope);
+    out.extend_from_slice(POS);
+    number(out, pos);
+    rest(out, envelope);
+}
+
+/// How many bytes [`row`] appends.
+pub fn row_len(envelope: &Envelope, pos: u64) -> usize {
+    v2_len(envelope) + POS.len() - 1 + number_len(pos)
+}
+
+fn names(out: &mut Vec<u8>, envelope: &Envelope) {
+    out.extend_from_slice(CID);
+    match envelope.cid() {
+        "" => {
+            out.extend_from_slice(NAMELESS);
+            number(out, envelope.mid().0);
+        }
+        cid => escape(out, cid.as_bytes()),
+    }
+    out.extend_from_slice(MID);
+    number(out, envelope.mid().0);
+}
+
+fn rest(out: &mut Vec<u8>, envelope: &Envelope) {
+    out.extend_from_slice(TS);
+    number(out, envelope.ts().0);
+    out.push(b',');
+    out.extend_from_slice(seed_fields(envelope));
+}
+
+/// The seed's frame without its opening brace. A body that is no frame can only come from a server
+/// that is broken; it is passed on as it is to both dialects.
+fn seed_fields(envelope: &Envelope) -> &[u8] {
+    envelope.body().get(1..).unwrap_or(b"}")
+}

@@ -1,0 +1,117 @@
+//! What v2 tells a user of friends and groups: the login answer and the list of friends.
+//!
+//! No frame is longer than it may be, and nothing is left out: what does not fit is in the next
+//! frame, and each says in `complete` whether it is the last one.
+
+use super::lists::{Presence, person_entry};
+use super::pages::{Pages, list};
+use super::push;
+use super::reply::begin;
+use super::text::{number, string};
+use crate::chat::ask::{Membership, Person, Roster, Secret};
+use crate::chat::envelope::Envelope;
+use crate::chat::ids::UserId;
+
+/// What a login answer tells, besides what waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Welcome<'a> {
+    /// The cid of the request, if it had one.
+    pub cid: Option<&'a str>,
+    /// Who is logged in now.
+    pub user: UserId,
+    /// The user's name.
+    pub name: &'a str,
+    /// What the user may resume with.
+    pub token: Option<&'a Secret>,
+    /// Friends and groups.
+    pub roster: &'a Roster,
+}
+
+/// A login answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Welcomed {
+    /// Its frames in order, one at least.
+    pub frames: Vec<Vec<u8>>,
+    /// How many of the waiting messages the last frame holds, from the first on.
+    pub messages: usize,
+}
+
+/// What stands around the lists of a frame, names excepted.
+const AROUND_BYTES: usize = 256;
+
+/// The lists of a login answer, in the order in which they fill its frames.
+const FRIENDS: usize = 0;
+const GROUPS: usize = 1;
+const MESSAGES: usize = 2;
+
+/// LOGIN_MSG_ACK in frames of at most `login_bytes`: friends, then groups, and in the last frame as
+/// many of the messages as there is room for.
+pub fn logged_in<'a>(
+    welcome: Welcome<'_>,
+    presence: &impl Presence,
+    waiting: impl Iterator<Item = &'a Envelope>,
+    login_bytes: usize,
+) -> Welcomed {
+    let mut names = Vec::new();
+    string(&mut names, welcome.cid.unwrap_or_default());
+    string(&mut names, welcome.name);
+    let mut pages = Pages::<3>::new(login_bytes.saturating_sub(AROUND_BYTES + names.len()));
+    for friend in &welcome.roster.friends {
+        pages.add(FRIENDS, |out| person_entry(out, friend, None, presence));
+    }
+    for group in &welcome.roster.groups {
+        pages.add(GROUPS, |out| group_entry(out, group));
+    }
+    let mut messages = 0;
+    for envelope in waiting {
+        if !pages.has_room(push::v2_len(envelope)) {
+            break;
+        }
+        pages.add(MESSAGES, |out| push::v2(out, envelope));
+        messages += 1;
+    }
+    Welcomed { frames: pages.frames(|page, complete| login_frame(&welcome, page, complete)), messages }
+}
+
+fn login_frame(welcome: &Welcome<'_>, page: &[Vec<u8>; 3], complete: bool) -> Vec<u8> {
+    let mut out = begin(welcome.cid, Some(complete));
+    list(&mut out, "friends", &page[FRIENDS]);
+    list(&mut out, "groups", &page[GROUPS]);
+    out.extend_from_slice(b",\"id\":");
+    number(&mut out, welcome.user.get().into());
+    out.extend_from_slice(b",\"msgid\":2,\"name\":");
+    string(&mut out, welcome.name);
+    list(&mut out, "offlinemsg", &page[MESSAGES]);
+    if let Some(Secret(token)) = welcome.token {
+        out.extend_from_slice(b",\"token\":");
+        string(&mut out, token);
+    }
+    out.push(b'}');
+    out
+}
+
+fn group_entry(out: &mut Vec<u8>, group: &Membership) {
+    out.extend_from_slice(b"{\"groupdesc\":");
+    string(out, &group.desc);
+    out.extend_from_slice(b",\"groupname\":");
+    string(out, &group.name);
+    out.extend_from_slice(b",\"id\":");
+    number(out, group.group.get().into());
+    out.extend_from_slice(b",\"members\":");
+    number(out, group.size);
+    out.push(b'}');
+}
+
+/// SHOW_FRIEND_LIST, in frames of at most `push_bytes`.
+pub fn friend_list(friends: &[Person], presence: &impl Presence, push_bytes: usize) -> Vec<Vec<u8>> {
+    let mut pages = Pages::<1>::new(push_bytes.saturating_sub(AROUND_BYTES));
+    for friend in friends {
+        pages.add(0, |out| person_entry(out, friend, None, presence));
+    }
+    pages.frames(|[friends], complete| {
+        let mut out = begin(None, Some(complete));
+        list(&mut out, "friends", friends);
+        out.extend_from_slice(b",\"msgid\":13}");
+        out
+    })
+}

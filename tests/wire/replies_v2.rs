@@ -1,0 +1,294 @@
+//! What a v2 client hears: `tests/golden/v2_replies.txt` byte for byte, and that lists of any size
+//! come whole in frames that are not too long.
+
+use super::rng::Rng;
+use chatd::chat::ask::{Conversation, Member, Membership, Person, Placed, Role, Roster, Secret, Span};
+use chatd::chat::effect::Frame;
+use chatd::chat::envelope::{Envelope, Message, Storing, Target};
+use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
+use chatd::chat::wire::code::Code;
+use chatd::chat::wire::found::{self, HistoryPage, MembersPage};
+use chatd::chat::wire::push;
+use chatd::chat::wire::reply::{self, Outcome};
+use chatd::chat::wire::welcome::{self, Welcome};
+use serde_json::Value;
+
+const REPLIES: &str = include_str!("../golden/v2_replies.txt");
+const CID: &str = "c\"1";
+const MID: MessageId = MessageId(912_608_849_838_473_217);
+const TS: Millis = Millis(1_795_419_705_254);
+
+fn user(number: u64) -> UserId {
+    UserId::new(number).unwrap()
+}
+
+fn group() -> GroupId {
+    GroupId::new(3).unwrap()
+}
+
+fn person(id: u64, name: &str) -> Person {
+    Person { id: user(id), name: name.into() }
+}
+
+fn is_online(who: UserId) -> bool {
+    who == user(26)
+}
+
+fn envelope(cid: &str, target: Target, msg: &str) -> Envelope {
+    let mut body = Vec::new();
+    match target {
+        Target::User(to) => reply::one_chat(&mut body, user(25), "amy", to, msg, "t"),
+        Target::Group(group) => reply::group_chat(&mut body, user(25), "amy", group, msg, "t"),
+    }
+    let (sender, storing) = (user(25), Storing::Always);
+    let message = Message { sender, target, mid: MID, ts: TS, cid, storing, body: &body };
+    Envelope::message(message, &mut Vec::new())
+}
+
+fn direct() -> Envelope {
+    envelope(CID, Target::User(user(26)), "h\"i")
+}
+
+fn nameless() -> Envelope {
+    envelope("", Target::Group(group()), "hi")
+}
+
+fn roster() -> Roster {
+    let (name, desc) = ("tea".into(), "at \"four\"".into());
+    let tea = Membership { group: group(), name, desc, members: Vec::new(), size: 700, cursor: 0 };
+    Roster { friends: friends(), groups: vec![tea], ..Roster::default() }
+}
+
+fn friends() -> Vec<Person> {
+    vec![person(26, "b\"n"), person(27, "cat")]
+}
+
+/// What `write` appends.
+fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out);
+    out
+}
+
+fn sent(frame: &Frame) -> Vec<u8> {
+    let bytes = written(|out| frame.write(out));
+    assert_eq!(bytes.len(), frame.len());
+    bytes
+}
+
+fn acks() -> [(&'static str, Vec<u8>); 11] {
+    let done = Outcome::default();
+    let stored = Outcome { mid: Some(MID), pos: Some(3), ts: Some(TS), ..done };
+    [
+        ("ack", reply::ack(CID, 7, done)),
+        ("ack of a message", reply::ack(CID, 6, stored)),
+        ("ack of a password", reply::ack(CID, 31, Outcome { token: Some(&Secret("t0k".into())), ..done })),
+        ("not logged in", reply::not_logged_in(Code::Refused, Some(CID))),
+        ("online already", reply::not_logged_in(Code::AlreadyOnline, None)),
+        ("not resumed", reply::not_resumed(Code::Refused, Some(CID))),
+        ("not resumed while busy", reply::not_resumed(Code::Busy, None)),
+        ("ping", reply::ping(0)),
+        ("pong", reply::pong(u64::MAX)),
+        ("online", reply::presence(user(26), true)),
+        ("offline", reply::presence(user(26), false)),
+    ]
+}
+
+fn messages() -> [(&'static str, Vec<u8>); 4] {
+    [
+        ("push", sent(&Frame::PushV2(direct()))),
+        ("push without a cid", sent(&Frame::PushV2(nameless()))),
+        ("row", written(|out| push::row(out, &direct(), 7))),
+        ("row without a cid", written(|out| push::row(out, &nameless(), 10))),
+    ]
+}
+
+fn lists() -> [(&'static str, Vec<u8>); 4] {
+    let token = Secret("t0k".into());
+    let entered = |cid, roster: &Roster, waiting: &[Envelope]| {
+        let welcome = Welcome { cid, user: user(25), name: "amy", token: Some(&token), roster };
+        let mut welcomed = welcome::logged_in(welcome, &is_online, waiting.iter(), 65_536);
+        assert_eq!((welcomed.frames.len(), welcomed.messages), (1, waiting.len()));
+        welcomed.frames.remove(0)
+    };
+    [
+        ("nobody and nothing", entered(None, &Roster::default(), &[])),
+        ("everything", entered(Some(CID), &roster(), &[direct(), nameless()])),
+        ("friends", welcome::friend_list(&friends(), &is_online, 65_536).concat()),
+        ("no friends", welcome::friend_list(&[], &is_online, 65_536).concat()),
+    ]
+}
+
+fn answers() -> [(&'static str, Vec<u8>); 6] {
+    let [bnn, cat] = friends().try_into().unwrap();
+    let role = [Role::Creator, Role::Normal];
+    let both = [Member { person: bnn.clone(), role: role[0] }, Member { person: cat, role: role[1] }];
+    let members = |cid, members: &[Member], complete| {
+        found::members(MembersPage { cid, group: group(), members, complete }, &is_online, 65_536)
+    };
+    let said = [Placed { envelope: direct(), pos: 6 }, Placed { envelope: direct(), pos: 7 }];
+    let history = |cid, conversation, messages: &[Placed], complete| {
+        let page = HistoryPage { cid, conversation, span: Span::Newest, messages, complete };
+        found::history(page, 65_536)
+    };
+    [
+        ("found", found::user(Some(CID), &bnn, &is_online)),
+        ("not found", found::nobody(Some(CID))),
+        ("members", members(Some(CID), &both, false)),
+        ("no members", members(None, &[], true)),
+        ("history", history(Some(CID), Conversation::With(user(26)), &said, true)),
+        ("no history", history(None, Conversation::Group(group()), &[], false)),
+    ]
+}
+
+#[test]
+fn every_reply_is_as_written_down() {
+    let lines = REPLIES.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let said = acks().into_iter().chain(messages()).chain(lists()).chain(answers());
+    let said: Vec<String> =
+        said.map(|(name, bytes)| format!("{name}: {}", String::from_utf8(bytes).unwrap())).collect();
+    for (line, said) in lines.clone().zip(&said) {
+        assert_eq!(line, said);
+        let (_, frame) = line.split_once(": ").unwrap();
+        serde_json::from_str::<Value>(frame).unwrap_or_else(|error| panic!("{error}: {line}"));
+    }
+    assert_eq!(lines.count(), said.len());
+}
+
+/// A cid, or none, of anything that a client may send.
+fn any_cid(rng: &mut Rng) -> String {
+    (0..rng.below(17))
+        .map(|_| rng.pick(&['"', '\\', '\u{0}', '\n', '\u{1f}', 'x', 'é', '\u{1f642}']))
+        .collect()
+}
+
+/// Of any number of digits.
+fn any_number(rng: &mut Rng) -> u64 {
+    let bits = rng.below(64);
+    rng.below(u64::MAX >> bits)
+}
+
+#[test]
+fn a_push_has_the_length_that_was_counted_and_carries_every_mark() {
+    let mut rng = Rng::new(11);
+    for _ in 0..2_000 {
+        let cid = any_cid(&mut rng);
+        let (mid, ts) = (any_number(&mut rng), any_number(&mut rng));
+        let body = written(|out| reply::one_chat(out, user(25), "amy", user(26), &cid, "t"));
+        let (target, storing) = (Target::User(user(26)), Storing::Always);
+        let (mid, ts) = (MessageId(mid), Millis(ts));
+        let message = Message { sender: user(25), target, mid, ts, cid: &cid, storing, body: &body };
+        let envelope = Envelope::message(message, &mut Vec::new());
+        let pushed: Value = serde_json::from_slice(&sent(&Frame::PushV2(envelope.clone()))).unwrap();
+        let named = if cid.is_empty() { format!("mid:{}", mid.0) } else { cid.clone() };
+        assert_eq!((&pushed["cid"], &pushed["mid"]), (&named.into(), &mid.0.to_string().into()));
+        assert_eq!((&pushed["ts"], &pushed["msg"]), (&ts.0.into(), &cid.into()));
+        let pos = any_number(&mut rng);
+        let row = written(|out| push::row(out, &envelope, pos));
+        assert_eq!(row.len(), push::row_len(&envelope, pos));
+        let mut row: Value = serde_json::from_slice(&row).unwrap();
+        assert_eq!(row.as_object_mut().unwrap().remove("pos"), Some(pos.into()));
+        assert_eq!(row, pushed, "a row is a push with a pos");
+    }
+}
+
+#[test]
+fn what_is_no_frame_does_no_harm() {
+    for body in [&b""[..], b"{", b"{}", b"x", b"\xc3\xa9"] {
+        let (target, storing) = (Target::User(user(26)), Storing::Always);
+        let message = Message { sender: user(25), target, mid: MID, ts: TS, cid: "", storing, body };
+        sent(&Frame::PushV2(Envelope::message(message, &mut Vec::new())));
+    }
+}
+
+/// The longest texts of so many characters.
+fn long(chars: usize) -> String {
+    "\u{1f642}".repeat(chars)
+}
+
+#[test]
+fn a_long_login_answer_comes_whole_in_frames_that_are_not_too_long() {
+    let friends: Vec<Person> = (1..=1_000).map(|id| person(id, &long(50))).collect();
+    let groups = (1..=200).map(|id| Membership {
+        group: GroupId::new(id).unwrap(),
+        name: long(50),
+        desc: "\u{1}".repeat(200),
+        members: Vec::new(),
+        size: id,
+        cursor: 0,
+    });
+    let roster = Roster { friends, groups: groups.collect(), ..Roster::default() };
+    let waiting: Vec<Envelope> = (0..200).map(|_| direct()).collect();
+    let cid = "\u{1}".repeat(64);
+    let welcome = Welcome { cid: Some(&cid), user: user(25), name: "amy", token: None, roster: &roster };
+    for login_bytes in [4 << 10, 64 << 10, 1 << 20] {
+        let welcomed = welcome::logged_in(welcome, &is_online, waiting.iter(), login_bytes);
+        let frames: Vec<Value> =
+            welcomed.frames.iter().map(|frame| serde_json::from_slice(frame).unwrap()).collect();
+        assert!(welcomed.frames.iter().all(|frame| frame.len() <= login_bytes), "{login_bytes}");
+        let ids = |key: &str| -> Vec<u64> {
+            let lists = frames.iter().flat_map(|frame| frame[key].as_array().unwrap());
+            lists.map(|entry| entry["id"].as_u64().unwrap()).collect()
+        };
+        assert_eq!(ids("friends"), (1..=1_000).collect::<Vec<u64>>());
+        assert_eq!(ids("groups"), (1..=200).collect::<Vec<u64>>());
+        let (last, others) = frames.split_last().unwrap();
+        assert!(last["complete"] == true && others.iter().all(|frame| frame["complete"] == false));
+        assert_eq!(ids("offlinemsg").len(), welcomed.messages);
+        assert_eq!(last["offlinemsg"].as_array().unwrap().len(), welcomed.messages);
+        assert_eq!(welcomed.frames.len() == 1, login_bytes == 1 << 20);
+    }
+}
+
+#[test]
+fn a_long_list_of_friends_comes_whole_in_frames_that_are_not_too_long() {
+    let friends: Vec<Person> = (1..=1_000).map(|id| person(id, &long(50))).collect();
+    let frames = welcome::friend_list(&friends, &is_online, 128 << 10);
+    assert!(frames.len() > 1 && frames.iter().all(|frame| frame.len() <= 128 << 10));
+    let frames: Vec<Value> = frames.iter().map(|frame| serde_json::from_slice(frame).unwrap()).collect();
+    let listed = frames.iter().flat_map(|frame| frame["friends"].as_array().unwrap());
+    assert!(listed.map(|friend| friend["id"].as_u64().unwrap()).eq(1..=1_000));
+    let complete: Vec<bool> = frames.iter().map(|frame| frame["complete"].as_bool().unwrap()).collect();
+    assert_eq!(complete.iter().position(|&complete| complete), Some(frames.len() - 1));
+}
+
+#[test]
+fn a_page_is_cut_to_what_fits_and_the_rest_is_asked_for_from_there() {
+    let said: Vec<Placed> = (1..=50)
+        .map(|pos| Placed { envelope: envelope(CID, Target::Group(group()), &"x".repeat(1_000)), pos })
+        .collect();
+    let places = |span: Span| -> Vec<u64> {
+        let conversation = Conversation::Group(group());
+        let page = HistoryPage { cid: None, conversation, span, messages: &said, complete: true };
+        let page = found::history(page, 8 << 10);
+        assert!(page.len() <= 8 << 10);
+        let page: Value = serde_json::from_slice(&page).unwrap();
+        page["messages"].as_array().unwrap().iter().map(|row| row["pos"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(places(Span::After(0)), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(places(Span::Before(51)), [45, 46, 47, 48, 49, 50]);
+    assert_eq!(places(Span::Newest), [45, 46, 47, 48, 49, 50]);
+    let members: Vec<Member> =
+        (1..=200).map(|id| Member { person: person(id, &long(50)), role: Role::Normal }).collect();
+    for (push_bytes, whole) in [(128 << 10, true), (8 << 10, false)] {
+        let page = MembersPage { cid: None, group: group(), members: &members, complete: true };
+        let page = found::members(page, &is_online, push_bytes);
+        assert!(page.len() <= push_bytes);
+        let page: Value = serde_json::from_slice(&page).unwrap();
+        assert_eq!(page["complete"], whole);
+        assert_eq!(page["users"].as_array().unwrap().len() == 200, whole);
+    }
+}
+
+#[test]
+fn the_longest_message_is_a_row_and_a_push_within_bounds() {
+    let most = "\u{1}".repeat(16 << 10);
+    let longest = envelope(&"\u{1}".repeat(64), Target::User(user(26)), &most);
+    assert!(push::v2_len(&longest) <= 128 << 10);
+    let messages = [Placed { envelope: longest, pos: u64::MAX }];
+    let conversation = Conversation::With(user(26));
+    let page =
+        HistoryPage { cid: None, conversation, span: Span::Newest, messages: &messages, complete: true };
+    let page: Value = serde_json::from_slice(&found::history(page, 128 << 10)).unwrap();
+    assert_eq!(page["messages"][0]["msg"], most);
+}
