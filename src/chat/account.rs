@@ -12,6 +12,7 @@ use super::event::{BusDown, Channel};
 use super::hub::{About, Hub};
 use super::ids::{MessageId, SessionId, UserId};
 use super::pending::Pending;
+use super::rejoin::reclaim;
 use super::session::{Claim, Entering, Held, Leaving, Pause, Phase, Visit};
 use super::wire::code::Code;
 use super::wire::msgid;
@@ -171,7 +172,8 @@ impl Hub {
         let session = self.session_mut(id).expect("users point to sessions");
         let (own, claim) = match &mut session.phase {
             Phase::Entering(entering) => (Some(entering.visit), &mut entering.claim),
-            Phase::Online(_) | Phase::Anonymous => (None, &mut Claim::Won),
+            Phase::Online(online) => (Some(online.visit), &mut Claim::Won),
+            Phase::Anonymous => unreachable!("an anonymous session is nobody's"),
         };
         match (kind, claim) {
             (Kind::Claim, Claim::Published { seen, .. }) if own == Some(visit) => {
@@ -187,6 +189,8 @@ impl Hub {
             (Kind::Held, Claim::Published { .. }) if own == Some(visit) => {
                 self.refuse_login(id, Code::AlreadyOnline, out);
             }
+            // It came too late: who held the user was silent for so long that it was taken for dead.
+            (Kind::Held, Claim::Won) if own == Some(visit) => out.push(reclaim(user, visit)),
             (Kind::Yield, Claim::Published { yields, .. }) if own == Some(visit) => {
                 *yields += 1;
                 self.decide_claim(id, visit, out);

@@ -48,7 +48,7 @@ impl Hub {
     }
 }
 
-fn reclaim(user: UserId, visit: Visit) -> Effect {
+pub(super) fn reclaim(user: UserId, visit: Visit) -> Effect {
     let envelope = Envelope::claim(Kind::Reclaim, user, visit.0);
     Effect::Publish { ticket: None, channel: Channel::User(user), envelope }
 }
