@@ -23,8 +23,10 @@ pub(super) struct Liveness {
 }
 
 impl Liveness {
-    pub(super) fn new(client: i64) -> Self {
-        Self { client, ..Self::default() }
+    /// `others` were there already, and have time to show that they live.
+    pub(super) fn new(client: i64, others: &[i64], now: Millis) -> Self {
+        let others = others.iter().filter(|&&other| other != client);
+        Self { client, heard: others.map(|&other| (other, now)).collect(), ..Self::default() }
     }
 
     /// Somebody lives.

@@ -120,7 +120,7 @@ impl RedisBus {
     fn take_link(&mut self, greeted: Greeted) {
         self.core = greeted.core;
         self.links_made += 1;
-        self.liveness = Liveness::new(greeted.client);
+        self.liveness = Liveness::new(greeted.client, &greeted.others, self.now);
         let mut link = Link::new(self.links_made, greeted.stream);
         link.command(redis::cmd("SUBSCRIBE").arg(format!("{}cores", self.server.prefix)), Awaited::Nothing);
         self.link = Some(link);

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a user of ours must be allowed, in the words of ACL SETUSER.
 const RIGHTS: &str = "+publish +subscribe +unsubscribe +pubsub|numsub +ping +hello +select +client|id \
-    +client|setname +client|kill";
+    +client|setname +client|list +client|kill";
 
 /// Where Redis is, who we are there, and how our channels begin.
 #[derive(Clone)]
@@ -28,6 +28,8 @@ pub struct Server {
 pub enum RedisError {
     /// The URL is none, or of a kind that is not supported.
     Url(String),
+    /// The names of channels cannot begin with this.
+    Prefix(String),
     /// The server cannot be reached.
     Unreachable(String, io::Error),
     /// It does not let this user in.
@@ -59,6 +61,12 @@ impl fmt::Display for RedisError {
                 write!(
                     f,
                     "the Redis URL cannot be used: {why} (it looks like redis://[user:password@]host:port/db)"
+                )
+            }
+            RedisError::Prefix(prefix) => {
+                write!(
+                    f,
+                    "channels cannot begin with {prefix:?}: a prefix has letters, digits and signs, and no space"
                 )
             }
             RedisError::Unreachable(at, why) => {
@@ -98,6 +106,9 @@ pub(in crate::executor) struct Greeted {
     pub(in crate::executor) client: i64,
     /// Unique in the cluster for as long as the connection lives: the lease is a subscription.
     pub(in crate::executor) core: CoreId,
+    /// What Redis calls the connections of all cores that were there already: those that hang say
+    /// nothing of themselves.
+    pub(in crate::executor) others: Vec<i64>,
 }
 
 impl Server {
@@ -108,6 +119,9 @@ impl Server {
     pub fn new(url: &str, prefix: &str) -> Result<Self, RedisError> {
         if url.starts_with("rediss:") {
             return Err(RedisError::Url("TLS is not supported".into()));
+        }
+        if !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(RedisError::Prefix(prefix.to_owned()));
         }
         // The URL may hold a password, and so may what the parser says of it.
         let info =
@@ -139,23 +153,27 @@ impl Server {
             hello.arg("AUTH").arg(self.user()).arg(password);
         }
         talk.ask(&hello).map_err(|error| self.meant(error))?;
-        let (client, core) = self.introduce(&mut talk, wanted).map_err(|error| self.meant(error))?;
+        let (client, core, others) = self.introduce(&mut talk, wanted).map_err(|error| self.meant(error))?;
         if !talk.read.is_empty() {
             return Err(RedisError::Refused(self.at(), "it says more than it was asked".into()));
         }
         let stream = talk.stream;
         let ready = stream.set_read_timeout(None).and_then(|()| stream.set_write_timeout(None));
         ready.map_err(|why| RedisError::Unreachable(self.at(), why))?;
-        Ok(Greeted { stream, client, core })
+        Ok(Greeted { stream, client, core, others })
     }
 
     /// Everything between being let in and being of use.
-    fn introduce(&self, talk: &mut Talk, wanted: Option<CoreId>) -> Result<(i64, CoreId), RedisError> {
+    fn introduce(
+        &self,
+        talk: &mut Talk,
+        wanted: Option<CoreId>,
+    ) -> Result<(i64, CoreId, Vec<i64>), RedisError> {
         let database = self.info.redis_settings().db();
         if database != 0 {
             talk.ask(redis::cmd("SELECT").arg(database))?;
         }
-        talk.ask(redis::cmd("CLIENT").arg("SETNAME").arg("chatd"))?;
+        talk.ask(redis::cmd("CLIENT").arg("SETNAME").arg(self.connection_name()))?;
         let client = match talk.ask(redis::cmd("CLIENT").arg("ID"))? {
             Value::Int(client) => client,
             _ => 0,
@@ -163,7 +181,26 @@ impl Server {
         if wanted.is_none() {
             self.check_rights(talk)?;
         }
-        Ok((client, self.lease(talk, wanted)?))
+        let core = self.lease(talk, wanted)?;
+        let listed = talk.ask(redis::cmd("CLIENT").arg("LIST").arg("TYPE").arg("pubsub"))?;
+        Ok((client, core, self.cores_of(&listed)))
+    }
+
+    /// What all connections of this cluster are named.
+    fn connection_name(&self) -> String {
+        format!("chatd/{}", self.prefix)
+    }
+
+    /// The numbers of this cluster's connections among those that are listed, a line each.
+    fn cores_of(&self, listed: &Value) -> Vec<i64> {
+        let text = match listed {
+            Value::VerbatimString { text, .. } => text.as_str(),
+            Value::BulkString(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
+            _ => "",
+        };
+        let name = format!("name={}", self.connection_name());
+        let ours = text.lines().filter(|line| line.split(' ').any(|field| field == name));
+        ours.filter_map(|line| line.strip_prefix("id=")?.split(' ').next()?.parse().ok()).collect()
     }
 
     /// Does what will be needed later, to no effect.
