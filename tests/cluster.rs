@@ -12,5 +12,12 @@ mod admin;
 
 /// One file for each thing that can happen to a cluster.
 mod cluster {
+    mod dying;
+    mod mysql;
+    mod nginx;
+    mod patience;
+    mod proxy;
+    mod redis;
     mod starting;
+    mod together;
 }

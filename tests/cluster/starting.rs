@@ -123,6 +123,9 @@ fn a_redis_that_cannot_be_used() {
     fails(&format!("redis://:s3cretx@{at}/0"), &[&at, "does not let user default in"]);
     fails(&format!("redis://:s3cret@{at}/99"), &[&at, "DB index"]);
     drop(with_redis(&format!("redis://:s3cret@{at}/1")).start());
+    let spaced =
+        with_redis(&format!("redis://:s3cret@{at}/1")).argument("--redis-prefix").argument("my chat");
+    spaced.fail().says(&["my chat", "no space"]);
 }
 
 /// A user of Redis with what the sentence tells to give it, and with less.

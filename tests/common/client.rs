@@ -213,6 +213,13 @@ impl Client {
         }
     }
 
+    /// Whether the connection still works: what is asked now is answered.
+    pub fn is_answered(&mut self) -> bool {
+        let request = json!({"msgid": 13, "id": self.id}).to_string();
+        let asked = self.try_write(&[request.as_bytes(), self.end].concat());
+        asked.is_ok() && self.next("an answer or the end").is_some()
+    }
+
     /// Nothing came.
     pub fn hear_nothing(&mut self) {
         let frames = self.hear_until_now();

@@ -1,0 +1,156 @@
+//! MySQL dies, hangs and is slow: who is online goes on talking, and nothing that was acknowledged is
+//! lost.
+
+use super::patience::{SOON, log_in, memory_bytes, said, until};
+use super::proxy::Proxy;
+use crate::admin::{Admin, watched};
+use crate::common::chatd::Chatd;
+use crate::common::client::{Client, User, chat};
+use crate::common::cluster::Backends;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+fn ask(client: &mut Client, to: &User, text: &str) {
+    let mut frame = chat(client.id, to.id, text);
+    frame["cid"] = json!(text);
+    client.say(frame);
+}
+
+/// Sends a message that is to be acknowledged, and hears how that went.
+fn send(client: &mut Client, to: &User, text: &str) -> Value {
+    ask(client, to, text);
+    loop {
+        let frame = client.hear("an ACK or an ERROR");
+        if frame["cid"] == text {
+            return frame;
+        }
+    }
+}
+
+/// Readiness with its reason.
+fn is_ready(admin: Admin) -> bool {
+    admin.get("/readyz").status == 200
+}
+
+#[test]
+fn mysql_is_killed_and_comes_back() {
+    let mut backends = Backends::start();
+    let shared = backends.share();
+    let (first, admin) = watched(shared.setup(2));
+    let second = shared.start(2);
+    let users = first.register_many("user", 6);
+    let [amy, ben, carl, dora, ..] = &users[..] else { unreachable!("six") };
+    let (mut amys, mut bens, mut carls) = (first.enter(amy), second.enter(ben), second.enter(carl));
+    let group = amys.create_group("g");
+    bens.join_group(group);
+    let mut acknowledged = BTreeSet::new();
+    for number in 0..20 {
+        amys.chat_stored(dora, &format!("before {number}"), &format!("before {number}"));
+        acknowledged.insert(format!("before {number}"));
+    }
+    backends.mariadb.kill();
+    // The first that needs it may be the first to notice. None waits for long.
+    let mut refused = Vec::new();
+    for number in 0..20 {
+        let (text, began) = (format!("during {number}"), Instant::now());
+        let answer = send(&mut amys, dora, &text);
+        assert_eq!(answer["errno"], 110, "{answer}");
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+        refused.push(text);
+    }
+    let mut refused_login = first.connect();
+    refused_login.ask_login(dora);
+    assert_eq!(refused_login.hear("a refusal")["errno"], 110);
+    refused_login.say(json!({"msgid": 4, "name": "eve", "password": "x"}));
+    assert_eq!(refused_login.hear("a refusal")["errno"], 110);
+    assert!(!is_ready(admin) && admin.get("/readyz").text().contains("the store is down"));
+    // People who are there talk: over cores and servers, to each other and in groups.
+    for number in 0..200 {
+        amys.chat(ben, &format!("live {number}"));
+        bens.hear_msg(&format!("live {number}"));
+        carls.chat(amy, &format!("back {number}"));
+        amys.hear_msg(&format!("back {number}"));
+    }
+    let before_bytes = memory_bytes(first.pid());
+    for number in 0..5_000 {
+        amys.group_chat(group, &format!("in the group {number} {}", "x".repeat(1_000)));
+        bens.hear("a message to the group");
+    }
+    let grown = memory_bytes(first.pid()).saturating_sub(before_bytes);
+    assert!(grown < 64 << 20, "{grown} bytes more");
+    backends.mariadb.run().unwrap();
+    // Once told: again, with the same names. Everything works.
+    for text in refused {
+        until("a message to be stored", SOON, || (send(&mut amys, dora, &text)["errno"] == 0).then_some(()));
+        acknowledged.insert(text);
+    }
+    until("readiness", SOON, || is_ready(admin).then_some(()));
+    let (mut doras, answer) = log_in(&second, dora, SOON);
+    let mut heard: Vec<Value> = crate::common::client::entries(&answer["offlinemsg"]);
+    while heard.len() < acknowledged.len() {
+        heard.push(doras.hear("what was acknowledged"));
+    }
+    let heard: BTreeSet<String> =
+        heard.iter().map(|message| message["msg"].as_str().expect("a text").to_owned()).collect();
+    assert_eq!(heard, acknowledged);
+    amys.group_chat_stored(group, "as before", "as before");
+    while bens.hear("a message to the group")["msg"] != "as before" {}
+    for server in [&first, &second] {
+        until("the return to be noticed", SOON, || (said(server, &["works again"]) == 1).then_some(()));
+        assert_eq!(said(server, &["the store is down"]), 1, "{}", server.printed());
+    }
+}
+
+/// A MySQL that hangs takes no connection away, and is given up within two seconds all the same.
+#[test]
+fn mysql_hangs_and_goes_on() {
+    let backends = Backends::start();
+    let cluster = backends.share().cluster(2);
+    let [first, second] = &cluster.servers;
+    let (amy, ben, carl) = (cluster.register("amy"), cluster.register("ben"), cluster.register("carl"));
+    let (mut amys, mut bens) = (first.enter(&amy), second.enter(&ben));
+    amys.chat_stored(&carl, "before", "before");
+    backends.mariadb.freeze();
+    let began = Instant::now();
+    assert_eq!(send(&mut amys, &carl, "during")["errno"], 110);
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    // Known to be down: at once, so that many of them take no longer than the first.
+    for number in 0..500 {
+        assert_eq!(send(&mut amys, &carl, &format!("during {number}"))["errno"], 110);
+    }
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    amys.chat(&ben, "live");
+    bens.hear_msg("live");
+    backends.mariadb.thaw();
+    until("a message to be stored", SOON, || (send(&mut amys, &carl, "during")["errno"] == 0).then_some(()));
+    let waited = second.connect().login_with_backlog(&carl, 2);
+    let texts: BTreeSet<_> = waited.iter().map(|message| message["msg"].as_str().unwrap()).collect();
+    assert_eq!(texts, BTreeSet::from(["before", "during"]));
+}
+
+/// What waits for a slow store holds up nobody else.
+#[test]
+fn a_slow_mysql_stalls_no_core() {
+    let backends = Backends::of_all_tests();
+    let proxy = Proxy::start(backends.mariadb.address());
+    let name = backends.mariadb.make_database();
+    let mysql = backends.mariadb.url_by_way_of(proxy.address, &name);
+    let server: Chatd = crate::common::cluster::Shared { mysql, ..backends.share() }.start(1);
+    let (amy, ben, carl) = (server.register("amy"), server.register("ben"), server.register("carl"));
+    let (mut amys, mut bens) = (server.enter(&amy), server.enter(&ben));
+    amys.chat_stored(&carl, "quick", "quick");
+    proxy.delay(Duration::from_millis(200));
+    for round in 0..3 {
+        ask(&mut amys, &carl, &format!("slow {round}"));
+        for number in 0..20 {
+            let text = format!("{round} {number}");
+            bens.chat(&amy, &text);
+            // Before the ACK, which takes several answers of the slow server.
+            amys.hear_msg(&text);
+        }
+        amys.hear_ack(&format!("slow {round}"));
+    }
+    proxy.delay(Duration::ZERO);
+    assert_eq!(said(&server, &[]), 0, "slow is not down: {}", server.printed());
+}

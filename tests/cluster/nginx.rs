@@ -1,0 +1,110 @@
+//! Through a real nginx with the project's own nginx.conf.
+
+use super::patience::{SOON, log_in, until};
+use crate::admin::{Admin, watched};
+use crate::common::client::Client;
+use crate::common::cluster::{Backends, Shared};
+use crate::common::door::Door;
+use crate::common::raise_open_files;
+use crate::common::services::nginx::Nginx;
+
+/// Connections that a server has taken in until now.
+fn taken_in(admin: Admin) -> u64 {
+    let page = admin.body("/metrics");
+    let lines = page.lines().filter(|line| line.starts_with("chatd_connections_accepted_total{"));
+    lines
+        .map(|line| line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok()).expect("a count"))
+        .sum()
+}
+
+#[test]
+fn many_connections_through_nginx() {
+    let sessions = (raise_open_files() / 8).min(600) as usize;
+    let cluster = Backends::of_all_tests().share().cluster(2);
+    let servers = cluster.servers.each_ref().map(|server| server.address);
+    let nginx = Nginx::start(servers, |conf| conf).unwrap();
+    let door = Door::new(nginx.address, Vec::new());
+    let users = door.register_many("user", sessions);
+    let mut clients = door.enter_all(&users);
+    for round in 0..3 {
+        for at in 0..sessions {
+            let to = (at * 7 + round * 131 + 1) % sessions;
+            clients[at].chat(&users[to], &format!("{round} from {at}"));
+        }
+        for at in 0..sessions {
+            let to = (at * 7 + round * 131 + 1) % sessions;
+            clients[to].hear("a message");
+        }
+    }
+    for client in &mut clients {
+        client.hear_nothing();
+    }
+}
+
+/// Its timeout is what would end a connection that is silent for long, and the project's is a day.
+#[test]
+fn a_silent_connection_stays() {
+    let shared = Backends::of_all_tests().share();
+    let cluster = shared.cluster(1);
+    let servers = cluster.servers.each_ref().map(|server| server.address);
+    let as_it_is = Nginx::start(servers, |conf| conf).unwrap();
+    let impatient = Nginx::start(servers, |conf| {
+        assert!(conf.contains("proxy_timeout 24h;"), "{conf}");
+        conf.replace("proxy_timeout 24h;", "proxy_timeout 2s;")
+    })
+    .unwrap();
+    let amy = cluster.register("amy");
+    let mut silent = Door::new(as_it_is.address, Vec::new()).enter(&amy);
+    let mut cut = Client::connect(impatient.address);
+    cut.hear_end();
+    silent.hear_nothing();
+}
+
+/// After its failures a server is left out; when it is back it is used again.
+#[test]
+fn a_server_is_taken_away_and_brought_back() {
+    let shared: Shared = Backends::of_all_tests().share();
+    let (mut first, _) = watched(shared.setup(1));
+    let (second, second_admin) = watched(shared.setup(1));
+    let nginx = Nginx::start([first.address, second.address], |conf| {
+        assert!(conf.contains("max_fails=3 fail_timeout=30s"), "{conf}");
+        conf.replace("fail_timeout=30s", "fail_timeout=1s")
+    })
+    .unwrap();
+    let door = Door::new(nginx.address, Vec::new());
+    let users = door.register_many("user", 12);
+    let mut clients = door.enter_all(&users);
+    first.end(libc::SIGKILL);
+    // Whose server is gone sees the end, and comes back by the same way.
+    for (client, user) in clients.iter_mut().zip(&users) {
+        if !client.is_answered() {
+            *client = log_in_through(&door, user);
+        }
+    }
+    assert!(taken_in(second_admin) >= users.len() as u64, "all of them are there");
+    for at in 0..users.len() {
+        clients[at].chat(&users[(at + 1) % users.len()], "still here");
+        clients[(at + 1) % users.len()].hear_msg("still here");
+    }
+    // On the same port, as a restart would have it.
+    let (first, first_admin) = watched(shared.setup(1).port(first.address.port()));
+    until("nginx to use the server again", SOON, || {
+        let mut client = door.connect();
+        client.half_close();
+        client.hear_end();
+        (taken_in(first_admin) > 0).then_some(())
+    });
+    let (mut again, _) = log_in(&first, &door.register("eve"), SOON);
+    again.chat(&users[0], "new here");
+    clients[0].hear_msg("new here");
+}
+
+fn log_in_through(door: &Door, user: &crate::common::client::User) -> Client {
+    let mut client = door.connect();
+    until("a login through nginx", SOON, || {
+        client.ask_login(user);
+        let answer = client.hear("the answer to a login");
+        (answer["errno"] == 0).then_some(())
+    });
+    client
+}
