@@ -112,18 +112,51 @@ fn fenced(file: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// `mid` and `ts` are another's every time: their digits become `0`.
-fn without_times(frame: &str) -> String {
-    let mut frame = frame.to_owned();
-    for key in ["\"mid\":\"", "\"ts\":"] {
-        if let Some(at) = frame.find(key) {
-            let digits = at + key.len();
-            let end = frame[digits..].find(|c: char| !c.is_ascii_digit()).map_or(frame.len(), |n| digits + n);
-            assert!(end > digits, "{key} without a number: {frame}");
-            frame.replace_range(digits..end, "0");
+/// What is another's every time: for each message id and token that a document shows, the real one.
+#[derive(Default)]
+struct Learned(HashMap<String, String>);
+
+impl Learned {
+    /// Where a frame has message ids and tokens.
+    fn values(frame: &str) -> Vec<&str> {
+        let mut found: Vec<(usize, &str)> = Vec::new();
+        for key in ["\"mid\":\"", "\"cid\":\"mid:", "\"token\":\""] {
+            for (at, _) in frame.match_indices(key) {
+                let value = &frame[at + key.len()..];
+                found.push((at, &value[..value.find('"').expect("a string ends")]));
+            }
+        }
+        found.sort_unstable();
+        found.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// Learns from what was shown and what was heard instead. What is shown twice must be heard
+    /// twice.
+    fn learn(&mut self, shown: &str, heard: &str) {
+        for (shown, heard) in Self::values(shown).into_iter().zip(Self::values(heard)) {
+            let known = self.0.entry(shown.to_owned()).or_insert_with(|| heard.to_owned());
+            assert_eq!(known, heard, "{shown} is shown for two different ones");
+            assert!(!heard.is_empty(), "{shown} is nothing");
         }
     }
-    frame
+
+    /// What is shown, with what is real.
+    fn real(&self, shown: &str) -> String {
+        self.0.iter().fold(shown.to_owned(), |line, (shown, real)| line.replace(shown, real))
+    }
+}
+
+/// `ts` is another every time too: its digits become `0`.
+fn without_times(frame: &str) -> String {
+    let mut parts = frame.split("\"ts\":");
+    let mut plain = parts.next().expect("split gives one at least").to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        assert!(rest.len() < part.len(), "ts without a number: {frame}");
+        plain.push_str("\"ts\":0");
+        plain.push_str(rest);
+    }
+    plain
 }
 
 /// Has the conversation of a document with a fresh server: `who > what` is said, `who < what` is
@@ -131,6 +164,7 @@ fn without_times(frame: &str) -> String {
 fn converse(file: &str, name: &str) {
     let server = Server::start(name);
     let mut terminals: HashMap<String, Terminal> = HashMap::new();
+    let mut learned = Learned::default();
     let mut lines = 0;
     for (number, line) in fenced(file) {
         let spoken = line.split_once(" > ").map(|(who, what)| (who, '>', what));
@@ -140,9 +174,11 @@ fn converse(file: &str, name: &str) {
         lines += 1;
         let terminal = terminals.entry(who.to_owned()).or_insert_with(|| server.connect());
         if way == '>' {
-            terminal.type_line(what);
+            terminal.type_line(&learned.real(what));
         } else {
-            assert_eq!(without_times(&terminal.next_line()), without_times(what), "{file}:{number}");
+            let heard = terminal.next_line();
+            learned.learn(what, &heard);
+            assert_eq!(without_times(&heard), without_times(&learned.real(what)), "{file}:{number}");
         }
     }
     assert!(lines > 10, "{file} has a conversation");
