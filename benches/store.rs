@@ -6,6 +6,7 @@
 use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress, Question};
 use chatd::chat::envelope::{Envelope, Message, Storing, Target};
 use chatd::chat::ids::{GroupId, MessageId, Millis, Ticket, UserId};
+use chatd::chat::keep::Keep;
 use chatd::chat::limits::Limits;
 use chatd::storage::password::{Cost, Hasher};
 use chatd::storage::{self, Config, Order, Outcome, Place, Store};
@@ -249,8 +250,12 @@ fn through_the_worker(in_flight: usize, messages: usize) {
     let (mut store, path) = open(&format!("worker {in_flight}"));
     enroll(&mut *store);
     store.close().expect("closed");
-    let config =
-        Config { place: Place::Directory(path.clone()), cost: Cost::default(), limits: Limits::default() };
+    let config = Config {
+        place: Place::Directory(path.clone()),
+        cost: Cost::default(),
+        limits: Limits::default(),
+        keep: Keep::All,
+    };
     let opened = storage::open(config).expect("the bench's directory");
     let (ask, questions) = flume::bounded(16_384);
     let (answer, answers) = flume::unbounded();

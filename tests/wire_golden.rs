@@ -6,6 +6,8 @@
 
 #[path = "wire/cluster.rs"]
 mod cluster;
+#[path = "sim/remembered.rs"]
+mod remembered;
 #[path = "wire/replies_v2.rs"]
 mod replies_v2;
 #[path = "wire/requests_v2.rs"]

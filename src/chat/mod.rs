@@ -20,6 +20,7 @@ mod group;
 mod held;
 pub mod hub;
 pub mod ids;
+pub mod keep;
 mod late;
 pub mod limits;
 mod local_time;

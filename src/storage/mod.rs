@@ -25,6 +25,7 @@ pub mod worker;
 
 use crate::chat::ask::{Answer, AnswerQueue, Ask, Question, Who};
 use crate::chat::ids::UserId;
+use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use futures_lite::future;
 use health::News;
@@ -49,6 +50,8 @@ pub struct Config {
     pub cost: Cost,
     /// The bounds that the store enforces.
     pub limits: Limits,
+    /// Which messages it will be asked to keep, so that its history can say whether it is complete.
+    pub keep: Keep,
 }
 
 /// Which store it is.

@@ -4,6 +4,7 @@ pub mod bus;
 pub mod client;
 pub mod oracle;
 pub mod plan;
+mod remembered;
 pub mod rng;
 pub mod store;
 pub mod tcp;

@@ -1,6 +1,9 @@
 //! The store, as `ask.rs` describes it: tables in memory, and one queue a server.
 
-use chatd::chat::ask::{Answer, Ask, Done, Member, Membership, Person, Progress, Role, Roster, Waiting, Who};
+use super::remembered::Remembered;
+use chatd::chat::ask::{
+    Answer, Ask, Detail, Done, Issue, Member, Membership, Person, Progress, Role, Roster, Waiting, Who,
+};
 use chatd::chat::envelope::{Envelope, Kind, Message, Storing, Target};
 use chatd::chat::ids::{GroupId, MessageId, Ticket, UserId};
 use chatd::chat::wire::code::Code;
@@ -41,6 +44,11 @@ pub struct Store {
     settled: HashSet<(UserId, MessageId)>,
     /// Who ever left what.
     pub left: HashSet<(UserId, GroupId)>,
+    /// Direct messages between two users, the smaller id first, by place from 1 on.
+    pub direct: HashMap<(UserId, UserId), Vec<MessageId>>,
+    /// Ids under which a stored message came again.
+    alias: HashMap<MessageId, MessageId>,
+    pub remembered: Remembered,
 }
 
 pub const MOST_MEMBERS: usize = 5;
@@ -51,12 +59,12 @@ impl Store {
         UserId::new(self.users.len() as u64).unwrap()
     }
 
-    fn person(&self, id: UserId) -> Option<Person> {
+    pub fn person(&self, id: UserId) -> Option<Person> {
         let (name, _) = self.users.get(id.get() as usize - 1)?;
         Some(Person { id, name: name.clone() })
     }
 
-    fn named(&self, who: &Who) -> Option<(UserId, String)> {
+    pub fn named(&self, who: &Who) -> Option<(UserId, String)> {
         let at = match who {
             Who::Id(user) => user.get() as usize - 1,
             Who::Name(name) => self.users.iter().position(|(taken, _)| taken == name)?,
@@ -79,7 +87,58 @@ impl Store {
                 }
                 _ => Err(Code::Refused),
             },
-            &Ask::Roster { user, .. } => Ok(Done::Roster(Box::new(self.roster(user)))),
+            Ask::Resume { secret } => match self.remembered.resume(secret) {
+                Some((user, token)) => {
+                    let name = self.person(user).expect("who has a token is a user").name;
+                    Ok(Done::Resumed { user, name, token })
+                }
+                None => Err(Code::Refused),
+            },
+            &Ask::Roster { user, detail, issue } => {
+                let mut roster = self.roster(user, detail);
+                roster.token = (issue == Issue::Token).then(|| self.remembered.issue(user));
+                Ok(Done::Roster(Box::new(roster)))
+            }
+            &Ask::Revoke { user, token } => {
+                self.remembered.revoke(user, token);
+                Ok(Done::Done)
+            }
+            Ask::ChangePassword { user, old, new } => {
+                let password = &mut self.users[user.get() as usize - 1].1;
+                if *password != old.0 {
+                    return Err(Code::Refused);
+                }
+                password.clone_from(&new.0);
+                self.remembered.revoke_all(*user);
+                Ok(Done::Issued(self.remembered.issue(*user)))
+            }
+            Ask::Find { who } => {
+                let (id, name) = self.named(who).ok_or(Code::NoSuchUser)?;
+                Ok(Done::Found(Person { id, name }))
+            }
+            &Ask::Block { user, blocked } => {
+                self.person(blocked).ok_or(Code::NoSuchUser)?;
+                if self.remembered.blocked.insert((user, blocked)) {
+                    Ok(Done::Done)
+                } else {
+                    Err(Code::Exists)
+                }
+            }
+            &Ask::Unblock { user, blocked } => {
+                if self.remembered.blocked.remove(&(user, blocked)) {
+                    Ok(Done::Done)
+                } else {
+                    Err(Code::NoSuchUser)
+                }
+            }
+            &Ask::Members { user, group, after, members } => self.members(user, group, after, members),
+            &Ask::History { user, conversation, span, messages, bytes } => {
+                self.history(user, conversation, span, messages, bytes)
+            }
+            Ask::Record { envelopes } => {
+                envelopes.iter().for_each(|envelope| drop(self.record(envelope)));
+                Ok(Done::Done)
+            }
             &Ask::Friends { user } => Ok(Done::Friends(self.friends_of(user))),
             &Ask::AddFriend { user, friend } => {
                 self.person(friend).ok_or(Code::NoSuchUser)?;
@@ -110,13 +169,14 @@ impl Store {
             }
             Ask::Settle { user, mids, progress } => {
                 for &mid in mids {
-                    self.owed.entry(*user).or_default().remove(&mid);
-                    self.settled.insert((*user, mid));
+                    for mid in [Some(mid), self.alias.get(&mid).copied()].into_iter().flatten() {
+                        self.owed.entry(*user).or_default().remove(&mid);
+                        self.settled.insert((*user, mid));
+                    }
                 }
                 progress.iter().for_each(|progress| self.advance(*user, progress));
                 Ok(Done::Done)
             }
-            other => unimplemented!("{other:?}"),
         }
     }
 
@@ -125,12 +185,15 @@ impl Store {
         friends.map(|&(_, friend)| self.person(friend).unwrap()).collect()
     }
 
-    fn roster(&self, user: UserId) -> Roster {
+    fn roster(&self, user: UserId, detail: Detail) -> Roster {
         let groups = self.groups.iter().filter_map(|(&group, found)| {
             let cursor = found.members.get(&user)?.cursor;
             let member =
                 |(&id, seat): (&UserId, &Seat)| Member { person: self.person(id).unwrap(), role: seat.role };
-            let members = found.members.iter().map(member).collect();
+            let members = match detail {
+                Detail::Members => found.members.iter().map(member).collect(),
+                Detail::Counts => Vec::new(),
+            };
             Some(Membership {
                 group,
                 name: found.name.clone(),
@@ -140,10 +203,16 @@ impl Store {
                 cursor,
             })
         });
-        Roster { friends: self.friends_of(user), groups: groups.collect(), ..Roster::default() }
+        let blocked = self.remembered.blocked.iter().filter(|(of, _)| *of == user).map(|&(_, whom)| whom);
+        Roster {
+            friends: self.friends_of(user),
+            groups: groups.collect(),
+            blocked: blocked.collect(),
+            token: None,
+        }
     }
 
-    fn group(&self, group: GroupId) -> Result<&Group, Code> {
+    pub fn group(&self, group: GroupId) -> Result<&Group, Code> {
         self.groups.get(&group).filter(|group| !group.dissolved).ok_or(Code::NoSuchGroup)
     }
 
@@ -191,7 +260,22 @@ impl Store {
         Ok(Done::Left { dissolved })
     }
 
+    /// Stores a message, and makes a direct one part of its reader's backlog.
     fn keep(&mut self, envelope: &Envelope) -> Answer {
+        let answer = self.record(envelope);
+        let (Ok(Done::Kept { mid, .. }), Target::User(user)) = (&answer, envelope.target()) else {
+            return answer;
+        };
+        if *mid != envelope.mid() {
+            self.alias.insert(envelope.mid(), *mid);
+        } else if !self.settled.contains(&(user, *mid)) {
+            self.owed.entry(user).or_default().insert(*mid);
+        }
+        answer
+    }
+
+    /// Stores a message, once.
+    fn record(&mut self, envelope: &Envelope) -> Answer {
         let (mid, sender) = (envelope.mid(), envelope.sender());
         let cid = (!envelope.cid().is_empty()).then(|| (sender, envelope.cid().to_owned()));
         let known = cid.as_ref().and_then(|cid| self.cids.get(cid).copied());
@@ -202,21 +286,21 @@ impl Store {
             }
             return Ok(Done::Kept { mid: known.mid(), ts: known.ts(), pos: *pos });
         }
-        let pos = match envelope.target() {
+        let place = match envelope.target() {
             Target::User(user) => {
                 self.person(user).ok_or(Code::NoSuchUser)?;
-                if !self.settled.contains(&(user, mid)) {
-                    self.owed.entry(user).or_default().insert(mid);
+                if self.remembered.blocked.contains(&(user, sender)) {
+                    return Err(Code::NotYours);
                 }
-                None
+                self.direct.entry((sender.min(user), sender.max(user))).or_default()
             }
             Target::Group(id) => {
                 self.group(id)?.members.get(&sender).ok_or(Code::NotAMember)?;
-                let group = self.groups.get_mut(&id).unwrap();
-                group.messages.push(mid);
-                Some(group.messages.len() as u64)
+                &mut self.groups.get_mut(&id).unwrap().messages
             }
         };
+        place.push(mid);
+        let pos = Some(place.len() as u64);
         cid.map(|cid| self.cids.insert(cid, mid));
         self.messages.insert(mid, (envelope.clone(), pos));
         Ok(Done::Kept { mid, ts: envelope.ts(), pos })
@@ -228,8 +312,10 @@ impl Store {
         let head = group.messages.len() as u64;
         assert!(progress.upto <= head, "{user:?} is further in {:?} than it has messages", progress.group);
         let mut upto = seat.cursor.max(progress.upto);
+        let had =
+            |mid: &MessageId| progress.beyond.iter().any(|had| self.alias.get(had).unwrap_or(had) == mid);
         while let Some(mid) = group.messages.get(upto as usize) {
-            if self.messages[mid].0.sender() != user && !progress.beyond.contains(mid) {
+            if self.messages[mid].0.sender() != user && !had(mid) {
                 break;
             }
             upto += 1;
@@ -304,7 +390,7 @@ impl Store {
     }
 
     /// A message as it comes from the store: flagged as stored.
-    fn stored(&self, mid: MessageId) -> Envelope {
+    pub fn stored(&self, mid: MessageId) -> Envelope {
         let envelope = &self.messages[&mid].0;
         let message = Message {
             sender: envelope.sender(),

@@ -2,6 +2,7 @@
 
 use crate::options::{AdminAt, Options};
 use chatd::chat::ids::CoreId;
+use chatd::chat::keep::Keep;
 use chatd::chat::limits::Limits;
 use chatd::executor::boot::Delivery;
 use chatd::executor::bus::redis::{RedisError, Server};
@@ -155,7 +156,12 @@ impl Settings {
 
     /// What the store is opened with.
     pub fn store(&self) -> Config {
-        Config { place: self.place.clone(), cost: self.cost, limits: self.limits.clone() }
+        Config {
+            place: self.place.clone(),
+            cost: self.cost,
+            limits: self.limits.clone(),
+            keep: Keep::default(),
+        }
     }
 }
 

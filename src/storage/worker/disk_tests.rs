@@ -7,6 +7,7 @@ use super::*;
 use crate::chat::ask::{Answer, Answered, Done, Waiting};
 use crate::chat::envelope::{Envelope, Message, Storing, Target};
 use crate::chat::ids::{MessageId, Millis, Ticket, UserId};
+use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use crate::storage::password::Cost;
 use crate::storage::scratch::Scratch;
@@ -104,7 +105,8 @@ fn allow(bytes: Option<u64>) {
 /// Fills the disk round by round; `make_room` gives more room for a round, and enough for the rest.
 fn in_the_child(directory: PathBuf, make_room: impl Fn(Option<u64>)) {
     let cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
-    let config = Config { place: Place::Directory(directory), cost, limits: Limits::default() };
+    let (place, limits) = (Place::Directory(directory), Limits::default());
+    let config = Config { place, cost, limits, keep: Keep::All };
     let (questions, theirs) = flume::bounded(16);
     let (answer, answers) = flume::unbounded();
     let running = storage::open(config).unwrap().start(theirs, vec![answer]).unwrap();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::chat::ask::{Answer, Answered, Done, Who};
 use crate::chat::ids::{Ticket, UserId};
+use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use crate::storage::password::Cost;
 use crate::storage::scratch::Scratch;
@@ -13,7 +14,8 @@ use std::sync::{Arc, Mutex};
 const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
 
 fn config(directory: &Path, cost: Cost) -> Config {
-    Config { place: Place::Directory(directory.to_path_buf()), cost, limits: Limits::default() }
+    let place = Place::Directory(directory.to_path_buf());
+    Config { place, cost, limits: Limits::default(), keep: Keep::All }
 }
 
 fn user(number: u64) -> UserId {

@@ -1,0 +1,111 @@
+//! What the simulated store knows of the second dialect: tokens, who blocks whom, and what is read
+//! page by page.
+
+use super::store::Store;
+use chatd::chat::ask::{Answer, Conversation, Done, Member, Placed, Secret, Span, Token, TokenId};
+use chatd::chat::ids::{GroupId, MessageId, UserId};
+use chatd::chat::wire::code::Code;
+use std::collections::{BTreeSet, HashMap};
+
+#[derive(Default)]
+pub struct Remembered {
+    /// By number: the higher, the later it was made or used.
+    tokens: HashMap<String, (TokenId, UserId, u64)>,
+    made: u64,
+    used: u64,
+    /// Who refuses whom.
+    pub blocked: BTreeSet<(UserId, UserId)>,
+}
+
+pub const MOST_TOKENS: usize = 3;
+
+impl Remembered {
+    pub fn issue(&mut self, user: UserId) -> Token {
+        let mine = || self.tokens.iter().filter(|(_, (_, of, _))| *of == user);
+        if mine().count() == MOST_TOKENS {
+            let oldest = mine().min_by_key(|(_, (.., used))| *used).map(|(text, _)| text.clone());
+            self.tokens.remove(&oldest.unwrap());
+        }
+        self.made += 1;
+        self.used += 1;
+        let (id, text) = (TokenId(self.made), format!("token {} of {user}", self.made));
+        self.tokens.insert(text.clone(), (id, user, self.used));
+        Token { id, secret: Secret(text.into()) }
+    }
+
+    pub fn resume(&mut self, secret: &Secret) -> Option<(UserId, TokenId)> {
+        let (id, user, used) = self.tokens.get_mut(&*secret.0)?;
+        self.used += 1;
+        *used = self.used;
+        Some((*user, *id))
+    }
+
+    pub fn revoke(&mut self, user: UserId, token: TokenId) {
+        self.tokens.retain(|_, (id, of, _)| (*id, *of) != (token, user));
+    }
+
+    pub fn revoke_all(&mut self, user: UserId) {
+        self.tokens.retain(|_, (_, of, _)| *of != user);
+    }
+}
+
+impl Store {
+    pub fn members(&self, user: UserId, group: GroupId, after: Option<UserId>, most: usize) -> Answer {
+        let all = &self.group(group)?.members;
+        all.get(&user).ok_or(Code::NotAMember)?;
+        let mut later = all.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
+        let member = |(&id, seat): (_, &super::store::Seat)| Member {
+            person: self.person(id).expect("members are users"),
+            role: seat.role,
+        };
+        let members = later.by_ref().take(most).map(member).collect();
+        Ok(Done::Members { members, complete: later.next().is_none() })
+    }
+
+    /// Nothing that was kept is ever missing here; what was not kept is for the hub's rules to say.
+    pub fn history(
+        &self,
+        user: UserId,
+        conversation: Conversation,
+        span: Span,
+        most: usize,
+        bytes: usize,
+    ) -> Answer {
+        let (all, first): (&[MessageId], u64) = match conversation {
+            Conversation::With(other) => {
+                self.person(other).ok_or(Code::NoSuchUser)?;
+                (self.direct.get(&(user.min(other), user.max(other))).map_or(&[], Vec::as_slice), 0)
+            }
+            Conversation::Group(group) => {
+                let group = self.group(group)?;
+                (&group.messages, group.members.get(&user).ok_or(Code::NotAMember)?.joined)
+            }
+        };
+        let places = (1..).zip(all).filter(|(pos, _)| *pos > first);
+        let placed = |(pos, mid): (u64, &MessageId)| Placed { envelope: self.stored(*mid), pos };
+        let mut room = bytes;
+        let mut fits = |message: &Placed, given: usize| {
+            let size = message.envelope.body().len();
+            let fits = given == 0 || (given < most && size <= room);
+            room = room.saturating_sub(size);
+            fits
+        };
+        let mut candidates: Vec<Placed> = match span {
+            Span::Newest => places.map(placed).collect(),
+            Span::Before(end) => places.filter(|(pos, _)| *pos < end).map(placed).collect(),
+            Span::After(start) => places.filter(|(pos, _)| *pos > start).map(placed).collect(),
+        };
+        if !matches!(span, Span::After(_)) {
+            candidates.reverse();
+        }
+        let mut messages: Vec<Placed> = Vec::new();
+        for message in candidates {
+            if !fits(&message, messages.len()) {
+                break;
+            }
+            messages.push(message);
+        }
+        messages.sort_by_key(|message| message.pos);
+        Ok(Done::History { messages, complete: true })
+    }
+}
