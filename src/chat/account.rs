@@ -5,22 +5,41 @@
 //! back before any other and every other listener said that it holds nothing (or stayed silent
 //! for `claim_ms`, which means that it is dead).
 
-use super::ask::{Answer, Ask, Done, Password, Roster, Who};
+use super::ask::{Answer, Ask, Done, Password, Roster, Secret, Token, Who};
 use super::effect::Effect;
-use super::envelope::{Envelope, Kind};
+use super::envelope::{Demand, Envelope, Kind};
 use super::event::{BusDown, Channel};
 use super::hub::{About, Hub};
 use super::ids::{MessageId, SessionId, UserId};
-use super::pending::Pending;
+use super::orphan::Orphan;
+use super::pending::{Change, Pending};
+use super::presence::Gone;
 use super::rejoin::reclaim;
 use super::session::{Claim, Entering, Held, Leaving, Pause, Phase, Visit};
 use super::wire::code::Code;
 use super::wire::msgid;
 use super::wire::reply::{self, Outcome};
+use super::wire::request::{Dialect, Named, Takeover};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// What a login asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Login<'a> {
+    pub(super) who: Named<'a>,
+    pub(super) password: &'a str,
+    pub(super) dialect: Dialect,
+    pub(super) takeover: Takeover,
+}
+
 impl Hub {
-    pub(super) fn register(&mut self, session: SessionId, name: &str, password: &str, out: &mut Vec<Effect>) {
+    pub(super) fn register(
+        &mut self,
+        session: SessionId,
+        name: &str,
+        password: &str,
+        dialect: Dialect,
+        out: &mut Vec<Effect>,
+    ) {
         let chars = name.chars().count();
         let wrong = if chars < 1 || chars > self.limits.name_chars {
             Some(format!("a name has 1 to {} characters", self.limits.name_chars))
@@ -35,6 +54,7 @@ impl Hub {
             self.counts.error(Code::Refused);
             return self.reply(session, reply::not_registered(Code::Refused, Some(&text)), out);
         }
+        self.session_mut(session).expect("looked at before").dialect = dialect;
         self.pause(session, Pause::Answering, out);
         let ticket = self.pending.insert(Pending::Register { session });
         let ask = Ask::Register { name: name.to_owned(), password: Password(password.to_owned()) };
@@ -58,61 +78,150 @@ impl Hub {
     /// `now_user` is who the session is already.
     pub(super) fn login(
         &mut self,
-        session: SessionId,
+        about: About<'_>,
         now_user: Option<UserId>,
-        wanted: UserId,
-        password: &str,
+        login: Login<'_>,
         out: &mut Vec<Effect>,
     ) {
-        let refused = if now_user.is_some() {
-            // The connection must log out first, whoever it wants to be next.
-            Some(Code::AlreadyOnline)
-        } else if password.len() > self.limits.password_bytes {
-            Some(Code::Refused)
-        } else {
-            None
-        };
-        if let Some(code) = refused {
-            self.counts.error(code);
-            return self.reply(session, reply::not_logged_in(code, None), out);
+        if login.password.len() > self.limits.password_bytes && now_user.is_none() {
+            let cid = about.cid.filter(|_| login.dialect == Dialect::V2);
+            self.counts.error(Code::Refused);
+            return self.reply(about.session, reply::not_logged_in(Code::Refused, cid), out);
         }
-        self.pause(session, Pause::Answering, out);
-        let ticket = self.pending.insert(Pending::Verify { session, user: wanted });
-        out.push(Effect::Ask {
-            ticket,
-            ask: Ask::Verify { who: Who::Id(wanted), password: Password(password.to_owned()) },
-        });
+        if !self.may_enter(about, now_user, login.dialect, out) {
+            return;
+        }
+        let id = about.session;
+        let who = match login.who {
+            Named::Id(user) => Who::Id(user),
+            Named::Name(name) => Who::Name(name.to_owned()),
+        };
+        let demand = match login.takeover {
+            Takeover::Refuse => Demand::Nothing,
+            Takeover::Replace => Demand::Takeover,
+        };
+        let ticket = self.pending.insert(Pending::Verify { session: id, demand });
+        let password = Password(login.password.to_owned());
+        out.push(Effect::Ask { ticket, ask: Ask::Verify { who, password } });
+    }
+
+    /// A login with a token instead of a password: no hash is computed for it.
+    pub(super) fn resume_by_token(
+        &mut self,
+        about: About<'_>,
+        now_user: Option<UserId>,
+        token: &str,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.may_enter(about, now_user, Dialect::V2, out) {
+            let secret = Secret(token.into());
+            let ticket =
+                self.pending.insert(Pending::Resume { session: about.session, secret: secret.clone() });
+            out.push(Effect::Ask { ticket, ask: Ask::Resume { secret } });
+        }
+    }
+
+    /// Begins to answer a login, unless the connection is somebody already: it must log out first,
+    /// whoever it wants to be next.
+    fn may_enter(
+        &mut self,
+        about: About<'_>,
+        now_user: Option<UserId>,
+        dialect: Dialect,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let cid = about.cid.filter(|_| dialect == Dialect::V2);
+        if now_user.is_some() {
+            self.counts.error(Code::AlreadyOnline);
+            self.reply(about.session, reply::not_logged_in(Code::AlreadyOnline, cid), out);
+            return false;
+        }
+        let session = self.session_mut(about.session).expect("looked at before");
+        session.dialect = dialect;
+        session.login_cid = cid.map(Into::into);
+        self.pause(about.session, Pause::Answering, out);
+        true
     }
 
     /// The password is right, or not. Only now is it told whether the user is online: nobody
     /// learns that without the password.
-    pub(super) fn verified(&mut self, id: SessionId, user: UserId, answer: Answer, out: &mut Vec<Effect>) {
-        let Some(session) = self.session(id).filter(|session| !session.closing) else { return };
-        debug_assert!(matches!(session.phase, Phase::Anonymous), "requests wait while a login is answered");
+    pub(super) fn verified(&mut self, id: SessionId, demand: Demand, answer: Answer, out: &mut Vec<Effect>) {
         match answer {
-            Ok(Done::Verified { name, .. }) if !self.users.contains_key(&user) => {
-                self.users.insert(user, id);
-                self.counts.entering += 1;
-                let visit = Visit(self.clock.next(self.now).0);
-                let entering = Entering {
-                    visit,
-                    user,
-                    name: name.into_boxed_str(),
-                    claim: Claim::Joining,
-                    roster: Roster::default(),
-                    online: FxHashSet::default(),
-                    groups: FxHashMap::default(),
-                    awaited: 0,
-                    held: Held::default(),
-                    missing: FxHashMap::default(),
-                };
-                self.session_mut(id).expect("looked at above").phase = Phase::Entering(Box::new(entering));
-                let ticket = self.pending.insert(Pending::JoinUser { session: id, visit });
-                out.push(Effect::Join { ticket, channel: Channel::User(user) });
-            }
-            Ok(_) => self.refuse_login(id, Code::AlreadyOnline, out),
+            Ok(Done::Verified { user, name }) => self.claim(id, user, name, demand, None, out),
+            Ok(_) => unreachable!("Verify is answered with Verified"),
             Err(code) => self.refuse_login(id, code, out),
         }
+    }
+
+    pub(super) fn resumed(&mut self, id: SessionId, secret: Secret, answer: Answer, out: &mut Vec<Effect>) {
+        match answer {
+            Ok(Done::Resumed { user, name, token }) => {
+                let demand = Demand::Token(token);
+                self.claim(id, user, name, demand, Some(Token { id: token, secret }), out);
+            }
+            Ok(_) => unreachable!("Resume is answered with Resumed"),
+            Err(code) => self.refuse_entry(id, code, reply::not_resumed, out),
+        }
+    }
+
+    /// Whoever wants in may be this user: joins the user's channel, to claim it there.
+    fn claim(
+        &mut self,
+        id: SessionId,
+        user: UserId,
+        name: String,
+        demand: Demand,
+        token: Option<Token>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(session) = self.session(id).filter(|session| !session.closing) else { return };
+        debug_assert!(matches!(session.phase, Phase::Anonymous), "requests wait while a login is answered");
+        if let Some(&holder) = self.users.get(&user) {
+            if !self.gives_way(holder, demand) {
+                return self.refuse_login(id, Code::AlreadyOnline, out);
+            }
+            self.replace(holder, out);
+        }
+        self.users.insert(user, id);
+        self.counts.entering += 1;
+        let visit = Visit(self.clock.next(self.now).0);
+        let entering = Entering {
+            visit,
+            user,
+            name: name.into_boxed_str(),
+            claim: Claim::Joining,
+            demand,
+            roster: Roster { token, ..Roster::default() },
+            online: FxHashSet::default(),
+            groups: FxHashMap::default(),
+            awaited: 0,
+            held: Held::default(),
+            missing: FxHashMap::default(),
+        };
+        self.session_mut(id).expect("looked at above").phase = Phase::Entering(Box::new(entering));
+        let ticket = self.pending.insert(Pending::JoinUser { session: id, visit });
+        out.push(Effect::Join { ticket, channel: Channel::User(user) });
+    }
+
+    /// Every token of the user is worthless then; its session gets a new one.
+    pub(super) fn change_password(
+        &mut self,
+        about: About<'_>,
+        user: UserId,
+        old: &str,
+        new: &str,
+        out: &mut Vec<Effect>,
+    ) {
+        let most = self.limits.password_bytes;
+        if new.is_empty() || new.len() > most {
+            let text = format!("new has 1 to {most} bytes");
+            return self.refuse_with(about, Code::InvalidField, &text, out);
+        }
+        if old.len() > most {
+            return self.refuse(about, Code::Refused, out);
+        }
+        let ask = Ask::ChangePassword { user, old: Password(old.to_owned()), new: Password(new.to_owned()) };
+        self.roll(about, user, ask, Change::Token, out);
     }
 
     pub(super) fn user_joined(
@@ -129,11 +238,11 @@ impl Hub {
         if result.is_err() {
             return self.refuse_login(id, Code::Busy, out);
         }
-        let user = entering.user;
+        let (user, demand) = (entering.user, entering.demand);
         entering.claim = Claim::Published { deadline, seen: false, others: None, yields: 0 };
         self.claims.push((id, visit));
         let ticket = self.pending.insert(Pending::Claim { session: id, visit });
-        let envelope = Envelope::claim(Kind::Claim, user, visit.0);
+        let envelope = Envelope::demanding(user, visit.0, demand);
         out.push(Effect::Publish { ticket: Some(ticket), channel: Channel::User(user), envelope });
     }
 
@@ -156,7 +265,9 @@ impl Hub {
         self.decide_claim(id, visit, out);
     }
 
-    pub(super) fn claim_arrived(&mut self, user: UserId, kind: Kind, number: u64, out: &mut Vec<Effect>) {
+    /// A claim of this user, or what somebody answers to one.
+    pub(super) fn claim_arrived(&mut self, envelope: &Envelope, out: &mut Vec<Effect>) {
+        let (user, kind, number) = (envelope.user(), envelope.kind(), envelope.mid().0);
         let answer = |kind| {
             let envelope = Envelope::claim(kind, user, number);
             Effect::Publish { ticket: None, channel: Channel::User(user), envelope }
@@ -169,10 +280,11 @@ impl Hub {
             }
             return;
         };
+        let gives_way = self.gives_way(id, envelope.demand());
         let session = self.session_mut(id).expect("users point to sessions");
-        let (own, claim) = match &mut session.phase {
-            Phase::Entering(entering) => (Some(entering.visit), &mut entering.claim),
-            Phase::Online(online) => (Some(online.visit), &mut Claim::Won),
+        let (own, claim, demand) = match &mut session.phase {
+            Phase::Entering(entering) => (Some(entering.visit), &mut entering.claim, entering.demand),
+            Phase::Online(online) => (Some(online.visit), &mut Claim::Won, Demand::Nothing),
             Phase::Anonymous => unreachable!("an anonymous session is nobody's"),
         };
         match (kind, claim) {
@@ -180,11 +292,18 @@ impl Hub {
                 *seen = true;
                 self.decide_claim(id, visit, out);
             }
-            (Kind::Claim, Claim::Won | Claim::Published { seen: true, .. }) => out.push(answer(Kind::Held)),
+            (Kind::Claim, Claim::Won | Claim::Published { seen: true, .. }) => {
+                if gives_way {
+                    self.replace(id, out);
+                }
+                out.push(answer(if gives_way { Kind::Yield } else { Kind::Held }));
+            }
             (Kind::Claim, Claim::Joining | Claim::Published { .. }) => {
-                // Another claim came first.
+                // Another claim came first. It wins, unless it gives way to this one.
                 out.push(answer(Kind::Yield));
-                self.refuse_login(id, Code::AlreadyOnline, out);
+                if demand == Demand::Nothing {
+                    self.refuse_login(id, Code::AlreadyOnline, out);
+                }
             }
             (Kind::Held, Claim::Published { .. }) if own == Some(visit) => {
                 self.refuse_login(id, Code::AlreadyOnline, out);
@@ -229,9 +348,21 @@ impl Hub {
 
     /// A login that comes to nothing: the connection lives on and may try again.
     pub(super) fn refuse_login(&mut self, id: SessionId, code: Code, out: &mut Vec<Effect>) {
+        self.refuse_entry(id, code, reply::not_logged_in, out);
+    }
+
+    fn refuse_entry(
+        &mut self,
+        id: SessionId,
+        code: Code,
+        answer: fn(Code, Option<&str>) -> Vec<u8>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(session) = self.session_mut(id) else { return };
+        let cid = session.login_cid.take();
         self.counts.error(code);
-        self.part(id, out);
-        self.reply(id, reply::not_logged_in(code, None), out);
+        self.part(id, Gone::Lost, out);
+        self.reply(id, answer(code, cid.as_deref()), out);
         self.resume(id, Pause::Answering, out);
     }
 
@@ -248,8 +379,13 @@ impl Hub {
         out.push(Effect::Probe { session: id });
     }
 
+    /// The session's token is worthless from now on.
     pub(super) fn log_out(&mut self, id: SessionId, leaving: Leaving, out: &mut Vec<Effect>) {
-        self.part(id, out);
+        let session = self.session(id).expect("looked at before");
+        if let (Some(user), Some(token)) = (session.user(), session.token()) {
+            self.adopt(Orphan::Revoke { user, token }, out);
+        }
+        self.part(id, Gone::LoggedOut, out);
         if let Some(cid) = leaving.cid {
             self.reply(id, reply::ack(&cid, msgid::LOGOUT, Outcome::default()), out);
         }

@@ -5,14 +5,17 @@
 //! and the session is live. What the session was sent already is recognised by its id.
 
 use super::ask::{Answer, Ask, Done, Waiting};
+use super::block;
 use super::effect::Effect;
 use super::hub::Hub;
 use super::ids::{GroupId, MessageId, SessionId, UserId};
 use super::orphan::Orphan;
 use super::pending::Pending;
-use super::session::{CatchingUp, Debt, Held, HeldMessage, Pause, Sent, Visit};
+use super::session::{CatchingUp, Debt, Greeting, Held, HeldMessage, Pause, Sent, Visit};
 use super::wire::frame::Terminator;
 use super::wire::lists::{self, Room};
+use super::wire::request::Dialect;
+use super::wire::welcome::{self, Welcome};
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
 
@@ -175,10 +178,17 @@ impl Hub {
                 }
                 let mut fresh = VecDeque::from(messages);
                 let (sent, held) = (&catching_up.sent, &mut catching_up.held);
-                fresh.retain(|waiting| sent.contains(&waiting.envelope.mid()) || !held.takes(waiting));
+                let (blocked, user) = (&online.blocked, online.user);
+                let mut refused: Vec<MessageId> = Vec::new();
+                fresh.retain(|waiting| {
+                    let refuses = block::refuses(blocked, &waiting.envelope);
+                    refused.extend(refuses.then(|| waiting.envelope.mid()));
+                    !refuses && (sent.contains(&waiting.envelope.mid()) || !held.takes(waiting))
+                });
                 catching_up.rest = fresh;
                 catching_up.complete = complete;
                 catching_up.heads = heads;
+                self.settle(id, user, refused, out);
                 self.greet(id, out);
                 self.compare_groups(id, out);
                 self.continue_backlog(id, out);
@@ -247,12 +257,23 @@ impl Hub {
 
     /// The login answer, with as much of the first page as there is room for.
     fn greet(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let session = self.session_mut(id).expect("looked at before");
+        let online = session.online_mut().expect("looked at before");
+        let catching_up = online.catching_up.as_mut().expect("looked at before");
+        let Some(greeting) = catching_up.greeting.take() else { return };
+        match session.dialect {
+            Dialect::Seed => self.greet_seed(id, &greeting, out),
+            Dialect::V2 => self.greet_v2(id, &greeting, out),
+        }
+        self.resume(id, Pause::Answering, out);
+    }
+
+    fn greet_seed(&mut self, id: SessionId, greeting: &Greeting, out: &mut Vec<Effect>) {
         let (login_bytes, push_bytes) = (self.limits.login_bytes, self.limits.push_bytes);
         let session = self.session_mut(id).expect("looked at before");
         let one_frame_a_read = session.terminator == Terminator::Nul;
         let online = session.online_mut().expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
-        let Some(greeting) = catching_up.greeting.take() else { return };
         let frame_bytes = if one_frame_a_read { SMALL_FRAME_BYTES } else { login_bytes };
         let room = Room { lists_bytes: login_bytes - SMALL_FRAME_BYTES, frame_bytes };
         let presence = |user| greeting.online.contains(&user);
@@ -267,7 +288,29 @@ impl Hub {
             let friends = lists::friend_list(&greeting.roster.friends, &presence, push_bytes);
             self.reply(id, friends, out);
         }
-        self.resume(id, Pause::Answering, out);
+    }
+
+    fn greet_v2(&mut self, id: SessionId, greeting: &Greeting, out: &mut Vec<Effect>) {
+        let login_bytes = self.limits.login_bytes;
+        let friends = greeting.roster.friends.iter().map(|friend| friend.id);
+        let there: FxHashSet<UserId> = friends.filter(|&friend| self.presence.is_online(friend)).collect();
+        let session = self.session_mut(id).expect("looked at before");
+        let cid = session.login_cid.take();
+        let online = session.online_mut().expect("looked at before");
+        let catching_up = online.catching_up.as_mut().expect("looked at before");
+        let welcome = Welcome {
+            cid: cid.as_deref(),
+            user: online.user,
+            name: &online.name,
+            token: greeting.roster.token.as_ref().map(|token| &token.secret),
+            roster: &greeting.roster,
+        };
+        let waiting = catching_up.rest.iter().map(|waiting| &waiting.envelope);
+        let mut answer = welcome::logged_in(welcome, &|user| there.contains(&user), waiting, login_bytes);
+        let answered: Vec<Waiting> = catching_up.rest.drain(..answer.messages).collect();
+        let last = answer.frames.pop().expect("one at least");
+        answer.frames.into_iter().for_each(|frame| self.reply(id, frame, out));
+        self.send_with(id, last, answered, out);
     }
 
     /// Sends one frame that holds several messages: when it is acknowledged, all of them are.

@@ -4,9 +4,12 @@
 
 use super::counts::Cut;
 use super::effect::{Effect, Frame};
+use super::envelope::Envelope;
+use super::event::Channel;
 use super::hub::{About, Hub};
 use super::ids::SessionId;
 use super::orphan::Orphan;
+use super::presence::Gone;
 use super::session::{Debt, Pause, Phase, Session};
 use super::wire::code::Code;
 use super::wire::reply::{self, Refusal};
@@ -49,7 +52,7 @@ impl Hub {
         let Some(session) = self.session_mut(id) else { return };
         session.closing = true;
         self.acked(id, acked, out);
-        self.part(id, out);
+        self.part(id, Gone::Lost, out);
         let Some(session) =
             self.sessions.get_mut(id.index as usize).and_then(|slot| slot.take_if(|held| held.id == id))
         else {
@@ -83,6 +86,9 @@ impl Hub {
 
     pub(super) fn drain(&mut self, out: &mut Vec<Effect>) {
         self.draining = true;
+        self.publish_news(out);
+        let envelope = Envelope::farewell(self.clock.next(self.now));
+        out.push(Effect::Publish { ticket: None, channel: Channel::Cores, envelope });
         let open: Vec<SessionId> = self.sessions.iter().flatten().map(|session| session.id).collect();
         for id in open {
             self.counts.cut(Cut::Draining);

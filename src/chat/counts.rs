@@ -17,13 +17,16 @@ pub enum Cut {
     Anonymous,
     /// It said what cannot be a frame.
     Garbled,
+    /// It did not answer a ping.
+    Silent,
     /// The server is stopping.
     Draining,
 }
 
 impl Cut {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::SlowReader, Self::Anonymous, Self::Garbled, Self::Draining];
+    pub const ALL: [Self; 5] =
+        [Self::SlowReader, Self::Anonymous, Self::Garbled, Self::Silent, Self::Draining];
 
     /// Its name in metrics.
     pub const fn name(self) -> &'static str {
@@ -31,6 +34,7 @@ impl Cut {
             Self::SlowReader => "slow_reader",
             Self::Anonymous => "anonymous",
             Self::Garbled => "garbled",
+            Self::Silent => "silent",
             Self::Draining => "draining",
         }
     }
@@ -81,6 +85,8 @@ impl Counts {
             Cut::Draining => self.error(Code::Draining),
             // What exactly was wrong is counted where it is told.
             Cut::Garbled => {}
+            // Nobody is there to be told.
+            Cut::Silent => {}
         }
     }
 
@@ -118,6 +124,6 @@ mod tests {
         counts.cut(Cut::Garbled);
         assert_eq!(counts.errors().collect::<Vec<_>>(), [(1, 1), (116, 2)]);
         let cuts: Vec<u64> = counts.cuts().map(|(_, count)| count).collect();
-        assert_eq!(cuts, [0, 1, 1, 0]);
+        assert_eq!(cuts, [0, 1, 1, 0, 0]);
     }
 }

@@ -12,30 +12,37 @@ use super::hub::Hub;
 use super::ids::{GroupId, SessionId, UserId};
 use super::orphan::Orphan;
 use super::pending::Pending;
+use super::presence::Gone;
 use super::seat::Seat;
-use super::session::{CatchingUp, Greeting, Held, HeldMessage, Online, Phase, Place, Recent, Visit};
+use super::session::{CatchingUp, Greeting, Held, HeldMessage, Online, Phase, Place, Recent, V2, Visit};
 use super::wire::code::Code;
+use super::wire::request::Dialect;
 use rustc_hash::FxHashSet;
 
 impl Hub {
     pub(super) fn claim_won(&mut self, id: SessionId, visit: Visit, out: &mut Vec<Effect>) {
-        let user = self.session(id).and_then(|session| session.user()).expect("who claims is somebody");
+        let session = self.session(id).expect("who claims is there");
+        let user = session.user().expect("who claims is somebody");
+        let (detail, issue) = match session.dialect {
+            Dialect::Seed => (Detail::Members, Issue::Nothing),
+            // Who came with a token keeps it.
+            Dialect::V2 if session.token().is_some() => (Detail::Counts, Issue::Nothing),
+            Dialect::V2 => (Detail::Counts, Issue::Token),
+        };
         let ticket = self.pending.insert(Pending::Roster { session: id, visit });
-        out.push(Effect::Ask {
-            ticket,
-            ask: Ask::Roster { user, detail: Detail::Members, issue: Issue::Nothing },
-        });
+        out.push(Effect::Ask { ticket, ask: Ask::Roster { user, detail, issue } });
     }
 
     pub(super) fn roster(&mut self, id: SessionId, visit: Visit, answer: Answer, out: &mut Vec<Effect>) {
-        let Some(entering) = self.session_mut(id).and_then(|session| session.entering_mut(visit)) else {
-            return;
-        };
-        let roster = match answer {
+        let Some(session) = self.session_mut(id) else { return };
+        let dialect = session.dialect;
+        let Some(entering) = session.entering_mut(visit) else { return };
+        let mut roster = match answer {
             Ok(Done::Roster(roster)) => *roster,
             Err(code) => return self.refuse_login(id, code, out),
             Ok(_) => unreachable!("Roster is answered with Roster"),
         };
+        let friends: Vec<UserId> = roster.friends.iter().map(|friend| friend.id).collect();
         let people = roster
             .friends
             .iter()
@@ -45,6 +52,7 @@ impl Hub {
         users.dedup();
         let groups: Vec<(GroupId, u64)> =
             roster.groups.iter().map(|group| (group.group, group.cursor)).collect();
+        roster.token = roster.token.or(entering.roster.token.take());
         entering.roster = roster;
         entering.awaited = 1;
         for (group, cursor) in groups {
@@ -54,7 +62,12 @@ impl Hub {
             entering.groups.insert(group, place);
             entering.awaited += awaited;
         }
-        let ticket = self.pending.insert(Pending::LoginLook { session: id, visit, users: users.clone() });
+        if dialect == Dialect::V2 {
+            users = self.presence.watch(id, &friends);
+        }
+        let begun = self.presence.begin_look();
+        let ticket =
+            self.pending.insert(Pending::LoginLook { session: id, visit, users: users.clone(), begun });
         out.push(Effect::Look { ticket, users });
     }
 
@@ -146,10 +159,14 @@ impl Hub {
         &mut self,
         id: SessionId,
         visit: Visit,
-        users: Vec<UserId>,
+        looked: (Vec<UserId>, u64),
         online: Result<Vec<bool>, BusDown>,
         out: &mut Vec<Effect>,
     ) {
+        let (users, begun) = looked;
+        if let Ok(online) = &online {
+            self.saw(&users, begun, online, out);
+        }
         let Some(entering) = self.session_mut(id).and_then(|session| session.entering_mut(visit)) else {
             return;
         };
@@ -171,6 +188,12 @@ impl Hub {
         let Phase::Entering(entering) = std::mem::replace(&mut session.phase, Phase::Anonymous) else {
             unreachable!("looked at above");
         };
+        let token = entering.roster.token.as_ref().map(|token| token.id);
+        let friends = || entering.roster.friends.iter().map(|friend| friend.id).collect();
+        let v2 = (session.dialect == Dialect::V2)
+            .then(|| Box::new(V2 { token, friends: friends(), ..V2::default() }));
+        let (user, visit) = (entering.user, entering.visit);
+        let blocked = entering.roster.blocked.iter().copied().collect();
         let greeting = Greeting { roster: entering.roster, online: entering.online };
         let mut catching_up = CatchingUp::new(Some(Box::new(greeting)), entering.held, FxHashSet::default());
         catching_up.patience = patience;
@@ -179,6 +202,8 @@ impl Hub {
             user: entering.user,
             name: entering.name,
             groups: entering.groups,
+            blocked,
+            v2,
             writing: false,
             catching_up: Some(Box::new(catching_up)),
             owed: FxHashSet::default(),
@@ -188,24 +213,30 @@ impl Hub {
         }));
         (self.counts.entering, self.counts.logins) = (self.counts.entering - 1, self.counts.logins + 1);
         self.catching_up.push(id);
+        self.came(user, visit, out);
         self.continue_backlog(id, out);
     }
 
     /// The session is nobody from now on: leaves its channels, writes down how far it came, and
-    /// finds another place for what it held. What TCP may not have delivered stays in its window.
-    pub(super) fn part(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+    /// finds another place for what it held and for what its reader has not confirmed. What TCP may
+    /// not have delivered to a seed session stays in its window.
+    pub(super) fn part(&mut self, id: SessionId, gone: Gone, out: &mut Vec<Effect>) {
         let Some(session) = self.session(id) else { return };
         let progress = session.online().map_or_else(Vec::new, |online| self.progress(session, online));
         let session = self.session_mut(id).expect("looked at above");
-        let (user, groups, held) = match std::mem::replace(&mut session.phase, Phase::Anonymous) {
+        let dialect = session.dialect;
+        let (user, groups, held, v2) = match std::mem::replace(&mut session.phase, Phase::Anonymous) {
             Phase::Anonymous => return,
             Phase::Entering(entering) => {
                 self.counts.entering -= 1;
-                (entering.user, entering.groups, entering.held)
+                let friends = entering.roster.friends.iter().map(|friend| friend.id).collect();
+                let v2 = (dialect == Dialect::V2).then(|| Box::new(V2 { friends, ..V2::default() }));
+                (entering.user, entering.groups, entering.held, v2)
             }
             Phase::Online(online) => {
+                self.went(online.user, online.visit, gone, out);
                 let held = online.catching_up.map_or_else(Held::default, |catching_up| catching_up.held);
-                (online.user, online.groups, held)
+                (online.user, online.groups, held, online.v2)
             }
         };
         self.users.remove(&user);
@@ -213,6 +244,11 @@ impl Hub {
         out.push(Effect::Leave { channel: Channel::User(user) });
         for &group in groups.keys() {
             self.stand_up(id, group, out);
+        }
+        if let Some(v2) = v2 {
+            self.presence.unwatch(id, &v2.friends);
+            let unread = self.session_mut(id).map(|session| std::mem::take(&mut session.window));
+            self.keep_unconfirmed(v2.unconfirmed.into_iter().chain(unread.into_iter().flatten()), out);
         }
         // What its groups said is stored, and its cursors are not beyond it.
         for HeldMessage { envelope, .. } in held.messages {

@@ -16,6 +16,7 @@
 //! For the notices ([`Kind::Claim`] and below) the body is empty or a list of numbers, and the
 //! fields that a notice does not need are zero.
 
+use super::ask::TokenId;
 use super::ids::{GroupId, MessageId, Millis, UserId};
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 pub const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 32;
 const FLAG_STORED: u8 = 1;
+const TAKEOVER: &str = "takeover";
 
 /// What an envelope is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -33,7 +35,8 @@ pub enum Kind {
     Direct = 1,
     /// A message to a group. Body: the GROUP_CHAT frame.
     Group = 2,
-    /// On a user's channel: a core wants to hold the user's session. mid: the claim's number.
+    /// On a user's channel: a core wants to hold the user's session. mid: the claim's number. Body:
+    /// what it demands of a session that the user has already.
     Claim = 16,
     /// The answer of a core that holds the session. mid: the claim's number.
     Held = 17,
@@ -48,6 +51,10 @@ pub enum Kind {
     Stored = 20,
     /// On a group's channel: the group was dissolved.
     Dissolved = 21,
+    /// On the cores' channel: users of a core came and went. mid: made by that core. Body: notices.
+    Presence = 24,
+    /// On the cores' channel: a core stops. mid: made by that core.
+    Farewell = 25,
 }
 
 impl Kind {
@@ -62,9 +69,36 @@ impl Kind {
             20 => Kind::Stored,
             21 => Kind::Dissolved,
             22 => Kind::Reclaim,
+            24 => Kind::Presence,
+            25 => Kind::Farewell,
             _ => return None,
         })
     }
+}
+
+/// Who came or went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// Who.
+    pub user: UserId,
+    /// The number of the login that this is about.
+    pub visit: u64,
+    /// Whether it came.
+    pub online: bool,
+}
+
+/// Bytes of a notice: user, visit, 1 for online.
+const NOTICE_BYTES: usize = 13;
+
+/// What a claim demands of a session that the user has already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Demand {
+    /// Nothing: if there is one, the claim is lost.
+    Nothing,
+    /// That it gives way, whichever it is.
+    Takeover,
+    /// That it gives way if it has this token.
+    Token(TokenId),
 }
 
 /// Whether the sender's core asked the store to keep a message at the time it published it.
@@ -167,6 +201,26 @@ impl Envelope {
         )
     }
 
+    /// A claim on `user` that demands something of a session that is there already.
+    pub fn demanding(user: UserId, claim: u64, demand: Demand) -> Self {
+        let body = match demand {
+            Demand::Nothing => String::new(),
+            Demand::Takeover => TAKEOVER.to_owned(),
+            Demand::Token(TokenId(token)) => token.to_string(),
+        };
+        Header { kind: Kind::Claim, flags: 0, sender: 0, target: user.get(), mid: claim, ts: 0, read_us: 0 }
+            .seal("", body.as_bytes(), &mut Vec::new())
+    }
+
+    /// What a claim demands; what cannot be read demands nothing.
+    pub fn demand(&self) -> Demand {
+        match std::str::from_utf8(self.body()) {
+            Ok(TAKEOVER) => Demand::Takeover,
+            Ok(text) => text.parse().map_or(Demand::Nothing, |token| Demand::Token(TokenId(token))),
+            Err(_) => Demand::Nothing,
+        }
+    }
+
     /// A notice that `user` has something waiting in the store.
     pub fn waiting(user: UserId) -> Self {
         Header { kind: Kind::Waiting, flags: 0, sender: 0, target: user.get(), mid: 0, ts: 0, read_us: 0 }
@@ -190,6 +244,30 @@ impl Envelope {
             .seal("", &[], &mut Vec::new())
     }
 
+    /// Who came and went on the core that made `mid`.
+    pub fn presence(mid: MessageId, notices: &[Notice]) -> Self {
+        let mut body = Vec::with_capacity(notices.len() * NOTICE_BYTES);
+        for notice in notices {
+            body.extend_from_slice(&notice.user.get().to_le_bytes());
+            body.extend_from_slice(&notice.visit.to_le_bytes());
+            body.push(notice.online.into());
+        }
+        Self::of_core(Kind::Presence, mid, &body)
+    }
+
+    /// The core that made `mid` stops.
+    pub fn farewell(mid: MessageId) -> Self {
+        Self::of_core(Kind::Farewell, mid, &[])
+    }
+
+    fn of_core(kind: Kind, mid: MessageId, body: &[u8]) -> Self {
+        Header { kind, flags: 0, sender: 0, target: 0, mid: mid.0, ts: 0, read_us: 0 }.seal(
+            "",
+            body,
+            &mut Vec::new(),
+        )
+    }
+
     /// Reads bytes from another core or server, which may be of another version.
     ///
     /// # Errors
@@ -201,21 +279,22 @@ impl Envelope {
             }
             let kind = Kind::from_byte(bytes[1])?;
             let envelope = Self(bytes.clone());
-            let target = u64::from(envelope.u32_at(8));
-            UserId::new(target)?;
+            let of_cores = matches!(kind, Kind::Presence | Kind::Farewell);
+            if !of_cores {
+                UserId::new(u64::from(envelope.u32_at(8)))?;
+            }
             if matches!(kind, Kind::Direct | Kind::Group) {
                 UserId::new(u64::from(envelope.u32_at(4)))?;
             }
             let cid_end = HEADER_BYTES + usize::from(bytes[3]);
             std::str::from_utf8(bytes.get(HEADER_BYTES..cid_end)?).ok()?;
-            std::str::from_utf8(&bytes[cid_end..])
-                .ok()
-                .filter(|_| kind != Kind::Stored)
-                .map(|_| ())
-                .or_else(|| {
-                    (kind == Kind::Stored && (bytes.len() - cid_end).is_multiple_of(16)).then_some(())
-                })?;
-            Some(envelope)
+            let body = &bytes[cid_end..];
+            let is_whole = match kind {
+                Kind::Stored => body.len().is_multiple_of(16),
+                Kind::Presence => body.len().is_multiple_of(NOTICE_BYTES),
+                _ => std::str::from_utf8(body).is_ok(),
+            };
+            is_whole.then_some(envelope)
         };
         well_formed().ok_or(NotAnEnvelope)
     }
@@ -289,6 +368,15 @@ impl Envelope {
         self.body().chunks_exact(16).map(move |pair| (MessageId(number(&pair[..8])), number(&pair[8..])))
     }
 
+    /// The notices of a [`Kind::Presence`]; those about nobody are left out.
+    pub fn notices(&self) -> impl Iterator<Item = Notice> + '_ {
+        self.body().chunks_exact(NOTICE_BYTES).filter_map(|notice| {
+            let user = u32::from_le_bytes(notice[..4].try_into().expect("four bytes"));
+            let visit = u64::from_le_bytes(notice[4..12].try_into().expect("eight bytes"));
+            Some(Notice { user: UserId::new(user.into())?, visit, online: notice[12] != 0 })
+        })
+    }
+
     fn body_start(&self) -> usize {
         HEADER_BYTES + usize::from(self.0[3])
     }
@@ -346,6 +434,7 @@ impl Header {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::ids::ID_MAX;
 
     fn user(n: u64) -> UserId {
         UserId::new(n).unwrap()
@@ -377,6 +466,15 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_carries_its_demand() {
+        for demand in [Demand::Nothing, Demand::Takeover, Demand::Token(TokenId(u64::MAX))] {
+            let claim = Envelope::open(Envelope::demanding(user(7), 77, demand).bytes().clone()).unwrap();
+            assert_eq!((claim.kind(), claim.user(), claim.mid()), (Kind::Claim, user(7), MessageId(77)));
+            assert_eq!(claim.demand(), demand);
+        }
+    }
+
+    #[test]
     fn a_stored_notice_carries_its_pairs() {
         let group = GroupId::new(5).unwrap();
         let notice = Envelope::open(
@@ -388,32 +486,41 @@ mod tests {
     }
 
     #[test]
+    fn a_notice_of_presence_carries_who_came_and_went() {
+        let notices = [
+            Notice { user: user(1), visit: u64::MAX, online: true },
+            Notice { user: user(ID_MAX), visit: 2, online: false },
+        ];
+        let sealed = Envelope::presence(MessageId(77), &notices);
+        let opened = Envelope::open(sealed.bytes().clone()).unwrap();
+        assert_eq!((opened.kind(), opened.mid()), (Kind::Presence, MessageId(77)));
+        assert_eq!(opened.notices().collect::<Vec<_>>(), notices);
+    }
+
+    #[test]
     fn no_cut_or_damage_of_the_header_panics_later() {
-        let bytes = sample().bytes().to_vec();
-        for len in 0..bytes.len() {
-            check(&bytes[..len]);
-        }
-        for at in 0..bytes.len() {
-            for value in [0, 1, 0x7f, 0x80, 0xff] {
-                let mut damaged = bytes.clone();
-                damaged[at] = value;
-                check(&damaged);
+        let notices = [Notice { user: user(1), visit: 2, online: true }; 3];
+        for bytes in [sample().bytes().to_vec(), Envelope::presence(MessageId(7), &notices).bytes().to_vec()]
+        {
+            for len in 0..bytes.len() {
+                check(&bytes[..len]);
+            }
+            for at in 0..bytes.len() {
+                for value in [0, 1, 24, 0x7f, 0x80, 0xff] {
+                    let mut damaged = bytes.clone();
+                    damaged[at] = value;
+                    check(&damaged);
+                }
             }
         }
     }
 
     fn check(bytes: &[u8]) {
         if let Ok(envelope) = Envelope::open(Arc::from(bytes)) {
-            let _ = (
-                envelope.kind(),
-                envelope.target(),
-                envelope.mid(),
-                envelope.cid().len(),
-                envelope.body().len(),
-            );
-            let _ = envelope.stored_pairs().count();
+            let _ = (envelope.kind(), envelope.mid(), envelope.cid().len(), envelope.body().len());
+            let _ = (envelope.stored_pairs().count(), envelope.notices().count(), envelope.demand());
             if matches!(envelope.kind(), Kind::Direct | Kind::Group) {
-                let _ = envelope.sender();
+                let _ = (envelope.sender(), envelope.target());
             }
         }
     }

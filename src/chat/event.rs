@@ -14,6 +14,8 @@ pub enum Channel {
     User(UserId),
     /// A group's.
     Group(GroupId),
+    /// The one that every core hears, always: nobody joins or leaves it.
+    Cores,
 }
 
 /// The bus could not do it: it is down, or its queue is full.
@@ -96,6 +98,11 @@ pub enum Event<'a> {
     /// has not arrived.
     Rejoined {
         /// The number that this core goes by from now on.
+        core: CoreId,
+    },
+    /// Another core is dead, or hangs and was cut off from the bus: it holds nobody any more.
+    CoreGone {
+        /// The number that it went by.
         core: CoreId,
     },
     /// The store has answered.

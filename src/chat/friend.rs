@@ -3,16 +3,14 @@
 //! While such a request is being answered the session's later ones wait: whoever adds itself to a
 //! group and writes to it in one breath is understood.
 
-use super::ask::{Answer, Ask, Done, Person};
+use super::ask::{Answer, Ask, Done};
 use super::effect::Effect;
-use super::event::BusDown;
 use super::hub::{About, Hub};
 use super::ids::{GroupId, SessionId, UserId};
 use super::pending::{Change, Pending, Roll};
 use super::session::Pause;
 use super::wire::code::Code;
 use super::wire::reply::{self, Outcome};
-use super::wire::{lists, msgid};
 
 impl Hub {
     pub(super) fn add_friend(
@@ -25,7 +23,7 @@ impl Hub {
         if user == friend {
             return self.refuse_with(about, Code::InvalidField, "friendid is you", out);
         }
-        self.roll(about, user, Ask::AddFriend { user, friend }, Change::None, out);
+        self.roll(about, user, Ask::AddFriend { user, friend }, Change::Befriend { friend }, out);
     }
 
     pub(super) fn del_friend(
@@ -35,7 +33,7 @@ impl Hub {
         friend: UserId,
         out: &mut Vec<Effect>,
     ) {
-        self.roll(about, user, Ask::DelFriend { user, friend }, Change::None, out);
+        self.roll(about, user, Ask::DelFriend { user, friend }, Change::Unfriend { friend }, out);
     }
 
     /// Asks the store for a change of who belongs to what.
@@ -74,7 +72,11 @@ impl Hub {
         };
         let group = self.change(session, change, &done, out);
         if let Some(cid) = cid {
-            self.reply(session, reply::ack(&cid, re, Outcome { group, ..Outcome::default() }), out);
+            let token = match &done {
+                Done::Issued(token) => Some(&token.secret),
+                _ => None,
+            };
+            self.reply(session, reply::ack(&cid, re, Outcome { group, token, ..Outcome::default() }), out);
         }
         self.resume(session, Pause::Answering, out);
     }
@@ -87,6 +89,8 @@ impl Hub {
             (Change::Leave { group }, Code::NotAMember | Code::NoSuchGroup) => {
                 self.leave_group(session, group, out);
             }
+            (Change::Befriend { friend }, Code::Exists) => self.befriend(session, friend, out),
+            (Change::Unfriend { friend }, Code::NoSuchUser) => self.unfriend(session, friend),
             _ => {}
         }
     }
@@ -112,56 +116,27 @@ impl Hub {
                 }
                 Some(group)
             }
+            (Change::Befriend { friend }, _) => {
+                self.befriend(session, friend, out);
+                None
+            }
+            (Change::Unfriend { friend }, _) => {
+                self.unfriend(session, friend);
+                None
+            }
+            (Change::Block { user }, _) => {
+                self.online_mut(session)?.blocked.insert(user);
+                None
+            }
+            (Change::Unblock { user }, _) => {
+                self.online_mut(session)?.blocked.remove(&user);
+                None
+            }
+            (Change::Token, Done::Issued(token)) => {
+                self.online_mut(session)?.v2.as_mut()?.token = Some(token.id);
+                None
+            }
             _ => None,
         }
-    }
-
-    pub(super) fn show_friends(&mut self, about: About<'_>, user: UserId, out: &mut Vec<Effect>) {
-        self.pause(about.session, Pause::Answering, out);
-        let cid = about.cid.map(Into::into);
-        let ticket = self.pending.insert(Pending::Friends { session: about.session, cid });
-        out.push(Effect::Ask { ticket, ask: Ask::Friends { user } });
-    }
-
-    pub(super) fn friends_answered(
-        &mut self,
-        session: SessionId,
-        cid: Option<Box<str>>,
-        answer: Answer,
-        out: &mut Vec<Effect>,
-    ) {
-        let people = match answer {
-            Ok(Done::Friends(people)) => people,
-            Ok(_) => unreachable!("Friends is answered with Friends"),
-            Err(code) => return self.no_friends(session, cid, code, out),
-        };
-        let users: Vec<UserId> = people.iter().map(|person| person.id).collect();
-        let ticket = self.pending.insert(Pending::FriendsLook { session, people, cid });
-        out.push(Effect::Look { ticket, users });
-    }
-
-    pub(super) fn friends_looked(
-        &mut self,
-        session: SessionId,
-        people: Vec<Person>,
-        cid: Option<Box<str>>,
-        online: Result<Vec<bool>, BusDown>,
-        out: &mut Vec<Effect>,
-    ) {
-        let Ok(online) = online else { return self.no_friends(session, cid, Code::Busy, out) };
-        let is_online = |user| {
-            let at = people.iter().position(|person| person.id == user);
-            at.is_some_and(|at| online.get(at) == Some(&true))
-        };
-        self.reply(session, lists::friend_list(&people, &is_online, self.limits.push_bytes), out);
-        if let Some(cid) = cid {
-            self.reply(session, reply::ack(&cid, msgid::SHOW_FRIENDS, Outcome::default()), out);
-        }
-        self.resume(session, Pause::Answering, out);
-    }
-
-    fn no_friends(&mut self, session: SessionId, cid: Option<Box<str>>, code: Code, out: &mut Vec<Effect>) {
-        self.refuse(About { session, re: msgid::SHOW_FRIENDS, cid: cid.as_deref() }, code, out);
-        self.resume(session, Pause::Answering, out);
     }
 }

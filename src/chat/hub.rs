@@ -15,6 +15,7 @@ use super::limits::Limits;
 use super::local_time::LocalTime;
 use super::orphan::Orphan;
 use super::pending::{Pending, PendingTable};
+use super::presence::Presence;
 use super::seat::Seats;
 use super::session::{Online, Session, Visit};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -36,6 +37,7 @@ pub struct Hub {
     pub(super) seats: Seats,
     pub(super) pending: PendingTable,
     pub(super) late: FxHashMap<UserId, Late>,
+    pub(super) presence: Presence,
     /// What could not be put into a backlog because the store was busy.
     pub(super) orphans: VecDeque<(Option<SessionId>, Orphan)>,
     /// Users who are to be told that something waits for them, and the bus was down.
@@ -54,12 +56,15 @@ pub struct Hub {
     pub(super) catching_up: Vec<SessionId>,
     /// Connections that may not have logged in yet, oldest first; some have, some are gone.
     pub(super) anonymous: VecDeque<SessionId>,
+    /// Numbers the pings.
+    pub(super) pings: u64,
     /// Bytes sent and not acknowledged, over all sessions.
     pub(super) unacked_bytes: u64,
     pub(super) scratch: Vec<u8>,
     pub(super) body: Vec<u8>,
     pub(super) next_probe: Millis,
     pub(super) next_seen: Millis,
+    pub(super) next_ping: Millis,
     pub(super) next_notice: Millis,
     pub(super) draining: bool,
     pub(super) counts: Counts,
@@ -117,6 +122,7 @@ impl Hub {
             seats: Seats::default(),
             pending: PendingTable::default(),
             late: FxHashMap::default(),
+            presence: Presence::default(),
             orphans: VecDeque::new(),
             to_nudge: FxHashSet::default(),
             stored: FxHashMap::default(),
@@ -126,11 +132,13 @@ impl Hub {
             unacked: Vec::new(),
             catching_up: Vec::new(),
             anonymous: VecDeque::new(),
+            pings: 0,
             unacked_bytes: 0,
             scratch: Vec::new(),
             body: Vec::new(),
             next_probe: Millis(0),
             next_seen: Millis(0),
+            next_ping: Millis(0),
             next_notice: Millis(0),
             draining: false,
             counts: Counts::default(),
@@ -192,6 +200,7 @@ impl Hub {
                 Some(Pending::Claim { session, visit }) => self.claim_counted(session, visit, heard, out),
                 Some(Pending::LateNotice { user }) => self.late_noticed(user, heard, out),
                 Some(Pending::Nudge { user }) => self.nudged(user, heard),
+                Some(Pending::News { news }) => self.news_counted(news, heard),
                 _ => {}
             },
             Event::Answered { ticket, answer } => {
@@ -206,15 +215,15 @@ impl Hub {
                 _ => {}
             },
             Event::Present { ticket, online } => match self.pending.take(ticket) {
-                Some(Pending::LoginLook { session, visit, users }) => {
-                    self.login_looked(session, visit, users, online, out)
+                Some(Pending::LoginLook { session, visit, users, begun }) => {
+                    self.login_looked(session, visit, (users, begun), online, out)
                 }
-                Some(Pending::FriendsLook { session, people, cid }) => {
-                    self.friends_looked(session, people, cid, online, out);
-                }
+                Some(Pending::Doubtful { users, begun }) => self.doubtful_looked(users, begun, online, out),
+                Some(Pending::Listed(listed)) => self.people_looked(*listed, online, out),
                 _ => {}
             },
             Event::Rejoined { core } => self.rejoined(core, out),
+            Event::CoreGone { core } => self.core_gone(core, out),
             Event::Garbled { session, fault } => self.garbled(session, &fault, out),
             Event::Opened { session } => self.opened(session, out),
             Event::Ended { session } => {
@@ -239,9 +248,7 @@ impl Hub {
                 self.clock.observe(envelope.mid(), self.now);
                 self.group_arrived(envelope, out);
             }
-            (Channel::User(user), kind @ (Kind::Claim | Kind::Held | Kind::Yield)) => {
-                self.claim_arrived(user, kind, envelope.mid().0, out);
-            }
+            (Channel::User(_), Kind::Claim | Kind::Held | Kind::Yield) => self.claim_arrived(&envelope, out),
             (Channel::User(user), Kind::Reclaim) => self.reclaimed(user, Visit(envelope.mid().0), out),
             (Channel::User(user), Kind::Waiting) => self.take_for(user, out),
             (Channel::Group(group), Kind::Stored) => {
@@ -250,6 +257,8 @@ impl Hub {
                 }
             }
             (Channel::Group(group), Kind::Dissolved) => self.drop_group(group, out),
+            (Channel::Cores, Kind::Presence) => self.presence_arrived(&envelope, out),
+            (Channel::Cores, Kind::Farewell) => self.farewell(envelope.mid().core()),
             // An envelope on a channel that it does not belong to is another version's, or a forgery.
             _ => {}
         }
@@ -261,10 +270,14 @@ impl Hub {
             Pending::KeepLate { session, envelope } => self.kept_late(session, &envelope, answer, out),
             Pending::Take { session, visit } => self.taken(session, visit, answer, out),
             Pending::Register { session } => self.registered(session, answer, out),
-            Pending::Verify { session, user } => self.verified(session, user, answer, out),
+            Pending::Verify { session, demand } => self.verified(session, demand, answer, out),
+            Pending::Resume { session, secret } => self.resumed(session, secret, answer, out),
             Pending::Roster { session, visit } => self.roster(session, visit, answer, out),
             Pending::Roll(roll) => self.rolled(*roll, answer, out),
-            Pending::Friends { session, cid } => self.friends_answered(session, cid, answer, out),
+            Pending::People(asked) => self.people_answered(*asked, answer, out),
+            Pending::History { session, asked, cid } => {
+                self.history_answered(session, asked, cid, answer, out);
+            }
             Pending::MayWrite { session, group, cid } => {
                 self.may_not_write(session, group, cid, answer, out);
             }

@@ -77,6 +77,8 @@ pub struct Limits {
     /// Messages to a v2 session that its TCP has acknowledged and its reader has not confirmed.
     /// Above: the oldest count as confirmed.
     pub unconfirmed: usize,
+    /// Bytes of the same messages. Above: likewise.
+    pub unconfirmed_bytes: usize,
     /// Tickets out at one time on a core. Above: requests get ERROR 110.
     pub tickets: usize,
     /// Questions that all cores together may have waiting for the store. From three quarters on
@@ -92,6 +94,18 @@ pub struct Limits {
     pub password_queue: usize,
     /// Milliseconds that a claim of a user waits for those who could object.
     pub claim_ms: u64,
+    /// Milliseconds of silence after which a v2 session is pinged.
+    pub ping_ms: u64,
+    /// Milliseconds that it has for any frame after that. Later: it is closed.
+    pub pong_ms: u64,
+    /// Milliseconds after a lost connection during which its user may be back without having been
+    /// offline.
+    pub presence_grace_ms: u64,
+    /// Milliseconds by which word of who came and went is collected for the other cores.
+    pub presence_notice_ms: u64,
+    /// Milliseconds between two looks for friends who seem to be online and of whom no core has
+    /// told yet.
+    pub presence_look_ms: u64,
     /// Milliseconds between two looks at what TCP has acknowledged, and between two tries to get
     /// done what the store was too busy for.
     pub probe_ms: u64,
@@ -137,12 +151,18 @@ impl Default for Limits {
             confirm_mids: 1_000,
             history_messages: 200,
             unconfirmed: 1_000,
+            unconfirmed_bytes: 256 << 10,
             tickets: 65_536,
             store_queue: 16_384,
             bus_queue: 16_384,
             orphans: 16_384,
             password_queue: 4_096,
             claim_ms: 1_000,
+            presence_grace_ms: 3_000,
+            presence_notice_ms: 100,
+            presence_look_ms: 10_000,
+            ping_ms: 30_000,
+            pong_ms: 15_000,
             probe_ms: 1_000,
             seen_ms: 30_000,
             stored_notice_ms: 100,

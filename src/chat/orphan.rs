@@ -1,12 +1,13 @@
 //! Things for the store that no client waits for: repeated until the store is not busy.
 
-use super::ask::{Answer, Ask, Progress};
+use super::ask::{Answer, Ask, Progress, TokenId};
 use super::effect::Effect;
 use super::envelope::Envelope;
 use super::event::{BusDown, Channel};
 use super::hub::Hub;
 use super::ids::{MessageId, SessionId, UserId};
 use super::pending::Pending;
+use super::session::Online;
 use super::wire::code::Code;
 
 /// One of them.
@@ -16,6 +17,8 @@ pub(super) enum Orphan {
     Keep { envelope: Envelope },
     /// What a reader has got.
     Settle { user: UserId, mids: Vec<MessageId>, progress: Vec<Progress> },
+    /// The token of a session that logged out.
+    Revoke { user: UserId, token: TokenId },
 }
 
 impl Hub {
@@ -28,6 +31,7 @@ impl Hub {
         let ask = match orphan.clone() {
             Orphan::Keep { envelope } => Ask::Keep { envelope },
             Orphan::Settle { user, mids, progress } => Ask::Settle { user, mids, progress },
+            Orphan::Revoke { user, token } => Ask::Revoke { user, token },
         };
         let ticket = self.pending.insert(Pending::Orphan { session, orphan });
         out.push(Effect::Ask { ticket, ask });
@@ -58,6 +62,7 @@ impl Hub {
                 }
                 self.nudge(envelope.user(), out);
             }
+            Orphan::Revoke { .. } => {}
             Orphan::Settle { mids, .. } => {
                 let online =
                     session.and_then(|id| self.session_mut(id)).and_then(|session| session.online_mut());
@@ -73,8 +78,7 @@ impl Hub {
     /// Whether a session waits for its login answer: the store has to be there for that.
     fn is_greeted_next(&self, id: SessionId) -> bool {
         let online = self.session(id).and_then(|session| session.online());
-        let catching_up = online.and_then(|online| online.catching_up.as_ref());
-        catching_up.is_some_and(|catching_up| catching_up.greeting.is_some())
+        online.is_some_and(Online::is_to_be_greeted)
     }
 
     /// Whoever holds the user is to take again.

@@ -28,21 +28,29 @@ impl Hub {
         let now = self.now;
         let session = self.session_mut(id).expect("looked at before");
         let user = session.user().expect("messages are for users");
+        let online = session.online_mut().expect("nothing is pushed before the login answer");
+        if online.refuses(&envelope) {
+            return;
+        }
         if session.closing {
             // Too late for the socket: it goes back to the backlog with all that is in the window.
             session.window.push_back(Sent { end: u64::MAX, user, envelope, debt });
             return;
         }
         session.pushed_at = now;
-        let online = session.online_mut().expect("nothing is pushed before the login answer");
+        let online = session.online_mut().expect("looked at above");
         match debt {
             Debt::Nothing => online.live.note(envelope.mid()),
             Debt::Owed => drop(online.owed.insert(envelope.mid())),
             Debt::Behind(_) => {}
         }
-        let end = session.queued + envelope.body().len() as u64 + 1;
-        session.window.push_back(Sent { end, user, envelope: envelope.clone(), debt });
-        self.send(id, Frame::Push(envelope), out);
+        let frame = match online.v2 {
+            None => Frame::Push(envelope.clone()),
+            Some(_) => Frame::PushV2(envelope.clone()),
+        };
+        let end = session.queued + frame.len() as u64 + 1;
+        session.window.push_back(Sent { end, user, envelope, debt });
+        self.send(id, frame, out);
     }
 
     /// Sends a frame, counts its bytes, and cuts the connection if they are far too many.
@@ -116,11 +124,11 @@ impl Hub {
         let Some(session) = self.session_mut(id) else { return };
         let before = session.acked;
         let mut arrived: Vec<(UserId, MessageId)> = Vec::new();
-        for sent in session.acknowledge(bytes) {
+        session.acknowledge(bytes, |sent| {
             if sent.debt == Debt::Owed {
                 arrived.push((sent.user, sent.envelope.mid()));
             }
-        }
+        });
         let acknowledged = session.acked - before;
         if acknowledged > 0 {
             session.progress_at = now;
@@ -132,6 +140,7 @@ impl Hub {
             let settle = Orphan::Settle { user: of_one_user[0].0, mids, progress: Vec::new() };
             self.adopt_for(Some(id), settle, out);
         }
+        self.bound_unconfirmed(id, out);
         self.cut_if_stalled(id, out);
         match leaving {
             Some(leaving) => self.log_out(id, leaving, out),

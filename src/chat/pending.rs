@@ -1,8 +1,10 @@
 //! What is out: tickets, and what is to be done when their consequence comes back.
 
-use super::envelope::Envelope;
+use super::ask::{Conversation, Secret, Span};
+use super::envelope::{Demand, Envelope, Notice};
 use super::ids::{GroupId, SessionId, Ticket, UserId};
 use super::orphan::Orphan;
+use super::people::{Listed, People};
 use super::session::Visit;
 
 /// What an answer is for. Sessions named here may be gone when it comes.
@@ -11,7 +13,9 @@ pub(super) enum Pending {
     /// Register → REG_MSG_ACK.
     Register { session: SessionId },
     /// Verify → claim the user, or refuse.
-    Verify { session: SessionId, user: UserId },
+    Verify { session: SessionId, demand: Demand },
+    /// Resume → likewise.
+    Resume { session: SessionId, secret: Secret },
     /// Join of the user's channel → publish the claim.
     JoinUser { session: SessionId, visit: Visit },
     /// Publish of the claim → how many must answer.
@@ -21,15 +25,21 @@ pub(super) enum Pending {
     /// Join of a group's channel → its members wait for this.
     JoinGroup { group: GroupId, seat: u64 },
     /// Look for a login answer.
-    LoginLook { session: SessionId, visit: Visit, users: Vec<UserId> },
+    LoginLook { session: SessionId, visit: Visit, users: Vec<UserId>, begun: u64 },
+    /// Look for watched users whose state is in doubt.
+    Doubtful { users: Vec<UserId>, begun: u64 },
+    /// Publish of who came and went → repeated while the bus is down.
+    News { news: Box<[Notice]> },
     /// A page of the backlog.
     Take { session: SessionId, visit: Visit },
-    /// A friend or group request → ACK, if it has a cid, or ERROR.
+    /// A request that changes friends, groups or the account → ACK, if it has a cid, or ERROR.
     Roll(Box<Roll>),
-    /// Friends → look who is online.
-    Friends { session: SessionId, cid: Option<Box<str>> },
-    /// Look for a friend list.
-    FriendsLook { session: SessionId, people: Vec<super::ask::Person>, cid: Option<Box<str>> },
+    /// Friends, members, or whoever was looked for → look who is online.
+    People(Box<People>),
+    /// Look for such a list.
+    Listed(Box<Listed>),
+    /// A page of what was said → HISTORY_ACK.
+    History { session: SessionId, asked: (Conversation, Span), cid: Option<Box<str>> },
     /// Why a group is not to be written to → ERROR.
     MayWrite { session: SessionId, group: GroupId, cid: Option<Box<str>> },
     /// Publish of a direct message → if nobody heard it, it is kept.
@@ -48,7 +58,7 @@ pub(super) enum Pending {
     Progress { session: SessionId, visit: Visit, upto: Vec<(GroupId, u64)> },
 }
 
-/// A friend or group request.
+/// A request that changes what the store knows of a user.
 #[derive(Debug)]
 pub(super) struct Roll {
     pub(super) session: SessionId,
@@ -62,12 +72,20 @@ pub(super) struct Roll {
 /// What a roll request changes in the session when the store says yes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
-    /// Nothing that a session keeps.
-    None,
     /// A group more; which one, if it is there already.
     Join { group: Option<GroupId> },
     /// A group less.
     Leave { group: GroupId },
+    /// One more whose messages are refused.
+    Block { user: UserId },
+    /// One less.
+    Unblock { user: UserId },
+    /// A friend more.
+    Befriend { friend: UserId },
+    /// A friend less.
+    Unfriend { friend: UserId },
+    /// Another token.
+    Token,
 }
 
 /// Tickets that are out.

@@ -1,7 +1,7 @@
 //! How far members have come in their groups, and that the store is told of it.
 //!
-//! A cursor in the store never passes what the reader's TCP has not acknowledged: whatever dies,
-//! the next login finds the rest.
+//! A cursor in the store never passes what the reader's TCP has not acknowledged, or a reader of the
+//! second dialect has not confirmed: whatever dies, the next login finds the rest.
 
 use super::ask::{Answer, Ask, Progress};
 use super::effect::Effect;
@@ -16,9 +16,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 const BEYOND: usize = 1_024;
 
 impl Hub {
-    /// How far a session has come in its groups: nothing that its TCP has not acknowledged counts.
+    /// How far a session has come in its groups: nothing counts that its TCP has not acknowledged, or,
+    /// in the second dialect, its reader has not confirmed.
     pub(super) fn progress(&self, session: &Session, online: &Online) -> Vec<Progress> {
-        let in_window = session.window.iter().filter(|sent| sent.user == online.user);
+        let unconfirmed = online.v2.iter().flat_map(|v2| &v2.unconfirmed);
+        let in_window = unconfirmed.chain(&session.window).filter(|sent| sent.user == online.user);
         let in_window = in_window.map(|sent| (&sent.envelope, sent.debt));
         let held = online.catching_up.iter().flat_map(|catching_up| catching_up.unsent());
         let mut floors: FxHashMap<GroupId, u64> = FxHashMap::default();

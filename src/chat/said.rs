@@ -1,12 +1,14 @@
 //! What a client says: whether its session may say that, and which rule answers it.
 
+use super::account::Login;
 use super::effect::Effect;
+use super::history::Page;
 use super::hub::{About, Hub};
-use super::ids::SessionId;
+use super::ids::{SessionId, UserId};
 use super::session::Phase;
 use super::wire::code::Code;
 use super::wire::frame::Terminator;
-use super::wire::request::{Body, Named, Request};
+use super::wire::request::{Body, Dialect, Request};
 
 impl Hub {
     pub(super) fn said(
@@ -16,23 +18,32 @@ impl Hub {
         request: Request<'_>,
         out: &mut Vec<Effect>,
     ) {
+        let now = self.now;
         let Some(session) = self.session_mut(id).filter(|session| !session.closing) else { return };
         session.terminator = terminator;
-        let about = About { session: id, re: request.body.msgid(), cid: request.cid };
+        (session.heard_at, session.pong_by) = (now, None);
+        let dialect = session.dialect;
         let user = match &session.phase {
             Phase::Online(online) => Some(online.user),
             _ => None,
         };
+        let about = About { session: id, re: request.body.msgid(), cid: request.cid };
+        if let Body::Ping { n } = request.body {
+            return self.pinged(id, n, out);
+        }
         if self.pending.len() >= self.limits.tickets {
             return self.refuse(about, Code::Busy, out);
         }
         let user = match (&request.body, user) {
-            (Body::Register { name, password, .. }, _) => return self.register(id, name, password, out),
-            (&Body::Login { who: Named::Id(wanted), password, .. }, user) => {
-                return self.login(id, user, wanted, password, out);
+            (&Body::Register { name, password, dialect }, None) => {
+                return self.register(id, name, password, dialect, out);
             }
+            (&Body::Login { who, password, dialect, takeover }, user) => {
+                return self.login(about, user, Login { who, password, dialect, takeover }, out);
+            }
+            (&Body::Resume { token }, user) => return self.resume_by_token(about, user, token, out),
             (_, None) => return self.refuse(about, Code::LoginFirst, out),
-            (_, Some(user)) if request.id != Some(user) => {
+            (_, Some(user)) if request.id.is_some_and(|id| id != user) => {
                 return self.refuse_with(about, Code::NotYours, "id is not the user of this session", out);
             }
             (_, Some(user)) => user,
@@ -47,8 +58,26 @@ impl Hub {
             Body::DelGroup { group } => self.del_group(about, user, group, out),
             Body::ShowFriends => self.show_friends(about, user, out),
             Body::Logout => self.logout(about, out),
-            Body::Login { .. } | Body::Register { .. } => unreachable!("answered above"),
+            body if dialect == Dialect::V2 => self.said_v2(about, user, body, out),
             _ => self.refuse(about, Code::UnknownMsgid, out),
+        }
+    }
+
+    /// What only the second dialect knows.
+    fn said_v2(&mut self, about: About<'_>, user: UserId, body: Body<'_>, out: &mut Vec<Effect>) {
+        match body {
+            Body::Confirm { mids } => self.confirm(about.session, user, mids, out),
+            Body::History { conversation, span, messages } => {
+                self.history(about, user, Page { conversation, span, messages }, out);
+            }
+            Body::Find { who } => self.find(about, who, out),
+            Body::Members { group, after, members } => self.members(about, user, group, after, members, out),
+            Body::Password { old, new } => self.change_password(about, user, old, new, out),
+            Body::Block { user: blocked } => self.block(about, user, blocked, out),
+            Body::Unblock { user: blocked } => self.unblock(about, user, blocked, out),
+            // That it came is all there is to it.
+            Body::Pong => {}
+            _ => unreachable!("what both dialects know was answered before"),
         }
     }
 }

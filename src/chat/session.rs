@@ -1,9 +1,10 @@
 //! One connection as its hub sees it: who it is, and what was sent to it and may be lost.
 
-use super::ask::{Roster, Waiting};
-use super::envelope::{Envelope, Target};
+use super::ask::{Roster, TokenId, Waiting};
+use super::envelope::{Demand, Envelope, Target};
 use super::ids::{GroupId, MessageId, Millis, SessionId, UserId};
 use super::wire::frame::Terminator;
+use super::wire::request::Dialect;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
@@ -44,6 +45,8 @@ pub(super) enum Debt {
 pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) phase: Phase,
+    /// What its last login or registration asked for.
+    pub(super) dialect: Dialect,
     /// Set of [`Pause`] bits; requests are handed over while it is 0.
     pub(super) paused: u8,
     /// What ends its frames, known from its first one.
@@ -54,6 +57,12 @@ pub(super) struct Session {
     pub(super) ended: bool,
     /// A logout that waits for a look at what TCP has acknowledged.
     pub(super) leaving: Option<Leaving>,
+    /// The client's name for a login that is being answered.
+    pub(super) login_cid: Option<Box<str>>,
+    /// When it last said something.
+    pub(super) heard_at: Millis,
+    /// Until when it is to answer the ping that it was sent.
+    pub(super) pong_by: Option<Millis>,
     /// Messages it sent that are neither stored nor known to be heard.
     pub(super) unsettled: u32,
     /// When something was last pushed to it.
@@ -100,6 +109,8 @@ pub(super) struct Entering {
     pub(super) user: UserId,
     pub(super) name: Box<str>,
     pub(super) claim: Claim,
+    pub(super) demand: Demand,
+    /// What the login answer is made of; from the beginning, the token that the session came with.
     pub(super) roster: Roster,
     /// Of friends and fellow members, those who are online anywhere.
     pub(super) online: FxHashSet<UserId>,
@@ -166,6 +177,10 @@ pub(super) struct Online {
     pub(super) user: UserId,
     pub(super) name: Box<str>,
     pub(super) groups: FxHashMap<GroupId, Place>,
+    /// Whose direct messages are refused.
+    pub(super) blocked: FxHashSet<UserId>,
+    /// What a session of the second dialect has besides.
+    pub(super) v2: Option<Box<V2>>,
     /// Whether word of how far it has come is on its way to the store.
     pub(super) writing: bool,
     /// While it gets its backlog; live messages wait in it.
@@ -179,6 +194,19 @@ pub(super) struct Online {
     /// Group messages that reached this core and were not pushed to this session: it gets them
     /// from its backlog, when they are stored.
     pub(super) missing: FxHashMap<MessageId, GroupId>,
+}
+
+/// What a session of the second dialect has besides.
+#[derive(Debug, Default)]
+pub(super) struct V2 {
+    /// The token that it was given, or came with.
+    pub(super) token: Option<TokenId>,
+    /// Whose coming and going it is told of.
+    pub(super) friends: Vec<UserId>,
+    /// What its TCP has acknowledged and its reader has not confirmed, oldest first.
+    pub(super) unconfirmed: VecDeque<Sent>,
+    /// Bytes of those envelopes.
+    pub(super) unconfirmed_bytes: usize,
 }
 
 /// The last few pushes of some sort.
@@ -249,6 +277,11 @@ pub(super) struct Greeting {
 }
 
 impl Online {
+    /// Whether its login answer is still to come.
+    pub(super) fn is_to_be_greeted(&self) -> bool {
+        self.catching_up.as_ref().is_some_and(|catching_up| catching_up.greeting.is_some())
+    }
+
     /// The groups stand where what was sent of the page has left them.
     pub(super) fn settle_page(&mut self) {
         let catching_up = self.catching_up.as_mut().expect("looked at before");
@@ -322,11 +355,15 @@ impl Session {
         Self {
             id,
             phase: Phase::Anonymous,
+            dialect: Dialect::Seed,
             paused: 0,
             terminator: Terminator::Newline,
             closing: false,
             ended: false,
             leaving: None,
+            login_cid: None,
+            heard_at: Millis(0),
+            pong_by: None,
             unsettled: 0,
             pushed_at: Millis(0),
             queued: 0,
@@ -373,10 +410,20 @@ impl Session {
         self.queued - self.acked
     }
 
-    /// Takes note of what TCP has acknowledged and gives back what is safe now.
-    pub(super) fn acknowledge(&mut self, bytes: u64) -> impl Iterator<Item = Sent> + '_ {
+    /// Takes note of what TCP has acknowledged. What of the window that is goes to `arrived`, or,
+    /// if its reader is to confirm it, waits for that.
+    pub(super) fn acknowledge(&mut self, bytes: u64, mut arrived: impl FnMut(Sent)) {
         self.acked = self.acked.max(bytes.min(self.queued));
         let safe = self.window.iter().take_while(|sent| sent.end <= self.acked).count();
-        self.window.drain(..safe)
+        let mut confirming = match &mut self.phase {
+            Phase::Online(online) => online.v2.as_mut().map(|v2| (online.user, v2)),
+            _ => None,
+        };
+        for sent in self.window.drain(..safe) {
+            match &mut confirming {
+                Some((user, v2)) if *user == sent.user => v2.wait_for(sent),
+                _ => arrived(sent),
+            }
+        }
     }
 }

@@ -2,12 +2,14 @@
 
 use super::effect::Effect;
 use super::hub::Hub;
+use super::ping;
 
 impl Hub {
     pub(super) fn tick(&mut self, utc_offset_s: i32, out: &mut Vec<Effect>) {
         self.time.utc_offset_s = utc_offset_s;
         self.expire_claims(out);
         self.continue_backlogs(out);
+        self.presence_tick(out);
         if self.now >= self.next_notice {
             self.next_notice = self.now.plus(self.limits.stored_notice_ms);
             self.publish_stored(out);
@@ -19,6 +21,10 @@ impl Hub {
             self.retry_nudges(out);
             self.retry_backlogs(out);
             self.rejoin_groups(out);
+        }
+        if self.now >= self.next_ping {
+            self.next_ping = self.now.plus(ping::LOOK_MS);
+            self.ping_silent(out);
         }
         if self.now >= self.next_seen {
             self.next_seen = self.now.plus(self.limits.seen_ms);

@@ -8,7 +8,8 @@
 //! acked a 120 · acked a all      a's TCP has acknowledged so much
 //! wait 1000 · tick · drain       time passes · is told of · the server stops
 //! joined · joined down           what was to be joined longest is joined, or the bus is down
-//! counted 1 · counted down       who heard the publish that has been out longest
+//! counted 1 · counted down       who heard the publish that has been out longest (`counted cores 1`: of
+//!                                those to all cores)
 //! present 2 3                    of those looked for, these are online
 //! done · refused 110             the store's answer to the question that has been out longest (a
 //!                                page and word of keeping: to the first such question):
@@ -46,6 +47,7 @@ pub struct Script {
     sent: HashMap<SessionId, u64>,
     joins: VecDeque<Ticket>,
     publishes: VecDeque<Ticket>,
+    told_cores: VecDeque<Ticket>,
     looks: VecDeque<(Ticket, Vec<UserId>)>,
     asks: VecDeque<(Ticket, Ask)>,
     groups: HashSet<u64>,
@@ -177,7 +179,12 @@ impl Script {
                 self.handle(Event::Joined { ticket, result })
             }
             "counted" => {
-                let ticket = self.publishes.pop_front().expect("something was published");
+                let (queue, rest) = match rest.strip_prefix("cores ") {
+                    Some(rest) => (&mut self.told_cores, rest),
+                    None => (&mut self.publishes, rest),
+                };
+                let ticket = queue.pop_front().expect("something was published");
+                let down = rest == "down";
                 let heard = if down { Err(BusDown) } else { Ok(rest.parse().expect("how many")) };
                 self.handle(Event::Counted { ticket, heard })
             }
@@ -384,6 +391,7 @@ impl Script {
                     *self.sent.entry(*session).or_default() += frame.len() as u64 + 1;
                 }
                 Effect::Join { ticket, .. } => self.joins.push_back(*ticket),
+                Effect::Publish { ticket, channel: Channel::Cores, .. } => self.told_cores.extend(ticket),
                 Effect::Publish { ticket, envelope, .. } => {
                     self.publishes.extend(ticket);
                     match envelope.kind() {

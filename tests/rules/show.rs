@@ -3,7 +3,7 @@
 use super::script::Script;
 use chatd::chat::ask::{Ask, Detail, Issue, Progress, Who};
 use chatd::chat::effect::Effect;
-use chatd::chat::envelope::{Envelope, Kind, Storing};
+use chatd::chat::envelope::{Demand, Envelope, Kind, Notice, Storing};
 use chatd::chat::event::Channel;
 use chatd::chat::ids::{GroupId, MessageId};
 
@@ -36,6 +36,7 @@ fn show_channel(channel: Channel) -> String {
     match channel {
         Channel::User(user) => format!("user {user}"),
         Channel::Group(group) => format!("group {group}"),
+        Channel::Cores => "cores".to_owned(),
     }
 }
 
@@ -49,6 +50,17 @@ fn show_envelope(envelope: &Envelope) -> String {
             let pairs: Vec<String> = envelope.stored_pairs().map(|(_, pos)| pos.to_string()).collect();
             format!("stored at {}", pairs.join(" "))
         }
+        Kind::Presence => {
+            let notice = |notice: Notice| {
+                format!("{} {}", notice.user, if notice.online { "online" } else { "offline" })
+            };
+            envelope.notices().map(notice).collect::<Vec<_>>().join(", ")
+        }
+        Kind::Claim => match envelope.demand() {
+            Demand::Nothing => "claim".to_owned(),
+            Demand::Takeover => "claim for takeover".to_owned(),
+            Demand::Token(token) => format!("claim by token {}", token.0),
+        },
         notice => format!("{notice:?}").to_lowercase(),
     }
 }

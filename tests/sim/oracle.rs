@@ -416,6 +416,7 @@ impl World {
                 cores
             };
             let right = match channel {
+                Channel::Cores => unreachable!("nobody joins it"),
                 Channel::User(user) => cores_of(&mut std::iter::once(user)),
                 Channel::Group(group) => cores_of(&mut self.store.groups[&group].members.keys().copied()),
             };

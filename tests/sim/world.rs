@@ -275,7 +275,11 @@ impl World {
             Op::Publish { ticket, channel, envelope } => {
                 // A publish that fails may have been heard all the same; only who asked is told.
                 let lost = refused && ticket.is_some() && self.rng.chance(500);
-                let listeners = if lost { Vec::new() } else { self.bus.listeners(channel) };
+                let listeners = match channel {
+                    _ if lost => Vec::new(),
+                    Channel::Cores => (0..self.cores.len()).collect(),
+                    channel => self.bus.listeners(channel),
+                };
                 let heard = listeners.len() as u32;
                 trace!(self, "home of {channel:?}: {envelope:?} heard by {listeners:?}");
                 self.oracle.heard(&envelope, listeners.len());

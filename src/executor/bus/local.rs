@@ -102,6 +102,7 @@ impl LocalBus {
         let number = match channel {
             Channel::User(user) => user.get(),
             Channel::Group(group) => group.get(),
+            Channel::Cores => unreachable!("a channel without a home"),
         };
         number as usize % self.ways.len()
     }
@@ -132,6 +133,10 @@ impl LocalBus {
         envelope: Envelope,
         due: &mut Consequences,
     ) {
+        if channel == Channel::Cores {
+            let heard = self.tell_all(&envelope);
+            return due.extend(ticket.map(|ticket| Event::Counted { ticket, heard }));
+        }
         let home = self.home(channel);
         if home == self.core {
             let heard = self.fan_out(channel, &envelope, due);
@@ -233,6 +238,18 @@ impl LocalBus {
             } else {
                 heard += u32::from(self.send(core, Parcel::Arrived { channel, envelope }).is_ok());
             }
+        }
+        heard
+    }
+
+    /// Sends to every other core. Nothing is done by halves here: if one way is full, it is to be
+    /// said again to all.
+    fn tell_all(&self, envelope: &Envelope) -> Result<u32, BusDown> {
+        let others = (0..self.ways.len()).filter(|&core| core != self.core);
+        let mut heard = Ok(0);
+        for core in others {
+            let parcel = Parcel::Arrived { channel: Channel::Cores, envelope: envelope.clone() };
+            heard = self.send(core, parcel).and(heard.map(|heard| heard + 1));
         }
         heard
     }

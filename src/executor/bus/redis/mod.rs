@@ -33,6 +33,8 @@ const RETRY_MS: std::ops::RangeInclusive<u64> = 50..=1_000;
 const ANSWER_MS: u64 = 2_000;
 /// Channels that one SUBSCRIBE joins, and users that one look asks about.
 const A_COMMAND: usize = 512;
+/// The channel that every core hears, without the prefix: what cores tell all others, and their heartbeats.
+const CORES: &[u8] = b"cores";
 
 /// One core's part of the bus.
 pub(in crate::executor) struct RedisBus {
@@ -120,9 +122,9 @@ impl RedisBus {
     fn take_link(&mut self, greeted: Greeted) {
         self.core = greeted.core;
         self.links_made += 1;
-        self.liveness = Liveness::new(greeted.client, &greeted.others, self.now);
+        self.liveness = Liveness::new(greeted.client, greeted.core, &greeted.others, self.now);
         let mut link = Link::new(self.links_made, greeted.stream);
-        link.command(redis::cmd("SUBSCRIBE").arg(format!("{}cores", self.server.prefix)), Awaited::Nothing);
+        link.command(redis::cmd("SUBSCRIBE").arg(self.name(Channel::Cores)), Awaited::Nothing);
         self.link = Some(link);
     }
 
@@ -201,7 +203,8 @@ impl RedisBus {
         if link.is_overdue(now, ANSWER_MS) {
             return self.lose("it does not answer", due);
         }
-        self.liveness.tick(now, prefix, link);
+        let gone = self.liveness.tick(now, prefix, link);
+        due.extend(gone.into_iter().map(|core| Event::CoreGone { core }));
     }
 
     fn try_again(&mut self) {
@@ -433,8 +436,8 @@ impl RedisBus {
 
     fn message(&mut self, channel: &[u8], payload: &[u8], due: &mut Consequences) {
         let Some(name) = channel.strip_prefix(self.server.prefix.as_bytes()) else { return };
-        if name == b"cores" {
-            return self.liveness.heard(payload, self.now);
+        if name == CORES && self.liveness.heard(payload, self.now) {
+            return;
         }
         // An envelope of another version, or a stranger's: not for us.
         if let (Some(channel), Ok(envelope)) = (parse(name), Envelope::open(Arc::from(payload))) {
@@ -446,12 +449,16 @@ impl RedisBus {
         match channel {
             Channel::User(user) => format!("{}u:{user}", self.server.prefix),
             Channel::Group(group) => format!("{}g:{group}", self.server.prefix),
+            Channel::Cores => format!("{}cores", self.server.prefix),
         }
     }
 }
 
-/// `u:7` or `g:7`.
+/// `u:7`, `g:7` or `cores`.
 fn parse(name: &[u8]) -> Option<Channel> {
+    if name == CORES {
+        return Some(Channel::Cores);
+    }
     let (kind, number) = name.split_at_checked(2)?;
     let number = std::str::from_utf8(number).ok()?.parse().ok()?;
     match kind {

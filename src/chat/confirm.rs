@@ -1,0 +1,112 @@
+//! What readers confirm: a message to a session of the second dialect is its reader's when the
+//! reader says so, and not when its TCP does.
+//!
+//! Until then it waits here, within bounds. What a session has not confirmed at its end is its
+//! reader's backlog again; clients know it by sender and cid.
+
+use super::effect::Effect;
+use super::hub::Hub;
+use super::ids::{MessageId, SessionId, UserId};
+use super::orphan::Orphan;
+use super::session::{Debt, Sent, V2};
+use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
+
+impl V2 {
+    /// TCP has delivered it: from now on it is for the reader to confirm.
+    pub(super) fn wait_for(&mut self, sent: Sent) {
+        self.unconfirmed_bytes += sent.envelope.bytes().len();
+        self.unconfirmed.push_back(sent);
+    }
+
+    fn pop(&mut self) -> Option<Sent> {
+        let sent = self.unconfirmed.pop_front()?;
+        self.unconfirmed_bytes -= sent.envelope.bytes().len();
+        Some(sent)
+    }
+}
+
+impl Hub {
+    /// The reader has these. What this session does not know of may lie in the backlog since an
+    /// earlier one.
+    pub(super) fn confirm(
+        &mut self,
+        id: SessionId,
+        user: UserId,
+        mids: Vec<MessageId>,
+        out: &mut Vec<Effect>,
+    ) {
+        let session = self.session_mut(id).expect("looked at before");
+        let (mut wanted, mut found) = (mids.iter().copied().collect(), Vec::new());
+        let online = match &mut session.phase {
+            super::session::Phase::Online(online) => online,
+            _ => unreachable!("only who is online confirms"),
+        };
+        if let Some(v2) = &mut online.v2 {
+            remove(&mut v2.unconfirmed, &mut wanted, &mut found);
+            v2.unconfirmed_bytes -= found.iter().map(|sent| sent.envelope.bytes().len()).sum::<usize>();
+        }
+        remove(&mut session.window, &mut wanted, &mut found);
+        let of_backlog = |sent: &&Sent| sent.debt == Debt::Owed;
+        let mut settled: Vec<MessageId> =
+            found.iter().filter(of_backlog).map(|sent| sent.envelope.mid()).collect();
+        settled.extend(mids.into_iter().filter(|mid| wanted.contains(mid)));
+        self.settle(id, user, settled, out);
+    }
+
+    /// Above the bounds, the oldest of what waits counts as confirmed.
+    pub(super) fn bound_unconfirmed(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        let (most, most_bytes) = (self.limits.unconfirmed, self.limits.unconfirmed_bytes);
+        let Some(online) = self.online_mut(id) else { return };
+        let user = online.user;
+        let Some(v2) = &mut online.v2 else { return };
+        let mut settled: Vec<MessageId> = Vec::new();
+        while v2.unconfirmed.len() > most || v2.unconfirmed_bytes > most_bytes {
+            let sent = v2.pop().expect("there are too many");
+            if sent.debt == Debt::Owed {
+                settled.push(sent.envelope.mid());
+            }
+        }
+        self.settle(id, user, settled, out);
+    }
+
+    /// Takes messages out of a user's backlog.
+    pub(super) fn settle(
+        &mut self,
+        id: SessionId,
+        user: UserId,
+        mids: Vec<MessageId>,
+        out: &mut Vec<Effect>,
+    ) {
+        if !mids.is_empty() {
+            self.adopt_for(Some(id), Orphan::Settle { user, mids, progress: Vec::new() }, out);
+        }
+    }
+
+    /// What a session that ends was sent and has not confirmed is its reader's backlog again. What
+    /// lies there still is kept again, so that whoever holds the user by now is told.
+    pub(super) fn keep_unconfirmed(&mut self, sent: impl Iterator<Item = Sent>, out: &mut Vec<Effect>) {
+        for sent in sent {
+            if !matches!(sent.debt, Debt::Behind(_)) {
+                self.adopt(Orphan::Keep { envelope: sent.envelope }, out);
+            }
+        }
+    }
+}
+
+/// Moves what is wanted from one queue to `found`. Readers confirm in the order sent, nearly always.
+fn remove(queue: &mut VecDeque<Sent>, wanted: &mut FxHashSet<MessageId>, found: &mut Vec<Sent>) {
+    while queue.front().is_some_and(|sent| wanted.remove(&sent.envelope.mid())) {
+        found.extend(queue.pop_front());
+    }
+    if wanted.is_empty() || queue.is_empty() {
+        return;
+    }
+    for sent in std::mem::take(queue) {
+        if wanted.remove(&sent.envelope.mid()) {
+            found.push(sent);
+        } else {
+            queue.push_back(sent);
+        }
+    }
+}
