@@ -1,5 +1,6 @@
 //! Starts the cores, waits until every one of them accepts, and waits for them to end.
 
+use super::alarm::sleep;
 use super::bus::local;
 use super::bus::redis::{RedisError, Server};
 use super::bus::wires::Wires;
@@ -14,12 +15,12 @@ use super::observer::{self, Observer};
 use super::pace::{self, Pace};
 use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
+use super::watch::{Beat, Watch};
 use crate::chat::ask::{Answered, Question};
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
 use crate::chat::limits::Limits;
 use flume::{Receiver, Sender};
-use glommio::timer::sleep;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use std::cell::RefCell;
 use std::fmt;
@@ -93,6 +94,7 @@ pub struct Cores {
     /// Sees what they measure.
     pub observer: Observer,
     stops: Vec<Sender<()>>,
+    watch: Watch,
     handles: Vec<ExecutorJoinHandle<()>>,
 }
 
@@ -107,6 +109,7 @@ struct Parts {
     answers: Receiver<Answered>,
     stop: Receiver<()>,
     asked: Receiver<observer::Question>,
+    beat: Arc<Beat>,
     kin: Kin,
     origin: Origin,
     ready: Sender<Result<(), StartError>>,
@@ -122,7 +125,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         listen(config.address, cores).map_err(|error| StartError::Listen(config.address, error))?;
     let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
     let (ready, readied) = flume::bounded(cores);
-    let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut stops, mut asks, mut beats, mut handles) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let wires = Wires::lay(&config.delivery, cores).map_err(StartError::Redis)?;
     let (origin, kin) = (Origin::now(), Kin::default());
     for (core, ((listener, wires), answers)) in
@@ -132,6 +135,8 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         stops.push(stop);
         let (ask, asked) = observer::line();
         asks.push(ask);
+        let beat = Arc::new(Beat::default());
+        beats.push(beat.clone());
         let parts = Parts {
             core,
             listener,
@@ -142,6 +147,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             answers,
             stop: stopped,
             asked,
+            beat,
             kin: kin.clone(),
             origin,
             ready: ready.clone(),
@@ -159,7 +165,9 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     let readied: Result<Vec<()>, StartError> = readied.iter().take(cores).collect();
     match readied {
         Ok(readied) if readied.len() == cores => {
-            Ok(Cores { address, stops, observer: Observer::new(asks), handles })
+            let watched = beats.into_iter().zip(asks.iter().cloned()).collect();
+            let watch = Watch::start(watched).map_err(|error| StartError::Core(0, error.to_string()))?;
+            Ok(Cores { address, stops, observer: Observer::new(asks), watch, handles })
         }
         Ok(_) => Err(why_not_ready(handles, stops)),
         Err(error) => Err(error),
@@ -197,6 +205,7 @@ impl Cores {
                 result = Err(format!("core {core} has failed: {error}"));
             }
         }
+        self.watch.stop();
         result
     }
 }
@@ -219,6 +228,7 @@ async fn run(parts: Parts) {
         metrics: Metrics::new(id, parts.kin, measuring),
         limits: limits.clone(),
         origin: parts.origin,
+        beat: parts.beat,
     })));
     spawn_service("the ring of the sockets", turn_ring(shard.clone(), pace.clone()));
     for (from, ring) in rings {

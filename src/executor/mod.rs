@@ -4,6 +4,7 @@
 //! is done. Knows no SQL, no JSON library and no password. glommio is named here and nowhere else.
 
 pub mod admin;
+mod alarm;
 pub mod boot;
 pub mod bus;
 mod clock;
@@ -16,3 +17,4 @@ pub mod probe;
 mod shard;
 pub mod stop;
 mod store_link;
+mod watch;

@@ -10,6 +10,7 @@ use super::metrics::{Gauges, Mark, Metrics, Snapshot, Timed, Way};
 use super::net::sockets::Sockets;
 use super::observer::Pulse;
 use super::store_link::StoreLink;
+use super::watch::Beat;
 use crate::chat::ask::Ask;
 use crate::chat::effect::Effect;
 use crate::chat::envelope::Kind;
@@ -20,6 +21,7 @@ use crate::chat::wire::code::Code;
 use crate::chat::wire::json::Parser;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// One core's shard, shared by the tasks of that core and by nobody else.
 pub(super) type SharedShard = Rc<RefCell<Shard>>;
@@ -34,6 +36,7 @@ pub(super) struct Shard {
     pub(super) metrics: Metrics,
     pub(super) parser: Parser,
     pub(super) limits: Limits,
+    beat: Arc<Beat>,
     /// Reused from event to event.
     effects: Vec<Effect>,
     /// What came of effects at once, to be handled after them.
@@ -51,11 +54,12 @@ pub(super) struct Parts {
     pub(super) metrics: Metrics,
     pub(super) limits: Limits,
     pub(super) origin: Origin,
+    pub(super) beat: Arc<Beat>,
 }
 
 impl Shard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { hub, bus, store, sockets, metrics, limits, origin } = parts;
+        let Parts { hub, bus, store, sockets, metrics, limits, origin, beat } = parts;
         Self {
             hub,
             clock: Clock::new(origin),
@@ -65,6 +69,7 @@ impl Shard {
             metrics,
             parser: Parser::new(),
             limits,
+            beat,
             effects: Vec::new(),
             due: Consequences::new(),
             feeding: false,
@@ -103,6 +108,7 @@ impl Shard {
         counters.slow_frames = self.sockets.slow_frames;
         counters.unmeasured += self.sockets.unmarked;
         counters.cpu_ns = cpu_ns();
+        counters.roused = self.beat.roused();
         let gauges = Gauges {
             connections: self.sockets.count() as u64,
             bus_waiting: self.bus.waiting() as u64,
@@ -185,6 +191,7 @@ impl Shard {
 
     /// Time passes.
     pub(super) fn tick(&mut self) {
+        self.beat.tick();
         self.bus.tick(self.clock.now(), &mut self.due);
         let utc_offset_s = self.clock.utc_offset_s();
         self.feed(Event::Tick { utc_offset_s });

@@ -4,9 +4,9 @@ use super::Bus;
 use super::local::{self, Ends, LocalBus, Parcel};
 use super::redis::{Greeted, RedisBus, RedisError, Server, Speaks};
 use crate::chat::ids::CoreId;
+use crate::executor::alarm::sleep;
 use crate::executor::boot::Delivery;
 use glommio::channels::shared_channel::ConnectedReceiver;
-use glommio::timer::sleep;
 use std::sync::Arc;
 use std::time::Duration;
 

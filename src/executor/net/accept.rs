@@ -3,6 +3,7 @@
 use crate::chat::event::Event;
 use crate::chat::wire::code::Code;
 use crate::chat::wire::reply::{self, Refusal};
+use crate::executor::alarm;
 use crate::executor::pace::Pace;
 use crate::executor::shard::SharedShard;
 use glommio::io::PollableFd;
@@ -50,7 +51,7 @@ pub(in crate::executor) async fn accept(shard: SharedShard, pace: Pace, listener
                 Err(rustix::io::Errno::AGAIN) => break,
                 Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => {}
                 Err(_) => {
-                    glommio::timer::sleep(SHORTAGE_PAUSE).await;
+                    alarm::sleep(SHORTAGE_PAUSE).await;
                     break;
                 }
             }
