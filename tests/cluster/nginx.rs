@@ -27,13 +27,12 @@ fn many_connections_through_nginx() {
     let users = door.register_many("user", sessions);
     let mut clients = door.enter_all(&users);
     for round in 0..3 {
-        for at in 0..sessions {
-            let to = (at * 7 + round * 131 + 1) % sessions;
-            clients[at].chat(&users[to], &format!("{round} from {at}"));
+        for (at, client) in clients.iter_mut().enumerate() {
+            let to = (at + round * 131 + 1) % sessions;
+            client.chat(&users[to], &format!("{round} from {at}"));
         }
-        for at in 0..sessions {
-            let to = (at * 7 + round * 131 + 1) % sessions;
-            clients[to].hear("a message");
+        for client in &mut clients {
+            client.hear("a message");
         }
     }
     for client in &mut clients {

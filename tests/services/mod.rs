@@ -40,8 +40,9 @@ fn again_and_again(mut attempt: impl FnMut() -> Result<(), String>) -> Result<()
     last
 }
 
-/// Starts a program that does not outlive the thread that started it, however that ends.
-fn spawn(command: &mut Command) -> Result<Child, String> {
+/// Starts a program that does not outlive the thread that started it, however that ends. Ctrl-C is
+/// for who started it, not for the program.
+pub fn spawn(command: &mut Command) -> Result<Child, String> {
     let prepare = || {
         // SAFETY: a system call on numbers.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
@@ -49,6 +50,7 @@ fn spawn(command: &mut Command) -> Result<Child, String> {
     };
     // SAFETY: what is called between fork and exec allocates nothing and takes no lock.
     unsafe { command.pre_exec(prepare) };
+    command.process_group(0);
     let program = command.get_program().to_string_lossy().into_owned();
     command.spawn().map_err(|error| format!("{program} cannot be started: {error}"))
 }
@@ -57,6 +59,14 @@ fn spawn(command: &mut Command) -> Result<Child, String> {
 fn signal(child: &Child, number: i32) {
     // SAFETY: a system call on numbers; the child is not waited for yet, so the id is its own.
     unsafe { libc::kill(child.id() as libc::pid_t, number) };
+}
+
+/// Asks a program to end, and waits until it has.
+pub fn terminate(child: &mut Child) {
+    if child.try_wait().is_ok_and(|status| status.is_none()) {
+        signal(child, libc::SIGTERM);
+        let _ = child.wait();
+    }
 }
 
 /// Waits until it listens there.

@@ -1,7 +1,7 @@
 //! A private nginx with the project's own nginx.conf, on other ports, or with a configuration of its own.
 
 use super::scratch::Scratch;
-use super::{await_listener, free_port, signal, spawn};
+use super::{await_listener, free_port, spawn, terminate};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -56,7 +56,6 @@ impl Nginx {
 impl Drop for Nginx {
     fn drop(&mut self) {
         // The master takes its workers with it.
-        signal(&self.child, libc::SIGTERM);
-        let _ = self.child.wait();
+        terminate(&mut self.child);
     }
 }
