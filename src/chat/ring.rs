@@ -137,9 +137,5 @@ fn check(servers: &[Server]) -> Result<(), RingError> {
     if servers.iter().any(|server| server.weight == 0) {
         return Err(RingError::WeightZero);
     }
-    let weight: u64 = servers.iter().map(|server| u64::from(server.weight)).sum();
-    if weight * u64::from(POINTS_PER_WEIGHT) > MAX_POINTS {
-        return Err(RingError::TooManyPoints);
-    }
     Ok(())
 }

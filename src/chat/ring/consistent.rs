@@ -89,6 +89,10 @@ impl Consistent {
     /// Where nginx would refuse them too.
     pub fn new(servers: Vec<Server>) -> Result<Self, RingError> {
         check(&servers)?;
+        let weight: u64 = servers.iter().map(|server| u64::from(server.weight)).sum();
+        if weight * u64::from(POINTS_PER_WEIGHT) > MAX_POINTS {
+            return Err(RingError::TooManyPoints);
+        }
         let counts = servers.iter().map(|server| server.weight * POINTS_PER_WEIGHT).collect::<Vec<u32>>();
         Ok(Self::made(servers, &counts))
     }
