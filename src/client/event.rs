@@ -1,9 +1,9 @@
 //! What a client is told.
 
 use super::address::Address;
-use super::message::Message;
+use super::message::{Mark, Message};
 use super::refusal::{Failure, Refusal};
-use super::roster::{Person, Welcome};
+use super::roster::{Member, Person, Welcome};
 use crate::chat::ids::{GroupId, UserId};
 use std::fmt;
 use std::time::Duration;
@@ -16,8 +16,12 @@ pub struct Ticket(pub u64);
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Answer {
-    /// It is done. A message is stored: no failure of one process loses it.
+    /// It is done.
     Done,
+    /// The message is safe: no failure of one process loses it.
+    Safe(Mark),
+    /// It was written to a server that acknowledges nothing, and may be lost.
+    Sent,
     /// This group was made, joined or left.
     Group(GroupId),
     /// This user is logged in. The [`Event::LoggedIn`] came before.
@@ -26,6 +30,22 @@ pub enum Answer {
     Registered(UserId),
     /// These are the user's friends.
     Friends(Vec<Person>),
+    /// This user was looked for.
+    Found(Person),
+    /// A page of history.
+    History {
+        /// In their places, lowest first.
+        messages: Vec<Message>,
+        /// Whether nothing that was said between the first and the last of them is missing.
+        complete: bool,
+    },
+    /// A page of a group's members.
+    Members {
+        /// By id.
+        members: Vec<Member>,
+        /// Whether these were the last ones.
+        complete: bool,
+    },
 }
 
 /// How a connection ended.
@@ -38,6 +58,8 @@ pub enum Lost {
     Said(Refusal),
     /// The system reports this.
     Io(String),
+    /// Nothing came for so long that the server is taken for dead.
+    Silent,
     /// The server sent a frame over this many bytes.
     FrameTooLarge(usize),
 }
@@ -48,6 +70,7 @@ impl fmt::Display for Lost {
             Lost::Closed => f.write_str("the server closed it"),
             Lost::Said(refusal) => write!(f, "the server said: {refusal}"),
             Lost::Io(text) => f.write_str(text),
+            Lost::Silent => f.write_str("the server does not answer"),
             Lost::FrameTooLarge(bytes) => write!(f, "a frame of more than {bytes} bytes came"),
         }
     }
@@ -90,8 +113,16 @@ pub enum Event {
     LoginDelayed(Refusal),
     /// The user could not be logged in again and is nobody now.
     SignedOut(Refusal),
-    /// Somebody said something.
+    /// Somebody said something. With a server that speaks v2 each message is told once, and the
+    /// server has to be told that it arrived: see [`Confirming`](super::Confirming).
     Message(Message),
+    /// A friend has come or gone.
+    Presence {
+        /// Who.
+        user: UserId,
+        /// Whether the friend is there now.
+        online: bool,
+    },
     /// The user's friends, told unasked.
     Friends(Vec<Person>),
     /// A request is answered, for good.

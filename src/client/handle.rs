@@ -3,14 +3,14 @@
 //! One thread feeds the [`Session`] and performs what it says; one more for each connection reads.
 
 use super::address::Address;
-use super::dialect::{Dialect, seed::Seed};
+use super::dialect::{Dialect, v2::V2};
 use super::event::{Event, Lost, Ticket};
 use super::link::{self, Credit};
 use super::message::Conversation;
-use super::request::Request;
+use super::request::{Named, Request, Takeover};
 use super::secret::Secret;
 use super::session::{Input, Output, Session};
-use crate::chat::ids::UserId;
+use crate::chat::ids::MessageId;
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
@@ -30,14 +30,32 @@ pub struct Config {
     pub addresses: Vec<Address>,
     /// Requests that may wait for the connection. Above: [`Failure::Full`](super::Failure::Full).
     pub most_waiting: usize,
-    /// What is spoken.
+    /// What is spoken: v2, which falls back to the seed's dialect by itself.
     pub dialect: Box<dyn Dialect>,
+    /// When a message counts as arrived.
+    pub confirming: Confirming,
+}
+
+/// When the server is told that a message has arrived. Until then it is the server's to keep: it
+/// comes again on the next connection, and is told again where this program has ended meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Confirming {
+    /// When the event after it is asked for: whoever asks on has dealt with it.
+    #[default]
+    WhenTaken,
+    /// When [`Client::arrived`] says so.
+    WhenSaid,
 }
 
 impl Config {
     /// The defaults, for these servers.
     pub fn new(addresses: Vec<Address>) -> Self {
-        Self { addresses, most_waiting: MOST_WAITING, dialect: Box::new(Seed) }
+        Self {
+            addresses,
+            most_waiting: MOST_WAITING,
+            dialect: Box::new(V2),
+            confirming: Confirming::WhenTaken,
+        }
     }
 }
 
@@ -62,11 +80,18 @@ impl Drop for Handle {
 
 /// Tells what happens; ends when the [`Client`] does.
 #[derive(Debug)]
-pub struct Events(Receiver<Event>);
+pub struct Events {
+    told: Receiver<Event>,
+    /// Where to say that a message was dealt with; nowhere, where that is for somebody else to say.
+    arrived: Option<Sender<Incoming>>,
+    /// The message told last.
+    last: Option<MessageId>,
+}
 
 #[derive(Debug)]
 enum Incoming {
     Ask(Ticket, Request),
+    Arrived(MessageId),
     /// Of the connection with this number.
     Link(u64, FromLink),
     Close,
@@ -90,12 +115,13 @@ impl Client {
         let (events, told) = mpsc::sync_channel(EVENTS);
         let session = Session::new(config.dialect, config.addresses, config.most_waiting, Instant::now());
         let links = Links { inputs: inputs.clone(), number: 0, stream: None, credit: Credit::default() };
+        let arrived = (config.confirming == Confirming::WhenTaken).then(|| inputs.clone());
         let engine = Engine { session, links, events, incoming };
         thread::Builder::new()
             .name("chat-client".to_owned())
             .spawn(move || engine.run())
             .expect("a thread can be started");
-        (Self(Arc::new(Handle { inputs, tickets: AtomicU64::new(0) })), Events(told))
+        (Self(Arc::new(Handle { inputs, tickets: AtomicU64::new(0) })), Events { told, arrived, last: None })
     }
 
     /// Asks for something. The answer is an [`Event::Settled`] with the same ticket.
@@ -106,9 +132,16 @@ impl Client {
         ticket
     }
 
-    /// Logs a user in.
-    pub fn login(&self, user: UserId, password: impl Into<Secret>) -> Ticket {
-        self.ask(Request::Login { user, password: password.into() })
+    /// Logs a user in, who is named by id or, where the server speaks v2, by name.
+    pub fn login(&self, user: impl Into<Named>, password: impl Into<Secret>) -> Ticket {
+        let takeover = Takeover::Refuse;
+        self.ask(Request::Login { user: user.into(), password: password.into(), takeover })
+    }
+
+    /// This message has arrived where it was to arrive: see [`Confirming`].
+    pub fn arrived(&self, mid: MessageId) {
+        // Where the thread has ended, the message comes again at the next login.
+        let _ = self.0.inputs.send(Incoming::Arrived(mid));
     }
 
     /// Says something, now by the local clock.
@@ -125,7 +158,23 @@ pub fn local_time() -> String {
 impl Events {
     /// The next event, if one comes in time. Nothing also where the client has ended.
     pub fn next_within(&mut self, wait: Duration) -> Option<Event> {
-        self.0.recv_timeout(wait).ok()
+        self.confirm_last();
+        let event = self.told.recv_timeout(wait).ok();
+        self.note(event)
+    }
+
+    fn confirm_last(&mut self) {
+        if let (Some(inputs), Some(mid)) = (&self.arrived, self.last.take()) {
+            // As above.
+            let _ = inputs.send(Incoming::Arrived(mid));
+        }
+    }
+
+    fn note(&mut self, event: Option<Event>) -> Option<Event> {
+        if let Some(Event::Message(message)) = &event {
+            self.last = message.mark.mid;
+        }
+        event
     }
 }
 
@@ -133,7 +182,9 @@ impl Iterator for Events {
     type Item = Event;
 
     fn next(&mut self) -> Option<Event> {
-        self.0.recv().ok()
+        self.confirm_last();
+        let event = self.told.recv().ok();
+        self.note(event)
     }
 }
 
@@ -156,6 +207,7 @@ impl Engine {
             };
             match incoming {
                 Ok(Incoming::Ask(ticket, request)) => self.feed(Input::Ask(ticket, request), &mut out),
+                Ok(Incoming::Arrived(mid)) => self.feed(Input::Arrived(mid), &mut out),
                 Ok(Incoming::Link(number, what)) => self.hear(number, what, &mut out),
                 Err(RecvTimeoutError::Timeout) => self.feed(Input::Tick, &mut out),
                 Ok(Incoming::Close) | Err(RecvTimeoutError::Disconnected) => break,
@@ -198,6 +250,10 @@ impl Engine {
             }
             Output::Write(bytes) => {
                 self.links.write(&bytes);
+                true
+            }
+            Output::HangUp => {
+                self.links.forget();
                 true
             }
             Output::Tell(event) => self.events.send(event).is_ok(),
@@ -250,6 +306,12 @@ impl Links {
     fn hang_up(&mut self) {
         self.shut_down();
         self.stream = None;
+    }
+
+    /// Ends the connection, and hears nothing of it any more.
+    fn forget(&mut self) {
+        self.hang_up();
+        self.number += 1;
     }
 
     fn shut_down(&self) {

@@ -1,5 +1,8 @@
 //! One TCP connection: connects, cuts what comes into frames, tells how it ended.
 //!
+//! A frame ends with its terminator, or with the brace that closes it: the original server sends
+//! bare objects.
+//!
 //! Lives on a thread of its own, because everything here blocks. Knows no dialect.
 
 use super::address::Address;
@@ -47,7 +50,7 @@ pub fn connect(address: &Address) -> io::Result<TcpStream> {
 /// says whether to go on.
 pub fn read(mut stream: impl Read, frame_bytes: usize, mut hear: impl FnMut(&[u8]) -> bool) -> Lost {
     let mut bytes: Vec<u8> = Vec::new();
-    let mut searched = 0;
+    let (mut searched, mut object) = (0, Object::default());
     loop {
         let filled = bytes.len();
         bytes.resize(filled + READ_BYTES, 0);
@@ -69,12 +72,59 @@ pub fn read(mut stream: impl Read, frame_bytes: usize, mut hear: impl FnMut(&[u8
                 }
                 Step::Partial { start } => {
                     bytes.drain(..start);
+                    if start > 0 {
+                        object = Object::default();
+                    }
+                    while let Some(end) = object.end(&bytes) {
+                        if !hear(&bytes[..end]) {
+                            return Lost::Closed;
+                        }
+                        bytes.drain(..end);
+                        object = Object::default();
+                    }
                     searched = bytes.len();
                     break;
                 }
                 Step::TooLarge => return Lost::FrameTooLarge(frame_bytes),
             }
         }
+    }
+}
+
+/// Looks for the brace that closes an object, and looks at each byte once.
+#[derive(Clone, Copy, Debug, Default)]
+struct Object {
+    looked: usize,
+    depth: usize,
+    quoted: bool,
+    escaped: bool,
+}
+
+impl Object {
+    /// One past the end of the object that `bytes` begin with; they are those of the last call, and
+    /// more.
+    fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+        if bytes.first() != Some(&b'{') {
+            return None;
+        }
+        while self.looked < bytes.len() {
+            let byte = bytes[self.looked];
+            self.looked += 1;
+            match byte {
+                _ if std::mem::take(&mut self.escaped) => {}
+                b'\\' if self.quoted => self.escaped = true,
+                b'"' => self.quoted = !self.quoted,
+                b'{' if !self.quoted => self.depth += 1,
+                b'}' if !self.quoted => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        return Some(self.looked);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
     }
 }
 
@@ -132,6 +182,19 @@ mod tests {
             });
             assert_eq!(lost, Lost::Closed);
             assert_eq!(frames, [b"{\"a\":1}", b"{\"b\":2}", b"{\"c\":3}"]);
+        }
+    }
+
+    #[test]
+    fn bare_objects_are_frames_too() {
+        let stream = br#"{"a":"}\"{"}{"b":{"c":[{}]}}{"d":1}[{}]"#;
+        for step in 1..stream.len() {
+            let mut frames = Vec::new();
+            read(Trickle(stream, step), 64, |frame| {
+                frames.push(frame.to_vec());
+                true
+            });
+            assert_eq!(frames, [&br#"{"a":"}\"{"}"#[..], br#"{"b":{"c":[{}]}}"#, br#"{"d":1}"#], "{step}");
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! A [`Client`] says [`Request`]s, and [`Events`] tells what came of them and what others say. The
 //! connection is its problem, not yours: it tries several [`Address`]es in turn, waits between
-//! rounds ([`backoff`]), logs in again, and says again under the same `cid` what the server has not
-//! acknowledged, so that the server stores it once.
+//! rounds ([`backoff`]), comes back with the token that the server gave, and says again under the
+//! same `cid` what the server has not acknowledged, so that the server stores it once. What others
+//! say is told once, and confirmed when it has arrived ([`Confirming`]).
 //!
 //! ```no_run
 //! use chatd::chat::ids::UserId;
@@ -22,7 +23,8 @@
 //!
 //! How it is made:
 //!
-//! - [`dialect`] is the only place that knows msgids and fields; v2 will be the seed's sibling there.
+//! - [`dialect`] is the only place that knows msgids and fields: v2's, and those of its sibling, the
+//!   seed's dialect. With a server that speaks only the latter the former falls back by itself.
 //! - [`session`] is a plain value that is fed inputs and a time, and says what is to be done. It
 //!   knows no socket and no clock, so its rules are tested without either.
 //! - [`link`] is one TCP connection: a thread that connects, cuts frames and tells how it ended.
@@ -45,9 +47,9 @@ pub mod session;
 
 pub use address::Address;
 pub use event::{Answer, Event, Ticket};
-pub use handle::{Client, Config, Events, local_time};
-pub use message::{Conversation, Message};
+pub use handle::{Client, Config, Confirming, Events, local_time};
+pub use message::{Conversation, Mark, Message};
 pub use refusal::{Failure, Refusal};
-pub use request::Request;
-pub use roster::{Group, Member, Person, Role, Welcome};
+pub use request::{Named, Request, Span, Takeover};
+pub use roster::{Group, Member, Person, Role, Spoken, Welcome};
 pub use secret::Secret;

@@ -36,6 +36,10 @@ pub enum Failure {
     Busy,
     /// It is longer than the server takes.
     TooLarge,
+    /// The server speaks the seed's dialect only, which has no words for this.
+    NotSpoken,
+    /// The server did not answer what cannot do without an answer.
+    Unanswered,
     /// Too many requests wait for the connection; this one was not taken.
     Full,
 }
@@ -47,6 +51,8 @@ impl fmt::Display for Failure {
             Failure::LoggedOut => f.write_str("nobody is logged in"),
             Failure::Busy => f.write_str("another login or registration is under way"),
             Failure::TooLarge => f.write_str("too long"),
+            Failure::NotSpoken => f.write_str("this server is an older one and does not know that"),
+            Failure::Unanswered => f.write_str("this server does not answer that"),
             Failure::Full => f.write_str("too much waits for the connection already"),
         }
     }

@@ -40,8 +40,31 @@ pub struct Group {
     pub name: String,
     /// As typed by its creator: not safe to show as it is.
     pub desc: String,
-    /// Who is in it; the server leaves members of very large groups out.
+    /// Who is in it. v2 tells how many only; the seed's dialect leaves members of very large
+    /// groups out.
     pub members: Vec<Member>,
+    /// How many are in it, where the server says so.
+    pub size: Option<u64>,
+    /// What the user is in it, where the server says so.
+    pub role: Option<Role>,
+}
+
+impl Group {
+    /// A group of which nothing more is known.
+    pub fn new(id: GroupId, name: &str, desc: &str) -> Self {
+        let (name, desc) = (name.to_owned(), desc.to_owned());
+        Self { id, name, desc, members: Vec::new(), size: None, role: None }
+    }
+}
+
+/// What the server that lets somebody in speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Spoken {
+    /// The original client's dialect, and no more.
+    #[default]
+    Seed,
+    /// The second dialect: there is a history, and everybody can be found by name.
+    V2,
 }
 
 /// What the server says to whoever logs in.
@@ -56,11 +79,13 @@ pub struct Welcome {
     pub friends: Vec<Person>,
     /// The user's groups.
     pub groups: Vec<Group>,
+    /// What the server speaks.
+    pub spoken: Spoken,
 }
 
 impl Welcome {
     /// A welcome for `id`, who knows nobody yet.
     pub fn new(id: UserId, name: String) -> Self {
-        Self { id, name, friends: Vec::new(), groups: Vec::new() }
+        Self { id, name, friends: Vec::new(), groups: Vec::new(), spoken: Spoken::Seed }
     }
 }

@@ -15,7 +15,7 @@ fn the_end_of_input_ends_it_at_the_menu_in_a_prompt_and_inside() {
 
     let mut at_the_password = Screen::open(chatd.address);
     at_the_password.answer("choice:", "1");
-    at_the_password.answer("userid:", "1");
+    at_the_password.answer("userid or name:", "1");
     at_the_password.see_last("userpassword:");
     at_the_password.type_text(CTRL_D);
     assert_eq!(at_the_password.end(), 0);
@@ -35,7 +35,7 @@ fn an_interrupt_drops_the_line_and_not_the_program() {
     let amy = chatd.register("amy");
     let mut screen = Screen::open(chatd.address);
     screen.answer("choice:", "1");
-    screen.see_last("userid:");
+    screen.see_last("userid or name:");
     screen.type_text(CTRL_C);
     screen.see_last("choice:");
     screen.login(amy.id, &amy.password);
@@ -70,7 +70,7 @@ fn passwords_are_never_seen() {
     // Pasted as terminals do it, and with what does not belong into a password.
     screen.line("loginout");
     screen.answer("choice:", "1");
-    screen.answer("userid:", "1");
+    screen.answer("userid or name:", "1");
     screen.answer("userpassword:", "\x1b[200~open ses\x1b[201~\x1b[D\tame");
     screen.until("the second welcome", |rows| {
         rows.iter().filter(|row| row.starts_with("welcome, amy")).count() == 2
@@ -79,7 +79,7 @@ fn passwords_are_never_seen() {
     // A wrong one neither.
     screen.line("loginout");
     screen.answer("choice:", "1");
-    screen.answer("userid:", "1");
+    screen.answer("userid or name:", "1");
     screen.answer("userpassword:", "swordfish");
     screen.see("not logged in: id or password is invalid!");
     screen.see_last("choice:");
@@ -96,7 +96,7 @@ fn passwords_are_not_seen_on_a_dumb_terminal_nor_by_a_script_that_is_typed() {
     let dumb = Setup::new().argument(chatd.address).environment("TERM", "dumb").start();
     let typed = Setup::new().argument(chatd.address).argument("--script").start();
     for (mut screen, prompts) in [(dumb, true), (typed, false)] {
-        for (prompt, line) in [("choice:", "1".to_owned()), ("userid:", amy.id.to_string())] {
+        for (prompt, line) in [("choice:", "1".to_owned()), ("userid or name:", amy.id.to_string())] {
             if prompts {
                 screen.see(prompt);
             }
@@ -127,7 +127,7 @@ fn what_was_said_last_is_taken_before_leaving_and_what_is_not_is_told() {
     let mut screen = Screen::open(server.address);
     let mut line = server.accept();
     screen.answer("choice:", "1");
-    screen.answer("userid:", "1");
+    screen.answer("userid or name:", "1");
     screen.answer("userpassword:", "x");
     line.let_in("amy");
     screen.see_last(">");

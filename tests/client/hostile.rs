@@ -52,14 +52,14 @@ fn a_hostile_server_says_what_it_wants_and_the_terminal_stays_whole() {
     let mut screen = Screen::open(server.address);
     let mut line = server.accept();
     screen.answer("choice:", "1");
-    screen.answer("userid:", "1");
+    screen.answer("userid or name:", "1");
     screen.answer("userpassword:", "x");
     line.hear("a login");
     line.say(&json!({"msgid": 2, "errno": 1, "errmsg": HOSTILE}));
     screen.until("the refusal", |rows| rows.concat().contains(&format!("not logged in: {SHOWN}")));
 
     screen.answer("choice:", "1");
-    screen.answer("userid:", "1");
+    screen.answer("userid or name:", "1");
     screen.answer("userpassword:", "x");
     line.hear("a login");
     let person = json!({"id": 2, "name": HOSTILE, "state": "online", "role": "creator"}).to_string();
@@ -90,7 +90,7 @@ fn a_frame_without_end_ends_the_connection_and_not_the_client() {
     let mut screen = Screen::open(server.address);
     let mut line = server.accept();
     screen.answer("choice:", "1");
-    screen.answer("userid:", "1");
+    screen.answer("userid or name:", "1");
     screen.answer("userpassword:", "x");
     line.let_in("amy");
     screen.see_last(">");

@@ -160,7 +160,7 @@ impl Screen {
 
     pub fn login(&mut self, id: u64, password: &str) {
         self.answer("choice:", "1");
-        self.answer("userid:", &id.to_string());
+        self.answer("userid or name:", &id.to_string());
         self.answer("userpassword:", password);
         self.until("a welcome and a prompt", |rows| {
             rows.iter().any(|row| row.starts_with("welcome, ")) && rows.last().is_some_and(|row| row == ">")

@@ -76,7 +76,7 @@ fn the_exit_status_tells_what_went_wrong() {
         (5, vec![&*address], format!("{login}hallo\n"), "line 4: no such command: hallo"),
         (5, vec![&*address], format!("{login}chat:1\n"), "line 4: it is written chat:friendid:message"),
         (5, vec![&*address], "7\n".to_owned(), "line 1: choose 1, 2 or 3"),
-        (5, vec![&*address], "1\nzero\n".to_owned(), "line 2: a userid is a number"),
+        (5, vec![&*address], "1\n0\n".to_owned(), "line 2: a userid is a number"),
         (6, vec![&*address], format!("{login}chat:999:x\n"), "line 4: not said to 999 (x): no such user"),
         (6, vec![&*address], format!("{login}addgroup:999\n"), "line 4: #999 is not joined: no such group"),
     ] {

@@ -52,7 +52,7 @@ fn a_window_of_twenty_columns_is_wide_enough() {
     let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
     let mut screen = Setup::new().argument(chatd.address).size(20, 24).start();
     screen.answer("choice:", "1");
-    screen.answer("userid:", &amy.id.to_string());
+    screen.answer("userid or name:", &amy.id.to_string());
     screen.answer("userpassword:", &amy.password);
     screen.see_last(">");
     screen.line("/open 2");
@@ -138,8 +138,9 @@ fn lines_that_are_sent_in_a_flood_and_messages_stay_apart() {
     screen.until("the last message", |rows| {
         rows.contains(&last) && rows.last().is_some_and(|row| row == "ben>")
     });
-    // Each row is a message or a line, whole; both are in their order and there once.
-    let (mut messages, mut lines) = (0, 0);
+    // Each row is a message, a line, or word that a line is safe, whole; all are in their order and
+    // there once.
+    let (mut messages, mut lines, mut safe) = (0, 0, 0);
     let rows = screen.all_rows();
     let begin = rows.iter().position(|row| row.starts_with("talking to")).expect("it was opened") + 1;
     for row in &rows[begin..rows.len() - 1] {
@@ -147,9 +148,12 @@ fn lines_that_are_sent_in_a_flood_and_messages_stay_apart() {
             messages += 1;
         } else if [format!("2> line {lines:02}"), format!("ben> line {lines:02}")].contains(row) {
             lines += 1;
+        } else if *row == format!("✓ safe: line {safe:02}") {
+            safe += 1;
         } else {
             panic!("{row:?} after {messages} messages and {lines} lines");
         }
     }
     assert_eq!((messages, lines), (MESSAGES, LINES));
+    assert!(safe <= lines, "{safe}: the last ones may be on their way");
 }

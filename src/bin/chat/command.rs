@@ -1,4 +1,5 @@
-//! Lines to commands: the seed's ten, exactly, and the shorter ones that begin with a slash.
+//! Lines to commands: the seed's ten, exactly, more in their manner, and the shorter ones that begin
+//! with a slash.
 //!
 //! The first colon ends the command, the second the first argument; further ones belong to the text.
 
@@ -25,6 +26,20 @@ pub enum Command<'a> {
     DelGroup(&'a str),
     /// Friends, asked of the server.
     Friends,
+    /// What was said between a user and oneself, page by page backwards.
+    HistoryWith(&'a str),
+    /// The same in a group.
+    HistoryIn(&'a str),
+    /// The same in the open conversation.
+    HistoryHere,
+    /// Who is called so.
+    Find(&'a str),
+    /// To hear nothing from a user any more.
+    Block(&'a str),
+    /// To hear from a user again.
+    Unblock(&'a str),
+    /// Another password; both are asked for.
+    Password,
     /// To be nobody again.
     Logout,
     /// To leave the program.
@@ -35,7 +50,7 @@ pub enum Command<'a> {
     Close,
     /// The groups that are known.
     Groups,
-    /// The members of a group; of the open one, where none is named.
+    /// The members of a group, of the open one, where none is named.
     Members(Option<&'a str>),
     /// Which conversations have something new.
     Unread,
@@ -64,7 +79,7 @@ impl fmt::Display for BadCommand {
 }
 
 /// The commands: how each is written, and what it does. The seed's first, in its order.
-pub const COMMANDS: [(&str, &str); 20] = [
+pub const COMMANDS: [(&str, &str); 28] = [
     ("help", "show all commands"),
     ("chat:friendid:message", "say something to somebody"),
     ("addfriend:friendid", "add a friend"),
@@ -74,6 +89,13 @@ pub const COMMANDS: [(&str, &str); 20] = [
     ("delgroup:groupid", "leave a group; your own is dissolved"),
     ("groupchat:groupid:message", "say something in a group"),
     ("showfriendlist", "show your friends and who is online"),
+    ("history:friendid", "show what was said; the same again: what was before that"),
+    ("history:group:groupid", "show what was said in a group, and before that"),
+    ("members:groupid", "show who is in a group"),
+    ("find:name", "show the id of somebody, and whether online"),
+    ("block:userid", "hear nothing from somebody any more"),
+    ("unblock:userid", "hear from somebody again"),
+    ("password", "change your password; it asks for both"),
     ("loginout", "log out"),
     ("quit", "leave"),
     ("/open WHO", "talk to a friend, #GROUP or an id; then just type"),
@@ -81,7 +103,8 @@ pub const COMMANDS: [(&str, &str); 20] = [
     ("/say TEXT", "say TEXT even if it looks like a command"),
     ("/friends", "like showfriendlist"),
     ("/groups", "show your groups"),
-    ("/members [#GROUP]", "show who is in a group"),
+    ("/members [#GROUP]", "like members, of the open group"),
+    ("/history [WHO]", "like history, of the open conversation"),
     ("/unread", "show what you have not read"),
     ("/wait [N]", "in a script: wait for N messages"),
     ("/help, /quit", "like help and quit"),
@@ -115,10 +138,19 @@ pub fn parse(line: &str, open: bool) -> Result<Command<'_>, BadCommand> {
     let command = match (word, rest) {
         ("help", None) => Some(Command::Help),
         ("showfriendlist", None) => Some(Command::Friends),
+        ("password", None) => Some(Command::Password),
         ("loginout", None) => Some(Command::Logout),
         ("quit", None) => Some(Command::Quit),
         ("chat", Some(_)) => second.map(|text| Command::Chat(first, text)),
         ("groupchat", Some(_)) => second.map(|text| Command::GroupChat(first, text)),
+        ("history", Some(_)) => Some(match (first, second) {
+            ("group", Some(group)) => Command::HistoryIn(group),
+            _ => Command::HistoryWith(whole),
+        }),
+        ("members", Some(_)) => Some(Command::Members(Some(whole))),
+        ("find", Some(_)) => Some(Command::Find(whole)),
+        ("block", Some(_)) => Some(Command::Block(whole)),
+        ("unblock", Some(_)) => Some(Command::Unblock(whole)),
         ("addfriend", Some(_)) => Some(Command::AddFriend(whole)),
         ("delfriend", Some(_)) => Some(Command::DelFriend(whole)),
         ("creategroup", Some(_)) => Some(Command::CreateGroup(first, second.unwrap_or(""))),
@@ -138,7 +170,13 @@ pub fn parse(line: &str, open: bool) -> Result<Command<'_>, BadCommand> {
             | Command::DelFriend("")
             | Command::CreateGroup("", _)
             | Command::AddGroup("")
-            | Command::DelGroup(""),
+            | Command::DelGroup("")
+            | Command::HistoryWith("")
+            | Command::HistoryIn("")
+            | Command::Members(Some(""))
+            | Command::Find("")
+            | Command::Block("")
+            | Command::Unblock(""),
         )
         | None => Err(usage(word)),
         Some(command) => Ok(command),
@@ -151,6 +189,9 @@ fn slash<'a>(word: &'a str, argument: &'a str) -> Result<Command<'a>, BadCommand
         ("/open", "") | ("/say", "") => Err(usage(word)),
         ("/open", who) => Ok(Command::Open(who)),
         ("/say", _) => Ok(Command::Say(argument)),
+        ("/history", "") => Ok(Command::HistoryHere),
+        ("/history", who) if who.starts_with('#') => Ok(Command::HistoryIn(who)),
+        ("/history", who) => Ok(Command::HistoryWith(who)),
         ("/members", "") => Ok(Command::Members(None)),
         ("/members", group) => Ok(Command::Members(Some(group))),
         ("/wait", "") => Ok(Command::Wait(1)),
@@ -182,6 +223,14 @@ mod tests {
             ("delgroup:1", Command::DelGroup("1")),
             ("groupchat:1::x", Command::GroupChat("1", ":x")),
             ("showfriendlist", Command::Friends),
+            ("history:ben", Command::HistoryWith("ben")),
+            ("history:group", Command::HistoryWith("group")),
+            ("history:group:tea", Command::HistoryIn("tea")),
+            ("members:tea", Command::Members(Some("tea"))),
+            ("find:ben", Command::Find("ben")),
+            ("block:ben", Command::Block("ben")),
+            ("unblock:7", Command::Unblock("7")),
+            ("password", Command::Password),
             ("loginout", Command::Logout),
             ("quit", Command::Quit),
         ] {
@@ -198,6 +247,10 @@ mod tests {
             ("chat", "chat:friendid:message"),
             ("groupchat::x", "groupchat:groupid:message"),
             ("addfriend:", "addfriend:friendid"),
+            ("history:", "history:friendid"),
+            ("history:group:", "history:friendid"),
+            ("block", "block:userid"),
+            ("password:x", "password"),
             ("help:1", "help"),
             ("/open", "/open WHO"),
             ("/wait x", "/wait [N]"),
@@ -213,6 +266,8 @@ mod tests {
         assert_eq!(parse("hello: you", true), Ok(Command::Say("hello: you")));
         assert_eq!(parse("/say quit", true), Ok(Command::Say("quit")));
         assert_eq!(parse("/open  #dev ", true), Ok(Command::Open("#dev")));
+        assert_eq!(parse("/history", true), Ok(Command::HistoryHere));
+        assert_eq!(parse("/history #tea", true), Ok(Command::HistoryIn("#tea")));
         assert_eq!(parse("/members", false), Ok(Command::Members(None)));
         assert_eq!(parse("/wait 3", false), Ok(Command::Wait(3)));
     }

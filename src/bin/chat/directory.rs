@@ -1,9 +1,9 @@
 //! Who and what is known by name: friends, groups, and whoever was heard.
 //!
-//! The seed's dialect has no question "who is bob?", so only names that have come by are known.
+//! Names that have come by are known here; for others a server that speaks v2 can be asked.
 
 use chatd::chat::ids::{GroupId, UserId};
-use chatd::client::{Conversation, Group, Member, Message, Person, Role, Welcome};
+use chatd::client::{Conversation, Group, Member, Message, Person, Role, Spoken, Welcome};
 use std::collections::BTreeMap;
 
 /// The names that this user has come across.
@@ -15,11 +15,14 @@ pub struct Directory {
     /// Groups that the user is a member of.
     pub groups: BTreeMap<GroupId, Group>,
     names: BTreeMap<UserId, String>,
+    /// What the server speaks.
+    pub spoken: Spoken,
 }
 
 impl Directory {
     /// Takes in what the server told at the login.
     pub fn welcome(&mut self, welcome: Welcome) {
+        self.spoken = welcome.spoken;
         self.names.insert(welcome.id, welcome.name.clone());
         self.me = Some((welcome.id, welcome.name));
         self.learn_friends(welcome.friends);
@@ -40,27 +43,50 @@ impl Directory {
         self.names.insert(message.from, message.name.clone());
     }
 
+    /// Takes in one name.
+    pub fn meet(&mut self, person: &Person) {
+        self.names.insert(person.id, person.name.clone());
+    }
+
+    /// A friend has come or gone: what the friend is called, if that is news.
+    pub fn learn_presence(&mut self, user: UserId, online: bool) -> Option<String> {
+        let friend = self.friends.iter_mut().find(|friend| friend.id == user)?;
+        let before = std::mem::replace(&mut friend.online, online);
+        (before != online).then(|| friend.name.clone())
+    }
+
     /// A group that the user has made, or joined without being told its name.
     pub fn join(&mut self, id: GroupId, made: Option<(String, String)>) {
         if self.groups.contains_key(&id) {
             return;
         }
-        let mut members = Vec::new();
+        let (name, desc) = made.clone().unwrap_or_default();
+        let mut group = Group::new(id, &name, &desc);
         if let (Some((id, name)), true) = (&self.me, made.is_some()) {
             let person = Person { id: *id, name: name.clone(), online: true };
-            members.push(Member { person, role: Role::Creator });
+            group.members.push(Member { person, role: Role::Creator });
         }
-        let (name, desc) = made.unwrap_or_default();
-        self.groups.insert(id, Group { id, name, desc, members });
+        self.groups.insert(id, group);
     }
 
-    /// The user that a text means: an id, or the name of somebody known.
+    /// The user that a text means letter for letter: an id, or the name of somebody known.
+    pub fn exactly(&self, text: &str) -> Option<UserId> {
+        let text = text.trim();
+        match text.parse() {
+            Ok(number) => UserId::new(number),
+            Err(_) => {
+                self.user(text).filter(|user| self.names.get(user).is_some_and(|name| name == bare(text)))
+            }
+        }
+    }
+
+    /// The user that a text means, as far as anybody known goes: capitals may be wrong.
     pub fn user(&self, text: &str) -> Option<UserId> {
         let text = text.trim();
         if let Ok(number) = text.parse() {
             return UserId::new(number);
         }
-        let wanted = text.strip_prefix('@').unwrap_or(text);
+        let wanted = bare(text);
         let called = |same: &dyn Fn(&str) -> bool| {
             let mut found = self.names.iter().filter(|(_, name)| same(name)).map(|(id, _)| *id);
             found.next().filter(|_| found.next().is_none())
@@ -110,6 +136,12 @@ impl Directory {
     }
 }
 
+/// A name as it was registered.
+pub fn bare(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('@').unwrap_or(text)
+}
+
 /// A name that goes into the line being typed must be safe to show, and mean what it says.
 fn typed(name: &str, is_found: bool, id: &str) -> String {
     let safe =
@@ -128,7 +160,7 @@ mod tests {
         let mut welcome = Welcome::new(id(1), "amy".into());
         welcome.friends =
             vec![person(2, "Bob"), person(3, "42"), person(5, "e\u{202e}vil"), person(6, "a:b")];
-        welcome.groups = vec![Group { id: group, name: "dev".into(), desc: String::new(), members: vec![] }];
+        welcome.groups = vec![Group::new(group, "dev", "")];
         let mut directory = Directory::default();
         directory.welcome(welcome);
         directory
@@ -141,6 +173,8 @@ mod tests {
             assert_eq!(known.user(text).map(UserId::get), Some(2), "{text}");
         }
         assert_eq!(known.user("42").map(UserId::get), Some(42), "a number is an id");
+        assert_eq!(known.exactly(" @Bob").map(UserId::get), Some(2));
+        assert_eq!((known.exactly("bob"), known.exactly("9").map(UserId::get)), (None, Some(9)));
         assert_eq!(known.user("nobody"), None);
         for text in ["#dev", "dev", "#4", "4", "#DEV"] {
             assert_eq!(known.group(text).map(GroupId::get), Some(4), "{text}");

@@ -23,6 +23,10 @@ pub struct Options {
     #[arg(long)]
     pub script: bool,
 
+    /// Log in even if you are logged in somewhere else: that session ends. On a terminal it asks.
+    #[arg(long)]
+    pub take_over: bool,
+
     /// In a script: go on after a line that failed; the first failure makes the exit status.
     #[arg(long)]
     pub keep_going: bool,

@@ -7,7 +7,7 @@ use crate::show::json;
 use crate::show::text::Style;
 use crate::talk::{Next, Talk};
 use crate::terminal::modes::Modes;
-use chatd::client::{Client, Config, Event, Ticket};
+use chatd::client::{Client, Config, Confirming, Event, Ticket};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -38,7 +38,9 @@ struct Script {
 
 /// Runs to the end of input, to `quit`, or to the first failure.
 pub fn run(settings: &Settings) -> Exit {
-    let (client, events) = Client::connect(Config::new(settings.addresses.clone()));
+    let mut config = Config::new(settings.addresses.clone());
+    config.confirming = Confirming::WhenSaid;
+    let (client, events) = Client::connect(config);
     let (tell, happenings) = mpsc::sync_channel(16);
     let (want, wanted) = mpsc::channel();
     let terminal = io::stdin().is_terminal();
@@ -50,7 +52,7 @@ pub fn run(settings: &Settings) -> Exit {
     let mut script = Script {
         client,
         happenings,
-        talk: Talk::default(),
+        talk: Talk::new(settings.elsewhere),
         audience: settings.audience,
         timeout: settings.timeout,
         uncounted: 0,
@@ -213,7 +215,12 @@ impl Script {
                 out.write_all(style.lines(shown).as_bytes())?;
             }
         }
-        out.flush()
+        out.flush()?;
+        // Whoever reads the output has them now.
+        for mid in say.iter().filter_map(Shown::mid) {
+            self.client.arrived(mid);
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What was meant: the command line and the environment, checked.
 
 use crate::options::Options;
+use crate::talk::Elsewhere;
 use chatd::client::Address;
 use chatd::client::address::NotAnAddress;
 use std::io::IsTerminal;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub addresses: Vec<Address>,
     /// Whom this run is for.
     pub audience: Audience,
+    /// What to do when the user who logs in is logged in somewhere else.
+    pub elsewhere: Elsewhere,
     /// Whether a script goes on after a failure.
     pub keep_going: bool,
     /// How long a script waits.
@@ -50,6 +53,11 @@ impl Settings {
         Ok(Self {
             addresses: addresses(&options.servers, std::env::var("CHAT_SERVER").ok())?,
             audience,
+            elsewhere: match audience {
+                _ if options.take_over => Elsewhere::TakeOver,
+                Audience::Person => Elsewhere::Ask,
+                Audience::Lines | Audience::Json => Elsewhere::Leave,
+            },
             keep_going: options.keep_going,
             timeout: Duration::from_secs(options.timeout),
             colours: audience == Audience::Person && !told("NO_COLOR") && !dumb,

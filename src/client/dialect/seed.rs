@@ -3,76 +3,37 @@
 //! Keys are sorted, as the original client's are. Frames end with a newline and not with its NUL:
 //! a server takes that for somebody who can read more than one small frame at a time.
 
-use super::{Dialect, Garbled, Heard, Speaker, seed_read};
-use crate::chat::ids::{GroupId, UserId};
-use crate::chat::wire::{msgid, text};
+use super::object::Object;
+use super::{Dialect, Garbled, Heard, Saying, Speaker, seed_read};
+use crate::chat::wire::msgid;
 use crate::client::message::Conversation;
-use crate::client::request::Request;
+use crate::client::request::{Named, Request};
 
 /// The longest push is 128 KiB; some slack, because a bound that is met exactly helps nobody.
-const FRAME_BYTES: usize = (128 << 10) + (16 << 10);
+pub(super) const FRAME_BYTES: usize = (128 << 10) + (16 << 10);
 /// The bound of a server that was not told otherwise.
-const REQUEST_BYTES: usize = 64 << 10;
+pub(super) const REQUEST_BYTES: usize = 64 << 10;
 
-/// The seed's dialect.
+/// The seed's dialect. What it has no words for is not written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seed;
 
 impl Dialect for Seed {
-    fn write(&self, out: &mut Vec<u8>, speaker: Option<Speaker<'_>>, cid: &str, request: &Request) {
-        let id = speaker.map(|speaker| speaker.id);
-        let name = speaker.map_or("", |speaker| speaker.name);
-        let object = Object::begin(out);
+    fn write(&self, out: &mut Vec<u8>, speaker: Option<Speaker<'_>>, cid: &str, saying: Saying<'_>) {
+        let Saying::Ask(request) = saying else { return };
         match request {
-            Request::Login { user, password } => object
-                .number("id", user.get())
-                .number("msgid", msgid::LOGIN)
-                .text("password", password.reveal()),
-            Request::Register { name, password } => {
-                object.number("msgid", msgid::REGISTER).text("name", name).text("password", password.reveal())
-            }
-            Request::Logout => object.text("cid", cid).user(id).number("msgid", msgid::LOGOUT),
-            Request::Say { to: Conversation::With(to), text, time } => object
-                .text("cid", cid)
-                .user(id)
-                .text("msg", text)
-                .number("msgid", msgid::ONE_CHAT)
+            Request::Login { user: Named::Id(user), password, .. } => Object::begin(out)
+                .user("id", *user)
+                .number("msgid", msgid::LOGIN.into())
+                .text("password", password.reveal())
+                .end(),
+            Request::Register { name, password } => Object::begin(out)
+                .number("msgid", msgid::REGISTER.into())
                 .text("name", name)
-                .text("time", time)
-                .number("toid", to.get()),
-            Request::Say { to: Conversation::In(group), text, time } => object
-                .text("cid", cid)
-                .group(*group)
-                .user(id)
-                .text("msg", text)
-                .number("msgid", msgid::GROUP_CHAT)
-                .text("name", name)
-                .text("time", time),
-            Request::AddFriend(friend) => object
-                .text("cid", cid)
-                .number("friendid", friend.get())
-                .user(id)
-                .number("msgid", msgid::ADD_FRIEND),
-            Request::DelFriend(friend) => object
-                .text("cid", cid)
-                .number("friendid", friend.get())
-                .user(id)
-                .number("msgid", msgid::DEL_FRIEND),
-            Request::CreateGroup { name, desc } => object
-                .text("cid", cid)
-                .text("groupdesc", desc)
-                .text("groupname", name)
-                .user(id)
-                .number("msgid", msgid::CREATE_GROUP),
-            Request::AddGroup(group) => {
-                object.text("cid", cid).group(*group).user(id).number("msgid", msgid::ADD_GROUP)
-            }
-            Request::DelGroup(group) => {
-                object.text("cid", cid).group(*group).user(id).number("msgid", msgid::DEL_GROUP)
-            }
-            Request::ShowFriends => object.text("cid", cid).user(id).number("msgid", msgid::SHOW_FRIENDS),
+                .text("password", password.reveal())
+                .end(),
+            request => ask(out, speaker, cid, request),
         }
-        .end();
     }
 
     fn read(&self, frame: &[u8]) -> Result<Heard, Garbled> {
@@ -88,74 +49,78 @@ impl Dialect for Seed {
     }
 }
 
-/// A flat JSON object under construction.
-struct Object<'a> {
-    out: &'a mut Vec<u8>,
-    empty: bool,
+/// Writes what somebody who is logged in asks for, where the seed's dialect has words for it.
+pub(super) fn ask(out: &mut Vec<u8>, speaker: Option<Speaker<'_>>, cid: &str, request: &Request) {
+    let name = speaker.map_or("", |speaker| speaker.name);
+    if request.is_of_v2() {
+        return;
+    }
+    let object = Object::begin(out).text("cid", cid);
+    match request {
+        Request::Say { to, text, time } => {
+            let group = match to {
+                Conversation::In(group) => Some(*group),
+                Conversation::With(_) => None,
+            };
+            let msgid = if group.is_some() { msgid::GROUP_CHAT } else { msgid::ONE_CHAT };
+            let said = by(speaker, object.maybe(group, Object::group))
+                .text("msg", text)
+                .number("msgid", msgid.into())
+                .text("name", name)
+                .text("time", time);
+            match to {
+                Conversation::With(to) => said.user("toid", *to),
+                Conversation::In(_) => said,
+            }
+        }
+        Request::AddFriend(friend) => {
+            by(speaker, object.user("friendid", *friend)).number("msgid", msgid::ADD_FRIEND.into())
+        }
+        Request::DelFriend(friend) => {
+            by(speaker, object.user("friendid", *friend)).number("msgid", msgid::DEL_FRIEND.into())
+        }
+        Request::CreateGroup { name, desc } => {
+            by(speaker, object.text("groupdesc", desc).text("groupname", name))
+                .number("msgid", msgid::CREATE_GROUP.into())
+        }
+        Request::AddGroup(group) => {
+            by(speaker, object.group(*group)).number("msgid", msgid::ADD_GROUP.into())
+        }
+        Request::DelGroup(group) => {
+            by(speaker, object.group(*group)).number("msgid", msgid::DEL_GROUP.into())
+        }
+        Request::ShowFriends => by(speaker, object).number("msgid", msgid::SHOW_FRIENDS.into()),
+        _ => by(speaker, object).number("msgid", msgid::LOGOUT.into()),
+    }
+    .end();
 }
 
-impl<'a> Object<'a> {
-    fn begin(out: &'a mut Vec<u8>) -> Self {
-        out.push(b'{');
-        Self { out, empty: true }
-    }
-
-    fn key(&mut self, key: &str) {
-        if !std::mem::replace(&mut self.empty, false) {
-            self.out.push(b',');
-        }
-        text::string(self.out, key);
-        self.out.push(b':');
-    }
-
-    fn text(mut self, key: &str, value: &str) -> Self {
-        self.key(key);
-        text::string(self.out, value);
-        self
-    }
-
-    fn number(mut self, key: &str, value: u32) -> Self {
-        self.key(key);
-        text::number(self.out, value.into());
-        self
-    }
-
-    fn group(self, group: GroupId) -> Self {
-        self.number("groupid", group.get())
-    }
-
-    fn user(self, user: Option<UserId>) -> Self {
-        match user {
-            Some(user) => self.number("id", user.get()),
-            None => self,
-        }
-    }
-
-    fn end(self) {
-        self.out.extend_from_slice(b"}\n");
-    }
+fn by<'a>(speaker: Option<Speaker<'_>>, object: Object<'a>) -> Object<'a> {
+    object.maybe(speaker, |object, speaker| object.user("id", speaker.id))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::ids::{GroupId, UserId};
     use crate::chat::limits::Limits;
     use crate::chat::wire::json::Parser;
-    use crate::chat::wire::request::{self, Body, Named, Takeover, parse};
+    use crate::chat::wire::request::{self, Body, Takeover, parse};
+    use crate::client::request::Takeover as Asked;
 
     fn frame(request: &Request) -> String {
         let speaker = Speaker { id: UserId::new(25).unwrap(), name: "amy" };
         let speaker =
             Some(speaker).filter(|_| !matches!(request, Request::Login { .. } | Request::Register { .. }));
         let mut out = Vec::new();
-        Seed.write(&mut out, speaker, "c-1", request);
+        Seed.write(&mut out, speaker, "c-1", Saying::Ask(request));
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn frames_are_the_original_clients_but_for_cid_and_terminator() {
         let user = UserId::new(26).unwrap();
-        let login = Request::Login { user, password: "pw1".into() };
+        let login = Request::Login { user: user.into(), password: "pw1".into(), takeover: Asked::Refuse };
         assert_eq!(frame(&login), "{\"id\":26,\"msgid\":1,\"password\":\"pw1\"}\n");
         let register = Request::Register { name: "amy".into(), password: "pw1".into() };
         assert_eq!(frame(&register), "{\"msgid\":4,\"name\":\"amy\",\"password\":\"pw1\"}\n");
@@ -178,9 +143,9 @@ mod tests {
         let (msg, at) = (text.as_str(), Some(time.as_str()));
         for (said, meant) in [
             (
-                Request::Login { user, password: "p".into() },
+                Request::Login { user: user.into(), password: "p".into(), takeover: Asked::Refuse },
                 Body::Login {
-                    who: Named::Id(user),
+                    who: request::Named::Id(user),
                     password: "p",
                     dialect: request::Dialect::Seed,
                     takeover: Takeover::Refuse,

@@ -3,43 +3,57 @@
 //! A list's entry is a string that holds an object; an object is taken too. An entry that makes no
 //! sense is left out: the rest of an answer is worth more than its worst line.
 
-use super::{Garbled, Heard};
-use crate::chat::ids::{GroupId, UserId};
+use super::{Entrance, Garbled, Heard};
+use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
 use crate::chat::wire::msgid;
-use crate::client::message::{Conversation, Message};
+use crate::client::message::{Conversation, Mark, Message};
 use crate::client::refusal::Refusal;
-use crate::client::roster::{Group, Member, Person, Role, Welcome};
+use crate::client::roster::{Group, Member, Person, Role, Spoken, Welcome};
+use crate::client::secret::Secret;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-type Object = Map<String, Value>;
+pub(super) type Object = Map<String, Value>;
 
 /// Reads one frame.
 pub(super) fn read(frame: &[u8]) -> Result<Heard, Garbled> {
+    let (kind, object) = open(frame)?;
+    read_object(kind, &object)
+}
+
+/// The frame's msgid and fields.
+pub(super) fn open(frame: &[u8]) -> Result<(u32, Object), Garbled> {
     let Ok(Value::Object(object)) = serde_json::from_slice(frame) else { return Err(Garbled) };
-    let object = &object;
+    let kind = number(&object, "msgid").and_then(|kind| u32::try_from(kind).ok()).ok_or(Garbled)?;
+    Ok((kind, object))
+}
+
+pub(super) fn read_object(kind: u32, object: &Object) -> Result<Heard, Garbled> {
     let errno = number(object, "errno").unwrap_or(0);
-    let kind = u32::try_from(number(object, "msgid").ok_or(Garbled)?).map_err(|_| Garbled)?;
     match kind {
         msgid::LOGIN_ACK if errno != 0 => Ok(Heard::LoginRefused(refusal(object))),
         msgid::LOGIN_ACK => logged_in(object).ok_or(Garbled),
         msgid::REGISTER_ACK if errno != 0 => Ok(Heard::NotRegistered(refusal(object))),
         msgid::REGISTER_ACK => user(object, "id").map(Heard::Registered).ok_or(Garbled),
         msgid::ONE_CHAT | msgid::GROUP_CHAT => message(object).map(Heard::Message).ok_or(Garbled),
-        msgid::SHOW_FRIENDS => Ok(Heard::Friends(list(object, "friends", person))),
-        msgid::ACK if errno == 0 => {
-            Ok(Heard::Done { cid: text(object, "cid").ok_or(Garbled)?, group: group(object, "groupid") })
+        msgid::SHOW_FRIENDS => {
+            Ok(Heard::Friends { friends: list(object, "friends", person), complete: is_complete(object) })
         }
+        msgid::ACK if errno == 0 => Ok(Heard::Done {
+            cid: text(object, "cid").ok_or(Garbled)?,
+            group: group(object, "groupid"),
+            mark: mark(object),
+        }),
         msgid::ACK | msgid::ERROR => Ok(refused(object)),
         _ => Ok(Heard::Unknown),
     }
 }
 
 /// An ERROR about a login or a registration that was no good has no `cid`; its `re` tells.
-fn refused(object: &Object) -> Heard {
+pub(super) fn refused(object: &Object) -> Heard {
     let refusal = refusal(object);
     match number(object, "re").and_then(|re| u32::try_from(re).ok()) {
-        Some(msgid::LOGIN) => Heard::LoginRefused(refusal),
+        Some(msgid::LOGIN | msgid::RESUME) => Heard::LoginRefused(refusal),
         Some(msgid::REGISTER) => Heard::NotRegistered(refusal),
         _ => Heard::Refused { cid: text(object, "cid"), refusal },
     }
@@ -57,17 +71,20 @@ fn logged_in(object: &Object) -> Option<Heard> {
     let mut welcome = Welcome::new(user(object, "id")?, text(object, "name")?);
     welcome.friends = list(object, "friends", person);
     welcome.groups = list(object, "groups", |entry| {
-        Some(Group {
-            id: group(entry, "id")?,
-            name: text(entry, "groupname")?,
-            desc: text(entry, "groupdesc").unwrap_or_default(),
-            members: list(entry, "users", |entry| Some(Member { person: person(entry)?, role: role(entry) })),
-        })
+        let mut known = Group::new(group(entry, "id")?, &text(entry, "groupname")?, "");
+        known.desc = text(entry, "groupdesc").unwrap_or_default();
+        known.members = list(entry, "users", member);
+        known.size = number(entry, "members");
+        known.role = entry.contains_key("role").then(|| role(entry));
+        Some(known)
     });
-    Some(Heard::LoggedIn(welcome, list(object, "offlinemsg", message)))
+    let token = text(object, "token").map(Secret::from);
+    welcome.spoken = if token.is_some() { Spoken::V2 } else { Spoken::Seed };
+    let waiting = list(object, "offlinemsg", message);
+    Some(Heard::LoggedIn(Box::new(Entrance { welcome, waiting, token, complete: is_complete(object) })))
 }
 
-fn message(object: &Object) -> Option<Message> {
+pub(super) fn message(object: &Object) -> Option<Message> {
     let from = user(object, "id")?;
     let conversation = match u32::try_from(number(object, "msgid")?).ok()? {
         msgid::GROUP_CHAT => Conversation::In(group(object, "groupid")?),
@@ -80,12 +97,35 @@ fn message(object: &Object) -> Option<Message> {
         name: field("name")?,
         text: field("msg")?,
         time: field("time").unwrap_or_default(),
+        mark: mark(object),
     })
 }
 
-fn person(object: &Object) -> Option<Person> {
-    let online = object.get("state").and_then(Value::as_str) == Some("online");
-    Some(Person { id: user(object, "id")?, name: text(object, "name")?, online })
+/// Of the seed's frames: nothing.
+fn mark(object: &Object) -> Mark {
+    Mark {
+        cid: text(object, "cid"),
+        mid: text(object, "mid").and_then(|mid| mid.parse().ok()).map(MessageId),
+        pos: number(object, "pos"),
+        ts: number(object, "ts").map(Millis),
+    }
+}
+
+/// Frames of the seed's dialect say nothing of it, and are.
+fn is_complete(object: &Object) -> bool {
+    object.get("complete") != Some(&Value::Bool(false))
+}
+
+pub(super) fn member(object: &Object) -> Option<Member> {
+    Some(Member { person: person(object)?, role: role(object) })
+}
+
+pub(super) fn person(object: &Object) -> Option<Person> {
+    Some(Person { id: user(object, "id")?, name: text(object, "name")?, online: is_online(object) })
+}
+
+pub(super) fn is_online(object: &Object) -> bool {
+    object.get("state").and_then(Value::as_str) == Some("online")
 }
 
 fn role(object: &Object) -> Role {
@@ -93,7 +133,7 @@ fn role(object: &Object) -> Role {
     if creator { Role::Creator } else { Role::Normal }
 }
 
-fn list<T>(object: &Object, key: &str, entry: impl Fn(&Object) -> Option<T>) -> Vec<T> {
+pub(super) fn list<T>(object: &Object, key: &str, entry: impl Fn(&Object) -> Option<T>) -> Vec<T> {
     let entries = object.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     entries.iter().filter_map(inner).filter_map(|object| entry(&object)).collect()
 }
@@ -106,19 +146,19 @@ fn inner(entry: &Value) -> Option<Cow<'_, Object>> {
     }
 }
 
-fn number(object: &Object, key: &str) -> Option<u64> {
+pub(super) fn number(object: &Object, key: &str) -> Option<u64> {
     object.get(key)?.as_u64()
 }
 
-fn text(object: &Object, key: &str) -> Option<String> {
+pub(super) fn text(object: &Object, key: &str) -> Option<String> {
     Some(object.get(key)?.as_str()?.to_owned())
 }
 
-fn user(object: &Object, key: &str) -> Option<UserId> {
+pub(super) fn user(object: &Object, key: &str) -> Option<UserId> {
     UserId::new(number(object, key)?)
 }
 
-fn group(object: &Object, key: &str) -> Option<GroupId> {
+pub(super) fn group(object: &Object, key: &str) -> Option<GroupId> {
     GroupId::new(number(object, key)?)
 }
 
@@ -136,7 +176,9 @@ mod tests {
             "groups":["{\"groupdesc\":\"d\",\"groupname\":\"dev\",\"id\":1,\"users\":[\"{\\\"id\\\":9,\\\"name\\\":\\\"amy\\\",\\\"role\\\":\\\"creator\\\",\\\"state\\\":\\\"offline\\\"}\"]}"],
             "id":9,"msgid":2,"name":"amy",
             "offlinemsg":["{\"groupid\":1,\"id\":2,\"msg\":\"hi\",\"msgid\":10,\"name\":\"bob\",\"time\":\"t\"}"]}"#;
-        let Ok(Heard::LoggedIn(welcome, waiting)) = read(frame) else { panic!("not a login") };
+        let Ok(Heard::LoggedIn(entrance)) = read(frame) else { panic!("not a login") };
+        let Entrance { welcome, waiting, token, complete: true } = *entrance else { panic!("not complete") };
+        assert_eq!((welcome.spoken, token), (Spoken::Seed, None));
         assert_eq!((welcome.id, welcome.name.as_str()), (uid(9), "amy"));
         assert_eq!(welcome.friends, [Person { id: uid(2), name: "bob".into(), online: true }]);
         let dev = &welcome.groups[0];

@@ -1,15 +1,17 @@
 //! Logging in, again after every loss, and out.
+//!
+//! Whoever was given a token comes back with it: the server need not hash a password then, and
+//! replaces the old session, should it not have noticed its end. The token is in memory only.
 
 use super::hear::is_passing;
 use super::outbox::Entry;
 use super::{Output, Session, settled};
 use crate::chat::ids::UserId;
 use crate::chat::wire::code::Code;
-use crate::client::dialect::Speaker;
+use crate::client::dialect::{Entrance, Saying, Speaker};
 use crate::client::event::{Answer, Event, Ticket};
-use crate::client::message::Message;
 use crate::client::refusal::{Failure, Refusal};
-use crate::client::request::Request;
+use crate::client::request::{Named, Request, Takeover};
 use crate::client::roster::{Group, Role, Welcome};
 use crate::client::secret::Secret;
 use std::time::{Duration, Instant};
@@ -28,13 +30,23 @@ const WAIT: Duration = Duration::from_millis(500);
 pub(super) enum Account {
     Nobody,
     Entering(Entering),
-    Inside { who: Credentials, name: String },
+    Inside { who: Credentials, id: UserId, name: String },
 }
 
 #[derive(Debug)]
 pub(super) struct Credentials {
-    user: UserId,
+    user: Named,
     password: Secret,
+    /// For the login that was asked for; to come back never throws anybody out.
+    takeover: Takeover,
+    token: Option<Secret>,
+}
+
+impl Credentials {
+    /// What somebody types to log in.
+    pub(super) fn new(user: Named, password: Secret, takeover: Takeover) -> Self {
+        Self { user, password, takeover, token: None }
+    }
 }
 
 #[derive(Debug)]
@@ -52,24 +64,17 @@ impl Account {
     /// Who may say something now.
     pub(super) fn speaker(&self) -> Option<Speaker<'_>> {
         match self {
-            Account::Inside { who, name } => Some(Speaker { id: who.user, name }),
+            Account::Inside { id, name, .. } => Some(Speaker { id: *id, name }),
             _ => None,
         }
     }
 }
 
 impl Session {
-    pub(super) fn enter(
-        &mut self,
-        ticket: Ticket,
-        user: UserId,
-        password: Secret,
-        now: Instant,
-    ) -> Option<Failure> {
+    pub(super) fn enter(&mut self, ticket: Ticket, who: Credentials, now: Instant) -> Option<Failure> {
         if !matches!(self.account, Account::Nobody) {
             return Some(Failure::Busy);
         }
-        let who = Credentials { user, password };
         self.account =
             Account::Entering(Entering { who, ticket: Some(ticket), ask_at: Some(now), refused_at: None });
         None
@@ -84,21 +89,32 @@ impl Session {
 
     pub(super) fn ask_to_enter(&mut self, now: Instant, out: &mut Vec<Output>) {
         let Account::Entering(entering) = &mut self.account else { return };
-        if entering.ask_at.is_some_and(|at| now >= at) {
-            entering.ask_at = None;
-            let Credentials { user, password } = &entering.who;
-            let request = Request::Login { user: *user, password: password.clone() };
-            self.write(None, &request, out);
+        if entering.ask_at.is_none_or(|at| now < at) {
+            return;
+        }
+        entering.ask_at = None;
+        let takeover = if entering.ticket.is_some() { entering.who.takeover } else { Takeover::Refuse };
+        let Credentials { user, password, token, .. } = &entering.who;
+        match token.clone() {
+            Some(token) => self.write(Saying::Resume(&token), out),
+            None => {
+                let request = Request::Login { user: user.clone(), password: password.clone(), takeover };
+                self.write(Saying::Ask(&request), out);
+            }
         }
     }
 
-    pub(super) fn entered(&mut self, welcome: Welcome, waiting: Vec<Message>, out: &mut Vec<Output>) {
+    pub(super) fn entered(&mut self, entrance: Entrance, now: Instant, out: &mut Vec<Output>) {
         let Account::Entering(_) = self.account else { return };
         let Account::Entering(entering) = std::mem::replace(&mut self.account, Account::Nobody) else {
             return;
         };
-        let id = welcome.id;
-        self.account = Account::Inside { who: entering.who, name: welcome.name.clone() };
+        let Entrance { welcome, waiting, token, .. } = entrance;
+        let (id, who) = (welcome.id, Credentials { token, ..entering.who });
+        self.account = Account::Inside { who, id, name: welcome.name.clone() };
+        self.spoken = welcome.spoken;
+        self.seen.is_read_by(id);
+        self.outbox.let_in(welcome.spoken);
         let mut done = Vec::new();
         self.outbox.settle(|entry| {
             let answer = made_before(entry, &welcome);
@@ -108,7 +124,9 @@ impl Session {
         });
         let again = entering.ticket.is_none();
         out.push(Output::Tell(Event::LoggedIn { welcome, again }));
-        out.extend(waiting.into_iter().map(|message| Output::Tell(Event::Message(message))));
+        for message in waiting {
+            self.message(message, now, out);
+        }
         out.extend(done);
         out.extend(entering.ticket.map(|ticket| settled(ticket, Ok(Answer::LoggedIn(id)))));
     }
@@ -116,6 +134,12 @@ impl Session {
     pub(super) fn login_refused(&mut self, refusal: Refusal, now: Instant, out: &mut Vec<Output>) {
         let lately = self.lost_at.is_some_and(|at| now.duration_since(at) < RETURN);
         let Account::Entering(entering) = &mut self.account else { return };
+        if entering.who.token.is_some() && !may_pass(refusal.errno) {
+            // It is too old, or was revoked: the password may still be good.
+            entering.who.token = None;
+            entering.ask_at = Some(now);
+            return;
+        }
         let first = entering.refused_at.is_none();
         let since = *entering.refused_at.get_or_insert(now);
         let patience = match (refusal.errno, entering.ticket) {
@@ -139,9 +163,26 @@ impl Session {
         self.forget_account(out);
     }
 
+    /// The server has said that the password is another now.
+    pub(super) fn password_changed(&mut self, password: &Secret) {
+        if let Account::Inside { who, .. } = &mut self.account {
+            // Every token is revoked with the old one.
+            (who.password, who.token) = (password.clone(), None);
+        }
+    }
+
+    /// Somebody else is this user from now on: to come back would throw that one out.
+    pub(super) fn is_replaced(&mut self, words: &Refusal, out: &mut Vec<Output>) {
+        if !matches!(self.account, Account::Nobody) {
+            out.push(Output::Tell(Event::SignedOut(words.clone())));
+            self.forget_account(out);
+        }
+    }
+
     /// Nobody is logged in from now on, and nothing of what waited will be said.
     pub(super) fn forget_account(&mut self, out: &mut Vec<Output>) {
         self.account = Account::Nobody;
+        self.arrived.forget();
         self.outbox.settle(|entry| {
             out.push(settled(entry.ticket, Err(Failure::LoggedOut)));
             true
@@ -167,16 +208,19 @@ impl Session {
     }
 }
 
+/// Whether a refusal says nothing of what was asked with, but of when it was asked.
+fn may_pass(errno: u16) -> bool {
+    is_passing(errno) || errno == Code::AlreadyOnline.errno()
+}
+
 /// The group that a request wanted made, where the connection was lost before the answer came, and
 /// the group is there now.
 fn made_before(entry: &Entry, welcome: &Welcome) -> Option<Answer> {
     let Request::CreateGroup { name: wanted, .. } = &entry.request else { return None };
     let mine = |group: &&Group| {
-        &group.name == wanted
-            && group
-                .members
-                .iter()
-                .any(|member| member.person.id == welcome.id && member.role == Role::Creator)
+        let own = group.members.iter().find(|member| member.person.id == welcome.id);
+        let role = group.role.or(own.map(|member| member.role));
+        &group.name == wanted && role == Some(Role::Creator)
     };
     let group = welcome.groups.iter().filter(|_| entry.attempts > 0).find(mine)?;
     Some(Answer::Group(group.id))

@@ -3,8 +3,9 @@
 use super::outbox::Entry;
 use super::{Output, Session, settled};
 use crate::chat::wire::code::Code;
-use crate::client::dialect::Heard;
+use crate::client::dialect::{Heard, Saying};
 use crate::client::event::{Answer, Event};
+use crate::client::message::{Mark, Message};
 use crate::client::refusal::{Failure, Refusal};
 use crate::client::request::Request;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(1);
 
 impl Session {
     pub(super) fn frame(&mut self, frame: &[u8], now: Instant, out: &mut Vec<Output>) {
+        self.pulse.heard(now);
         let Ok(heard) = self.dialect.read(frame) else {
             if !std::mem::replace(&mut self.garbled_told, true) {
                 out.push(Output::Tell(Event::Garbled));
@@ -25,28 +27,48 @@ impl Session {
             self.route.worked();
         }
         match heard {
-            Heard::LoggedIn(welcome, waiting) => self.entered(welcome, waiting, out),
+            Heard::LoggedIn(entrance) => {
+                if let Some(whole) = self.parts.entrance(*entrance) {
+                    self.entered(whole, now, out);
+                }
+            }
             Heard::LoginRefused(refusal) => self.login_refused(refusal, now, out),
             Heard::Registered(user) => self.registered(Ok(Answer::Registered(user)), out),
             Heard::NotRegistered(refusal) => self.not_registered(refusal, out),
-            Heard::Message(message) => out.push(Output::Tell(Event::Message(message))),
-            Heard::Friends(friends) => {
-                self.friends.clone_from(&friends);
-                out.push(Output::Tell(Event::Friends(friends)));
-            }
-            Heard::Done { cid, group } => {
-                let Some(entry) = self.outbox.take(&cid) else { return };
-                let answer = match (&entry.request, group) {
-                    (Request::ShowFriends, _) => Answer::Friends(std::mem::take(&mut self.friends)),
-                    (_, Some(group)) => Answer::Group(group),
-                    _ => Answer::Done,
-                };
-                out.push(settled(entry.ticket, Ok(answer)));
-                if entry.request == Request::Logout {
-                    self.forget_account(out);
+            Heard::Message(message) => self.message(message, now, out),
+            Heard::Presence(user, online) => out.push(Output::Tell(Event::Presence { user, online })),
+            Heard::Friends { friends, complete } => {
+                if let Some(friends) = self.parts.friends(friends, complete) {
+                    self.friends.clone_from(&friends);
+                    out.push(Output::Tell(Event::Friends(friends)));
                 }
             }
-            Heard::Refused { cid: Some(cid), refusal } => self.refused(&cid, refusal, now, out),
+            Heard::Done { cid, group, mark } => {
+                self.outbox.acknowledged();
+                let asked = self.outbox.find(&cid).map(|entry| &entry.request);
+                let friends =
+                    (asked == Some(&Request::ShowFriends)).then(|| std::mem::take(&mut self.friends));
+                self.answered(&cid, out, |entry| match (&entry.request, group) {
+                    (Request::ShowFriends, _) => Answer::Friends(friends.unwrap_or_default()),
+                    (Request::Say { .. }, _) => Answer::Safe(Mark { cid: Some(entry.cid.clone()), ..mark }),
+                    (_, Some(group)) => Answer::Group(group),
+                    _ => Answer::Done,
+                });
+            }
+            Heard::Found { cid, person } => self.answered(&cid, out, |_| Answer::Found(person)),
+            Heard::History { cid, mut messages, complete } => self.answered(&cid, out, |entry| {
+                if let Request::History { of, .. } = entry.request {
+                    messages.iter_mut().for_each(|message| message.conversation = of);
+                }
+                Answer::History { messages, complete }
+            }),
+            Heard::Members { cid, members, complete } => {
+                self.answered(&cid, out, |_| Answer::Members { members, complete });
+            }
+            Heard::Refused { cid: Some(cid), refusal } => {
+                self.outbox.acknowledged();
+                self.refused(&cid, refusal, now, out);
+            }
             Heard::Refused { cid: None, refusal } => {
                 if is_farewell(refusal.errno) {
                     self.last_words = Some(refusal);
@@ -54,7 +76,28 @@ impl Session {
                     out.push(Output::Tell(Event::Notice(refusal)));
                 }
             }
-            Heard::Unknown => {}
+            Heard::Ping(n) => self.write(Saying::Pong(n), out),
+            Heard::Pong | Heard::Unknown => {}
+        }
+    }
+
+    /// Tells a message that is new; confirms one that is not, for the server cannot know.
+    pub(super) fn message(&mut self, message: Message, now: Instant, out: &mut Vec<Output>) {
+        if self.seen.is_new(&message) {
+            out.push(Output::Tell(Event::Message(message)));
+        } else if let Some(mid) = message.mark.mid {
+            self.arrived.add(mid, now);
+        }
+    }
+
+    fn answered(&mut self, cid: &str, out: &mut Vec<Output>, answer: impl FnOnce(&Entry) -> Answer) {
+        let Some(entry) = self.outbox.take(cid) else { return };
+        if let Request::ChangePassword { new, .. } = &entry.request {
+            self.password_changed(new);
+        }
+        out.push(settled(entry.ticket, Ok(answer(&entry))));
+        if entry.request == Request::Logout {
+            self.forget_account(out);
         }
     }
 

@@ -2,24 +2,35 @@
 //!
 //! A [`Session`] is fed an [`Input`] and the time, and says [`Output`]s, to be performed in their
 //! order. It has no socket, no clock and no thread. Logging in is next door, in
-//! `account`; what the server says is in `hear`.
+//! `account`; what the server says is in `hear`; what is unanswered in `outbox`, which also knows
+//! what to do about a server that never acknowledges anything.
 
 mod account;
+mod confirm;
 mod hear;
 mod outbox;
+mod parts;
+mod pulse;
 mod route;
+mod seen;
 #[cfg(test)]
 mod tests;
 
 use super::address::Address;
-use super::dialect::Dialect;
+use super::dialect::{Dialect, Saying};
 use super::event::{Answer, Event, Lost, Ticket};
 use super::refusal::{Failure, Refusal};
 use super::request::Request;
-use super::roster::Person;
-use account::Account;
-use outbox::Outbox;
+use super::roster::{Person, Spoken};
+use crate::chat::ids::MessageId;
+use crate::chat::wire::code::Code;
+use account::{Account, Credentials};
+use confirm::Arrived;
+use outbox::{Outbox, Overdue};
+use parts::Parts;
+use pulse::{Beat, Pulse};
 use route::Route;
+use seen::Seen;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -36,6 +47,8 @@ pub enum Input<'a> {
     Frame(&'a [u8]),
     /// The connection has ended.
     Lost(Lost),
+    /// This message has arrived where it was to arrive.
+    Arrived(MessageId),
     /// Time has passed.
     Tick,
 }
@@ -47,6 +60,8 @@ pub enum Output {
     Connect(Address),
     /// Write this; it may hold a password.
     Write(Zeroizing<Vec<u8>>),
+    /// End the connection. Nothing more is to be fed of it, that it is lost neither.
+    HangUp,
     /// Tell the user.
     Tell(Event),
 }
@@ -75,6 +90,12 @@ pub struct Session {
     account: Account,
     outbox: Outbox,
     registration: Option<Registration>,
+    /// What the server speaks that let the user in.
+    spoken: Spoken,
+    seen: Seen,
+    arrived: Arrived,
+    pulse: Pulse,
+    parts: Parts,
     /// The last friend list heard, for whoever asked for it.
     friends: Vec<Person>,
     /// What the server said before it hung up.
@@ -106,6 +127,11 @@ impl Session {
             account: Account::Nobody,
             outbox: Outbox::new(most_waiting),
             registration: None,
+            spoken: Spoken::Seed,
+            seen: Seen::default(),
+            arrived: Arrived::default(),
+            pulse: Pulse::new(now),
+            parts: Parts::default(),
             friends: Vec::new(),
             last_words: None,
             lost_at: None,
@@ -119,10 +145,11 @@ impl Session {
     pub fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Vec<Output>) {
         match input {
             Input::Ask(ticket, request) => self.ask(ticket, request, now, out),
-            Input::Connected(address) => self.is_connected(address, out),
+            Input::Connected(address) => self.is_connected(address, now, out),
             Input::Unreachable(address, reason) => self.unreachable(address, reason, now, out),
             Input::Frame(frame) => self.frame(frame, now, out),
             Input::Lost(reason) => self.lost(reason, now, out),
+            Input::Arrived(mid) => self.arrived.add(mid, now),
             Input::Tick => {}
         }
         self.advance(now, out);
@@ -133,8 +160,21 @@ impl Session {
         match self.link {
             Link::Down(at) => Some(at).filter(|_| self.needs_link()),
             Link::Connecting => None,
-            Link::Up => self.login_due().or_else(|| self.outbox.wake_at()),
+            Link::Up => {
+                let inside = if self.speaks_v2() {
+                    [self.arrived.wake_at(), Some(self.pulse.wake_at())]
+                } else {
+                    [None, None]
+                };
+                let due = [self.login_due(), self.outbox.wake_at()];
+                due.into_iter().chain(inside).flatten().min()
+            }
         }
+    }
+
+    /// Whether somebody is logged in with a server that speaks v2.
+    fn speaks_v2(&self) -> bool {
+        self.spoken == Spoken::V2 && matches!(self.account, Account::Inside { .. })
     }
 
     /// The longest frame that the server may send.
@@ -149,10 +189,16 @@ impl Session {
                 self.registration = Some(Registration { ticket, request, attempts: 0, under_way: false });
                 None
             }
-            Request::Login { user, password } => self.enter(ticket, user, password, now),
+            Request::Login { user, password, takeover } => {
+                self.enter(ticket, Credentials::new(user, password, takeover), now)
+            }
             _ if matches!(self.account, Account::Nobody) => Some(Failure::LoggedOut),
-            _ if self.outbox.push(ticket, request) => None,
-            _ => Some(Failure::Full),
+            request => {
+                if request == Request::Logout {
+                    self.arrived.hurry(now);
+                }
+                (!self.outbox.push(ticket, request)).then_some(Failure::Full)
+            }
         };
         if let Some(failure) = failure {
             out.push(settled(ticket, Err(failure)));
@@ -163,8 +209,10 @@ impl Session {
         !self.connected || self.registration.is_some() || !matches!(self.account, Account::Nobody)
     }
 
-    fn is_connected(&mut self, address: Address, out: &mut Vec<Output>) {
+    fn is_connected(&mut self, address: Address, now: Instant, out: &mut Vec<Output>) {
         self.link = Link::Up;
+        self.pulse = Pulse::new(now);
+        self.parts = Parts::default();
         self.route.reached();
         self.last_words = None;
         self.garbled_told = false;
@@ -190,7 +238,11 @@ impl Session {
         }
         self.leave_link(now, out);
         self.give_up_what_is_too_large(out);
-        let reason = match (reason, self.last_words.take()) {
+        let words = self.last_words.take();
+        if let Some(words) = words.as_ref().filter(|words| words.errno == Code::Replaced.errno()) {
+            self.is_replaced(words, out);
+        }
+        let reason = match (reason, words) {
             (Lost::Closed | Lost::Io(_), Some(words)) => Lost::Said(words),
             (reason, _) => reason,
         };
@@ -213,37 +265,84 @@ impl Session {
                     registration.under_way = true;
                     registration.attempts += 1;
                     let request = registration.request.clone();
-                    self.write(None, &request, out);
+                    self.write(Saying::Ask(&request), out);
                 }
                 self.ask_to_enter(now, out);
+                self.beat(now, out);
+                self.confirm(now, out);
+                self.let_go_what_nobody_acknowledges(now, out);
                 self.flush(now, out);
+            }
+        }
+    }
+
+    /// Sees whether the server is still there.
+    fn beat(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if !self.speaks_v2() {
+            return;
+        }
+        match self.pulse.beat(now) {
+            Beat::Fine => {}
+            Beat::Ask(n) => self.write(Saying::Ping(n), out),
+            Beat::Dead => {
+                out.push(Output::HangUp);
+                self.lost(Lost::Silent, now, out);
+            }
+        }
+    }
+
+    /// Tells the server what has arrived.
+    fn confirm(&mut self, now: Instant, out: &mut Vec<Output>) {
+        while self.speaks_v2()
+            && let Some(mids) = self.arrived.take(now)
+        {
+            self.write(Saying::Confirm(&mids), out);
+        }
+    }
+
+    fn let_go_what_nobody_acknowledges(&mut self, now: Instant, out: &mut Vec<Output>) {
+        while let Some(Overdue { entry, result }) = self.outbox.overdue(now) {
+            out.push(settled(entry.ticket, result));
+            if entry.request == Request::Logout {
+                self.forget_account(out);
             }
         }
     }
 
     fn flush(&mut self, now: Instant, out: &mut Vec<Output>) {
         let Some(speaker) = self.account.speaker() else { return };
-        let (mut bytes, mut too_large) = (Vec::new(), Vec::new());
+        let (mut bytes, mut failed) = (Zeroizing::new(Vec::new()), Vec::new());
         while let Some(entry) = self.outbox.next(now) {
             let before = bytes.len();
-            self.dialect.write(&mut bytes, Some(speaker), &entry.cid, &entry.request);
+            if entry.request.is_of_v2() && self.spoken == Spoken::Seed {
+                failed.push((entry.ticket, Failure::NotSpoken));
+                continue;
+            }
+            self.dialect.write(&mut bytes, Some(speaker), &entry.cid, Saying::Ask(&entry.request));
             if bytes.len() - before > self.dialect.request_bytes() {
                 bytes.truncate(before);
-                too_large.push(entry.ticket);
+                failed.push((entry.ticket, Failure::TooLarge));
             }
         }
-        self.outbox.settle(|entry| too_large.contains(&entry.ticket));
-        out.extend(too_large.into_iter().map(|ticket| settled(ticket, Err(Failure::TooLarge))));
+        self.outbox.settle(|entry| failed.iter().any(|(ticket, _)| *ticket == entry.ticket));
+        let again = !failed.is_empty();
+        out.extend(failed.into_iter().map(|(ticket, failure)| settled(ticket, Err(failure))));
         if !bytes.is_empty() {
-            out.push(Output::Write(Zeroizing::new(bytes)));
+            out.push(Output::Write(bytes));
+        }
+        if again {
+            // They have made room for those behind them.
+            self.flush(now, out);
         }
     }
 
-    fn write(&self, cid: Option<&str>, request: &Request, out: &mut Vec<Output>) {
+    fn write(&self, saying: Saying<'_>, out: &mut Vec<Output>) {
         // Large enough for a login: a buffer that grows leaves a copy of the password behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(4_096));
-        self.dialect.write(&mut bytes, self.account.speaker(), cid.unwrap_or(""), request);
-        out.push(Output::Write(bytes));
+        self.dialect.write(&mut bytes, self.account.speaker(), "", saying);
+        if !bytes.is_empty() {
+            out.push(Output::Write(bytes));
+        }
     }
 }
 

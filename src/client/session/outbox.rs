@@ -1,13 +1,23 @@
 //! What was asked for and is not answered: in order, each under its own `cid`.
+//!
+//! The original server acknowledges nothing, and ends when two frames come in one read. Until the
+//! first acknowledgement a server that speaks the seed's dialect is taken for it: one request at a
+//! time, and when one is not answered for a while, none is waited for any more.
 
 use crate::client::backoff::random;
-use crate::client::event::Ticket;
+use crate::client::event::{Answer, Ticket};
+use crate::client::refusal::Failure;
 use crate::client::request::Request;
+use crate::client::roster::Spoken;
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Requests that may be under way at once; so many never fill a socket that nobody reads.
 const WINDOW: usize = 64;
+/// How long the first request of all is waited for.
+const FIRST_ANSWER: Duration = Duration::from_secs(3);
+/// How far apart requests are that nobody will answer: each is to be read by itself.
+const APART: Duration = Duration::from_millis(200);
 
 /// A request that is not answered.
 #[derive(Debug)]
@@ -23,8 +33,29 @@ pub(super) struct Entry {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Waiting,
-    UnderWay,
+    UnderWay { since: Instant },
     NotBefore(Instant),
+}
+
+impl State {
+    fn is_under_way(self) -> bool {
+        matches!(self, State::UnderWay { .. })
+    }
+}
+
+/// Whether the server acknowledges.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Acks {
+    Unknown,
+    Given,
+    Never,
+}
+
+/// A request that will not be answered, and what that means for it.
+#[derive(Debug)]
+pub(super) struct Overdue {
+    pub(super) entry: Entry,
+    pub(super) result: Result<Answer, Failure>,
 }
 
 /// Invariants: `under_way` counts the entries that are under way, and is at most `WINDOW`; there
@@ -36,13 +67,56 @@ pub(super) struct Outbox {
     most: usize,
     prefix: String,
     numbered: u64,
+    acks: Acks,
 }
 
 impl Outbox {
     /// Room for `most` requests.
     pub(super) fn new(most: usize) -> Self {
         let prefix = format!("{:016x}{:016x}", random(), random());
-        Self { entries: VecDeque::new(), under_way: 0, most, prefix, numbered: 0 }
+        Self { entries: VecDeque::new(), under_way: 0, most, prefix, numbered: 0, acks: Acks::Unknown }
+    }
+
+    /// A server has let the user in.
+    pub(super) fn let_in(&mut self, spoken: Spoken) {
+        self.acks = if spoken == Spoken::V2 { Acks::Given } else { Acks::Unknown };
+    }
+
+    /// The server has acknowledged something.
+    pub(super) fn acknowledged(&mut self) {
+        self.acks = Acks::Given;
+    }
+
+    fn window(&self) -> usize {
+        if self.acks == Acks::Given { WINDOW } else { 1 }
+    }
+
+    /// A request that is no longer waited for.
+    pub(super) fn overdue(&mut self, now: Instant) -> Option<Overdue> {
+        if self.overdue_at().is_none_or(|at| now < at) {
+            return None;
+        }
+        self.acks = Acks::Never;
+        let cid = self.entries.iter().find(|entry| entry.state.is_under_way())?.cid.clone();
+        let entry = self.take(&cid)?;
+        let result = match entry.request {
+            Request::ShowFriends => Err(Failure::Unanswered),
+            Request::Logout => Ok(Answer::Done),
+            _ => Ok(Answer::Sent),
+        };
+        Some(Overdue { entry, result })
+    }
+
+    fn overdue_at(&self) -> Option<Instant> {
+        let patience = match self.acks {
+            Acks::Given => return None,
+            Acks::Unknown => FIRST_ANSWER,
+            Acks::Never => APART,
+        };
+        self.entries.iter().find_map(|entry| match entry.state {
+            State::UnderWay { since } => Some(since + patience),
+            _ => None,
+        })
     }
 
     /// Takes a request in; false if there is no room.
@@ -59,14 +133,14 @@ impl Outbox {
     /// The next request to be written, which is under way from now on. Nothing overtakes: while one
     /// has to wait, those behind it wait too.
     pub(super) fn next(&mut self, now: Instant) -> Option<&Entry> {
-        if self.under_way >= WINDOW {
+        if self.under_way >= self.window() {
             return None;
         }
-        let entry = self.entries.iter_mut().find(|entry| entry.state != State::UnderWay)?;
+        let entry = self.entries.iter_mut().find(|entry| !entry.state.is_under_way())?;
         if matches!(entry.state, State::NotBefore(at) if at > now) {
             return None;
         }
-        entry.state = State::UnderWay;
+        entry.state = State::UnderWay { since: now };
         entry.attempts += 1;
         self.under_way += 1;
         Some(entry)
@@ -74,12 +148,13 @@ impl Outbox {
 
     /// When a request that has to wait may be written.
     pub(super) fn wake_at(&self) -> Option<Instant> {
-        let waiting = self.entries.iter().find(|entry| entry.state != State::UnderWay)?;
-        match waiting.state {
+        let waiting = self.entries.iter().find(|entry| !entry.state.is_under_way());
+        let put_off = waiting.and_then(|waiting| match waiting.state {
             // With a full window it is an answer that is waited for, not the clock.
-            State::NotBefore(at) if self.under_way < WINDOW => Some(at),
+            State::NotBefore(at) if self.under_way < self.window() => Some(at),
             _ => None,
-        }
+        });
+        put_off.into_iter().chain(self.overdue_at()).min()
     }
 
     /// The request with this `cid`.
@@ -91,14 +166,14 @@ impl Outbox {
     pub(super) fn take(&mut self, cid: &str) -> Option<Entry> {
         let at = self.entries.iter().position(|entry| entry.cid == cid)?;
         let entry = self.entries.remove(at)?;
-        self.under_way -= usize::from(entry.state == State::UnderWay);
+        self.under_way -= usize::from(entry.state.is_under_way());
         Some(entry)
     }
 
     /// Asks for a request to be written again, not before `at`.
     pub(super) fn put_off(&mut self, cid: &str, at: Instant) {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.cid == cid) else { return };
-        self.under_way -= usize::from(entry.state == State::UnderWay);
+        self.under_way -= usize::from(entry.state.is_under_way());
         entry.state = State::NotBefore(at);
     }
 
@@ -113,7 +188,7 @@ impl Outbox {
     /// Takes out the requests that `is_settled` says are settled.
     pub(super) fn settle(&mut self, mut is_settled: impl FnMut(&Entry) -> bool) {
         self.entries.retain(|entry| !is_settled(entry));
-        self.under_way = self.entries.iter().filter(|entry| entry.state == State::UnderWay).count();
+        self.under_way = self.entries.iter().filter(|entry| entry.state.is_under_way()).count();
     }
 
     /// The longest message that was written and is not answered.
@@ -140,6 +215,7 @@ mod tests {
     #[test]
     fn an_interruption_writes_again_in_order_under_the_same_cids() {
         let (mut outbox, now) = (Outbox::new(100), Instant::now());
+        outbox.acknowledged();
         for n in 0..70 {
             assert!(outbox.push(Ticket(n), Request::ShowFriends));
         }
@@ -160,6 +236,7 @@ mod tests {
     #[test]
     fn nothing_overtakes_what_has_to_wait() {
         let (mut outbox, now) = (Outbox::new(2), Instant::now());
+        outbox.acknowledged();
         assert!(outbox.push(Ticket(0), Request::ShowFriends));
         assert!(outbox.push(Ticket(1), Request::ShowFriends));
         assert!(!outbox.push(Ticket(2), Request::ShowFriends));
@@ -170,5 +247,43 @@ mod tests {
         assert_eq!(outbox.wake_at(), Some(later));
         assert_eq!(outbox.next(later).unwrap().ticket, Ticket(0));
         assert_eq!(outbox.next(later).unwrap().ticket, Ticket(1));
+    }
+
+    #[test]
+    fn a_server_that_acknowledges_nothing_hears_one_request_after_the_other() {
+        let (mut outbox, now) = (Outbox::new(9), Instant::now());
+        let said = || Request::AddGroup(crate::chat::ids::GroupId::new(1).unwrap());
+        for (ticket, request) in
+            [said(), said(), Request::ShowFriends, Request::Logout].into_iter().enumerate()
+        {
+            assert!(outbox.push(Ticket(ticket as u64), request));
+        }
+        outbox.let_in(Spoken::Seed);
+        assert!(outbox.next(now).is_some() && outbox.next(now).is_none());
+        assert!(outbox.overdue(now).is_none());
+        let mut at = outbox.wake_at().unwrap();
+        assert_eq!(at, now + FIRST_ANSWER);
+        assert_eq!(outbox.overdue(at).unwrap().result, Ok(Answer::Sent));
+        for result in [Ok(Answer::Sent), Err(Failure::Unanswered), Ok(Answer::Done)] {
+            assert!(outbox.next(at).is_some() && outbox.next(at).is_none());
+            at += APART;
+            assert_eq!(outbox.wake_at(), Some(at));
+            assert_eq!(outbox.overdue(at).unwrap().result, result);
+        }
+        assert_eq!(outbox.wake_at(), None);
+    }
+
+    #[test]
+    fn the_first_acknowledgement_opens_the_window() {
+        let (mut outbox, now) = (Outbox::new(9), Instant::now());
+        for ticket in 0..3 {
+            assert!(outbox.push(Ticket(ticket), Request::ShowFriends));
+        }
+        outbox.let_in(Spoken::Seed);
+        let cid = outbox.next(now).unwrap().cid.clone();
+        outbox.acknowledged();
+        outbox.take(&cid);
+        assert!(outbox.next(now).is_some() && outbox.next(now).is_some());
+        assert!(outbox.overdue(now + FIRST_ANSWER).is_none());
     }
 }

@@ -1,10 +1,13 @@
 //! The rules, without a socket and without a clock.
 
+mod v2;
+
 use super::hear::BUSY_TRIES;
 use super::*;
 use crate::chat::ids::{GroupId, UserId};
 use crate::client::dialect::seed::Seed;
 use crate::client::message::Conversation;
+use crate::client::request::Takeover;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -14,25 +17,31 @@ struct Trial {
     told: Vec<Event>,
     written: Vec<Value>,
     connecting: usize,
+    hung_up: usize,
     tickets: u64,
 }
 
 impl Trial {
     fn new() -> Self {
+        Self::speaking(Box::new(Seed))
+    }
+
+    fn speaking(dialect: Box<dyn Dialect>) -> Self {
         let now = Instant::now();
-        let session = Session::new(Box::new(Seed), vec!["server:1".parse().unwrap()], 100, now);
-        let mut trial =
-            Self { session, now, told: Vec::new(), written: Vec::new(), connecting: 0, tickets: 0 };
+        let session = Session::new(dialect, vec!["server:1".parse().unwrap()], 100, now);
+        let (told, written) = (Vec::new(), Vec::new());
+        let mut trial = Self { session, now, told, written, connecting: 0, hung_up: 0, tickets: 0 };
         trial.feed(Input::Tick);
         trial
     }
 
-    /// Somebody who is logged in.
+    /// Somebody who is logged in, with a server that acknowledges.
     fn inside() -> Self {
         let mut trial = Self::new();
         trial.connected();
-        trial.ask(Request::Login { user: user(1), password: "pw".into() });
+        trial.ask(login(1));
         trial.let_in();
+        trial.session.outbox.acknowledged();
         trial.clear();
         trial
     }
@@ -44,6 +53,7 @@ impl Trial {
             match output {
                 Output::Connect(_) => self.connecting += 1,
                 Output::Tell(event) => self.told.push(event),
+                Output::HangUp => self.hung_up += 1,
                 Output::Write(bytes) => {
                     let frames = bytes.split(|&byte| byte == b'\n').filter(|frame| !frame.is_empty());
                     self.written.extend(frames.map(|frame| serde_json::from_slice::<Value>(frame).unwrap()));
@@ -111,6 +121,10 @@ fn user(number: u64) -> UserId {
     UserId::new(number).unwrap()
 }
 
+fn login(number: u64) -> Request {
+    Request::Login { user: user(number).into(), password: "pw".into(), takeover: Takeover::Refuse }
+}
+
 #[test]
 fn nobody_needs_no_connection_and_gets_one_when_somebody_comes() {
     let mut trial = Trial::new();
@@ -164,16 +178,15 @@ fn a_ghost_of_the_old_session_is_waited_for_but_not_for_ever() {
 
 #[test]
 fn an_account_in_use_is_refused_at_once_unless_a_connection_was_just_lost() {
-    let login = || Request::Login { user: user(1), password: "pw".into() };
     let mut trial = Trial::new();
     trial.connected();
-    let ticket = trial.ask(login());
+    let ticket = trial.ask(login(1));
     trial.refuse_login(2);
     assert!(matches!(trial.settled(ticket), Some(Err(Failure::Refused(_)))));
 
     trial.lose();
     trial.clear();
-    let ticket = trial.ask(login());
+    let ticket = trial.ask(login(1));
     trial.reconnect();
     trial.refuse_login(2);
     assert_eq!(trial.settled(ticket), None);
@@ -272,7 +285,7 @@ fn a_registration_that_may_have_happened_says_so() {
 #[test]
 fn two_logins_at_once_are_one_too_many() {
     let mut trial = Trial::inside();
-    let second = trial.ask(Request::Login { user: user(2), password: "pw".into() });
+    let second = trial.ask(login(2));
     assert_eq!(trial.settled(second), Some(&Err(Failure::Busy)));
     let mut trial = Trial::new();
     let nobody = trial.say("hello?");

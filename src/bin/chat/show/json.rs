@@ -5,7 +5,7 @@
 
 use super::{Deed, Shown};
 use crate::visible::is_hidden;
-use chatd::client::{Conversation, Failure, Group, Member, Message, Person, Refusal, Role};
+use chatd::client::{Conversation, Failure, Group, Mark, Member, Message, Person, Refusal, Role};
 use serde_json::{Value, json};
 
 /// The line, with its newline; nothing, where there is nothing for a program.
@@ -17,7 +17,17 @@ pub fn line(shown: &Shown) -> Option<String> {
 
 fn object(shown: &Shown) -> Option<Value> {
     Some(match shown {
-        Shown::Menu | Shown::Help => return None,
+        Shown::Menu | Shown::Help | Shown::Greeting(_) | Shown::Elsewhere => return None,
+        Shown::Presence(id, name, online) => {
+            json!({"kind": "presence", "id": id.get(), "name": name, "online": online})
+        }
+        Shown::Found(who) => {
+            json!({"kind": "found", "id": who.id.get(), "name": who.name, "online": who.online})
+        }
+        Shown::History { of, label, messages, complete } => json!({
+            "kind": "history", "id": id(*of), "group": is_group(*of), "name": label, "complete": complete,
+            "messages": messages.iter().map(row).collect::<Vec<_>>(),
+        }),
         Shown::Connected(address) => json!({"kind": "connected", "server": address.to_string()}),
         Shown::Lost(reason, retry) => {
             json!({"kind": "lost", "reason": reason.to_string(), "retrying": retry})
@@ -45,7 +55,7 @@ fn object(shown: &Shown) -> Option<Value> {
         Shown::Groups(groups) => {
             json!({"kind": "groups", "groups": groups.iter().map(group).collect::<Vec<_>>()})
         }
-        Shown::Members(label, members) => {
+        Shown::Members(label, members, _) => {
             json!({"kind": "members", "group": label, "members": members.iter().map(member).collect::<Vec<_>>()})
         }
         Shown::Done(deed) => done(deed),
@@ -63,10 +73,8 @@ fn object(shown: &Shown) -> Option<Value> {
 }
 
 fn said(message: &Message, label: &str) -> Value {
-    let mut object = json!({
-        "kind": "message", "from": message.from.get(), "name": message.name,
-        "text": message.text, "time": message.time,
-    });
+    let mut object = row(message);
+    object["kind"] = "message".into();
     if let Conversation::In(group) = message.conversation {
         object["groupid"] = group.get().into();
         object["group"] = label.into();
@@ -74,11 +82,44 @@ fn said(message: &Message, label: &str) -> Value {
     object
 }
 
+fn row(message: &Message) -> Value {
+    let mut object = json!({
+        "from": message.from.get(), "name": message.name, "text": message.text, "time": message.time,
+    });
+    mark(&mut object, &message.mark);
+    object
+}
+
+/// What the server knows of a message, where it knows something. A `mid` is a string, because many
+/// programs read numbers as 64-bit floats.
+fn mark(object: &mut Value, mark: &Mark) {
+    if let Some(cid) = &mark.cid {
+        object["cid"] = cid.as_str().into();
+    }
+    if let Some(mid) = mark.mid {
+        object["mid"] = mid.0.to_string().into();
+    }
+    if let Some(pos) = mark.pos {
+        object["pos"] = pos.into();
+    }
+    if let Some(ts) = mark.ts {
+        object["ts"] = ts.0.into();
+    }
+}
+
 fn done(deed: &Deed) -> Value {
     let (what, id, name) = match deed {
-        Deed::Sent(to, name) => {
-            return json!({"kind": "done", "what": "sent", "id": id(*to), "group": is_group(*to), "name": name});
+        Deed::Sent { to, label, safe, .. } => {
+            let mut object = json!({
+                "kind": "done", "what": "sent", "id": id(*to), "group": is_group(*to), "name": label,
+                "safe": safe.is_some(),
+            });
+            mark(&mut object, safe.as_ref().unwrap_or(&Mark::default()));
+            return object;
         }
+        Deed::PasswordChanged => return json!({"kind": "done", "what": "password_changed"}),
+        Deed::Blocked(id, name) => ("blocked", id.get(), name),
+        Deed::Unblocked(id, name) => ("unblocked", id.get(), name),
         Deed::Befriended(id, name) => ("friend_added", id.get(), name),
         Deed::Unfriended(id, name) => ("friend_removed", id.get(), name),
         Deed::Made(id, name) => ("group_made", id.get(), name),
@@ -112,7 +153,12 @@ fn member(member: &Member) -> Value {
 
 fn group(group: &Group) -> Value {
     let members: Vec<Value> = group.members.iter().map(member).collect();
-    json!({"id": group.id.get(), "name": group.name, "desc": group.desc, "members": members})
+    let mut object =
+        json!({"id": group.id.get(), "name": group.name, "desc": group.desc, "members": members});
+    if let Some(size) = group.size {
+        object["size"] = size.into();
+    }
+    object
 }
 
 fn id(conversation: Conversation) -> u32 {

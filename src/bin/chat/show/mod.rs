@@ -6,12 +6,16 @@
 pub mod json;
 pub mod text;
 
-use chatd::chat::ids::{GroupId, UserId};
-use chatd::client::{Address, Conversation, Failure, Group, Member, Message, Person, Refusal, event::Lost};
+use chatd::chat::ids::{GroupId, MessageId, UserId};
+use chatd::client::{
+    Address, Conversation, Failure, Group, Mark, Member, Message, Person, Refusal, Spoken, event::Lost,
+};
 
 /// Something to be shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Shown {
+    /// A word to whoever has just come, and to which server.
+    Greeting(Address),
     /// What there is to choose while nobody is logged in.
     Menu,
     /// The commands.
@@ -59,8 +63,26 @@ pub enum Shown {
     Friends(Vec<Person>),
     /// The groups.
     Groups(Vec<Group>),
-    /// Who is in the group that is called this.
-    Members(String, Vec<Member>),
+    /// Who is in the group that is called this, told by a server that speaks this: the seed's dialect
+    /// tells it at the login only.
+    Members(String, Vec<Member>, Spoken),
+    /// A friend, who is called this, has come or gone.
+    Presence(UserId, String, bool),
+    /// Somebody was looked for and found.
+    Found(Person),
+    /// A page of what was said.
+    History {
+        /// Where.
+        of: Conversation,
+        /// What that is called.
+        label: String,
+        /// In their places.
+        messages: Vec<Message>,
+        /// Whether nothing is missing between them.
+        complete: bool,
+    },
+    /// The user is logged in somewhere else, and could be here instead.
+    Elsewhere,
     /// Something was done.
     Done(Deed),
     /// Something was not done: what, and why.
@@ -75,11 +97,36 @@ pub enum Shown {
     Bad(String),
 }
 
+impl Shown {
+    /// The message that has arrived once this is shown.
+    pub fn mid(&self) -> Option<MessageId> {
+        match self {
+            Shown::Said(message, _) => message.mark.mid,
+            _ => None,
+        }
+    }
+}
+
 /// Something that was done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Deed {
-    /// A message is with the server, for the conversation that is called this.
-    Sent(Conversation, String),
+    /// A message is with the server.
+    Sent {
+        /// Where it was said.
+        to: Conversation,
+        /// What that is called.
+        label: String,
+        /// What was said.
+        text: String,
+        /// What the server knows of it, where it says that the message is safe.
+        safe: Option<Mark>,
+    },
+    /// Nothing is heard from this user any more.
+    Blocked(UserId, String),
+    /// This user is heard again.
+    Unblocked(UserId, String),
+    /// The password is another now.
+    PasswordChanged,
     /// A friend more, who is called this.
     Befriended(UserId, String),
     /// A friend less.

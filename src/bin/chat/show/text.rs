@@ -4,8 +4,11 @@ use super::{Deed, Shown};
 use crate::command::COMMANDS;
 use crate::visible::{short, visible};
 use chatd::chat::ids::UserId;
-use chatd::client::{Conversation, Group, Member, Message, Person, Role};
+use chatd::chat::wire::code::Code;
+use chatd::client::{Conversation, Group, Member, Message, Person, Role, Spoken};
 
+/// So much of a message says which one is meant, in characters.
+const QUOTE: usize = 40;
 /// Longest name that is shown whole, in characters; the server's bound is 50.
 const NAME: usize = 50;
 
@@ -40,6 +43,10 @@ impl Style {
 
     fn rows(&self, shown: &Shown) -> Vec<String> {
         match shown {
+            Shown::Greeting(address) => vec![
+                self.paint(DIM, &format!("chat with a chatd server at {}", short(&address.to_string(), 100))),
+                self.paint(DIM, "new here? 2 makes you an account, 1 lets you in; help shows all commands"),
+            ],
             Shown::Menu => {
                 vec!["1. login".to_owned(), "2. register".to_owned(), "3. quit".to_owned()]
             }
@@ -56,15 +63,22 @@ impl Style {
             Shown::Said(message, label) => vec![self.message(message, label)],
             Shown::Friends(friends) => self.friends(friends),
             Shown::Groups(groups) => self.groups(groups),
-            Shown::Members(label, members) => self.members(label, members),
+            Shown::Members(label, members, spoken) => self.members(label, members, *spoken),
+            Shown::History { label, messages, complete, .. } => self.history(label, messages, *complete),
+            Shown::Found(who) => vec![self.person(who, "")],
+            Shown::Presence(id, name, online) => {
+                let state = if *online { "is online" } else { "is offline" };
+                vec![format!("{} {}", self.name(*id, name), self.paint(DIM, state))]
+            }
+            Shown::Done(Deed::Sent { label, text, safe, .. }) => {
+                vec![self.sent(label, text, safe.is_some())]
+            }
             Shown::Unread(unread) if unread.is_empty() => vec![self.paint(DIM, "nothing is unread")],
             Shown::Unread(unread) => unread
                 .iter()
                 .map(|(label, count)| format!("{count} unread: {}", self.paint(BOLD, &short(label, NAME))))
                 .collect(),
-            Shown::Done(deed) => {
-                deed_line(deed, self.short).into_iter().map(|line| self.paint(GREEN, &line)).collect()
-            }
+            Shown::Done(deed) => deed_line(deed).into_iter().map(|line| self.paint(GREEN, &line)).collect(),
             other => sentence(other).into_iter().map(|(colour, line)| self.paint(colour, &line)).collect(),
         }
     }
@@ -88,6 +102,41 @@ impl Style {
             Conversation::In(group) => format!("{}[{group}] ", short(label, NAME)),
         };
         format!("{} {place}{name}: {text}", self.time(&message.time))
+    }
+
+    /// A person sees the own line already, and is told what it has come to.
+    fn sent(&self, label: &str, text: &str, safe: bool) -> String {
+        match (self.short, safe) {
+            (true, true) => {
+                self.paint(GREEN, "✓ ") + &self.paint(DIM, &format!("safe: {}", short(text, QUOTE)))
+            }
+            (true, false) => {
+                self.paint(DIM, &format!("sent, nobody says whether safe: {}", short(text, QUOTE)))
+            }
+            (false, true) => format!("sent to {}", short(label, NAME)),
+            (false, false) => format!("sent to {}; nobody says whether it is safe", short(label, NAME)),
+        }
+    }
+
+    fn history(&self, label: &str, messages: &[Message], complete: bool) -> Vec<String> {
+        let (label, pos) = (short(label, NAME), |message: Option<&Message>| message?.mark.pos);
+        let head = match (pos(messages.first()), pos(messages.last())) {
+            (Some(first), Some(last)) => format!("{label}, messages {first} to {last}"),
+            _ if messages.is_empty() => format!("{label}: nothing was said before"),
+            _ => label,
+        };
+        let mut rows = vec![self.paint(BOLD, &head)];
+        rows.extend(messages.iter().map(|message| {
+            let name = self.name(message.from, &message.name);
+            format!("{} {name}: {}", self.time(&message.time), visible(&message.text))
+        }));
+        if !complete {
+            rows.push(self.paint(DIM, "not all that was said there is kept"));
+        }
+        if pos(messages.first()).is_some_and(|first| first > 1) {
+            rows.push(self.paint(DIM, "the same again shows what was before"));
+        }
+        rows
     }
 
     /// Seconds are for programs, and the day is for what is not of today.
@@ -131,16 +180,21 @@ impl Style {
                 "" => "(its name comes with the next login)".to_owned(),
                 name => self.paint(BOLD, &format!("#{}", short(name, NAME))),
             };
-            format!("{:>5}  {name}  {}", group.id, visible(&group.desc)).trim_end().to_owned()
+            let size = match group.size {
+                Some(size) => format!("  {size} {}", plural(size as usize, "member")),
+                None => String::new(),
+            };
+            format!("{:>5}  {name}{size}  {}", group.id, visible(&group.desc)).trim_end().to_owned()
         }));
         rows
     }
 
-    fn members(&self, label: &str, members: &[Member]) -> Vec<String> {
+    fn members(&self, label: &str, members: &[Member], spoken: Spoken) -> Vec<String> {
         let label = self.paint(BOLD, &short(label, NAME));
-        let mut rows = vec![match members.len() {
-            0 => format!("{label}: its members come with the next login"),
-            count => format!("{label}: {count} {}, as of the login", plural(count, "member")),
+        let mut rows = vec![match (members.len(), spoken) {
+            (0, Spoken::Seed) => format!("{label}: its members come with the next login"),
+            (count, Spoken::Seed) => format!("{label}: {count} {}, as of the login", plural(count, "member")),
+            (count, _) => format!("{label}: {count} {}", plural(count, "member")),
         }];
         rows.extend(members.iter().map(|member| {
             let what = if member.role == Role::Creator { "  creator" } else { "" };
@@ -170,12 +224,13 @@ fn plural(count: usize, what: &str) -> String {
     if count == 1 { what.to_owned() } else { format!("{what}s") }
 }
 
-/// A person sees the own line; that it arrived is told to scripts only.
-fn deed_line(deed: &Deed, brief: bool) -> Option<String> {
+fn deed_line(deed: &Deed) -> Option<String> {
     let name = |name: &str| short(name, NAME);
     Some(match deed {
-        Deed::Sent(..) if brief => return None,
-        Deed::Sent(_, to) => format!("sent to {}", name(to)),
+        Deed::Sent { .. } => return None,
+        Deed::Blocked(_, who) => format!("{} is blocked: nothing from there is heard any more", name(who)),
+        Deed::Unblocked(_, who) => format!("{} is heard again", name(who)),
+        Deed::PasswordChanged => "the password is changed".to_owned(),
         Deed::Befriended(id, who) if *who == id.to_string() => format!("{id} is a friend now"),
         Deed::Befriended(id, who) => format!("{} ({id}) is a friend now", name(who)),
         Deed::Unfriended(_, who) => format!("{} is no friend any more", name(who)),
@@ -198,6 +253,12 @@ fn sentence(shown: &Shown) -> Option<(&'static str, String)> {
             (DIM, format!("cannot reach {address} ({}); trying on", short(reason, 200)))
         }
         Shown::Delayed(refusal) => (DIM, format!("not let in yet ({}); trying on", said(refusal))),
+        Shown::SignedOut(refusal) if refusal.errno == Code::Replaced.errno() => {
+            (RED, "you are logged out: somebody has logged in as you somewhere else".to_owned())
+        }
+        Shown::Elsewhere => {
+            ("", "you are logged in somewhere else: yes ends that session, no leaves it".to_owned())
+        }
         Shown::SignedOut(refusal) => (RED, format!("you are logged out: {}", said(refusal))),
         Shown::Notice(refusal) => (RED, format!("the server says: {}", said(refusal))),
         Shown::Garbled => (RED, "the server said something that makes no sense; it is left out".to_owned()),

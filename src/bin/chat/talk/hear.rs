@@ -1,11 +1,19 @@
 //! What events do to a conversation.
 
-use super::{Pending, SHOWN_AGAIN, Step, Talk};
+use super::inside::members_page;
+use super::{Elsewhere, Next, Pending, SHOWN_AGAIN, Step, Talk};
 use crate::exit::Exit;
 use crate::show::{Deed, Shown};
 use crate::visible::short;
-use chatd::chat::ids::GroupId;
-use chatd::client::{Answer, Conversation, Event, Failure, Message, Request, Ticket};
+use chatd::chat::ids::{GroupId, UserId};
+use chatd::chat::wire::code::Code;
+use chatd::client::event::Lost;
+use chatd::client::{
+    Answer, Conversation, Event, Failure, Member, Message, Refusal, Request, Spoken, Takeover, Ticket,
+};
+
+/// Members that are put together from pages at most.
+const MEMBERS: usize = 10_000;
 
 /// What an event calls for, besides being shown.
 #[derive(Debug, Default)]
@@ -27,6 +35,8 @@ impl Talk {
         match event {
             Event::Connected { again: false, .. } => {}
             Event::Connected { address, .. } => say.push(Shown::Connected(address)),
+            // What is to be said of it was said when the user was signed out.
+            Event::Lost { reason: Lost::Said(words), retry_in: None } if is(&words, Code::Replaced) => {}
             Event::Lost { reason, retry_in } => say.push(Shown::Lost(reason, retry_in.is_some())),
             Event::Unreachable { address, reason } => say.push(Shown::Unreachable(address, reason)),
             Event::LoggedIn { welcome, again } => {
@@ -42,7 +52,10 @@ impl Talk {
                     },
                 });
                 self.directory.welcome(welcome);
-                self.step = Step::Inside;
+                if !again {
+                    // Else it is where it was: a password that is being typed is one still.
+                    self.step = Step::Inside;
+                }
             }
             Event::LoginDelayed(refusal) => say.push(Shown::Delayed(refusal)),
             Event::SignedOut(refusal) => {
@@ -53,6 +66,10 @@ impl Talk {
             Event::Message(message) => {
                 reaction.message = true;
                 self.message(message, say);
+            }
+            Event::Presence { user, online } => {
+                let news = self.directory.learn_presence(user, online);
+                say.extend(news.map(|name| Shown::Presence(user, name, online)));
             }
             Event::Friends(friends) => self.directory.learn_friends(friends),
             Event::Settled { ticket, result } => {
@@ -91,27 +108,81 @@ impl Talk {
         say: &mut Vec<Shown>,
         reaction: &mut Reaction,
     ) {
-        let (ticket, exit) = match (pending, result) {
-            (Pending::AddFriend(id), Ok(_)) => {
-                reaction.ask = Some((Request::ShowFriends, Pending::Meet(ticket, id)));
-                return;
+        let (ticket, pending) = match pending {
+            Pending::For(whole, part) => (whole, *part),
+            pending => (ticket, pending),
+        };
+        let next = match (pending, result) {
+            (Pending::AddFriend(id), Ok(_)) => Next::Ask(Request::ShowFriends, Pending::Meet(id)),
+            (Pending::Meet(id), _) => self.befriended(id, say),
+            (Pending::Seek(name, then), result) => match self.sought(&name, result) {
+                Ok(user) => self.with(user, then, say),
+                Err(failure) => {
+                    let what = self.describe(&Pending::Seek(name, then));
+                    say.push(Shown::Failed(what, failure));
+                    Next::Bad
+                }
+            },
+            (Pending::Members(group, known), Ok(Answer::Members { members, complete })) => {
+                let mut all = known;
+                let more = !complete && !members.is_empty() && all.len() < MEMBERS;
+                all.extend(members);
+                if more { members_page(group, all) } else { self.show_members(group, all, say) }
             }
-            (Pending::Meet(asked, id), _) => {
-                let name = self.directory.label(Conversation::With(id));
-                say.push(Shown::Done(Deed::Befriended(id, name)));
-                (asked, Exit::Done)
+            (Pending::Login(user, password, Takeover::Refuse), Err(Failure::Refused(refusal)))
+                if is(&refusal, Code::AlreadyOnline) && self.elsewhere == Elsewhere::Ask =>
+            {
+                self.step = Step::TakeOver(user, password);
+                say.push(Shown::Elsewhere);
+                Next::Bad
             }
             (pending, Ok(answer)) => {
                 say.extend(self.done(pending, answer));
-                (ticket, Exit::Done)
+                Next::Go
             }
             (pending, Err(failure)) => {
-                let entering = matches!(pending, Pending::Login | Pending::Register(_));
                 say.push(Shown::Failed(self.describe(&pending), failure));
-                (ticket, if entering { Exit::LoginRefused } else { Exit::Refused })
+                let entering = matches!(pending, Pending::Login(..) | Pending::Register(_));
+                reaction.settled = entering.then_some((ticket, Exit::LoginRefused));
+                Next::Bad
             }
         };
-        reaction.settled = Some((ticket, exit));
+        let settled = match next {
+            Next::Ask(request, part) => {
+                reaction.ask = Some((request, Pending::For(ticket, Box::new(part))));
+                None
+            }
+            Next::Bad => Some((ticket, Exit::Refused)),
+            _ => Some((ticket, Exit::Done)),
+        };
+        reaction.settled = reaction.settled.or(settled);
+    }
+
+    fn befriended(&mut self, id: UserId, say: &mut Vec<Shown>) -> Next {
+        let name = self.directory.label(Conversation::With(id));
+        say.push(Shown::Done(Deed::Befriended(id, name)));
+        Next::Go
+    }
+
+    /// Who was found; where nobody is called exactly so, somebody known who almost is.
+    fn sought(&mut self, name: &str, result: Result<Answer, Failure>) -> Result<UserId, Failure> {
+        match result {
+            Ok(Answer::Found(person)) => {
+                self.directory.meet(&person);
+                Ok(person.id)
+            }
+            Ok(_) => Err(Failure::Unanswered),
+            Err(Failure::Refused(refusal)) if is(&refusal, Code::NoSuchUser) => {
+                self.directory.user(name).ok_or(Failure::Refused(refusal))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn show_members(&mut self, id: GroupId, members: Vec<Member>, say: &mut Vec<Shown>) -> Next {
+        members.iter().for_each(|member| self.directory.meet(&member.person));
+        say.push(Shown::Members(self.group_label(id), members, Spoken::V2));
+        Next::Go
     }
 
     fn done(&mut self, pending: Pending, answer: Answer) -> Option<Shown> {
@@ -125,7 +196,26 @@ impl Talk {
                 self.leave();
                 return Some(Shown::LoggedOut);
             }
-            (Pending::Say(to, _), _) => Deed::Sent(to, self.directory.label(to)),
+            (Pending::Find(_), Answer::Found(person)) => {
+                self.directory.meet(&person);
+                return Some(Shown::Found(person));
+            }
+            (Pending::History(of), Answer::History { messages, complete }) => {
+                messages.iter().for_each(|message| self.directory.learn(message));
+                self.paging = messages.first().and_then(|first| Some((of, first.mark.pos?)));
+                let label = self.directory.label(of);
+                return Some(Shown::History { of, label, messages, complete });
+            }
+            (Pending::ChangePassword, _) => Deed::PasswordChanged,
+            (Pending::Block(id), _) => Deed::Blocked(id, self.directory.label(Conversation::With(id))),
+            (Pending::Unblock(id), _) => Deed::Unblocked(id, self.directory.label(Conversation::With(id))),
+            (Pending::Say(to, text), answer) => {
+                let safe = match answer {
+                    Answer::Safe(mark) => Some(mark),
+                    _ => None,
+                };
+                Deed::Sent { to, label: self.directory.label(to), text, safe }
+            }
             (Pending::DelFriend(id), _) => {
                 self.directory.friends.retain(|friend| friend.id != id);
                 Deed::Unfriended(id, self.directory.label(Conversation::With(id)))
@@ -158,7 +248,7 @@ impl Talk {
     fn describe(&self, pending: &Pending) -> String {
         let who = |id| self.directory.label(Conversation::With(id));
         match pending {
-            Pending::Login => "not logged in".to_owned(),
+            Pending::Login(..) => "not logged in".to_owned(),
             Pending::Register(name) => format!("{name} is not registered"),
             Pending::Logout => "not logged out".to_owned(),
             Pending::Say(to, text) => {
@@ -169,7 +259,18 @@ impl Talk {
             Pending::CreateGroup(name, _) => format!("group {name} is not made"),
             Pending::AddGroup(id) => format!("{} is not joined", self.group_label(*id)),
             Pending::DelGroup(id) => format!("{} is not left", self.group_label(*id)),
-            Pending::Friends | Pending::Meet(..) => "no friend list".to_owned(),
+            Pending::Friends | Pending::Meet(_) => "no friend list".to_owned(),
+            Pending::Find(name) | Pending::Seek(name, _) => format!("{name} is not found"),
+            Pending::History(of) => format!("no history of {}", self.directory.label(*of)),
+            Pending::Members(id, _) => format!("no members of {}", self.group_label(*id)),
+            Pending::Block(id) => format!("{} is not blocked", who(*id)),
+            Pending::Unblock(id) => format!("{} is as before", who(*id)),
+            Pending::ChangePassword => "the password is as before".to_owned(),
+            Pending::For(_, part) => self.describe(part),
         }
     }
+}
+
+fn is(refusal: &Refusal, code: Code) -> bool {
+    refusal.errno == code.errno()
 }

@@ -1,10 +1,16 @@
 //! Lines of somebody who is logged in.
 
-use super::{Next, Pending, Talk, bad};
+use super::seek::Then;
+use super::{Next, Pending, Step, Talk, bad};
 use crate::command::{self, Command};
 use crate::show::Shown;
 use chatd::chat::ids::{GroupId, UserId};
-use chatd::client::{Conversation, Group, Request, local_time};
+use chatd::client::{Conversation, Failure, Group, Member, Named, Request, Span, Spoken, local_time};
+
+/// Messages in a page of history: they fit a window, with what is around them.
+const PAGE: u32 = 20;
+/// Members in a page of them; a server gives fewer if it wants.
+const MEMBERS: u32 = 200;
 
 impl Talk {
     pub(super) fn inside(&mut self, line: &str, say: &mut Vec<Shown>) -> Next {
@@ -18,6 +24,9 @@ impl Talk {
     }
 
     fn command(&mut self, command: Command<'_>, say: &mut Vec<Shown>) -> Result<Next, String> {
+        let goes_on =
+            matches!(command, Command::HistoryWith(_) | Command::HistoryIn(_) | Command::HistoryHere);
+        self.paging = self.paging.filter(|_| goes_on);
         let asked = match command {
             Command::Help => return Ok(show(say, Shown::Help)),
             Command::Groups => {
@@ -26,7 +35,11 @@ impl Talk {
             }
             Command::Members(group) => return self.members(group, say),
             Command::Unread => return Ok(self.show_unread(say)),
-            Command::Open(who) => return self.open(who, say),
+            Command::Open(group) if group.starts_with('#') => {
+                let group = self.group(group)?;
+                return Ok(self.open(Conversation::In(group), say));
+            }
+            Command::Open(who) => return self.with_user(who, Then::Open, say),
             Command::Close => {
                 self.open = None;
                 return Ok(show(say, Shown::Closed));
@@ -39,17 +52,32 @@ impl Talk {
                 let to = self.open.ok_or("no conversation is open: /open WHO")?;
                 return Ok(self.say(to, text));
             }
-            Command::Chat(who, text) => return Ok(self.say(Conversation::With(self.user(who)?), text)),
+            Command::Chat(who, text) => return self.with_user(who, Then::Chat(text.to_owned()), say),
             Command::GroupChat(group, text) => {
                 return Ok(self.say(Conversation::In(self.group(group)?), text));
             }
-            Command::AddFriend(who) => {
-                let user = self.user(who)?;
-                (Request::AddFriend(user), Pending::AddFriend(user))
+            Command::AddFriend(who) => return self.with_user(who, Then::AddFriend, say),
+            Command::DelFriend(who) => return self.with_user(who, Then::DelFriend, say),
+            Command::Block(who) => return self.with_user(who, Then::Block, say),
+            Command::Unblock(who) => return self.with_user(who, Then::Unblock, say),
+            Command::HistoryWith(who) => return self.with_user(who, Then::History, say),
+            Command::HistoryIn(group) => return Ok(self.history(Conversation::In(self.group(group)?))),
+            Command::HistoryHere => {
+                let of = self.open.ok_or("no conversation is open: /history WHO")?;
+                return Ok(self.history(of));
             }
-            Command::DelFriend(who) => {
-                let user = self.user(who)?;
-                (Request::DelFriend(user), Pending::DelFriend(user))
+            Command::Find(who) => {
+                let name = crate::directory::bare(who);
+                let user = name.parse().ok().and_then(UserId::new);
+                let named = user.map_or_else(|| Named::from(name), Named::Id);
+                (Request::Find(named), Pending::Find(name.to_owned()))
+            }
+            Command::Password if self.directory.spoken == Spoken::Seed => {
+                return Err(Failure::NotSpoken.to_string());
+            }
+            Command::Password => {
+                self.step = Step::OldPassword;
+                return Ok(Next::Go);
             }
             Command::CreateGroup(name, desc) => {
                 let (name, desc) = (name.to_owned(), desc.to_owned());
@@ -70,10 +98,14 @@ impl Talk {
         Ok(Next::Ask(asked.0, asked.1))
     }
 
-    fn user(&self, text: &str) -> Result<UserId, String> {
-        self.directory
-            .user(text)
-            .ok_or_else(|| format!("nobody that you know is called {text}; an id will do"))
+    /// The line after the one with the old password.
+    pub(super) fn change_password(&mut self, line: &str) -> Next {
+        match std::mem::replace(&mut self.step, Step::Inside) {
+            Step::ChangedPassword(old) => {
+                Next::Ask(Request::ChangePassword { old, new: line.into() }, Pending::ChangePassword)
+            }
+            _ => Next::Go,
+        }
     }
 
     fn group(&self, text: &str) -> Result<GroupId, String> {
@@ -81,23 +113,28 @@ impl Talk {
     }
 
     /// Whoever answers has read what was said.
-    fn say(&mut self, to: Conversation, text: &str) -> Next {
+    pub(super) fn say(&mut self, to: Conversation, text: &str) -> Next {
         self.unread.remove(&to);
         let request = Request::Say { to, text: text.to_owned(), time: local_time() };
         Next::Ask(request, Pending::Say(to, text.to_owned()))
     }
 
-    fn open(&mut self, who: &str, say: &mut Vec<Shown>) -> Result<Next, String> {
-        let conversation = match who.starts_with('#') {
-            true => Conversation::In(self.group(who)?),
-            false => Conversation::With(self.user(who)?),
-        };
+    pub(super) fn open(&mut self, conversation: Conversation, say: &mut Vec<Shown>) -> Next {
         self.open = Some(conversation);
         let label = self.directory.label(conversation);
         say.push(Shown::Opened(conversation, label.clone()));
         let unread = self.unread.remove(&conversation).unwrap_or_default();
         say.extend(unread.last.into_iter().map(|message| Shown::Said(message, label.clone())));
-        Ok(Next::Go)
+        Next::Go
+    }
+
+    /// The last page of what was said; the same again: the page before the one that was shown.
+    pub(super) fn history(&mut self, of: Conversation) -> Next {
+        let span = match self.paging.take() {
+            Some((shown, first)) if shown == of => Span::Before(first),
+            _ => Span::Latest,
+        };
+        Next::Ask(Request::History { of, span, limit: PAGE }, Pending::History(of))
     }
 
     fn members(&self, group: Option<&str>, say: &mut Vec<Shown>) -> Result<Next, String> {
@@ -106,15 +143,24 @@ impl Talk {
             (None, Some(Conversation::In(group))) => group,
             (None, _) => return Err("which group? /members #GROUP".to_owned()),
         };
+        if self.directory.spoken == Spoken::V2 {
+            return Ok(members_page(group, Vec::new()));
+        }
         let known = self.directory.groups.get(&group).ok_or("you are not in this group")?;
         let label = self.directory.label(Conversation::In(group));
-        Ok(show(say, Shown::Members(label, known.members.clone())))
+        Ok(show(say, Shown::Members(label, known.members.clone(), Spoken::Seed)))
     }
 
     fn show_unread(&self, say: &mut Vec<Shown>) -> Next {
         let counts = self.unread.iter().map(|(to, unread)| (self.directory.label(*to), unread.count));
         show(say, Shown::Unread(counts.collect()))
     }
+}
+
+/// The page of members after those that are known already.
+pub(super) fn members_page(group: GroupId, known: Vec<Member>) -> Next {
+    let after = known.last().map(|member| member.person.id);
+    Next::Ask(Request::Members { group, after, limit: MEMBERS }, Pending::Members(group, known))
 }
 
 fn show(say: &mut Vec<Shown>, shown: Shown) -> Next {

@@ -1,10 +1,13 @@
 //! The conversation with the user: lines in, requests out; events in, things to show out.
 //!
 //! A plain value without a terminal and without a connection: a person's session and a script are
-//! the same [`Talk`]. What events do to it is next door, in `hear`.
+//! the same [`Talk`]. Lines of nobody are in `menu`, those of somebody in `inside`; who is meant by
+//! a name is in `seek`; what events do is in `hear`.
 
 mod hear;
 mod inside;
+mod menu;
+mod seek;
 #[cfg(test)]
 mod tests;
 
@@ -12,18 +15,34 @@ use crate::directory::Directory;
 use crate::show::Shown;
 use crate::visible::short;
 use chatd::chat::ids::{GroupId, UserId};
-use chatd::client::{Conversation, Message, Request, Ticket};
+use chatd::client::{Conversation, Member, Message, Named, Request, Secret, Takeover, Ticket};
+use seek::Then;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// What the next line answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Step {
     Menu,
-    UserId,
-    Password(UserId),
+    Who,
+    Password(Named),
+    TakeOver(Named, Secret),
     NewName,
     NewPassword(String),
     Inside,
+    OldPassword,
+    ChangedPassword(Secret),
+}
+
+/// What to do when the user who logs in is logged in somewhere else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Elsewhere {
+    /// Ask whether that session is to end.
+    #[default]
+    Ask,
+    /// Be refused.
+    Leave,
+    /// End that session.
+    TakeOver,
 }
 
 /// What is to be done after a line.
@@ -44,8 +63,8 @@ pub enum Next {
 /// What a request was for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Pending {
-    /// A login.
-    Login,
+    /// A login, and what to try it with once more.
+    Login(Named, Secret, Takeover),
     /// A registration, under this name.
     Register(String),
     /// A logout.
@@ -64,14 +83,45 @@ pub enum Pending {
     DelGroup(GroupId),
     /// The friend list, for the user.
     Friends,
-    /// The friend list, for the name of a new friend: the request that made it one waits for this.
-    Meet(Ticket, UserId),
+    /// The friend list, for the name of a new friend.
+    Meet(UserId),
+    /// Who is called this, for the user.
+    Find(String),
+    /// Who is called this, for something that is to be done then.
+    Seek(String, Then),
+    /// A page of what was said.
+    History(Conversation),
+    /// Members of a group, and those of the pages before.
+    Members(GroupId, Vec<Member>),
+    /// To hear nothing from somebody.
+    Block(UserId),
+    /// To hear from somebody again.
+    Unblock(UserId),
+    /// Another password.
+    ChangePassword,
+    /// A part of what this other ticket stands for.
+    For(Ticket, Box<Pending>),
 }
 
 impl Pending {
     /// Whether nothing else makes sense before the answer is there.
     pub fn decides(&self) -> bool {
-        matches!(self, Pending::Login | Pending::Register(_) | Pending::Logout)
+        matches!(
+            self,
+            Pending::Login(..)
+                | Pending::Register(_)
+                | Pending::Logout
+                | Pending::ChangePassword
+                | Pending::Seek(_, Then::Open)
+        )
+    }
+
+    fn is_message(&self) -> bool {
+        match self {
+            Pending::Say(..) | Pending::Seek(_, Then::Chat(_)) => true,
+            Pending::For(_, part) => part.is_message(),
+            _ => false,
+        }
     }
 }
 
@@ -110,12 +160,17 @@ pub struct Talk {
     open: Option<Conversation>,
     unread: BTreeMap<Conversation, Unread>,
     pending: HashMap<Ticket, Pending>,
+    /// What the last page of history was of, and where it began: the same again goes on before it.
+    paging: Option<(Conversation, u64)>,
+    elsewhere: Elsewhere,
 }
 
 impl Default for Talk {
     fn default() -> Self {
         Self {
             step: Step::Menu,
+            paging: None,
+            elsewhere: Elsewhere::Ask,
             epoch: 0,
             directory: Directory::default(),
             open: None,
@@ -126,16 +181,27 @@ impl Default for Talk {
 }
 
 impl Talk {
+    /// A conversation that does this when the user is logged in somewhere else.
+    pub fn new(elsewhere: Elsewhere) -> Self {
+        Self { elsewhere, ..Self::default() }
+    }
+
     /// What the next line is asked for with.
     pub fn prompt(&self) -> Prompt {
         let text = match &self.step {
             Step::Menu => "choice: ".to_owned(),
-            Step::UserId => "userid:".to_owned(),
+            Step::Who => "userid or name:".to_owned(),
+            Step::TakeOver(..) => "yes or no:".to_owned(),
+            Step::OldPassword => "current password:".to_owned(),
+            Step::ChangedPassword(_) => "new password:".to_owned(),
             Step::NewName => "username:".to_owned(),
             Step::Password(_) | Step::NewPassword(_) => "userpassword:".to_owned(),
             Step::Inside => self.inside_prompt(),
         };
-        let secret = matches!(self.step, Step::Password(_) | Step::NewPassword(_));
+        let secret = matches!(
+            self.step,
+            Step::Password(_) | Step::NewPassword(_) | Step::OldPassword | Step::ChangedPassword(_)
+        );
         Prompt { text, secret, kept: self.step == Step::Inside, epoch: self.epoch }
     }
 
@@ -155,44 +221,14 @@ impl Talk {
 
     /// Takes in a line.
     pub fn line(&mut self, line: &str, say: &mut Vec<Shown>) -> Next {
-        match std::mem::replace(&mut self.step, Step::Menu) {
-            Step::Menu => self.choice(line.trim(), say),
-            Step::UserId => match line.trim().parse().ok().and_then(UserId::new) {
-                Some(user) => self.then(Step::Password(user)),
-                None => bad(say, "a userid is a number from 1 on"),
-            },
-            Step::Password(user) => Next::Ask(Request::Login { user, password: line.into() }, Pending::Login),
-            Step::NewName => match line.trim() {
-                "" => bad(say, "a name is not empty"),
-                name => self.then(Step::NewPassword(name.to_owned())),
-            },
-            Step::NewPassword(name) => {
-                let request = Request::Register { name: name.clone(), password: line.into() };
-                Next::Ask(request, Pending::Register(name))
-            }
-            Step::Inside => {
-                self.step = Step::Inside;
-                self.inside(line, say)
-            }
-        }
-    }
-
-    fn then(&mut self, step: Step) -> Next {
-        self.step = step;
-        Next::Go
-    }
-
-    fn choice(&mut self, line: &str, say: &mut Vec<Shown>) -> Next {
-        match line {
-            "" => Next::Go,
-            "1" | "login" => self.then(Step::UserId),
-            "2" | "register" => self.then(Step::NewName),
-            "3" | "quit" | "/quit" => Next::Leave,
-            "help" | "/help" => {
-                say.push(Shown::Help);
+        match self.step {
+            Step::Inside => self.inside(line, say),
+            Step::OldPassword => {
+                self.step = Step::ChangedPassword(line.into());
                 Next::Go
             }
-            _ => bad(say, "choose 1, 2 or 3: nobody is logged in"),
+            Step::ChangedPassword(_) => self.change_password(line),
+            _ => self.outside(line, say),
         }
     }
 
@@ -203,20 +239,21 @@ impl Talk {
 
     /// The user thinks better of what was being answered.
     pub fn cancel(&mut self) {
-        if self.step != Step::Inside {
-            self.step = Step::Menu;
-        }
+        self.step = match self.step {
+            Step::Inside | Step::OldPassword | Step::ChangedPassword(_) => Step::Inside,
+            _ => Step::Menu,
+        };
     }
 
     /// Messages that the server has not answered.
     pub fn unanswered(&self) -> usize {
-        self.pending.values().filter(|pending| matches!(pending, Pending::Say(..))).count()
+        self.pending.values().filter(|pending| pending.is_message()).count()
     }
 
     /// Nobody is logged in from now on; what was asked for is still to be answered.
     fn leave(&mut self) {
         let pending = std::mem::take(&mut self.pending);
-        *self = Self { epoch: self.epoch + 1, pending, ..Self::default() };
+        *self = Self { epoch: self.epoch + 1, pending, ..Self::new(self.elsewhere) };
     }
 }
 

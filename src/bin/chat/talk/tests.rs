@@ -4,7 +4,8 @@ use super::hear::Reaction;
 use super::*;
 use crate::exit::Exit;
 use crate::show::Deed;
-use chatd::client::{Answer, Event, Failure, Person, Refusal, Welcome};
+use chatd::chat::wire::code::Code;
+use chatd::client::{Answer, Event, Failure, Mark, Person, Refusal, Span, Spoken, Welcome};
 
 struct Trial {
     talk: Talk,
@@ -38,12 +39,29 @@ impl Trial {
     }
 
     fn inside() -> Self {
+        Self::inside_of(Spoken::Seed)
+    }
+
+    /// Somebody who is logged in, with a server that speaks this.
+    fn inside_of(spoken: Spoken) -> Self {
         let mut trial = Self::new();
         let mut welcome = Welcome::new(user(1), "amy".into());
+        welcome.spoken = spoken;
         welcome.friends = vec![Person { id: user(2), name: "bob".into(), online: true }];
         trial.hear(Event::LoggedIn { welcome, again: false });
         trial.say.clear();
         trial
+    }
+
+    /// What an event calls for, asked with the next ticket.
+    fn goes_on(&mut self, event: Event) -> (Request, Ticket) {
+        let reaction = self.hear(event);
+        assert!(reaction.settled.is_none(), "{reaction:?}");
+        let (request, pending) = reaction.ask.expect("something is asked");
+        let ticket = Ticket(self.tickets);
+        self.tickets += 1;
+        self.talk.asked(ticket, pending);
+        (request, ticket)
     }
 
     fn prompt(&self) -> String {
@@ -53,6 +71,14 @@ impl Trial {
 
 fn user(number: u64) -> UserId {
     UserId::new(number).unwrap()
+}
+
+fn login(user: Named, takeover: Takeover) -> Request {
+    Request::Login { user, password: "pw".into(), takeover }
+}
+
+fn refused(code: Code) -> Failure {
+    Failure::Refused(Refusal { errno: code.errno(), text: "no".into(), retry_after_ms: None })
 }
 
 fn from(number: u64, name: &str) -> Event {
@@ -71,11 +97,11 @@ fn the_menu_leads_in() {
     assert_eq!(trial.settle(ticket, Answer::Registered(user(1))), Exit::Done);
     assert_eq!(trial.say.pop(), Some(Shown::Registered(user(1), "amy".into())));
     trial.line("1");
-    assert_eq!(trial.prompt(), "userid:");
+    assert_eq!(trial.prompt(), "userid or name:");
     trial.line("1");
     assert_eq!(trial.prompt(), "userpassword:");
     let (request, _) = trial.ask("pw");
-    assert_eq!(request, Request::Login { user: user(1), password: "pw".into() });
+    assert_eq!(request, login(user(1).into(), Takeover::Refuse));
     trial.hear(Event::LoggedIn { welcome: Welcome::new(user(1), "amy".into()), again: false });
     assert_eq!(trial.prompt(), "> ");
     assert!(trial.talk.prompt().kept);
@@ -86,7 +112,7 @@ fn nonsense_at_the_menu_is_bad_and_changes_nothing() {
     let mut trial = Trial::new();
     assert_eq!(trial.line("chat:1:x"), Next::Bad);
     trial.line("1");
-    assert_eq!(trial.line("bob"), Next::Bad);
+    assert_eq!(trial.line("0"), Next::Bad);
     assert!(trial.talk.is_at_menu());
     assert_eq!(trial.line("3"), Next::Leave);
 }
@@ -145,7 +171,7 @@ fn a_new_friend_is_asked_after_and_a_made_group_has_its_name() {
     trial.line("/open #dev");
     assert_eq!(trial.prompt(), "#dev> ");
     trial.line("/members");
-    assert!(matches!(trial.say.pop(), Some(Shown::Members(_, members)) if members.len() == 1));
+    assert!(matches!(trial.say.pop(), Some(Shown::Members(_, members, Spoken::Seed)) if members.len() == 1));
     let (_, ticket) = trial.ask("delgroup:dev");
     trial.settle(ticket, Answer::Group(group));
     assert_eq!(trial.prompt(), "> ");
@@ -158,4 +184,131 @@ fn whoever_is_signed_out_is_at_the_menu_in_another_epoch() {
     let refusal = Refusal { errno: 1, text: "no".into(), retry_after_ms: None };
     assert!(trial.hear(Event::SignedOut(refusal)).signed_out);
     assert!(trial.talk.is_at_menu() && trial.talk.prompt().epoch != before);
+}
+
+#[test]
+fn a_name_that_nobody_has_heard_is_asked_for_and_then_does_what_it_was_for() {
+    let mut trial = Trial::inside_of(Spoken::V2);
+    let (request, asked) = trial.ask("chat:nina:hello");
+    assert_eq!(request, Request::Find("nina".into()));
+    assert_eq!(trial.talk.unanswered(), 1);
+    let nina = Person { id: user(9), name: "nina".into(), online: true };
+    let (request, ticket) = trial.goes_on(Event::Settled { ticket: asked, result: Ok(Answer::Found(nina)) });
+    assert!(matches!(request, Request::Say { to: Conversation::With(id), .. } if id == user(9)));
+    assert_eq!(trial.talk.unanswered(), 1);
+    let result = Ok(Answer::Safe(Mark::default()));
+    let reaction = trial.hear(Event::Settled { ticket, result });
+    assert_eq!(reaction.settled, Some((asked, Exit::Done)), "the line is answered as a whole");
+    assert!(matches!(trial.say.pop(), Some(Shown::Done(Deed::Sent { safe: Some(_), .. }))));
+    // Now she is known.
+    assert!(matches!(trial.ask("addfriend:nina").0, Request::AddFriend(id) if id == user(9)));
+}
+
+#[test]
+fn capitals_may_be_wrong_only_where_nobody_is_called_exactly_so() {
+    let mut trial = Trial::inside_of(Spoken::V2);
+    let (request, ticket) = trial.ask("/open BOB");
+    assert_eq!(request, Request::Find("BOB".into()));
+    let result = Err(refused(Code::NoSuchUser));
+    assert_eq!(trial.hear(Event::Settled { ticket, result }).settled, Some((ticket, Exit::Done)));
+    assert_eq!(trial.prompt(), "bob> ");
+    let (_, ticket) = trial.ask("block:nobody");
+    let result = Err(refused(Code::NoSuchUser));
+    assert_eq!(trial.hear(Event::Settled { ticket, result }).settled, Some((ticket, Exit::Refused)));
+    assert!(matches!(trial.say.pop(), Some(Shown::Failed(what, _)) if what == "nobody is not found"));
+}
+
+#[test]
+fn the_same_history_again_is_the_page_before() {
+    let mut trial = Trial::inside_of(Spoken::V2);
+    let bob = Conversation::With(user(2));
+    let page = |pos| {
+        let mut message = Message::new(bob, user(2), "bob", "hi", "t");
+        message.mark.pos = Some(pos);
+        Answer::History { messages: vec![message], complete: true }
+    };
+    let span = |request| match request {
+        Request::History { of, span, .. } if of == bob => span,
+        other => panic!("{other:?}"),
+    };
+    let (request, ticket) = trial.ask("history:bob");
+    assert_eq!(span(request), Span::Latest);
+    trial.settle(ticket, page(41));
+    let (request, ticket) = trial.ask("history:2");
+    assert_eq!(span(request), Span::Before(41));
+    trial.settle(ticket, page(21));
+    trial.line("/groups");
+    assert_eq!(span(trial.ask("history:bob").0), Span::Latest);
+}
+
+#[test]
+fn members_are_put_together_from_their_pages() {
+    let mut trial = Trial::inside_of(Spoken::V2);
+    let member = |id, name: &str| {
+        let person = Person { id: user(id), name: name.into(), online: true };
+        chatd::client::Member { person, role: chatd::client::Role::Normal }
+    };
+    let (request, asked) = trial.ask("members:4");
+    assert!(matches!(request, Request::Members { after: None, .. }));
+    let answer = Answer::Members { members: vec![member(7, "gil")], complete: false };
+    let (request, ticket) = trial.goes_on(Event::Settled { ticket: asked, result: Ok(answer) });
+    assert!(matches!(request, Request::Members { after: Some(id), .. } if id == user(7)));
+    let answer = Answer::Members { members: vec![member(8, "hal")], complete: true };
+    let reaction = trial.hear(Event::Settled { ticket, result: Ok(answer) });
+    assert_eq!(reaction.settled, Some((asked, Exit::Done)));
+    assert!(matches!(trial.say.pop(), Some(Shown::Members(_, members, _)) if members.len() == 2));
+}
+
+#[test]
+fn a_user_who_is_logged_in_elsewhere_may_end_that_session() {
+    let mut trial = Trial::new();
+    trial.line("1");
+    trial.line("amy");
+    let (request, ticket) = trial.ask("pw");
+    assert_eq!(request, login("amy".into(), Takeover::Refuse));
+    trial.hear(Event::Settled { ticket, result: Err(refused(Code::AlreadyOnline)) });
+    assert_eq!((trial.say.pop(), trial.prompt().as_str()), (Some(Shown::Elsewhere), "yes or no:"));
+    assert_eq!(trial.line("perhaps"), Next::Bad);
+    let (request, ticket) = trial.ask("yes");
+    assert_eq!(request, login("amy".into(), Takeover::Replace));
+    // A server that cannot do it is not asked for ever.
+    let event = Event::Settled { ticket, result: Err(refused(Code::AlreadyOnline)) };
+    assert_eq!(trial.hear(event).settled, Some((ticket, Exit::LoginRefused)));
+    assert!(trial.talk.is_at_menu());
+    let mut script = Talk::new(Elsewhere::TakeOver);
+    for line in ["1", "amy"] {
+        script.line(line, &mut Vec::new());
+    }
+    let Next::Ask(request, _) = script.line("pw", &mut Vec::new()) else { panic!("no login") };
+    assert_eq!(request, login("amy".into(), Takeover::Replace));
+}
+
+#[test]
+fn a_password_that_is_being_typed_stays_one_whatever_happens() {
+    let mut trial = Trial::inside_of(Spoken::V2);
+    trial.line("/open bob");
+    trial.line("password");
+    assert!(trial.talk.prompt().secret && !trial.talk.prompt().kept);
+    trial.hear(Event::LoggedIn { welcome: Welcome::new(user(1), "amy".into()), again: true });
+    assert_eq!(trial.line("old"), Next::Go);
+    let (request, _) = trial.ask("new");
+    assert_eq!(request, Request::ChangePassword { old: "old".into(), new: "new".into() });
+    assert_eq!(trial.prompt(), "bob> ");
+    trial.line("password");
+    trial.talk.cancel();
+    assert_eq!(trial.prompt(), "bob> ");
+}
+
+#[test]
+fn friends_who_come_and_go_are_shown_once() {
+    let mut trial = Trial::inside_of(Spoken::V2);
+    trial.hear(Event::Presence { user: user(2), online: true });
+    trial.hear(Event::Presence { user: user(9), online: true });
+    assert!(trial.say.is_empty(), "nothing new, and nobody who is known");
+    trial.hear(Event::Presence { user: user(2), online: false });
+    assert_eq!(trial.say.pop(), Some(Shown::Presence(user(2), "bob".into(), false)));
+    let refusal = Refusal { errno: 113, text: "replaced".into(), retry_after_ms: None };
+    trial.hear(Event::SignedOut(refusal.clone()));
+    trial.hear(Event::Lost { reason: chatd::client::event::Lost::Said(refusal), retry_in: None });
+    assert!(matches!(&trial.say[..], [Shown::SignedOut(_)]), "once: {:?}", trial.say);
 }

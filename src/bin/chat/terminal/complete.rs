@@ -23,7 +23,7 @@ fn candidates(before: &str, talk: &Talk) -> (usize, Vec<String>) {
     if let Some((word, _)) = before.split_once(' ').filter(|(word, _)| word.starts_with('/')) {
         let from = word.len() + 1;
         return match word {
-            "/open" => (from, users().into_iter().chain(marked()).collect()),
+            "/open" | "/history" => (from, users().into_iter().chain(marked()).collect()),
             "/members" => (from, marked().collect()),
             _ => (from, Vec::new()),
         };
@@ -32,11 +32,17 @@ fn candidates(before: &str, talk: &Talk) -> (usize, Vec<String>) {
         Some((word @ "chat", rest)) if !rest.contains(':') => {
             (word.len() + 1, users().into_iter().map(|user| format!("{user}:")).collect())
         }
-        Some((word @ ("addfriend" | "delfriend"), _)) => (word.len() + 1, users()),
+        Some((word @ ("addfriend" | "delfriend" | "block" | "unblock" | "find"), _)) => {
+            (word.len() + 1, users())
+        }
+        Some((word @ "history", rest)) => match rest.strip_prefix("group:") {
+            Some(_) => (word.len() + "group:".len() + 1, groups()),
+            None => (word.len() + 1, users().into_iter().chain(["group:".to_owned()]).collect()),
+        },
         Some((word @ "groupchat", rest)) if !rest.contains(':') => {
             (word.len() + 1, groups().into_iter().map(|group| format!("{group}:")).collect())
         }
-        Some((word @ ("addgroup" | "delgroup"), _)) => (word.len() + 1, groups()),
+        Some((word @ ("addgroup" | "delgroup" | "members"), _)) => (word.len() + 1, groups()),
         Some(_) => (before.len(), Vec::new()),
         None => (0, commands()),
     }
@@ -64,12 +70,7 @@ mod tests {
         let person =
             |id, name: &str| Person { id: UserId::new(id).unwrap(), name: name.into(), online: true };
         welcome.friends = vec![person(2, "bob"), person(3, "bo\u{202e}"), person(4, "Bea")];
-        welcome.groups = vec![Group {
-            id: GroupId::new(9).unwrap(),
-            name: "dev".into(),
-            desc: "".into(),
-            members: vec![],
-        }];
+        welcome.groups = vec![Group::new(GroupId::new(9).unwrap(), "dev", "")];
         talk.hear(Event::LoggedIn { welcome, again: false }, &mut Vec::new());
         talk
     }
@@ -85,6 +86,8 @@ mod tests {
             ("chat:bob:he", 11, &[]),
             ("groupchat:", 10, &["dev:"]),
             ("delgroup:d", 9, &["dev"]),
+            ("history:b", 8, &["Bea", "bob"]),
+            ("history:group:", 14, &["dev"]),
             ("/open ", 6, &["#dev", "3", "Bea", "bob"]),
             ("/members #", 9, &["#dev"]),
             ("hello b", 0, &[]),

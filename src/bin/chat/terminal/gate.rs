@@ -4,7 +4,10 @@
 //! elsewhere is handed to it through rustyline's external printer, one batch at a time, and the next
 //! only once that one is seen to be printed. While the editor does not read, it is written here.
 //! The editor tells the gate, by its hooks, what it is doing.
+//!
+//! Lines may be of messages, and whoever prints is told once those are on the terminal.
 
+use chatd::chat::ids::MessageId;
 use rustyline::ExternalPrinter;
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -31,12 +34,21 @@ enum Door {
     Shut,
 }
 
+/// Lines, each with its newline, and the messages that they are of.
+#[derive(Clone, Debug, Default)]
+struct Lines {
+    text: String,
+    mids: Vec<MessageId>,
+}
+
 #[derive(Debug)]
 struct State {
     door: Door,
-    lines: VecDeque<String>,
+    lines: VecDeque<Lines>,
     /// A batch that the editor has and is not known to have printed.
-    handed: Option<String>,
+    handed: Option<Lines>,
+    /// Messages that were printed, and nobody was told yet.
+    printed: Vec<MessageId>,
     /// Whether the external printer is being called.
     handing: bool,
     over: bool,
@@ -53,8 +65,8 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        let state =
-            State { door: Door::Direct, lines: VecDeque::new(), handed: None, handing: false, over: false };
+        let (lines, printed) = (VecDeque::new(), Vec::new());
+        let state = State { door: Door::Direct, lines, handed: None, printed, handing: false, over: false };
         Self { state: Mutex::new(state), changed: Condvar::new(), beginning: AtomicBool::new(false) }
     }
 }
@@ -62,30 +74,40 @@ impl Default for Gate {
 impl Gate {
     /// Lines to be printed, each with its newline. Never waits.
     pub fn push(&self, text: String) {
-        if !text.is_empty() {
-            self.lock().lines.push_back(text);
+        self.push_lines(Lines { text, mids: Vec::new() });
+    }
+
+    fn push_lines(&self, lines: Lines) {
+        if !lines.text.is_empty() {
+            self.lock().lines.push_back(lines);
             self.changed.notify_all();
         }
     }
 
-    /// The same, for whoever can wait: while too many lines are there already, it does.
-    pub fn push_patiently(&self, text: String) {
+    /// The same, for whoever can wait: while too many lines are there already, it does. `mids` are
+    /// the messages among them.
+    pub fn push_patiently(&self, text: String, mids: Vec<MessageId>) {
         let state = self.lock();
         let full = |state: &mut State| state.lines.len() >= WAITING && !state.over;
         drop(self.changed.wait_while(state, full).unwrap_or_else(PoisonError::into_inner));
-        self.push(text);
+        self.push_lines(Lines { text, mids });
     }
 
-    /// Prints until [`Gate::finish`], on a thread of its own.
-    pub fn print_all(&self, mut printer: Option<impl ExternalPrinter>) {
+    /// Prints until [`Gate::finish`], on a thread of its own, and tells which messages were printed.
+    pub fn print_all(&self, mut printer: Option<impl ExternalPrinter>, printed: impl Fn(MessageId)) {
         let mut state = self.lock();
         loop {
             let nothing = |state: &mut State| {
-                !state.over && (state.door == Door::Shut || state.handed.is_some() || state.lines.is_empty())
+                let idle = state.door == Door::Shut || state.handed.is_some() || state.lines.is_empty();
+                !state.over && idle && state.printed.is_empty()
             };
             state = self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner);
+            state.printed.drain(..).for_each(&printed);
             if state.over {
                 return;
+            }
+            if state.door == Door::Shut || state.handed.is_some() || state.lines.is_empty() {
+                continue;
             }
             let Some(printer) = printer.as_mut().filter(|_| state.door == Door::Open) else {
                 state.write_out();
@@ -96,10 +118,10 @@ impl Gate {
             state.handed = Some(batch.clone());
             state.handing = true;
             drop(state);
-            let printed = printer.print(batch);
+            let handed = printer.print(batch.text);
             state = self.lock();
             state.handing = false;
-            if printed.is_err() {
+            if handed.is_err() {
                 // The editor is gone: finish() writes what is left.
                 return;
             }
@@ -124,7 +146,9 @@ impl Gate {
         if self.beginning.swap(false, Ordering::SeqCst) {
             state.door = Door::Open;
         } else if !asked {
-            state.handed = None;
+            if let Some(handed) = state.handed.take() {
+                state.printed.extend(handed.mids);
+            }
         } else {
             return;
         }
@@ -178,16 +202,22 @@ impl Gate {
 }
 
 impl State {
-    fn batch(&mut self) -> String {
+    fn batch(&mut self) -> Lines {
         let count = self.lines.len().min(BATCH);
-        self.lines.drain(..count).collect()
+        self.lines.drain(..count).fold(Lines::default(), |mut batch, lines| {
+            batch.text.push_str(&lines.text);
+            batch.mids.extend(lines.mids);
+            batch
+        })
     }
 
     fn write_out(&mut self) {
         let mut out = io::stdout().lock();
-        for line in self.lines.drain(..) {
+        for lines in self.lines.drain(..) {
             // A terminal that is gone shows itself to the editor, which ends the program.
-            let _ = out.write_all(line.as_bytes());
+            if out.write_all(lines.text.as_bytes()).is_ok() {
+                self.printed.extend(lines.mids);
+            }
         }
         let _ = out.flush();
     }

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::show::Shown;
 use crate::show::text::Style;
 use crate::talk::{Next, Pending, Prompt, Talk};
-use chatd::client::{Client, Config, Events, Request, Ticket, local_time};
+use chatd::client::{Client, Config, Confirming, Events, Request, Ticket, local_time};
 use editor::LineEditor;
 use gate::Gate;
 use history::HistoryFile;
@@ -70,13 +70,18 @@ pub fn run(settings: &Settings) -> Exit {
 }
 
 fn converse(settings: &Settings) -> Result<Exit, ReadlineError> {
-    let (client, events) = Client::connect(Config::new(settings.addresses.clone()));
-    let shared = Shared { client, talk: Arc::default(), gate: Arc::default(), colours: settings.colours };
+    let mut config = Config::new(settings.addresses.clone());
+    config.confirming = Confirming::WhenSaid;
+    let (client, events) = Client::connect(config);
+    let talk = Arc::new(Mutex::new(Talk::new(settings.elsewhere)));
+    let shared = Shared { client, talk, gate: Arc::default(), colours: settings.colours };
+    let server = settings.addresses.first().cloned().map(Shown::Greeting);
+    shared.gate.push(shared.lines(server.as_slice()));
     let (mut editor, printer) = LineEditor::new(shared.gate.clone(), shared.talk.clone(), history::LINES)?;
     let _modes = if editor.rich { Some(Modes::for_editing()?) } else { None };
     let history = HistoryFile::load(&mut editor);
-    let gate = shared.gate.clone();
-    thread::spawn(move || gate.print_all(printer));
+    let (gate, client) = (shared.gate.clone(), shared.client.clone());
+    thread::spawn(move || gate.print_all(printer, |mid| client.arrived(mid)));
     let (answers, answered) = mpsc::channel();
     let hearing = shared.clone();
     thread::spawn(move || hear(&hearing, events, &answers));
@@ -170,7 +175,8 @@ fn hear(shared: &Shared, events: Events, answers: &Sender<Ticket>) {
             }
             reaction
         };
-        shared.gate.push_patiently(shared.lines(&say));
+        let mids = say.iter().filter_map(Shown::mid).collect();
+        shared.gate.push_patiently(shared.lines(&say), mids);
         if let Some((ticket, _)) = reaction.settled {
             // Once the reader has left, nobody waits for answers.
             let _ = answers.send(ticket);
