@@ -17,7 +17,7 @@ pub fn line(shown: &Shown) -> Option<String> {
 
 fn object(shown: &Shown) -> Option<Value> {
     Some(match shown {
-        Shown::Menu | Shown::Help | Shown::Greeting(_) | Shown::Elsewhere => return None,
+        Shown::Menu | Shown::Help | Shown::Greeting | Shown::Elsewhere => return None,
         Shown::Presence(id, name, online) => {
             json!({"kind": "presence", "id": id.get(), "name": name, "online": online})
         }

@@ -14,8 +14,8 @@ use chatd::client::{
 /// Something to be shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Shown {
-    /// A word to whoever has just come, and to which server.
-    Greeting(Address),
+    /// A word to whoever has just come.
+    Greeting,
     /// What there is to choose while nobody is logged in.
     Menu,
     /// The commands.

@@ -43,10 +43,9 @@ impl Style {
 
     fn rows(&self, shown: &Shown) -> Vec<String> {
         match shown {
-            Shown::Greeting(address) => vec![
-                self.paint(DIM, &format!("chat with a chatd server at {}", short(&address.to_string(), 100))),
-                self.paint(DIM, "new here? 2 makes you an account, 1 lets you in; help shows all commands"),
-            ],
+            Shown::Greeting => {
+                vec![self.paint(DIM, "new here? 2 makes you an account, then 1 lets you in")]
+            }
             Shown::Menu => {
                 vec!["1. login".to_owned(), "2. register".to_owned(), "3. quit".to_owned()]
             }

@@ -75,8 +75,7 @@ fn converse(settings: &Settings) -> Result<Exit, ReadlineError> {
     let (client, events) = Client::connect(config);
     let talk = Arc::new(Mutex::new(Talk::new(settings.elsewhere)));
     let shared = Shared { client, talk, gate: Arc::default(), colours: settings.colours };
-    let server = settings.addresses.first().cloned().map(Shown::Greeting);
-    shared.gate.push(shared.lines(server.as_slice()));
+    shared.gate.push(shared.lines(&[Shown::Greeting]));
     let (mut editor, printer) = LineEditor::new(shared.gate.clone(), shared.talk.clone(), history::LINES)?;
     let _modes = if editor.rich { Some(Modes::for_editing()?) } else { None };
     let history = HistoryFile::load(&mut editor);
