@@ -10,28 +10,32 @@ use stage::{Chat, Server};
 use std::error::Error;
 use std::path::Path;
 
-/// Who types what, and what is then seen on whose screen before anything else is typed.
-const CONVERSATION: [(&str, &str, &str, &str); 20] = [
-    ("amy", "2", "amy", "username:"),
-    ("amy", "amy", "amy", "userpassword:"),
-    ("amy", "green door", "amy", "choice:"),
-    ("amy", "1", "amy", "userid or name:"),
-    ("amy", "1", "amy", "userpassword:"),
-    ("amy", "green door", "amy", ">"),
-    ("ben", "2", "ben", "username:"),
-    ("ben", "ben", "ben", "userpassword:"),
-    ("ben", "blue chair", "ben", "choice:"),
-    ("amy", "addfriend:2", "amy", "ben (2) is a friend now\n>"),
-    ("amy", "chat:2:Tea? At four.", "amy", ">"),
-    ("ben", "1", "ben", "userid or name:"),
-    ("ben", "2", "ben", "userpassword:"),
-    ("ben", "blue chair", "ben", "amy: Tea? At four.\n>"),
-    ("ben", "/open amy", "ben", "amy>"),
-    ("ben", "Yes 🍵", "amy", "ben: Yes 🍵\n>"),
-    ("amy", "creategroup:tea:every day", "amy", "its id is 1\n>"),
-    ("ben", "addgroup:1", "ben", "you are in #1 now\namy>"),
-    ("amy", "/open #tea", "amy", "#tea (1 unread)>"),
-    ("amy", "The kettle is on", "ben", "The kettle is on\namy>"),
+/// Who types what, and at the ends of whose screens what is then seen before anything else is typed.
+const CONVERSATION: [(&str, &str, &[(&str, &str)]); 20] = [
+    ("amy", "2", &[("amy", "username:")]),
+    ("amy", "amy", &[("amy", "userpassword:")]),
+    ("amy", "green door", &[("amy", "choice:")]),
+    ("amy", "1", &[("amy", "userid or name:")]),
+    ("amy", "1", &[("amy", "userpassword:")]),
+    ("amy", "green door", &[("amy", ">")]),
+    ("ben", "2", &[("ben", "username:")]),
+    ("ben", "ben", &[("ben", "userpassword:")]),
+    ("ben", "blue chair", &[("ben", "choice:")]),
+    ("amy", "addfriend:2", &[("amy", "ben (2) is a friend now\n>")]),
+    ("amy", "chat:2:Tea? At four.", &[("amy", "safe: Tea? At four.\n>")]),
+    ("ben", "1", &[("ben", "userid or name:")]),
+    ("ben", "2", &[("ben", "userpassword:")]),
+    ("ben", "blue chair", &[("ben", "amy: Tea? At four.\n>")]),
+    ("ben", "/open amy", &[("ben", "amy>")]),
+    ("ben", "Yes 🍵", &[("amy", "ben: Yes 🍵\n>"), ("ben", "safe: Yes 🍵\namy>")]),
+    ("amy", "creategroup:tea:every day", &[("amy", "its id is 1\n>")]),
+    ("ben", "addgroup:1", &[("ben", "you are in #1 now\namy>")]),
+    ("amy", "/open #tea", &[("amy", "#tea (1 unread)>")]),
+    (
+        "amy",
+        "The kettle is on",
+        &[("ben", "The kettle is on\namy>"), ("amy", "safe: The kettle is on\n#tea (1 unread)>")],
+    ),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -50,13 +54,13 @@ pub fn record(chatd: &Path, chat: &Path) -> Result<String, Box<dyn Error>> {
     for screen in [&amy, &ben] {
         screen.until("choice:")?;
     }
-    for (who, line, whose, seen) in CONVERSATION {
+    for (who, line, sights) in CONVERSATION {
         let typing = if who == "amy" { &mut amy } else { &mut ben };
         typing.line(line)?;
-        let seeing = if whose == "amy" { &amy } else { &ben };
-        seeing.until(seen)?;
+        for (whose, seen) in sights {
+            let seeing = if *whose == "amy" { &amy } else { &ben };
+            seeing.until(seen)?;
+        }
     }
-    // Whoever typed last sees the own line too.
-    amy.until("The kettle is on\n#tea (1 unread)>")?;
     Ok(svg::picture(&[("amy", &amy.screen()), ("ben", &ben.screen())]))
 }

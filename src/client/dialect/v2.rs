@@ -185,4 +185,60 @@ mod tests {
         let mids = [MessageId(9_007_199_254_740_993), MessageId(2)];
         assert_eq!(written(Saying::Confirm(&mids)), r#"{"mids":["9007199254740993","2"],"msgid":24}"#);
     }
+
+    #[test]
+    fn the_server_understands_every_request() {
+        use crate::chat::ask;
+        use crate::chat::limits::Limits;
+        use crate::chat::wire::json::Parser;
+        use crate::chat::wire::request::{self as server, Body};
+        let (user, group) = (UserId::new(26).unwrap(), GroupId::new(3).unwrap());
+        let login = |user, takeover| Request::Login { user, password: "p".into(), takeover };
+        let page = |of, span| Request::History { of, span, limit: 20 };
+        let paged = |conversation, span| Body::History { conversation, span, messages: Some(20) };
+        let meant =
+            |who, takeover| Body::Login { who, password: "p", dialect: server::Dialect::V2, takeover };
+        let (direct, within) = (Conversation::With(user), Conversation::In(group));
+        let (with, inside) = (ask::Conversation::With(user), ask::Conversation::Group(group));
+        for (request, body) in [
+            (login(user.into(), Takeover::Refuse), meant(server::Named::Id(user), server::Takeover::Refuse)),
+            (
+                login("b".into(), Takeover::Replace),
+                meant(server::Named::Name("b"), server::Takeover::Replace),
+            ),
+            (
+                Request::Register { name: "n".into(), password: "p".into() },
+                Body::Register { name: "n", password: "p", dialect: server::Dialect::V2 },
+            ),
+            (page(direct, Span::Latest), paged(with, ask::Span::Newest)),
+            (page(within, Span::Before(9)), paged(inside, ask::Span::Before(9))),
+            (page(direct, Span::After(9)), paged(with, ask::Span::After(9))),
+            (Request::Find("b".into()), Body::Find { who: server::Named::Name("b") }),
+            (Request::Find(user.into()), Body::Find { who: server::Named::Id(user) }),
+            (
+                Request::ChangePassword { old: "o".into(), new: "n".into() },
+                Body::Password { old: "o", new: "n" },
+            ),
+            (Request::Block(user), Body::Block { user }),
+            (Request::Unblock(user), Body::Unblock { user }),
+            (
+                Request::Members { group, after: Some(user), limit: 7 },
+                Body::Members { group, after: Some(user), members: Some(7) },
+            ),
+            (Request::AddFriend(user), Body::AddFriend { friend: user }),
+        ] {
+            let mut bytes = written(Saying::Ask(&request)).into_bytes();
+            assert_eq!(server::parse(&mut bytes, &mut Parser::new(), &Limits::default()).unwrap().body, body);
+        }
+        let mids = [MessageId(9_007_199_254_740_993)];
+        for (saying, body) in [
+            (Saying::Resume(&"t".into()), Body::Resume { token: "t" }),
+            (Saying::Ping(7), Body::Ping { n: 7 }),
+            (Saying::Pong(7), Body::Pong),
+            (Saying::Confirm(&mids), Body::Confirm { mids: mids.to_vec() }),
+        ] {
+            let mut bytes = written(saying).into_bytes();
+            assert_eq!(server::parse(&mut bytes, &mut Parser::new(), &Limits::default()).unwrap().body, body);
+        }
+    }
 }
