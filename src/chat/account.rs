@@ -88,6 +88,9 @@ impl Hub {
             self.counts.error(Code::Refused);
             return self.reply(about.session, reply::not_logged_in(Code::Refused, cid), out);
         }
+        if now_user.is_none() && self.guesses_too_fast(about, login.dialect, out) {
+            return;
+        }
         if !self.may_enter(about, now_user, login.dialect, out) {
             return;
         }
@@ -147,9 +150,17 @@ impl Hub {
     /// learns that without the password.
     pub(super) fn verified(&mut self, id: SessionId, demand: Demand, answer: Answer, out: &mut Vec<Effect>) {
         match answer {
-            Ok(Done::Verified { user, name }) => self.claim(id, user, name, demand, None, out),
+            Ok(Done::Verified { user, name }) => {
+                self.guessed_right(id);
+                self.claim(id, user, name, demand, None, out);
+            }
             Ok(_) => unreachable!("Verify is answered with Verified"),
-            Err(code) => self.refuse_login(id, code, out),
+            Err(code) => {
+                if code == Code::Refused {
+                    self.guessed_wrong(id);
+                }
+                self.refuse_login(id, code, out);
+            }
         }
     }
 

@@ -96,6 +96,11 @@ impl Hub {
         }
     }
 
+    pub(super) fn overdue(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        self.counts.cut(Cut::SlowFrame);
+        self.close_for(id, Code::NotAFrame, "a frame took too long from its first byte to its last", out);
+    }
+
     /// Says why, and closes.
     pub(super) fn close_for(&mut self, id: SessionId, code: Code, text: &str, out: &mut Vec<Effect>) {
         let retry_after_ms = (code == Code::Draining).then_some(1_000);

@@ -19,14 +19,16 @@ pub enum Cut {
     Garbled,
     /// It did not answer a ping.
     Silent,
+    /// A frame of its was under way for too long.
+    SlowFrame,
     /// The server is stopping.
     Draining,
 }
 
 impl Cut {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::SlowReader, Self::Anonymous, Self::Garbled, Self::Silent, Self::Draining];
+    pub const ALL: [Self; 6] =
+        [Self::SlowReader, Self::Anonymous, Self::Garbled, Self::Silent, Self::SlowFrame, Self::Draining];
 
     /// Its name in metrics.
     pub const fn name(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Cut {
             Self::Anonymous => "anonymous",
             Self::Garbled => "garbled",
             Self::Silent => "silent",
+            Self::SlowFrame => "slow_frame",
             Self::Draining => "draining",
         }
     }
@@ -82,6 +85,7 @@ impl Counts {
         match why {
             Cut::SlowReader => self.error(Code::TooSlow),
             Cut::Anonymous => self.error(Code::TooMany),
+            Cut::SlowFrame => self.error(Code::NotAFrame),
             Cut::Draining => self.error(Code::Draining),
             // What exactly was wrong is counted where it is told.
             Cut::Garbled => {}
@@ -124,6 +128,6 @@ mod tests {
         counts.cut(Cut::Garbled);
         assert_eq!(counts.errors().collect::<Vec<_>>(), [(1, 1), (116, 2)]);
         let cuts: Vec<u64> = counts.cuts().map(|(_, count)| count).collect();
-        assert_eq!(cuts, [0, 1, 1, 0, 0]);
+        assert_eq!(cuts, [0, 1, 1, 0, 0, 0]);
     }
 }

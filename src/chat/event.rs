@@ -46,6 +46,11 @@ pub enum Event<'a> {
         /// What is wrong with it.
         fault: Fault,
     },
+    /// A frame of a client's has been under way for longer than `frame_ms`.
+    Overdue {
+        /// Whose.
+        session: SessionId,
+    },
     /// The peer's TCP has acknowledged this many bytes of all that was ever sent to it.
     Acked {
         /// Whose peer.

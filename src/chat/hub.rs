@@ -225,6 +225,7 @@ impl Hub {
             Event::Rejoined { core } => self.rejoined(core, out),
             Event::CoreGone { core } => self.core_gone(core, out),
             Event::Garbled { session, fault } => self.garbled(session, &fault, out),
+            Event::Overdue { session } => self.overdue(session, out),
             Event::Opened { session } => self.opened(session, out),
             Event::Ended { session } => {
                 if let Some(ended) = self.session_mut(session) {

@@ -22,12 +22,18 @@ pub struct Limits {
     pub desc_chars: usize,
     /// Bytes of a password. Above, or empty: refused.
     pub password_bytes: usize,
+    /// Wrong passwords in a row on one connection. From then on it waits before each further try,
+    /// 1 s and then twice as long each time; a login before that gets errno 109, without a look
+    /// at the password.
+    pub wrong_passwords: u32,
+    /// The longest of these waits, in milliseconds.
+    pub guess_pause_ms: u64,
     /// Connections of one core. Above: the new one gets ERROR 116 and is closed.
     pub connections: usize,
     /// Connections of one core that have not logged in. Above: the oldest of them is closed.
     pub anonymous: usize,
-    /// Milliseconds that a frame may take from its first byte to its last. Above: the connection
-    /// is closed. Connections with no frame under way may be silent for as long as they like.
+    /// Milliseconds that a frame may take from its first byte to its last. Above: ERROR 100, close.
+    /// Connections with no frame under way may be silent for as long as they like.
     pub frame_ms: u64,
     /// Bytes sent to a session and not acknowledged by its TCP. Above, while its TCP makes no
     /// progress for `stall_ms`, and above four times as much, one frame besides, in any case:
@@ -129,6 +135,8 @@ impl Default for Limits {
             name_chars: 50,
             desc_chars: 200,
             password_bytes: 256,
+            wrong_passwords: 5,
+            guess_pause_ms: 30_000,
             connections: 20_000,
             anonymous: 10_000,
             frame_ms: 30_000,

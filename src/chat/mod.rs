@@ -19,6 +19,7 @@ pub mod envelope;
 pub mod event;
 mod friend;
 mod group;
+mod guess;
 mod held;
 mod history;
 pub mod hub;

@@ -55,6 +55,10 @@ pub(super) struct Session {
     pub(super) closing: bool,
     /// Whether the client has said its last word.
     pub(super) ended: bool,
+    /// Wrong passwords since the last right one.
+    pub(super) wrong_passwords: u32,
+    /// When it may try the next password.
+    pub(super) may_guess_at: Millis,
     /// A logout that waits for a look at what TCP has acknowledged.
     pub(super) leaving: Option<Leaving>,
     /// The client's name for a login that is being answered.
@@ -360,6 +364,8 @@ impl Session {
             terminator: Terminator::Newline,
             closing: false,
             ended: false,
+            wrong_passwords: 0,
+            may_guess_at: Millis(0),
             leaving: None,
             login_cid: None,
             heard_at: Millis(0),

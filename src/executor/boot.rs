@@ -257,7 +257,9 @@ async fn tick(shard: SharedShard, frame_ms: u64) {
         shard.tick();
         ticks += 1;
         if ticks.is_multiple_of(TICKS_A_SWEEP) {
-            shard.sockets.cut_slow_frames(frame_ms);
+            for session in shard.sockets.with_overdue_frame(frame_ms) {
+                shard.feed(Event::Overdue { session });
+            }
         }
     }
 }

@@ -105,7 +105,6 @@ impl Shard {
     /// What this core has counted until now; its histograms are to be filled in.
     pub(super) fn snapshot(&self, core: usize) -> Snapshot {
         let mut counters = self.metrics.counters;
-        counters.slow_frames = self.sockets.slow_frames;
         counters.unmeasured += self.sockets.unmarked;
         counters.cpu_ns = cpu_ns();
         counters.roused = self.beat.roused();

@@ -5,6 +5,7 @@
 //! a {"msgid":3,"id":1}           a says this frame, ended by a newline; `a0 {…}` ends it by NUL
 //! limit unsettled 2              before the first event: a limit other than the default
 //! end a · close a 120            a's client has said its last word · is gone, 120 bytes acknowledged
+//! overdue a                      a frame of a's takes too long
 //! acked a 120 · acked a all      a's TCP has acknowledged so much
 //! wait 1000 · tick · drain       time passes · is told of · the server stops
 //! joined · joined down           what was to be joined longest is joined, or the bus is down
@@ -121,6 +122,8 @@ impl Script {
             "unsettled" => self.limits.unsettled = value as u32,
             "anonymous" => self.limits.anonymous = value,
             "outbox_bytes" => self.limits.outbox_bytes = value,
+            "wrong_passwords" => self.limits.wrong_passwords = value as u32,
+            "guess_pause_ms" => self.limits.guess_pause_ms = value as u64,
             "stall_ms" => self.limits.stall_ms = value as u64,
             "held_bytes" => self.limits.held_bytes = value,
             "tickets" => self.limits.tickets = value,
@@ -160,6 +163,7 @@ impl Script {
                 let session = self.session(rest);
                 self.handle(Event::Opened { session })
             }
+            "overdue" => self.handle(Event::Overdue { session: self.session(rest) }),
             "end" => self.handle(Event::Ended { session: self.session(rest) }),
             "close" => {
                 let (name, acked) = rest.split_once(' ').expect("who, and how many bytes");

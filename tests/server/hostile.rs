@@ -399,6 +399,20 @@ fn kinds_of_requests(id: u64) -> Vec<String> {
 }
 
 /// Hundreds who begin a frame and do not go on: they cost the others nothing.
+/// Takes as long as a frame may take. Who says nothing at all in that time lives on.
+#[test]
+fn a_frame_that_does_not_end_is_told_so() {
+    let chatd = Chatd::start(2);
+    let mut silent: Vec<Client> = (0..4).map(|_| chatd.connect()).collect();
+    let mut slow: Vec<Client> = (0..4).map(|_| chatd.connect()).collect();
+    slow.iter_mut().for_each(|client| client.write(b"{\"msgid\":"));
+    slow.iter_mut().for_each(|client| client.hear_error_and_end(100));
+    for client in &mut silent {
+        client.say(json!({"msgid": 13, "id": 1}));
+        client.hear_error(103);
+    }
+}
+
 #[test]
 fn slow_loris() {
     for cores in [1, 2] {

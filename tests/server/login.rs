@@ -51,7 +51,7 @@ fn a_connection_that_was_refused_may_try_again() {
     let chatd = Chatd::start(1);
     let amy = chatd.register("amy");
     let mut client = chatd.connect();
-    for _ in 0..10 {
+    for _ in 0..4 {
         client.say(json!({"msgid": 1, "id": amy.id, "password": "wrong"}));
         assert_eq!(client.hear("a refusal")["errno"], 1);
     }
@@ -175,4 +175,24 @@ fn one_name_is_one_account() {
         assert_eq!(errnos.iter().filter(|&errno| errno == 0).count(), 1, "{errnos:?}");
         assert_eq!(errnos.iter().filter(|&errno| errno == 1).count(), 19, "{errnos:?}");
     }
+}
+
+#[test]
+fn guessing_gets_slower_and_others_may_log_in_meanwhile() {
+    let chatd = Chatd::start(1);
+    let amy = chatd.register("amy");
+    let mut guesser = chatd.connect();
+    let guess = |guesser: &mut Client| {
+        guesser.say(json!({"msgid": 1, "id": amy.id, "password": "guess"}));
+        guesser.hear("the answer to a guess")
+    };
+    for _ in 0..5 {
+        assert_eq!(guess(&mut guesser)["errno"], 1);
+    }
+    let refused = guess(&mut guesser);
+    assert_eq!((&refused["msgid"], &refused["errno"]), (&json!(2), &json!(109)), "{refused}");
+    assert!(refused["retry_after_ms"].as_u64().is_some_and(|ms| ms <= 1_000), "{refused}");
+    chatd.enter(&amy).hear_nothing();
+    // In the end it is listened to again.
+    while guess(&mut guesser)["errno"] == 109 {}
 }

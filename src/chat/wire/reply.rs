@@ -64,6 +64,18 @@ pub fn not_resumed(code: Code, cid: Option<&str>) -> Vec<u8> {
     refused(msgid::LOGIN_ACK, cid, code, Some(text))
 }
 
+/// LOGIN_MSG_ACK of a login after too many wrong passwords: nobody has looked at this one. The
+/// original client shows the text, like that of every refused login.
+pub fn not_logged_in_yet(retry_after_ms: u64, cid: Option<&str>) -> Vec<u8> {
+    let text = "too many wrong passwords, try again later";
+    let mut out = refused(msgid::LOGIN_ACK, cid, Code::TooFast, Some(text));
+    out.pop();
+    out.extend_from_slice(b",\"retry_after_ms\":");
+    number(&mut out, retry_after_ms);
+    out.push(b'}');
+    out
+}
+
 /// A refusal in the frame that would have been the answer.
 pub(super) fn refused(msgid: u32, cid: Option<&str>, code: Code, text: Option<&str>) -> Vec<u8> {
     let mut out = b"{".to_vec();

@@ -253,11 +253,10 @@ fn core_up(view: &View, series: &mut Series) {
 }
 
 fn cuts(view: &View, series: &mut Series) {
-    for Snapshot { core, counters, counts, .. } in &view.snapshots {
+    for Snapshot { core, counts, .. } in &view.snapshots {
         for (cut, count) in counts.cuts() {
             series.kind(*core, "reason", cut.name().to_owned(), count);
         }
-        series.kind(*core, "reason", "slow_frame".to_owned(), counters.slow_frames);
     }
 }
 

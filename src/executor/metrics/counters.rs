@@ -9,8 +9,6 @@ pub struct Counters {
     pub accepted: u64,
     /// Connections refused because there were too many.
     pub refused: u64,
-    /// Connections closed because a frame took too long to come.
-    pub slow_frames: u64,
     /// Bytes received.
     pub received_bytes: u64,
     /// Bytes that the kernel has taken.

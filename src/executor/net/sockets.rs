@@ -42,8 +42,6 @@ pub(in crate::executor) struct Sockets {
     marks: Marks,
     /// Frames that were not measured because too many were under way.
     pub(in crate::executor) unmarked: u64,
-    /// Connections closed because a frame took too long.
-    pub(in crate::executor) slow_frames: u64,
 }
 
 struct Slot {
@@ -69,7 +67,6 @@ impl Sockets {
             now_ns: 0,
             marks: Marks::default(),
             unmarked: 0,
-            slow_frames: 0,
         })
     }
 
@@ -328,18 +325,13 @@ impl Sockets {
         self.marks.pop(&mut outbox.marks, outbox.sent)
     }
 
-    /// Closes connections whose frame has been under way for longer than `frame_ms`.
-    pub(in crate::executor) fn cut_slow_frames(&mut self, frame_ms: u64) {
-        let now = self.now;
-        let slow = |connection: &Connection| {
-            connection.partial_since.is_some_and(|since| now.since(since) > frame_ms)
+    /// Connections whose frame has been under way for longer than `frame_ms`.
+    pub(in crate::executor) fn with_overdue_frame(&self, frame_ms: u64) -> Vec<SessionId> {
+        let overdue = |connection: &&Connection| {
+            connection.partial_since.is_some_and(|since| self.now.since(since) > frame_ms)
         };
         let connections = self.slots.iter().filter_map(|slot| slot.connection.as_deref());
-        let cut: Vec<SessionId> = connections.filter(|c| slow(c)).map(|c| c.id).collect();
-        for id in cut {
-            self.slow_frames += 1;
-            self.close(id);
-        }
+        connections.filter(overdue).map(|connection| connection.id).collect()
     }
 }
 
