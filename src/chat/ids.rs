@@ -96,6 +96,11 @@ impl MessageId {
     pub const fn core(self) -> CoreId {
         CoreId((self.0 & CoreId::MAX as u64) as u16)
     }
+
+    /// The id that the message had been given `ms` milliseconds earlier.
+    pub const fn earlier(self, ms: u64) -> Self {
+        Self(self.0.saturating_sub(ms << (SEQUENCE_BITS + CORE_BITS)))
+    }
 }
 
 /// Makes the message ids of one core.

@@ -7,10 +7,17 @@
 mod accounts;
 mod backlog;
 mod groups;
+mod history;
 mod messages;
 mod pages;
+mod people;
+mod places;
 mod random;
+mod tokens;
 mod trial;
+mod upgrade;
+
+pub use upgrade::{VERSION_1, check_again, check_version_1};
 
 use super::Store;
 use crate::chat::limits::Limits;
@@ -42,5 +49,17 @@ pub fn run(open: &mut Opener<'_>) {
 
 /// All cases.
 pub fn cases() -> Vec<Case> {
-    [accounts::CASES, groups::CASES, messages::CASES, backlog::CASES, pages::CASES, random::CASES].concat()
+    [
+        accounts::CASES,
+        people::CASES,
+        tokens::CASES,
+        groups::CASES,
+        messages::CASES,
+        places::CASES,
+        backlog::CASES,
+        pages::CASES,
+        history::CASES,
+        random::CASES,
+    ]
+    .concat()
 }

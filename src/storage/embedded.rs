@@ -10,19 +10,26 @@
 
 mod accounts;
 mod backlog;
+mod blocks;
 mod directory;
 mod groups;
+mod history;
+mod memory;
 mod messages;
 mod page;
 mod row;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use super::merge::Room;
+use super::token::Uses;
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError, migrate};
-use crate::chat::ask::{Answer, Ask};
+use crate::chat::ask::{Answer, Ask, Done, Issue};
+use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use directory::Directory;
+use memory::Memory;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use std::path::Path;
@@ -43,6 +50,8 @@ pub struct Embedded {
     directory: Directory,
     limits: Limits,
     dissolved: Dissolved,
+    memory: Memory,
+    uses: Uses,
 }
 
 /// Whether messages of dissolved groups are left to be deleted.
@@ -65,7 +74,14 @@ impl Embedded {
         migrate::check(&db, &path, migrate::SQLITE)?;
         tune(&db).map_err(|error| migrate::explain(&error, &path))?;
         migrate::migrate(&mut db, &path, migrate::SQLITE)?;
-        Ok(Self { db, directory, limits: limits.clone(), dissolved: Dissolved::Remains })
+        Ok(Self {
+            db,
+            directory,
+            limits: limits.clone(),
+            dissolved: Dissolved::Remains,
+            memory: Memory::default(),
+            uses: Uses::default(),
+        })
     }
 
     fn one(&mut self, order: &Order) -> rusqlite::Result<Outcome> {
@@ -74,14 +90,37 @@ impl Embedded {
                 return accounts::enroll(&self.db, name, hash).map(Outcome::Answer);
             }
             Order::Lookup { who } => return accounts::lookup(&self.db, who).map(Outcome::Found),
+            Order::Replace { user, old, new } => {
+                let replaced =
+                    tokens::replace_password(&self.db, &self.limits, &mut self.uses, *user, old, new);
+                return replaced.map(Outcome::Answer);
+            }
             Order::Ask(ask) => ask,
         };
-        let (db, limits) = (&self.db, &self.limits);
+        let (db, limits, memory, uses) = (&self.db, &self.limits, &mut self.memory, &mut self.uses);
         let answer = match ask {
-            Ask::Register { .. } | Ask::Verify { .. } => {
+            Ask::Register { .. } | Ask::Verify { .. } | Ask::ChangePassword { .. } => {
                 panic!("the worker turns passwords into other orders")
             }
-            Ask::Roster { user, .. } => groups::roster(db, limits, *user),
+            Ask::Resume { secret } => tokens::resume(db, limits, uses, secret),
+            Ask::Roster { user, detail, issue } => {
+                let mut roster = groups::roster(db, limits, *user, *detail)?;
+                if *issue == Issue::Token {
+                    roster.token = Some(tokens::issue(db, limits, uses, *user)?);
+                }
+                Ok(Ok(Done::Roster(Box::new(roster))))
+            }
+            Ask::Revoke { user, token } => tokens::revoke(db, *user, *token),
+            Ask::Find { who } => accounts::find(db, who),
+            Ask::Block { user, blocked } => blocks::block(db, memory, limits, *user, *blocked),
+            Ask::Unblock { user, blocked } => blocks::unblock(db, *user, *blocked),
+            Ask::Members { user, group, after, members } => {
+                groups::page_of_members(db, *user, *group, *after, *members)
+            }
+            Ask::History { user, conversation, span, messages, bytes } => {
+                let room = Room { messages: *messages, bytes: *bytes };
+                history::history(db, *user, *conversation, *span, room)
+            }
             Ask::Friends { user } => accounts::friends(db, limits, *user),
             Ask::AddFriend { user, friend } => accounts::add_friend(db, limits, *user, *friend),
             Ask::DelFriend { user, friend } => accounts::del_friend(db, *user, *friend),
@@ -92,13 +131,14 @@ impl Embedded {
                 groups::leave(db, *user, *group)
             }
             Ask::MayWrite { user, group } => groups::may_write(db, *user, *group),
-            Ask::Keep { envelope } => messages::keep(db, envelope),
-            Ask::Owe { user, mids } => backlog::owe(db, *user, mids),
-            Ask::Settle { user, mids, progress } => backlog::settle(db, *user, mids, progress),
+            Ask::Keep { envelope } => messages::keep(db, memory, envelope),
+            Ask::Record { envelopes } => messages::record(db, memory, envelopes),
+            Ask::Owe { user, mids } => backlog::owe(db, memory, *user, mids),
+            Ask::Settle { user, mids, progress } => backlog::settle(db, memory, *user, mids, progress),
             Ask::Take { user, after, have, messages, bytes } => {
+                memory.write(db)?;
                 page::take(db, *user, *after, have, Room { messages: *messages, bytes: *bytes })
             }
-            _ => Ok(Err(crate::chat::wire::code::Code::Busy)),
         };
         answer.map(Outcome::Answer)
     }
@@ -107,6 +147,7 @@ impl Embedded {
         for order in batch {
             outcomes.push(self.one(order)?);
         }
+        self.memory.write(&self.db)?;
         if self.dissolved == Dissolved::Remains && groups::sweep(&self.db, SWEEP_MESSAGES)? < SWEEP_MESSAGES {
             self.dissolved = Dissolved::Gone;
         }
@@ -130,6 +171,7 @@ impl Store for Embedded {
             Err(error) => error,
         };
         self.dissolved = Dissolved::Remains;
+        self.memory.forget();
         // After some errors SQLite has rolled back by itself.
         if !self.db.is_autocommit()
             && let Err(error) = self.db.execute_batch("ROLLBACK")
@@ -143,6 +185,10 @@ impl Store for Embedded {
         } else {
             StoreError::Order(failed.to_string())
         })
+    }
+
+    fn will_keep(&mut self, keep: Keep) -> Result<(), StoreError> {
+        history::will_keep(&self.db, keep).map_err(|error| StoreError::Down(error.to_string()))
     }
 
     fn close(self: Box<Self>) -> Result<(), StoreError> {

@@ -11,7 +11,10 @@ use std::path::Path;
 const APPLICATION_ID: i32 = 0x6368_6174;
 
 /// The schema files; the first one makes version 1.
-pub const SQLITE: &[&str] = &[include_str!("../../schema/sqlite/0001_tables.sql")];
+pub const SQLITE: &[&str] = &[
+    include_str!("../../schema/sqlite/0001_tables.sql"),
+    include_str!("../../schema/sqlite/0002_second_dialect.sql"),
+];
 
 /// Applies those of `files` that the database lacks, each in a transaction of its own.
 ///

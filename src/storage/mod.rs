@@ -13,6 +13,7 @@ mod body;
 pub mod contract;
 pub mod embedded;
 pub mod health;
+mod history;
 mod merge;
 pub mod migrate;
 pub mod mysql;
@@ -21,6 +22,7 @@ pub mod password;
 pub mod pool;
 #[cfg(test)]
 mod scratch;
+mod token;
 pub mod worker;
 
 use crate::chat::ask::{Answer, AnswerQueue, Ask, Question, Who};
@@ -66,7 +68,7 @@ pub enum Place {
 /// What a store is asked: an [`Ask`] whose password, if it had one, was dealt with.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// Any ask but Register and Verify.
+    /// Any ask but Register, Verify and ChangePassword.
     Ask(Ask),
     /// Make a user. → an [`Answer`]: `Registered` | `Refused` (name taken).
     Enroll {
@@ -74,6 +76,16 @@ pub enum Order {
         name: String,
         /// Its hashed password.
         hash: String,
+    },
+    /// Give a user another password, make all its tokens worthless and give it a new one.
+    /// → an [`Answer`]: `Issued` | `Refused` (the password is not `old` any more).
+    Replace {
+        /// Whose.
+        user: UserId,
+        /// The hash that the old password was compared with.
+        old: String,
+        /// The new one.
+        new: String,
     },
     /// Find what a password has to match. → [`Outcome::Found`].
     Lookup {
@@ -144,6 +156,13 @@ pub trait Store: Send {
     /// was appended means nothing.
     fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError>;
 
+    /// Says which messages the store will be asked to keep from now on, so that its history can say
+    /// whether it is complete. Said once, before the first batch.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    fn will_keep(&mut self, keep: Keep) -> Result<(), StoreError>;
+
     /// Waits until `work` is done, and may mind its own business meanwhile: then it may come back
     /// earlier, with news about itself.
     fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {
@@ -177,10 +196,12 @@ pub struct Opened {
 /// # Errors
 /// If the server cannot run with this store.
 pub fn open(config: Config) -> Result<Opened, OpenError> {
-    let store: Box<dyn Store> = match &config.place {
+    let mut store: Box<dyn Store> = match &config.place {
         Place::Directory(directory) => Box::new(embedded::Embedded::open(directory, &config.limits)?),
         Place::MySql(url) => Box::new(mysql::MySql::open(url, &config.limits)?),
     };
+    let told = store.will_keep(config.keep);
+    told.map_err(|error| OpenError::Failed(store.describe(), error.to_string()))?;
     Ok(Opened { store, config })
 }
 

@@ -28,6 +28,7 @@ mod url;
 use super::health::News;
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError};
 use crate::chat::ask::Answer;
+use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
 use batch::Batch;
@@ -122,6 +123,10 @@ impl Store for MySql {
     fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
         let (runtime, desk) = self.parts();
         runtime.block_on(desk.perform(batch, outcomes))
+    }
+
+    fn will_keep(&mut self, _keep: Keep) -> Result<(), StoreError> {
+        Ok(())
     }
 
     fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {

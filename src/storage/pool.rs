@@ -1,15 +1,14 @@
 //! The threads that hash passwords: few, unhurried, and off the cores.
 //!
 //! Owns the queue of passwords that wait (bounded: [`Limits::password_queue`], beyond it Busy) and
-//! the threads that work it off at low priority. Never touches the store: a new user's hash goes
+//! the threads that work it off at low priority. Never touches the store: a hash goes
 //! back to the [`worker`](super::worker), a verdict goes straight to the core that asked.
 //!
 //! [`Limits::password_queue`]: crate::chat::limits::Limits::password_queue
 
-use super::Account;
-use super::OpenError;
 use super::answers::{Answers, Asker};
 use super::password::{Cost, Hasher, Verdict};
+use super::{Account, OpenError, Order};
 use crate::chat::ask::{Done, Password};
 use crate::chat::wire::code::Code;
 use std::sync::Arc;
@@ -46,17 +45,26 @@ pub enum Job {
         /// What was typed.
         password: Password,
     },
+    /// Compare the old one and hash the new one.
+    Change {
+        /// Who asked for it.
+        asker: Asker,
+        /// The user, if there is one.
+        account: Option<Account>,
+        /// What was typed as the old one.
+        old: Password,
+        /// The new one.
+        new: Password,
+    },
 }
 
-/// A new user whose password is hashed.
+/// What is to be stored of a password, now that it is hashed.
 #[derive(Debug)]
 pub struct Hashed {
     /// Who asked for it.
     pub asker: Asker,
-    /// The new user's name.
-    pub name: String,
-    /// Its hashed password.
-    pub hash: String,
+    /// What the store has to do.
+    pub order: Order,
 }
 
 /// The threads and their queue.
@@ -141,35 +149,49 @@ impl Thread {
 
     fn work(&mut self, job: Job) {
         match job {
-            Job::Hash { asker, name, password } => match self.hasher.hash(&password.0) {
-                // Nobody takes it only if the worker is gone, and then nobody waits either.
-                Ok(hash) => drop(self.done.send(Hashed { asker, name, hash })),
-                Err(why) => {
-                    eprintln!("chatd: a password could not be hashed: {why}");
-                    self.answers.send(asker, Err(Code::Busy));
-                }
-            },
+            Job::Hash { asker, name, password } => {
+                self.hash(asker, &password, |hash| Order::Enroll { name, hash });
+            }
             Job::Verify { asker, account, password } => {
-                let answer = self.verify(account, &password);
+                let answer = self.verify(account.as_ref(), &password);
                 self.answers.send(asker, answer);
+            }
+            Job::Change { asker, account, old, new } => {
+                match (self.verify(account.as_ref(), &old), account) {
+                    (Ok(_), Some(Account { user, hash: old, .. })) => {
+                        self.hash(asker, &new, |new| Order::Replace { user, old, new });
+                    }
+                    _ => self.answers.send(asker, Err(Code::Refused)),
+                }
+            }
+        }
+    }
+
+    fn hash(&mut self, asker: Asker, password: &Password, order: impl FnOnce(String) -> Order) {
+        match self.hasher.hash(&password.0) {
+            // Nobody takes it only if the worker is gone, and then nobody waits either.
+            Ok(hash) => drop(self.done.send(Hashed { asker, order: order(hash) })),
+            Err(why) => {
+                eprintln!("chatd: a password could not be hashed: {why}");
+                self.answers.send(asker, Err(Code::Busy));
             }
         }
     }
 
     /// An unknown user and a wrong password: the same time, the same answer.
-    fn verify(&mut self, account: Option<Account>, password: &Password) -> Result<Done, Code> {
+    fn verify(&mut self, account: Option<&Account>, password: &Password) -> Result<Done, Code> {
         let Some(account) = account else {
             self.hasher.verify_stranger(&password.0);
             return Err(Code::Refused);
         };
         match self.hasher.verify(&password.0, &account.hash) {
-            Verdict::Right => Ok(Done::Verified { user: account.user, name: account.name }),
+            Verdict::Right => Ok(Done::Verified { user: account.user, name: account.name.clone() }),
             Verdict::Wrong => Err(Code::Refused),
         }
     }
 
     fn turn_away(&self, job: &Job) {
-        let (Job::Hash { asker, .. } | Job::Verify { asker, .. }) = job;
+        let (Job::Hash { asker, .. } | Job::Verify { asker, .. } | Job::Change { asker, .. }) = job;
         self.answers.send(*asker, Err(Code::Busy));
     }
 }

@@ -8,7 +8,7 @@ use super::answers::{Answers, Asker};
 use super::health::{Health, State};
 use super::pool::{Hashed, Job, Pool};
 use super::{Config, OpenError, Order, Outcome, Store, StoreError};
-use crate::chat::ask::{AnswerQueue, Ask, Password, Question};
+use crate::chat::ask::{AnswerQueue, Ask, Password, Question, Who};
 use crate::chat::wire::code::Code;
 use futures_lite::future;
 use std::pin::pin;
@@ -80,6 +80,8 @@ enum Step {
     Answer(Asker),
     /// It says what this password must match.
     Verify(Asker, Password),
+    /// It says what the first of these must match, to be replaced by the second.
+    Change(Asker, Password, Password),
 }
 
 struct Worker {
@@ -110,12 +112,12 @@ impl Worker {
             let mut weight = match self.next(questions, hashed) {
                 Next::Nothing => continue,
                 Next::Question(question) => self.take(question),
-                Next::Hashed(user) => self.enroll(user),
+                Next::Hashed(hashed) => self.store(hashed),
                 Next::End => break,
             };
             while weight < BATCH_WEIGHT {
-                weight += if let Ok(user) = hashed.try_recv() {
-                    self.enroll(user)
+                weight += if let Ok(hashed) = hashed.try_recv() {
+                    self.store(hashed)
                 } else if let Ok(question) = questions.try_recv() {
                     self.take(question)
                 } else {
@@ -140,11 +142,11 @@ impl Worker {
         next
     }
 
-    /// The last users that registered are still stored; passwords not yet looked at get Busy.
+    /// What was hashed last is still stored; passwords not yet looked at get Busy.
     fn finish(mut self, hashed: &flume::Receiver<Hashed>) {
         let threads = self.pool.take().map_or(Vec::new(), Pool::stop);
-        while let Ok(user) = hashed.recv() {
-            self.enroll(user);
+        while let Ok(hashed) = hashed.recv() {
+            self.store(hashed);
             self.perform();
         }
         for thread in threads {
@@ -169,6 +171,11 @@ impl Worker {
                 self.steps.push(Step::Verify(asker, password));
                 1
             }
+            Ask::ChangePassword { user, old, new } => {
+                self.orders.push(Order::Lookup { who: Who::Id(user) });
+                self.steps.push(Step::Change(asker, old, new));
+                1
+            }
             ask => {
                 let weight = weight(&ask);
                 self.orders.push(Order::Ask(ask));
@@ -184,9 +191,9 @@ impl Worker {
         }
     }
 
-    fn enroll(&mut self, user: Hashed) -> usize {
-        self.orders.push(Order::Enroll { name: user.name, hash: user.hash });
-        self.steps.push(Step::Answer(user.asker));
+    fn store(&mut self, hashed: Hashed) -> usize {
+        self.orders.push(hashed.order);
+        self.steps.push(Step::Answer(hashed.asker));
         1
     }
 
@@ -207,11 +214,15 @@ impl Worker {
         let mut steps = std::mem::take(&mut self.steps);
         for (step, outcome) in steps.drain(..).zip(outcomes.drain(..)) {
             match (step, outcome) {
-                (Step::Answer(asker) | Step::Verify(asker, _), Outcome::Answer(answer)) => {
-                    self.answers.send(asker, answer);
-                }
+                (
+                    Step::Answer(asker) | Step::Verify(asker, _) | Step::Change(asker, ..),
+                    Outcome::Answer(answer),
+                ) => self.answers.send(asker, answer),
                 (Step::Verify(asker, password), Outcome::Found(account)) => {
                     self.offer(asker, Job::Verify { asker, account, password });
+                }
+                (Step::Change(asker, old, new), Outcome::Found(account)) => {
+                    self.offer(asker, Job::Change { asker, account, old, new });
                 }
                 (Step::Answer(_), Outcome::Found(_)) => unreachable!("only lookups find accounts"),
             }
@@ -240,22 +251,23 @@ impl Worker {
 /// What comes out of either queue first.
 async fn either(questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) -> Next {
     let question = async { questions.recv_async().await.map_or(Next::End, Next::Question) };
-    let user = async {
+    let password = async {
         match hashed.recv_async().await {
-            Ok(user) => Next::Hashed(user),
+            Ok(hashed) => Next::Hashed(hashed),
             // The pool's threads are gone, by a panic: only questions are left.
             Err(flume::RecvError::Disconnected) => future::pending().await,
         }
     };
-    future::or(question, user).await
+    future::or(question, password).await
 }
 
 /// How much of a batch an ask takes up, so that those who wait for a small one are not kept by
 /// hundreds of large ones. Measured: a roster or a page of backlog takes 20 to 50 stored messages.
 fn weight(ask: &Ask) -> usize {
     match ask {
-        Ask::Roster { .. } | Ask::Take { .. } => 16,
+        Ask::Roster { .. } | Ask::Take { .. } | Ask::History { .. } | Ask::Members { .. } => 16,
         Ask::Friends { .. } | Ask::DelGroup { .. } => 8,
+        Ask::Record { envelopes } => envelopes.len().max(1),
         Ask::Owe { mids, .. } => 1 + mids.len() / 4,
         Ask::Settle { mids, progress, .. } => 1 + (mids.len() + progress.len()) / 4,
         _ => 1,

@@ -24,7 +24,7 @@ fn a_direct_message_is_kept_and_owed(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let [amy, ben] = trial.users(["amy", "ben"]);
     let message = trial.message(amy, Target::User(ben), "c", "hello");
-    assert_eq!(trial.keep(&message), Ok(Done::Kept { mid: message.mid(), ts: message.ts(), pos: None }));
+    assert_eq!(trial.keep(&message), Ok(Done::Kept { mid: message.mid(), ts: message.ts(), pos: Some(1) }));
     let page = trial.take(ben);
     let [waiting] = &page.messages[..] else { panic!("one message waits: {page:?}") };
     assert_eq!(waiting.pos, None);
@@ -79,10 +79,10 @@ fn the_same_cid_is_kept_once(open: &mut Opener<'_>) {
     assert_eq!(trial.keep(&retry), kept);
     assert_eq!(trial.take(ben).mids(), [0_u64; 0], "a retry under another id changes nothing");
     // Another sender's cid is another cid, and so is one that differs by a byte.
-    for (sender, cid) in [(cleo, "c"), (amy, "C"), (amy, "c "), (amy, "c\0")] {
+    for (sender, cid, pos) in [(cleo, "c", 1), (amy, "C", 2), (amy, "c ", 3), (amy, "c\0", 4)] {
         let other = trial.message(sender, Target::User(ben), cid, "hello");
         let answer = trial.keep(&other);
-        assert_eq!(answer, Ok(Done::Kept { mid: other.mid(), ts: other.ts(), pos: None }), "{cid:?}");
+        assert_eq!(answer, Ok(Done::Kept { mid: other.mid(), ts: other.ts(), pos: Some(pos) }), "{cid:?}");
     }
     // No cid is no cid.
     for _ in 0..2 {
@@ -98,7 +98,7 @@ fn the_same_cid_in_one_batch(open: &mut Opener<'_>) {
     let retry = trial.message(amy, Target::User(ben), "c", "hello");
     let other = trial.message(amy, Target::User(ben), "c", "bye");
     let asks = [&first, &retry, &other, &first].map(|envelope| Ask::Keep { envelope: envelope.clone() });
-    let kept = Ok(Done::Kept { mid: first.mid(), ts: first.ts(), pos: None });
+    let kept = Ok(Done::Kept { mid: first.mid(), ts: first.ts(), pos: Some(1) });
     assert_eq!(trial.asks(asks.to_vec()), [kept.clone(), kept.clone(), Err(Code::CidReused), kept]);
     assert_eq!(trial.take(ben).mids(), [first.mid().0]);
 }

@@ -1,8 +1,9 @@
 //! A store on trial, and short ways to ask it things.
 
-use crate::chat::ask::{Answer, Ask, Done, Progress, Waiting, Who};
+use crate::chat::ask::{Answer, Ask, Conversation, Done, Placed, Progress, Span, Waiting, Who};
 use crate::chat::envelope::{Envelope, Message, Storing, Target};
 use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
+use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use crate::storage::contract::Opener;
 use crate::storage::{Account, Order, Outcome, Store};
@@ -18,6 +19,19 @@ pub struct Page {
     pub messages: Vec<Waiting>,
     pub complete: bool,
     pub heads: Vec<(GroupId, u64)>,
+}
+
+/// What was told of a history.
+#[derive(Debug)]
+pub struct Told {
+    pub messages: Vec<Placed>,
+    pub complete: bool,
+}
+
+impl Told {
+    pub fn mids(&self) -> Vec<u64> {
+        self.messages.iter().map(|message| message.envelope.mid().0).collect()
+    }
 }
 
 impl Page {
@@ -156,6 +170,30 @@ impl Trial {
             Ok(Done::Taken { messages, complete, heads }) => Page { messages, complete, heads },
             other => panic!("a page is always given, not {other:?}"),
         }
+    }
+
+    /// All of a conversation.
+    pub fn history(&mut self, user: UserId, conversation: Conversation) -> Told {
+        self.span(user, conversation, Span::Newest, usize::MAX, usize::MAX)
+    }
+
+    pub fn span(
+        &mut self,
+        user: UserId,
+        conversation: Conversation,
+        span: Span,
+        messages: usize,
+        bytes: usize,
+    ) -> Told {
+        match self.ask(Ask::History { user, conversation, span, messages, bytes }) {
+            Ok(Done::History { messages, complete }) => Told { messages, complete },
+            other => panic!("it was told, not {other:?}"),
+        }
+    }
+
+    /// As a server does when it starts.
+    pub fn will_keep(&mut self, keep: Keep) {
+        self.store.will_keep(keep).expect("the store works");
     }
 
     pub fn settle(&mut self, user: UserId, mids: &[MessageId], progress: Vec<Progress>) {

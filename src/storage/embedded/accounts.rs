@@ -35,6 +35,18 @@ pub fn lookup(db: &Connection, who: &Who) -> rusqlite::Result<Option<Account>> {
     .optional()
 }
 
+pub fn find(db: &Connection, who: &Who) -> Answered {
+    let found = match who {
+        Who::Id(user) => {
+            db.prepare_cached("SELECT id, name FROM user WHERE id = ?1")?.query_row([user.get()], person)
+        }
+        Who::Name(name) => {
+            db.prepare_cached("SELECT id, name FROM user WHERE name = ?1")?.query_row([name], person)
+        }
+    };
+    Ok(found.optional()?.map(Done::Found).ok_or(Code::NoSuchUser))
+}
+
 pub fn friends(db: &Connection, limits: &Limits, user: UserId) -> Answered {
     friend_list(db, limits, user).map(|friends| Ok(Done::Friends(friends)))
 }
@@ -78,6 +90,7 @@ pub fn del_friend(db: &Connection, user: UserId, friend: UserId) -> Answered {
     Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(Done::Done) })
 }
 
-fn is_user(db: &Connection, user: UserId) -> rusqlite::Result<bool> {
+/// Whether there is such a user.
+pub fn is_user(db: &Connection, user: UserId) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM user WHERE id = ?1")?.exists([user.get()])
 }

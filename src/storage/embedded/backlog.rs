@@ -2,28 +2,42 @@
 //!
 //! [`page`](super::page) reads it.
 
-use super::{Answered, row};
+use super::memory::Memory;
+use super::{Answered, messages, row};
 use crate::chat::ask::{Done, Progress};
 use crate::chat::ids::{MessageId, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
-pub fn owe(db: &Connection, user: UserId, mids: &[MessageId]) -> Answered {
+pub fn owe(db: &Connection, memory: &Memory, user: UserId, mids: &[MessageId]) -> Answered {
     let mut statement = db.prepare_cached(
         "INSERT INTO offlinemessage (userid, mid)
          SELECT user.id, message.mid FROM user, message WHERE user.id = ?1 AND message.mid = ?2
          ON CONFLICT DO NOTHING",
     )?;
-    for mid in mids.iter().copied().filter_map(row::sql_mid) {
+    for mid in mids.iter().copied().filter_map(row::sql_mid).filter(|mid| !memory.owes(user, *mid)) {
         statement.execute(params![user.get(), mid])?;
     }
     Ok(Ok(Done::Done))
 }
 
-pub fn settle(db: &Connection, user: UserId, mids: &[MessageId], progress: &[Progress]) -> Answered {
+pub fn settle(
+    db: &Connection,
+    memory: &mut Memory,
+    user: UserId,
+    mids: &[MessageId],
+    progress: &[Progress],
+) -> Answered {
     let mut statement = db.prepare_cached("DELETE FROM offlinemessage WHERE userid = ?1 AND mid = ?2")?;
+    let mut settle = |mid: i64| -> rusqlite::Result<bool> {
+        Ok(memory.settle(user, mid) || statement.execute(params![user.get(), mid])? > 0)
+    };
     for mid in mids.iter().copied().filter_map(row::sql_mid) {
-        statement.execute(params![user.get(), mid])?;
+        if !settle(mid)?
+            && let Some(stored) = messages::stored_as(db, mid)?
+        {
+            settle(stored)?;
+        }
     }
     for step in progress {
         advance(db, user, step)?;
@@ -58,14 +72,21 @@ fn advance(db: &Connection, user: UserId, step: &Progress) -> rusqlite::Result<(
 
 /// The last of the places after `upto` that hold the user's own messages and those in `beyond`.
 fn follow(db: &Connection, user: UserId, step: &Progress, mut upto: u64) -> rusqlite::Result<u64> {
-    let beyond: HashSet<MessageId> = step.beyond.iter().copied().collect();
+    let mut beyond: HashSet<MessageId> = step.beyond.iter().copied().collect();
+    let mut under_other_ids = step.beyond.iter().copied().filter_map(row::sql_mid);
     let mut statement = db.prepare_cached(
         "SELECT pos, mid, sender FROM message WHERE groupid = ?1 AND pos > ?2 ORDER BY pos",
     )?;
     let mut rows = statement.query(params![step.group.get(), row::sql_place(upto)])?;
     while let Some(found) = rows.next()? {
         if row::user(found, 2)? != user && !beyond.contains(&row::mid(found, 1)?) {
-            break;
+            for mid in under_other_ids.by_ref() {
+                let stored = messages::stored_as(db, mid)?;
+                beyond.extend(stored.and_then(|stored| u64::try_from(stored).ok()).map(MessageId));
+            }
+            if !beyond.contains(&row::mid(found, 1)?) {
+                break;
+            }
         }
         upto = row::number(found, 0)?;
     }

@@ -4,8 +4,8 @@
 //! view of its messages at once; the messages themselves are deleted a few at a time by
 //! [`sweep`], so that a long history holds nobody up.
 
-use super::{Answered, accounts, row};
-use crate::chat::ask::{Done, Member, Membership, Role, Roster};
+use super::{Answered, accounts, blocks, row};
+use crate::chat::ask::{Detail, Done, Member, Membership, Role, Roster};
 use crate::chat::ids::{GroupId, UserId};
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
@@ -34,7 +34,7 @@ pub fn join(db: &Connection, limits: &Limits, user: UserId, group: GroupId) -> A
         return Ok(Err(Code::Exists));
     }
     let members = db
-        .prepare_cached("SELECT count(*) FROM groupuser WHERE groupid = ?1")?
+        .prepare_cached("SELECT size FROM allgroup WHERE id = ?1")?
         .query_row([group.get()], |found| row::number(found, 0))?;
     if members >= limits.members as u64 || groups_of(db, user)? >= limits.groups as u64 {
         return Ok(Err(Code::TooMany));
@@ -49,12 +49,15 @@ pub fn leave(db: &Connection, user: UserId, group: GroupId) -> Answered {
         Some(Role::Normal) => {
             db.prepare_cached("DELETE FROM groupuser WHERE userid = ?1 AND groupid = ?2")?
                 .execute(params![user.get(), group.get()])?;
+            db.prepare_cached("UPDATE allgroup SET size = size - 1 WHERE id = ?1")?.execute([group.get()])?;
             Ok(Ok(Done::Left { dissolved: false }))
         }
         Some(Role::Creator) => {
             db.prepare_cached("DELETE FROM groupuser WHERE groupid = ?1")?.execute([group.get()])?;
-            db.prepare_cached("UPDATE allgroup SET groupname = NULL, groupdesc = '' WHERE id = ?1")?
-                .execute([group.get()])?;
+            db.prepare_cached(
+                "UPDATE allgroup SET groupname = NULL, groupdesc = '', size = 0 WHERE id = ?1",
+            )?
+            .execute([group.get()])?;
             Ok(Ok(Done::Left { dissolved: true }))
         }
     }
@@ -69,12 +72,29 @@ pub fn not_a_member(db: &Connection, group: GroupId) -> Answered {
     Ok(Err(if head(db, group)?.is_some() { Code::NotAMember } else { Code::NoSuchGroup }))
 }
 
-pub fn roster(db: &Connection, limits: &Limits, user: UserId) -> Answered {
+/// One page of a group's members.
+pub fn page_of_members(
+    db: &Connection,
+    user: UserId,
+    group: GroupId,
+    after: Option<UserId>,
+    most: usize,
+) -> Answered {
+    if role(db, user, group)?.is_none() {
+        return not_a_member(db, group);
+    }
+    let mut members = members(db, group, after, most.saturating_add(1))?;
+    let complete = members.len() <= most;
+    members.truncate(most);
+    Ok(Ok(Done::Members { members, complete }))
+}
+
+pub fn roster(db: &Connection, limits: &Limits, user: UserId, detail: Detail) -> rusqlite::Result<Roster> {
     let friends = accounts::friend_list(db, limits, user)?;
     let mut groups: Vec<Membership> = db
         .prepare_cached(
-            "SELECT allgroup.id, groupname, groupdesc, upto FROM groupuser JOIN allgroup ON allgroup.id = groupid
-             WHERE userid = ?1 ORDER BY groupid",
+            "SELECT allgroup.id, groupname, groupdesc, size, upto
+             FROM groupuser JOIN allgroup ON allgroup.id = groupid WHERE userid = ?1 ORDER BY groupid",
         )?
         .query_map([user.get()], |found| {
             Ok(Membership {
@@ -82,20 +102,23 @@ pub fn roster(db: &Connection, limits: &Limits, user: UserId) -> Answered {
                 name: found.get(1)?,
                 desc: found.get(2)?,
                 members: Vec::new(),
-                size: 0,
-                cursor: row::number(found, 3)?,
+                size: row::number(found, 3)?,
+                cursor: row::number(found, 4)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()?;
-    let mut room = ROSTER_ENTRIES.saturating_sub(groups.len());
+    let mut room = match detail {
+        Detail::Members => ROSTER_ENTRIES.saturating_sub(groups.len()),
+        Detail::Counts => 0,
+    };
     for group in &mut groups {
         if room == 0 {
             break;
         }
-        group.members = members(db, group.group, room)?;
+        group.members = members(db, group.group, None, room)?;
         room -= group.members.len();
     }
-    Ok(Ok(Done::Roster(Box::new(Roster { friends, groups, ..Roster::default() }))))
+    Ok(Roster { friends, groups, blocked: blocks::all(db, user)?, token: None })
 }
 
 /// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups.
@@ -122,12 +145,17 @@ pub fn sweep(db: &Connection, most: usize) -> rusqlite::Result<usize> {
     Ok(swept)
 }
 
-fn members(db: &Connection, group: GroupId, most: usize) -> rusqlite::Result<Vec<Member>> {
+fn members(
+    db: &Connection,
+    group: GroupId,
+    after: Option<UserId>,
+    most: usize,
+) -> rusqlite::Result<Vec<Member>> {
     db.prepare_cached(
         "SELECT user.id, user.name, grouprole FROM groupuser JOIN user ON user.id = userid
-         WHERE groupid = ?1 ORDER BY userid LIMIT ?2",
+         WHERE groupid = ?1 AND userid > ?2 ORDER BY userid LIMIT ?3",
     )?
-    .query_map(params![group.get(), row::sql_place(most as u64)], |found| {
+    .query_map(params![group.get(), after.map_or(0, UserId::get), row::sql_place(most as u64)], |found| {
         Ok(Member { person: accounts::person(found)?, role: role_of(found.get_ref(2)?.as_str()?) })
     })?
     .collect()
@@ -141,8 +169,15 @@ fn add_member(db: &Connection, user: UserId, group: GroupId, role: Role, head: u
     db.prepare_cached(
         "INSERT INTO groupuser (userid, groupid, grouprole, joined, upto) VALUES (?1, ?2, ?3, ?4, ?4)",
     )?
-    .execute(params![user.get(), group.get(), role, row::sql_place(head)])
-    .map(drop)
+    .execute(params![user.get(), group.get(), role, row::sql_place(head)])?;
+    db.prepare_cached("UPDATE allgroup SET size = size + 1 WHERE id = ?1")?.execute([group.get()]).map(drop)
+}
+
+/// After which place a member sees the group's messages, if it is one.
+pub fn joined(db: &Connection, user: UserId, group: GroupId) -> rusqlite::Result<Option<u64>> {
+    db.prepare_cached("SELECT joined FROM groupuser WHERE userid = ?1 AND groupid = ?2")?
+        .query_row(params![user.get(), group.get()], |found| row::number(found, 0))
+        .optional()
 }
 
 fn groups_of(db: &Connection, user: UserId) -> rusqlite::Result<u64> {

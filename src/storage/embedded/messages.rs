@@ -3,20 +3,34 @@
 //! Written for the message that is new: its row is inserted outright, and only if the database
 //! finds that the row, or one of the same (sender, cid), is there already, is that one looked at.
 
+use super::memory::Memory;
 use super::{Answered, groups, row};
 use crate::chat::ask::{Answer, Done};
 use crate::chat::envelope::{Envelope, Target};
 use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
 use crate::chat::wire::code::Code;
 use crate::storage::body::said;
+use crate::storage::history::forgotten_before;
 use rusqlite::{Connection, Error, OptionalExtension, ffi, params};
 
-pub fn keep(db: &Connection, envelope: &Envelope) -> Answered {
+/// Stores a message, and makes a direct one part of its recipient's backlog.
+pub fn keep(db: &Connection, memory: &mut Memory, envelope: &Envelope) -> Answered {
     let new = New::of(envelope)?;
     match envelope.target() {
-        Target::User(user) => keep_direct(db, envelope, &new, user),
+        Target::User(user) => keep_direct(db, memory, envelope, &new, user),
         Target::Group(group) => keep_group(db, envelope, &new, group),
     }
+}
+
+/// Stores direct messages that nobody is owed.
+pub fn record(db: &Connection, memory: &mut Memory, envelopes: &[Envelope]) -> Answered {
+    for envelope in envelopes {
+        if let Target::User(user) = envelope.target() {
+            // What is refused is left out.
+            drop(insert_direct(db, memory, envelope, &New::of(envelope)?, user)?);
+        }
+    }
+    Ok(Ok(Done::Done))
 }
 
 /// The columns of a message to be stored.
@@ -42,28 +56,69 @@ impl<'a> New<'a> {
     }
 }
 
-fn keep_direct(db: &Connection, envelope: &Envelope, new: &New<'_>, user: UserId) -> Answered {
+/// What became of a direct message.
+enum Inserted {
+    /// It has this place.
+    New(u64),
+    /// It was there before.
+    Again(Stored),
+    /// It may not be stored.
+    Refused(Code),
+}
+
+fn keep_direct(
+    db: &Connection,
+    memory: &mut Memory,
+    envelope: &Envelope,
+    new: &New<'_>,
+    user: UserId,
+) -> Answered {
+    match insert_direct(db, memory, envelope, new, user)? {
+        Inserted::New(pos) => {
+            memory.owe(user, new.mid);
+            Ok(Ok(kept(envelope, Some(pos))))
+        }
+        Inserted::Again(stored) => {
+            // The same message from another core: the user left before that one could deliver it, so
+            // it is owed, whatever became of it elsewhere. Twice is allowed, never is not.
+            if stored.mid == envelope.mid() && stored.is(envelope) && !memory.owes(user, new.mid) {
+                owe(db, user, new.mid)?;
+            }
+            again(db, &stored, envelope)
+        }
+        Inserted::Refused(code) => Ok(Err(code)),
+    }
+}
+
+fn insert_direct(
+    db: &Connection,
+    memory: &mut Memory,
+    envelope: &Envelope,
+    new: &New<'_>,
+    user: UserId,
+) -> rusqlite::Result<Inserted> {
+    let sender = envelope.sender();
+    if memory.blocks(db, user, sender)? {
+        // What was acknowledged before stays acknowledged.
+        let stored = Stored::find(db, new)?;
+        return Ok(stored.map_or(Inserted::Refused(Code::NotYours), Inserted::Again));
+    }
+    let pos = memory.last_place(db, sender, user)? + 1;
     let inserted = db
         .prepare_cached(
-            "INSERT INTO message (mid, ts, sender, recipient, cid, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO message (mid, ts, sender, recipient, pos, cid, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute(params![new.mid, new.ts, new.sender, user.get(), new.cid, new.body]);
+        .execute(params![new.mid, new.ts, new.sender, user.get(), row::sql_place(pos), new.cid, new.body]);
     match inserted {
         Ok(_) => {
-            owe(db, user, new.mid)?;
-            Ok(Ok(kept(envelope, None)))
+            memory.placed(sender, user, pos);
+            Ok(Inserted::New(pos))
         }
         Err(error) => match extended_code(&error) {
             // The sender is logged in, so it is the recipient that is missing.
-            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Ok(Err(Code::NoSuchUser)),
+            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Ok(Inserted::Refused(Code::NoSuchUser)),
             ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_UNIQUE => {
-                let Some(stored) = Stored::find(db, new)? else { return Err(error) };
-                // The same message from another core: the user left before that one could deliver
-                // it, so it is owed, whatever became of it elsewhere. Twice is allowed, never is not.
-                if stored.mid == envelope.mid() && stored.is(envelope) {
-                    owe(db, user, new.mid)?;
-                }
-                Ok(stored.answer(envelope))
+                Stored::find(db, new)?.map(Inserted::Again).ok_or(error)
             }
             _ => Err(error),
         },
@@ -92,17 +147,36 @@ fn keep_group(db: &Connection, envelope: &Envelope, new: &New<'_>, group: GroupI
         }
         // What was stored while the sender was a member stays stored.
         Ok(None) => match Stored::find(db, new)? {
-            Some(stored) => Ok(stored.answer(envelope)),
+            Some(stored) => again(db, &stored, envelope),
             None => groups::not_a_member(db, group),
         },
         Err(error) => match extended_code(&error) {
             ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_UNIQUE => {
                 let Some(stored) = Stored::find(db, new)? else { return Err(error) };
-                Ok(stored.answer(envelope))
+                again(db, &stored, envelope)
             }
             _ => Err(error),
         },
     }
+}
+
+/// The answer to a message that is stored already. If it came under another id, that is remembered.
+fn again(db: &Connection, stored: &Stored, envelope: &Envelope) -> Answered {
+    let answer = stored.answer(envelope);
+    let (mid, forgotten) = (envelope.mid(), forgotten_before(envelope.mid()));
+    if answer.is_ok() && stored.mid != mid {
+        db.prepare_cached("DELETE FROM alias WHERE mid < ?1")?.execute([row::sql_mid(forgotten)])?;
+        db.prepare_cached("INSERT INTO alias (mid, stored) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .execute(params![row::sql_mid(mid), row::sql_mid(stored.mid)])?;
+    }
+    Ok(answer)
+}
+
+/// The id of the stored message that came again under this one.
+pub fn stored_as(db: &Connection, mid: i64) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT stored FROM alias WHERE mid = ?1")?
+        .query_row([mid], |found| found.get(0))
+        .optional()
 }
 
 /// Puts a stored message into a user's backlog, if it is not there.

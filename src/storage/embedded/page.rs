@@ -84,10 +84,12 @@ fn bytes_of(found: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<usize>
     row::number(found, column).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
+/// What an [`envelope`] is made from.
+pub const BODY: &str = "SELECT ts, sender, recipient, groupid, cid, body FROM message WHERE mid = ?1";
+
 /// The messages of a page, with their bodies.
 fn read(db: &Connection, page: &[Candidate]) -> rusqlite::Result<Vec<Waiting>> {
-    let mut statement =
-        db.prepare_cached("SELECT ts, sender, recipient, groupid, cid, body FROM message WHERE mid = ?1")?;
+    let mut statement = db.prepare_cached(BODY)?;
     let mut scratch = Vec::new();
     page.iter()
         .map(|candidate| {
@@ -97,7 +99,8 @@ fn read(db: &Connection, page: &[Candidate]) -> rusqlite::Result<Vec<Waiting>> {
         .collect()
 }
 
-fn envelope(
+/// The message with this id, by [`BODY`].
+pub fn envelope(
     statement: &mut CachedStatement<'_>,
     mid: MessageId,
     scratch: &mut Vec<u8>,

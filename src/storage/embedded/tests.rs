@@ -6,7 +6,7 @@ use crate::chat::envelope::{Envelope, Message, Storing, Target};
 use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
 use crate::chat::limits::Limits;
 use crate::storage::scratch::Scratch;
-use crate::storage::{OpenError, Order, Outcome, Store, StoreError, contract};
+use crate::storage::{OpenError, Order, Outcome, Store, StoreError, contract, migrate};
 use rusqlite::Connection;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -131,7 +131,20 @@ fn a_newer_database_is_refused_by_its_number() {
     db.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
     let sentence = refusal(scratch.path());
-    assert!(sentence.contains("version 99") && sentence.contains("up to 1"), "{sentence}");
+    assert!(sentence.contains("version 99") && sentence.contains("up to 2"), "{sentence}");
+}
+
+#[test]
+fn a_database_of_version_1_is_brought_up_to_date() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("chatd.db");
+    let mut db = Connection::open(&path).unwrap();
+    migrate::migrate(&mut db, &path, &migrate::SQLITE[..1]).unwrap();
+    db.execute_batch(contract::VERSION_1).unwrap();
+    drop(db);
+    contract::check_version_1(&mut open(scratch.path()).unwrap());
+    // Once more, there is nothing to do.
+    contract::check_again(&mut open(scratch.path()).unwrap());
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl<'a> Batch<'a> {
 fn is_read(order: &Order) -> bool {
     match order {
         Order::Lookup { .. } => true,
-        Order::Enroll { .. } => false,
+        Order::Enroll { .. } | Order::Replace { .. } => false,
         Order::Ask(ask) => {
             matches!(ask, Ask::Roster { .. } | Ask::Friends { .. } | Ask::MayWrite { .. } | Ask::Take { .. })
         }
@@ -130,6 +130,7 @@ async fn change(client: &mut Client, limits: &Limits, order: &Order) -> Did<Outc
         Order::Enroll { name, hash } => {
             return accounts::enroll(client, name, hash).await.map(Outcome::Answer);
         }
+        Order::Replace { .. } => return Ok(Outcome::Answer(Err(crate::chat::wire::code::Code::Busy))),
         Order::Ask(ask) => ask,
         Order::Lookup { .. } => unreachable!("a lookup changes nothing"),
     };
@@ -152,7 +153,7 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> Did<Ou
             return Ok(Outcome::Found(accounts::lookup(client, who).await?));
         }
         Order::Ask(ask) => ask,
-        Order::Enroll { .. } => unreachable!("an enrolment is no reading"),
+        Order::Enroll { .. } | Order::Replace { .. } => unreachable!("it is no reading"),
     };
     let answer = match ask {
         Ask::Roster { user, .. } => groups::roster(client, limits, *user).await,

@@ -84,6 +84,10 @@ impl Store for Puppet {
         self.told.recv().unwrap()
     }
 
+    fn will_keep(&mut self, _keep: Keep) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn close(self: Box<Self>) -> Result<(), StoreError> {
         *self.closed.lock().unwrap() = true;
         Ok(())

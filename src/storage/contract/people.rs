@@ -1,0 +1,117 @@
+//! Finding and blocking users, members page by page, and what a roster tells of them.
+
+use super::accounts::{NAMES, stranger};
+use super::trial::Trial;
+use super::{Case, Opener};
+use crate::chat::ask::{Ask, Detail, Done, Issue, Member, Person, Role, Roster, Who};
+use crate::chat::ids::{GroupId, UserId};
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::storage::{Order, Outcome};
+
+pub const CASES: &[Case] = &[
+    Case { name: "users are found by id and by name", run: users_are_found },
+    Case { name: "blocking is one way, once, and bounded", run: blocking_is_one_way },
+    Case { name: "members come page by page", run: members_come_page_by_page },
+    Case { name: "a roster counts members", run: a_roster_counts_members },
+];
+
+fn person(id: UserId, name: &str) -> Person {
+    Person { id, name: name.to_owned() }
+}
+
+fn roster(trial: &mut Trial, user: UserId) -> Roster {
+    match trial.ask(Ask::Roster { user, detail: Detail::Counts, issue: Issue::Nothing }) {
+        Ok(Done::Roster(roster)) => *roster,
+        other => panic!("a roster is always given, not {other:?}"),
+    }
+}
+
+fn users_are_found(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let ids = NAMES.map(|name| trial.user(name));
+    for (id, name) in ids.into_iter().zip(NAMES) {
+        for who in [Who::Id(id), Who::Name(name.to_owned())] {
+            assert_eq!(trial.ask(Ask::Find { who: who.clone() }), Ok(Done::Found(person(id, name))));
+            let found = trial.batch(&[Order::Lookup { who }]).remove(0);
+            assert!(matches!(found, Outcome::Found(Some(account)) if account.user == id));
+        }
+    }
+    for who in [Who::Id(stranger()), Who::Name("am".to_owned()), Who::Name(String::new())] {
+        assert_eq!(trial.ask(Ask::Find { who: who.clone() }), Err(Code::NoSuchUser));
+        assert_eq!(trial.batch(&[Order::Lookup { who }]), [Outcome::Found(None)]);
+    }
+}
+
+fn blocking_is_one_way(open: &mut Opener<'_>) {
+    let mut trial = Trial::with(open, &Limits { blocked: 2, ..Limits::default() });
+    let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
+    let block = |user, blocked| Ask::Block { user, blocked };
+    let unblock = |user, blocked| Ask::Unblock { user, blocked };
+    let done = || Ok(Done::Done);
+    let answers = trial.asks(vec![
+        block(amy, stranger()),
+        unblock(amy, ben),
+        block(amy, cleo),
+        block(amy, cleo),
+        block(amy, ben),
+        block(amy, dan),
+        block(amy, ben),
+        unblock(ben, amy),
+    ]);
+    let no_user = || Err(Code::NoSuchUser);
+    let exists = || Err(Code::Exists);
+    let expected = [no_user(), no_user(), done(), exists(), done(), Err(Code::TooMany), exists(), no_user()];
+    assert_eq!(answers, expected);
+    assert_eq!(roster(&mut trial, amy).blocked, [ben, cleo], "by id");
+    assert_eq!(roster(&mut trial, ben).blocked, []);
+    assert_eq!(trial.asks(vec![unblock(amy, ben), block(amy, dan)]), [done(), done()]);
+    assert_eq!(roster(&mut trial, amy).blocked, [cleo, dan]);
+}
+
+fn members_come_page_by_page(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
+    let group = trial.group("g", ben, &[cleo, amy]);
+    let other = trial.group("other", dan, &[]);
+    let members = |user, group, after, members| Ask::Members { user, group, after, members };
+    let nowhere = GroupId::new(77).expect("an id");
+    assert_eq!(trial.ask(members(amy, nowhere, None, 9)), Err(Code::NoSuchGroup));
+    assert_eq!(trial.ask(members(dan, group, None, 9)), Err(Code::NotAMember));
+    assert_eq!(trial.ask(members(amy, other, None, 9)), Err(Code::NotAMember));
+    let all = [(amy, "amy", Role::Normal), (ben, "ben", Role::Creator), (cleo, "cleo", Role::Normal)]
+        .map(|(id, name, role)| Member { person: person(id, name), role });
+    for most in 1..=4 {
+        let (mut told, mut after) = (Vec::new(), None);
+        loop {
+            let Ok(Done::Members { members, complete }) = trial.ask(members(cleo, group, after, most)) else {
+                panic!("a member is told")
+            };
+            assert!(members.len() == most || complete);
+            after = members.last().map(|member| member.person.id);
+            told.extend(members);
+            if complete {
+                break;
+            }
+        }
+        assert_eq!(told, all);
+    }
+    let none = Ok(Done::Members { members: vec![], complete: true });
+    assert_eq!(trial.ask(members(amy, group, Some(cleo), 5)), none);
+}
+
+fn a_roster_counts_members(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
+    let one = trial.group("one", amy, &[ben, cleo]);
+    let two = trial.group("two", ben, &[amy]);
+    let sizes = |roster: &Roster| -> Vec<(GroupId, u64, usize)> {
+        roster.groups.iter().map(|group| (group.group, group.size, group.members.len())).collect()
+    };
+    assert_eq!(sizes(&roster(&mut trial, amy)), [(one, 3, 0), (two, 2, 0)]);
+    assert!(trial.ask(Ask::AddGroup { user: ben, group: one }).is_err());
+    assert_eq!(trial.ask(Ask::DelGroup { user: cleo, group: one }), Ok(Done::Left { dissolved: false }));
+    assert_eq!(trial.ask(Ask::DelGroup { user: ben, group: two }), Ok(Done::Left { dissolved: true }));
+    assert_eq!(sizes(&roster(&mut trial, amy)), [(one, 2, 0)]);
+    assert_eq!(roster(&mut trial, amy).token, None);
+}

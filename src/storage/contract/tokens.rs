@@ -1,0 +1,106 @@
+//! Tokens, and passwords that are replaced.
+
+use super::accounts::stranger;
+use super::trial::Trial;
+use super::{Case, Opener};
+use crate::chat::ask::{Answer, Ask, Detail, Done, Issue, Secret, Token, TokenId};
+use crate::chat::ids::UserId;
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::storage::{Order, Outcome};
+
+pub const CASES: &[Case] = &[
+    Case { name: "a token resumes, until it is revoked", run: a_token_resumes },
+    Case { name: "tokens are bounded, the oldest use goes", run: tokens_are_bounded },
+    Case { name: "a token expires", run: a_token_expires },
+    Case { name: "a new password makes all tokens worthless", run: a_new_password },
+];
+
+fn issue(trial: &mut Trial, user: UserId) -> Token {
+    match trial.ask(Ask::Roster { user, detail: Detail::Counts, issue: Issue::Token }) {
+        Ok(Done::Roster(roster)) => roster.token.expect("one was to be issued"),
+        other => panic!("a roster is always given, not {other:?}"),
+    }
+}
+
+fn resume(token: &Token) -> Ask {
+    Ask::Resume { secret: token.secret.clone() }
+}
+
+fn resumed(user: UserId, name: &str, token: &Token) -> Answer {
+    Ok(Done::Resumed { user, name: name.to_owned(), token: token.id })
+}
+
+fn a_token_resumes(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let (one, two) = (issue(&mut trial, amy), issue(&mut trial, ben));
+    assert!(one.id != two.id && one.secret != two.secret);
+    assert_eq!(
+        trial.asks(vec![resume(&two), resume(&one), resume(&two)]),
+        [resumed(ben, "ben", &two), resumed(amy, "amy", &one), resumed(ben, "ben", &two)]
+    );
+    let mut other = one.secret.0.to_string();
+    other.replace_range(..1, if other.starts_with('x') { "y" } else { "x" });
+    for text in ["", "x", other.as_str(), &one.secret.0[1..], "\0", "' OR 1=1 --", &"x".repeat(10_000)] {
+        assert_eq!(trial.ask(Ask::Resume { secret: Secret(text.into()) }), Err(Code::Refused));
+    }
+    // Only its user revokes it.
+    let answers = trial.asks(vec![
+        Ask::Revoke { user: ben, token: one.id },
+        resume(&one),
+        Ask::Revoke { user: amy, token: one.id },
+        resume(&one),
+        Ask::Revoke { user: amy, token: one.id },
+        Ask::Revoke { user: amy, token: TokenId(u64::MAX) },
+        resume(&two),
+    ]);
+    let done = || Ok(Done::Done);
+    let refused = || Err(Code::Refused);
+    let expected =
+        [done(), resumed(amy, "amy", &one), done(), refused(), done(), done(), resumed(ben, "ben", &two)];
+    assert_eq!(answers, expected);
+}
+
+fn tokens_are_bounded(open: &mut Opener<'_>) {
+    let mut trial = Trial::with(open, &Limits { tokens: 3, ..Limits::default() });
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let other = issue(&mut trial, ben);
+    let tokens: Vec<Token> = (0..3).map(|_| issue(&mut trial, amy)).collect();
+    assert_eq!(trial.ask(resume(&tokens[0])), resumed(amy, "amy", &tokens[0]));
+    let last = issue(&mut trial, amy);
+    assert_eq!(trial.ask(resume(&tokens[1])), Err(Code::Refused), "it was not used for longest");
+    for token in [&tokens[0], &tokens[2], &last] {
+        assert_eq!(trial.ask(resume(token)), resumed(amy, "amy", token));
+    }
+    assert_eq!(trial.ask(resume(&other)), resumed(ben, "ben", &other), "another user's are not counted");
+}
+
+fn a_token_expires(open: &mut Opener<'_>) {
+    let mut trial = Trial::with(open, &Limits { token_days: 0, ..Limits::default() });
+    let amy = trial.user("amy");
+    let token = issue(&mut trial, amy);
+    assert_eq!(trial.ask(resume(&token)), Err(Code::Refused));
+}
+
+fn a_new_password(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let (one, two, other) = (issue(&mut trial, amy), issue(&mut trial, amy), issue(&mut trial, ben));
+    let replace = |user, old: &str, new: &str| Order::Replace { user, old: old.into(), new: new.into() };
+    let mut outcomes = trial.batch(&[
+        replace(amy, "hash of ben", "wrong"),
+        replace(stranger(), "hash of amy", "wrong"),
+        replace(amy, "hash of amy", "new"),
+        replace(amy, "hash of amy", "late"),
+    ]);
+    let refused = Outcome::Answer(Err(Code::Refused));
+    let issued = outcomes.remove(2);
+    assert_eq!(outcomes, [refused.clone(), refused.clone(), refused]);
+    let Outcome::Answer(Ok(Done::Issued(new))) = issued else { panic!("{issued:?}") };
+    assert_eq!(trial.lookup(amy).map(|account| account.hash).as_deref(), Some("new"));
+    assert_eq!(trial.lookup(ben).map(|account| account.hash).as_deref(), Some("hash of ben"));
+    assert_eq!(trial.asks(vec![resume(&one), resume(&two)]), [Err(Code::Refused), Err(Code::Refused)]);
+    assert_eq!(trial.ask(resume(&new)), resumed(amy, "amy", &new));
+    assert_eq!(trial.ask(resume(&other)), resumed(ben, "ben", &other));
+}

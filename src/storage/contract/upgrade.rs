@@ -1,0 +1,91 @@
+//! What becomes of a database that version 1 of the schema made. Both stores are given the same rows.
+
+use crate::chat::ask::{Ask, Conversation, Detail, Done, Issue, Span};
+use crate::chat::envelope::Target;
+use crate::chat::ids::{GroupId, MessageId, UserId};
+use crate::storage::contract::trial::{body, sealed};
+use crate::storage::{Order, Outcome, Store};
+
+/// What was in it: three users, a group of two, direct messages with and without a reader yet.
+pub const VERSION_1: &str = "
+INSERT INTO user (id, name, password) VALUES (1, 'amy', 'h1'), (2, 'ben', 'h2'), (3, 'cleo', 'h3');
+INSERT INTO allgroup (id, groupname, groupdesc, head) VALUES (1, 'g', '', 1), (2, NULL, '', 0);
+INSERT INTO groupuser (userid, groupid, grouprole, joined, upto)
+    VALUES (1, 1, 'creator', 0, 0), (2, 1, 'normal', 0, 0);
+INSERT INTO message (mid, ts, sender, recipient, groupid, pos, cid, body) VALUES
+    (50, 1, 1, 2, NULL, NULL, 'c', '{}'), (20, 1, 2, 1, NULL, NULL, NULL, '{}'),
+    (40, 1, 1, 2, NULL, NULL, NULL, '{}'), (30, 1, 1, 3, NULL, NULL, NULL, '{}'),
+    (10, 1, 1, NULL, 1, 1, NULL, '{}'), (60, 1, 3, 3, NULL, NULL, NULL, '{}');
+INSERT INTO offlinemessage (userid, mid) VALUES (2, 50), (3, 30);
+";
+
+fn user(number: u64) -> UserId {
+    UserId::new(number).expect("an id")
+}
+
+fn ask(store: &mut dyn Store, ask: Ask) -> Done {
+    let mut outcomes = Vec::new();
+    store.perform(&[Order::Ask(ask)], &mut outcomes).expect("the store works");
+    match outcomes.remove(0) {
+        Outcome::Answer(Ok(done)) => done,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Places and ids of a conversation, and whether that is all of it.
+fn told(store: &mut dyn Store, one: u64, other: u64, span: Span) -> (Vec<(u64, u64)>, bool) {
+    let conversation = Conversation::With(user(other));
+    match ask(store, Ask::History { user: user(one), conversation, span, messages: 9, bytes: 9_999 }) {
+        Done::History { messages, complete } => {
+            (messages.iter().map(|message| (message.pos, message.envelope.mid().0)).collect(), complete)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// All of it is there, and direct messages have their places.
+///
+/// # Panics
+/// If it is not so.
+pub fn check_version_1(store: &mut dyn Store) {
+    for (one, other) in [(1, 2), (2, 1)] {
+        assert_eq!(told(store, one, other, Span::Newest), (vec![(1, 20), (2, 40), (3, 50)], false));
+    }
+    assert_eq!(told(store, 3, 1, Span::Newest), (vec![(1, 30)], false));
+    assert_eq!(told(store, 3, 3, Span::Newest), (vec![(1, 60)], false));
+    assert_eq!(told(store, 2, 3, Span::Newest), (vec![], false), "what was not stored is not known of");
+    let group = GroupId::new(1).expect("an id");
+    match ask(store, Ask::Roster { user: user(2), detail: Detail::Counts, issue: Issue::Nothing }) {
+        Done::Roster(roster) => assert_eq!((roster.groups[0].group, roster.groups[0].size), (group, 2)),
+        other => panic!("{other:?}"),
+    }
+    let target = Target::User(user(2));
+    let new = sealed(user(1), target, MessageId(61), "d", &body(user(1), target, "x", ""));
+    let kept = Done::Kept { mid: MessageId(61), ts: new.ts(), pos: Some(4) };
+    assert_eq!(ask(store, Ask::Keep { envelope: new }), kept);
+    // The same (sender, cid) is still the same message.
+    let again = sealed(user(1), target, MessageId(62), "c", "{}");
+    match ask(store, Ask::Keep { envelope: again }) {
+        Done::Kept { mid: MessageId(50), pos: Some(3), .. } => {}
+        other => panic!("{other:?}"),
+    }
+    check_again(store);
+}
+
+/// It stays so.
+///
+/// # Panics
+/// If it does not.
+pub fn check_again(store: &mut dyn Store) {
+    assert_eq!(told(store, 1, 2, Span::After(2)), (vec![(3, 50), (4, 61)], false));
+    assert_eq!(told(store, 1, 2, Span::After(3)), (vec![(4, 61)], false), "between the two may be more");
+    assert_eq!(told(store, 1, 2, Span::After(4)), (vec![], true));
+    let take = Ask::Take { user: user(2), after: MessageId(0), have: vec![], messages: 9, bytes: 9_999 };
+    match ask(store, take) {
+        Done::Taken { messages, .. } => {
+            let mids: Vec<u64> = messages.iter().map(|waiting| waiting.envelope.mid().0).collect();
+            assert_eq!(mids, [10, 50, 61]);
+        }
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,48 @@
+//! Whose direct messages are refused by whom.
+
+use super::memory::Memory;
+use super::{Answered, accounts, row};
+use crate::chat::ask::Done;
+use crate::chat::ids::UserId;
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use rusqlite::{Connection, params};
+
+pub fn block(
+    db: &Connection,
+    memory: &mut Memory,
+    limits: &Limits,
+    user: UserId,
+    blocked: UserId,
+) -> Answered {
+    if !accounts::is_user(db, blocked)? {
+        return Ok(Err(Code::NoSuchUser));
+    }
+    if memory.blocks(db, user, blocked)? {
+        return Ok(Err(Code::Exists));
+    }
+    let others = db
+        .prepare_cached("SELECT count(*) FROM blocked WHERE userid = ?1")?
+        .query_row([user.get()], |found| row::number(found, 0))?;
+    if others >= limits.blocked as u64 {
+        return Ok(Err(Code::TooMany));
+    }
+    db.prepare_cached("INSERT INTO blocked (userid, blocked) VALUES (?1, ?2)")?
+        .execute(params![user.get(), blocked.get()])?;
+    memory.blocker(user);
+    Ok(Ok(Done::Done))
+}
+
+pub fn unblock(db: &Connection, user: UserId, blocked: UserId) -> Answered {
+    let gone = db
+        .prepare_cached("DELETE FROM blocked WHERE userid = ?1 AND blocked = ?2")?
+        .execute(params![user.get(), blocked.get()])?;
+    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(Done::Done) })
+}
+
+/// Whom a user blocks, by id.
+pub fn all(db: &Connection, user: UserId) -> rusqlite::Result<Vec<UserId>> {
+    db.prepare_cached("SELECT blocked FROM blocked WHERE userid = ?1 ORDER BY blocked")?
+        .query_map([user.get()], |found| row::user(found, 0))?
+        .collect()
+}

@@ -1,0 +1,141 @@
+//! What was said, page by page, and from when on all of it is here.
+
+use super::{Answered, accounts, groups, page, row};
+use crate::chat::ask::{Conversation, Done, Placed, Span};
+use crate::chat::ids::{GroupId, MessageId, UserId};
+use crate::chat::keep::Keep;
+use crate::chat::wire::code::Code;
+use crate::storage::history::{NEVER, Window, from_now_on, is_complete};
+use crate::storage::merge::Room;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// What a page of a direct conversation needs the database for; `rest` begins with the place.
+macro_rules! direct {
+    ($rest:literal) => {
+        concat!("SELECT pos, mid FROM message WHERE sender = ?1 AND recipient = ?2 AND pos ", $rest)
+    };
+}
+macro_rules! group {
+    ($rest:literal) => {
+        concat!("SELECT pos, mid FROM message WHERE groupid = ?1 AND pos > ?2 AND pos ", $rest)
+    };
+}
+
+pub fn history(
+    db: &Connection,
+    user: UserId,
+    conversation: Conversation,
+    span: Span,
+    room: Room,
+) -> Answered {
+    let (window, most) = (Window::of(span), room.messages.max(1));
+    match conversation {
+        Conversation::With(other) => {
+            if !accounts::is_user(db, other)? {
+                return Ok(Err(Code::NoSuchUser));
+            }
+            let mut places = direct(db, user, other, window, most)?;
+            if user != other {
+                places.extend(direct(db, other, user, window, most)?);
+            }
+            let messages = read(db, window.first(places, most), room.bytes)?;
+            let start = match span {
+                Span::After(pos) => message_at(db, user, other, pos)?,
+                Span::Newest | Span::Before(_) => None,
+            };
+            let complete = is_complete(&messages, start, complete_from(db)?);
+            Ok(Ok(Done::History { messages, complete }))
+        }
+        Conversation::Group(group) => {
+            let Some(joined) = groups::joined(db, user, group)? else {
+                return groups::not_a_member(db, group);
+            };
+            let places = of_group(db, group, joined, window, most)?;
+            Ok(Ok(Done::History { messages: read(db, places, room.bytes)?, complete: true }))
+        }
+    }
+}
+
+type Places = Vec<(u64, MessageId)>;
+
+fn direct(
+    db: &Connection,
+    sender: UserId,
+    recipient: UserId,
+    window: Window,
+    most: usize,
+) -> rusqlite::Result<Places> {
+    let (sql, pos) = match window {
+        Window::Down(pos) => (direct!("< ?3 ORDER BY pos DESC LIMIT ?4"), pos),
+        Window::Up(pos) => (direct!("> ?3 ORDER BY pos LIMIT ?4"), pos),
+    };
+    db.prepare_cached(sql)?
+        .query_map(
+            params![sender.get(), recipient.get(), row::sql_place(pos), row::sql_place(most as u64)],
+            place,
+        )?
+        .collect()
+}
+
+fn of_group(
+    db: &Connection,
+    group: GroupId,
+    joined: u64,
+    window: Window,
+    most: usize,
+) -> rusqlite::Result<Places> {
+    let (sql, pos) = match window {
+        Window::Down(pos) => (group!("< ?3 ORDER BY pos DESC LIMIT ?4"), pos),
+        Window::Up(pos) => (group!("> ?3 ORDER BY pos LIMIT ?4"), pos),
+    };
+    let values =
+        params![group.get(), row::sql_place(joined), row::sql_place(pos), row::sql_place(most as u64)];
+    db.prepare_cached(sql)?.query_map(values, place)?.collect()
+}
+
+fn place(found: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, MessageId)> {
+    Ok((row::number(found, 0)?, row::mid(found, 1)?))
+}
+
+/// The messages at these places, as many as fit, lowest first.
+fn read(db: &Connection, places: Places, bytes: usize) -> rusqlite::Result<Vec<Placed>> {
+    let mut statement = db.prepare_cached(page::BODY)?;
+    let (mut scratch, mut left) = (Vec::new(), bytes);
+    let mut messages = Vec::with_capacity(places.len());
+    for (pos, mid) in places {
+        let envelope = page::envelope(&mut statement, mid, &mut scratch)?;
+        let size = envelope.body().len();
+        if size > left && !messages.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(size);
+        messages.push(Placed { envelope, pos });
+    }
+    messages.sort_unstable_by_key(|message| message.pos);
+    Ok(messages)
+}
+
+/// The message at one place of a conversation.
+fn message_at(db: &Connection, one: UserId, other: UserId, pos: u64) -> rusqlite::Result<Option<MessageId>> {
+    let mut statement = db.prepare_cached(
+        "SELECT mid FROM message WHERE sender = ?1 AND recipient = ?2 AND pos = ?3
+         UNION ALL SELECT mid FROM message WHERE sender = ?2 AND recipient = ?1 AND pos = ?3",
+    )?;
+    statement
+        .query_row(params![one.get(), other.get(), row::sql_place(pos)], |found| row::mid(found, 0))
+        .optional()
+}
+
+fn complete_from(db: &Connection) -> rusqlite::Result<u64> {
+    db.prepare_cached("SELECT complete_from FROM history")?.query_row([], |found| row::number(found, 0))
+}
+
+/// Notes from when on all direct messages are kept.
+pub fn will_keep(db: &Connection, keep: Keep) -> rusqlite::Result<()> {
+    let from = match keep {
+        Keep::Undelivered => MessageId(NEVER),
+        Keep::All if complete_from(db)? == NEVER => from_now_on(),
+        Keep::All => return Ok(()),
+    };
+    db.execute("UPDATE history SET complete_from = ?1", [row::sql_mid(from)]).map(drop)
+}

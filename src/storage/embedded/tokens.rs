@@ -1,0 +1,71 @@
+//! Tokens, and the password that they hang on.
+
+use super::{Answered, row};
+use crate::chat::ask::{Done, Secret, Token, TokenId};
+use crate::chat::ids::UserId;
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::storage::token::{Uses, make, print_of, stale_at};
+use rusqlite::{Connection, OptionalExtension, params};
+
+pub fn resume(db: &Connection, limits: &Limits, uses: &mut Uses, secret: &Secret) -> Answered {
+    let (print, now) = (print_of(secret), uses.next());
+    let found = db
+        .prepare_cached(
+            "SELECT user.id, user.name FROM token JOIN user ON user.id = token.userid
+             WHERE token.id = ?1 AND hash = ?2 AND used > ?3",
+        )?
+        .query_row(
+            params![sql_token(print.id), print.hash, row::sql_place(stale_at(now, limits.token_days))],
+            |found| Ok((row::user(found, 0)?, found.get(1)?)),
+        )
+        .optional()?;
+    let Some((user, name)) = found else { return Ok(Err(Code::Refused)) };
+    db.prepare_cached("UPDATE token SET used = ?2 WHERE id = ?1")?
+        .execute(params![sql_token(print.id), row::sql_place(now)])?;
+    Ok(Ok(Done::Resumed { user, name, token: print.id }))
+}
+
+/// Makes a token, and room for it.
+pub fn issue(db: &Connection, limits: &Limits, uses: &mut Uses, user: UserId) -> rusqlite::Result<Token> {
+    let (token, print) = make();
+    let others = limits.tokens.saturating_sub(1);
+    db.prepare_cached(
+        "DELETE FROM token WHERE userid = ?1 AND id NOT IN
+         (SELECT id FROM token WHERE userid = ?1 ORDER BY used DESC LIMIT ?2)",
+    )?
+    .execute(params![user.get(), row::sql_place(others as u64)])?;
+    db.prepare_cached("INSERT INTO token (id, userid, hash, used) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![sql_token(print.id), user.get(), print.hash, row::sql_place(uses.next())])?;
+    Ok(token)
+}
+
+pub fn revoke(db: &Connection, user: UserId, token: TokenId) -> Answered {
+    db.prepare_cached("DELETE FROM token WHERE id = ?1 AND userid = ?2")?
+        .execute(params![sql_token(token), user.get()])?;
+    Ok(Ok(Done::Done))
+}
+
+pub fn replace_password(
+    db: &Connection,
+    limits: &Limits,
+    uses: &mut Uses,
+    user: UserId,
+    old: &str,
+    new: &str,
+) -> Answered {
+    let replaced = db
+        .prepare_cached("UPDATE user SET password = ?3 WHERE id = ?1 AND password = ?2")?
+        .execute(params![user.get(), old, new])?;
+    if replaced == 0 {
+        // Somebody else replaced it while this one was compared.
+        return Ok(Err(Code::Refused));
+    }
+    db.prepare_cached("DELETE FROM token WHERE userid = ?1")?.execute([user.get()])?;
+    Ok(Ok(Done::Issued(issue(db, limits, uses, user)?)))
+}
+
+/// A token's id as SQL has it; `None` for one that no token has.
+fn sql_token(token: TokenId) -> Option<i64> {
+    i64::try_from(token.0).ok()
+}
