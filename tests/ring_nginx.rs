@@ -435,6 +435,39 @@ fn where_a_key_goes_by_plain_hash_when_its_server_fails() {
     agree_on_the_next("");
 }
 
+/// Where so much is down that 20 tries do not always find who is up, whoever is found is the one
+/// foretold, and the rest take turns.
+fn agree_on_twenty_tries(hash: &str) {
+    let servers = Servers::several(3);
+    let [down, b, c] = &servers.names[..] else { unreachable!() };
+    let lines = format!("hash $remote_addr{hash}; server {down} weight=60 down; server {b}; server {c};");
+    let nginx = start(&format!("upstream tested {{ {lines} }}"), Scratch::new());
+    let seen = visit(&nginx, CLIENTS, address);
+    let (mut found, mut turns) = (0, [0i32; 3]);
+    for (seen, route) in seen.iter().zip(foretold(&nginx, &seen, &[])) {
+        if route[0] == "round robin" {
+            turns[seen.server] += 1;
+        } else {
+            assert_eq!(servers.names[seen.server], route[0], "key {}", seen.key);
+            found += 1;
+        }
+    }
+    println!("{found} choices, and in turn {turns:?}");
+    // About half of them each. Would nginx try more often than foretold, or less, the turns were chance.
+    assert!(found > CLIENTS / 4 && turns[1] > CLIENTS as i32 / 8 && turns[0] == 0);
+    assert!((turns[1] - turns[2]).abs() <= 1, "they take turns: {turns:?}");
+}
+
+#[test]
+fn after_twenty_tries_it_goes_round_robin() {
+    agree_on_twenty_tries(" consistent");
+}
+
+#[test]
+fn after_twenty_tries_of_plain_hash_it_goes_round_robin() {
+    agree_on_twenty_tries("");
+}
+
 #[test]
 fn what_is_emitted_is_what_nginx_reads() {
     let servers = Servers::several(3);
