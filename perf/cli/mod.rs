@@ -175,6 +175,9 @@ pub struct Server {
     /// Drive servers that run already; users are dealt out to several in turn
     #[arg(long = "server", id = "addresses", value_name = "ADDR:PORT", value_delimiter = ',')]
     pub addresses: Vec<SocketAddr>,
+    /// Start a cluster and drive that: two chatd, with MariaDB, Redis and nginx
+    #[arg(long, conflicts_with = "addresses")]
+    pub cluster: bool,
     /// Their process ids, if they cannot be found by their ports
     #[arg(long = "pid", requires = "addresses", value_delimiter = ',')]
     pub pids: Vec<u32>,

@@ -111,13 +111,17 @@ pub fn list() {
 fn settings(name: &str, load: &cli::Load, server: &cli::Server, sides: Sides) -> Result<Settings, String> {
     let scenario = load.applied_to(Scenario::open(name)?)?;
     if let Some(needs) = scenario.get("needs")
-        && (server.addresses.is_empty() || scenario.get("kind") == Some("none"))
+        && ((server.addresses.is_empty() && !server.cluster) || scenario.get("kind") == Some("none"))
     {
         return Err(format!("scenario {} needs {needs}", scenario.name));
     }
     let settings = Settings::new(scenario, sides, load.waiting)?;
-    if settings.servers > server.addresses.len().max(1) {
-        return Err(format!("scenario {} needs {} servers: --server A,B", settings.name, settings.servers));
+    let servers = if server.cluster { 2 } else { server.addresses.len().max(1) };
+    if settings.servers > servers {
+        return Err(format!(
+            "scenario {} needs {} servers: --cluster, or --server A,B",
+            settings.name, settings.servers
+        ));
     }
     Ok(settings)
 }
@@ -150,7 +154,11 @@ fn chatd(
             password_cost: server.password_cost.clone(),
             more: server.chatd.clone(),
         };
-        return Target::start_chatd(&options, &cpus.server, stop);
+        return if server.cluster {
+            Target::start_cluster(&options, settings.through, &cpus.server, stop)
+        } else {
+            Target::start_chatd(&options, &cpus.server, stop)
+        };
     }
     let door = Door { addresses: server.addresses.clone(), sources: settings.sources };
     let mut target = Target::running(Kind::Chatd, door, &server.pids);

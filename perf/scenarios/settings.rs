@@ -3,6 +3,7 @@
 use super::file::Scenario;
 use crate::load::{Crowd, Groups, Message, SOURCES_MAX, Waiting};
 use crate::plan::{Arrival, Wish};
+use crate::target::Through;
 use crate::wire::{Acks, Dialect, STAMP_BYTES};
 
 /// Whether the load follows a plan or the answers.
@@ -51,6 +52,8 @@ pub struct Settings {
     pub server_cores: usize,
     /// How many addresses are needed.
     pub servers: usize,
+    /// By which way users come into a cluster that is started for this.
+    pub through: Through,
     pub sources: u32,
     pub waiting: Waiting,
 }
@@ -75,6 +78,7 @@ impl Settings {
         }
         let work = work(&scenario.take("kind", String::new())?)?;
         let (crowd, users) = crowd(scenario, work)?;
+        let servers = scenario.take("servers", 1)?;
         let settings = Settings {
             name: scenario.name.clone(),
             what: scenario.take("what", String::new())?,
@@ -100,7 +104,8 @@ impl Settings {
             rounds: bounded("--rounds", scenario.take("rounds", rounds)?, 1_000)?,
             seed: scenario.take("seed", 1)?,
             server_cores: bounded("--server-cores", scenario.take("server_cores", 1)?, 1_024)? as usize,
-            servers: scenario.take("servers", 1)?,
+            servers,
+            through: through(servers, &scenario.take("through", String::new())?)?,
             sources: scenario.take("sources", 0)?,
             waiting,
         };
@@ -187,6 +192,17 @@ impl Settings {
         ];
         let parts: Vec<String> = parts.into_iter().filter(|part| part.0 > 0).map(|part| part.1).collect();
         parts.join(", ")
+    }
+}
+
+fn through(servers: usize, word: &str) -> Result<Through, String> {
+    match (word, servers) {
+        ("nginx", _) => Ok(Through::Nginx),
+        ("", 0 | 1) => Ok(Through::OneServer),
+        ("", _) => Ok(Through::BothServers),
+        (other, _) => {
+            Err(format!("through = {other}: users come through nginx, or to the servers themselves"))
+        }
     }
 }
 

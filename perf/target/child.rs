@@ -48,6 +48,7 @@ impl Child {
         &mut self,
         program: &Path,
         arguments: Vec<OsString>,
+        environment: &[(&str, String)],
         cpus: &[usize],
         stop: &AtomicBool,
     ) -> Result<SocketAddr, String> {
@@ -59,6 +60,10 @@ impl Child {
             .args(["launch", "--parent", &std::process::id().to_string(), "--cpus", &cpu_list, "--"])
             .arg(program)
             .args(arguments)
+            // A cluster of the caller's is not driven by accident.
+            .env_remove("CHATD_MYSQL")
+            .env_remove("CHATD_REDIS")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(stderr)

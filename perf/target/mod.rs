@@ -1,9 +1,10 @@
-//! What is driven: a chatd started here, a chatd that runs already, or the relay that is the floor.
+//! What is driven: a chatd or a cluster started here, servers that run already, or the relay that is the floor.
 //!
 //! Starts and stops processes and knows their addresses and ids. It never looks inside a message and never
 //! measures.
 
 mod child;
+mod cluster;
 mod cpus;
 pub mod launch;
 mod precedence;
@@ -19,6 +20,8 @@ use crate::measure::{Process, Processes, Stages, pid_listening_on};
 use crate::wire::Speaker;
 
 use child::Child;
+use cluster::Ground;
+pub use cluster::Through;
 pub use cpus::{Cpus, pin_this_thread};
 pub use precedence::{Precedence, niceness_words};
 
@@ -48,7 +51,8 @@ pub struct Target {
     pub cpus: Option<Vec<usize>>,
     /// Where the server tells of its stages, if it does.
     pub admin: Option<SocketAddr>,
-    child: Option<Child>,
+    children: Vec<Child>,
+    _ground: Option<Ground>,
 }
 
 /// How a chatd is to be started.
@@ -65,21 +69,7 @@ pub struct ChatdOptions {
 impl Target {
     /// Starts the chatd that lies beside this program.
     pub fn start_chatd(options: &ChatdOptions, cpus: &[usize], stop: &AtomicBool) -> Result<Target, String> {
-        let program = beside_this_program("chatd")?;
-        let mut child = Child::prepare(Kind::Chatd)?;
-        let cost = options.password_cost.as_deref().unwrap_or("m=8,t=1,p=1");
-        let data = child.directory().join("data").into_os_string();
-        let mut arguments: Vec<OsString> =
-            ["--cores", &options.cores.to_string(), "--port", "0", "--password-cost", cost]
-                .map(OsString::from)
-                .to_vec();
-        arguments.extend(["--data".into(), data]);
-        let admin = if knows_admin(&program) { Some(free_port()?) } else { None };
-        if let Some(admin) = admin {
-            arguments.extend(["--admin".into(), admin.to_string().into()]);
-        }
-        arguments.extend(options.more.iter().map(OsString::from));
-        let address = child.start(&program, arguments, cpus, stop)?;
+        let (child, address, admin) = start_one(options, &[], cpus, stop)?;
         Ok(Target { admin, ..Target::of_child(Kind::Chatd, address, options.sources, cpus, child) })
     }
 
@@ -88,14 +78,22 @@ impl Target {
         let program =
             std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
         let mut child = Child::prepare(Kind::Relay)?;
-        let address = child.start(&program, vec!["relay".into()], cpus, stop)?;
+        let address = child.start(&program, vec!["relay".into()], &[], cpus, stop)?;
         Ok(Target::of_child(Kind::Relay, address, sources, cpus, child))
     }
 
     fn of_child(kind: Kind, address: SocketAddr, sources: u32, cpus: &[usize], child: Child) -> Target {
         let processes = Processes(child.pid().map(|pid| Process { pid }).into_iter().collect());
         let door = Door { addresses: vec![address], sources };
-        Target { kind, door, processes, cpus: Some(cpus.to_vec()), admin: None, child: Some(child) }
+        Target {
+            kind,
+            door,
+            processes,
+            cpus: Some(cpus.to_vec()),
+            admin: None,
+            children: vec![child],
+            _ground: None,
+        }
     }
 
     /// Servers that run already. Their processes are looked for unless their ids are given.
@@ -109,7 +107,15 @@ impl Target {
             found.dedup();
             processes = found.into_iter().map(|pid| Process { pid }).collect();
         }
-        Target { kind, door, processes: Processes(processes), cpus: None, admin: None, child: None }
+        Target {
+            kind,
+            door,
+            processes: Processes(processes),
+            cpus: None,
+            admin: None,
+            children: Vec::new(),
+            _ground: None,
+        }
     }
 
     /// Connects a crowd and makes it ready to talk. Gives its fleet, and all of its users.
@@ -156,7 +162,7 @@ impl Target {
 
     /// How the server was started, for the report.
     pub fn description(&self) -> String {
-        let origin = if self.child.is_some() { "started by this run" } else { "running already" };
+        let origin = if !self.children.is_empty() { "started by this run" } else { "running already" };
         let commands: Vec<String> = self
             .processes
             .0
@@ -168,6 +174,31 @@ impl Target {
         let addresses: Vec<String> = self.door.addresses.iter().map(SocketAddr::to_string).collect();
         format!("{} at {}, {origin}: {commands}", self.kind.word(), addresses.join(", "))
     }
+}
+
+/// Starts a chatd with this in its environment; where it listens, for clients and for those who look after it.
+fn start_one(
+    options: &ChatdOptions,
+    environment: &[(&str, String)],
+    cpus: &[usize],
+    stop: &AtomicBool,
+) -> Result<(Child, SocketAddr, Option<SocketAddr>), String> {
+    let program = beside_this_program("chatd")?;
+    let mut child = Child::prepare(Kind::Chatd)?;
+    let cost = options.password_cost.as_deref().unwrap_or("m=8,t=1,p=1");
+    let data = child.directory().join("data").into_os_string();
+    let mut arguments: Vec<OsString> =
+        ["--cores", &options.cores.to_string(), "--port", "0", "--password-cost", cost]
+            .map(OsString::from)
+            .to_vec();
+    arguments.extend(["--data".into(), data]);
+    let admin = if knows_admin(&program) { Some(free_port()?) } else { None };
+    if let Some(admin) = admin {
+        arguments.extend(["--admin".into(), admin.to_string().into()]);
+    }
+    arguments.extend(options.more.iter().map(OsString::from));
+    let address = child.start(&program, arguments, environment, cpus, stop)?;
+    Ok((child, address, admin))
 }
 
 /// Whether this chatd has an admin address.
