@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Command::SelfTest(flags) => measured(|stop| scenarios::self_test(&flags.only, stop)),
         Command::Compare(flags) => done(report::compare(&flags.reports, flags.html.as_deref())),
         Command::Chart(flags) => done(report::chart(&flags.reports, &flags.svg)),
+        Command::Figures(flags) => done(report::figures(&flags.reports, &flags.link)),
         Command::Scenarios => {
             scenarios::list();
             Ok(Ending::Fine)

@@ -35,6 +35,8 @@ pub enum Command {
     Compare(Compare),
     /// Draw the latency curve of reports as one small picture
     Chart(Chart),
+    /// Print the figures of reports as a table in Markdown
+    Figures(Figures),
     /// Prove that this harness does not lie: a stalled server must show, and the generator must be fast and punctual
     SelfTest(SelfTest),
     /// What can be run
@@ -127,6 +129,16 @@ pub struct Chart {
     /// Write the picture to this file
     #[arg(long)]
     pub svg: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Figures {
+    /// JSON reports, of runs, searches and idle sessions
+    #[arg(required = true)]
+    pub reports: Vec<PathBuf>,
+    /// What the links to the reports begin with
+    #[arg(long, default_value = "")]
+    pub link: String,
 }
 
 #[derive(Args)]

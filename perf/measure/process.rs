@@ -54,11 +54,11 @@ impl Process {
     /// CPU time of all threads. `None` if the process is gone or may not be looked at.
     ///
     /// Threads that have ended drop out of the scheduler's figures, so where the ticks know of clearly more
-    /// time, the ticks are believed.
+    /// time, the ticks are believed. (Ticks are samples: on a busy machine they are some per cent off.)
     pub fn cpu(self) -> Option<Cpu> {
         let ticks_ns = self.cpu_from_stat()?;
         match self.cpu_from_schedstat() {
-            Some(used_ns) if used_ns + 3 * TICK_NS >= ticks_ns => {
+            Some(used_ns) if used_ns + 3 * TICK_NS + ticks_ns / 10 >= ticks_ns => {
                 Some(Cpu { used_ns, source: CpuSource::Schedstat })
             }
             _ => Some(Cpu { used_ns: ticks_ns, source: CpuSource::Stat }),

@@ -6,6 +6,7 @@
 mod compare;
 mod document;
 mod faults;
+mod figures;
 mod hdr;
 mod idle;
 mod machine;
@@ -18,6 +19,7 @@ mod written;
 
 pub use compare::{chart, compare};
 pub use faults::all_faults;
+pub use figures::figures;
 pub use idle::IdleReport;
 pub use machine::Machine;
 pub use run::{Ratio, RunReport, SideFigures};
