@@ -70,7 +70,7 @@ pub fn chart(lines: &[Line], width: f64, height: f64) -> String {
                     svg,
                     "<circle class=\"dot c{}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.8\"><title>{} {name}: {}</title></circle>",
                     line.color,
-                    frame.left + mark.ln() / log_rarest * frame.inner_width(),
+                    x(point.0),
                     y.at(point.1),
                     escape(&line.label),
                     short_time(point.1)
