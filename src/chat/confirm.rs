@@ -4,11 +4,14 @@
 //! Until then it waits here, within bounds. What a session has not confirmed at its end is its
 //! reader's backlog again; clients know it by sender and cid.
 
+use super::ask::Ask;
 use super::effect::Effect;
-use super::hub::Hub;
+use super::hub::{About, Hub};
 use super::ids::{MessageId, SessionId, UserId};
 use super::orphan::Orphan;
-use super::session::{Debt, Sent, V2};
+use super::pending::Change;
+use super::session::{Debt, Phase, Sent, V2};
+use super::wire::reply::{self, Outcome};
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
 
@@ -28,18 +31,20 @@ impl V2 {
 
 impl Hub {
     /// The reader has these. What this session does not know of may lie in the backlog since an
-    /// earlier one.
+    /// earlier one: the store is asked, and until it answers the session is not read from, so that
+    /// nobody fills the queue with ids that mean nothing.
     pub(super) fn confirm(
         &mut self,
-        id: SessionId,
+        about: About<'_>,
         user: UserId,
         mids: Vec<MessageId>,
         out: &mut Vec<Effect>,
     ) {
+        let id = about.session;
         let session = self.session_mut(id).expect("looked at before");
         let (mut wanted, mut found) = (mids.iter().copied().collect(), Vec::new());
         let online = match &mut session.phase {
-            super::session::Phase::Online(online) => online,
+            Phase::Online(online) => online,
             _ => unreachable!("only who is online confirms"),
         };
         if let Some(v2) = &mut online.v2 {
@@ -48,10 +53,15 @@ impl Hub {
         }
         remove(&mut session.window, &mut wanted, &mut found);
         let of_backlog = |sent: &&Sent| sent.debt == Debt::Owed;
-        let mut settled: Vec<MessageId> =
-            found.iter().filter(of_backlog).map(|sent| sent.envelope.mid()).collect();
-        settled.extend(mids.into_iter().filter(|mid| wanted.contains(mid)));
+        let settled = found.iter().filter(of_backlog).map(|sent| sent.envelope.mid()).collect();
         self.settle(id, user, settled, out);
+        let unknown: Vec<MessageId> = mids.into_iter().filter(|mid| wanted.contains(mid)).collect();
+        if !unknown.is_empty() {
+            let ask = Ask::Settle { user, mids: unknown, progress: Vec::new() };
+            self.roll(about, user, ask, Change::Nothing, out);
+        } else if let Some(cid) = about.cid {
+            self.reply(id, reply::ack(cid, about.re, Outcome::default()), out);
+        }
     }
 
     /// Above the bounds, the oldest of what waits counts as confirmed.

@@ -12,8 +12,9 @@ use super::orphan::Orphan;
 use super::presence::Gone;
 use super::session::{Debt, Pause, Phase, Session};
 use super::wire::code::Code;
+use super::wire::msgid;
 use super::wire::reply::{self, Refusal};
-use super::wire::request::{Fault, Severity};
+use super::wire::request::{Dialect, Fault, Severity};
 
 impl Hub {
     pub(super) fn opened(&mut self, id: SessionId, out: &mut Vec<Effect>) {
@@ -69,14 +70,18 @@ impl Hub {
     }
 
     pub(super) fn garbled(&mut self, id: SessionId, fault: &Fault, out: &mut Vec<Effect>) {
-        let refusal = Refusal {
-            code: fault.code,
-            text: &fault.text,
-            re: fault.re,
-            cid: fault.cid.as_deref(),
-            retry_after_ms: None,
+        let now = self.now;
+        let Some(session) = self.session_mut(id) else { return };
+        (session.heard_at, session.pong_by) = (now, None);
+        let is_seed = session.dialect == Dialect::Seed && session.online().is_some();
+        // The seed knows no such message, whatever is wrong with it.
+        let unknown = is_seed && fault.severity == Severity::Answer && fault.re.is_some_and(msgid::is_of_v2);
+        let (code, text) = match unknown {
+            true => (Code::UnknownMsgid, Code::UnknownMsgid.text()),
+            false => (fault.code, &*fault.text),
         };
-        self.counts.error(fault.code);
+        let refusal = Refusal { code, text, re: fault.re, cid: fault.cid.as_deref(), retry_after_ms: None };
+        self.counts.error(code);
         self.reply(id, reply::error(refusal), out);
         if fault.severity == Severity::Close {
             self.counts.cut(Cut::Garbled);

@@ -86,6 +86,8 @@ pub(super) enum Change {
     Unfriend { friend: UserId },
     /// Another token.
     Token,
+    /// Nothing: the session knows it already, or need not.
+    Nothing,
 }
 
 /// Tickets that are out.

@@ -8,6 +8,7 @@ use super::ids::{SessionId, UserId};
 use super::session::Phase;
 use super::wire::code::Code;
 use super::wire::frame::Terminator;
+use super::wire::msgid;
 use super::wire::request::{Body, Dialect, Request};
 
 impl Hub {
@@ -35,7 +36,9 @@ impl Hub {
             return self.refuse(about, Code::Busy, out);
         }
         let user = match (&request.body, user) {
-            (&Body::Register { name, password, dialect }, None) => {
+            (&Body::Register { name, password, dialect: asked_for }, user) => {
+                // Who is logged in goes on as it logged in.
+                let dialect = if user.is_some() { dialect } else { asked_for };
                 return self.register(id, name, password, dialect, out);
             }
             (&Body::Login { who, password, dialect, takeover }, user) => {
@@ -43,6 +46,9 @@ impl Hub {
             }
             (&Body::Resume { token }, user) => return self.resume_by_token(about, user, token, out),
             (_, None) => return self.refuse(about, Code::LoginFirst, out),
+            (_, Some(_)) if dialect == Dialect::Seed && msgid::is_of_v2(about.re) => {
+                return self.refuse(about, Code::UnknownMsgid, out);
+            }
             (_, Some(user)) if request.id.is_some_and(|id| id != user) => {
                 return self.refuse_with(about, Code::NotYours, "id is not the user of this session", out);
             }
@@ -58,15 +64,14 @@ impl Hub {
             Body::DelGroup { group } => self.del_group(about, user, group, out),
             Body::ShowFriends => self.show_friends(about, user, out),
             Body::Logout => self.logout(about, out),
-            body if dialect == Dialect::V2 => self.said_v2(about, user, body, out),
-            _ => self.refuse(about, Code::UnknownMsgid, out),
+            body => self.said_v2(about, user, body, out),
         }
     }
 
     /// What only the second dialect knows.
     fn said_v2(&mut self, about: About<'_>, user: UserId, body: Body<'_>, out: &mut Vec<Effect>) {
         match body {
-            Body::Confirm { mids } => self.confirm(about.session, user, mids, out),
+            Body::Confirm { mids } => self.confirm(about, user, mids, out),
             Body::History { conversation, span, messages } => {
                 self.history(about, user, Page { conversation, span, messages }, out);
             }

@@ -58,3 +58,8 @@ pub const UNBLOCK: u32 = 33;
 pub const MEMBERS: u32 = 34;
 /// S→C, v2: users, complete.
 pub const MEMBERS_ACK: u32 = 35;
+
+/// Whether a request is one that a session of the seed dialect does not know.
+pub const fn is_of_v2(msgid: u32) -> bool {
+    matches!(msgid, PONG | CONFIRM | HISTORY | FIND | PASSWORD | BLOCK | UNBLOCK | MEMBERS)
+}
