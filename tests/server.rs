@@ -18,4 +18,6 @@ mod server {
     mod slow;
     mod starting;
     mod texts;
+    mod v2_hostile;
+    mod v2_probing;
 }
