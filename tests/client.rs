@@ -8,6 +8,7 @@ mod common;
 /// One file for each thing that can go wrong.
 mod client {
     mod conversation;
+    mod dialects;
     mod ending;
     mod hostile;
     mod library;

@@ -54,6 +54,25 @@ impl Line {
         }));
     }
 
+    /// Hears a login, by password or by token, and grants it as a server that speaks v2 does.
+    pub fn let_in_v2(&mut self, name: &str, token: &str) -> Value {
+        let login = self.hear("a login");
+        assert_eq!(login["v"], 2, "{login}");
+        self.say(&json!({
+            "msgid": 2, "errno": 0, "id": 1, "name": name, "token": token, "complete": true,
+            "friends": [], "groups": [], "offlinemsg": [],
+        }));
+        login
+    }
+
+    /// Pushes a message of user 2 to user 1.
+    pub fn push(&mut self, cid: &str, mid: u64, msg: &str) {
+        self.say(&json!({
+            "cid": cid, "mid": mid.to_string(), "ts": 1, "id": 2, "msg": msg, "msgid": 6, "name": "ben",
+            "time": "12:34", "toid": 1,
+        }));
+    }
+
     /// Hears a request and says that it is done.
     pub fn grant(&mut self, msgid: u64) -> Value {
         let request = self.hear("a request");
