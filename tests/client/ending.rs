@@ -66,7 +66,7 @@ fn passwords_are_never_seen() {
     screen.see("no groups yet");
     let raw = screen.raw();
     assert!(!raw.contains("sesame") && !raw.contains("open s") && !raw.contains("opan"), "{raw:?}");
-    assert_eq!(cursor.1, "userpassword:".len() as u16, "the cursor tells no length");
+    assert_eq!(cursor.1, "userpassword: ".len() as u16, "the cursor tells no length");
     // Pasted as terminals do it, and with what does not belong into a password.
     screen.line("loginout");
     screen.answer("choice:", "1");
@@ -129,7 +129,7 @@ fn what_was_said_last_is_taken_before_leaving_and_what_is_not_is_told() {
     screen.answer("choice:", "1");
     screen.answer("userid or name:", "1");
     screen.answer("userpassword:", "x");
-    line.let_in("amy");
+    line.let_in_v2("amy", "token");
     screen.see_last(">");
     screen.type_text(&format!("chat:2:good bye{ENTER}quit{ENTER}"));
     assert_eq!(screen.end(), 4);

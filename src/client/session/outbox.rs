@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// Requests that may be under way at once; so many never fill a socket that nobody reads.
 const WINDOW: usize = 64;
 /// How long the first request of all is waited for.
-const FIRST_ANSWER: Duration = Duration::from_secs(3);
+const FIRST_ANSWER: Duration = Duration::from_secs(2);
 /// How far apart requests are that nobody will answer: each is to be read by itself.
 const APART: Duration = Duration::from_millis(200);
 

@@ -56,6 +56,8 @@ impl Style {
                 if friends + groups > 0 {
                     let (friend, group) = (plural(*friends, "friend"), plural(*groups, "group"));
                     rows.push(format!("{friends} {friend}, {online} online; {groups} {group}"));
+                } else if self.short {
+                    rows.push(self.paint(DIM, "/open NAME to talk to somebody, then just type"));
                 }
                 rows
             }
@@ -84,12 +86,12 @@ impl Style {
 
     fn help(&self) -> Vec<String> {
         let width = COMMANDS.iter().map(|(written, _)| written.len()).max().unwrap_or(0);
-        COMMANDS
-            .iter()
-            .map(|(written, does)| {
-                format!("{}{}  {does}", self.paint(BOLD, written), " ".repeat(width - written.len()))
-            })
-            .collect()
+        let command = |(written, does): &(&str, &str)| {
+            format!("{}{}  {does}", self.paint(BOLD, written), " ".repeat(width - written.len()))
+        };
+        let mut rows: Vec<String> = COMMANDS.iter().map(command).collect();
+        rows.push(self.paint(DIM, "where an id is asked for, a name will do: chat:ben:hello"));
+        rows
     }
 
     fn message(&self, message: &Message, label: &str) -> String {

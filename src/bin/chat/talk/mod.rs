@@ -190,12 +190,12 @@ impl Talk {
     pub fn prompt(&self) -> Prompt {
         let text = match &self.step {
             Step::Menu => "choice: ".to_owned(),
-            Step::Who => "userid or name:".to_owned(),
-            Step::TakeOver(..) => "yes or no:".to_owned(),
-            Step::OldPassword => "current password:".to_owned(),
-            Step::ChangedPassword(_) => "new password:".to_owned(),
-            Step::NewName => "username:".to_owned(),
-            Step::Password(_) | Step::NewPassword(_) => "userpassword:".to_owned(),
+            Step::Who => "userid or name: ".to_owned(),
+            Step::TakeOver(..) => "yes or no: ".to_owned(),
+            Step::OldPassword => "current password: ".to_owned(),
+            Step::ChangedPassword(_) => "new password: ".to_owned(),
+            Step::NewName => "username: ".to_owned(),
+            Step::Password(_) | Step::NewPassword(_) => "userpassword: ".to_owned(),
             Step::Inside => self.inside_prompt(),
         };
         let secret = matches!(

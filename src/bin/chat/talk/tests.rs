@@ -89,7 +89,7 @@ fn from(number: u64, name: &str) -> Event {
 fn the_menu_leads_in() {
     let mut trial = Trial::new();
     assert_eq!(trial.line("2"), Next::Go);
-    assert_eq!(trial.prompt(), "username:");
+    assert_eq!(trial.prompt(), "username: ");
     assert_eq!(trial.line("amy"), Next::Go);
     assert!(trial.talk.prompt().secret && !trial.talk.prompt().kept);
     let (request, ticket) = trial.ask(" pass word ");
@@ -97,9 +97,9 @@ fn the_menu_leads_in() {
     assert_eq!(trial.settle(ticket, Answer::Registered(user(1))), Exit::Done);
     assert_eq!(trial.say.pop(), Some(Shown::Registered(user(1), "amy".into())));
     trial.line("1");
-    assert_eq!(trial.prompt(), "userid or name:");
+    assert_eq!(trial.prompt(), "userid or name: ");
     trial.line("1");
-    assert_eq!(trial.prompt(), "userpassword:");
+    assert_eq!(trial.prompt(), "userpassword: ");
     let (request, _) = trial.ask("pw");
     assert_eq!(request, login(user(1).into(), Takeover::Refuse));
     trial.hear(Event::LoggedIn { welcome: Welcome::new(user(1), "amy".into()), again: false });
@@ -267,7 +267,7 @@ fn a_user_who_is_logged_in_elsewhere_may_end_that_session() {
     let (request, ticket) = trial.ask("pw");
     assert_eq!(request, login("amy".into(), Takeover::Refuse));
     trial.hear(Event::Settled { ticket, result: Err(refused(Code::AlreadyOnline)) });
-    assert_eq!((trial.say.pop(), trial.prompt().as_str()), (Some(Shown::Elsewhere), "yes or no:"));
+    assert_eq!((trial.say.pop(), trial.prompt().as_str()), (Some(Shown::Elsewhere), "yes or no: "));
     assert_eq!(trial.line("perhaps"), Next::Bad);
     let (request, ticket) = trial.ask("yes");
     assert_eq!(request, login("amy".into(), Takeover::Replace));
