@@ -354,10 +354,10 @@ impl Hub {
     fn settle_sent(&mut self, id: SessionId, mid: MessageId, out: &mut Vec<Effect>) {
         let session = self.session_mut(id).expect("is online");
         let user = session.user().expect("is online");
-        let in_window = session.window.iter_mut().find(|sent| sent.envelope.mid() == mid);
-        let acknowledged = in_window.map(|sent| sent.debt = Debt::Owed).is_none();
+        let in_window = session.find_sent(mid);
+        let arrived = in_window.map(|sent| sent.debt = Debt::Owed).is_none();
         session.online_mut().expect("is online").owed.insert(mid);
-        if acknowledged {
+        if arrived {
             let settle = Orphan::Settle { user, mids: vec![mid], progress: Vec::new() };
             self.adopt_for(Some(id), settle, out);
         }

@@ -6,6 +6,7 @@
 
 use super::ask::Ask;
 use super::effect::Effect;
+use super::envelope::Kind;
 use super::hub::{About, Hub};
 use super::ids::{MessageId, SessionId, UserId};
 use super::orphan::Orphan;
@@ -55,12 +56,23 @@ impl Hub {
         let of_backlog = |sent: &&Sent| sent.debt == Debt::Owed;
         let settled = found.iter().filter(of_backlog).map(|sent| sent.envelope.mid()).collect();
         self.settle(id, user, settled, out);
+        self.spare_rows(user, found, out);
         let unknown: Vec<MessageId> = mids.into_iter().filter(|mid| wanted.contains(mid)).collect();
         if !unknown.is_empty() {
             let ask = Ask::Settle { user, mids: unknown, progress: Vec::new() };
             self.roll(about, user, ask, Change::Nothing, out);
         } else if let Some(cid) = about.cid {
             self.reply(id, reply::ack(cid, about.re, Outcome::default()), out);
+        }
+    }
+
+    /// Sends word of what is confirmed to the cores that wait for it.
+    fn spare_rows(&mut self, user: UserId, mut confirmed: Vec<Sent>, out: &mut Vec<Effect>) {
+        confirmed.retain(|sent| sent.debt == Debt::Awaited);
+        confirmed.sort_by_key(|sent| sent.envelope.sender());
+        for of_one_sender in confirmed.chunk_by(|a, b| a.envelope.sender() == b.envelope.sender()) {
+            let mids: Vec<MessageId> = of_one_sender.iter().map(|sent| sent.envelope.mid()).collect();
+            self.send_word(of_one_sender[0].envelope.sender(), user, Kind::Confirmed, &mids, out);
         }
     }
 
@@ -73,7 +85,7 @@ impl Hub {
         let mut settled: Vec<MessageId> = Vec::new();
         while v2.unconfirmed.len() > most || v2.unconfirmed_bytes > most_bytes {
             let sent = v2.pop().expect("there are too many");
-            if sent.debt == Debt::Owed {
+            if matches!(sent.debt, Debt::Owed | Debt::Awaited) {
                 settled.push(sent.envelope.mid());
             }
         }

@@ -7,7 +7,7 @@ use super::effect::{Effect, Frame};
 use super::envelope::Envelope;
 use super::event::Channel;
 use super::hub::{About, Hub};
-use super::ids::SessionId;
+use super::ids::{Millis, SessionId};
 use super::orphan::Orphan;
 use super::presence::Gone;
 use super::session::{Debt, Pause, Phase, Session};
@@ -91,6 +91,7 @@ impl Hub {
 
     pub(super) fn drain(&mut self, out: &mut Vec<Effect>) {
         self.draining = true;
+        self.keep_overdue(Millis(u64::MAX), out);
         self.publish_news(out);
         let envelope = Envelope::farewell(self.clock.next(self.now));
         out.push(Effect::Publish { ticket: None, channel: Channel::Cores, envelope });

@@ -4,9 +4,9 @@ use super::ask::{Answer, Ask, Done};
 use super::effect::Effect;
 use super::envelope::{Envelope, Kind, Message, Storing, Target};
 use super::event::{BusDown, Channel};
-use super::held::debt_of;
 use super::hub::{About, Hub};
 use super::ids::{SessionId, UserId};
+use super::keep::Keep;
 use super::orphan::Orphan;
 use super::pending::{Change, Pending};
 use super::session::{Claim, Pause, Phase};
@@ -26,8 +26,13 @@ impl Hub {
     ) {
         self.counts.direct += 1;
         let envelope = self.seal(about, user, Target::User(to), msg, time);
-        if about.cid.is_some() {
-            self.keep(about.session, envelope.clone(), out);
+        match envelope.storing() {
+            Storing::Always => self.keep(about.session, envelope.clone(), out),
+            Storing::IfUnconfirmed => self.await_word(about.session, envelope.clone(), out),
+            Storing::IfUnheard if self.keeping == Keep::All => {
+                self.record(about.session, envelope.clone(), out);
+            }
+            Storing::IfUnheard => {}
         }
         self.deliver(about.session, envelope, out);
     }
@@ -55,6 +60,7 @@ impl Hub {
         }
         let storing = match target {
             Target::User(_) if about.cid.is_none() => Storing::IfUnheard,
+            Target::User(_) if self.keeping == Keep::Undelivered => Storing::IfUnconfirmed,
             _ => Storing::Always,
         };
         let cid = about.cid.unwrap_or("");
@@ -80,7 +86,7 @@ impl Hub {
         }
         match self.users.get(&to) {
             Some(&reader) if self.holds(reader) => {
-                let debt = debt_of(&envelope);
+                let debt = self.debt_to(reader, &envelope, out);
                 self.push_or_hold(reader, envelope, debt, out);
             }
             _ => {
@@ -111,14 +117,17 @@ impl Hub {
         match heard {
             Ok(heard) if heard > 0 => self.end_settling(session, out),
             // Nobody, or nobody knows.
-            _ => self.keep_late(session, envelope, out),
+            _ => {
+                self.keep_awaited(envelope.mid(), out);
+                self.keep_late(session, envelope, out);
+            }
         }
     }
 
     pub(super) fn direct_arrived(&mut self, envelope: Envelope, out: &mut Vec<Effect>) {
         match self.users.get(&envelope.user()) {
             Some(&reader) => {
-                let debt = debt_of(&envelope);
+                let debt = self.debt_to(reader, &envelope, out);
                 self.push_or_hold(reader, envelope, debt, out);
             }
             // The reader has just left. Whoever held it last keeps what comes too late.
@@ -154,6 +163,10 @@ impl Hub {
                     self.learn(session, Change::Leave { group: envelope.group() }, code, out);
                 }
                 self.refuse(About { session, re, cid }, code, out);
+                if code == Code::Busy {
+                    // Its readers may have it, so it is to be in the history too.
+                    self.adopt_later(Orphan::Keep { envelope: envelope.clone() });
+                }
             }
         }
         self.end_settling(session, out);

@@ -25,6 +25,7 @@ use std::sync::Arc;
 pub const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 32;
 const FLAG_STORED: u8 = 1;
+const FLAG_AWAITED: u8 = 2;
 const TAKEOVER: &str = "takeover";
 
 /// What an envelope is.
@@ -55,6 +56,11 @@ pub enum Kind {
     Presence = 24,
     /// On the cores' channel: a core stops. mid: made by that core.
     Farewell = 25,
+    /// On a user's channel: a reader has confirmed messages of this user's. sender: the reader. Body:
+    /// their ids.
+    Confirmed = 26,
+    /// On a user's channel: a reader was sent messages of this user's and cannot confirm them.
+    Unconfirmed = 27,
 }
 
 impl Kind {
@@ -71,6 +77,8 @@ impl Kind {
             22 => Kind::Reclaim,
             24 => Kind::Presence,
             25 => Kind::Farewell,
+            26 => Kind::Confirmed,
+            27 => Kind::Unconfirmed,
             _ => return None,
         })
     }
@@ -106,6 +114,8 @@ pub enum Demand {
 pub enum Storing {
     /// Only if nobody hears it.
     IfUnheard,
+    /// Only if its reader does not confirm it in time: the sender's core waits for that.
+    IfUnconfirmed,
     /// In any case, and the recipient owes the store word that it arrived.
     Always,
 }
@@ -171,6 +181,7 @@ impl Envelope {
         };
         let flags = match message.storing {
             Storing::Always => FLAG_STORED,
+            Storing::IfUnconfirmed => FLAG_AWAITED,
             Storing::IfUnheard => 0,
         };
         let header = Header {
@@ -244,6 +255,19 @@ impl Envelope {
             .seal("", &[], &mut Vec::new())
     }
 
+    /// Word of `reader` on messages of `sender`: Confirmed or Unconfirmed.
+    pub fn word(kind: Kind, sender: UserId, reader: UserId, mids: &[MessageId]) -> Self {
+        let body: Vec<u8> = mids.iter().flat_map(|mid| mid.0.to_le_bytes()).collect();
+        let (sender, target) = (reader.get(), sender.get());
+        Header { kind, flags: 0, sender, target, mid: 0, ts: 0, read_us: 0 }.seal("", &body, &mut Vec::new())
+    }
+
+    /// The messages that a reader sends word on.
+    pub fn mids(&self) -> Vec<MessageId> {
+        let number = |bytes: &[u8]| MessageId(u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
+        self.body().chunks_exact(8).map(number).collect()
+    }
+
     /// Who came and went on the core that made `mid`.
     pub fn presence(mid: MessageId, notices: &[Notice]) -> Self {
         let mut body = Vec::with_capacity(notices.len() * NOTICE_BYTES);
@@ -283,7 +307,7 @@ impl Envelope {
             if !of_cores {
                 UserId::new(u64::from(envelope.u32_at(8)))?;
             }
-            if matches!(kind, Kind::Direct | Kind::Group) {
+            if matches!(kind, Kind::Direct | Kind::Group | Kind::Confirmed | Kind::Unconfirmed) {
                 UserId::new(u64::from(envelope.u32_at(4)))?;
             }
             let cid_end = HEADER_BYTES + usize::from(bytes[3]);
@@ -292,6 +316,7 @@ impl Envelope {
             let is_whole = match kind {
                 Kind::Stored => body.len().is_multiple_of(16),
                 Kind::Presence => body.len().is_multiple_of(NOTICE_BYTES),
+                Kind::Confirmed | Kind::Unconfirmed => body.len().is_multiple_of(8),
                 _ => std::str::from_utf8(body).is_ok(),
             };
             is_whole.then_some(envelope)
@@ -309,10 +334,10 @@ impl Envelope {
         Kind::from_byte(self.0[1]).expect("checked when sealed or opened")
     }
 
-    /// Who sent the message.
+    /// Who sent the message, or the reader who sends word on messages.
     ///
     /// # Panics
-    /// If this is a notice: notices have no sender.
+    /// If this is another notice: those have no sender.
     pub fn sender(&self) -> UserId {
         UserId::new(u64::from(self.u32_at(4))).expect("messages have a sender")
     }
@@ -349,7 +374,11 @@ impl Envelope {
 
     /// Whether the sender's core has asked the store to keep it in any case.
     pub fn storing(&self) -> Storing {
-        if self.0[2] & FLAG_STORED != 0 { Storing::Always } else { Storing::IfUnheard }
+        match self.0[2] {
+            flags if flags & FLAG_STORED != 0 => Storing::Always,
+            flags if flags & FLAG_AWAITED != 0 => Storing::IfUnconfirmed,
+            _ => Storing::IfUnheard,
+        }
     }
 
     /// The sender's name for the message; empty if it gave none.
@@ -486,6 +515,14 @@ mod tests {
     }
 
     #[test]
+    fn a_readers_word_names_the_messages() {
+        let sealed = Envelope::word(Kind::Confirmed, user(1), user(2), &[MessageId(7), MessageId(u64::MAX)]);
+        let word = Envelope::open(sealed.bytes().clone()).unwrap();
+        assert_eq!((word.kind(), word.user(), word.sender()), (Kind::Confirmed, user(1), user(2)));
+        assert_eq!(word.mids(), [MessageId(7), MessageId(u64::MAX)]);
+    }
+
+    #[test]
     fn a_notice_of_presence_carries_who_came_and_went() {
         let notices = [
             Notice { user: user(1), visit: u64::MAX, online: true },
@@ -518,7 +555,12 @@ mod tests {
     fn check(bytes: &[u8]) {
         if let Ok(envelope) = Envelope::open(Arc::from(bytes)) {
             let _ = (envelope.kind(), envelope.mid(), envelope.cid().len(), envelope.body().len());
-            let _ = (envelope.stored_pairs().count(), envelope.notices().count(), envelope.demand());
+            let _ = (
+                envelope.stored_pairs().count(),
+                envelope.notices().count(),
+                envelope.demand(),
+                envelope.mids(),
+            );
             if matches!(envelope.kind(), Kind::Direct | Kind::Group) {
                 let _ = (envelope.sender(), envelope.target());
             }

@@ -21,6 +21,7 @@ pub(super) const PATIENCE_MS: u64 = 1_000;
 pub(super) fn debt_of(envelope: &Envelope) -> Debt {
     match envelope.storing() {
         Storing::Always => Debt::Owed,
+        Storing::IfUnconfirmed => Debt::Awaited,
         Storing::IfUnheard => Debt::Nothing,
     }
 }

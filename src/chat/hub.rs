@@ -5,11 +5,13 @@
 //! say), `connection`, `account` and `enter` (logins), `direct` and `late` (one-to-one), `group`
 //! and `seat`, `friend`, `backlog`.
 
+use super::awaited::Awaited;
 use super::counts::Counts;
 use super::effect::Effect;
 use super::envelope::{Envelope, Kind};
 use super::event::{Channel, Event};
 use super::ids::{CoreId, GroupId, MessageClock, MessageId, Millis, SessionId, UserId};
+use super::keep::Keep;
 use super::late::Late;
 use super::limits::Limits;
 use super::local_time::LocalTime;
@@ -25,6 +27,7 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub struct Hub {
     pub(super) limits: Limits,
+    pub(super) keeping: Keep,
     pub(super) clock: MessageClock,
     pub(super) core: CoreId,
     pub(super) now: Millis,
@@ -38,6 +41,9 @@ pub struct Hub {
     pub(super) pending: PendingTable,
     pub(super) late: FxHashMap<UserId, Late>,
     pub(super) presence: Presence,
+    pub(super) awaited: Awaited,
+    /// Messages for the history, and who sent them, until they are enough.
+    pub(super) records: Vec<(SessionId, Envelope)>,
     /// What could not be put into a backlog because the store was busy.
     pub(super) orphans: VecDeque<(Option<SessionId>, Orphan)>,
     /// Users who are to be told that something waits for them, and the bus was down.
@@ -112,6 +118,7 @@ impl Hub {
     pub fn new(core: CoreId, limits: Limits) -> Self {
         Self {
             limits,
+            keeping: Keep::default(),
             clock: MessageClock::new(core),
             core,
             now: Millis(0),
@@ -123,6 +130,8 @@ impl Hub {
             pending: PendingTable::default(),
             late: FxHashMap::default(),
             presence: Presence::default(),
+            awaited: Awaited::default(),
+            records: Vec::new(),
             orphans: VecDeque::new(),
             to_nudge: FxHashSet::default(),
             stored: FxHashMap::default(),
@@ -145,6 +154,12 @@ impl Hub {
         }
     }
 
+    /// The same, keeping what it is told to.
+    pub fn keeping(mut self, keeping: Keep) -> Self {
+        self.keeping = keeping;
+        self
+    }
+
     /// Whether nothing is left to do: no sessions, no answers to come, nothing to be kept.
     pub fn is_idle(&self) -> bool {
         self.sessions.iter().all(Option::is_none)
@@ -152,6 +167,8 @@ impl Hub {
             && self.orphans.is_empty()
             && self.to_nudge.is_empty()
             && self.late.is_empty()
+            && self.awaited.is_empty()
+            && self.records.is_empty()
             && self.stored.is_empty()
     }
 
@@ -201,6 +218,7 @@ impl Hub {
                 Some(Pending::LateNotice { user }) => self.late_noticed(user, heard, out),
                 Some(Pending::Nudge { user }) => self.nudged(user, heard),
                 Some(Pending::News { news }) => self.news_counted(news, heard),
+                Some(Pending::Word { reader, mids }) => self.word_counted(reader, mids, heard, out),
                 _ => {}
             },
             Event::Answered { ticket, answer } => {
@@ -251,6 +269,9 @@ impl Hub {
             }
             (Channel::User(_), Kind::Claim | Kind::Held | Kind::Yield) => self.claim_arrived(&envelope, out),
             (Channel::User(user), Kind::Reclaim) => self.reclaimed(user, Visit(envelope.mid().0), out),
+            (Channel::User(_), kind @ (Kind::Confirmed | Kind::Unconfirmed)) => {
+                self.word(envelope.sender(), kind, envelope.mids(), out);
+            }
             (Channel::User(user), Kind::Waiting) => self.take_for(user, out),
             (Channel::Group(group), Kind::Stored) => {
                 for (mid, pos) in envelope.stored_pairs() {
@@ -268,6 +289,7 @@ impl Hub {
     fn answered(&mut self, pending: Pending, answer: super::ask::Answer, out: &mut Vec<Effect>) {
         match pending {
             Pending::Keep { session, envelope } => self.kept(session, &envelope, answer, out),
+            Pending::Record { records } => self.recorded(records, &answer, out),
             Pending::KeepLate { session, envelope } => self.kept_late(session, &envelope, answer, out),
             Pending::Take { session, visit } => self.taken(session, visit, answer, out),
             Pending::Register { session } => self.registered(session, answer, out),

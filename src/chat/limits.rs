@@ -85,6 +85,9 @@ pub struct Limits {
     pub unconfirmed: usize,
     /// Bytes of the same messages. Above: likewise.
     pub unconfirmed_bytes: usize,
+    /// Milliseconds that a sender's core waits for the reader to confirm a message, with `--keep
+    /// undelivered`. Then: the message is kept.
+    pub confirm_ms: u64,
     /// Tickets out at one time on a core. Above: requests get ERROR 110.
     pub tickets: usize,
     /// Questions that all cores together may have waiting for the store. From three quarters on
@@ -159,6 +162,7 @@ impl Default for Limits {
             confirm_mids: 1_000,
             history_messages: 200,
             unconfirmed: 1_000,
+            confirm_ms: 500,
             unconfirmed_bytes: 256 << 10,
             tickets: 65_536,
             store_queue: 16_384,

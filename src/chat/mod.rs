@@ -7,6 +7,7 @@
 
 mod account;
 pub mod ask;
+mod awaited;
 mod backlog;
 mod block;
 mod confirm;
@@ -35,6 +36,7 @@ mod people;
 mod ping;
 mod presence;
 mod progress;
+mod record;
 mod rejoin;
 pub mod ring;
 mod said;

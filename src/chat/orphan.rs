@@ -1,20 +1,23 @@
 //! Things for the store that no client waits for: repeated until the store is not busy.
 
-use super::ask::{Answer, Ask, Progress, TokenId};
+use super::ask::{Answer, Ask, Done, Progress, TokenId};
 use super::effect::Effect;
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Kind};
 use super::event::{BusDown, Channel};
 use super::hub::Hub;
 use super::ids::{MessageId, SessionId, UserId};
 use super::pending::Pending;
+use super::record::RECORDS;
 use super::session::Online;
 use super::wire::code::Code;
 
 /// One of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Orphan {
-    /// A direct message that its reader may not have got.
+    /// A message that its reader may not have got, or that no row is known of.
     Keep { envelope: Envelope },
+    /// Messages for the history.
+    Record { envelopes: Vec<Envelope> },
     /// What a reader has got.
     Settle { user: UserId, mids: Vec<MessageId>, progress: Vec<Progress> },
     /// The token of a session that logged out.
@@ -30,6 +33,7 @@ impl Hub {
     pub(super) fn adopt_for(&mut self, session: Option<SessionId>, orphan: Orphan, out: &mut Vec<Effect>) {
         let ask = match orphan.clone() {
             Orphan::Keep { envelope } => Ask::Keep { envelope },
+            Orphan::Record { envelopes } => Ask::Record { envelopes },
             Orphan::Settle { user, mids, progress } => Ask::Settle { user, mids, progress },
             Orphan::Revoke { user, token } => Ask::Revoke { user, token },
         };
@@ -48,21 +52,21 @@ impl Hub {
             if let Some(id) = session.filter(|&id| self.is_greeted_next(id)) {
                 self.refuse_login(id, Code::Busy, out);
             }
-            if self.orphans.len() < self.limits.orphans {
-                self.orphans.push_back((session, orphan));
-            } else {
-                self.counts.orphans_dropped += 1;
-            }
-            return;
+            return self.ask_later(session, orphan);
         }
         match orphan {
+            Orphan::Keep { envelope } if envelope.kind() == Kind::Group => {
+                if let Ok(Done::Kept { mid, pos: Some(pos), .. }) = answer {
+                    self.group_kept(envelope.group(), mid, pos, out);
+                }
+            }
             Orphan::Keep { envelope } => {
                 if let Some(id) = session {
                     self.spilled(id);
                 }
                 self.nudge(envelope.user(), out);
             }
-            Orphan::Revoke { .. } => {}
+            Orphan::Revoke { .. } | Orphan::Record { .. } => {}
             Orphan::Settle { mids, .. } => {
                 let online =
                     session.and_then(|id| self.session_mut(id)).and_then(|session| session.online_mut());
@@ -72,6 +76,24 @@ impl Hub {
                     }
                 }
             }
+        }
+    }
+
+    /// The store is busy: it is asked with the next ones.
+    pub(super) fn adopt_later(&mut self, orphan: Orphan) {
+        self.ask_later(None, orphan);
+    }
+
+    fn ask_later(&mut self, session: Option<SessionId>, orphan: Orphan) {
+        let most = match orphan {
+            // Each is many messages.
+            Orphan::Record { .. } => self.limits.orphans / RECORDS,
+            _ => self.limits.orphans,
+        };
+        if self.orphans.len() < most {
+            self.orphans.push_back((session, orphan));
+        } else {
+            self.counts.orphans_dropped += 1;
         }
     }
 

@@ -40,7 +40,7 @@ impl Hub {
         session.pushed_at = now;
         let online = session.online_mut().expect("looked at above");
         match debt {
-            Debt::Nothing => online.live.note(envelope.mid()),
+            Debt::Nothing | Debt::Awaited => online.live.note(envelope.mid()),
             Debt::Owed => drop(online.owed.insert(envelope.mid())),
             Debt::Behind(_) => {}
         }

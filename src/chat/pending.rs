@@ -2,7 +2,7 @@
 
 use super::ask::{Conversation, Secret, Span};
 use super::envelope::{Demand, Envelope, Notice};
-use super::ids::{GroupId, SessionId, Ticket, UserId};
+use super::ids::{GroupId, MessageId, SessionId, Ticket, UserId};
 use super::orphan::Orphan;
 use super::people::{Listed, People};
 use super::session::Visit;
@@ -42,6 +42,10 @@ pub(super) enum Pending {
     History { session: SessionId, asked: (Conversation, Span), cid: Option<Box<str>> },
     /// Why a group is not to be written to → ERROR.
     MayWrite { session: SessionId, group: GroupId, cid: Option<Box<str>> },
+    /// Record → the senders have that many unsettled less.
+    Record { records: Vec<(SessionId, Envelope)> },
+    /// Publish of a reader's word → if nobody heard it, what it is about is settled.
+    Word { reader: UserId, mids: Box<[MessageId]> },
     /// Publish of a direct message → if nobody heard it, it is kept.
     Direct { session: SessionId, envelope: Envelope },
     /// Keep for the sender's sake → ACK, or ERROR.

@@ -33,6 +33,9 @@ pub(super) struct Sent {
 pub(super) enum Debt {
     /// It is in no backlog. It must be put there if it is not acknowledged.
     Nothing,
+    /// It is in no backlog, or will be: its sender's core waits for its reader to confirm it. It must
+    /// be put there if it is not.
+    Awaited,
     /// It lies in the backlog until it is settled by its id, once it is acknowledged.
     Owed,
     /// It is a group's, and its place is beyond this one. Until it is acknowledged, the store is
@@ -414,6 +417,16 @@ impl Session {
 
     pub(super) fn unacked_bytes(&self) -> u64 {
         self.queued - self.acked
+    }
+
+    /// A message that its reader may not have.
+    pub(super) fn find_sent(&mut self, mid: MessageId) -> Option<&mut Sent> {
+        let v2 = match &mut self.phase {
+            Phase::Online(online) => online.v2.as_mut(),
+            _ => None,
+        };
+        let unconfirmed = v2.into_iter().flat_map(|v2| &mut v2.unconfirmed);
+        unconfirmed.chain(&mut self.window).find(|sent| sent.envelope.mid() == mid)
     }
 
     /// Takes note of what TCP has acknowledged. What of the window that is goes to `arrived`, or,

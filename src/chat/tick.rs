@@ -9,6 +9,8 @@ impl Hub {
         self.time.utc_offset_s = utc_offset_s;
         self.expire_claims(out);
         self.continue_backlogs(out);
+        self.ask_records(out);
+        self.keep_overdue(self.now, out);
         self.presence_tick(out);
         if self.now >= self.next_notice {
             self.next_notice = self.now.plus(self.limits.stored_notice_ms);

@@ -19,6 +19,7 @@ use super::watch::{Beat, Watch};
 use crate::chat::ask::{Answered, Question};
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
+use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use flume::{Receiver, Sender};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
@@ -41,6 +42,8 @@ pub struct Config {
     pub cpus: Vec<usize>,
     /// The bounds of each core.
     pub limits: Limits,
+    /// Which messages the cores have stored.
+    pub keep: Keep,
     /// Whether latencies are measured.
     pub measuring: Measuring,
     /// How the cores hear of each other.
@@ -103,6 +106,7 @@ struct Parts {
     core: usize,
     listener: TcpListener,
     limits: Limits,
+    keep: Keep,
     measuring: Measuring,
     wires: Wires,
     questions: Sender<Question>,
@@ -141,6 +145,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             core,
             listener,
             limits: config.limits.clone(),
+            keep: config.keep,
             measuring: config.measuring,
             wires,
             questions: config.questions.clone(),
@@ -221,7 +226,7 @@ async fn run(parts: Parts) {
         }
     };
     let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
-        hub: Hub::new(id, limits.clone()),
+        hub: Hub::new(id, limits.clone()).keeping(parts.keep),
         bus,
         store: StoreLink::new(core, questions),
         sockets,

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! open a                         a connection, which will be called a
-//! a {"msgid":3,"id":1}           a says this frame, ended by a newline; `a0 {…}` ends it by NUL
+//! a {"msgid":3,"id":1}           a says this frame, ended by a newline; `a0 {…}` ends it by NUL; {{mid}} is
+//!                                the id of the last message
 //! limit unsettled 2              before the first event: a limit other than the default
+//! keep undelivered               likewise: what is kept
 //! end a · close a 120            a's client has said its last word · is gone, 120 bytes acknowledged
 //! overdue a                      a frame of a's takes too long
 //! acked a 120 · acked a all      a's TCP has acknowledged so much
@@ -14,23 +16,33 @@
 //! present 2 3                    of those looked for, these are online
 //! done · refused 110             the store's answer to the question that has been out longest (a
 //!                                page and word of keeping: to the first such question):
+//! resumed 1 ann 77 · issued 78   the user of a token, and its number · a new token
+//! found 3=cy · members 1=ann*,2=bob · history 1>2@7 text   a person, a page of each (with `more`)
 //! verified alice · registered 7 · kept · kept 3 · grouped 5 head 2 · left · dissolved
-//! friends 2=bob 3=cy · roster friends 2=bob groups 5=team:9 members 1=ann*,2=bob
+//! friends 2=bob 3=cy · roster blocked 4 token 77 friends 2=bob groups 5=team:9 members 1=ann*,2=bob
 //! taken … ; …                    a page: `1>2 text`, `1>5@3 text`, and at its end `more`, `heads 5:3`
 //!                                if the groups do not stay where they are
 //! arrives user 1 claim 77        on the bus: claim, held, yield, waiting, dissolved, stored 1 2
-//! arrives 2>1 text · arrives 2>5 text    a message to a user, to a group of the roster
-//! login a 1 ann                  a whole login of a, whose effects are not shown
+//! arrives user 1 takeover 77 · arrives user 1 resume 77 by 5   claims that demand something
+//! arrives user 1 confirmed by 2 · unconfirmed by 2             word on the last message
+//! arrives cores online 2 7 · offline 2 7 · farewell            of core 9, about login 7 of user 2
+//! gone 9                         core 9 is dead
+//! arrives 2>1 text · arrives 2>5 text    a message to a user, to a group of the roster; `arrives stored
+//!                                2>1 text`, `arrives awaited 2>1 text`: it is being kept, or its word is awaited
+//! login a 1 ann · login2 a 1 ann a whole login of a, whose effects are not shown; login2: in v2
 //! repeat 20 STEP                 the step, so many times
 //! ```
 
 use super::show;
-use chatd::chat::ask::{Answer, Ask, Done, Member, Membership, Person, Role, Roster, Waiting, Who};
+use chatd::chat::ask::{
+    Answer, Ask, Done, Member, Membership, Person, Placed, Role, Roster, Secret, Token, TokenId, Waiting, Who,
+};
 use chatd::chat::effect::Effect;
-use chatd::chat::envelope::{Envelope, Kind, Message, Storing, Target};
+use chatd::chat::envelope::{Demand, Envelope, Kind, Message, Notice, Storing, Target};
 use chatd::chat::event::{BusDown, Channel, Event};
 use chatd::chat::hub::Hub;
 use chatd::chat::ids::{CoreId, GroupId, MessageClock, MessageId, Millis, SessionId, Ticket, UserId};
+use chatd::chat::keep::Keep;
 use chatd::chat::limits::Limits;
 use chatd::chat::wire::code::Code;
 use chatd::chat::wire::frame::Terminator;
@@ -43,6 +55,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 pub struct Script {
     hub: Option<Hub>,
     limits: Limits,
+    keeping: Keep,
     now: Millis,
     names: Vec<String>,
     sent: HashMap<SessionId, u64>,
@@ -67,6 +80,22 @@ fn group(text: &str) -> GroupId {
 
 fn people(text: &str) -> Vec<Person> {
     text.split_whitespace().filter_map(|entry| entry.split_once('=')).map(person).collect()
+}
+
+fn members(text: &str) -> Vec<Member> {
+    let member = |entry: &str| {
+        let role = if entry.ends_with('*') { Role::Creator } else { Role::Normal };
+        Member { person: person(entry.trim_end_matches('*').split_once('=').unwrap()), role }
+    };
+    text.split(',').filter(|entry| !entry.is_empty()).map(member).collect()
+}
+
+/// The token of this number.
+fn token(number: &str) -> Token {
+    Token {
+        id: TokenId(number.parse().expect("a token's number")),
+        secret: Secret(format!("secret-{number}").into()),
+    }
 }
 
 fn person((id, name): (&str, &str)) -> Person {
@@ -104,8 +133,15 @@ impl Script {
                 let times: usize = times.parse().expect("how often");
                 return (0..times).flat_map(|_| self.step(step)).collect();
             }
-            "login" => {
-                self.login(rest);
+            "keep" => {
+                self.keeping = match rest {
+                    "undelivered" => Keep::Undelivered,
+                    other => panic!("not to be kept: {other}"),
+                };
+                return Vec::new();
+            }
+            "login" | "login2" => {
+                self.login(rest, if word == "login2" { ",\"v\":2" } else { "" });
                 return Vec::new();
             }
             _ => {}
@@ -129,19 +165,20 @@ impl Script {
             "tickets" => self.limits.tickets = value,
             "name_chars" => self.limits.name_chars = value,
             "orphans" => self.limits.orphans = value,
+            "unconfirmed" => self.limits.unconfirmed = value,
             other => panic!("no such limit here: {other}"),
         }
     }
 
     /// A whole login: nobody objects, no friends, nothing waits.
-    fn login(&mut self, text: &str) {
+    fn login(&mut self, text: &str, v2: &str) {
         let mut words = text.splitn(4, ' ');
         let (name, id, person) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
         let roster = words.next().unwrap_or("roster");
         if !self.names.iter().any(|known| known == name) {
             self.step(&format!("open {name}"));
         }
-        self.step(&format!("{name} {{\"msgid\":1,\"id\":{id},\"password\":\"pw\"}}"));
+        self.step(&format!("{name} {{\"msgid\":1,\"id\":{id},\"password\":\"pw\"{v2}}}"));
         self.step(&format!("verified {person}"));
         self.step("joined");
         self.step("arrives user 0 own claim");
@@ -200,6 +237,7 @@ impl Script {
                 self.handle(Event::Present { ticket, online: if down { Err(BusDown) } else { Ok(online) } })
             }
             "arrives" => self.arrives(rest),
+            "gone" => self.handle(Event::CoreGone { core: CoreId(rest.parse().expect("a core")) }),
             _ => {
                 // A page answers a Take, and so on; the rest answers what has been out longest.
                 let fits = |ask: &Ask| match word {
@@ -231,7 +269,8 @@ impl Script {
             None => (word, Terminator::Newline),
         };
         let session = self.session(name);
-        let frame = frame.replace("{{16384}}", &"x".repeat(16_384));
+        let last_mid = self.last_mid.map_or(String::new(), |mid| mid.0.to_string());
+        let frame = frame.replace("{{mid}}", &last_mid).replace("{{16384}}", &"x".repeat(16_384));
         let mut bytes = frame.replace("{{16385}}", &"x".repeat(16_385)).into_bytes();
         let limits = self.limits.clone();
         match request::parse(&mut bytes, &mut Parser::new(), &limits) {
@@ -249,6 +288,31 @@ impl Script {
                     panic!("nobody is to be verified by id")
                 };
                 Done::Verified { user: *user, name: rest.to_owned() }
+            }
+            "resumed" => {
+                let words: Vec<&str> = rest.split(' ').collect();
+                let token = TokenId(words[2].parse().expect("a token's number"));
+                Done::Resumed { user: user(words[0]), name: words[1].to_owned(), token }
+            }
+            "issued" => Done::Issued(token(rest)),
+            "found" => Done::Found(person(rest.split_once('=').expect("a number and a name"))),
+            "members" => {
+                let complete = !rest.ends_with(" more");
+                Done::Members { members: members(rest.trim_end_matches(" more")), complete }
+            }
+            "history" => {
+                let (mut messages, mut complete) = (Vec::new(), true);
+                for part in rest.split("; ").filter(|part| !part.is_empty()) {
+                    if part == "more" {
+                        complete = false;
+                        continue;
+                    }
+                    let (ends, text) = part.split_once(' ').expect("from whom to whom, and a text");
+                    let (ends, pos) = ends.split_once('@').expect("its place");
+                    let envelope = self.message(ends, text, false, Storing::Always);
+                    messages.push(Placed { envelope, pos: pos.parse().expect("a place") });
+                }
+                Done::History { messages, complete }
             }
             "registered" => Done::Registered(user(rest)),
             "kept" => {
@@ -279,18 +343,20 @@ impl Script {
 
     fn roster(&mut self, text: &str) -> Roster {
         let (friends, groups) = text.split_once("groups ").unwrap_or((text, ""));
-        let friends = people(friends.trim_start_matches("friends "));
-        let mut roster = Roster { friends, ..Roster::default() };
+        let mut roster = Roster { friends: people(friends), ..Roster::default() };
+        let words: Vec<&str> = friends.split_whitespace().collect();
+        for pair in words.windows(2) {
+            match pair[0] {
+                "blocked" => roster.blocked.push(user(pair[1])),
+                "token" => roster.token = Some(token(pair[1])),
+                _ => {}
+            }
+        }
         for entry in groups.split(" and ").filter(|entry| !entry.is_empty()) {
             let (head, members) = entry.split_once(" members ").unwrap_or((entry, ""));
             let (id, rest) = head.split_once('=').expect("a group's number and name");
             let (name, cursor) = rest.split_once(':').expect("a group's name and the cursor");
-            let member = |entry: &str| {
-                let role = if entry.ends_with('*') { Role::Creator } else { Role::Normal };
-                Member { person: person(entry.trim_end_matches('*').split_once('=').unwrap()), role }
-            };
-            let members: Vec<Member> =
-                members.split(',').filter(|entry| !entry.is_empty()).map(member).collect();
+            let members = self::members(members);
             self.groups.insert(id.parse().unwrap());
             roster.groups.push(Membership {
                 group: group(id),
@@ -330,8 +396,7 @@ impl Script {
 
     fn message(&mut self, ends: &str, text: &str, to_group: bool, storing: Storing) -> Envelope {
         let (from, to) = ends.split_once('>').expect("from whom to whom");
-        let clock = self.elsewhere.get_or_insert_with(|| MessageClock::new(CoreId(9)));
-        let mid = clock.next(self.now);
+        let mid = self.next_elsewhere();
         let text = text.replace("{{1000}}", &"x".repeat(1_000));
         let mut body = Vec::new();
         let target = if to_group {
@@ -346,6 +411,11 @@ impl Script {
         Envelope::message(message, &mut Vec::new())
     }
 
+    /// An id of another core's.
+    fn next_elsewhere(&mut self) -> MessageId {
+        self.elsewhere.get_or_insert_with(|| MessageClock::new(CoreId(9))).next(self.now)
+    }
+
     fn arrives(&mut self, text: &str) -> Vec<Effect> {
         let words: Vec<&str> = text.split(' ').collect();
         let (channel, envelope) = match words[..] {
@@ -354,6 +424,28 @@ impl Script {
                 (Channel::User(claim.user()), claim)
             }
             ["user", id, "waiting"] => (Channel::User(user(id)), Envelope::waiting(user(id))),
+            ["user", id, "takeover", number] => {
+                let claim = Envelope::demanding(user(id), number.parse().unwrap(), Demand::Takeover);
+                (Channel::User(user(id)), claim)
+            }
+            ["user", id, "resume", number, "by", token] => {
+                let demand = Demand::Token(TokenId(token.parse().expect("a token's number")));
+                (Channel::User(user(id)), Envelope::demanding(user(id), number.parse().unwrap(), demand))
+            }
+            ["user", id, word @ ("confirmed" | "unconfirmed"), "by", reader] => {
+                let kind = if word == "confirmed" { Kind::Confirmed } else { Kind::Unconfirmed };
+                let mid = self.last_mid.expect("a message was there before");
+                (Channel::User(user(id)), Envelope::word(kind, user(id), user(reader), &[mid]))
+            }
+            ["cores", "farewell"] => (Channel::Cores, Envelope::farewell(self.next_elsewhere())),
+            ["cores", state @ ("online" | "offline"), id, visit] => {
+                let notice = Notice {
+                    user: user(id),
+                    visit: visit.parse().expect("a login's number"),
+                    online: state == "online",
+                };
+                (Channel::Cores, Envelope::presence(self.next_elsewhere(), &[notice]))
+            }
             ["user", id, kind, number] => {
                 let kind = match kind {
                     "claim" => Kind::Claim,
@@ -372,10 +464,15 @@ impl Script {
                 (Channel::Group(group(id)), notice)
             }
             _ => {
+                let (storing, text) = match text.split_once(' ') {
+                    Some(("stored", text)) => (Storing::Always, text),
+                    Some(("awaited", text)) => (Storing::IfUnconfirmed, text),
+                    _ => (Storing::IfUnheard, text),
+                };
                 let (ends, text) = text.split_once(' ').expect("from whom to whom, and a text");
                 let to = ends.split_once('>').expect("from whom to whom").1;
                 let to_group = self.groups.contains(&to.parse().expect("a number"));
-                let envelope = self.message(ends, text, to_group, Storing::IfUnheard);
+                let envelope = self.message(ends, text, to_group, storing);
                 self.last_mid = Some(envelope.mid());
                 let channel = if to_group { Channel::Group(group(to)) } else { Channel::User(user(to)) };
                 (channel, envelope)
@@ -386,12 +483,14 @@ impl Script {
 
     fn handle(&mut self, event: Event<'_>) -> Vec<Effect> {
         let limits = &self.limits;
-        let hub = self.hub.get_or_insert_with(|| Hub::new(CoreId(0), limits.clone()));
+        let keeping = self.keeping;
+        let hub = self.hub.get_or_insert_with(|| Hub::new(CoreId(0), limits.clone()).keeping(keeping));
         let mut effects = Vec::new();
         hub.handle(self.now, event, &mut effects);
         for effect in &effects {
             match effect {
                 Effect::Send { session, frame } => {
+                    self.last_mid = frame.message().map(Envelope::mid).or(self.last_mid);
                     *self.sent.entry(*session).or_default() += frame.len() as u64 + 1;
                 }
                 Effect::Join { ticket, .. } => self.joins.push_back(*ticket),
@@ -417,6 +516,7 @@ fn code(text: &str) -> Code {
     let codes = [
         Code::Refused,
         Code::AlreadyOnline,
+        Code::NotYours,
         Code::NoSuchUser,
         Code::NoSuchGroup,
         Code::NotAMember,

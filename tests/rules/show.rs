@@ -43,7 +43,11 @@ fn show_channel(channel: Channel) -> String {
 fn show_envelope(envelope: &Envelope) -> String {
     match envelope.kind() {
         Kind::Direct | Kind::Group => {
-            let storing = if envelope.storing() == Storing::Always { "stored" } else { "unless heard" };
+            let storing = match envelope.storing() {
+                Storing::Always => "stored",
+                Storing::IfUnconfirmed => "unless confirmed",
+                Storing::IfUnheard => "unless heard",
+            };
             format!("{} ({storing})", shorten(&String::from_utf8_lossy(envelope.body())))
         }
         Kind::Stored => {
@@ -55,6 +59,10 @@ fn show_envelope(envelope: &Envelope) -> String {
                 format!("{} {}", notice.user, if notice.online { "online" } else { "offline" })
             };
             envelope.notices().map(notice).collect::<Vec<_>>().join(", ")
+        }
+        Kind::Confirmed | Kind::Unconfirmed => {
+            let what = format!("{:?}", envelope.kind()).to_lowercase();
+            format!("{} has {what} {}", envelope.sender(), show_mids(&envelope.mids()))
         }
         Kind::Claim => match envelope.demand() {
             Demand::Nothing => "claim".to_owned(),
@@ -105,6 +113,22 @@ fn show_ask(ask: &Ask) -> String {
         Ask::AddGroup { user, group } => format!("AddGroup {user} {group}"),
         Ask::DelGroup { user, group } => format!("DelGroup {user} {group}"),
         Ask::MayWrite { user, group } => format!("MayWrite {user} {group}"),
+        Ask::Roster { user, detail, issue } => format!("Roster {user} {detail:?} {issue:?}").to_owned(),
+        Ask::Resume { secret } => format!("Resume {}", secret.0),
+        Ask::Revoke { user, token } => format!("Revoke {user} {}", token.0),
+        Ask::ChangePassword { user, old, new } => format!("ChangePassword {user} {} {}", old.0, new.0),
+        Ask::Find { who: Who::Id(user) } => format!("Find {user}"),
+        Ask::Find { who: Who::Name(name) } => format!("Find {name:?}"),
+        Ask::Block { user, blocked } => format!("Block {user} {blocked}"),
+        Ask::Unblock { user, blocked } => format!("Unblock {user} {blocked}"),
+        Ask::Members { user, group, after, members } => {
+            let after = after.map_or(String::new(), |after| format!(" after {after}"));
+            format!("Members {user} {group}{after}, at most {members}")
+        }
+        Ask::History { user, conversation, span, messages, bytes } => {
+            format!("History {user} {conversation:?} {span:?}, at most {messages} in {bytes} bytes")
+        }
+        Ask::Record { envelopes } => format!("Record {} messages", envelopes.len()),
         Ask::Keep { envelope } => format!("Keep {}", show_envelope(envelope)),
         Ask::Owe { user, mids } => format!("Owe {user} {}", show_mids(mids)),
         Ask::Take { user, after, have, .. } => {
@@ -117,7 +141,6 @@ fn show_ask(ask: &Ask) -> String {
             let progress: Vec<String> = progress.iter().map(show_progress).collect();
             format!("Settle {user} {} {}", show_mids(mids), progress.join(" ")).trim_end().to_owned()
         }
-        other => format!("{other:?}"),
     }
 }
 

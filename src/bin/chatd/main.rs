@@ -81,6 +81,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
         address: settings.address,
         cpus: settings.cpus.clone(),
         limits: settings.limits.clone(),
+        keep: settings.keep,
         measuring: settings.measuring,
         delivery: settings.delivery.clone(),
         questions,

@@ -1,5 +1,6 @@
 //! What was typed: the command line of chatd, unchecked but for its form.
 
+use chatd::chat::keep::Keep;
 use chatd::executor::metrics::Measuring;
 use chatd::storage::password::Cost;
 use clap::parser::ValueSource;
@@ -44,6 +45,11 @@ pub struct Options {
     /// What the names of this cluster's Redis channels begin with.
     #[arg(long, value_name = "TEXT", default_value = "chatd:")]
     pub redis_prefix: String,
+
+    /// Which one-to-one messages are stored. Undelivered: one that its v2 reader confirms at once needs no row, and
+    /// the history has gaps.
+    #[arg(long, value_name = "all|undelivered", default_value = "all", value_parser = keep)]
+    pub keep: Keep,
 
     /// What hashing a password costs (argon2id). Weaker than the default starts with a warning.
     #[arg(long, value_name = "m=KiB,t=N,p=N", default_value = "m=19456,t=2,p=1")]
@@ -130,6 +136,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err("0.1 to 3600 seconds".to_owned())
+    }
+}
+
+fn keep(text: &str) -> Result<Keep, String> {
+    match text {
+        "all" => Ok(Keep::All),
+        "undelivered" => Ok(Keep::Undelivered),
+        _ => Err("all or undelivered".to_owned()),
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Settings {
     pub admin: Option<AdminAt>,
     /// Where the latency log goes, and how long its intervals are.
     pub latency_log: Option<(PathBuf, Duration)>,
+    /// Which one-to-one messages are stored.
+    pub keep: Keep,
     /// What hashing a password costs.
     pub cost: Cost,
     /// Which store, and where.
@@ -148,6 +150,7 @@ impl Settings {
             measuring: options.measure,
             admin: options.admin,
             latency_log: options.latency_log.map(|path| (path, options.latency_log_interval)),
+            keep: options.keep,
             cost: options.password_cost,
             place,
             warnings,
@@ -156,12 +159,7 @@ impl Settings {
 
     /// What the store is opened with.
     pub fn store(&self) -> Config {
-        Config {
-            place: self.place.clone(),
-            cost: self.cost,
-            limits: self.limits.clone(),
-            keep: Keep::default(),
-        }
+        Config { place: self.place.clone(), cost: self.cost, limits: self.limits.clone(), keep: self.keep }
     }
 }
 

@@ -1,0 +1,52 @@
+//! Messages without a cid: promised to nobody, and stored all the same, for the history.
+//!
+//! They are collected and stored many at a time. Until they are, they count for their senders, so
+//! that who outruns the store is not read from.
+
+use super::ask::{Answer, Ask};
+use super::effect::Effect;
+use super::envelope::Envelope;
+use super::hub::Hub;
+use super::ids::SessionId;
+use super::orphan::Orphan;
+use super::pending::Pending;
+use super::wire::code::Code;
+
+/// Messages that are stored together at most.
+pub(super) const RECORDS: usize = 64;
+
+impl Hub {
+    pub(super) fn record(&mut self, session: SessionId, envelope: Envelope, out: &mut Vec<Effect>) {
+        self.begin_settling(session, out);
+        self.records.push((session, envelope));
+        if self.records.len() == RECORDS {
+            self.ask_records(out);
+        }
+    }
+
+    /// Has the store record what was collected.
+    pub(super) fn ask_records(&mut self, out: &mut Vec<Effect>) {
+        if self.records.is_empty() {
+            return;
+        }
+        let records = std::mem::replace(&mut self.records, Vec::with_capacity(RECORDS));
+        let envelopes = records.iter().map(|(_, envelope)| envelope.clone()).collect();
+        let ticket = self.pending.insert(Pending::Record { records });
+        out.push(Effect::Ask { ticket, ask: Ask::Record { envelopes } });
+    }
+
+    pub(super) fn recorded(
+        &mut self,
+        records: Vec<(SessionId, Envelope)>,
+        answer: &Answer,
+        out: &mut Vec<Effect>,
+    ) {
+        for &(session, _) in &records {
+            self.end_settling(session, out);
+        }
+        if *answer == Err(Code::Busy) {
+            let envelopes = records.into_iter().map(|(_, envelope)| envelope).collect();
+            self.adopt_later(Orphan::Record { envelopes });
+        }
+    }
+}
