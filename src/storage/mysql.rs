@@ -10,9 +10,11 @@
 mod accounts;
 mod backlog;
 mod batch;
+mod blocks;
 mod client;
 mod fault;
 mod groups;
+mod history;
 mod known;
 mod line;
 mod messages;
@@ -23,6 +25,7 @@ mod row;
 mod schema;
 mod segment;
 mod stored;
+mod tokens;
 mod url;
 
 use super::health::News;
@@ -125,8 +128,13 @@ impl Store for MySql {
         runtime.block_on(desk.perform(batch, outcomes))
     }
 
-    fn will_keep(&mut self, _keep: Keep) -> Result<(), StoreError> {
-        Ok(())
+    fn will_keep(&mut self, keep: Keep) -> Result<(), StoreError> {
+        let (runtime, desk) = self.parts();
+        let Link::Up(line, _) = &mut desk.link else {
+            return Err(StoreError::Down(format!("{} is gone", desk.url)));
+        };
+        let told = runtime.block_on(history::will_keep(&mut line.writer, keep));
+        told.map_err(|fault| StoreError::Down(fault.why()))
     }
 
     fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {

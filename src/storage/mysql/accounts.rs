@@ -42,6 +42,21 @@ pub async fn lookup(client: &mut Client, who: &Who) -> Did<Option<Account>> {
     client.find_one(sql, vec![value]).await?.map(account).transpose()
 }
 
+pub async fn find(client: &mut Client, who: &Who) -> Answered {
+    let (sql, value) = match who {
+        Who::Id(user) => ("SELECT id, name FROM user WHERE id = ?", user.get().into()),
+        Who::Name(name) => ("SELECT id, name FROM user WHERE name_bytes = ?", row::sql_text(name)),
+    };
+    let Some(found) = client.find_one(sql, vec![value]).await? else { return Ok(Err(Code::NoSuchUser)) };
+    Ok(Ok(Done::Found(person(&found, 0)?)))
+}
+
+/// Whether there is such a user.
+pub async fn is_user(client: &mut Client, user: UserId) -> Did<bool> {
+    let found = client.find_one("SELECT 1 FROM user WHERE id = ?", vec![user.get().into()]).await?;
+    Ok(found.is_some())
+}
+
 pub async fn friends(client: &mut Client, limits: &Limits, user: UserId) -> Answered {
     Ok(Ok(Done::Friends(friend_list(client, limits, user).await?)))
 }
@@ -59,8 +74,7 @@ pub fn person(found: &Row, column: usize) -> Did<Person> {
 }
 
 pub async fn add_friend(client: &mut Client, limits: &Limits, user: UserId, friend: UserId) -> Answered {
-    let is_user = client.find_one("SELECT 1 FROM user WHERE id = ?", vec![friend.get().into()]).await?;
-    if is_user.is_none() {
+    if !is_user(client, friend).await? {
         return Ok(Err(Code::NoSuchUser));
     }
     let pair = || vec![user.get().into(), friend.get().into()];

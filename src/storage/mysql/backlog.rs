@@ -16,6 +16,7 @@ const OWE: Many = Many::new(
     " ON DUPLICATE KEY UPDATE mid = VALUES(mid)",
 );
 const SETTLE: Many = Many::new("DELETE FROM offlinemessage WHERE (userid, mid) IN (", "(?,?)", ")");
+const OTHERS: Many = Many::new("SELECT mid, stored FROM alias WHERE mid IN (", "?", ")");
 const STORED: Many = Many::new("SELECT mid FROM message WHERE mid IN (", "?", ")");
 const CURSORS: Many = Many::new(
     "SELECT userid, groupid, upto FROM groupuser WHERE (userid, groupid) IN (",
@@ -66,8 +67,30 @@ pub async fn owe(client: &mut Client, owing: &Owing) -> Did<()> {
         let wanted = owing.iter().filter(|(_, owed)| **owed == wanted);
         wanted.flat_map(|((user, mid), _)| [user.get().into(), Value::Int(*mid)]).collect()
     };
-    client.write_all(OWE, pairs(Owed::Yes)).await?;
-    client.find_all(SETTLE, &pairs(Owed::No), &[]).await.map(drop)
+    // A row more than once is a row once, so what pads the statements does no harm.
+    client.find_all(OWE, &pairs(Owed::Yes), &[]).await?;
+    let (settled, before) = (pairs(Owed::No), client.changed);
+    client.find_all(SETTLE, &settled, &[]).await?;
+    if client.changed - before < (settled.len() / 2) as u64 {
+        settle_others(client, owing).await?;
+    }
+    Ok(())
+}
+
+/// Takes out what is stored under another id than the one that arrived.
+async fn settle_others(client: &mut Client, owing: &Owing) -> Did<()> {
+    let settled = || owing.iter().filter(|(_, owed)| **owed == Owed::No).map(|(pair, _)| *pair);
+    let others = others(client, settled().map(|(_, mid)| mid)).await?;
+    let pairs = settled().filter_map(|(user, mid)| Some((user, others.get(&mid)?)));
+    let values: Vec<Value> = pairs.flat_map(|(user, mid)| [user.get().into(), Value::Int(*mid)]).collect();
+    client.find_all(SETTLE, &values, &[]).await.map(drop)
+}
+
+/// Under which ids the messages are stored that came again under these.
+async fn others(client: &mut Client, mids: impl Iterator<Item = i64>) -> Did<HashMap<i64, i64>> {
+    let values: Vec<Value> = mids.map(Value::Int).collect();
+    let found = client.find_all(OTHERS, &values, &[]).await?;
+    found.iter().map(|found| Ok((row::number(found, 0)? as i64, row::number(found, 1)? as i64))).collect()
 }
 
 /// Moves cursors to where `steps` say, over what follows and the user has too, and never back.
@@ -83,10 +106,10 @@ pub async fn advance(client: &mut Client, steps: &[(UserId, &Progress)]) -> Did<
 }
 
 /// A cursor on the move.
-struct Cursor<'a> {
+struct Cursor {
     user: UserId,
     group: GroupId,
-    beyond: &'a [MessageId],
+    beyond: HashSet<MessageId>,
     stored: u64,
     upto: u64,
     head: u64,
@@ -94,6 +117,13 @@ struct Cursor<'a> {
 
 async fn advance_once(client: &mut Client, steps: &[(UserId, &Progress)]) -> Did<()> {
     let mut cursors = cursors(client, steps).await?;
+    let beyond = cursors.iter().flat_map(|cursor| cursor.beyond.iter().copied().filter_map(row::sql_mid));
+    let others = others(client, beyond).await?;
+    for cursor in &mut cursors {
+        let stored = |mid: &MessageId| Some(MessageId(*others.get(&row::sql_mid(*mid)?)? as u64));
+        let stored: Vec<MessageId> = cursor.beyond.iter().filter_map(stored).collect();
+        cursor.beyond.extend(stored);
+    }
     follow(client, &mut cursors).await?;
     let moved = cursors.iter().filter(|cursor| cursor.upto > cursor.stored);
     let values = moved
@@ -103,7 +133,7 @@ async fn advance_once(client: &mut Client, steps: &[(UserId, &Progress)]) -> Did
 }
 
 /// Where the cursors stand, with what the steps say. They are locked.
-async fn cursors<'a>(client: &mut Client, steps: &[(UserId, &'a Progress)]) -> Did<Vec<Cursor<'a>>> {
+async fn cursors(client: &mut Client, steps: &[(UserId, &Progress)]) -> Did<Vec<Cursor>> {
     let steps: BTreeMap<(UserId, GroupId), &Progress> =
         steps.iter().map(|(user, step)| ((*user, step.group), *step)).collect();
     let seats: Vec<Value> =
@@ -122,15 +152,16 @@ async fn cursors<'a>(client: &mut Client, steps: &[(UserId, &'a Progress)]) -> D
         let (Some(step), Some(&head)) = (steps.get(&(user, group)), heads.get(&group)) else { continue };
         // A cursor beyond the head would jump over messages that are not written yet.
         let upto = stored.max(step.upto.min(head));
-        cursors.push(Cursor { user, group, beyond: &step.beyond, stored, upto, head });
+        let beyond = step.beyond.iter().copied().collect();
+        cursors.push(Cursor { user, group, beyond, stored, upto, head });
     }
     Ok(cursors)
 }
 
 /// Moves the cursors over the places right after them that hold the user's own messages and those
 /// that it has too.
-async fn follow(client: &mut Client, cursors: &mut [Cursor<'_>]) -> Did<()> {
-    let mut behind: Vec<&mut Cursor<'_>> =
+async fn follow(client: &mut Client, cursors: &mut [Cursor]) -> Did<()> {
+    let mut behind: Vec<&mut Cursor> =
         cursors.iter_mut().filter(|cursor| cursor.upto < cursor.head).collect();
     while !behind.is_empty() {
         let mut further = Vec::new();
@@ -144,8 +175,8 @@ async fn follow(client: &mut Client, cursors: &mut [Cursor<'_>]) -> Did<()> {
 }
 
 /// Goes one stride with some of them, and says for each whether it may get further.
-async fn follow_some(client: &mut Client, cursors: &mut [&mut Cursor<'_>]) -> Did<Vec<bool>> {
-    let stride = |cursor: &Cursor<'_>| cursor.beyond.len().min(64) + STRIDE;
+async fn follow_some(client: &mut Client, cursors: &mut [&mut Cursor]) -> Did<Vec<bool>> {
+    let stride = |cursor: &Cursor| cursor.beyond.len().min(64) + STRIDE;
     let rows = cursors.len().next_power_of_two();
     let mut values = Vec::with_capacity(rows * 4);
     for place in 0..rows {
@@ -164,10 +195,13 @@ async fn follow_some(client: &mut Client, cursors: &mut [&mut Cursor<'_>]) -> Di
         let mut places = places.remove(&number).unwrap_or_default();
         // A union keeps no order.
         places.sort_unstable();
-        let beyond: HashSet<MessageId> = cursor.beyond.iter().copied().collect();
-        let had = places.iter().take_while(|(_, mid, sender)| *sender == cursor.user || beyond.contains(mid));
-        let steps = had.inspect(|(pos, ..)| cursor.upto = *pos).count();
+        let had =
+            |place: &&(u64, MessageId, UserId)| place.2 == cursor.user || cursor.beyond.contains(&place.1);
+        let steps = places.iter().take_while(had).count();
         further.push(steps == stride(cursor));
+        if let Some((pos, ..)) = steps.checked_sub(1).and_then(|last| places.get(last)) {
+            cursor.upto = *pos;
+        }
     }
     Ok(further)
 }

@@ -7,15 +7,15 @@
 //! anything else that could change its answer was asked after it, it is read before that, in the
 //! transaction.
 
-use super::accounts;
 use super::client::Client;
 use super::fault::Did;
 use super::known::Known;
 use super::segment::Segment;
-use super::{groups, page};
-use crate::chat::ask::Ask;
+use super::{accounts, blocks, groups, history, page, tokens};
+use crate::chat::ask::{Ask, Done, Issue, Roster, Secret};
 use crate::chat::limits::Limits;
 use crate::storage::merge::Room;
+use crate::storage::token::Uses;
 use crate::storage::{Order, Outcome};
 
 /// What came of the orders of a batch, each at its place.
@@ -24,6 +24,8 @@ pub struct Batch<'a> {
     limits: &'a Limits,
     outcomes: Vec<Option<Outcome>>,
     segment: Segment<'a>,
+    /// Resumptions that are looked up together; messages have nothing to do with them.
+    resumed: Vec<(usize, &'a Secret)>,
     /// What is to be read after the commit.
     reads: Vec<usize>,
 }
@@ -32,7 +34,7 @@ impl<'a> Batch<'a> {
     /// Nothing done yet.
     pub fn new(orders: &'a [Order], limits: &'a Limits) -> Self {
         let outcomes = orders.iter().map(|_| None).collect();
-        Self { orders, limits, outcomes, segment: Segment::default(), reads: Vec::new() }
+        Self { orders, limits, outcomes, segment: Segment::default(), resumed: Vec::new(), reads: Vec::new() }
     }
 
     /// Whether there is anything for a transaction to do.
@@ -58,13 +60,27 @@ impl<'a> Batch<'a> {
                     }
                     self.segment.push(place, ask);
                 }
+                Order::Ask(Ask::Resume { secret }) => self.resumed.push((place, secret)),
                 order => {
                     self.flush(client, known).await?;
-                    self.outcomes[place] = Some(change(client, self.limits, order).await?);
+                    self.resume(client, known).await?;
+                    let outcome = change(client, self.limits, &mut known.uses, order).await?;
+                    self.outcomes[place] = Some(outcome);
                 }
             }
         }
-        self.flush(client, known).await
+        self.flush(client, known).await?;
+        self.resume(client, known).await
+    }
+
+    async fn resume(&mut self, client: &mut Client, known: &mut Known) -> Did<()> {
+        let resumed = std::mem::take(&mut self.resumed);
+        let secrets: Vec<&Secret> = resumed.iter().map(|(_, secret)| *secret).collect();
+        let answers = tokens::resume(client, self.limits, &mut known.uses, &secrets).await?;
+        for ((place, _), answer) in resumed.into_iter().zip(answers) {
+            self.outcomes[place] = Some(Outcome::Answer(answer));
+        }
+        Ok(())
     }
 
     async fn flush(&mut self, client: &mut Client, known: &mut Known) -> Did<()> {
@@ -104,9 +120,16 @@ fn is_read(order: &Order) -> bool {
     match order {
         Order::Lookup { .. } => true,
         Order::Enroll { .. } | Order::Replace { .. } => false,
-        Order::Ask(ask) => {
-            matches!(ask, Ask::Roster { .. } | Ask::Friends { .. } | Ask::MayWrite { .. } | Ask::Take { .. })
-        }
+        Order::Ask(ask) => matches!(
+            ask,
+            Ask::Roster { issue: Issue::Nothing, .. }
+                | Ask::Friends { .. }
+                | Ask::MayWrite { .. }
+                | Ask::Take { .. }
+                | Ask::Find { .. }
+                | Ask::Members { .. }
+                | Ask::History { .. }
+        ),
     }
 }
 
@@ -114,23 +137,34 @@ fn is_read(order: &Order) -> bool {
 fn must_precede(read: &Order, change: &Order) -> bool {
     let (Order::Ask(read), Order::Ask(change)) = (read, change) else { return false };
     match change {
-        Ask::Keep { .. } => false,
+        // What is read knows nothing of tokens.
+        Ask::Keep { .. }
+        | Ask::Record { .. }
+        | Ask::Resume { .. }
+        | Ask::Revoke { .. }
+        | Ask::Roster { .. } => false,
         Ask::Settle { user, .. } | Ask::Owe { user, .. } => {
             matches!(read, Ask::Take { user: reader, .. } | Ask::Roster { user: reader, .. } if reader == user)
         }
         Ask::AddFriend { user, .. } | Ask::DelFriend { user, .. } => {
             matches!(read, Ask::Friends { user: reader } | Ask::Roster { user: reader, .. } if reader == user)
         }
-        _ => !matches!(read, Ask::Friends { .. }),
+        Ask::Block { user, .. } | Ask::Unblock { user, .. } => {
+            matches!(read, Ask::Roster { user: reader, .. } if reader == user)
+        }
+        _ => !matches!(read, Ask::Friends { .. } | Ask::Find { .. }),
     }
 }
 
-async fn change(client: &mut Client, limits: &Limits, order: &Order) -> Did<Outcome> {
+async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &Order) -> Did<Outcome> {
     let ask = match order {
         Order::Enroll { name, hash } => {
             return accounts::enroll(client, name, hash).await.map(Outcome::Answer);
         }
-        Order::Replace { .. } => return Ok(Outcome::Answer(Err(crate::chat::wire::code::Code::Busy))),
+        Order::Replace { user, old, new } => {
+            let replaced = tokens::replace_password(client, limits, uses, *user, old, new).await;
+            return replaced.map(Outcome::Answer);
+        }
         Order::Ask(ask) => ask,
         Order::Lookup { .. } => unreachable!("a lookup changes nothing"),
     };
@@ -140,8 +174,18 @@ async fn change(client: &mut Client, limits: &Limits, order: &Order) -> Did<Outc
         Ask::CreateGroup { user, name, desc } => groups::create(client, limits, *user, name, desc).await,
         Ask::AddGroup { user, group } => groups::join(client, limits, *user, *group).await,
         Ask::DelGroup { user, group } => groups::leave(client, *user, *group).await,
-        Ask::Register { .. } | Ask::Verify { .. } => panic!("the worker turns passwords into other orders"),
-        _ => Ok(Err(crate::chat::wire::code::Code::Busy)),
+        Ask::Block { user, blocked } => blocks::block(client, limits, *user, *blocked).await,
+        Ask::Unblock { user, blocked } => blocks::unblock(client, *user, *blocked).await,
+        Ask::Revoke { user, token } => tokens::revoke(client, *user, *token).await,
+        Ask::Roster { user, detail, .. } => {
+            let token = tokens::issue(client, limits, uses, *user).await?;
+            let roster = groups::roster(client, limits, *user, *detail).await?;
+            Ok(Ok(Done::Roster(Box::new(Roster { token: Some(token), ..roster }))))
+        }
+        Ask::Register { .. } | Ask::Verify { .. } | Ask::ChangePassword { .. } => {
+            panic!("the worker turns passwords into other orders")
+        }
+        other => unreachable!("{other:?} is carried out elsewhere"),
     };
     answer.map(Outcome::Answer)
 }
@@ -156,12 +200,23 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> Did<Ou
         Order::Enroll { .. } | Order::Replace { .. } => unreachable!("it is no reading"),
     };
     let answer = match ask {
-        Ask::Roster { user, .. } => groups::roster(client, limits, *user).await,
+        Ask::Roster { user, detail, .. } => {
+            let roster = groups::roster(client, limits, *user, *detail).await?;
+            Ok(Ok(Done::Roster(Box::new(roster))))
+        }
         Ask::Friends { user } => accounts::friends(client, limits, *user).await,
         Ask::MayWrite { user, group } => groups::may_write(client, *user, *group).await,
         Ask::Take { user, after, have, messages, bytes } => {
             let room = Room { messages: *messages, bytes: *bytes };
             page::take(client, *user, *after, have, room).await
+        }
+        Ask::Find { who } => accounts::find(client, who).await,
+        Ask::Members { user, group, after, members } => {
+            groups::page_of_members(client, *user, *group, *after, *members).await
+        }
+        Ask::History { user, conversation, span, messages, bytes } => {
+            let room = Room { messages: *messages, bytes: *bytes };
+            history::history(client, *user, *conversation, *span, room).await
         }
         other => unreachable!("{other:?} is no reading"),
     };

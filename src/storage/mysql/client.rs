@@ -185,6 +185,14 @@ pub fn chunk(rows: usize) -> usize {
     if rows == 0 { 0 } else { 1 << rows.min(ROWS).ilog2() }
 }
 
+/// What is to be added to `rows` so that one statement takes what is left after the full ones.
+pub fn padding(rows: usize) -> usize {
+    match rows % ROWS {
+        0 => 0,
+        rest => rest.next_power_of_two() - rest,
+    }
+}
+
 const fn fixed(sql: &'static str) -> Many {
     Many { head: sql, row: "", between: "", tail: "" }
 }
@@ -214,6 +222,7 @@ mod tests {
         assert_eq!(parts(21), [16, 4, 1]);
         assert_eq!(parts(600), [256, 256, 64, 16, 8]);
         assert_eq!(chunk(0), 0);
+        assert_eq!([0, 1, 21, 256, 600].map(padding), [0, 0, 11, 0, 40]);
     }
 
     #[test]

@@ -11,8 +11,8 @@
 use super::accounts::{self, count, given};
 use super::client::{Client, Many};
 use super::fault::{Did, Fault};
-use super::{Answered, row};
-use crate::chat::ask::{Done, Member, Membership, Role, Roster};
+use super::{Answered, blocks, row};
+use crate::chat::ask::{Detail, Done, Member, Membership, Role, Roster};
 use crate::chat::ids::{GroupId, UserId};
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
@@ -51,13 +51,12 @@ pub async fn create(client: &mut Client, limits: &Limits, user: UserId, name: &s
 pub async fn join(client: &mut Client, limits: &Limits, user: UserId, group: GroupId) -> Answered {
     // The order of locks: user, then group.
     let groups = groups_of(client, user).await?;
-    let Some(head) = locked_head(client, group).await? else {
+    let Some((head, members)) = locked(client, group).await? else {
         return Ok(Err(Code::NoSuchGroup));
     };
     if role(client, user, group).await?.is_some() {
         return Ok(Err(Code::Exists));
     }
-    let members = count(client, "SELECT COUNT(*) FROM groupuser WHERE groupid = ?", group.get()).await?;
     if members >= limits.members as u64 || groups >= limits.groups as u64 {
         return Ok(Err(Code::TooMany));
     }
@@ -66,18 +65,21 @@ pub async fn join(client: &mut Client, limits: &Limits, user: UserId, group: Gro
 }
 
 pub async fn leave(client: &mut Client, user: UserId, group: GroupId) -> Answered {
-    locked_head(client, group).await?;
+    locked(client, group).await?;
     match role(client, user, group).await? {
         None => not_a_member(client, group).await,
         Some(Role::Normal) => {
             let values = vec![user.get().into(), group.get().into()];
             client.write("DELETE FROM groupuser WHERE userid = ? AND groupid = ?", values).await?;
+            let sql = "UPDATE allgroup SET size = size - 1 WHERE id = ?";
+            client.write(sql, vec![group.get().into()]).await?;
             Ok(Ok(Done::Left { dissolved: false }))
         }
         Some(Role::Creator) => {
             let id = || vec![group.get().into()];
             client.write("DELETE FROM groupuser WHERE groupid = ?", id()).await?;
-            client.write("UPDATE allgroup SET groupname = NULL, groupdesc = '' WHERE id = ?", id()).await?;
+            let sql = "UPDATE allgroup SET groupname = NULL, groupdesc = '', size = 0 WHERE id = ?";
+            client.write(sql, id()).await?;
             Ok(Ok(Done::Left { dissolved: true }))
         }
     }
@@ -91,15 +93,36 @@ pub async fn may_write(client: &mut Client, user: UserId, group: GroupId) -> Ans
 }
 
 /// Why somebody who is no member of `group` cannot do what members do.
-async fn not_a_member(client: &mut Client, group: GroupId) -> Answered {
+pub async fn not_a_member(client: &mut Client, group: GroupId) -> Answered {
     let sql = "SELECT 1 FROM allgroup WHERE id = ? AND groupname IS NOT NULL";
     let there = client.find_one(sql, vec![group.get().into()]).await?;
     Ok(Err(if there.is_some() { Code::NotAMember } else { Code::NoSuchGroup }))
 }
 
-pub async fn roster(client: &mut Client, limits: &Limits, user: UserId) -> Answered {
+/// One page of a group's members.
+pub async fn page_of_members(
+    client: &mut Client,
+    user: UserId,
+    group: GroupId,
+    after: Option<UserId>,
+    most: usize,
+) -> Answered {
+    if role(client, user, group).await?.is_none() {
+        return not_a_member(client, group).await;
+    }
+    let after = after.map_or(0, UserId::get);
+    let values = vec![group.get().into(), after.into(), row::sql_place(most.saturating_add(1) as u64)];
+    let found = client.find_rows(MEMBERS, 1, values).await?;
+    let mut members: Vec<Member> = found.iter().map(|found| Ok(member(found)?.1)).collect::<Did<_>>()?;
+    members.sort_unstable_by_key(|member| member.person.id);
+    let complete = members.len() <= most;
+    members.truncate(most);
+    Ok(Ok(Done::Members { members, complete }))
+}
+
+pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: Detail) -> Did<Roster> {
     let friends = accounts::friend_list(client, limits, user).await?;
-    let sql = "SELECT allgroup.id, groupname, groupdesc, upto FROM groupuser
+    let sql = "SELECT allgroup.id, groupname, groupdesc, size, upto FROM groupuser
         JOIN allgroup ON allgroup.id = groupid WHERE userid = ? ORDER BY groupid";
     let membership = |found: &Row| {
         Ok(Membership {
@@ -107,17 +130,20 @@ pub async fn roster(client: &mut Client, limits: &Limits, user: UserId) -> Answe
             name: row::text(found, 1)?.to_owned(),
             desc: row::text(found, 2)?.to_owned(),
             members: Vec::new(),
-            size: 0,
-            cursor: row::number(found, 3)?,
+            size: row::number(found, 3)?,
+            cursor: row::number(found, 4)?,
         })
     };
     let found = client.find(sql, vec![user.get().into()]).await?;
     let mut groups: Vec<Membership> = found.iter().map(membership).collect::<Did<_>>()?;
-    let mut room = ROSTER_ENTRIES.saturating_sub(groups.len());
+    let mut room = match detail {
+        Detail::Members => ROSTER_ENTRIES.saturating_sub(groups.len()),
+        Detail::Counts => 0,
+    };
     for part in groups.chunks_mut(GROUPS) {
         room = fill(client, part, room).await?;
     }
-    Ok(Ok(Done::Roster(Box::new(Roster { friends, groups, ..Roster::default() }))))
+    Ok(Roster { friends, groups, blocked: blocks::all(client, user).await?, token: None })
 }
 
 /// Tells the groups' members, by id, until `room` is used up. Returns what is left of it.
@@ -182,8 +208,10 @@ async fn add_member(client: &mut Client, user: UserId, group: GroupId, role: Rol
         Role::Normal => "normal",
     };
     let sql = "INSERT INTO groupuser (userid, groupid, grouprole, joined, upto) VALUES (?, ?, ?, ?, ?)";
-    let (user, group, head) = (user.get().into(), group.get().into(), row::sql_place(head));
-    client.write(sql, vec![user, group, row::sql_text(role), head.clone(), head]).await.map(drop)
+    let (user, id, head) = (user.get().into(), group.get().into(), row::sql_place(head));
+    client.write(sql, vec![user, id, row::sql_text(role), head.clone(), head]).await?;
+    let sql = "UPDATE allgroup SET size = size + 1 WHERE id = ?";
+    client.write(sql, vec![group.get().into()]).await.map(drop)
 }
 
 /// How many groups a user has, and it gets no other meanwhile.
@@ -192,10 +220,18 @@ async fn groups_of(client: &mut Client, user: UserId) -> Did<u64> {
     count(client, "SELECT COUNT(*) FROM groupuser WHERE userid = ?", user.get()).await
 }
 
-/// The place of the group's last message, if there is such a group. It stays so until the commit.
-async fn locked_head(client: &mut Client, group: GroupId) -> Did<Option<u64>> {
-    let sql = "SELECT head FROM allgroup WHERE id = ? AND groupname IS NOT NULL FOR UPDATE";
+/// The place of the group's last message and the number of its members, if there is such a group. They
+/// stay so until the commit.
+async fn locked(client: &mut Client, group: GroupId) -> Did<Option<(u64, u64)>> {
+    let sql = "SELECT head, size FROM allgroup WHERE id = ? AND groupname IS NOT NULL FOR UPDATE";
     let found = client.find_one(sql, vec![group.get().into()]).await?;
+    found.map(|found| Ok((row::number(&found, 0)?, row::number(&found, 1)?))).transpose()
+}
+
+/// After which place a member sees the group's messages, if it is one.
+pub async fn joined(client: &mut Client, user: UserId, group: GroupId) -> Did<Option<u64>> {
+    let sql = "SELECT joined FROM groupuser WHERE userid = ? AND groupid = ?";
+    let found = client.find_one(sql, vec![user.get().into(), group.get().into()]).await?;
     found.map(|found| row::number(&found, 0)).transpose()
 }
 

@@ -7,6 +7,7 @@ use super::client::{Client, Many};
 use super::fault::Did;
 use super::row;
 use crate::chat::ids::UserId;
+use crate::storage::token::Uses;
 use mysql_async::Value;
 use std::collections::HashSet;
 
@@ -24,6 +25,8 @@ pub struct Known {
     /// Seen in a transaction that is not committed: they may be of that transaction's own making.
     seen: Vec<UserId>,
     look_first: u32,
+    /// When tokens are used.
+    pub uses: Uses,
 }
 
 impl Known {

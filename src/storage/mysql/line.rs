@@ -156,6 +156,11 @@ async fn check_rights(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenErr
         ("groupuser", "userid", "groupid, grouprole, joined, upto"),
         ("message", "mid", "ts, sender, body"),
         ("offlinemessage", "userid", "mid"),
+        ("conversation", "low", "high, head, refuses"),
+        ("history", "one", "complete_from"),
+        ("alias", "mid", "stored"),
+        ("token", "id", "userid, hash, used"),
+        ("blocked", "userid", "blocked"),
     ] {
         for sql in [
             format!(

@@ -4,21 +4,27 @@
 //! that one is there already, or one of the same (sender, cid), are those looked at. After that, for
 //! a while, it is looked first: who repeats itself does it in swarms.
 //!
-//! Places of groups: the rows of all groups concerned are locked, in the order of their ids, before
-//! the first place is given, and stay so until the commit. So places have no gap, are committed in
-//! their order, and two servers that write to the same groups wait for each other and nothing else.
+//! Places: the rows of all groups concerned are locked, in the order of their ids, and then those of all
+//! conversations of two, in the order of theirs, before the first place is given, and stay so until the
+//! commit. So places have no gap, are committed in their order, and two servers that write to the same
+//! groups and people wait for each other and nothing else.
+//!
+//! A conversation may have no row yet, and what is not there cannot be locked: so as many places as
+//! there are messages are claimed in it first, and given back at the end if some of them were stored.
 
-use super::client::{Client, Many, chunk};
+use super::blocks;
+use super::client::{Client, Many, chunk, padding};
 use super::fault::{Did, Fault};
 use super::known::Known;
 use super::row;
 use super::stored::Stored;
 use crate::chat::ask::{Answer, Done};
 use crate::chat::envelope::{Envelope, Target};
-use crate::chat::ids::{GroupId, UserId};
+use crate::chat::ids::{GroupId, MessageId, UserId};
 use crate::chat::wire::code::Code;
+use crate::storage::history::forgotten_before;
 use mysql_async::Value;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 const INSERT: Many = Many::new(
     "INSERT INTO message (mid, ts, sender, recipient, groupid, pos, cid, body) VALUES ",
@@ -37,6 +43,23 @@ const ADVANCE: Many = Many::new(
     "INSERT INTO allgroup (id, groupdesc, head) VALUES ",
     "(?,'',?)",
     " ON DUPLICATE KEY UPDATE head = VALUES(head)",
+);
+const CLAIM: Many = Many::new(
+    "INSERT INTO conversation (low, high, head) VALUES ",
+    "(?,?,?)",
+    " ON DUPLICATE KEY UPDATE head = head + VALUES(head)",
+);
+const CLAIMED: Many =
+    Many::new("SELECT low, high, head, refuses FROM conversation WHERE (low, high) IN (", "(?,?)", ")");
+const GIVE_BACK: Many = Many::new(
+    "INSERT INTO conversation (low, high, head) VALUES ",
+    "(?,?,?)",
+    " ON DUPLICATE KEY UPDATE head = VALUES(head)",
+);
+const ALIAS: Many = Many::new(
+    "INSERT INTO alias (mid, stored) VALUES ",
+    "(?,?)",
+    " ON DUPLICATE KEY UPDATE stored = VALUES(stored)",
 );
 /// How often rows are found to be there that then cannot be seen, before others go first.
 const PATIENCE: usize = 3;
@@ -84,6 +107,17 @@ impl<'a> New<'a> {
         }
     }
 
+    /// What it has its place in.
+    fn talk(&self) -> Talk {
+        match self.envelope.target() {
+            Target::Group(group) => Talk::Group(group),
+            Target::User(user) => {
+                let sender = self.envelope.sender();
+                Talk::OfTwo(sender.min(user), sender.max(user))
+            }
+        }
+    }
+
     fn values(&self) -> [Value; 8] {
         let (recipient, group) = match self.envelope.target() {
             Target::User(user) => (user.get().into(), Value::NULL),
@@ -104,13 +138,15 @@ impl<'a> New<'a> {
 
 /// Keeps them, as if one after the other.
 pub async fn keep(client: &mut Client, known: &mut Known, envelopes: &[&Envelope]) -> Did<Vec<Kept>> {
-    let mut work = Work { client, known, kept: envelopes.iter().map(|_| None).collect() };
+    let kept = envelopes.iter().map(|_| None).collect();
+    let mut work = Work { client, known, kept, heads: BTreeMap::new(), aliases: BTreeMap::new() };
     let news = envelopes.iter().enumerate().map(|(place, envelope)| New::of(place, envelope));
     let mut left: Vec<New<'_>> = news.collect::<Did<_>>()?;
     while !left.is_empty() {
         let firsts = firsts_of(&mut left);
         work.keep(firsts).await?;
     }
+    work.note_aliases().await?;
     Ok(work.kept.into_iter().map(|kept| kept.expect("every message was in one of the rounds")).collect())
 }
 
@@ -130,6 +166,10 @@ struct Work<'c> {
     client: &'c mut Client,
     known: &'c mut Known,
     kept: Vec<Option<Kept>>,
+    /// The last places of what is written to.
+    heads: BTreeMap<Talk, Head>,
+    /// Under which ids messages came again, and those that they are stored under.
+    aliases: BTreeMap<i64, i64>,
 }
 
 impl Work<'_> {
@@ -138,20 +178,20 @@ impl Work<'_> {
             self.answer_stored(&mut news).await?;
         }
         self.check_recipients(&mut news).await?;
-        let mut heads = self.lock_groups(&mut news).await?;
-        self.insert(news, &mut heads).await?;
-        let moved = heads.iter().filter(|(_, head)| head.now > head.stored);
-        let values = moved.flat_map(|(group, head)| [group.get().into(), row::sql_place(head.now)]).collect();
-        self.client.write_all(ADVANCE, values).await
+        self.heads.clear();
+        self.lock_groups(&mut news).await?;
+        self.claim(&mut news).await?;
+        self.insert(news).await?;
+        self.write_heads().await
     }
 
     /// Inserts all of them, but those that turn out to be there.
-    async fn insert(&mut self, mut news: Vec<New<'_>>, heads: &mut BTreeMap<GroupId, Head>) -> Did<()> {
+    async fn insert(&mut self, mut news: Vec<New<'_>>) -> Did<()> {
         let mut unseen = 0;
         while !news.is_empty() {
             let rows = self.fitting(&news);
             for new in &mut news[..rows] {
-                new.pos = new.group().map(|group| heads.get_mut(&group).expect("locked").next());
+                new.pos = Some(self.head(new.talk()).next());
             }
             let values = news[..rows].iter().flat_map(New::values).collect();
             match self.client.execute(INSERT, rows, values).await {
@@ -161,8 +201,8 @@ impl Work<'_> {
                     }
                 }
                 Err(Fault::Exists(why)) => {
-                    for group in news[..rows].iter().filter_map(New::group) {
-                        heads.get_mut(&group).expect("locked").back();
+                    for talk in news[..rows].iter().map(New::talk) {
+                        self.head(talk).back();
                     }
                     self.known.suspect();
                     let before = news.len();
@@ -176,6 +216,35 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    fn head(&mut self, talk: Talk) -> &mut Head {
+        self.heads.get_mut(&talk).expect("what is written to is locked")
+    }
+
+    /// Writes down where the heads are now: those of groups, and those that places were claimed of in vain.
+    async fn write_heads(&mut self) -> Did<()> {
+        let (mut groups, mut conversations) = (Vec::new(), Vec::new());
+        for (talk, head) in self.heads.iter().filter(|(_, head)| head.now != head.stored) {
+            let now = row::sql_place(head.now);
+            match talk {
+                Talk::Group(group) => groups.extend([group.get().into(), now]),
+                Talk::OfTwo(low, high) => conversations.extend([low.get().into(), high.get().into(), now]),
+            }
+        }
+        // A row more than once is a row once, so what pads the statements does no harm.
+        self.client.find_all(ADVANCE, &groups, &[]).await?;
+        self.client.find_all(GIVE_BACK, &conversations, &[]).await.map(drop)
+    }
+
+    async fn note_aliases(&mut self) -> Did<()> {
+        let Some(last) = self.aliases.keys().next_back() else { return Ok(()) };
+        let forgotten = forgotten_before(MessageId(u64::try_from(*last).unwrap_or(0)));
+        let sql = "DELETE FROM alias WHERE mid < ?";
+        self.client.write(sql, vec![row::sql_place(forgotten.0)]).await?;
+        let values = self.aliases.iter().flat_map(|(mid, stored)| [Value::Int(*mid), Value::Int(*stored)]);
+        let values: Vec<Value> = values.collect();
+        self.client.find_all(ALIAS, &values, &[]).await.map(drop)
     }
 
     /// How many of them one statement takes.
@@ -211,9 +280,13 @@ impl Work<'_> {
     fn repeated(&mut self, new: &New<'_>, stored: &Stored) {
         // The same message from another core: the user left before that one could deliver it, so it
         // is owed, whatever became of it elsewhere. Twice is allowed, never is not.
-        let again = stored.mid == new.envelope.mid() && stored.is(new.envelope) && new.group().is_none();
-        let owed_to = again.then(|| new.envelope.user());
-        self.kept[new.place] = Some(Kept { answer: stored.answer(new.envelope), owed_to, fresh: false });
+        let same = stored.mid == new.envelope.mid();
+        let owed_to = (same && stored.is(new.envelope) && new.group().is_none()).then(|| new.envelope.user());
+        let answer = stored.answer(new.envelope);
+        if let (true, false, Some(stored)) = (answer.is_ok(), same, row::sql_mid(stored.mid)) {
+            self.aliases.insert(new.mid, stored);
+        }
+        self.kept[new.place] = Some(Kept { answer, owed_to, fresh: false });
     }
 
     /// Refuses those of `news` that `refusal` names, unless they are stored.
@@ -244,18 +317,15 @@ impl Work<'_> {
     }
 
     /// Locks the groups that are written to, and refuses what is not by their members.
-    async fn lock_groups(&mut self, news: &mut Vec<New<'_>>) -> Did<BTreeMap<GroupId, Head>> {
-        let mut heads: BTreeMap<GroupId, Head> = BTreeMap::new();
-        let groups: HashSet<GroupId> = news.iter().filter_map(New::group).collect();
+    async fn lock_groups(&mut self, news: &mut Vec<New<'_>>) -> Did<()> {
+        let groups: BTreeSet<GroupId> = news.iter().filter_map(New::group).collect();
         if groups.is_empty() {
-            return Ok(heads);
+            return Ok(());
         }
-        let mut groups: Vec<u32> = groups.into_iter().map(GroupId::get).collect();
-        groups.sort_unstable();
-        let ids: Vec<Value> = groups.into_iter().map(Value::from).collect();
+        let ids: Vec<Value> = groups.into_iter().map(|group| group.get().into()).collect();
         for found in self.client.find_all(HEADS, &ids, &[]).await? {
             let head = row::number(&found, 1)?;
-            heads.insert(row::group(&found, 0)?, Head { stored: head, now: head });
+            self.heads.insert(Talk::Group(row::group(&found, 0)?), Head { stored: head, now: head });
         }
         let seat = |new: &New<'_>| new.group().map(|group| (new.envelope.sender(), group));
         let seats: HashSet<(UserId, GroupId)> = news.iter().filter_map(seat).collect();
@@ -265,17 +335,67 @@ impl Work<'_> {
         for found in self.client.find_all(MEMBERS, &values, &[]).await? {
             members.insert((row::user(&found, 0)?, row::group(&found, 1)?));
         }
+        let there: HashSet<Talk> = self.heads.keys().copied().collect();
         let refusal = |new: &New<'_>| match new.group() {
-            Some(group) if !heads.contains_key(&group) => Some(Code::NoSuchGroup),
+            Some(group) if !there.contains(&Talk::Group(group)) => Some(Code::NoSuchGroup),
             Some(group) if !members.contains(&(new.envelope.sender(), group)) => Some(Code::NotAMember),
             _ => None,
         };
-        self.refuse(news, refusal).await?;
-        Ok(heads)
+        self.refuse(news, refusal).await
+    }
+
+    /// Claims a place for each direct message, which locks the conversations, and refuses what their
+    /// recipients do not want.
+    async fn claim(&mut self, news: &mut Vec<New<'_>>) -> Did<()> {
+        let mut claims: BTreeMap<(UserId, UserId), u64> = BTreeMap::new();
+        for new in news.iter() {
+            if let Talk::OfTwo(low, high) = new.talk() {
+                *claims.entry((low, high)).or_default() += 1;
+            }
+        }
+        let Some(last) = claims.keys().next_back().copied() else { return Ok(()) };
+        let pair = |(low, high): (UserId, UserId)| [Value::from(low.get()), Value::from(high.get())];
+        let mut values: Vec<Value> = Vec::with_capacity(claims.len().next_power_of_two() * 3);
+        for (talk, places) in &claims {
+            values.extend(pair(*talk));
+            values.push(row::sql_place(*places));
+        }
+        // Padded with claims of no place: one statement is faster than several.
+        for _ in 0..padding(claims.len()) {
+            values.extend(pair(last));
+            values.push(row::sql_place(0));
+        }
+        self.client.write_all(CLAIM, values).await?;
+        let pairs: Vec<Value> = claims.keys().flat_map(|talk| pair(*talk)).collect();
+        let mut unwanted: HashSet<(UserId, UserId)> = HashSet::new();
+        for found in self.client.find_all(CLAIMED, &pairs, &[]).await? {
+            let (low, high) = (row::user(&found, 0)?, row::user(&found, 1)?);
+            let (head, refuses) = (row::number(&found, 2)?, row::number(&found, 3)?);
+            let claimed = claims.get(&(low, high)).copied().unwrap_or(0);
+            self.heads.insert(Talk::OfTwo(low, high), Head { stored: head, now: head - claimed });
+            for (reader, sender) in [(low, high), (high, low)] {
+                if refuses & blocks::mark(reader, sender) != 0 && low != high {
+                    unwanted.insert((reader, sender));
+                }
+            }
+        }
+        let refusal = |new: &New<'_>| {
+            let pair = new.group().is_none().then(|| (new.envelope.user(), new.envelope.sender()))?;
+            unwanted.contains(&pair).then_some(Code::NotYours)
+        };
+        self.refuse(news, refusal).await
     }
 }
 
-/// The place of a group's last message: as stored, and with those that are being stored.
+/// What messages have their places in: groups come first, because they are locked first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+enum Talk {
+    Group(GroupId),
+    /// Two users, the smaller id first.
+    OfTwo(UserId, UserId),
+}
+
+/// The last place: as the database has it, and with the messages that are being stored.
 struct Head {
     stored: u64,
     now: u64,

@@ -124,8 +124,11 @@ fn bytes_of(found: &Row, column: usize) -> Did<usize> {
     row::number(found, column).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
+/// Bodies that are read at once by those who do not know how many will do.
+pub const READ: usize = 32;
+
 /// The messages of a page, with their bodies.
-async fn read(client: &mut Client, page: &[Candidate]) -> Did<Vec<Waiting>> {
+pub async fn read(client: &mut Client, page: &[Candidate]) -> Did<Vec<Waiting>> {
     let mids: Vec<Value> = page.iter().filter_map(|one| row::sql_mid(one.mid)).map(Value::Int).collect();
     let mut scratch = Vec::new();
     let mut envelopes = HashMap::with_capacity(page.len());

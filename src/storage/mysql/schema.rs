@@ -15,7 +15,10 @@ use crate::storage::OpenError;
 use std::time::Duration;
 
 /// The schema files; the first one makes version 1.
-pub const MYSQL: &[&str] = &[include_str!("../../../schema/mysql/0001_tables.sql")];
+pub const MYSQL: &[&str] = &[
+    include_str!("../../../schema/mysql/0001_tables.sql"),
+    include_str!("../../../schema/mysql/0002_second_dialect.sql"),
+];
 
 /// How long another chatd may take to do it, and how long one statement of ours may.
 const PATIENCE: Duration = Duration::from_secs(600);

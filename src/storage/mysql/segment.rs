@@ -27,7 +27,7 @@ pub struct Segment<'a> {
 impl<'a> Segment<'a> {
     /// Whether an ask can be in a segment at all.
     pub fn takes(ask: &Ask) -> bool {
-        matches!(ask, Ask::Keep { .. } | Ask::Owe { .. } | Ask::Settle { .. })
+        matches!(ask, Ask::Keep { .. } | Ask::Record { .. } | Ask::Owe { .. } | Ask::Settle { .. })
     }
 
     /// Whether this ask can be carried out together with those before it.
@@ -54,25 +54,30 @@ impl<'a> Segment<'a> {
     pub async fn perform(&mut self, client: &mut Client, known: &mut Known) -> Did<Vec<(usize, Answer)>> {
         self.moved.clear();
         let asks = std::mem::take(&mut self.asks);
-        let envelopes: Vec<&Envelope> = asks.iter().filter_map(|(_, ask)| envelope(ask)).collect();
-        let kept = messages::keep(client, known, &envelopes).await?;
+        let messages: Vec<&Envelope> = asks.iter().flat_map(|(_, ask)| envelopes(ask)).collect();
+        let kept = messages::keep(client, known, &messages).await?;
         let owing = owing(client, known, &asks, &kept).await?;
         backlog::owe(client, &owing).await?;
         let steps: Vec<(UserId, &Progress)> = asks.iter().flat_map(|(_, ask)| steps(ask)).collect();
         backlog::advance(client, &steps).await?;
         let mut kept = kept.into_iter();
-        let answer = |(place, ask): (usize, &Ask)| match ask {
-            Ask::Keep { .. } => (place, kept.next().expect("one for each message").answer),
-            _ => (place, Ok(Done::Done)),
+        let answer = |(place, ask): (usize, &Ask)| {
+            let last = kept.by_ref().take(envelopes(ask).len()).last();
+            match ask {
+                Ask::Keep { .. } => (place, last.expect("one for each message").answer),
+                _ => (place, Ok(Done::Done)),
+            }
         };
         Ok(asks.into_iter().map(answer).collect())
     }
 }
 
-fn envelope(ask: &Ask) -> Option<&Envelope> {
+/// The messages that an ask wants stored.
+fn envelopes(ask: &Ask) -> &[Envelope] {
     match ask {
-        Ask::Keep { envelope } => Some(envelope),
-        _ => None,
+        Ask::Keep { envelope } => std::slice::from_ref(envelope),
+        Ask::Record { envelopes } => envelopes,
+        _ => &[],
     }
 }
 
@@ -105,6 +110,8 @@ async fn owing(client: &mut Client, known: &mut Known, asks: &[(usize, &Ask)], k
                     }
                 }
             }
+            // Nobody is owed what is only recorded.
+            Ask::Record { envelopes } => drop(kept.by_ref().take(envelopes.len()).last()),
             Ask::Owe { user, mids } if !strangers.contains(user) => {
                 let there = mids.iter().copied().filter_map(row::sql_mid).filter(|mid| stored.contains(mid));
                 owing.extend(there.map(|mid| ((*user, mid), Owed::Yes)));

@@ -1,0 +1,62 @@
+//! Whose direct messages are refused by whom: as a list, and as a mark on the conversation, where
+//! whoever keeps a message sees it.
+
+use super::accounts::{count, is_user};
+use super::client::Client;
+use super::fault::Did;
+use super::{Answered, row};
+use crate::chat::ask::Done;
+use crate::chat::ids::UserId;
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use mysql_async::Value;
+
+/// The mark on a conversation that `user` refuses the messages of `sender`.
+pub fn mark(user: UserId, sender: UserId) -> u64 {
+    if user < sender { 1 } else { 2 }
+}
+
+pub async fn block(client: &mut Client, limits: &Limits, user: UserId, blocked: UserId) -> Answered {
+    if !is_user(client, blocked).await? {
+        return Ok(Err(Code::NoSuchUser));
+    }
+    // Two servers that do this at once must not go beyond the bound together.
+    client.find("SELECT id FROM user WHERE id = ? FOR UPDATE", vec![user.get().into()]).await?;
+    let pair = || vec![user.get().into(), blocked.get().into()];
+    let there = client.find_one("SELECT 1 FROM blocked WHERE userid = ? AND blocked = ?", pair()).await?;
+    if there.is_some() {
+        return Ok(Err(Code::Exists));
+    }
+    let others = count(client, "SELECT COUNT(*) FROM blocked WHERE userid = ?", user.get()).await?;
+    if others >= limits.blocked as u64 {
+        return Ok(Err(Code::TooMany));
+    }
+    client.write("INSERT INTO blocked (userid, blocked) VALUES (?, ?)", pair()).await?;
+    let sql = "INSERT INTO conversation (low, high, refuses) VALUES (?, ?, ?)
+        ON DUPLICATE KEY UPDATE refuses = refuses | VALUES(refuses)";
+    client.write(sql, marked(user, blocked)).await?;
+    Ok(Ok(Done::Done))
+}
+
+pub async fn unblock(client: &mut Client, user: UserId, blocked: UserId) -> Answered {
+    let sql = "DELETE FROM blocked WHERE userid = ? AND blocked = ?";
+    if client.write(sql, vec![user.get().into(), blocked.get().into()]).await? == 0 {
+        return Ok(Err(Code::NoSuchUser));
+    }
+    let mut values = marked(user, blocked);
+    values.rotate_right(1);
+    let sql = "UPDATE conversation SET refuses = refuses & ~? WHERE low = ? AND high = ?";
+    client.write(sql, values).await?;
+    Ok(Ok(Done::Done))
+}
+
+fn marked(user: UserId, blocked: UserId) -> Vec<Value> {
+    let (low, high) = (user.min(blocked), user.max(blocked));
+    vec![low.get().into(), high.get().into(), row::sql_place(mark(user, blocked))]
+}
+
+/// Whom a user blocks, by id.
+pub async fn all(client: &mut Client, user: UserId) -> Did<Vec<UserId>> {
+    let sql = "SELECT blocked FROM blocked WHERE userid = ? ORDER BY blocked";
+    client.find(sql, vec![user.get().into()]).await?.iter().map(|found| row::user(found, 0)).collect()
+}

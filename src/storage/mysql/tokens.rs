@@ -1,0 +1,100 @@
+//! Tokens, and the password that they hang on.
+
+use super::client::{Client, Many, ROWS};
+use super::fault::Did;
+use super::{Answered, row};
+use crate::chat::ask::{Answer, Done, Secret, Token, TokenId};
+use crate::chat::ids::UserId;
+use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
+use crate::storage::token::{Print, Uses, make, print_of, stale_at};
+use mysql_async::Value;
+use std::collections::HashMap;
+
+const FIND: Many = Many::new("SELECT id, hash, userid, used FROM token WHERE id IN (", "?", ")");
+const USED: Many = Many::new("UPDATE token SET used = ? WHERE id IN (", "?", ")");
+const NAMES: Many = Many::new("SELECT id, name FROM user WHERE id IN (", "?", ")");
+
+/// Finds out whose tokens these are, all at once: after a restart they come in thousands.
+pub async fn resume(
+    client: &mut Client,
+    limits: &Limits,
+    uses: &mut Uses,
+    secrets: &[&Secret],
+) -> Did<Vec<Answer>> {
+    let (prints, now): (Vec<Print>, u64) =
+        (secrets.iter().map(|secret| print_of(secret)).collect(), uses.next());
+    let ids: Vec<Value> = prints.iter().map(|print| sql_token(print.id)).collect();
+    let (mut users, mut good) = (HashMap::new(), Vec::new());
+    for found in client.find_all(FIND, &ids, &[]).await? {
+        let (id, user, used) = (row::number(&found, 0)?, row::user(&found, 2)?, row::number(&found, 3)?);
+        if used > stale_at(now, limits.token_days) {
+            users.insert(row::bytes(&found, 1)?.to_vec(), user);
+            good.push(sql_token(TokenId(id)));
+        }
+    }
+    for part in good.chunks(ROWS) {
+        let mut values = vec![row::sql_place(now)];
+        values.extend_from_slice(part);
+        // Padded with the last one.
+        values.resize(1 + part.len().next_power_of_two(), part[part.len() - 1].clone());
+        client.execute(USED, part.len().next_power_of_two(), values).await?;
+    }
+    let ids: Vec<Value> = users.values().map(|user| user.get().into()).collect();
+    let mut names = HashMap::new();
+    for found in client.find_all(NAMES, &ids, &[]).await? {
+        names.insert(row::user(&found, 0)?, row::text(&found, 1)?.to_owned());
+    }
+    let answer = |print: &Print| {
+        let user = *users.get(&print.hash[..]).ok_or(Code::Refused)?;
+        let name = names.get(&user).cloned().ok_or(Code::Refused)?;
+        Ok(Done::Resumed { user, name, token: print.id })
+    };
+    Ok(prints.iter().map(answer).collect())
+}
+
+/// Makes a token, and room for it.
+pub async fn issue(client: &mut Client, limits: &Limits, uses: &mut Uses, user: UserId) -> Did<Token> {
+    let (token, print) = make();
+    let others = limits.tokens.saturating_sub(1);
+    let sql = "SELECT id FROM token WHERE userid = ? ORDER BY used DESC LIMIT 1000 OFFSET ?";
+    for found in client.find(sql, vec![user.get().into(), row::sql_place(others as u64)]).await? {
+        let id = TokenId(row::number(&found, 0)?);
+        client.write("DELETE FROM token WHERE id = ?", vec![sql_token(id)]).await?;
+    }
+    let sql = "INSERT INTO token (id, userid, hash, used) VALUES (?, ?, ?, ?)";
+    let hash = Value::Bytes(print.hash.to_vec());
+    client
+        .write(sql, vec![sql_token(print.id), user.get().into(), hash, row::sql_place(uses.next())])
+        .await?;
+    Ok(token)
+}
+
+pub async fn revoke(client: &mut Client, user: UserId, token: TokenId) -> Answered {
+    let sql = "DELETE FROM token WHERE id = ? AND userid = ?";
+    client.write(sql, vec![sql_token(token), user.get().into()]).await?;
+    Ok(Ok(Done::Done))
+}
+
+pub async fn replace_password(
+    client: &mut Client,
+    limits: &Limits,
+    uses: &mut Uses,
+    user: UserId,
+    old: &str,
+    new: &str,
+) -> Answered {
+    let sql = "UPDATE user SET password = ? WHERE id = ? AND password = ?";
+    let replaced = client.write(sql, vec![row::sql_text(new), user.get().into(), row::sql_text(old)]).await?;
+    if replaced == 0 {
+        // Somebody else replaced it while this one was compared.
+        return Ok(Err(Code::Refused));
+    }
+    client.write("DELETE FROM token WHERE userid = ?", vec![user.get().into()]).await?;
+    Ok(Ok(Done::Issued(issue(client, limits, uses, user).await?)))
+}
+
+/// A token's id as SQL has it; none is greater than the greatest.
+fn sql_token(token: TokenId) -> Value {
+    i64::try_from(token.0).map_or(Value::Int(-1), Value::Int)
+}
