@@ -18,7 +18,7 @@
 //!                                page and word of keeping: to the first such question):
 //! resumed 1 ann 77 · issued 78   the user of a token, and its number · a new token
 //! found 3=cy · members 1=ann*,2=bob · history 1>2@7 text   a person, a page of each (with `more`)
-//! verified alice · registered 7 · kept · kept 3 · grouped 5 head 2 · left · dissolved
+//! verified alice (by name: `1 alice`) · registered 7 · kept · kept 3 · grouped 5 head 2 · left · dissolved
 //! friends 2=bob 3=cy · roster blocked 4 token 77 friends 2=bob groups 5=team:9 members 1=ann*,2=bob
 //! taken … ; …                    a page: `1>2 text`, `1>5@3 text`, and at its end `more`, `heads 5:3`
 //!                                if the groups do not stay where they are
@@ -26,7 +26,7 @@
 //! arrives user 1 takeover 77 · arrives user 1 resume 77 by 5   claims that demand something
 //! arrives user 1 confirmed by 2 · unconfirmed by 2             word on the last message
 //! arrives cores online 2 7 · offline 2 7 · farewell            of core 9, about login 7 of user 2
-//! gone 9                         core 9 is dead
+//! gone 9 · rejoined 3            core 9 is dead · the bus was lost and is back, and this is core 3
 //! arrives 2>1 text · arrives 2>5 text    a message to a user, to a group of the roster; `arrives stored
 //!                                2>1 text`, `arrives awaited 2>1 text`: it is being kept, or its word is awaited
 //! login a 1 ann · login2 a 1 ann a whole login of a, whose effects are not shown; login2: in v2
@@ -237,6 +237,7 @@ impl Script {
                 self.handle(Event::Present { ticket, online: if down { Err(BusDown) } else { Ok(online) } })
             }
             "arrives" => self.arrives(rest),
+            "rejoined" => self.handle(Event::Rejoined { core: CoreId(rest.parse().expect("a core")) }),
             "gone" => self.handle(Event::CoreGone { core: CoreId(rest.parse().expect("a core")) }),
             _ => {
                 // A page answers a Take, and so on; the rest answers what has been out longest.
@@ -284,10 +285,16 @@ impl Script {
             "done" => Done::Done,
             "refused" => return Some(Err(code(rest))),
             "verified" => {
-                let Some((_, Ask::Verify { who: Who::Id(user), .. })) = at.map(|at| &self.asks[at]) else {
-                    panic!("nobody is to be verified by id")
+                let who = match at.map(|at| &self.asks[at]) {
+                    Some((_, Ask::Verify { who, .. })) => who,
+                    _ => panic!("nobody is to be verified"),
                 };
-                Done::Verified { user: *user, name: rest.to_owned() }
+                let (user, name) = match (who, rest.split_once(' ')) {
+                    (Who::Id(user), _) => (*user, rest),
+                    (Who::Name(_), Some((id, name))) => (user(id), name),
+                    (Who::Name(_), None) => panic!("a number and a name"),
+                };
+                Done::Verified { user, name: name.to_owned() }
             }
             "resumed" => {
                 let words: Vec<&str> = rest.split(' ').collect();
