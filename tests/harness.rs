@@ -215,3 +215,15 @@ fn a_rate_is_searched_that_keeps_a_latency() {
     assert!(said.contains("no rate that keeps p50"), "{said}");
     assert_eq!(output.status.code(), Some(4), "{said}");
 }
+
+#[test]
+fn the_second_dialect_is_acknowledged_confirmed_and_resumed() {
+    let (report, _) =
+        measured(&["run", "direct", "--v2", "--ack", "--rate", "300", "--duration", "1", "--pairs", "8"]);
+    let side_ = side(&report, 0);
+    let counts = &side_["sum"]["counts"];
+    assert_eq!((&counts["acked"], &counts["other_frames"]), (&counts["intended"], &0.into()), "{counts}");
+    assert!(side_["sum"]["ack_ns"]["p99"].as_u64() > Some(0), "measured apart from delivery");
+    let (report, _) = measured(&["run", "resume", "--logins", "50", "--duration", "0.5"]);
+    assert_eq!(side(&report, 0)["unit"], "resumption");
+}

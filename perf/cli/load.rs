@@ -39,7 +39,7 @@ pub struct Load {
     /// Ask for an acknowledgement of every message, and measure it apart
     #[arg(long)]
     pub ack: bool,
-    /// Speak the second dialect, v2: log in with "v":2 and answer pings
+    /// Speak the second dialect, v2: log in with "v":2, confirm what was heard, and answer pings
     #[arg(long)]
     pub v2: bool,
     /// Seconds measured, a round [default: 10, or 2 with --vs]

@@ -58,6 +58,7 @@ pub struct Fleet {
     pub talk_of: Vec<Option<u32>>,
     pub talks: Vec<Talk>,
     pub acks: Acks,
+    pub dialect: Dialect,
     /// Deliveries, and acknowledgements of messages that nobody hears, since the fleet was built, over all rounds.
     pub handled: u64,
 }
@@ -91,7 +92,16 @@ impl Fleet {
         for (number, talk) in talks.iter().enumerate() {
             talk_of[talk.sender as usize] = Some(number as u32);
         }
-        Ok(Fleet { epoll, timer, connections, talk_of, talks, acks: message.acks, handled: 0 })
+        Ok(Fleet {
+            epoll,
+            timer,
+            connections,
+            talk_of,
+            talks,
+            acks: message.acks,
+            dialect: message.dialect,
+            handled: 0,
+        })
     }
 
     /// Bytes of one message on the wire, its end included.

@@ -17,6 +17,7 @@ pub mod msgid {
     pub const ERROR: i64 = 21;
     pub const PING: i64 = 22;
     pub const PONG: i64 = 23;
+    pub const CONFIRM: i64 = 24;
     pub const RESUME: i64 = 25;
 }
 
@@ -61,6 +62,13 @@ impl Answer {
             }
         }
         answer
+    }
+
+    /// The id of a pushed message, in v2.
+    pub fn mid(frame: &[u8]) -> Option<&[u8]> {
+        const KEY: &[u8] = b"\"mid\":\"";
+        let rest = &frame[memchr::memmem::find(frame, KEY)? + KEY.len()..];
+        Some(&rest[..memchr::memchr(b'"', rest)?])
     }
 
     /// What a ping wants to hear again; `None` of any other frame.
@@ -154,6 +162,13 @@ mod tests {
             br#"{"friends":["{\"id\":2,\"errno\":9}"],"x":{"id":4,"y":[{"id":5}]},"id": 7 ,"msgid":2}"#;
         let answer = Answer::read(frame);
         assert_eq!((answer.id, answer.errno, answer.msgid), (Some(7), None, Some(2)));
+    }
+
+    #[test]
+    fn the_id_of_a_push_is_found() {
+        assert_eq!(Answer::mid(br#"{"cid":"a","mid":"913","ts":1,"id":2}"#), Some(b"913".as_slice()));
+        assert_eq!(Answer::mid(br#"{"mid":"913"#), None);
+        assert_eq!(Answer::mid(b"{}"), None);
     }
 
     #[test]

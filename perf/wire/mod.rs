@@ -11,6 +11,7 @@ mod stamp;
 pub use answer::{Answer, msgid};
 pub use frames::Frames;
 pub use request::{
-    Acks, ChatFrame, Dialect, Speaker, To, add_group, create_group, login, pong, register, resume,
+    Acks, ChatFrame, Confirmation, Dialect, Speaker, To, add_group, create_group, login, pong, register,
+    resume,
 };
 pub use stamp::{STAMP_BYTES, Stamp};

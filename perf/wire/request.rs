@@ -45,6 +45,38 @@ pub fn resume(token: &str) -> Vec<u8> {
     format!("{{\"msgid\":{},\"token\":\"{token}\",\"v\":2}}\n", msgid::RESUME).into_bytes()
 }
 
+/// Says that messages are safe with their reader, by their ids as they were pushed.
+#[derive(Default)]
+pub struct Confirmation {
+    bytes: Vec<u8>,
+    mids: usize,
+}
+
+impl Confirmation {
+    /// As many as the server takes at once, and some to spare.
+    const MIDS_MAX: usize = 500;
+
+    /// One more message. Whether that is enough for one frame.
+    pub fn add(&mut self, mid: &[u8]) -> bool {
+        let lead: &[u8] = if self.mids == 0 { b"{\"mids\":[\"" } else { b"\",\"" };
+        self.bytes.extend_from_slice(lead);
+        self.bytes.extend_from_slice(mid);
+        self.mids += 1;
+        self.mids >= Self::MIDS_MAX
+    }
+
+    /// The frame, if there is anything to say; the next one begins afresh in the same memory.
+    pub fn take(&mut self, say: impl FnOnce(&[u8])) {
+        if self.mids > 0 {
+            let tail = format!("\"],\"msgid\":{}}}\n", msgid::CONFIRM);
+            self.bytes.extend_from_slice(tail.as_bytes());
+            say(&self.bytes);
+            self.bytes.clear();
+            self.mids = 0;
+        }
+    }
+}
+
 /// The answer to a ping.
 pub fn pong(n: i64) -> Vec<u8> {
     format!("{{\"msgid\":{},\"n\":{n}}}\n", msgid::PONG).into_bytes()
@@ -153,6 +185,11 @@ mod tests {
     fn v2_ends_with_a_newline_and_says_so_when_it_logs_in() {
         assert_eq!(login(25, "pw1", Dialect::V2), b"{\"id\":25,\"msgid\":1,\"password\":\"pw1\",\"v\":2}\n");
         assert_eq!(resume("abc"), b"{\"msgid\":25,\"token\":\"abc\",\"v\":2}\n");
+        let mut confirmation = Confirmation::default();
+        confirmation.take(|_| panic!("nothing is to be said"));
+        assert!(!confirmation.add(b"12") && !confirmation.add(b"345"));
+        confirmation.take(|said| assert_eq!(said, b"{\"mids\":[\"12\",\"345\"],\"msgid\":24}\n"));
+        assert!((1..500).all(|_| !confirmation.add(b"9")) && confirmation.add(b"9"));
         assert_eq!(pong(7), b"{\"msgid\":23,\"n\":7}\n");
     }
 

@@ -5,7 +5,7 @@ use rustix::event::epoll;
 use super::Round;
 use crate::load::connection::{Flow, Heard};
 use crate::measure::{Arrived, Recorder};
-use crate::wire::{Acks, Answer, Stamp, msgid, pong};
+use crate::wire::{Acks, Answer, Dialect, Stamp, msgid, pong};
 
 /// What came of the frames of one read.
 #[derive(Default)]
@@ -62,6 +62,7 @@ impl Round<'_> {
         frames.take(&buffer[..bytes], |frame| self.hear_frame(index as u32, frame, now_ns, &mut came));
         self.buffer = buffer;
         self.fleet.connections[index].frames = frames;
+        self.confirm(index);
         if came.deliveries + came.acks == 0 {
             return;
         }
@@ -80,12 +81,29 @@ impl Round<'_> {
     fn hear_frame(&mut self, index: u32, frame: &[u8], now_ns: u64, came: &mut Came) {
         if let Some(stamp) = Stamp::find(frame) {
             self.hear_message(index, stamp, now_ns, came);
+            if self.fleet.dialect == Dialect::V2
+                && let Some(mid) = Answer::mid(frame)
+                && self.confirmation.add(mid)
+            {
+                self.confirm(index as usize);
+            }
         } else if self.fleet.acks == Acks::Asked
             && let Some(stamp) = Stamp::find_cid(frame)
         {
             self.hear_ack(index, stamp, frame, now_ns, came);
         } else {
             self.hear_rest(index, frame);
+        }
+    }
+
+    /// A reader who speaks v2 says what it has got, once for each read.
+    fn confirm(&mut self, index: usize) {
+        let connection = &mut self.fleet.connections[index];
+        let mut result = Ok(());
+        self.confirmation.take(|frame| result = connection.say(frame));
+        if let Err(error) = result {
+            self.recorder.socket_error(&error);
+            self.close(index);
         }
     }
 

@@ -18,7 +18,7 @@ use super::fleet::{Fleet, Talk};
 use super::timer::{self, TIMER};
 use crate::measure::{Interval, Live, Recorder};
 use crate::plan;
-use crate::wire::Acks;
+use crate::wire::{Acks, Confirmation};
 
 /// How messages are let loose.
 #[derive(Clone, Copy)]
@@ -79,6 +79,7 @@ pub fn run_round(fleet: &mut Fleet, orders: &Orders) -> io::Result<(Recorder, In
         dirty: Vec::with_capacity(SENDS_A_TURN),
         buffer: vec![0; READ_BYTES].into_boxed_slice(),
         last_activity_ns: orders.start_ns,
+        confirmation: Confirmation::default(),
         begun: Begun::No,
     };
     round.interval.start_ns = orders.start_ns;
@@ -105,6 +106,8 @@ struct Round<'a> {
     buffer: Box<[u8]>,
     /// The newest delivery or intended send.
     last_activity_ns: u64,
+    /// v2: what the reader of the connection that is being heard has got.
+    confirmation: Confirmation,
     /// Whether a closed loop has let its first messages loose.
     begun: Begun,
 }
