@@ -15,6 +15,8 @@ mod client {
     mod picture;
     mod screen;
     mod script;
+    mod script_v2;
+    mod second_dialect;
     mod stand_in;
     mod typing;
 }

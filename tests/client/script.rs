@@ -6,25 +6,25 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
-fn command() -> Command {
+pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chat"));
     command.env_remove("CHAT_SERVER").env_remove("NO_COLOR").stderr(Stdio::piped());
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command
 }
 
-fn run(arguments: &[&str], lines: &str) -> Output {
+pub fn run(arguments: &[&str], lines: &str) -> Output {
     let mut child = command().args(arguments).spawn().expect("chat can be started");
     // A script that fails does not read on.
     let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
     child.wait_with_output().expect("chat ends")
 }
 
-fn out(output: &Output) -> String {
+pub fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn status(output: &Output, expected: i32) {
+pub fn status(output: &Output, expected: i32) {
     assert_eq!(output.status.code(), Some(expected), "{output:?}");
 }
 
