@@ -196,6 +196,11 @@ impl Screen {
         self.until_raw(text, |inner| inner.parser.screen().contents().contains(text));
     }
 
+    /// Waits until this has been written to the terminal, wherever it has gone since.
+    pub fn see_go_by(&self, text: &str) {
+        self.until_raw(text, |inner| String::from_utf8_lossy(&inner.raw).contains(text));
+    }
+
     /// Waits until the last line is this.
     pub fn see_last(&self, line: &str) {
         self.until(line, |rows| rows.last().is_some_and(|row| row == line));
