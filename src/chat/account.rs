@@ -223,6 +223,9 @@ impl Hub {
         new: &str,
         out: &mut Vec<Effect>,
     ) {
+        if self.changes_too_fast(about, out) {
+            return;
+        }
         let most = self.limits.password_bytes;
         if new.is_empty() || new.len() > most {
             let text = format!("new has 1 to {most} bytes");

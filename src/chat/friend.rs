@@ -91,6 +91,7 @@ impl Hub {
             }
             (Change::Befriend { friend }, Code::Exists) => self.befriend(session, friend, out),
             (Change::Unfriend { friend }, Code::NoSuchUser) => self.unfriend(session, friend),
+            (Change::Token, Code::Refused) => self.guessed_wrong(session),
             _ => {}
         }
     }
@@ -133,6 +134,7 @@ impl Hub {
                 None
             }
             (Change::Token, Done::Issued(token)) => {
+                self.guessed_right(session);
                 self.online_mut(session)?.v2.as_mut()?.token = Some(token.id);
                 None
             }

@@ -81,3 +81,6 @@ pub const BAD_LOGIN: &str = "id or password is invalid!";
 
 /// The text of a failed RESUME, whatever is wrong with the token.
 pub const BAD_TOKEN: &str = "this token is not valid, log in with a password";
+
+/// The text of [`Code::TooFast`] where passwords are guessed.
+pub const TOO_MANY_GUESSES: &str = "too many wrong passwords, try again later";

@@ -3,7 +3,7 @@
 //! The lists of a login answer are next door, in [`super::lists`]; what v2 has of its own is in
 //! [`super::welcome`] and [`super::found`].
 
-use super::code::{BAD_LOGIN, BAD_TOKEN, Code};
+use super::code::{BAD_LOGIN, BAD_TOKEN, Code, TOO_MANY_GUESSES};
 use super::msgid;
 use super::text::{number, string};
 use crate::chat::ask::Secret;
@@ -67,8 +67,7 @@ pub fn not_resumed(code: Code, cid: Option<&str>) -> Vec<u8> {
 /// LOGIN_MSG_ACK of a login after too many wrong passwords: nobody has looked at this one. The
 /// original client shows the text, like that of every refused login.
 pub fn not_logged_in_yet(retry_after_ms: u64, cid: Option<&str>) -> Vec<u8> {
-    let text = "too many wrong passwords, try again later";
-    let mut out = refused(msgid::LOGIN_ACK, cid, Code::TooFast, Some(text));
+    let mut out = refused(msgid::LOGIN_ACK, cid, Code::TooFast, Some(TOO_MANY_GUESSES));
     out.pop();
     out.extend_from_slice(b",\"retry_after_ms\":");
     number(&mut out, retry_after_ms);
