@@ -19,5 +19,8 @@ mod server {
     mod starting;
     mod texts;
     mod v2_hostile;
+    mod v2_presence;
     mod v2_probing;
+    mod v2_safe;
+    mod v2_session;
 }
