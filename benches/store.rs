@@ -1,17 +1,29 @@
-//! What the embedded store does in a second, on a real disk: `cargo bench --bench store`.
+//! What a store does in a second, on a real disk: `cargo bench --bench store`, and with `-- mysql` on a
+//! MariaDB that it starts, with its usual settings and a flush for every commit.
 //!
 //! Everything is durable when it counts: the clock stops at the answer, and answers come after the
 //! commit. Started by a test run (without `--bench`) it does a hundredth and proves only that it works.
 
-use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress, Question};
+#[path = "../tests/services/mod.rs"]
+#[allow(dead_code)]
+mod services;
+#[path = "store/storm.rs"]
+mod storm;
+#[path = "store/talk.rs"]
+mod talk;
+#[path = "store/through.rs"]
+mod through;
+
+use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress};
 use chatd::chat::envelope::{Envelope, Message, Storing, Target};
-use chatd::chat::ids::{GroupId, MessageId, Millis, Ticket, UserId};
-use chatd::chat::keep::Keep;
+use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::limits::Limits;
+use chatd::storage::mysql::MySqlUrl;
 use chatd::storage::password::{Cost, Hasher};
-use chatd::storage::{self, Config, Order, Outcome, Place, Store};
+use chatd::storage::{self, Order, Outcome, Place, Store};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use talk::Readers;
 
 const USERS: u32 = 10_000;
 
@@ -19,6 +31,9 @@ fn main() {
     let full = std::env::args().any(|argument| argument == "--bench");
     let only = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
     let messages = if full { 200_000 } else { 2_000 };
+    if only.as_deref() == Some("mysql") {
+        return mysql(messages, full);
+    }
     let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
     for batch in [1, 16, 64, 128, 256] {
         if wanted("direct") {
@@ -36,10 +51,26 @@ fn main() {
         keep("group", 256, messages, Cid::None, Kind::Group);
         keep("group, timed cid", 256, messages, Cid::Timed, Kind::Group);
     }
-    if wanted("worker") {
-        for in_flight in [64, 256, 1024] {
-            through_the_worker(in_flight, messages);
+    if wanted("record") {
+        record(64, messages);
+    }
+    if wanted("talk") {
+        for (readers, what) in [(Readers::Away, "readers away"), (Readers::There, "settled")] {
+            for under_way in [64, 256, 1_024, 4_096] {
+                let (place, path) = populated("talk");
+                talk::flat_out(&format!("direct, {what}"), place, messages, under_way, Kind::Direct, readers);
+                drop(std::fs::remove_dir_all(path));
+            }
         }
+        let (place, path) = populated("talk");
+        talk::paced("direct, settled", place, messages, 20_000, Kind::Direct, Readers::There);
+        drop(std::fs::remove_dir_all(path));
+    }
+    if wanted("storm") && full {
+        let (place, path) = populated("storm");
+        storm::form_groups(place.clone());
+        storm::storm("resumed within a second", place);
+        drop(std::fs::remove_dir_all(path));
     }
     if wanted("backlog") {
         backlog(messages / 10);
@@ -50,7 +81,7 @@ fn main() {
 }
 
 #[derive(Clone, Copy)]
-enum Cid {
+pub enum Cid {
     None,
     /// As clients should make them: they begin with the time.
     Timed,
@@ -59,7 +90,7 @@ enum Cid {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+pub enum Kind {
     Direct,
     Group,
 }
@@ -135,12 +166,12 @@ impl Writer {
         (self.random >> 20) as u32
     }
 
-    /// 128 bytes of text between two random users, or from a member to its group.
+    /// 128 bytes of text from a random user to one of its eight friends, or from a member to its group.
     fn message(&mut self, kind: Kind, cid: Cid) -> Envelope {
         let number = 1_000 + self.next() % (USERS - 1_000);
         let sender = user(number);
         let target = match kind {
-            Kind::Direct => Target::User(user(self.next())),
+            Kind::Direct => Target::User(user(number + 1 + self.next() % 8)),
             Kind::Group => Target::Group(group(number)),
         };
         self.mid += 1 << 10;
@@ -245,48 +276,68 @@ fn keep_and_settle(batch: usize, messages: usize) {
     drop(std::fs::remove_dir_all(path));
 }
 
-/// As the cores do it: questions in, answers out, so many under way.
-fn through_the_worker(in_flight: usize, messages: usize) {
-    let (mut store, path) = open(&format!("worker {in_flight}"));
+/// A store on disk with all users in it.
+fn populated(name: &str) -> (Place, PathBuf) {
+    let (mut store, path) = open(name);
     enroll(&mut *store);
     store.close().expect("closed");
-    let config = Config {
-        place: Place::Directory(path.clone()),
-        cost: Cost::default(),
-        limits: Limits::default(),
-        keep: Keep::All,
+    (Place::Directory(path.clone()), path)
+}
+
+/// The same on a MariaDB.
+fn mysql(messages: usize, full: bool) {
+    let mariadb = services::mariadb::MariaDb::start(&[]).expect("a MariaDB");
+    let place = || {
+        let url = MySqlUrl::parse(&mariadb.url(&mariadb.make_database())).expect("a URL");
+        let mut store = storage::mysql::MySql::open(&url, &Limits::default()).expect("a database");
+        enroll(&mut store);
+        Place::MySql(url)
     };
-    let opened = storage::open(config).expect("the bench's directory");
-    let (ask, questions) = flume::bounded(16_384);
-    let (answer, answers) = flume::unbounded();
-    let running = opened.start(questions, vec![answer]).expect("threads");
+    for under_way in [256, 1_024, 4_096] {
+        talk::flat_out(
+            "mysql, direct, readers away",
+            place(),
+            messages,
+            under_way,
+            Kind::Direct,
+            Readers::Away,
+        );
+        talk::flat_out("mysql, direct, settled", place(), messages, under_way, Kind::Direct, Readers::There);
+    }
+    for a_second in [20_000, 30_000, 50_000] {
+        talk::paced("mysql, direct, readers away", place(), messages, a_second, Kind::Direct, Readers::Away);
+        talk::paced("mysql, direct, settled", place(), messages, a_second, Kind::Direct, Readers::There);
+    }
+    let groups = place();
+    storm::form_groups(groups.clone());
+    talk::flat_out("mysql, group", groups, messages, 4_096, Kind::Group, Readers::Away);
+    if full {
+        let place = place();
+        storm::form_groups(place.clone());
+        storm::storm("mysql, resumed within a second", place);
+    }
+}
+
+/// What is stored for the history only.
+fn record(envelopes: usize, messages: usize) {
+    let (mut store, path) = open("record");
+    enroll(&mut *store);
     let mut writer = Writer::new();
-    let envelopes: Vec<Envelope> = (0..messages).map(|_| writer.message(Kind::Direct, Cid::None)).collect();
+    let orders: Vec<Order> = (0..messages / envelopes)
+        .map(|_| {
+            let envelopes = (0..envelopes).map(|_| writer.message(Kind::Direct, Cid::None)).collect();
+            Order::Ask(Ask::Record { envelopes })
+        })
+        .collect();
     let (start, before) = (Instant::now(), cpu());
-    let mut sent: Vec<Instant> = Vec::with_capacity(messages);
-    let mut each = Vec::with_capacity(messages);
-    for envelope in envelopes {
-        if sent.len() - each.len() == in_flight {
-            let first: chatd::chat::ask::Answered = answers.recv().expect("answered");
-            each.push(sent[first.ticket.index as usize].elapsed());
-        }
-        let ticket = Ticket { index: sent.len() as u32, generation: 0 };
-        sent.push(Instant::now());
-        ask.send(Question { core: 0, ticket, ask: Ask::Keep { envelope } }).expect("asked");
+    let mut each = Vec::with_capacity(orders.len());
+    for orders in orders.chunks(4) {
+        let start = Instant::now();
+        one(&mut *store, orders);
+        each.push(start.elapsed());
     }
-    while each.len() < sent.len() {
-        let answered = answers.recv().expect("answered");
-        each.push(sent[answered.ticket.index as usize].elapsed());
-    }
-    report(
-        &format!("direct through the worker, {in_flight} under way"),
-        messages,
-        start.elapsed(),
-        each,
-        cpu() - before,
-    );
-    drop(ask);
-    running.join().expect("no panic");
+    report("recorded, batches of 4 x 64", orders.len() * envelopes, start.elapsed(), each, cpu() - before);
+    store.close().expect("closed");
     drop(std::fs::remove_dir_all(path));
 }
 

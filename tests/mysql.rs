@@ -2,9 +2,12 @@
 
 mod services;
 
+use chatd::chat::ask::Ask;
+use chatd::chat::envelope::{Envelope, Message, Storing, Target};
+use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::limits::Limits;
-use chatd::storage::contract;
 use chatd::storage::mysql::{MySql, MySqlUrl};
+use chatd::storage::{Order, Outcome, Store, contract};
 use services::install;
 use services::mariadb::MariaDb;
 
@@ -45,4 +48,73 @@ fn a_database_of_version_1_is_brought_up_to_date_by_whichever_server_is_first() 
         contract::check_again(store);
     }
     contract::check_again(&mut open());
+}
+
+/// Two servers store messages of the same few people and groups at the same time, in no order.
+#[test]
+fn places_have_no_gap_though_two_servers_give_them() {
+    install::by_apt();
+    let mariadb = MariaDb::start(&[]).unwrap();
+    let url = MySqlUrl::parse(&mariadb.url(&mariadb.make_database())).unwrap();
+    let mut store = MySql::open(&url, &Limits::default()).unwrap();
+    let users: Vec<UserId> = (1..=6).map(|number| UserId::new(number).unwrap()).collect();
+    let group = |number| GroupId::new(number).unwrap();
+    let mut orders: Vec<Order> =
+        users.iter().map(|user| Order::Enroll { name: format!("u{user}"), hash: String::new() }).collect();
+    orders.extend([1, 2].map(|number| {
+        Order::Ask(Ask::CreateGroup { user: users[0], name: format!("g{number}"), desc: String::new() })
+    }));
+    orders.extend([1, 2].map(|number| Order::Ask(Ask::AddGroup { user: users[1], group: group(number) })));
+    store.perform(&orders, &mut Vec::new()).unwrap();
+    let targets = |sender: usize, number: u64| match number % 5 {
+        0 if sender < 2 => Target::Group(group(1 + number % 2)),
+        other => Target::User(users[(sender + other as usize) % users.len()]),
+    };
+    let work = |server: u64| {
+        let mut store = MySql::open(&url, &Limits::default()).unwrap();
+        let mut kept = 0;
+        for batch in 0..40_u64 {
+            let orders: Vec<Order> = (0..50_u64)
+                .map(|place| {
+                    let number = batch * 50 + place;
+                    let sender = (number.wrapping_mul(7 + server) % 6) as usize;
+                    // Both servers are given some of the messages, under different ids.
+                    let cid = if number % 9 == 0 { format!("both {number}") } else { String::new() };
+                    let (sender, target) = if cid.is_empty() {
+                        (users[sender], targets(sender, number / 3 + server))
+                    } else {
+                        (users[0], Target::User(users[1]))
+                    };
+                    let mid = MessageId(1_000_000 * (server + 1) + number);
+                    let (ts, storing, body) = (Millis(1), Storing::Always, "{}".as_bytes());
+                    let message = Message { sender, target, mid, ts, cid: &cid, storing, body };
+                    Order::Ask(Ask::Keep { envelope: Envelope::message(message, &mut Vec::new()) })
+                })
+                .collect();
+            let mut outcomes = Vec::new();
+            store.perform(&orders, &mut outcomes).expect("neither keeps the other from storing");
+            kept += outcomes.iter().filter(|one| matches!(one, Outcome::Answer(Ok(_)))).count();
+        }
+        kept
+    };
+    let kept: usize = std::thread::scope(|scope| {
+        let servers = [0, 1].map(|server| scope.spawn(move || work(server)));
+        servers.map(|server| server.join().unwrap()).iter().sum()
+    });
+    assert_eq!(kept, 2 * 40 * 50);
+    let database = url.database();
+    let gaps = mariadb.sql(&format!(
+        "USE {database}; SELECT COUNT(*) FROM (
+             SELECT COUNT(*) AS messages, COUNT(DISTINCT pos) AS places, MAX(pos) AS last FROM message
+             GROUP BY groupid, LEAST(sender, recipient), GREATEST(sender, recipient)
+             HAVING messages <> places OR messages <> last
+         ) AS gaps;
+         SELECT COUNT(*) FROM conversation JOIN (
+             SELECT LEAST(sender, recipient) AS low, GREATEST(sender, recipient) AS high, MAX(pos) AS last
+             FROM message WHERE groupid IS NULL GROUP BY 1, 2
+         ) AS found USING (low, high) WHERE head <> last;
+         SELECT COUNT(*) FROM message"
+    ));
+    let both = (0..2_000).filter(|number| number % 9 == 0).count();
+    assert_eq!(gaps.split_whitespace().collect::<Vec<_>>(), ["0", "0", &(4_000 - both).to_string()]);
 }

@@ -52,6 +52,8 @@ pub struct Embedded {
     dissolved: Dissolved,
     memory: Memory,
     uses: Uses,
+    /// How long it waits for another program.
+    patience: Duration,
 }
 
 /// Whether messages of dissolved groups are left to be deleted.
@@ -81,6 +83,7 @@ impl Embedded {
             dissolved: Dissolved::Remains,
             memory: Memory::default(),
             uses: Uses::default(),
+            patience: PATIENCE,
         })
     }
 
@@ -154,6 +157,14 @@ impl Embedded {
         Ok(())
     }
 
+    /// Says how long to wait for another program.
+    fn wait_for_others(&mut self, patience: Duration) {
+        // It can only fail on a number that does not fit.
+        if self.patience != patience && self.db.busy_timeout(patience).is_ok() {
+            self.patience = patience;
+        }
+    }
+
     /// Between BEGIN and COMMIT. Immediate, so that the write lock is waited for at one place.
     fn transaction(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> rusqlite::Result<Committed> {
         let before = self.db.total_changes();
@@ -167,9 +178,16 @@ impl Embedded {
 impl Store for Embedded {
     fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
         let failed = match self.transaction(batch, outcomes) {
-            Ok(committed) => return Ok(committed),
+            Ok(committed) => {
+                self.wait_for_others(PATIENCE);
+                return Ok(committed);
+            }
             Err(error) => error,
         };
+        if matches!(failed.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) {
+            // Whoever asks next must not wait as long again to hear the same.
+            self.wait_for_others(Duration::ZERO);
+        }
         self.dissolved = Dissolved::Remains;
         self.memory.forget();
         // After some errors SQLite has rolled back by itself.

@@ -6,7 +6,7 @@
 use super::pages::settle;
 use super::trial::{Trial, body, sealed};
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Done};
+use crate::chat::ask::{Ask, Conversation, Done, Span};
 use crate::chat::envelope::{Envelope, Target};
 use crate::chat::ids::{GroupId, MessageId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +42,8 @@ struct History {
     /// Per member, its cursor.
     cursors: BTreeMap<(UserId, GroupId), u64>,
     owed: BTreeSet<(UserId, MessageId)>,
+    /// Per two users, the smaller id first, what they said, by place from 1 on.
+    direct: BTreeMap<(UserId, UserId), Vec<MessageId>>,
 }
 
 impl History {
@@ -63,6 +65,7 @@ impl History {
             places: BTreeMap::new(),
             cursors,
             owed: BTreeSet::new(),
+            direct: BTreeMap::new(),
         }
     }
 
@@ -85,7 +88,7 @@ impl History {
 
     fn step(&mut self) {
         let user = self.any_user();
-        match self.below(16) {
+        match self.below(20) {
             0..=4 => self.tell(user),
             5..=9 => self.post(user),
             10 => self.late.push(self.trial.mid()),
@@ -93,6 +96,9 @@ impl History {
             12 => self.owe(user),
             13 => self.see(user),
             14 => self.come_or_go(user),
+            15 => self.record(user),
+            16 => self.under_another_id(),
+            17 => self.look_back(user),
             _ => self.read_a_page(user),
         }
     }
@@ -113,9 +119,62 @@ impl History {
     fn tell(&mut self, sender: UserId) {
         let to = self.any_user();
         let envelope = self.seal(sender, Target::User(to));
-        assert!(self.trial.keep(&envelope).is_ok());
+        let answer = self.trial.keep(&envelope);
+        let pos = Some(self.place(&envelope));
+        assert_eq!(answer, Ok(Done::Kept { mid: envelope.mid(), ts: envelope.ts(), pos }));
         self.owed.insert((to, envelope.mid()));
         self.kept.push(envelope);
+    }
+
+    /// A new direct message takes the next place of its conversation.
+    fn place(&mut self, envelope: &Envelope) -> u64 {
+        let (sender, to) = (envelope.sender(), envelope.user());
+        let direct = self.direct.entry((sender.min(to), sender.max(to))).or_default();
+        direct.push(envelope.mid());
+        direct.len() as u64
+    }
+
+    fn record(&mut self, sender: UserId) {
+        let mut envelopes = Vec::new();
+        for _ in 0..self.below(4) {
+            let to = self.any_user();
+            let envelope = self.seal(sender, Target::User(to));
+            self.place(&envelope);
+            envelopes.push(envelope);
+        }
+        assert_eq!(self.trial.ask(Ask::Record { envelopes: envelopes.clone() }), Ok(Done::Done));
+        self.kept.extend(envelopes);
+    }
+
+    /// A message that was kept comes again under another id, and somebody settles that.
+    fn under_another_id(&mut self) {
+        if self.kept.is_empty() {
+            return;
+        }
+        let place = self.below(self.kept.len());
+        let first = self.kept[place].clone();
+        let retry =
+            sealed(first.sender(), first.target(), self.trial.mid(), first.cid(), &text_of(first.body()));
+        let Ok(Done::Kept { mid, .. }) = self.trial.keep(&retry) else { panic!("it was kept before") };
+        assert_eq!(mid, first.mid());
+        let user = self.any_user();
+        self.trial.settle(user, &[retry.mid()], vec![]);
+        self.owed.remove(&(user, mid));
+    }
+
+    /// The history, from some place on, in either direction.
+    fn look_back(&mut self, user: UserId) {
+        let (other, most) = (self.any_user(), 1 + self.below(12));
+        let all = self.direct.get(&(user.min(other), user.max(other))).cloned().unwrap_or_default();
+        let (from, back) = (self.below(all.len() + 2), self.below(2) == 0);
+        let span = if back { Span::Before(from as u64 + 1) } else { Span::After(from as u64) };
+        let told = self.trial.span(user, Conversation::With(other), span, most, usize::MAX);
+        let from = from.min(all.len());
+        let part = if back { &all[from.saturating_sub(most)..from] } else { &all[from..] };
+        let part = &part[..part.len().min(most)];
+        assert_eq!(told.mids(), part.iter().map(|mid| mid.0).collect::<Vec<_>>());
+        let places: Vec<u64> = told.messages.iter().map(|message| message.pos).collect();
+        assert!(places.windows(2).all(|pair| pair[1] == pair[0] + 1), "{places:?}");
     }
 
     fn post(&mut self, sender: UserId) {
@@ -263,4 +322,8 @@ impl History {
             assert_eq!(self.trial.take(user).mids(), [0_u64; 0]);
         }
     }
+}
+
+fn text_of(body: &[u8]) -> String {
+    String::from_utf8(body.to_vec()).expect("it was made of text")
 }

@@ -212,14 +212,21 @@ fn a_database_that_is_locked_is_down_and_comes_back() {
     let scratch = Scratch::new();
     let mut store = open(scratch.path()).unwrap();
     enroll(&mut store, "amy");
-    store.db.busy_timeout(std::time::Duration::from_millis(1)).unwrap();
+    store.wait_for_others(std::time::Duration::from_millis(1));
+    let waits = |store: &Embedded| -> i64 {
+        store.db.query_row("PRAGMA busy_timeout", [], |row| row.get(0)).unwrap()
+    };
     let other = Connection::open(scratch.path().join("chatd.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let failed = store.perform(&[keep(Target::User(amy()), 1)], &mut Vec::new());
     assert!(matches!(failed, Err(StoreError::Down(_))), "{failed:?}");
+    assert_eq!(waits(&store), 0, "it is known by now: whoever asks next hears it at once");
+    let failed = store.perform(&[keep(Target::User(amy()), 1)], &mut Vec::new());
+    assert!(matches!(failed, Err(StoreError::Down(_))), "{failed:?}");
     other.execute_batch("ROLLBACK").unwrap();
     let outcomes = perform(&mut store, &[keep(Target::User(amy()), 1)]);
-    assert!(matches!(outcomes[..], [Outcome::Answer(Ok(Done::Kept { .. }))]));
+    assert!(matches!(outcomes[..], [Outcome::Answer(Ok(Done::Kept { pos: Some(1), .. }))]));
+    assert_eq!(waits(&store), super::PATIENCE.as_millis() as i64, "it is patient again");
 }
 
 #[test]

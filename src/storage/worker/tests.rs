@@ -231,6 +231,39 @@ fn users_register_and_log_in() {
 }
 
 #[test]
+fn a_password_is_changed_by_who_knows_it() {
+    let scratch = Scratch::new();
+    let (mut cores, questions, answers) = Cores::new();
+    let running = storage::open(config(scratch.path(), CHEAP)).unwrap().start(questions, answers).unwrap();
+    cores.register("amy", "secret");
+    assert!(cores.answer().1.is_ok());
+    let change = |cores: &mut Cores, number: u64, old: &str, new: &str| {
+        let [old, new] = [old, new].map(|text| Password(text.to_owned()));
+        cores.ask(Ask::ChangePassword { user: user(number), old, new });
+        cores.answer().1
+    };
+    for (number, old) in [(1, "wrong"), (1, ""), (2, "secret")] {
+        assert_eq!(change(&mut cores, number, old, "other"), Err(Code::Refused));
+    }
+    let changed = change(&mut cores, 1, "secret", "other");
+    let Ok(Done::Issued(token)) = changed else { panic!("{changed:?}") };
+    for (password, right) in [("secret", false), ("other", true)] {
+        cores.verify(user(1), password);
+        assert_eq!(cores.answer().1.is_ok(), right);
+    }
+    cores.ask(Ask::Resume { secret: token.secret.clone() });
+    assert!(matches!(cores.answer().1, Ok(Done::Resumed { token: id, .. }) if id == token.id));
+    assert!(matches!(change(&mut cores, 1, "other", "third"), Ok(Done::Issued(_))));
+    cores.ask(Ask::Resume { secret: token.secret.clone() });
+    assert_eq!(cores.answer().1, Err(Code::Refused));
+    drop(cores);
+    running.join().unwrap();
+    let database = std::fs::read(scratch.path().join("chatd.db")).unwrap();
+    let text = token.secret.0.as_bytes();
+    assert!(!database.windows(text.len()).any(|window| window == text), "no token is stored");
+}
+
+#[test]
 fn passwords_do_not_keep_anything_else_waiting() {
     let scratch = Scratch::new();
     let (mut cores, questions, answers) = Cores::new();

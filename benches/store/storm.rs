@@ -1,0 +1,97 @@
+//! Everybody comes back at once: what the store does for a resumption is to know the token, tell the
+//! roster and give the first page of the backlog.
+
+use crate::through::Through;
+use crate::{USERS, cpu, group, report, user};
+use chatd::chat::ask::{Answer, Ask, Detail, Done, Issue, Secret};
+use chatd::chat::ids::MessageId;
+use chatd::storage::Place;
+use std::time::Instant;
+
+/// All users come back within a second, in a steady stream.
+pub fn storm(what: &str, place: Place) {
+    let mut through = Through::new(place);
+    let befriend = |number: u32| {
+        (1..=10).map(move |step| Ask::AddFriend { user: user(number), friend: user(number + step) })
+    };
+    for ask in (0..USERS).flat_map(befriend) {
+        through.ask(ask);
+        while through.under_way > 4_096 {
+            through.hear(None);
+        }
+    }
+    through.hear_all();
+    let roster = |number, issue| Ask::Roster { user: user(number), detail: Detail::Counts, issue };
+    let mut secrets: Vec<Option<Secret>> = vec![None; USERS as usize];
+    for part in 0..USERS / 1_000 {
+        let first = through.ask(roster(part * 1_000, Issue::Token));
+        for step in 1..1_000 {
+            through.ask(roster(part * 1_000 + step, Issue::Token));
+        }
+        while through.under_way > 0 {
+            let (number, answer) = through.hear(None).expect("answered");
+            let Ok(Done::Roster(roster)) = answer else { panic!("{answer:?}") };
+            let token = roster.token.expect("one was to be issued");
+            secrets[part as usize * 1_000 + number - first] = Some(token.secret);
+        }
+    }
+    let (start, before) = (Instant::now(), cpu());
+    let due = |number: u32| start + std::time::Duration::from_secs(1) * number / USERS;
+    let mut of: Vec<(usize, u32)> = Vec::new();
+    let begin = through.ask(Ask::Friends { user: user(0) });
+    of.push((begin, 0));
+    let (mut next, mut served) = (0, Vec::with_capacity(USERS as usize));
+    while served.len() < USERS as usize {
+        while next < USERS && due(next) <= Instant::now() {
+            let secret = secrets[next as usize].clone().expect("everybody has one");
+            through.ask_at(due(next), Ask::Resume { secret });
+            of.push((begin, next));
+            next += 1;
+        }
+        let Some((number, answer)) = through.hear((next < USERS).then(|| due(next))) else { continue };
+        let who = of[number - begin].1;
+        if let Some(ask) = goes_on(who, answer) {
+            through.ask_at(due(who), ask);
+            of.push((begin, who));
+        } else if number > begin {
+            served.push(through.waited[number].expect("it was heard"));
+        }
+    }
+    report(what, USERS as usize, start.elapsed(), served, cpu() - before);
+    through.close();
+}
+
+/// What is asked next for a user that comes back.
+fn goes_on(who: u32, answer: Answer) -> Option<Ask> {
+    match answer.expect("done") {
+        Done::Resumed { user, .. } => {
+            assert_eq!(user, crate::user(who));
+            Some(Ask::Roster { user, detail: Detail::Counts, issue: Issue::Nothing })
+        }
+        Done::Roster(_) => {
+            let (user, after) = (user(who), MessageId(0));
+            Some(Ask::Take { user, after, have: vec![], messages: 200, bytes: 32 << 10 })
+        }
+        _ => None,
+    }
+}
+
+/// Everybody is in two groups.
+pub fn form_groups(place: Place) {
+    let mut through = Through::new(place);
+    for number in 0..1_000 {
+        let name = format!("group{number}");
+        through.ask(Ask::CreateGroup { user: user(number), name, desc: String::new() });
+    }
+    through.hear_all();
+    for number in 1_000..USERS {
+        for step in [0, 1] {
+            through.ask(Ask::AddGroup { user: user(number), group: group(number + step) });
+        }
+        while through.under_way > 4_096 {
+            through.hear(None);
+        }
+    }
+    through.hear_all();
+    through.close();
+}

@@ -1,0 +1,71 @@
+//! The whole way, as the cores go it: questions into the queue, answers out, a store behind it.
+
+use chatd::chat::ask::{Answer, Answered, Ask, Question};
+use chatd::chat::ids::Ticket;
+use chatd::chat::keep::Keep;
+use chatd::chat::limits::Limits;
+use chatd::storage::password::Cost;
+use chatd::storage::worker::Running;
+use chatd::storage::{self, Config, Place};
+use std::time::{Duration, Instant};
+
+/// Asks and hears, and knows how long each answer took.
+pub struct Through {
+    ask: flume::Sender<Question>,
+    answers: flume::Receiver<Answered>,
+    running: Running,
+    asked: Vec<Instant>,
+    pub waited: Vec<Option<Duration>>,
+    pub under_way: usize,
+}
+
+impl Through {
+    pub fn new(place: Place) -> Self {
+        let config = Config { place, cost: Cost::default(), limits: Limits::default(), keep: Keep::All };
+        let opened = storage::open(config).expect("a store to measure");
+        let (ask, questions) = flume::bounded(16_384);
+        let (answer, answers) = flume::unbounded();
+        let running = opened.start(questions, vec![answer]).expect("threads");
+        Self { ask, answers, running, asked: Vec::new(), waited: Vec::new(), under_way: 0 }
+    }
+
+    /// Asks something that was due at `due`, and returns its number.
+    pub fn ask_at(&mut self, due: Instant, ask: Ask) -> usize {
+        let number = self.asked.len();
+        self.asked.push(due);
+        self.waited.push(None);
+        self.under_way += 1;
+        let ticket = Ticket { index: number as u32, generation: 0 };
+        self.ask.send(Question { core: 0, ticket, ask }).expect("asked");
+        number
+    }
+
+    pub fn ask(&mut self, ask: Ask) -> usize {
+        self.ask_at(Instant::now(), ask)
+    }
+
+    /// Waits for an answer, until `deadline` if there is one.
+    pub fn hear(&mut self, deadline: Option<Instant>) -> Option<(usize, Answer)> {
+        let answered = match deadline {
+            None => self.answers.recv().ok(),
+            Some(deadline) => self.answers.recv_deadline(deadline).ok(),
+        }?;
+        let number = answered.ticket.index as usize;
+        self.waited[number] = Some(self.asked[number].elapsed());
+        self.under_way -= 1;
+        Some((number, answered.answer))
+    }
+
+    /// Hears all that is under way.
+    pub fn hear_all(&mut self) {
+        while self.under_way > 0 {
+            let (_, answer) = self.hear(None).expect("answered");
+            answer.expect("done");
+        }
+    }
+
+    pub fn close(self) {
+        drop(self.ask);
+        self.running.join().expect("no panic");
+    }
+}
