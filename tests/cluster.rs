@@ -17,6 +17,7 @@ mod cluster {
     mod mysql;
     mod nginx;
     mod patience;
+    mod presence;
     mod proxy;
     mod redis;
     mod starting;
