@@ -58,16 +58,22 @@ enum Said {
 pub fn compare(reports: &[PathBuf], html: Option<&Path>) -> Result<(), String> {
     let (documents, names) = open(reports)?;
     let lines = page::lines(&documents, &names);
+    // What nobody has has no column.
+    let has = |figure: &&Figure| lines.iter().any(|line| cell(figure, line.side, line.side).is_some());
+    let figures: Vec<&Figure> = FIGURES.iter().filter(has).collect();
     let rows: Vec<Vec<Option<Cell>>> = lines
         .iter()
-        .map(|line| FIGURES.iter().map(|figure| cell(figure, line.side, lines[0].side)).collect())
+        .map(|line| figures.iter().map(|figure| cell(figure, line.side, lines[0].side)).collect())
         .collect();
     let labels: Vec<&str> = lines.iter().map(|line| line.label.as_str()).collect();
-    print!("{}", text(&labels, &rows));
+    print!("{}", text(&figures, &labels, &rows));
     if let Some(path) = html {
         let noise = "Each figure with its ratio to the first row, and ± the noise between its own rounds. A ratio in \
                      grey is within the noise, or of a single round, where nothing is known of noise.";
-        written::write_text(path, &page::comparison(&documents, &names, &table(&labels, &rows), noise))?;
+        written::write_text(
+            path,
+            &page::comparison(&documents, &names, &table(&figures, &labels, &rows), noise),
+        )?;
     }
     Ok(())
 }
@@ -124,15 +130,15 @@ fn value_text(kind: Kind, value: f64) -> String {
     }
 }
 
-fn text(labels: &[&str], rows: &[Vec<Option<Cell>>]) -> String {
+fn text(figures: &[&Figure], labels: &[&str], rows: &[Vec<Option<Cell>>]) -> String {
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max(6);
     let mut text = format!("{:width$}", "");
-    for figure in &FIGURES {
+    for figure in figures {
         let _ = write!(text, "  {:<24}", figure.name);
     }
     for (label, row) in labels.iter().zip(rows) {
         let _ = write!(text, "\n{label:width$}");
-        for (figure, cell) in FIGURES.iter().zip(row) {
+        for (figure, cell) in figures.iter().zip(row) {
             let words = cell.as_ref().map_or("–".into(), |cell| cell_words(figure, cell));
             let _ = write!(text, "  {words:<24}");
         }
@@ -156,12 +162,12 @@ fn cell_words(figure: &Figure, cell: &Cell) -> String {
     words
 }
 
-fn table(labels: &[&str], rows: &[Vec<Option<Cell>>]) -> String {
-    let heads: Vec<String> = FIGURES.iter().map(|figure| format!("<th>{}</th>", figure.name)).collect();
+fn table(figures: &[&Figure], labels: &[&str], rows: &[Vec<Option<Cell>>]) -> String {
+    let heads: Vec<String> = figures.iter().map(|figure| format!("<th>{}</th>", figure.name)).collect();
     let mut html = format!("<div class=\"wide\"><table><tr><th></th>{}</tr>", heads.concat());
     for (label, row) in labels.iter().zip(rows) {
         let _ = write!(html, "<tr><td>{}</td>", label.replace('&', "&amp;").replace('<', "&lt;"));
-        for (figure, cell) in FIGURES.iter().zip(row) {
+        for (figure, cell) in figures.iter().zip(row) {
             let Some(cell) = cell else {
                 html.push_str("<td>–</td>");
                 continue;

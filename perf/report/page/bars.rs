@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Line;
 use super::axis::{Axis, Scale, short_time};
-use super::svg::{Frame, escape};
+use super::svg::{Frame, escape, room_for};
 use crate::json::Json;
 
 const ROW: f64 = 20.0;
@@ -24,7 +24,8 @@ pub fn stages(lines: &[Line], key: &str, width: f64) -> String {
         return String::new();
     }
     let height = ROW * rows.len() as f64 + 42.0;
-    let frame = Frame { width, height, left: 150.0, right: 150.0, top: 10.0, bottom: 28.0 };
+    let left = room_for(rows.iter().map(|row| row.0.as_str()), 130.0);
+    let frame = Frame { width, height, left, right: 176.0, top: 10.0, bottom: 28.0 };
     let value = |stage: &Json, name: &str| stage.get(name).and_then(Json::number).unwrap_or(0.0).max(1.0);
     let all = rows.iter().flat_map(|row| ["p50", "p99.9"].map(|name| value(row.2, name)));
     let x = Axis::of(Scale::Logarithmic, all, frame.left, frame.end());
@@ -77,7 +78,8 @@ pub fn rounds(lines: &[Line], width: f64) -> String {
         return String::new();
     }
     let height = 26.0 * rows.len() as f64 + 42.0;
-    let frame = Frame { width, height, left: 150.0, right: 92.0, top: 10.0, bottom: 28.0 };
+    let left = room_for(rows.iter().map(|row| row.0.label.as_str()), 150.0);
+    let frame = Frame { width, height, left, right: 92.0, top: 10.0, bottom: 28.0 };
     let highest = rows.iter().flat_map(|row| row.1.iter()).fold(0.0_f64, |most, cost| most.max(*cost));
     let x = Axis::of(Scale::Even, [0.0, highest * 1.05].into_iter(), frame.left, frame.end());
     let mut svg = frame.open("server CPU each");

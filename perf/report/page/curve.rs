@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Line;
 use super::axis::{Axis, Scale, short_time};
-use super::svg::{Frame, escape, path};
+use super::svg::{Frame, escape, path, room_for};
 use crate::json::Json;
 
 /// Percentile and nanoseconds; the end is left out, since the most extreme message has no percentile of its own.
@@ -44,7 +44,8 @@ pub fn chart(lines: &[Line], width: f64, height: f64) -> String {
     if curves.is_empty() {
         return String::new();
     }
-    let frame = Frame { width, height, left: 58.0, right: 92.0, top: 12.0, bottom: 30.0 };
+    let right = room_for(curves.iter().map(|curve| curve.0.label.as_str()), 92.0);
+    let frame = Frame { width, height, left: 58.0, right, top: 12.0, bottom: 30.0 };
     let all = || curves.iter().flat_map(|(_, points)| points.iter());
     let y = Axis::of(Scale::Logarithmic, all().map(|point| point.1), frame.floor(), frame.top);
     let rarest = all().map(|point| rarity(point.0)).fold(10.0, f64::max);

@@ -74,6 +74,13 @@ impl Frame {
     }
 }
 
+/// What the longest of these labels takes beside a chart, and never less than `least`.
+pub fn room_for<'a>(labels: impl Iterator<Item = &'a str>, least: f64) -> f64 {
+    const A_CHARACTER: f64 = 6.7;
+    let longest = labels.map(|label| label.chars().count()).max().unwrap_or(0);
+    (longest as f64 * A_CHARACTER + 22.0).max(least)
+}
+
 /// Straight from place to place.
 pub fn path(places: &[(f64, f64)]) -> String {
     let mut path = String::new();

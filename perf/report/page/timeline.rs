@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use super::Line;
 use super::axis::{Axis, Scale, short_count, short_time};
-use super::svg::{Frame, path};
+use super::svg::{Frame, path, room_for};
 use crate::json::Json;
 
 /// One slice, by the columns of a report's series.
@@ -59,7 +59,9 @@ pub fn charts(lines: &[Line], width: f64) -> String {
         .flat_map(|(line, rounds)| rounds.iter().flatten().map(|slice| since(line, slice)))
         .collect();
 
-    let frame = Frame { width, height: 260.0, left: 58.0, right: 92.0, top: 12.0, bottom: 26.0 };
+    // The p99 behind each name.
+    let right = room_for(lines.iter().map(|line| line.label.as_str()), 64.0) + 28.0;
+    let frame = Frame { width, height: 260.0, left: 58.0, right, top: 12.0, bottom: 26.0 };
     let x = Axis::of(Scale::Even, times.into_iter(), frame.left, frame.end());
     let seconds = |svg: &mut String, frame: &Frame| {
         frame.columns(svg, x.ticks().into_iter().map(|tick| (x.at(tick), format!("{tick} s"))));
