@@ -5,7 +5,13 @@
 
 mod common;
 
+/// A pseudo-terminal, as the tests of the terminal client have it.
+#[allow(dead_code)]
+#[path = "client/screen.rs"]
+mod screen;
+
 use common::scratch::Scratch;
+use screen::Setup;
 use serde_json::Value;
 use std::process::Command;
 
@@ -226,4 +232,39 @@ fn the_second_dialect_is_acknowledged_confirmed_and_resumed() {
     assert!(side_["sum"]["ack_ns"]["p99"].as_u64() > Some(0), "measured apart from delivery");
     let (report, _) = measured(&["run", "resume", "--logins", "50", "--duration", "0.5"]);
     assert_eq!(side(&report, 0)["unit"], "resumption");
+}
+
+#[test]
+fn whoever_watches_sees_rate_latency_and_lag_while_it_runs() {
+    let run = Setup::of(env!("CARGO_BIN_EXE_chat-perf")).size(160, 50).argument("run").argument("direct");
+    let run =
+        ["--rate", "200", "--duration", "2", "--precedence", "none"].into_iter().fold(run, Setup::argument);
+    let mut screen = run.start();
+    screen.until("a line that lives", |rows| {
+        rows.iter().any(|row| row.contains("/s  p99 ") && row.contains("lag p99") && row.ends_with("s left"))
+    });
+    screen.until("the report in its place", |rows| {
+        rows.iter().any(|row| row.starts_with("  verdict")) && !rows.iter().any(|row| row.ends_with("s left"))
+    });
+    assert!(MEASURED.contains(&(screen.end() as i32)));
+}
+
+#[test]
+fn what_is_typed_is_what_is_done() {
+    let flags = ["--sources", "5", "--ramp", "0.2", "--size", "300", "--seed", "77", "--users", "10"];
+    let load = ["run", "direct", "--rate", "400", "--arrival", "uniform", "--duration", "0.5"];
+    let (report, _) = measured(&[&load[..], &flags].concat());
+    side(&report, 0);
+    assert_eq!((&report["seed"], &report["text_bytes"]), (&77.into(), &300.into()));
+    assert_eq!(report["ramp_s"], 0.2);
+    assert!(
+        report["crowd"].as_str().is_some_and(|crowd| crowd.starts_with("5 pairs")),
+        "{}",
+        report["crowd"]
+    );
+    assert!(report["load_loop"].as_str().is_some_and(|words| words.contains("uniform")));
+    // The same plan again: the same number of messages.
+    let (again, _) = measured(&[&load[..], &flags].concat());
+    let intended = |report: &Value| report["sides"][0]["sum"]["counts"]["intended"].clone();
+    assert_eq!(intended(&report), intended(&again));
 }
