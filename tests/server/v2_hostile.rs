@@ -346,6 +346,65 @@ fn tokens_end_with_the_password_and_with_the_logout() {
     assert_eq!(login.hear("the answer to a login")["errno"], 0);
 }
 
+/// A connection that comes with a token, and what it hears.
+fn resume(chatd: &Chatd, user: &User, token: &str) -> (Client, Value) {
+    let mut client = chatd.connect().with_newlines();
+    client.id = user.id;
+    client.say(json!({"msgid": 25, "token": token}));
+    let answer = client.hear("the answer to RESUME");
+    (client, answer)
+}
+
+#[test]
+fn of_many_tokens_the_one_that_was_not_used_for_longest_goes() {
+    const TOKENS: usize = 16;
+    let chatd = Chatd::start(1);
+    let amy = chatd.register("amy");
+    let tokens: Vec<String> = (0..=TOKENS)
+        .map(|_| {
+            let (client, token) = enter_v2(&chatd, &amy);
+            drop(client);
+            chatd.until_offline(&amy);
+            token
+        })
+        .collect();
+    assert_eq!(resume(&chatd, &amy, &tokens[0]).1["errno"], 1, "the seventeenth took its place");
+    for token in &tokens[1..] {
+        let (client, answer) = resume(&chatd, &amy, token);
+        assert_eq!((&answer["errno"], &answer["token"]), (&json!(0), &json!(token)));
+        drop(client);
+        chatd.until_offline(&amy);
+    }
+}
+
+#[test]
+fn of_many_who_come_with_one_token_one_is_left() {
+    const RIVALS: usize = 30;
+    let chatd = Chatd::start(2);
+    let amy = chatd.register("amy");
+    let (mut first, token) = enter_v2(&chatd, &amy);
+    let mut rivals: Vec<Client> = (0..RIVALS).map(|_| chatd.connect().with_newlines()).collect();
+    for rival in &mut rivals {
+        rival.say(json!({"msgid": 25, "token": token}));
+        rival.id = amy.id;
+    }
+    first.hear_error_and_end(113);
+    let answers: Vec<u64> = rivals
+        .iter_mut()
+        .map(|rival| rival.hear("the answer to RESUME")["errno"].as_u64().expect("an errno"))
+        .collect();
+    assert!(answers.iter().all(|errno| [0, 2, 110, 113].contains(errno)), "{answers:?}");
+    // Whoever comes last and alone, comes in.
+    let (mut last, answer) = resume(&chatd, &amy, &token);
+    assert_eq!(answer["errno"], 0);
+    for (rival, errno) in rivals.iter_mut().zip(answers) {
+        if errno == 0 {
+            rival.hear_error_and_end(113);
+        }
+    }
+    last.hear_nothing();
+}
+
 #[test]
 fn everything_said_in_one_breath_is_answered_before_the_end() {
     let chatd = Chatd::start(1);

@@ -225,3 +225,50 @@ fn long_messages_come_in_pages_that_are_not_too_long() {
     }
     assert_eq!(seen, 4);
 }
+
+#[test]
+fn a_long_list_comes_whole_in_frames_that_are_not_too_long() {
+    const FRIENDS: usize = 1_000;
+    let chatd = Chatd::start(2);
+    let amy = chatd.register("amy");
+    // Names as long as they may be, of characters as long as they may be.
+    let friends = chatd.register_many(&"\u{1f642}".repeat(46), FRIENDS);
+    let mut client = enter_v2(&chatd, &amy).0;
+    for friend in &friends {
+        client.say(json!({"msgid": 7, "id": amy.id, "friendid": friend.id}));
+        assert_eq!(client.hear("its state"), json!({"id": friend.id, "msgid": 28, "state": "offline"}));
+    }
+    client.say(json!({"msgid": 7, "id": amy.id, "friendid": friends[0].id}));
+    client.hear_error(108);
+    let one_more = chatd.register("one more");
+    client.say(json!({"msgid": 7, "id": amy.id, "friendid": one_more.id}));
+    client.hear_error(116);
+    client.say(json!({"msgid": 13, "id": amy.id, "cid": "list"}));
+    let ids: Vec<u64> = friends.iter().map(|friend| friend.id).collect();
+    assert_eq!(friends_in_frames(&mut client, 13, 128 << 10), ids);
+    client.hear_ack("list");
+    client.logout();
+    client.hear_until_logged_out();
+    super::v2_hostile::ask_login_v2(&mut client, &amy);
+    assert_eq!(friends_in_frames(&mut client, 2, 64 << 10), ids);
+    client.say(json!({"msgid": 22, "n": 1}));
+    assert_eq!(client.hear("a pong, and nothing before it"), json!({"msgid": 23, "n": 1}));
+}
+
+/// The friends in all frames of one answer, none of which is longer than it may be.
+fn friends_in_frames(client: &mut Client, msgid: u64, most_bytes: usize) -> Vec<u64> {
+    let mut ids = Vec::new();
+    for frames in 1.. {
+        let frame = client.hear_bytes("a part of a list");
+        assert!(frame.len() <= most_bytes, "{}", frame.len());
+        let frame: Value = serde_json::from_slice(&frame).expect("JSON");
+        assert_eq!((&frame["msgid"], &frame["errno"]), (&json!(msgid), &json!(0)));
+        let friends = frame["friends"].as_array().expect("a list");
+        ids.extend(friends.iter().map(|friend| friend["id"].as_u64().expect("an id")));
+        if frame["complete"] == true {
+            assert!(frames > 1, "they do not fit into one");
+            return ids;
+        }
+    }
+    unreachable!("a list has an end");
+}
