@@ -1,8 +1,10 @@
 //! The second dialect, with the real server: what a person sees of it.
 
 use super::screen::{Screen, until_free};
+use super::script::run;
+use super::script_v2::objects;
 use crate::common::chatd::{Chatd, Setup as ChatdSetup};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A screen in which this user is logged in by name.
 fn enter(chatd: &Chatd, name: &str, password: &str) -> Screen {
@@ -176,7 +178,7 @@ fn a_server_that_is_killed_while_two_talk_loses_nothing_and_repeats_nothing() {
     }
     amys.see("connection lost");
     bens.see("connection lost");
-    let _chatd = ChatdSetup::new(2).port(port).data(&data).start();
+    let chatd = ChatdSetup::new(2).port(port).data(&data).start();
     for screen in [&amys, &bens] {
         screen.see("logged in again");
     }
@@ -191,6 +193,22 @@ fn a_server_that_is_killed_while_two_talk_loses_nothing_and_repeats_nothing() {
         assert_eq!(times(&amys, &format!("✓ safe: a{n:02}")), 1, "a{n:02}: {:#?}", amys.all_rows());
         assert_eq!(times(&bens, &format!("✓ safe: b{n:02}")), 1, "b{n:02}: {:#?}", bens.all_rows());
     }
+    // The history has each of them once, in places without a gap.
+    amys.line("quit");
+    assert_eq!(amys.end(), 0);
+    chatd.until_offline(&amy);
+    let lines = format!("1\namy\n{}\n{}", amy.password, "history:ben\n".repeat(2 * EACH / 20 + 1));
+    let pages = objects(&run(&[&chatd.address.to_string(), "--json"], &lines));
+    let pages: Vec<&Value> = pages.iter().filter(|object| object["kind"] == "history").collect();
+    assert!(pages.iter().all(|page| page["complete"] == true), "{pages:#?}");
+    let rows: Vec<&Value> = pages.iter().flat_map(|page| page["messages"].as_array().unwrap()).collect();
+    let mut places: Vec<u64> = rows.iter().map(|row| row["pos"].as_u64().unwrap()).collect();
+    places.sort_unstable();
+    assert_eq!(places, (1..=2 * EACH as u64).collect::<Vec<_>>());
+    let mut texts: Vec<&str> = rows.iter().map(|row| row["text"].as_str().unwrap()).collect();
+    texts.sort_unstable();
+    let said = ["a", "b"].iter().flat_map(|who| (0..EACH).map(move |n| format!("{who}{n:02}")));
+    assert_eq!(texts, said.collect::<Vec<_>>());
     for said in ["connection lost", "logged in again"] {
         let lost = amys.all_rows().iter().filter(|row| row.contains(said)).count();
         assert_eq!(lost, 1, "{said}: {:#?}", amys.all_rows());
@@ -207,4 +225,31 @@ fn a_reader_in_the_seeds_dialect_and_one_in_v2_talk() {
     assert_eq!(seed.hear("what amy said")["msg"], "new to old");
     seed.say(json!({"msgid": 6, "id": ben.id, "toid": amy.id, "msg": "old to new"}));
     screen.see("ben: old to new");
+}
+
+#[test]
+fn where_only_what_is_undelivered_is_kept_a_message_is_safe_when_its_reader_has_shown_it() {
+    let chatd = ChatdSetup::new(2).argument("--keep").argument("undelivered").start();
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut amys = enter(&chatd, "amy", &amy.password);
+    let mut bens = enter(&chatd, "ben", &ben.password);
+    amys.line("/open ben");
+    amys.see_last("ben>");
+    for text in ["one", "two", "three"] {
+        amys.line(text);
+        bens.see(&format!("amy: {text}"));
+        amys.see(&format!("✓ safe: {text}"));
+    }
+    // Nothing of it is in the store; what nobody was there to show is.
+    bens.line("quit");
+    assert_eq!(bens.end(), 0);
+    chatd.until_offline(&ben);
+    amys.line("four");
+    amys.see("✓ safe: four");
+    amys.line("history:ben");
+    amys.see("ben, messages 1 to 1");
+    amys.see("not all that was said there is kept");
+    let bens = enter(&chatd, "ben", &ben.password);
+    bens.see("amy: four");
+    assert_eq!(times(&bens, "amy: one"), 0);
 }

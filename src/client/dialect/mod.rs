@@ -61,6 +61,8 @@ pub enum Heard {
         group: Option<GroupId>,
         /// What the server knows of the message that this was.
         mark: Mark,
+        /// What to come back with from now on, where that is another than before.
+        token: Option<Secret>,
     },
     /// The user that was looked for.
     Found {

@@ -43,6 +43,7 @@ pub(super) fn read_object(kind: u32, object: &Object) -> Result<Heard, Garbled> 
             cid: text(object, "cid").ok_or(Garbled)?,
             group: group(object, "groupid"),
             mark: mark(object),
+            token: text(object, "token").map(Secret::from),
         }),
         msgid::ACK | msgid::ERROR => Ok(refused(object)),
         _ => Ok(Heard::Unknown),

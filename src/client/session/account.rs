@@ -164,10 +164,10 @@ impl Session {
     }
 
     /// The server has said that the password is another now.
-    pub(super) fn password_changed(&mut self, password: &Secret) {
+    pub(super) fn password_changed(&mut self, password: Secret, token: Option<Secret>) {
         if let Account::Inside { who, .. } = &mut self.account {
             // Every token is revoked with the old one.
-            (who.password, who.token) = (password.clone(), None);
+            (who.password, who.token) = (password, token);
         }
     }
 

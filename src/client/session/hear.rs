@@ -8,6 +8,8 @@ use crate::client::event::{Answer, Event};
 use crate::client::message::{Mark, Message};
 use crate::client::refusal::{Failure, Refusal};
 use crate::client::request::Request;
+use crate::client::roster::Person;
+use crate::client::secret::Secret;
 use std::time::{Duration, Instant};
 
 /// How often a message is said that the server is too busy to store.
@@ -43,13 +45,12 @@ impl Session {
                     out.push(Output::Tell(Event::Friends(friends)));
                 }
             }
-            Heard::Done { cid, group, mark } => {
+            Heard::Done { cid, group, mark, token } => {
                 self.outbox.acknowledged();
-                let asked = self.outbox.find(&cid).map(|entry| &entry.request);
-                let friends =
-                    (asked == Some(&Request::ShowFriends)).then(|| std::mem::take(&mut self.friends));
+                self.note_done(&cid, token);
+                let friends = self.friends_asked_for(&cid);
                 self.answered(&cid, out, |entry| match (&entry.request, group) {
-                    (Request::ShowFriends, _) => Answer::Friends(friends.unwrap_or_default()),
+                    (Request::ShowFriends, _) => Answer::Friends(friends),
                     (Request::Say { .. }, _) => Answer::Safe(Mark { cid: Some(entry.cid.clone()), ..mark }),
                     (_, Some(group)) => Answer::Group(group),
                     _ => Answer::Done,
@@ -90,11 +91,22 @@ impl Session {
         }
     }
 
+    /// A request is done, and may have changed how to come back.
+    fn note_done(&mut self, cid: &str, token: Option<Secret>) {
+        if let Some(Request::ChangePassword { new, .. }) = self.outbox.find(cid).map(|entry| &entry.request) {
+            let new = new.clone();
+            self.password_changed(new, token);
+        }
+    }
+
+    /// The list came before the word that this is all of it.
+    fn friends_asked_for(&mut self, cid: &str) -> Vec<Person> {
+        let asked = self.outbox.find(cid).is_some_and(|entry| entry.request == Request::ShowFriends);
+        if asked { std::mem::take(&mut self.friends) } else { Vec::new() }
+    }
+
     fn answered(&mut self, cid: &str, out: &mut Vec<Output>, answer: impl FnOnce(&Entry) -> Answer) {
         let Some(entry) = self.outbox.take(cid) else { return };
-        if let Request::ChangePassword { new, .. } = &entry.request {
-            self.password_changed(new);
-        }
         out.push(settled(entry.ticket, Ok(answer(&entry))));
         if entry.request == Request::Logout {
             self.forget_account(out);

@@ -2,11 +2,12 @@
 //!
 //! A [`Session`] is fed an [`Input`] and the time, and says [`Output`]s, to be performed in their
 //! order. It has no socket, no clock and no thread. Logging in is next door, in
-//! `account`; what the server says is in `hear`; what is unanswered in `outbox`, which also knows
+//! `account`; what the server says is in `hear`, what is written in `flow`; what is unanswered in `outbox`, which also knows
 //! what to do about a server that never acknowledges anything.
 
 mod account;
 mod confirm;
+mod flow;
 mod hear;
 mod outbox;
 mod parts;
@@ -26,9 +27,9 @@ use crate::chat::ids::MessageId;
 use crate::chat::wire::code::Code;
 use account::{Account, Credentials};
 use confirm::Arrived;
-use outbox::{Outbox, Overdue};
+use outbox::Outbox;
 use parts::Parts;
-use pulse::{Beat, Pulse};
+use pulse::Pulse;
 use route::Route;
 use seen::Seen;
 use std::time::Instant;
@@ -273,75 +274,6 @@ impl Session {
                 self.let_go_what_nobody_acknowledges(now, out);
                 self.flush(now, out);
             }
-        }
-    }
-
-    /// Sees whether the server is still there.
-    fn beat(&mut self, now: Instant, out: &mut Vec<Output>) {
-        if !self.speaks_v2() {
-            return;
-        }
-        match self.pulse.beat(now) {
-            Beat::Fine => {}
-            Beat::Ask(n) => self.write(Saying::Ping(n), out),
-            Beat::Dead => {
-                out.push(Output::HangUp);
-                self.lost(Lost::Silent, now, out);
-            }
-        }
-    }
-
-    /// Tells the server what has arrived.
-    fn confirm(&mut self, now: Instant, out: &mut Vec<Output>) {
-        while self.speaks_v2()
-            && let Some(mids) = self.arrived.take(now)
-        {
-            self.write(Saying::Confirm(&mids), out);
-        }
-    }
-
-    fn let_go_what_nobody_acknowledges(&mut self, now: Instant, out: &mut Vec<Output>) {
-        while let Some(Overdue { entry, result }) = self.outbox.overdue(now) {
-            out.push(settled(entry.ticket, result));
-            if entry.request == Request::Logout {
-                self.forget_account(out);
-            }
-        }
-    }
-
-    fn flush(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let Some(speaker) = self.account.speaker() else { return };
-        let (mut bytes, mut failed) = (Zeroizing::new(Vec::new()), Vec::new());
-        while let Some(entry) = self.outbox.next(now) {
-            let before = bytes.len();
-            if entry.request.is_of_v2() && self.spoken == Spoken::Seed {
-                failed.push((entry.ticket, Failure::NotSpoken));
-                continue;
-            }
-            self.dialect.write(&mut bytes, Some(speaker), &entry.cid, Saying::Ask(&entry.request));
-            if bytes.len() - before > self.dialect.request_bytes() {
-                bytes.truncate(before);
-                failed.push((entry.ticket, Failure::TooLarge));
-            }
-        }
-        self.outbox.settle(|entry| failed.iter().any(|(ticket, _)| *ticket == entry.ticket));
-        let again = !failed.is_empty();
-        out.extend(failed.into_iter().map(|(ticket, failure)| settled(ticket, Err(failure))));
-        if !bytes.is_empty() {
-            out.push(Output::Write(bytes));
-        }
-        if again {
-            // They have made room for those behind them.
-            self.flush(now, out);
-        }
-    }
-
-    fn write(&self, saying: Saying<'_>, out: &mut Vec<Output>) {
-        // Large enough for a login: a buffer that grows leaves a copy of the password behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(4_096));
-        self.dialect.write(&mut bytes, self.account.speaker(), "", saying);
-        if !bytes.is_empty() {
-            out.push(Output::Write(bytes));
         }
     }
 }

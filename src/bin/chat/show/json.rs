@@ -29,9 +29,9 @@ fn object(shown: &Shown) -> Option<Value> {
             "messages": messages.iter().map(row).collect::<Vec<_>>(),
         }),
         Shown::Connected(address) => json!({"kind": "connected", "server": address.to_string()}),
-        Shown::Lost(reason, retry) => {
-            json!({"kind": "lost", "reason": reason.to_string(), "retrying": retry})
-        }
+        Shown::Lost { reason, retrying, unsafe_yet } => json!({
+            "kind": "lost", "reason": reason.to_string(), "retrying": retrying, "unsafe": unsafe_yet,
+        }),
         Shown::Unreachable(address, reason) => {
             json!({"kind": "unreachable", "server": address.to_string(), "reason": reason})
         }

@@ -22,8 +22,15 @@ pub enum Shown {
     Help,
     /// There is a connection again.
     Connected(Address),
-    /// The connection is gone; whether it is tried again.
-    Lost(Lost, bool),
+    /// The connection is gone.
+    Lost {
+        /// Why.
+        reason: Lost,
+        /// Whether it is tried again.
+        retrying: bool,
+        /// Messages that are not known to be safe.
+        unsafe_yet: usize,
+    },
     /// There is no connection to be had, and it is tried again.
     Unreachable(Address, String),
     /// The login is asked for again and again.

@@ -245,9 +245,13 @@ fn deed_line(deed: &Deed) -> Option<String> {
 fn sentence(shown: &Shown) -> Option<(&'static str, String)> {
     Some(match shown {
         Shown::Connected(address) => (DIM, format!("connected to {}", short(&address.to_string(), 100))),
-        Shown::Lost(reason, retry) => {
-            let then =
-                if *retry { "reconnecting, what you say is kept" } else { "the next login connects again" };
+        Shown::Lost { reason, retrying, unsafe_yet } => {
+            let then = match (retrying, unsafe_yet) {
+                (false, _) => "the next login connects again".to_owned(),
+                (true, 0) => "reconnecting, what you say is kept".to_owned(),
+                (true, 1) => "reconnecting, 1 message is not safe yet and is kept".to_owned(),
+                (true, count) => format!("reconnecting, {count} messages are not safe yet and are kept"),
+            };
             (DIM, format!("connection lost ({}); {then}", short(&reason.to_string(), 200)))
         }
         Shown::Unreachable(address, reason) => {

@@ -37,7 +37,10 @@ impl Talk {
             Event::Connected { address, .. } => say.push(Shown::Connected(address)),
             // What is to be said of it was said when the user was signed out.
             Event::Lost { reason: Lost::Said(words), retry_in: None } if is(&words, Code::Replaced) => {}
-            Event::Lost { reason, retry_in } => say.push(Shown::Lost(reason, retry_in.is_some())),
+            Event::Lost { reason, retry_in } => {
+                let (retrying, unsafe_yet) = (retry_in.is_some(), self.unanswered());
+                say.push(Shown::Lost { reason, retrying, unsafe_yet });
+            }
             Event::Unreachable { address, reason } => say.push(Shown::Unreachable(address, reason)),
             Event::LoggedIn { welcome, again } => {
                 let online = welcome.friends.iter().filter(|friend| friend.online).count();

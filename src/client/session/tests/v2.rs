@@ -90,10 +90,12 @@ fn a_changed_password_is_what_is_logged_in_with_from_then_on() {
     let mut trial = Trial::inside_v2();
     trial.ask(Request::ChangePassword { old: "pw".into(), new: "new".into() });
     let cid = trial.written[0]["cid"].clone();
-    trial.hear(json!({"msgid": 20, "errno": 0, "re": 31, "cid": cid}));
+    trial.hear(json!({"msgid": 20, "errno": 0, "re": 31, "cid": cid, "token": "another"}));
     trial.lose();
     trial.reconnect();
-    assert_eq!(trial.written[1], json!({"id": 1, "msgid": 1, "password": "new", "v": 2}));
+    assert_eq!(trial.written[1]["token"], "another", "the old one was revoked");
+    trial.refuse_login(1);
+    assert_eq!(trial.written[2], json!({"id": 1, "msgid": 1, "password": "new", "v": 2}));
 }
 
 #[test]
