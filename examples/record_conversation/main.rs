@@ -10,8 +10,11 @@ use stage::{Chat, Server};
 use std::error::Error;
 use std::path::Path;
 
+/// Whose screen, and how it ends then.
+type Sight = (&'static str, &'static str);
+
 /// Who types what, and at the ends of whose screens what is then seen before anything else is typed.
-const CONVERSATION: [(&str, &str, &[(&str, &str)]); 20] = [
+const CONVERSATION: [(&str, &str, &[Sight]); 20] = [
     ("amy", "2", &[("amy", "username:")]),
     ("amy", "amy", &[("amy", "userpassword:")]),
     ("amy", "green door", &[("amy", "choice:")]),
