@@ -21,6 +21,7 @@ mod server {
     mod v2_hostile;
     mod v2_presence;
     mod v2_probing;
+    mod v2_random;
     mod v2_safe;
     mod v2_session;
 }

@@ -158,6 +158,12 @@ impl Client {
         serde_json::from_str(&frame).unwrap_or_else(|error| panic!("{error}: {frame}"))
     }
 
+    /// The next frame, unless the connection ends.
+    pub fn hear_or_end(&mut self, waited_for: &str) -> Option<Value> {
+        let frame = self.next(waited_for)?;
+        Some(serde_json::from_slice(&frame).expect("a frame is JSON"))
+    }
+
     /// All frames until the connection ends. What is left of a frame that was cut is dropped.
     pub fn hear_until_end(&mut self, waited_for: &str) -> Vec<Value> {
         let mut frames = Vec::new();
