@@ -48,6 +48,8 @@ impl Hub {
         let online = self.session(id).and_then(|session| session.online()).expect("looked at before");
         let mut sent: FxHashSet<MessageId> = online.owed.iter().copied().collect();
         sent.extend(online.live.iter().chain(online.taken.iter()));
+        let unconfirmed = online.v2.iter().flat_map(|v2| &v2.unconfirmed);
+        sent.extend(unconfirmed.map(|sent| sent.envelope.mid()));
         let mut caps = Vec::new();
         for (&group, place) in &online.groups {
             let seat = self.seats.get(&group).expect("a member has a seat");

@@ -31,8 +31,9 @@ pub(super) struct Presence {
     news: FxHashMap<UserId, Notice>,
     /// Those who lost their connection, until when they may be back as if nothing had been.
     lost: VecDeque<(Millis, UserId, Visit)>,
-    /// Cores that said that they stop, and when their users are looked for.
-    farewells: VecDeque<(Millis, CoreId)>,
+    /// Cores that said that they stop, and when their users are looked for; everybody, after the
+    /// bus was lost.
+    later: VecDeque<(Millis, Option<CoreId>)>,
     /// Watched users who are to be looked for.
     doubtful: FxHashSet<UserId>,
     /// Numbers what is learned, to tell what a look was overtaken by.
@@ -203,7 +204,7 @@ impl Hub {
     /// Another core stops. Its users have as long to be back as those whose connection was lost.
     pub(super) fn farewell(&mut self, core: CoreId) {
         let due = self.now.plus(self.limits.presence_grace_ms);
-        self.presence.farewells.push_back((due, core));
+        self.presence.later.push_back((due, Some(core)));
     }
 
     /// A core is dead, or as good as dead: who of its users is nowhere else is offline.
@@ -212,15 +213,16 @@ impl Hub {
         self.look_for_doubtful(out);
     }
 
-    /// Notices may have been missed, and the others may have missed ours.
-    pub(super) fn announce_again(&mut self, out: &mut Vec<Effect>) {
+    /// The bus was lost: notices may have been missed, and the others may have missed ours. They too
+    /// are joining their channels again, so that they are not looked for at once.
+    pub(super) fn announce_again(&mut self) {
         for id in self.online_sessions() {
             let Some(online) = self.session(id).and_then(|session| session.online()) else { continue };
             let notice = Notice { user: online.user, visit: online.visit.0, online: true };
             self.presence.news.insert(notice.user, notice);
         }
-        self.presence.doubt(|_| true);
-        self.look_for_doubtful(out);
+        let due = self.now.plus(self.limits.presence_grace_ms);
+        self.presence.later.push_back((due, None));
     }
 
     /// Watches a friend more for a session, which is told of its state.
@@ -255,9 +257,15 @@ impl Hub {
         for (_, user, visit) in self.presence.lost.drain(..lost).collect::<Vec<_>>() {
             self.lost_for_good(user, visit, out);
         }
-        let gone = self.presence.farewells.iter().take_while(|&&(due, _)| due <= now).count();
-        for (_, core) in self.presence.farewells.drain(..gone).collect::<Vec<_>>() {
-            self.core_gone(core, out);
+        let gone = self.presence.later.iter().take_while(|&&(due, _)| due <= now).count();
+        for (_, core) in self.presence.later.drain(..gone).collect::<Vec<_>>() {
+            match core {
+                Some(core) => self.core_gone(core, out),
+                None => {
+                    self.presence.doubt(|_| true);
+                    self.look_for_doubtful(out);
+                }
+            }
         }
         if now >= self.presence.next_reconcile {
             self.presence.next_reconcile = now.plus(self.limits.presence_look_ms);

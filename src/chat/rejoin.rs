@@ -21,7 +21,7 @@ impl Hub {
             out.push(reclaim(online.user, online.visit));
             self.take_again(id, out);
         }
-        self.announce_again(out);
+        self.announce_again();
     }
 
     /// A core that was cut off holds this user since `visit`.
