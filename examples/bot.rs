@@ -1,25 +1,24 @@
 //! An echo bot: says back what it is told, to people and in its groups.
 //!
-//! `BOT_PASSWORD=… cargo run --example bot -- 127.0.0.1:6000 USERID [GROUPID…]`
+//! `BOT_PASSWORD=… cargo run --example bot -- 127.0.0.1:6000 NAME [GROUPID…]`
 
-use chatd::chat::ids::{GroupId, UserId};
-use chatd::client::{Address, Client, Config, Conversation, Event, Request};
+use chatd::chat::ids::GroupId;
+use chatd::client::{Address, Client, Config, Conversation, Event, Named, Request};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [server, user, groups @ ..] = arguments.as_slice() else {
-        return Err("usage: bot HOST:PORT USERID [GROUPID…], with BOT_PASSWORD set".into());
+    let [server, name, groups @ ..] = arguments.as_slice() else {
+        return Err("usage: bot HOST:PORT NAME [GROUPID…], with BOT_PASSWORD set".into());
     };
-    let me = UserId::new(user.parse()?).ok_or("a userid is a number from 1 on")?;
     let group =
         |text: &String| text.parse().ok().and_then(GroupId::new).ok_or("a groupid is a number from 1 on");
     let groups = groups.iter().map(group).collect::<Result<Vec<_>, _>>()?;
-    echo(server.parse()?, me, &std::env::var("BOT_PASSWORD")?, &groups)
+    echo(server.parse()?, name.as_str().into(), &std::env::var("BOT_PASSWORD")?, &groups)
 }
 
 /// Echoes until the login is refused. Lost connections are the library's problem.
-pub fn echo(server: Address, me: UserId, password: &str, groups: &[GroupId]) -> Result<(), Box<dyn Error>> {
+pub fn echo(server: Address, me: Named, password: &str, groups: &[GroupId]) -> Result<(), Box<dyn Error>> {
     let (client, events) = Client::connect(Config::new(vec![server]));
     let login = client.login(me, password);
     for &group in groups {

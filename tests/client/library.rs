@@ -196,7 +196,7 @@ fn the_echo_bot_answers_and_is_short() {
     let group = writer.create_group("tea");
     let server = address(chatd.address);
     let groups = [GroupId::new(group).unwrap()];
-    let running = move || bot::echo(server, user(bot.id), &bot.password, &groups).is_ok();
+    let running = move || bot::echo(server, "bot".into(), &bot.password, &groups).is_ok();
     std::thread::spawn(running);
     writer.say(json!({"msgid": 6, "id": amy.id, "toid": 1, "msg": "hello bot"}));
     writer.hear_msg("hello bot");
@@ -208,6 +208,6 @@ fn the_echo_bot_answers_and_is_short() {
 fn a_bot_that_may_not_log_in_ends() {
     let chatd = Chatd::start(1);
     let bot = chatd.register("bot");
-    let refused = bot::echo(address(chatd.address), user(bot.id), "wrong", &[]);
+    let refused = bot::echo(address(chatd.address), user(bot.id).into(), "wrong", &[]);
     assert!(refused.unwrap_err().to_string().contains("id or password is invalid!"));
 }

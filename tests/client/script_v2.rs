@@ -57,4 +57,6 @@ fn a_script_is_refused_where_somebody_is_logged_in_unless_it_is_to_take_over() {
     status(&run(&[&address, "--take-over"], &login), 0);
     let signed_out = hear();
     assert_eq!((&signed_out["kind"], &signed_out["errno"]), (&json!("signed_out"), &json!(113)));
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0), "nothing that it was told to do has failed");
 }

@@ -144,6 +144,8 @@ impl Session {
         let since = *entering.refused_at.get_or_insert(now);
         let patience = match (refusal.errno, entering.ticket) {
             (errno, _) if is_passing(errno) => PATIENCE,
+            // A token would have replaced the old session: this is somebody else.
+            (errno, None) if errno == Code::AlreadyOnline.errno() && entering.who.token.is_some() => RETURN,
             (errno, None) if errno == Code::AlreadyOnline.errno() => GHOST,
             (errno, Some(_)) if errno == Code::AlreadyOnline.errno() && (lately || !first) => RETURN,
             _ => Duration::ZERO,

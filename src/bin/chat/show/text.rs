@@ -258,7 +258,9 @@ fn sentence(shown: &Shown) -> Option<(&'static str, String)> {
             (DIM, format!("cannot reach {address} ({}); trying on", short(reason, 200)))
         }
         Shown::Delayed(refusal) => (DIM, format!("not let in yet ({}); trying on", said(refusal))),
-        Shown::SignedOut(refusal) if refusal.errno == Code::Replaced.errno() => {
+        Shown::SignedOut(refusal)
+            if [Code::Replaced.errno(), Code::AlreadyOnline.errno()].contains(&refusal.errno) =>
+        {
             (RED, "you are logged out: somebody has logged in as you somewhere else".to_owned())
         }
         Shown::Elsewhere => {

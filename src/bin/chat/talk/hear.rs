@@ -143,6 +143,12 @@ impl Talk {
                 say.extend(self.done(pending, answer));
                 Next::Go
             }
+            (pending @ Pending::Say(..), Err(Failure::Refused(refusal))) if is(&refusal, Code::NotYours) => {
+                let text = "you are blocked there".to_owned();
+                let failure = Failure::Refused(Refusal { text, ..refusal });
+                say.push(Shown::Failed(self.describe(&pending), failure));
+                Next::Bad
+            }
             (pending, Err(failure)) => {
                 say.push(Shown::Failed(self.describe(&pending), failure));
                 let entering = matches!(pending, Pending::Login(..) | Pending::Register(_));

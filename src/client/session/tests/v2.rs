@@ -162,6 +162,22 @@ fn whoever_is_replaced_does_not_come_back_by_itself() {
 }
 
 #[test]
+fn somebody_else_who_came_meanwhile_is_no_ghost_and_not_waited_for_as_long() {
+    let mut trial = Trial::inside_v2();
+    trial.lose();
+    trial.reconnect();
+    let began = trial.now;
+    while !trial.told.iter().any(|event| matches!(event, Event::SignedOut(refusal) if refusal.errno == 2)) {
+        trial.refuse_login(2);
+        if trial.session.wake_at().is_some() {
+            trial.wake();
+        }
+    }
+    let waited = trial.now - began;
+    assert!(waited < Duration::from_secs(15), "{waited:?}");
+}
+
+#[test]
 fn another_session_is_replaced_by_whoever_wants_that_and_by_nobody_who_returns() {
     let mut trial = Trial::speaks_v2();
     trial.connected();
