@@ -74,7 +74,23 @@ pub struct Pool {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// How many passwords wait: for whoever watches. It does not keep the pool alive.
+#[derive(Clone, Debug)]
+pub struct Queue(flume::WeakSender<Job>);
+
+impl Queue {
+    /// As many now.
+    pub fn waiting(&self) -> usize {
+        self.0.upgrade().map_or(0, |jobs| jobs.len())
+    }
+}
+
 impl Pool {
+    /// What waits.
+    pub fn queue(&self) -> Queue {
+        Queue(self.jobs.downgrade())
+    }
+
     /// Starts the threads. What they hash comes out of the receiver, which ends when the pool was
     /// stopped and the last of them is done.
     ///

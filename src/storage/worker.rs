@@ -6,7 +6,7 @@
 
 use super::answers::{Answers, Asker};
 use super::health::{Health, State};
-use super::pool::{Hashed, Job, Pool};
+use super::pool::{Hashed, Job, Pool, Queue};
 use super::{Config, OpenError, Order, Outcome, Store, StoreError};
 use crate::chat::ask::{AnswerQueue, Ask, Password, Question, Who};
 use crate::chat::wire::code::Code;
@@ -22,6 +22,7 @@ const BATCH_WEIGHT: usize = 256;
 pub struct Running {
     thread: JoinHandle<()>,
     state: State,
+    passwords: Queue,
 }
 
 impl Running {
@@ -37,6 +38,11 @@ impl Running {
     /// Whether the store works: a handle, for those who answer readiness checks.
     pub fn state(&self) -> State {
         self.state.clone()
+    }
+
+    /// The passwords that wait to be hashed: a handle, for those who show that.
+    pub fn passwords(&self) -> Queue {
+        self.passwords.clone()
     }
 
     /// Whether the thread has ended, which it does by itself only if it panicked.
@@ -57,6 +63,7 @@ pub fn start(
 ) -> Result<Running, OpenError> {
     let answers = Answers::new(answers);
     let (pool, hashed) = Pool::start(config.cost, config.limits.password_queue, &answers)?;
+    let passwords = pool.queue();
     let worker = Worker {
         store,
         answers,
@@ -71,7 +78,7 @@ pub fn start(
         .name("store".to_owned())
         .spawn(move || worker.run(&questions, &hashed))
         .map_err(OpenError::NoThread)?;
-    Ok(Running { thread, state })
+    Ok(Running { thread, state, passwords })
 }
 
 /// What becomes of an outcome.

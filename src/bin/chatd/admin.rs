@@ -5,6 +5,7 @@ use chatd::executor::admin::health::Health;
 use chatd::executor::admin::{self, Admin, Sources};
 use chatd::executor::observer::Observer;
 use chatd::storage::health::{Condition, State};
+use chatd::storage::pool::Queue;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -67,6 +68,9 @@ pub fn start(
     observer: Observer,
     health: Arc<Health>,
     store_queue: usize,
+    passwords: Queue,
 ) -> io::Result<Admin> {
-    admin::start(listener, Sources { observer, health, version: env!("CARGO_PKG_VERSION"), store_queue })
+    let passwords = Box::new(move || passwords.waiting());
+    let version = env!("CARGO_PKG_VERSION");
+    admin::start(listener, Sources { observer, health, version, store_queue, passwords })
 }

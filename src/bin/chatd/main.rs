@@ -89,8 +89,10 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
     };
     let cores = boot::start(config)?;
     let (health, observer) = (admin::health(store.state()), &cores.observer);
-    let start_admin =
-        |listener| admin::start(listener, observer.clone(), health.clone(), settings.limits.store_queue);
+    let start_admin = |listener| {
+        let (observer, health) = (observer.clone(), health.clone());
+        admin::start(listener, observer, health, settings.limits.store_queue, store.passwords())
+    };
     let admin = listener.map(start_admin).transpose()?;
     let latency_log =
         log.map(|(file, interval)| LatencyLog::start(file, interval, observer.clone())).transpose()?;

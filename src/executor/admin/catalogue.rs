@@ -186,6 +186,11 @@ pub(super) const CATALOGUE: &[Metric] = &[
         "Questions that may wait for the store.",
         Kind::Gauge(|view, series| series.one(view.store_queue)),
     ),
+    metric(
+        "chatd_passwords_waiting",
+        "Passwords that wait to be hashed.",
+        Kind::Gauge(|view, series| series.one(view.passwords)),
+    ),
     metric("chatd_store_questions", "Questions to the store.", counter!(asked)),
     metric("chatd_groups", "Groups with a member on this core.", census!(groups)),
     metric("chatd_tickets", "Questions to the store and the bus that are not answered.", census!(pending)),

@@ -42,6 +42,8 @@ pub struct Sources {
     pub version: &'static str,
     /// Questions that may wait for the store.
     pub store_queue: usize,
+    /// How many passwords wait to be hashed, from any thread and without waiting.
+    pub passwords: Box<dyn Fn() -> usize + Send>,
 }
 
 /// The admin thread at work.

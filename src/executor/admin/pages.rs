@@ -83,7 +83,7 @@ impl Pages {
     }
 
     fn look(&self) -> View {
-        let Sources { observer, health, version, store_queue } = &self.sources;
+        let Sources { observer, health, version, store_queue, passwords } = &self.sources;
         let snapshots = observer.look(PATIENCE);
         let pulses: Vec<Pulse> = snapshots.iter().map(Snapshot::pulse).collect();
         View {
@@ -94,6 +94,7 @@ impl Pages {
             merged: Snapshot::merged(&snapshots),
             store_up: health.store_trouble().is_none(),
             store_queue: *store_queue,
+            passwords: passwords(),
             draining: health.is_draining(),
             ready: health.trouble(&pulses, observer.cores()).is_none(),
             process: Process::look(),

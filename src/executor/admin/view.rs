@@ -21,6 +21,7 @@ pub(super) struct View {
     pub(super) merged: Vec<Named>,
     pub(super) store_up: bool,
     pub(super) store_queue: usize,
+    pub(super) passwords: usize,
     pub(super) draining: bool,
     pub(super) ready: bool,
     pub(super) process: Process,
