@@ -1,6 +1,7 @@
 //! Presence across servers: true when they are well, and soon true when one dies, hangs or stops.
 
-use super::patience::{SOON, until};
+use super::patience::{SOON, said, until};
+use super::redis::own_redis;
 use crate::common::chatd::Chatd;
 use crate::common::client::{Client, User};
 use crate::common::cluster::Backends;
@@ -116,4 +117,28 @@ fn users_of_a_server_that_stops_are_offline_unless_they_are_back() {
     watching.hear_nothing();
     bens.hear_nothing();
     drop(theirs);
+}
+
+/// All servers join their channels again, at different times; nobody is taken for absent meanwhile.
+#[test]
+fn nobody_goes_and_comes_because_redis_did() {
+    let (mut redis, shared) = own_redis();
+    let cluster = shared.cluster(2);
+    let [first, second] = &cluster.servers;
+    let (amy, ben, carl) = (cluster.register("amy"), cluster.register("ben"), cluster.register("carl"));
+    let mut watching = watcher(second, &amy, &[&ben, &carl]);
+    let (_bens, carls) = (enter_v2(first, &ben), enter_v2(first, &carl));
+    hear_all(&mut watching, vec![presence(&ben, "online"), presence(&carl, "online")]);
+    redis.kill();
+    for server in [first, second] {
+        until("the loss to be noticed", SOON, || (said(server, &["Redis", "is lost"]) == 1).then_some(()));
+    }
+    redis.run().unwrap();
+    for server in [first, second] {
+        until("the return to be noticed", SOON, || (said(server, &["Redis", "is back"]) == 1).then_some(()));
+    }
+    // Told when his three seconds are over: those of the servers are, too.
+    drop(carls);
+    hear_all(&mut watching, vec![presence(&carl, "offline")]);
+    watching.hear_nothing();
 }

@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 /// A Redis of the test's own, and a database of the one that all share.
-fn own_redis() -> (Redis, Shared) {
+pub fn own_redis() -> (Redis, Shared) {
     install::by_apt();
     let redis = Redis::start(&[]).unwrap();
     let shared = Backends::of_all_tests().share();
