@@ -22,4 +22,5 @@ mod cluster {
     mod redis;
     mod starting;
     mod together;
+    mod v2;
 }
