@@ -13,6 +13,7 @@ mod admin;
 /// One file for each thing that can happen to a cluster.
 mod cluster {
     mod backup;
+    mod client;
     mod dying;
     mod mysql;
     mod nginx;
