@@ -2,7 +2,7 @@
 
 mod services;
 
-use chatd::chat::ask::Ask;
+use chatd::chat::ask::{Ask, Who};
 use chatd::chat::envelope::{Envelope, Message, Storing, Target};
 use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::limits::Limits;
@@ -10,6 +10,7 @@ use chatd::storage::mysql::{MySql, MySqlUrl};
 use chatd::storage::{Order, Outcome, Store, contract};
 use services::install;
 use services::mariadb::MariaDb;
+use std::time::{Duration, Instant};
 
 #[test]
 fn the_store_keeps_the_contract() {
@@ -48,6 +49,28 @@ fn a_database_of_version_1_is_brought_up_to_date_by_whichever_server_is_first() 
         contract::check_again(store);
     }
     contract::check_again(&mut open());
+}
+
+/// The server cuts a connection that says nothing for eight seconds; the one that writes has nothing to
+/// say while people only log in.
+#[test]
+fn who_only_reads_for_long_can_write_after() {
+    const LONG: Duration = Duration::from_secs(10);
+    install::by_apt();
+    let mariadb = MariaDb::start(&[]).unwrap();
+    let url = MySqlUrl::parse(&mariadb.url(&mariadb.make_database())).unwrap();
+    let mut store = MySql::open(&url, &Limits::default()).unwrap();
+    let write = |name: &str, store: &mut MySql| {
+        let order = Order::Enroll { name: name.to_owned(), hash: String::new() };
+        store.perform(&[order], &mut Vec::new()).expect("a user is stored");
+    };
+    write("amy", &mut store);
+    let began = Instant::now();
+    while began.elapsed() < LONG {
+        let read = Order::Lookup { who: Who::Name("amy".to_owned()) };
+        store.perform(&[read], &mut Vec::new()).expect("a user is found");
+    }
+    write("ben", &mut store);
 }
 
 /// Two servers store messages of the same few people and groups at the same time, in no order.

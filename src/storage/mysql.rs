@@ -57,6 +57,9 @@ const CONTENDED: Duration = Duration::from_millis(1_200);
 const TRIES: usize = 3;
 /// Connections that nothing is asked of are asked whether the server is there.
 const IDLE: Duration = Duration::from_millis(500);
+/// While other connections are busy, one that is not is asked that after so long: well before the
+/// server cuts it (`wait_timeout`).
+const QUIET: Duration = Duration::from_secs(3);
 /// How soon it is tried to connect again, at first and at last.
 const AGAIN: Duration = Duration::from_millis(50);
 const AGAIN_MOST: Duration = Duration::from_millis(400);
@@ -174,6 +177,7 @@ impl Desk {
         outcomes: &mut Vec<Outcome>,
     ) -> Result<Committed, StoreError> {
         self.replace().await;
+        self.stay_connected().await?;
         let began = Instant::now();
         let mut tries = 0;
         loop {
@@ -282,6 +286,14 @@ impl Desk {
         why
     }
 
+    /// The server cuts connections that say nothing for long, and while people only log in for a
+    /// minute nothing is written, as nothing is read while they only talk.
+    async fn stay_connected(&mut self) -> Result<(), StoreError> {
+        let Link::Up(line, _) = &mut self.link else { return Ok(()) };
+        let pinged = line.ping(QUIET).await;
+        pinged.map_err(|fault| StoreError::Down(self.lose(fault.why())))
+    }
+
     /// Takes new connections into service, if there are any.
     async fn replace(&mut self) {
         match &mut self.link {
@@ -330,7 +342,7 @@ impl Desk {
             self.replace().await;
             // What is begun is finished: a connection that stops in the middle of something is lost.
             if let Link::Up(line, _) = &mut self.link {
-                return match line.ping().await {
+                return match line.ping(Duration::ZERO).await {
                     Ok(()) => News::Well,
                     Err(fault) => News::Lost(self.lose(fault.why())),
                 };

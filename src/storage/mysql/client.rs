@@ -10,7 +10,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Row, Statement, Value};
 use std::collections::HashMap;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Rows of one statement at most.
 pub const ROWS: usize = 256;
@@ -54,6 +54,8 @@ pub struct Client {
     conn: Conn,
     prepared: HashMap<(Many, usize), Statement>,
     patience: Duration,
+    /// When it was asked something last.
+    asked: Instant,
     /// Bytes of values in one statement at most, more or less.
     pub statement_bytes: usize,
     /// Rows that its statements changed since this was last set to 0.
@@ -63,7 +65,14 @@ pub struct Client {
 impl Client {
     /// Takes a connection into service.
     pub fn new(conn: Conn, patience: Duration) -> Self {
-        Self { conn, prepared: HashMap::new(), patience, statement_bytes: 1 << 20, changed: 0 }
+        Self {
+            conn,
+            prepared: HashMap::new(),
+            patience,
+            asked: Instant::now(),
+            statement_bytes: 1 << 20,
+            changed: 0,
+        }
     }
 
     /// How long a statement may take.
@@ -83,7 +92,13 @@ impl Client {
 
     /// Asks whether the server is there.
     pub async fn ping(&mut self) -> Did<()> {
+        self.asked = Instant::now();
         within(self.patience, self.conn.ping()).await
+    }
+
+    /// Whether it was asked nothing for so long.
+    pub fn is_idle_for(&self, pause: Duration) -> bool {
+        self.asked.elapsed() > pause
     }
 
     /// Says good-bye. Whether that arrives does not matter.
@@ -93,6 +108,7 @@ impl Client {
 
     /// Runs plain text: one statement or several.
     pub async fn run(&mut self, sql: &str) -> Did<()> {
+        self.asked = Instant::now();
         within(self.patience, self.conn.query_drop(sql)).await
     }
 
@@ -156,6 +172,7 @@ impl Client {
 
     /// Carries out one statement with so many rows: a power of two, and [`ROWS`] at most.
     pub async fn execute(&mut self, sql: Many, rows: usize, values: Vec<Value>) -> Did<()> {
+        self.asked = Instant::now();
         let statement = self.prepare(sql, rows).await?;
         within(self.patience, self.conn.exec_drop(&statement, Params::Positional(values))).await?;
         self.changed += self.conn.affected_rows();
@@ -164,6 +181,7 @@ impl Client {
 
     /// What one statement with so many rows finds: a power of two, and [`ROWS`] at most.
     pub async fn find_rows(&mut self, sql: Many, rows: usize, values: Vec<Value>) -> Did<Vec<Row>> {
+        self.asked = Instant::now();
         let statement = self.prepare(sql, rows).await?;
         let found = within(self.patience, self.conn.exec(&statement, Params::Positional(values))).await?;
         self.changed += self.conn.affected_rows();

@@ -176,15 +176,18 @@ async fn check_rights(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenErr
 }
 
 impl Line {
-    /// Asks every connection whether the server is there. Those that read and are lost are let go.
+    /// Asks every connection that was asked nothing for `pause` whether the server is there. Those that
+    /// read and are lost are let go.
     ///
     /// # Errors
     /// If the one that writes is lost.
-    pub async fn ping(&mut self) -> Did<()> {
-        self.writer.ping().await?;
+    pub async fn ping(&mut self, pause: Duration) -> Did<()> {
+        if self.writer.is_idle_for(pause) {
+            self.writer.ping().await?;
+        }
         let mut alive = Vec::with_capacity(READERS);
         for mut reader in self.readers.drain(..) {
-            if reader.ping().await.is_ok() {
+            if !reader.is_idle_for(pause) || reader.ping().await.is_ok() {
                 alive.push(reader);
             }
         }
