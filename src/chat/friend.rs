@@ -66,6 +66,10 @@ impl Hub {
             Ok(done) => done,
             Err(code) => {
                 self.learn(session, change, code, out);
+                if code == Code::Busy && matches!(change, Change::Join { .. } | Change::Leave { .. }) {
+                    // It may have been done all the same: the next page names all groups.
+                    self.take_again(session, out);
+                }
                 self.refuse(About { session, re, cid: cid.as_deref() }, code, out);
                 return self.resume(session, Pause::Answering, out);
             }

@@ -140,18 +140,23 @@ impl Held {
         let Waiting { envelope, pos } = waiting;
         let debt = pos.map_or(Debt::Owed, |pos| Debt::Behind(pos - 1));
         let mut overtakes = false;
-        for held in &mut self.messages {
+        let mut place = None;
+        for (at, held) in self.messages.iter_mut().enumerate() {
             if held.envelope.mid() == envelope.mid() {
                 (held.debt, held.given) = (debt, true);
                 return true;
             }
-            overtakes |= held.envelope.mid() < envelope.mid()
-                && held.envelope.sender() == envelope.sender()
-                && held.envelope.target() == envelope.target();
+            let same =
+                held.envelope.sender() == envelope.sender() && held.envelope.target() == envelope.target();
+            overtakes |= same && held.envelope.mid() < envelope.mid();
+            if same && held.envelope.mid() > envelope.mid() {
+                place = place.or(Some(at));
+            }
         }
         if overtakes {
             self.bytes += envelope.bytes().len();
-            self.messages.push_back(HeldMessage { envelope: envelope.clone(), debt, given: true });
+            let held = HeldMessage { envelope: envelope.clone(), debt, given: true };
+            self.messages.insert(place.unwrap_or(self.messages.len()), held);
         }
         overtakes
     }

@@ -19,7 +19,7 @@ use super::orphan::Orphan;
 use super::pending::{Pending, PendingTable};
 use super::presence::Presence;
 use super::seat::Seats;
-use super::session::{Online, Session, Visit};
+use super::session::{Online, Phase, Session, Visit};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
@@ -325,13 +325,18 @@ impl Hub {
         self.session_mut(id)?.online_mut()
     }
 
-    /// Every logged-in or entering session that is a member of some group here.
+    /// Every logged-in session.
     pub(super) fn online_sessions(&self) -> Vec<SessionId> {
-        self.sessions
-            .iter()
-            .flatten()
-            .filter(|session| session.online().is_some())
-            .map(|session| session.id)
-            .collect()
+        self.sessions_in(|phase| matches!(phase, Phase::Online(_)))
+    }
+
+    /// Every session that is logging in.
+    pub(super) fn entering_sessions(&self) -> Vec<SessionId> {
+        self.sessions_in(|phase| matches!(phase, Phase::Entering(_)))
+    }
+
+    fn sessions_in(&self, right: impl Fn(&Phase) -> bool) -> Vec<SessionId> {
+        let sessions = self.sessions.iter().flatten().filter(|session| right(&session.phase));
+        sessions.map(|session| session.id).collect()
     }
 }

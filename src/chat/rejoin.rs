@@ -16,6 +16,10 @@ impl Hub {
     pub(super) fn rejoined(&mut self, core: CoreId, out: &mut Vec<Effect>) {
         self.core = core;
         self.clock.go_by(core);
+        // Who is logging in may have missed that somebody objects.
+        for id in self.entering_sessions() {
+            self.refuse_login(id, Code::Busy, out);
+        }
         for id in self.online_sessions() {
             let Some(online) = self.session(id).and_then(|session| session.online()) else { continue };
             out.push(reclaim(online.user, online.visit));

@@ -12,10 +12,26 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Something on its way to a channel's home.
 #[derive(Debug)]
 pub enum Op {
-    Join { ticket: Ticket, channel: Channel },
-    Leave { channel: Channel },
-    Publish { ticket: Option<Ticket>, channel: Channel, envelope: Envelope },
-    Look { ticket: Ticket, users: Vec<UserId> },
+    Join {
+        ticket: Ticket,
+        channel: Channel,
+    },
+    /// After the core was cut off: what it had joined is joined again.
+    Rejoin {
+        channel: Channel,
+    },
+    Leave {
+        channel: Channel,
+    },
+    Publish {
+        ticket: Option<Ticket>,
+        channel: Channel,
+        envelope: Envelope,
+    },
+    Look {
+        ticket: Ticket,
+        users: Vec<UserId>,
+    },
 }
 
 #[derive(Default)]
@@ -23,29 +39,70 @@ pub struct Bus {
     joined: BTreeMap<Channel, BTreeSet<usize>>,
     /// What each core has asked for: joins and leaves take turns.
     asked: BTreeSet<(usize, Channel)>,
+    /// What a core that was cut off joins again when it is back.
+    wanted: BTreeSet<(usize, Channel)>,
     /// When the last thing on each way arrives.
     up: HashMap<(usize, Channel), u64>,
     down: HashMap<(Channel, usize), u64>,
 }
 
 impl Bus {
-    /// A core says something: checks that it may, and gives back when it is at the home.
-    pub fn say(&mut self, core: usize, op: &Op, soonest: u64) -> u64 {
-        let channel = match *op {
+    /// A core says something: checks that it may. `down` if it is cut off.
+    pub fn check(&mut self, core: usize, op: &Op, down: bool) {
+        match *op {
             Op::Join { channel, .. } => {
                 assert!(self.asked.insert((core, channel)), "core {core} joins {channel:?} twice");
-                channel
+                if !down {
+                    self.wanted.insert((core, channel));
+                }
             }
             Op::Leave { channel } => {
                 assert!(self.asked.remove(&(core, channel)), "core {core} leaves {channel:?}, not joined");
-                channel
+                self.wanted.remove(&(core, channel));
             }
-            Op::Publish { channel, .. } => channel,
+            Op::Rejoin { .. } | Op::Publish { .. } | Op::Look { .. } => {}
+        }
+    }
+
+    /// When something that a core says now is at the home.
+    pub fn say(&mut self, core: usize, op: &Op, soonest: u64) -> u64 {
+        let channel = match *op {
+            Op::Join { channel, .. }
+            | Op::Rejoin { channel }
+            | Op::Leave { channel }
+            | Op::Publish { channel, .. } => channel,
             Op::Look { .. } => return soonest,
         };
         let last = self.up.entry((core, channel)).or_default();
         *last = soonest.max(*last + 1);
         *last
+    }
+
+    /// A join came to nothing.
+    pub fn forget(&mut self, core: usize, channel: Channel) {
+        self.wanted.remove(&(core, channel));
+    }
+
+    /// What a core joins again.
+    pub fn wanted(&self, core: usize) -> Vec<Channel> {
+        self.wanted.iter().filter(|(of, _)| *of == core).map(|&(_, channel)| channel).collect()
+    }
+
+    /// The home no longer takes the core for a listener.
+    pub fn cut(&mut self, core: usize) {
+        self.joined.values_mut().for_each(|cores| cores.retain(|&other| other != core));
+    }
+
+    /// The core is dead: somebody else will have its number. The home takes it for a listener, as
+    /// `ghost`, until that is cut.
+    pub fn die(&mut self, core: usize, ghost: usize) {
+        for cores in self.joined.values_mut() {
+            if cores.remove(&core) {
+                cores.insert(ghost);
+            }
+        }
+        self.asked.retain(|(of, _)| *of != core);
+        self.wanted.retain(|(of, _)| *of != core);
     }
 
     /// When something that the home sends now is at the core.

@@ -25,13 +25,17 @@ pub struct Person {
 impl World {
     /// A person opens a connection.
     pub fn come(&mut self, user: usize) {
-        if self.acting {
+        if self.acting && self.health.iter().all(|health| health.dead) {
+            let after = self.rng.delay(4 * self.plan.gap_us) + 1;
+            self.later(after, Next::Come { user });
+        } else if self.acting {
             self.connect(user, false);
         }
     }
 
     pub fn connect(&mut self, user: usize, contestant: bool) -> usize {
-        let core = self.rng.index(self.cores.len());
+        let alive: Vec<usize> = (0..self.cores.len()).filter(|&core| !self.health[core].dead).collect();
+        let core = self.rng.pick(&alive);
         let terminator = self.rng.pick(&[Terminator::Nul, Terminator::Newline]);
         self.people.push(Person { user, online: false, entering: false, contestant, again: Vec::new() });
         let conn = self.open(core, terminator);
@@ -272,6 +276,7 @@ impl World {
             trace!(self, "---- {phase:?}");
             let contested = (phase == Phase::Contest).then(|| self.contest());
             self.fault = Some(phase);
+            self.parted = matches!(phase, Phase::Cuts | Phase::Deaths);
             self.acting = true;
             for user in 1..=self.plan.users {
                 for _ in 0..self.rng.between(1, 2) {
@@ -281,9 +286,12 @@ impl World {
                     }
                 }
             }
+            let after = self.rng.below(self.plan.phase_us / 2);
+            self.later(after, Next::Fail(phase));
             self.run_until(self.now_us + self.plan.phase_us);
             self.acting = false;
             self.fault = None;
+            self.lost_silently |= phase == Phase::Silence;
             for conn in 0..self.conns.len() {
                 if self.conns[conn].is_usable() && self.rng.chance(self.plan.breaks) {
                     self.break_off(conn);
@@ -293,6 +301,7 @@ impl World {
             }
             trace!(self, "---- rest");
             self.rest();
+            self.parted = false;
             if let Some((user, conns)) = contested {
                 self.check_contest(user, &conns);
             }
@@ -324,6 +333,7 @@ impl World {
         }
         self.rest();
         self.check_empty();
+        self.lost_silently = false;
         trace!(self, "---- all come back");
         let mut last: Vec<usize> = Vec::new();
         for _ in 0..5 {

@@ -2,6 +2,7 @@
 
 pub mod bus;
 pub mod client;
+pub mod faults;
 pub mod oracle;
 pub mod plan;
 mod remembered;

@@ -13,6 +13,12 @@ pub enum Phase {
     BusyStore,
     /// The same, and the bus refuses now and then.
     BusDown,
+    /// The same, and cores lose the bus and get it back: one alone, or all when the broker restarts.
+    Cuts,
+    /// The same, and servers die or hang; others start in their place.
+    Deaths,
+    /// The same, and single messages and notices are lost without anybody being told.
+    Silence,
     /// Several connections log in as one user who is not online, at the same time.
     Contest,
 }
@@ -48,6 +54,13 @@ pub struct Plan {
     pub cids: u64,
     /// Of a thousand questions in a faulty phase: answered with Busy.
     pub busy: u64,
+    /// Pause between two faults of a faulty phase, and how long one lasts.
+    pub fault_gap_us: u64,
+    pub fault_us: u64,
+    /// How long a dead or hanging core is taken for alive by the bus.
+    pub linger_us: u64,
+    /// Of a thousand messages and notices in a phase of silence: lost for one listener.
+    pub loss: u64,
     pub limits: Limits,
 }
 
@@ -55,12 +68,15 @@ impl Plan {
     pub fn new(rng: &mut Rng) -> Self {
         let servers = rng.between(1, 3) as usize;
         let mut phases = Vec::new();
-        let faults = rng.below(6);
+        let faults = rng.below(10);
         for _ in 0..rng.between(1, 3) {
             phases.push(match rng.below(8) {
                 0..=1 => Phase::Contest,
                 2..=4 if faults == 0 => Phase::BusyStore,
                 2..=4 if faults == 1 => Phase::BusDown,
+                2..=5 if faults == 2 => Phase::Cuts,
+                2..=5 if faults == 3 => Phase::Deaths,
+                2..=4 if faults == 4 => Phase::Silence,
                 _ => Phase::Crowd,
             });
         }
@@ -91,6 +107,10 @@ impl Plan {
             leaves: rng.pick(&[0, 30, 100]),
             cids: rng.pick(&[0, 300, 1_000]),
             busy: rng.pick(&[50, 300, 900]),
+            fault_gap_us: rng.pick(&[50_000, 300_000, 1_000_000]),
+            fault_us: rng.pick(&[20_000, 300_000, 2_000_000]),
+            linger_us: rng.pick(&[0, 200_000, 1_500_000]),
+            loss: rng.pick(&[10, 100]),
             limits,
         }
     }
@@ -100,16 +120,17 @@ impl Plan {
         self.skew_ms.iter().any(|&ms| ms > 20)
     }
 
+    /// Whether the bus may lose something in such a phase.
+    pub fn loses(phase: Phase) -> bool {
+        matches!(phase, Phase::BusDown | Phase::Cuts | Phase::Deaths | Phase::Silence)
+    }
+
     pub fn cores(&self) -> usize {
         self.servers * self.cores_of_server
     }
 
     pub fn server_of(&self, core: usize) -> usize {
         core / self.cores_of_server
-    }
-
-    pub fn has(&self, phase: Phase) -> bool {
-        self.phases.contains(&phase)
     }
 
     /// Longer than a publish and word of who heard it take.

@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 pub struct Queue {
     pub waiting: VecDeque<(usize, Ticket, Ask)>,
     pub committing: bool,
+    /// The store does not answer this server.
+    pub down: bool,
 }
 
 pub struct Seat {

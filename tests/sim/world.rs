@@ -2,6 +2,7 @@
 
 use super::bus::{Bus, Op};
 use super::client::Person;
+use super::faults::{self, Health};
 use super::oracle::Oracle;
 use super::plan::{Phase, Plan};
 use super::rng::Rng;
@@ -9,7 +10,7 @@ use super::store::{Queue, Store};
 use super::tcp::{Conn, Reading};
 use chatd::chat::ask::{Answer, Ask};
 use chatd::chat::effect::{Effect, Frame};
-use chatd::chat::envelope::Envelope;
+use chatd::chat::envelope::{Envelope, Kind};
 use chatd::chat::event::{BusDown, Channel, Event};
 use chatd::chat::hub::Hub;
 use chatd::chat::ids::{CoreId, Millis, SessionId, Ticket, UserId};
@@ -33,11 +34,13 @@ macro_rules! trace {
 /// What comes to a core from elsewhere.
 #[derive(Debug)]
 pub enum Fact {
-    Joined(Ticket, Result<(), BusDown>),
+    Joined(Ticket, Channel, Result<(), BusDown>),
     Counted(Ticket, Result<u32, BusDown>),
     Arrived(Channel, Envelope),
     Present(Ticket, Result<Vec<bool>, BusDown>),
     Answered(Ticket, Answer),
+    Rejoined(CoreId),
+    CoreGone(CoreId),
 }
 
 /// What can happen next.
@@ -53,7 +56,24 @@ pub enum Next {
     Probed(usize),
     Gone(usize),
     Act(usize),
-    Come { user: usize },
+    /// A fault, if the phase is still this one.
+    Fail(Phase),
+    /// A core that was cut off has the bus again.
+    Relink(usize),
+    /// A server starts where a dead one was.
+    Restart(usize),
+    /// The bus notices that a core is dead.
+    Noticed {
+        ghost: usize,
+        id: CoreId,
+    },
+    /// The bus takes a core that hangs for dead.
+    GivenUp(usize),
+    /// A store that was down works again.
+    StoreUp(usize),
+    Come {
+        user: usize,
+    },
 }
 
 pub struct Core {
@@ -63,23 +83,39 @@ pub struct Core {
     last_answer_us: u64,
 }
 
+impl Core {
+    pub fn with(hub: Hub) -> Self {
+        Self { hub, parser: Parser::new(), slots: Vec::new(), last_answer_us: 0 }
+    }
+}
+
 pub struct World {
     pub plan: Plan,
     pub rng: Rng,
     pub now_us: u64,
     pub watched: bool,
     heap: BinaryHeap<Reverse<(u64, u64)>>,
-    what: HashMap<u64, Next>,
+    pub what: HashMap<u64, Next>,
     made: u64,
     pub cores: Vec<Core>,
     pub conns: Vec<Conn>,
     pub people: Vec<Person>,
     pub bus: Bus,
     pub store: Store,
-    queues: Vec<Queue>,
+    pub queues: Vec<Queue>,
+    pub health: Vec<Health>,
+    /// Core numbers given so far.
+    pub ids_made: u16,
+    pub ghosts: usize,
+    /// What is still to heal.
+    pub heals: usize,
     pub oracle: Oracle,
     pub acting: bool,
     pub fault: Option<Phase>,
+    /// Whether cores may not have heard each other since the last rest.
+    pub parted: bool,
+    /// Whether something was lost without a word since everybody logged in last.
+    pub lost_silently: bool,
     /// Last time anything happened that was not mere waiting.
     active_us: u64,
 }
@@ -91,12 +127,7 @@ impl World {
     pub fn new(seed: u64, watched: bool) -> Self {
         let mut rng = Rng::new(seed);
         let plan = Plan::new(&mut rng);
-        let core = |number| Core {
-            hub: Hub::new(CoreId(number as u16), plan.limits.clone()),
-            parser: Parser::new(),
-            slots: Vec::new(),
-            last_answer_us: 0,
-        };
+        let core = |number| Core::new(CoreId(number as u16), &plan.limits);
         let mut store = Store::default();
         for number in 1..=plan.users {
             store.enroll(&format!("u{number}"), &format!("p{number}"));
@@ -104,6 +135,10 @@ impl World {
         let mut world = Self {
             cores: (0..plan.cores()).map(core).collect(),
             queues: (0..plan.servers).map(|_| Queue::default()).collect(),
+            health: (0..plan.cores()).map(Health::new).collect(),
+            ids_made: plan.cores() as u16,
+            ghosts: 0,
+            heals: 0,
             oracle: Oracle::new(&plan),
             plan,
             rng,
@@ -118,6 +153,8 @@ impl World {
             store,
             acting: false,
             fault: None,
+            parted: false,
+            lost_silently: false,
             active_us: 0,
         };
         for core in 0..world.plan.cores() {
@@ -132,7 +169,7 @@ impl World {
         self.at(self.now_us + after_us, next);
     }
 
-    fn at(&mut self, at_us: u64, next: Next) {
+    pub fn at(&mut self, at_us: u64, next: Next) {
         self.made += 1;
         self.heap.push(Reverse((at_us, self.made)));
         self.what.insert(self.made, next);
@@ -150,8 +187,9 @@ impl World {
         let limits = &self.plan.limits;
         let quiet_us = 1_000 * (2 * limits.seen_ms + limits.probe_ms + limits.stored_notice_ms + 1_300);
         self.active_us = self.now_us;
-        let patience = self.now_us + 600_000_000;
-        while self.now_us < self.active_us + quiet_us || self.what.len() > self.cores.len() {
+        let patience = self.now_us + 3_600_000_000;
+        while self.now_us < self.active_us + quiet_us || self.what.len() > self.cores.len() || self.heals > 0
+        {
             self.step();
             assert!(self.now_us < patience, "it does not come to rest: {:?}", self.what.values().next());
         }
@@ -161,7 +199,16 @@ impl World {
         let Reverse((at_us, number)) = self.heap.pop().expect("time goes on");
         assert!(at_us >= self.now_us);
         self.now_us = at_us;
-        let next = self.what.remove(&number).expect("scheduled once");
+        // What a fault took away does not happen.
+        let Some(next) = self.what.remove(&number) else { return };
+        if let Some(core) = self.core_of(&next) {
+            let until_us = self.health[core].hangs_until_us;
+            if until_us > self.now_us {
+                self.what.insert(number, next);
+                return self.heap.push(Reverse((until_us, number)));
+            }
+            self.health[core].hangs_until_us = 0;
+        }
         if !matches!(next, Next::Tick(_)) {
             self.active_us = self.now_us;
         }
@@ -183,6 +230,12 @@ impl World {
             Next::Gone(conn) => self.gone(conn),
             Next::Act(conn) => self.act(conn),
             Next::Come { user } => self.come(user),
+            Next::Fail(phase) => self.fail(phase),
+            Next::Relink(core) => self.relink(core),
+            Next::Restart(server) => self.restart(server),
+            Next::Noticed { ghost, id } => self.noticed(ghost, id),
+            Next::GivenUp(core) => self.given_up(core),
+            Next::StoreUp(server) => self.store_up(server),
         }
     }
 
@@ -204,7 +257,7 @@ impl World {
 
     fn fact(&mut self, core: usize, fact: Fact) {
         let event = match fact {
-            Fact::Joined(ticket, result) => Event::Joined { ticket, result },
+            Fact::Joined(ticket, _, result) => Event::Joined { ticket, result },
             Fact::Counted(ticket, heard) => Event::Counted { ticket, heard },
             Fact::Arrived(channel, envelope) => {
                 // Some hops cross a process.
@@ -213,6 +266,7 @@ impl World {
             }
             Fact::Present(ticket, online) => Event::Present { ticket, online },
             Fact::Answered(ticket, answer) => Event::Answered { ticket, answer },
+            about_the_bus => faults::news(about_the_bus),
         };
         self.feed(core, event);
     }
@@ -255,6 +309,24 @@ impl World {
     }
 
     fn say(&mut self, core: usize, op: Op) {
+        let down = self.health[core].down;
+        self.bus.check(core, &op, down);
+        if down {
+            if let Op::Publish { envelope, .. } = &op {
+                self.oracle.tally.count(match envelope.kind() {
+                    Kind::Group => "group messages said to a lost bus",
+                    Kind::Stored => "word of places said to a lost bus",
+                    _ => "other things said to a lost bus",
+                });
+            }
+            let failed = match op {
+                Op::Join { ticket, channel } => Fact::Joined(ticket, channel, Err(BusDown)),
+                Op::Publish { ticket: Some(ticket), .. } => Fact::Counted(ticket, Err(BusDown)),
+                Op::Look { ticket, .. } => Fact::Present(ticket, Err(BusDown)),
+                Op::Publish { .. } | Op::Leave { .. } | Op::Rejoin { .. } => return,
+            };
+            return self.later(0, Next::Fact(core, failed));
+        }
         let way_us = self.rng.delay(self.plan.bus_us);
         let at_us = self.bus.say(core, &op, self.now_us + way_us);
         self.at(at_us, Next::Home(core, op));
@@ -269,21 +341,28 @@ impl World {
                     self.bus.join(core, channel);
                 }
                 let result = if refused { Err(BusDown) } else { Ok(()) };
-                self.pass_on(channel, core, Fact::Joined(ticket, result));
+                if refused {
+                    self.bus.forget(core, channel);
+                }
+                self.pass_on(channel, core, Fact::Joined(ticket, channel, result));
             }
+            Op::Rejoin { channel } => self.bus.join(core, channel),
             Op::Leave { channel } => self.bus.leave(core, channel),
             Op::Publish { ticket, channel, envelope } => {
                 // A publish that fails may have been heard all the same; only who asked is told.
                 let lost = refused && ticket.is_some() && self.rng.chance(500);
                 let listeners = match channel {
                     _ if lost => Vec::new(),
-                    Channel::Cores => (0..self.cores.len()).collect(),
+                    Channel::Cores => (0..self.cores.len()).filter(|&core| self.is_linked(core)).collect(),
                     channel => self.bus.listeners(channel),
                 };
                 let heard = listeners.len() as u32;
                 trace!(self, "home of {channel:?}: {envelope:?} heard by {listeners:?}");
                 self.oracle.heard(&envelope, listeners.len());
                 for listener in listeners {
+                    if Self::is_ghost(listener) || self.is_lost(&envelope) {
+                        continue;
+                    }
                     self.pass_on(channel, listener, Fact::Arrived(channel, envelope.clone()));
                 }
                 if let Some(ticket) = ticket {
@@ -302,6 +381,24 @@ impl World {
         }
     }
 
+    fn is_linked(&self, core: usize) -> bool {
+        !self.health[core].down && !self.health[core].dead
+    }
+
+    /// Whether something is lost on its way to one listener and nobody is told. Claims never are:
+    /// a connection that loses one is lost itself.
+    fn is_lost(&mut self, envelope: &Envelope) -> bool {
+        let kinds = [Kind::Direct, Kind::Group, Kind::Stored, Kind::Waiting];
+        let lost = self.fault == Some(Phase::Silence)
+            && kinds.contains(&envelope.kind())
+            && self.rng.chance(self.plan.loss);
+        if lost {
+            trace!(self, "lost: {envelope:?}");
+            self.oracle.tally.count("lost silently");
+        }
+        lost
+    }
+
     fn pass_on(&mut self, channel: Channel, core: usize, fact: Fact) {
         let way_us = self.rng.delay(self.plan.bus_us);
         let at_us = self.bus.pass_on(channel, core, self.now_us + way_us);
@@ -312,7 +409,8 @@ impl World {
         if let Ask::Take { have, .. } = &ask {
             assert!(have.is_sorted());
         }
-        if self.fault == Some(Phase::BusyStore) && self.rng.chance(self.plan.busy) {
+        let down = self.queues[self.plan.server_of(core)].down;
+        if down || (self.fault == Some(Phase::BusyStore) && self.rng.chance(self.plan.busy)) {
             self.oracle.busy(&ask);
             // Turned away at the door, or done and the word of it lost.
             if ask.is_for_messages() && self.rng.chance(200) {
@@ -328,6 +426,26 @@ impl World {
         let server = self.plan.server_of(core);
         self.queues[server].waiting.push_back((core, ticket, ask));
         self.commit_later(server);
+    }
+
+    /// A server loses the store: what waits is answered with Busy, whether it was done or not.
+    pub fn store_down(&mut self, server: usize) {
+        self.oracle.tally.count("stores lost");
+        self.queues[server].down = true;
+        for (core, ticket, ask) in std::mem::take(&mut self.queues[server].waiting) {
+            self.oracle.busy(&ask);
+            if self.rng.chance(400) {
+                let _ = self.store.answer(&ask);
+            }
+            self.later(0, Next::Fact(core, Fact::Answered(ticket, Err(Code::Busy))));
+        }
+        let after = self.rng.delay(self.plan.fault_us);
+        self.heal_later(after, Next::StoreUp(server));
+    }
+
+    fn store_up(&mut self, server: usize) {
+        self.heals -= 1;
+        self.queues[server].down = false;
     }
 
     fn commit_later(&mut self, server: usize) {

@@ -1,0 +1,296 @@
+//! What fails, and how it comes back: cores that lose the bus, servers that die or hang.
+//!
+//! What a fault takes away at its moment: a core that is cut off hears at once that nothing it has
+//! under way was done (some of what it published was, all the same), and nothing that was on its
+//! way to it arrives. A dead server takes its connections, its questions and its subscriptions with
+//! it; of its questions, some were answered before anybody heard of it.
+
+use super::bus::Op;
+use super::plan::Phase;
+use super::world::{Core, Fact, Next, World};
+use crate::trace;
+use chatd::chat::event::{BusDown, Event};
+use chatd::chat::ids::CoreId;
+use chatd::chat::limits::Limits;
+
+/// Listeners from here on are dead cores that the bus has not noticed yet.
+const GHOSTS: usize = 1_000;
+
+/// What is wrong with a core, and who it is.
+pub struct Health {
+    /// The number that it goes by.
+    pub id: CoreId,
+    /// Cut off from the bus.
+    pub down: bool,
+    /// There is no such core at the moment.
+    pub dead: bool,
+    /// It does nothing until then.
+    pub hangs_until_us: u64,
+}
+
+impl Health {
+    pub fn new(number: usize) -> Self {
+        Self { id: CoreId(number as u16), down: false, dead: false, hangs_until_us: 0 }
+    }
+}
+
+impl World {
+    /// Whether something from the bus reaches this listener at all.
+    pub fn is_ghost(listener: usize) -> bool {
+        listener >= GHOSTS
+    }
+
+    /// The next fault of a faulty phase.
+    pub fn fail(&mut self, phase: Phase) {
+        if !self.acting || self.fault != Some(phase) {
+            return;
+        }
+        match phase {
+            Phase::Cuts => {
+                let all = self.rng.chance(300);
+                let one = self.rng.index(self.cores.len());
+                for core in (0..self.cores.len()).filter(|&core| all || core == one) {
+                    self.cut(core);
+                }
+            }
+            Phase::Deaths => {
+                let server = self.rng.index(self.plan.servers);
+                if self.rng.chance(500) { self.die(server) } else { self.hang(server) }
+            }
+            Phase::BusyStore => {
+                let server = self.rng.index(self.plan.servers);
+                if !self.queues[server].down {
+                    self.store_down(server);
+                }
+            }
+            _ => return,
+        }
+        let after = self.rng.delay(self.plan.fault_gap_us) + 1_000;
+        self.later(after, Next::Fail(phase));
+    }
+
+    fn cores_of(&self, server: usize) -> std::ops::Range<usize> {
+        server * self.plan.cores_of_server..(server + 1) * self.plan.cores_of_server
+    }
+
+    fn new_id(&mut self) -> CoreId {
+        self.ids_made += 1;
+        assert!(self.ids_made <= CoreId::MAX, "so many cores have died");
+        CoreId(self.ids_made)
+    }
+
+    /// Takes out of what is to happen whatever `which` names, in the order of its making.
+    fn take_out(&mut self, which: impl Fn(&Next) -> bool) -> Vec<(u64, Next)> {
+        let mut numbers: Vec<u64> =
+            self.what.iter().filter(|(_, next)| which(next)).map(|(&number, _)| number).collect();
+        numbers.sort_unstable();
+        numbers.into_iter().map(|number| (number, self.what.remove(&number).expect("just seen"))).collect()
+    }
+
+    /// A core loses the bus.
+    pub fn cut(&mut self, core: usize) {
+        if self.health[core].down || self.health[core].dead {
+            return;
+        }
+        trace!(self, "core {core} is cut off");
+        self.oracle.tally.count("cores cut off");
+        self.health[core].down = true;
+        self.bus.cut(core);
+        for (number, next) in self.take_out(|next| is_of_bus(next, core)) {
+            let failed = match next {
+                Next::Home(_, Op::Join { ticket, channel })
+                | Next::Fact(_, Fact::Joined(ticket, channel, _)) => {
+                    self.bus.forget(core, channel);
+                    Fact::Joined(ticket, channel, Err(BusDown))
+                }
+                Next::Home(_, Op::Publish { ticket, channel, envelope }) => {
+                    if self.rng.chance(500) {
+                        let op = Op::Publish { ticket: None, channel, envelope };
+                        self.what.insert(number, Next::Home(core, op));
+                    }
+                    let Some(ticket) = ticket else { continue };
+                    Fact::Counted(ticket, Err(BusDown))
+                }
+                Next::Home(_, Op::Look { ticket, .. }) | Next::Fact(_, Fact::Present(ticket, _)) => {
+                    Fact::Present(ticket, Err(BusDown))
+                }
+                Next::Fact(_, Fact::Counted(ticket, _)) => Fact::Counted(ticket, Err(BusDown)),
+                _ => continue,
+            };
+            self.later(0, Next::Fact(core, failed));
+        }
+        let after = self.rng.delay(self.plan.fault_us);
+        self.heal_later(after, Next::Relink(core));
+    }
+
+    pub fn heal_later(&mut self, after_us: u64, next: Next) {
+        self.heals += 1;
+        self.later(after_us, next);
+    }
+
+    /// A core has the bus again: joins what it had joined, and is told when all of it is.
+    pub fn relink(&mut self, core: usize) {
+        self.heals -= 1;
+        if self.health[core].dead || !self.health[core].down {
+            return;
+        }
+        trace!(self, "core {core} is back");
+        self.health[core].down = false;
+        let mut last_us = self.now_us;
+        for channel in self.bus.wanted(core) {
+            let op = Op::Rejoin { channel };
+            let way_us = self.rng.delay(self.plan.bus_us);
+            let at_us = self.bus.say(core, &op, self.now_us + way_us);
+            last_us = last_us.max(at_us);
+            self.at(at_us, Next::Home(core, op));
+        }
+        if self.rng.chance(500) {
+            self.health[core].id = self.new_id();
+        }
+        let way_us = self.rng.delay(self.plan.bus_us) + 1;
+        self.at(last_us + way_us, Next::Fact(core, Fact::Rejoined(self.health[core].id)));
+    }
+
+    /// A server is killed. Another one starts in its place after a while.
+    fn die(&mut self, server: usize) {
+        if self.cores_of(server).any(|core| self.health[core].dead) {
+            return;
+        }
+        trace!(self, "server {server} dies");
+        self.oracle.tally.count("servers killed");
+        let linger_us = self.rng.delay(self.plan.linger_us);
+        for core in self.cores_of(server) {
+            self.ghosts += 1;
+            let ghost = GHOSTS + self.ghosts;
+            self.bus.die(core, ghost);
+            let id = self.health[core].id;
+            self.heal_later(linger_us, Next::Noticed { ghost, id });
+            self.die_of_core(core);
+        }
+        for (core, _, ask) in std::mem::take(&mut self.queues[server]).waiting {
+            if self.rng.chance(300) {
+                trace!(self, "of dead core {core}, all the same: {ask:?}");
+                let _ = self.store.answer(&ask);
+            }
+        }
+        let after = self.rng.delay(self.plan.fault_us);
+        self.heal_later(after, Next::Restart(server));
+    }
+
+    fn die_of_core(&mut self, core: usize) {
+        self.health[core].dead = true;
+        let conns: Vec<usize> = (0..self.conns.len())
+            .filter(|&conn| self.conns[conn].core == core && !self.conns[conn].closed)
+            .collect();
+        for conn in conns {
+            self.parted(conn);
+            (self.conns[conn].broken, self.conns[conn].closed) = (true, true);
+        }
+        let server = self.plan.server_of(core);
+        let of_conns: Vec<bool> = self.conns.iter().map(|conn| conn.core == core).collect();
+        let dies = |next: &Next| match next {
+            Next::Tick(of) | Next::Home(of, _) | Next::Fact(of, _) | Next::Checked(of, ..) => *of == core,
+            Next::Commit(of) => *of == server,
+            Next::ToServer(conn) | Next::Probed(conn) | Next::Gone(conn) => of_conns[*conn],
+            _ => false,
+        };
+        for (number, next) in self.take_out(dies) {
+            // What had left it may get there.
+            if let Next::Home(_, Op::Publish { channel, envelope, .. }) = next
+                && self.rng.chance(500)
+            {
+                let op = Op::Publish { ticket: None, channel, envelope };
+                self.what.insert(number, Next::Home(core, op));
+            }
+        }
+    }
+
+    /// A server starts where another one was: it knows nothing, and goes by new numbers.
+    pub fn restart(&mut self, server: usize) {
+        self.heals -= 1;
+        for core in self.cores_of(server) {
+            let id = self.new_id();
+            self.health[core] = Health { id, ..Health::new(core) };
+            self.cores[core] = Core::new(id, &self.plan.limits);
+            self.later(0, Next::Tick(core));
+        }
+    }
+
+    /// The bus has noticed that a core is dead, and tells the others.
+    pub fn noticed(&mut self, ghost: usize, id: CoreId) {
+        self.heals -= 1;
+        self.bus.cut(ghost);
+        self.tell_gone(id);
+    }
+
+    fn tell_gone(&mut self, id: CoreId) {
+        for core in 0..self.cores.len() {
+            let health = &self.health[core];
+            if !health.dead && !health.down && health.id != id {
+                let way_us = self.rng.delay(self.plan.bus_us);
+                self.later(way_us, Next::Fact(core, Fact::CoreGone(id)));
+            }
+        }
+    }
+
+    /// A server does nothing for a while. If that takes too long it is cut off meanwhile.
+    fn hang(&mut self, server: usize) {
+        if self.cores_of(server).any(|core| self.health[core].dead || self.health[core].hangs_until_us > 0) {
+            return;
+        }
+        let hang_us = self.rng.delay(self.plan.fault_us) + 1_000;
+        trace!(self, "server {server} hangs for {hang_us} us");
+        self.oracle.tally.count("servers hung");
+        for core in self.cores_of(server) {
+            self.health[core].hangs_until_us = self.now_us + hang_us;
+            if hang_us > self.plan.linger_us {
+                self.heal_later(self.plan.linger_us, Next::GivenUp(core));
+            }
+        }
+    }
+
+    /// The others have not heard of a core for too long, and end its connection to the bus.
+    pub fn given_up(&mut self, core: usize) {
+        self.heals -= 1;
+        if !self.health[core].dead && !self.health[core].down {
+            self.cut(core);
+            self.tell_gone(self.health[core].id);
+        }
+    }
+
+    /// The core that something happens to, if it may hang.
+    pub fn core_of(&self, next: &Next) -> Option<usize> {
+        match *next {
+            Next::Tick(core) | Next::Fact(core, _) | Next::Checked(core, ..) | Next::Relink(core) => {
+                Some(core)
+            }
+            Next::Commit(server) => Some(server * self.plan.cores_of_server),
+            Next::ToServer(conn) | Next::Probed(conn) | Next::Gone(conn) => Some(self.conns[conn].core),
+            _ => None,
+        }
+    }
+}
+
+impl Core {
+    pub fn new(id: CoreId, limits: &Limits) -> Self {
+        Self::with(chatd::chat::hub::Hub::new(id, limits.clone()))
+    }
+}
+
+fn is_of_bus(next: &Next, core: usize) -> bool {
+    match next {
+        Next::Home(of, _) => *of == core,
+        Next::Fact(_, Fact::Answered(..)) => false,
+        Next::Fact(of, _) => *of == core,
+        _ => false,
+    }
+}
+
+/// What a core hears of the bus itself.
+pub fn news(fact: Fact) -> Event<'static> {
+    match fact {
+        Fact::Rejoined(core) => Event::Rejoined { core },
+        Fact::CoreGone(core) => Event::CoreGone { core },
+        other => unreachable!("not about the bus itself: {other:?}"),
+    }
+}
