@@ -3,7 +3,7 @@
 use super::ask::{Answer, Ask};
 use super::effect::Effect;
 use super::envelope::{Envelope, Target};
-use super::event::Channel;
+use super::event::{BusDown, Channel};
 use super::hub::{About, Hub};
 use super::ids::{GroupId, MessageId, SessionId, UserId};
 use super::pending::{Change, Pending};
@@ -86,8 +86,34 @@ impl Hub {
         for (group, pairs) in std::mem::take(&mut self.stored) {
             for pairs in pairs.chunks(PAIRS) {
                 let envelope = Envelope::stored(group, pairs);
-                out.push(Effect::Publish { ticket: None, channel: Channel::Group(group), envelope });
+                let last = *pairs.last().expect("a chunk is not empty");
+                let ticket = Some(self.pending.insert(Pending::StoredNotice { group, last }));
+                out.push(Effect::Publish { ticket, channel: Channel::Group(group), envelope });
             }
+        }
+    }
+
+    /// What the bus could not publish is told with the next notice: the last place is enough, since
+    /// whoever did not get what is before it finds a gap.
+    pub(super) fn stored_noticed(
+        &mut self,
+        group: GroupId,
+        last: (MessageId, u64),
+        heard: Result<u32, BusDown>,
+    ) {
+        if heard.is_ok() {
+            self.told.insert(group, last);
+        } else if !self.draining {
+            self.stored.entry(group).or_default().insert(0, last);
+        }
+    }
+
+    /// A notice may have been lost together with its message, and nothing may have been said in the
+    /// group since: the last place is told once more.
+    pub(super) fn repeat_stored(&mut self, out: &mut Vec<Effect>) {
+        for (group, last) in std::mem::take(&mut self.told) {
+            let envelope = Envelope::stored(group, &[last]);
+            out.push(Effect::Publish { ticket: None, channel: Channel::Group(group), envelope });
         }
     }
 

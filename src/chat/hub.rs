@@ -50,6 +50,8 @@ pub struct Hub {
     pub(super) to_nudge: FxHashSet<UserId>,
     /// Places of stored group messages that the other cores are to be told with the next notice.
     pub(super) stored: FxHashMap<GroupId, Vec<(MessageId, u64)>>,
+    /// The last of these places that they were told; to be told once more, after a while.
+    pub(super) told: FxHashMap<GroupId, (MessageId, u64)>,
     /// Logins under way whose claim has a deadline.
     pub(super) claims: Vec<(SessionId, Visit)>,
     /// Numbers the seats, so that a late `Joined` is not taken for a newer one's.
@@ -135,6 +137,7 @@ impl Hub {
             orphans: VecDeque::new(),
             to_nudge: FxHashSet::default(),
             stored: FxHashMap::default(),
+            told: FxHashMap::default(),
             claims: Vec::new(),
             seats_made: 0,
             to_rejoin: Vec::new(),
@@ -219,6 +222,7 @@ impl Hub {
                 Some(Pending::Nudge { user }) => self.nudged(user, heard),
                 Some(Pending::News { news }) => self.news_counted(news, heard),
                 Some(Pending::Word { reader, mids }) => self.word_counted(reader, mids, heard, out),
+                Some(Pending::StoredNotice { group, last }) => self.stored_noticed(group, last, heard),
                 _ => {}
             },
             Event::Answered { ticket, answer } => {
@@ -241,7 +245,10 @@ impl Hub {
                 _ => {}
             },
             Event::Rejoined { core } => self.rejoined(core, out),
-            Event::CoreGone { core } => self.core_gone(core, out),
+            Event::CoreGone { core } => {
+                self.core_gone(core, out);
+                self.take_for_all(out);
+            }
             Event::Garbled { session, fault } => self.garbled(session, &fault, out),
             Event::Overdue { session } => self.overdue(session, out),
             Event::Opened { session } => self.opened(session, out),

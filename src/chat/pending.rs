@@ -28,6 +28,8 @@ pub(super) enum Pending {
     LoginLook { session: SessionId, visit: Visit, users: Vec<UserId>, begun: u64 },
     /// Look for watched users whose state is in doubt.
     Doubtful { users: Vec<UserId>, begun: u64 },
+    /// Publish of word where group messages are stored → the last one is repeated if the bus was down.
+    StoredNotice { group: GroupId, last: (super::ids::MessageId, u64) },
     /// Publish of who came and went → repeated while the bus is down.
     News { news: Box<[Notice]> },
     /// A page of the backlog.

@@ -28,6 +28,13 @@ impl Hub {
         self.announce_again();
     }
 
+    /// A core is dead that may have stored something and told nobody: everybody looks.
+    pub(super) fn take_for_all(&mut self, out: &mut Vec<Effect>) {
+        for id in self.online_sessions() {
+            self.take_again(id, out);
+        }
+    }
+
     /// A core that was cut off holds this user since `visit`.
     pub(super) fn reclaimed(&mut self, user: UserId, visit: Visit, out: &mut Vec<Effect>) {
         let Some(&id) = self.users.get(&user) else { return };

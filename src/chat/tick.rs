@@ -30,6 +30,7 @@ impl Hub {
         }
         if self.now >= self.next_seen {
             self.next_seen = self.now.plus(self.limits.seen_ms);
+            self.repeat_stored(out);
             self.recheck_groups(out);
             self.write_progress(out);
         }
