@@ -10,7 +10,6 @@
 //! overdue a                      a frame of a's takes too long
 //! acked a 120 · acked a all      a's TCP has acknowledged so much
 //! wait 1000 · tick · drain       time passes · is told of · the server stops
-//! rejoined · gone 9              the bus was lost and is back · core 9 is dead
 //! joined · joined down           what was to be joined longest is joined, or the bus is down
 //! counted 1 · counted down       who heard the publish that has been out longest (`counted cores 1`: of
 //!                                those to all cores)
@@ -213,8 +212,6 @@ impl Script {
                 let session = self.session(name);
                 self.handle(Event::Acked { session, bytes: self.bytes(session, acked) })
             }
-            "rejoined" => self.handle(Event::Rejoined { core: CoreId(0) }),
-            "gone" => self.handle(Event::CoreGone { core: CoreId(rest.parse().expect("a core")) }),
             "tick" => self.handle(Event::Tick { utc_offset_s: 0 }),
             "drain" => self.handle(Event::Drain),
             "joined" => {
