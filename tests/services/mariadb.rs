@@ -27,7 +27,12 @@ impl MariaDb {
     /// If it does not start.
     pub fn start(settings: &[&str]) -> Result<Self, String> {
         let directory = Scratch::new();
+        // When one starts it removes what it takes for the rest of an earlier one's temporary tables, in a
+        // directory that all of this machine would share.
+        let temporary = directory.path().join("tmp");
+        std::fs::create_dir(&temporary).map_err(|error| format!("{}: {error}", temporary.display()))?;
         let made = Command::new("mariadb-install-db")
+            .env("TMPDIR", &temporary)
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .arg(format!("--datadir={}", directory.path().join("data").display()))
             .args(as_root())
@@ -60,6 +65,7 @@ impl MariaDb {
         let program = install::find("mariadbd").unwrap_or_else(|| "mariadbd".into());
         let mut command = Command::new(program);
         command
+            .env("TMPDIR", self.directory.path().join("tmp"))
             .arg("--no-defaults")
             .args(as_root())
             .arg(format!("--datadir={}", self.directory.path().join("data").display()))
