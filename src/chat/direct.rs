@@ -118,6 +118,7 @@ impl Hub {
             Ok(heard) if heard > 0 => self.end_settling(session, out),
             // Nobody, or nobody knows.
             _ => {
+                self.unrecord(envelope.mid(), out);
                 self.keep_awaited(envelope.mid(), out);
                 self.keep_late(session, envelope, out);
             }

@@ -7,7 +7,7 @@ use super::ask::{Answer, Ask};
 use super::effect::Effect;
 use super::envelope::Envelope;
 use super::hub::Hub;
-use super::ids::SessionId;
+use super::ids::{MessageId, SessionId};
 use super::orphan::Orphan;
 use super::pending::Pending;
 use super::wire::code::Code;
@@ -21,6 +21,14 @@ impl Hub {
         self.records.push((session, envelope));
         if self.records.len() == RECORDS {
             self.ask_records(out);
+        }
+    }
+
+    /// Nobody heard it, so that it is kept: it need not be recorded too.
+    pub(super) fn unrecord(&mut self, mid: MessageId, out: &mut Vec<Effect>) {
+        if let Some(at) = self.records.iter().rposition(|(_, envelope)| envelope.mid() == mid) {
+            let (session, _) = self.records.remove(at);
+            self.end_settling(session, out);
         }
     }
 
