@@ -5,7 +5,6 @@
 //! commit. Started by a test run (without `--bench`) it does a hundredth and proves only that it works.
 
 #[path = "../tests/services/mod.rs"]
-#[allow(dead_code)]
 mod services;
 #[path = "store/storm.rs"]
 mod storm;

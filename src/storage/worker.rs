@@ -14,10 +14,6 @@ use futures_lite::future;
 use std::pin::pin;
 use std::thread::JoinHandle;
 
-/// What a batch may weigh. A stored message weighs 1. Measured: 64 make 50,000 a second, 128 make
-/// 57,000, 256 make 66,000; more make it slower to answer and hardly faster.
-const BATCH_WEIGHT: usize = 256;
-
 /// The store's threads, at work.
 pub struct Running {
     thread: JoinHandle<()>,
@@ -65,11 +61,12 @@ pub fn start(
     let (pool, hashed) = Pool::start(config.cost, config.limits.password_queue, &answers)?;
     let passwords = pool.queue();
     let worker = Worker {
+        batch_weight: store.batch_weight(),
         store,
         answers,
-        orders: Vec::with_capacity(BATCH_WEIGHT),
-        steps: Vec::with_capacity(BATCH_WEIGHT),
-        outcomes: Vec::with_capacity(BATCH_WEIGHT),
+        orders: Vec::new(),
+        steps: Vec::new(),
+        outcomes: Vec::new(),
         pool: Some(pool),
         health: Health::default(),
     };
@@ -93,6 +90,8 @@ enum Step {
 
 struct Worker {
     store: Box<dyn Store>,
+    /// What a batch may weigh. A stored message weighs 1.
+    batch_weight: usize,
     answers: Answers,
     /// The batch, and what becomes of its outcomes: always of the same length.
     orders: Vec<Order>,
@@ -122,7 +121,7 @@ impl Worker {
                 Next::Hashed(hashed) => self.store(hashed),
                 Next::End => break,
             };
-            while weight < BATCH_WEIGHT {
+            while weight < self.batch_weight {
                 weight += if let Ok(hashed) = hashed.try_recv() {
                     self.store(hashed)
                 } else if let Ok(question) = questions.try_recv() {
