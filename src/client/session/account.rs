@@ -24,6 +24,11 @@ const RETURN: Duration = Duration::from_secs(10);
 /// How long a server is asked that is too busy to log anybody in.
 const PATIENCE: Duration = Duration::from_secs(45);
 const WAIT: Duration = Duration::from_millis(500);
+/// How long a server may take to answer. One that hangs takes connections and says nothing on them;
+/// one that is merely busy may have many passwords to hash.
+const ANSWER: Duration = Duration::from_secs(30);
+/// The same, where no password is to be hashed.
+const RESUMED: Duration = Duration::from_secs(10);
 
 /// Who is logged in.
 #[derive(Debug)]
@@ -56,11 +61,25 @@ pub(super) struct Entering {
     ticket: Option<Ticket>,
     /// When to ask; nothing while it is asked and not answered.
     ask_at: Option<Instant>,
+    /// By when it is to be answered; nothing while it is not asked.
+    answer_by: Option<Instant>,
     /// When the server first refused for a reason that passes.
     refused_at: Option<Instant>,
 }
 
+impl Entering {
+    fn new(who: Credentials, ticket: Option<Ticket>, now: Instant) -> Self {
+        Self { who, ticket, ask_at: Some(now), answer_by: None, refused_at: None }
+    }
+}
+
 impl Account {
+    /// Whether a server has had long enough to let the user in.
+    pub(super) fn is_kept_waiting(&self, now: Instant) -> bool {
+        let Account::Entering(entering) = self else { return false };
+        entering.answer_by.is_some_and(|by| now >= by)
+    }
+
     /// Who may say something now.
     pub(super) fn speaker(&self) -> Option<Speaker<'_>> {
         match self {
@@ -75,14 +94,13 @@ impl Session {
         if !matches!(self.account, Account::Nobody) {
             return Some(Failure::Busy);
         }
-        self.account =
-            Account::Entering(Entering { who, ticket: Some(ticket), ask_at: Some(now), refused_at: None });
+        self.account = Account::Entering(Entering::new(who, Some(ticket), now));
         None
     }
 
     pub(super) fn login_due(&self) -> Option<Instant> {
         match &self.account {
-            Account::Entering(entering) => entering.ask_at,
+            Account::Entering(entering) => entering.ask_at.or(entering.answer_by),
             _ => None,
         }
     }
@@ -93,6 +111,8 @@ impl Session {
             return;
         }
         entering.ask_at = None;
+        let patience = if entering.who.token.is_some() { RESUMED } else { ANSWER };
+        entering.answer_by = Some(now + patience);
         let takeover = if entering.ticket.is_some() { entering.who.takeover } else { Takeover::Refuse };
         let Credentials { user, password, token, .. } = &entering.who;
         match token.clone() {
@@ -134,6 +154,7 @@ impl Session {
     pub(super) fn login_refused(&mut self, refusal: Refusal, now: Instant, out: &mut Vec<Output>) {
         let lately = self.lost_at.is_some_and(|at| now.duration_since(at) < RETURN);
         let Account::Entering(entering) = &mut self.account else { return };
+        entering.answer_by = None;
         if entering.who.token.is_some() && !may_pass(refusal.errno) {
             // It is too old, or was revoked: the password may still be good.
             entering.who.token = None;
@@ -202,10 +223,10 @@ impl Session {
         }
         self.account = match std::mem::replace(&mut self.account, Account::Nobody) {
             Account::Nobody => Account::Nobody,
-            Account::Entering(entering) => Account::Entering(Entering { ask_at: Some(now), ..entering }),
-            Account::Inside { who, .. } => {
-                Account::Entering(Entering { who, ticket: None, ask_at: Some(now), refused_at: None })
+            Account::Entering(entering) => {
+                Account::Entering(Entering { ask_at: Some(now), answer_by: None, ..entering })
             }
+            Account::Inside { who, .. } => Account::Entering(Entering::new(who, None, now)),
         };
     }
 }

@@ -14,14 +14,17 @@ use zeroize::Zeroizing;
 impl Session {
     /// Sees whether the server is still there.
     pub(super) fn beat(&mut self, now: Instant, out: &mut Vec<Output>) {
-        if !self.speaks_v2() {
-            return;
-        }
-        match self.pulse.beat(now) {
+        let beat = match self.speaks_v2() {
+            true => self.pulse.beat(now, self.outbox.owes()),
+            false if self.account.is_kept_waiting(now) => Beat::Dead,
+            false => Beat::Fine,
+        };
+        match beat {
             Beat::Fine => {}
             Beat::Ask(n) => self.write(Saying::Ping(n), out),
             Beat::Dead => {
                 out.push(Output::HangUp);
+                self.route.doubted();
                 self.lost(Lost::Silent, now, out);
             }
         }

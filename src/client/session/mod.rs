@@ -163,7 +163,7 @@ impl Session {
             Link::Connecting => None,
             Link::Up => {
                 let inside = if self.speaks_v2() {
-                    [self.arrived.wake_at(), Some(self.pulse.wake_at())]
+                    [self.arrived.wake_at(), Some(self.pulse.wake_at(self.outbox.owes()))]
                 } else {
                     [None, None]
                 };

@@ -4,6 +4,7 @@
 //! first acknowledgement a server that speaks the seed's dialect is taken for it: one request at a
 //! time, and when one is not answered for a while, none is waited for any more.
 
+use super::pulse::Owes;
 use crate::client::backoff::random;
 use crate::client::event::{Answer, Ticket};
 use crate::client::refusal::Failure;
@@ -85,6 +86,15 @@ impl Outbox {
     /// The server has acknowledged something.
     pub(super) fn acknowledged(&mut self) {
         self.acks = Acks::Given;
+    }
+
+    /// Whether an answer is waited for.
+    pub(super) fn owes(&self) -> Owes {
+        let since = self.entries.iter().find_map(|entry| match entry.state {
+            State::UnderWay { since } => Some(since),
+            _ => None,
+        });
+        since.map_or(Owes::Nothing, Owes::Something)
     }
 
     fn window(&self) -> usize {

@@ -59,6 +59,11 @@ impl Route {
         self.backoff.reset();
     }
 
+    /// The server has stopped saying anything: another one may do better.
+    pub(super) fn doubted(&mut self) {
+        self.worked = false;
+    }
+
     /// The connection is lost: how long to wait. Where it never worked, somebody else is tried.
     pub(super) fn lost(&mut self) -> Duration {
         if self.worked {

@@ -150,6 +150,25 @@ fn a_ping_is_answered_and_a_server_that_answers_none_is_left() {
 }
 
 #[test]
+fn a_server_that_takes_connections_and_says_nothing_is_left_for_another() {
+    let mut trial = Trial::inside_v2();
+    trial.lose();
+    trial.reconnect();
+    let asked_at = trial.now;
+    trial.wake();
+    assert_eq!((trial.now - asked_at, trial.hung_up), (Duration::from_secs(10), 1));
+    trial.reconnect();
+    trial.refuse_login(1);
+    let asked_at = trial.now;
+    trial.wake();
+    assert_eq!((trial.now - asked_at, trial.hung_up), (Duration::from_secs(30), 2), "hashing takes time");
+    trial.reconnect();
+    trial.let_in_with("t0k");
+    assert!(matches!(trial.told.last(), Some(Event::LoggedIn { again: true, .. })));
+    assert_eq!(trial.hung_up, 2);
+}
+
+#[test]
 fn whoever_is_replaced_does_not_come_back_by_itself() {
     let mut trial = Trial::inside_v2();
     let ticket = trial.say("hello?");
