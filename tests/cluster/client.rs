@@ -1,10 +1,11 @@
 //! The client's library in a cluster: its server dies, and it goes on with another one.
 
 use crate::common::DEADLINE;
+use crate::common::chatd::Chatd;
 use crate::common::client::User;
 use crate::common::cluster::Backends;
 use chatd::chat::ids::UserId;
-use chatd::client::{Answer, Client, Config, Conversation, Event, Ticket};
+use chatd::client::{Answer, Client, Config, Conversation, Event, Events, Ticket};
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
@@ -79,5 +80,56 @@ fn whose_server_is_killed_goes_on_elsewhere_and_nothing_is_lost_or_told_twice() 
         let mut texts = heard.texts;
         texts.sort_by_key(|text| text[4..].parse::<usize>().unwrap());
         assert_eq!(texts, (0..EACH).map(|n| format!("{who} {n}")).collect::<Vec<_>>());
+    }
+}
+
+/// A server that hangs keeps its connections, and says nothing on them.
+#[test]
+fn whose_server_hangs_goes_on_elsewhere() {
+    let cluster = Backends::of_all_tests().share().cluster(1);
+    let (amy, ben) = (cluster.register("amy"), cluster.register("ben"));
+    let [first, second] = &cluster.servers;
+    let connect = |servers: &[&Chatd]| {
+        let addresses = servers.iter().map(|server| server.address.to_string().parse().unwrap());
+        Client::connect(Config::new(addresses.collect()))
+    };
+    let (reader, mut read) = connect(&[second]);
+    reader.login("ben", ben.password.as_str());
+    let (client, mut events) = connect(&[first, second]);
+    client.login("amy", amy.password.as_str());
+    let to = Conversation::With(UserId::new(ben.id).unwrap());
+    let mut say = |text: &str| {
+        let ticket = client.say(to, text);
+        assert!(is_safe(&mut events, ticket), "{text}");
+    };
+    say("before");
+    first.signal(libc::SIGSTOP);
+    say("is anybody there?");
+    // What had come to the first one meanwhile is the same message, and told once.
+    first.signal(libc::SIGCONT);
+    say("after");
+    for text in ["before", "is anybody there?", "after"] {
+        assert_eq!(next_text(&mut read), text);
+    }
+}
+
+/// The next message.
+fn next_text(events: &mut Events) -> String {
+    loop {
+        if let Event::Message(message) = events.next_within(DEADLINE).expect("a message comes") {
+            return message.text;
+        }
+    }
+}
+
+/// Whether the server says so in the end.
+fn is_safe(events: &mut Events, wanted: Ticket) -> bool {
+    loop {
+        match events.next_within(DEADLINE).expect("it is answered") {
+            Event::Settled { ticket, result } if ticket == wanted => {
+                return matches!(result, Ok(Answer::Safe(_)));
+            }
+            _ => {}
+        }
     }
 }
