@@ -164,7 +164,10 @@ impl Hub {
         out: &mut Vec<Effect>,
     ) {
         let (users, begun) = looked;
-        if let Ok(online) = &online {
+        let of_v2 = self.session(id).is_some_and(|session| session.dialect == Dialect::V2);
+        // One of the seed has looked for users who are watched and known, too, and may have met one
+        // who will be back.
+        if let (Ok(online), true) = (&online, of_v2) {
             self.saw(&users, begun, online, out);
         }
         let Some(entering) = self.session_mut(id).and_then(|session| session.entering_mut(visit)) else {
