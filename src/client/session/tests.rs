@@ -1,6 +1,6 @@
 //! The rules, without a socket and without a clock.
 
-mod v2;
+mod v2_tests;
 
 use super::hear::BUSY_TRIES;
 use super::*;
