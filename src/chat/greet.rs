@@ -13,7 +13,7 @@ use rustc_hash::FxHashSet;
 
 /// How many messages a client that reads one frame at a time gets one a tick, before its backlog
 /// comes as fast as it can.
-const PACED: u8 = 20;
+const PACED: u8 = 100;
 /// How large a login answer such a client can read.
 const SMALL_FRAME_BYTES: usize = 1_000;
 

@@ -176,7 +176,7 @@ impl Default for Limits {
             ping_ms: 30_000,
             pong_ms: 15_000,
             probe_ms: 1_000,
-            seen_ms: 30_000,
+            seen_ms: 5_000,
             stored_notice_ms: 100,
             drain_ms: 5_000,
         }
