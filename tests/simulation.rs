@@ -37,7 +37,7 @@
 //! | a message is acknowledged although the store was busy | 5 |
 //! | a message that joins those held goes to their end | 0 |
 //!
-//! A rule with 0 has another behind it that makes up for it in these seeds.
+//! A rule with 0 was not missed in these seeds: another one makes up for it, or it takes more of them.
 
 mod sim;
 

@@ -436,7 +436,14 @@ impl World {
                 Channel::User(user) => cores_of(&mut std::iter::once(user)),
                 Channel::Group(group) => cores_of(&mut self.store.groups[&group].members.keys().copied()),
             };
-            assert_eq!(cores, right, "(i) listeners of {channel:?}");
+            // Who was online twice for a while may have left a group in the session that did not
+            // stay; the other one hears of it when it takes its backlog next.
+            let was_parted =
+                self.plan.phases.iter().any(|phase| matches!(phase, Phase::Cuts | Phase::Deaths));
+            let hears_too_much = was_parted
+                && matches!(channel, Channel::Group(_))
+                && right.iter().all(|core| cores.contains(core));
+            assert!(cores == right || hears_too_much, "(i) {cores:?} listen to {channel:?}, not {right:?}");
         }
         self.note_members();
         self.oracle.resting = true;
