@@ -36,6 +36,7 @@
 //! | live messages are not held while a backlog is read | 194 |
 //! | a message is acknowledged although the store was busy | 5 |
 //! | a message that joins those held goes to their end | 0 |
+//! | a group's channel that could not be joined is given up | 5 |
 //!
 //! A rule with 0 was not missed in these seeds: another one makes up for it, or it takes more of them.
 
