@@ -156,6 +156,9 @@ impl Hub {
                 if let (false, Some(pos)) = (direct, pos) {
                     self.group_kept(envelope.group(), mid, pos, out);
                 }
+                if direct && envelope.ts() <= self.gone_at {
+                    self.nudge(envelope.user(), out);
+                }
             }
             Ok(_) => unreachable!("Keep is answered with Kept"),
             Err(code) => {

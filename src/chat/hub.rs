@@ -74,6 +74,8 @@ pub struct Hub {
     pub(super) next_seen: Millis,
     pub(super) next_ping: Millis,
     pub(super) next_notice: Millis,
+    /// When another core was last found dead.
+    pub(super) gone_at: Millis,
     pub(super) draining: bool,
     pub(super) counts: Counts,
 }
@@ -152,6 +154,7 @@ impl Hub {
             next_seen: Millis(0),
             next_ping: Millis(0),
             next_notice: Millis(0),
+            gone_at: Millis(0),
             draining: false,
             counts: Counts::default(),
         }

@@ -28,8 +28,10 @@ impl Hub {
         self.announce_again();
     }
 
-    /// A core is dead that may have stored something and told nobody: everybody looks.
+    /// A core is dead that may have stored something and told nobody: everybody looks. And what it
+    /// heard of ours may have died with it, so that the reader is told once it is stored.
     pub(super) fn take_for_all(&mut self, out: &mut Vec<Effect>) {
+        self.gone_at = self.now;
         for id in self.online_sessions() {
             self.take_again(id, out);
         }
@@ -55,6 +57,9 @@ impl Hub {
                     Refusal { code: Code::Replaced, text, re: None, cid: None, retry_after_ms: None };
                 self.reply(id, reply::error(refusal), out);
                 self.close(id, out);
+                // What this session changed, the other does not know.
+                let envelope = Envelope::waiting(user);
+                out.push(Effect::Publish { ticket: None, channel: Channel::User(user), envelope });
             }
         }
     }
