@@ -12,14 +12,18 @@ use super::orphan::Orphan;
 use super::pending::Pending;
 use super::wire::code::Code;
 
-/// Messages that are stored together at most.
-pub(super) const RECORDS: usize = 64;
+/// Messages that are stored together at most. Many at a time cost the store much less each: the pages
+/// that it writes are shared by more of them.
+pub(super) const RECORDS: usize = 256;
 
 impl Hub {
     pub(super) fn record(&mut self, session: SessionId, envelope: Envelope, out: &mut Vec<Effect>) {
         self.begin_settling(session, out);
         self.records.push((session, envelope));
-        if self.records.len() == RECORDS {
+        // Who has sent half of what it may send unstored is not to wait for the tick.
+        let half = self.limits.unsettled / 2;
+        let unsettled = self.session(session).map_or(0, |session| session.unsettled);
+        if self.records.len() == RECORDS || unsettled.is_multiple_of(half.max(1)) {
             self.ask_records(out);
         }
     }

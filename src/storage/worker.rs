@@ -14,6 +14,9 @@ use futures_lite::future;
 use std::pin::pin;
 use std::thread::JoinHandle;
 
+/// How far the thread of the store stands back behind the cores.
+const NICENESS: i32 = 5;
+
 /// The store's threads, at work.
 pub struct Running {
     thread: JoinHandle<()>,
@@ -114,6 +117,8 @@ enum Next {
 
 impl Worker {
     fn run(mut self, questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) {
+        // Where it shares a CPU with a core, messages go first. That it cannot is no reason to stop.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
         loop {
             let mut weight = match self.next(questions, hashed) {
                 Next::Nothing => continue,
