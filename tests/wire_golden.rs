@@ -6,6 +6,8 @@
 
 #[path = "wire/cluster.rs"]
 mod cluster;
+#[path = "wire/pieces.rs"]
+mod pieces;
 #[path = "sim/remembered.rs"]
 mod remembered;
 #[path = "wire/replies_v2.rs"]
@@ -27,6 +29,7 @@ use chatd::chat::wire::json::Parser;
 use chatd::chat::wire::request::{self, Body, Named, Severity};
 use chatd::chat::wire::text;
 use cluster::Cluster;
+use pieces::each_frame;
 use rng::Rng;
 
 const CONVERSATION: &str = include_str!("golden/conversation.txt");
@@ -105,27 +108,10 @@ fn meaning(frame: &mut [u8], parser: &mut Parser) -> String {
 
 /// What a stream means that arrives in pieces, cut at `cuts`.
 fn understand(stream: &[u8], cuts: &[usize]) -> String {
-    let (mut input, mut searched, mut meanings) = (Vec::new(), 0, String::new());
-    let (mut parser, mut from) = (Parser::new(), 0);
-    for &edge in cuts.iter().chain([&stream.len()]) {
-        input.extend_from_slice(&stream[from..edge]);
-        from = edge;
-        loop {
-            match frame::next(&input, 0, searched, 65_536) {
-                Step::Frame { start, end, next, .. } => {
-                    meanings.push_str(&meaning(&mut input[start..end].to_vec(), &mut parser));
-                    input.drain(..next);
-                    searched = 0;
-                }
-                Step::Partial { start } => {
-                    input.drain(..start);
-                    searched = input.len();
-                    break;
-                }
-                Step::TooLarge => panic!("too large"),
-            }
-        }
-    }
+    let (mut meanings, mut parser, mut from) = (String::new(), Parser::new(), 0);
+    let end = [stream.len()];
+    let pieces = cuts.iter().chain(&end).map(|&edge| &stream[std::mem::replace(&mut from, edge)..edge]);
+    each_frame(pieces, |frame| meanings.push_str(&meaning(&mut frame.to_vec(), &mut parser)));
     meanings
 }
 

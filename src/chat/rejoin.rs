@@ -10,7 +10,6 @@ use super::hub::Hub;
 use super::ids::{CoreId, UserId};
 use super::session::{Claim, Phase, Visit};
 use super::wire::code::Code;
-use super::wire::reply::{self, Refusal};
 
 impl Hub {
     pub(super) fn rejoined(&mut self, core: CoreId, out: &mut Vec<Effect>) {
@@ -52,11 +51,7 @@ impl Hub {
             std::cmp::Ordering::Less => out.push(reclaim(user, own)),
             std::cmp::Ordering::Equal => {}
             std::cmp::Ordering::Greater => {
-                let text = Code::Replaced.text();
-                let refusal =
-                    Refusal { code: Code::Replaced, text, re: None, cid: None, retry_after_ms: None };
-                self.reply(id, reply::error(refusal), out);
-                self.close(id, out);
+                self.close_for(id, Code::Replaced, Code::Replaced.text(), out);
                 // What this session changed, the other does not know.
                 let envelope = Envelope::waiting(user);
                 out.push(Effect::Publish { ticket: None, channel: Channel::User(user), envelope });

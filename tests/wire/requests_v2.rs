@@ -1,9 +1,9 @@
 //! What a v2 client may say: `tests/golden/v2_requests.txt` at every split, bounds, and what nobody
 //! should say.
 
+use super::pieces::each_frame;
 use chatd::chat::ids::MessageId;
 use chatd::chat::limits::Limits;
-use chatd::chat::wire::frame::{self, Step};
 use chatd::chat::wire::json::Parser;
 use chatd::chat::wire::request::{Body, Severity, parse};
 
@@ -63,26 +63,8 @@ fn requests_are_understood_at_every_split() {
 
 /// What the frames mean that arrive in `pieces`.
 fn understand(pieces: &[&[u8]]) -> Vec<String> {
-    let (mut input, mut searched, mut meanings) = (Vec::new(), 0, Vec::new());
-    let mut parser = Parser::new();
-    for piece in pieces {
-        input.extend_from_slice(piece);
-        loop {
-            match frame::next(&input, 0, searched, 65_536) {
-                Step::Frame { start, end, next, .. } => {
-                    meanings.push(meaning(&input[start..end], &mut parser));
-                    input.drain(..next);
-                    searched = 0;
-                }
-                Step::Partial { start } => {
-                    input.drain(..start);
-                    searched = input.len();
-                    break;
-                }
-                Step::TooLarge => panic!("too large"),
-            }
-        }
-    }
+    let (mut meanings, mut parser) = (Vec::new(), Parser::new());
+    each_frame(pieces.iter().copied(), |frame| meanings.push(meaning(frame, &mut parser)));
     meanings
 }
 

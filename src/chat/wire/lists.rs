@@ -117,13 +117,18 @@ fn groups(out: &mut Vec<u8>, groups: &[Membership], presence: &impl Presence, by
     }
 }
 
-fn group_entry(out: &mut Vec<u8>, group: &Membership, members: usize, presence: &impl Presence) {
+/// What an entry of a group begins with, in either dialect.
+pub(super) fn group_head(out: &mut Vec<u8>, group: &Membership) {
     out.extend_from_slice(b"{\"groupdesc\":");
     string(out, &group.desc);
     out.extend_from_slice(b",\"groupname\":");
     string(out, &group.name);
     out.extend_from_slice(b",\"id\":");
     number(out, group.group.get().into());
+}
+
+fn group_entry(out: &mut Vec<u8>, group: &Membership, members: usize, presence: &impl Presence) {
+    group_head(out, group);
     out.extend_from_slice(b",\"users\":[");
     let mut entry = Vec::new();
     for member in &group.members[..members] {

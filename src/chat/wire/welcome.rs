@@ -3,7 +3,7 @@
 //! No frame is longer than it may be, and nothing is left out: what does not fit is in the next
 //! frame, and each says in `complete` whether it is the last one.
 
-use super::lists::{Presence, person_entry};
+use super::lists::{Presence, group_head, person_entry};
 use super::pages::{Pages, list};
 use super::push;
 use super::reply::begin;
@@ -91,12 +91,7 @@ fn login_frame(welcome: &Welcome<'_>, page: &[Vec<u8>; 3], complete: bool) -> Ve
 }
 
 fn group_entry(out: &mut Vec<u8>, group: &Membership) {
-    out.extend_from_slice(b"{\"groupdesc\":");
-    string(out, &group.desc);
-    out.extend_from_slice(b",\"groupname\":");
-    string(out, &group.name);
-    out.extend_from_slice(b",\"id\":");
-    number(out, group.group.get().into());
+    group_head(out, group);
     out.extend_from_slice(b",\"members\":");
     number(out, group.size);
     out.push(b'}');
