@@ -1,12 +1,9 @@
 //! A server that dies or hangs: the others go on, and its users find everything elsewhere.
 
 use super::patience::{SOON, befriend, log_in, said, state_of, until};
+use crate::common::DEADLINE;
 use crate::common::client::entries;
 use crate::common::cluster::Backends;
-use std::time::Duration;
-
-/// Nobody is shown online for longer who is not, and some time for a busy machine.
-const SHOWN: Duration = Duration::from_secs(12 + 8);
 
 #[test]
 fn users_of_a_killed_server_log_in_elsewhere_and_find_their_messages() {
@@ -52,7 +49,9 @@ fn users_of_a_server_that_hangs_are_soon_shown_offline_and_log_in_elsewhere() {
     first.signal(libc::SIGSTOP);
     // A login elsewhere does not wait until the others have noticed.
     let (mut carls_new, _) = log_in(second, &carl, SOON);
-    until("Ben to be shown offline", SHOWN, || (state_of(&mut at_second, &ben) == "offline").then_some(()));
+    until("Ben to be shown offline", DEADLINE, || {
+        (state_of(&mut at_second, &ben) == "offline").then_some(())
+    });
     at_second.chat_stored(&ben, "are you there?", "a");
     let (mut bens_new, answer) = log_in(second, &ben, SOON);
     assert_eq!(entries(&answer["offlinemsg"])[0]["msg"], "are you there?");

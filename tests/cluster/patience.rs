@@ -5,8 +5,9 @@ use crate::common::client::{Client, User, entries};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// What is promised within two seconds is given so long here: the machine may be busy.
-pub const SOON: Duration = Duration::from_secs(10);
+/// What is promised within two seconds is given so long here: the machine may be busy, and how fast
+/// it is belongs to benchmarks.
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// Tries again until it works.
 pub fn until<T>(what: &str, within: Duration, mut attempt: impl FnMut() -> Option<T>) -> T {

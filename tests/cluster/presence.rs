@@ -6,10 +6,6 @@ use crate::common::chatd::Chatd;
 use crate::common::client::{Client, User};
 use crate::common::cluster::Backends;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
-
-/// Friends are told within this time, and some time for a busy machine.
-const TOLD: Duration = Duration::from_secs(12 + 8);
 
 fn enter_v2(server: &Chatd, user: &User) -> Client {
     let mut client = server.connect().with_newlines();
@@ -35,13 +31,11 @@ fn watcher(server: &Chatd, user: &User, friends: &[&User]) -> Client {
 
 /// The next frames are these, in whatever order.
 fn hear_all(client: &mut Client, mut expected: Vec<Value>) {
-    let begun = Instant::now();
     while !expected.is_empty() {
         let frame = client.hear("PRESENCE");
         let at = expected.iter().position(|expected| *expected == frame);
         expected.remove(at.unwrap_or_else(|| panic!("heard {frame}, still expected {expected:?}")));
     }
-    assert!(begun.elapsed() < TOLD, "told after {:?}", begun.elapsed());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
 
 /// A pause of our own between two looks after which we know nothing of the other side.
-pub(super) const PAUSE_MS: u64 = 1_000;
+const PAUSE_MS: u64 = 1_000;
 
 /// What an answer is for. Redis confirms a subscription in its place among the answers.
 #[derive(Clone, Copy, Debug)]

@@ -122,7 +122,7 @@ impl RedisBus {
     fn take_link(&mut self, greeted: Greeted) {
         self.core = greeted.core;
         self.links_made += 1;
-        self.liveness = Liveness::new(greeted.client, greeted.core, &greeted.others, self.now);
+        self.liveness = Liveness::new(greeted.client, greeted.core, &greeted.others);
         let mut link = Link::new(self.links_made, greeted.stream);
         link.command(redis::cmd("SUBSCRIBE").arg(self.name(Channel::Cores)), Awaited::Nothing);
         self.link = Some(link);
@@ -436,7 +436,7 @@ impl RedisBus {
 
     fn message(&mut self, channel: &[u8], payload: &[u8], due: &mut Consequences) {
         let Some(name) = channel.strip_prefix(self.server.prefix.as_bytes()) else { return };
-        if name == CORES && self.liveness.heard(payload, self.now) {
+        if name == CORES && self.liveness.heard(payload) {
             return;
         }
         // An envelope of another version, or a stranger's: not for us.
