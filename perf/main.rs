@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Run(flags) => measured(|stop| scenarios::run(&flags, stop)),
         Command::Floor(flags) => measured(|stop| scenarios::floor(&flags, stop)),
         Command::Search(flags) => measured(|stop| scenarios::search(&flags, stop)),
+        Command::Store(flags) => measured(|stop| scenarios::store(&flags, stop)),
         Command::SelfTest(flags) => measured(|stop| scenarios::self_test(&flags.only, stop)),
         Command::Compare(flags) => done(report::compare(&flags.reports, flags.html.as_deref())),
         Command::Chart(flags) => done(report::chart(&flags.reports, &flags.svg)),

@@ -19,7 +19,6 @@ mod cluster {
     mod nginx;
     mod patience;
     mod presence;
-    mod proxy;
     mod redis;
     mod starting;
     mod together;

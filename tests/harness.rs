@@ -171,6 +171,36 @@ fn two_servers_are_interleaved_and_compared() {
     }
 }
 
+/// The store is a MariaDB that the harness starts, and takes away.
+#[test]
+fn pushes_are_compared_while_the_store_is_healthy_slow_and_down() {
+    common::services::install::by_apt();
+    let load = ["--rate", "100", "--pairs", "4", "--duration", "0.3", "--rounds", "2", "--delay-ms", "20"];
+    let (report, said) = measured(&[&["store"], &load[..]].concat());
+    for (number, name) in ["healthy", "slow", "down"].into_iter().enumerate() {
+        let side = side(&report, number);
+        let counts = &side["sum"]["counts"];
+        assert_eq!((&side["name"], &side["rounds"].as_array().map(Vec::len)), (&name.into(), &Some(2)));
+        // Without a store nobody is told that a message is safe, and with one everybody is.
+        let refused = if name == "down" { &counts["intended"] } else { &Value::from(0) };
+        assert_eq!(&counts["refused"], refused, "{name}: {counts}");
+        assert_eq!(side["sum"]["ack_ns"].is_null(), name == "down", "{name}: {side}");
+        assert_eq!(side["sum"]["refusal_ns"].is_null(), name != "down", "{name}: {side}");
+    }
+    let slowest = report["sides"][1]["sum"]["ack_ns"]["p50"].as_u64().expect("ACKs of a slow store");
+    assert!(slowest >= 20_000_000, "no ACK comes before the store's answer: {slowest}");
+    let ratios = report["push_ratios"].as_array().expect("ratios");
+    for (ratio, (of, rounds)) in ratios.iter().zip([("slow", 2), ("down", 2), ("healthy", 1)]) {
+        assert_eq!(
+            (&ratio["of"], &ratio["over"], &ratio["rounds"]),
+            (&of.into(), &"healthy".into(), &rounds.into())
+        );
+        assert!(ratio["quantiles"]["p99"]["median"].as_f64() > Some(0.0), "{ratio}");
+    }
+    assert_eq!(ratios.len(), 3);
+    assert!(said.contains("\n  down/healthy ") && said.contains("\n  refusal "), "{said}");
+}
+
 #[test]
 fn reports_are_put_side_by_side_and_drawn() {
     let scratch = Scratch::new();

@@ -31,6 +31,8 @@ pub enum Command {
     Floor(Box<Floor>),
     /// Find the highest rate that keeps a latency
     Search(Box<Search>),
+    /// Compare the latency of pushes while the store, a MariaDB, is healthy, slow and down
+    Store(Box<Store>),
     /// Put reports side by side: a table, and a page
     Compare(Compare),
     /// Draw the latency curve of reports as one small picture
@@ -109,6 +111,17 @@ pub struct Search {
     /// Write every step to this file as JSON
     #[arg(long)]
     pub json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Store {
+    /// How much later each answer of the slow store comes, in milliseconds
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(20..=1_000))]
+    pub delay_ms: u64,
+    #[command(flatten)]
+    pub load: Load,
+    #[command(flatten)]
+    pub outputs: Outputs,
 }
 
 #[derive(Args)]

@@ -186,13 +186,13 @@ fn in_parallel<T: Send>(
 }
 
 /// A blocking connection that asks one thing at a time.
-struct Line {
+pub(super) struct Line {
     socket: TcpStream,
     frames: Frames,
 }
 
 impl Line {
-    fn connect(door: &Door, user: usize) -> Result<Line, String> {
+    pub(super) fn connect(door: &Door, user: usize) -> Result<Line, String> {
         Ok(Line { socket: door.connect(user, PATIENCE)?, frames: Frames::default() })
     }
 
@@ -202,12 +202,12 @@ impl Line {
         Ok(Line { socket, frames: std::mem::take(&mut enlisted.frames) })
     }
 
-    fn say(&mut self, bytes: &[u8]) -> Result<(), String> {
+    pub(super) fn say(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.socket.write_all(bytes).map_err(|error| format!("the server did not take a request: {error}"))
     }
 
     /// Reads until `wanted` recognises a frame. Pings are answered.
-    fn hear<T>(&mut self, wanted: impl Fn(&[u8]) -> Option<T>) -> Result<T, String> {
+    pub(super) fn hear<T>(&mut self, wanted: impl Fn(&[u8]) -> Option<T>) -> Result<T, String> {
         let mut buffer = [0; 4096];
         let (mut found, mut pings) = (None, Vec::new());
         while found.is_none() {
@@ -227,7 +227,7 @@ impl Line {
     }
 
     /// Asks until the server does not say "try again", and insists on errno 0.
-    fn ask(&mut self, request: &[u8], wanted: i64) -> Result<Answer, String> {
+    pub(super) fn ask(&mut self, request: &[u8], wanted: i64) -> Result<Answer, String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.say(request)?;

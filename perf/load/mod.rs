@@ -13,6 +13,7 @@ mod guest;
 mod round;
 mod storm;
 mod timer;
+mod witness;
 
 pub use clock::Clock;
 pub use crowd::{Crowd, Groups};
@@ -22,3 +23,4 @@ pub use fleet::{Fleet, Message};
 pub use round::{Orders, Pace, Waiting, run_round};
 pub use storm::{Stay, Storm, Visit, run_storm};
 pub use timer::wait as wait_for_events;
+pub use witness::{Testimony, Witness};

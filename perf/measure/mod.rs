@@ -2,6 +2,7 @@
 //!
 //! Nothing here sends, prints or decides what a number means.
 
+mod admin;
 mod figures;
 mod listener;
 mod live;
@@ -11,6 +12,7 @@ mod sequence;
 mod series;
 mod stages;
 
+pub use admin::metric;
 pub use figures::{Figures, ServerUse};
 pub use listener::pid_listening_on;
 pub use live::{Interval, Live};

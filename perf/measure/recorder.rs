@@ -26,6 +26,8 @@ pub struct Counts {
     /// Deliveries (acknowledgements, where nobody hears) of messages that were meant to leave inside the measured
     /// window.
     pub measured: u64,
+    /// Answers of errno 110 where the store was taken away on purpose: of `acked`, and no fault.
+    pub refused: u64,
     /// Those that came inside the measured window, whenever they were meant to leave: what the rate reached is made of.
     pub delivered_in_window: u64,
     pub lost: u64,
@@ -54,6 +56,7 @@ impl Counts {
         self.acked += other.acked;
         self.acks_lost += other.acks_lost;
         self.measured += other.measured;
+        self.refused += other.refused;
         self.delivered_in_window += other.delivered_in_window;
         self.lost += other.lost;
         self.repeated += other.repeated;
@@ -86,13 +89,21 @@ pub struct Recorder {
     pub latency: Histogram,
     /// Acknowledgement minus intended or actual send; empty where none is asked for.
     pub ack: Histogram,
+    /// The same of what was refused: an ERROR in the place of an acknowledgement.
+    pub refusal: Histogram,
     /// Actual send minus intended send; empty in a closed loop, which intends nothing.
     pub lag: Histogram,
 }
 
 impl Recorder {
     pub fn new() -> Recorder {
-        Recorder { counts: Counts::default(), latency: histogram(), ack: histogram(), lag: histogram() }
+        Recorder {
+            counts: Counts::default(),
+            latency: histogram(),
+            ack: histogram(),
+            refusal: histogram(),
+            lag: histogram(),
+        }
     }
 
     pub fn server_error(&mut self, errno: i64) {
@@ -107,6 +118,7 @@ impl Recorder {
         self.counts.add(&other.counts);
         self.latency.add(&other.latency).expect("both histograms have the same bounds");
         self.ack.add(&other.ack).expect("both histograms have the same bounds");
+        self.refusal.add(&other.refusal).expect("both histograms have the same bounds");
         self.lag.add(&other.lag).expect("both histograms have the same bounds");
     }
 }

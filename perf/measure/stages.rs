@@ -3,15 +3,13 @@
 //! The document has counts since the server began, so it is read before and after a round and subtracted, which takes
 //! the whole histograms (`v2`: base64 of HDR V2) and not the percentiles beside them.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::Deserializer;
 
-use super::{Histogram, histogram};
+use super::{Histogram, admin, histogram};
 use crate::json::Json;
 
 /// Histograms by name, over all cores, in the order in which the server tells them.
@@ -21,26 +19,11 @@ pub struct Stages {
     pub paths: Vec<(String, Histogram)>,
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
-
 impl Stages {
     /// Asks the admin address of a server.
     pub fn fetch(admin: SocketAddr) -> Result<Stages, String> {
-        let ask = || -> std::io::Result<Vec<u8>> {
-            let mut socket = TcpStream::connect_timeout(&admin, PATIENCE)?;
-            socket.set_read_timeout(Some(PATIENCE))?;
-            write!(socket, "GET /histograms?format=json&core=all HTTP/1.0\r\nHost: {admin}\r\n\r\n")?;
-            let mut answer = Vec::new();
-            socket.read_to_end(&mut answer)?;
-            Ok(answer)
-        };
-        let answer = ask().map_err(|error| format!("cannot ask {admin} for its stages: {error}"))?;
-        let answer = String::from_utf8_lossy(&answer);
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        if head.split(' ').nth(1) != Some("200") {
-            return Err(format!("{admin} has no /histograms: {}", head.lines().next().unwrap_or_default()));
-        }
-        Ok(Stages::read(&Json::read(body)?))
+        let body = admin::get(admin, "/histograms?format=json&core=all")?;
+        Ok(Stages::read(&Json::read(&body)?))
     }
 
     /// Of the sum over all cores; nothing where there is none.

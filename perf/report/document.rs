@@ -1,7 +1,7 @@
 //! A report as one JSON document with everything: what pages, comparisons and pictures are made of.
 
 use super::faults::{all_faults, faults};
-use super::run::{Ratio, RunReport, SideFigures};
+use super::run::{Compared, Ratio, RunReport, SideFigures};
 use super::spread::Spread;
 use super::units::QUANTILES;
 use crate::json::{Json, object};
@@ -12,6 +12,11 @@ pub const FORMAT: &str = "chat-perf report 2";
 
 impl RunReport {
     pub fn json(&self) -> Json {
+        let (cpu_ratio, push_ratios) = match &self.compared {
+            Compared::Nothing => (Json::Null, Json::Null),
+            Compared::Cpu(ratio) => (self.ratio_json(ratio), Json::Null),
+            Compared::Pushes(pushes) => (Json::Null, pushes.json()),
+        };
         object([
             ("format", FORMAT.into()),
             ("scenario", self.scenario.as_str().into()),
@@ -28,7 +33,8 @@ impl RunReport {
             ("warmup_s", self.warmup_s.into()),
             ("sides", Json::List(self.sides.iter().map(side_json).collect())),
             ("faults", Json::List(all_faults(&self.sides).into_iter().map(Json::from).collect())),
-            ("cpu_ratio", self.ratio.as_ref().map(|ratio| self.ratio_json(ratio)).into()),
+            ("cpu_ratio", cpu_ratio),
+            ("push_ratios", push_ratios),
         ])
     }
 
@@ -75,6 +81,7 @@ fn figures_json(figures: &Figures) -> Json {
         ("delivered_per_s", figures.delivered_per_s().into()),
         ("latency_ns", histogram_json(&figures.recorder.latency)),
         ("ack_ns", histogram_json(&figures.recorder.ack)),
+        ("refusal_ns", histogram_json(&figures.recorder.refusal)),
         ("lag_ns", histogram_json(&figures.recorder.lag)),
         ("server_cpu_us_each", figures.cpu_us_each().into()),
         ("server_cpu_ns", server.map(|server| server.cpu_ns).into()),
@@ -100,6 +107,7 @@ fn counts_json(counts: &Counts) -> Json {
         ("acks_expected", counts.acks_expected.into()),
         ("acked", counts.acked.into()),
         ("acks_lost", counts.acks_lost.into()),
+        ("refused", counts.refused.into()),
         ("measured", counts.measured.into()),
         ("delivered_in_window", counts.delivered_in_window.into()),
         ("lost", counts.lost.into()),
@@ -127,7 +135,7 @@ fn histogram_json(histogram: &Histogram) -> Json {
     Json::Object(fields)
 }
 
-fn spread_json(spread: &Spread) -> Json {
+pub fn spread_json(spread: &Spread) -> Json {
     object([
         ("count", (spread.count as u64).into()),
         ("min", spread.min.into()),

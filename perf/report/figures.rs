@@ -53,8 +53,8 @@ fn rows(text: &mut String, link: &str, document: &Json) {
             Some(faults) => format!("FAULTY: {faults}"),
             None => side.text_at("verdict").unwrap_or_default().to_owned(),
         };
-        let ratio = if number == 0 { ratio(document) } else { String::new() };
         let name = side.text_at("name").unwrap_or_default();
+        let ratio = if number == 0 { ratio(document) } else { push_ratio(document, name) };
         let first = if number == 0 { link } else { "" };
         let [p50, p99, p999] =
             ["p50", "p99", "p99.9"].map(|quantile| time(&format!("latency_ns/{quantile}")));
@@ -78,6 +78,20 @@ fn ratio(document: &Json) -> String {
     format!("**{median:.3}** ({low:.3}–{high:.3}){difference}")
 }
 
+/// Of the latency of pushes, this side over the first.
+fn push_ratio(document: &Json, name: &str) -> String {
+    let Some(pair) = document.list_at("push_ratios").iter().find(|pair| pair.text_at("of") == Some(name))
+    else {
+        return String::new();
+    };
+    let words = |quantile: &str| {
+        let number = |key: &str| pair.number_at(&format!("quantiles/{quantile}/{key}")).unwrap_or(f64::NAN);
+        let [median, low, high] = ["median", "quartile_1", "quartile_3"].map(number);
+        format!("{quantile} **{median:.3}** ({low:.3}–{high:.3})")
+    };
+    format!("{}, {}", words("p50"), words("p99"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +104,10 @@ mod tests {
             {"name":"relay","verdict":"valid","faults":"2 lost","sum":{"delivered_per_s":10000}}],
             "cpu_ratio":{"ratio":{"median":1.2,"quartile_1":1.1,"quartile_3":1.3},"difference_ns":{"median":-40}}}"#;
         rows(&mut text, "[a](a.html)", &Json::read(run).unwrap());
+        let store = r#"{"sides":[{"name":"healthy","sum":{}},{"name":"down","sum":{}}],"push_ratios":[
+            {"of":"down","quantiles":{"p50":{"median":0.9,"quartile_1":0.8,"quartile_3":1},"p99":{"median":1.1,
+            "quartile_1":1,"quartile_3":1.2}}}]}"#;
+        rows(&mut text, "[p](p.html)", &Json::read(store).unwrap());
         rows(&mut text, "[s](s.json)", &Json::read(r#"{"kept":"p99 ≤ 5 ms","found_per_s":120000}"#).unwrap());
         rows(&mut text, "[i](i.json)", &Json::read(r#"{"session_bytes":845.2,"users":5000}"#).unwrap());
         let lines: Vec<&str> = text.lines().collect();
@@ -98,6 +116,8 @@ mod tests {
             [
                 "| [a](a.html) | chatd | 10000 | 41.0 µs | 90.0 µs | 1.50 ms |  | 9.50 µs | **1.200** (1.100–1.300), -40 ns | valid |",
                 "|  | relay | 10000 |  |  |  |  |  |  | FAULTY: 2 lost |",
+                "| [p](p.html) | healthy | 0 |  |  |  |  |  |  |  |",
+                "|  | down | 0 |  |  |  |  |  | p50 **0.900** (0.800–1.000), p99 **1.100** (1.000–1.200) |  |",
                 "| [s](s.json) | highest rate with p99 ≤ 5 ms | **120000** | | | | | | | |",
                 "| [i](i.json) | 5000 idle sessions, 845 bytes each | | | | | | | | |",
             ]

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::SystemTime;
 
 use super::faults::all_faults;
+use super::pushes::Pushes;
 use super::units::{bytes_text, quantiles_text, time_text};
 use super::{Machine, Spread, Verdict};
 use crate::measure::{Counts, Figures, Recorder, Stages};
@@ -80,6 +81,14 @@ impl Ratio {
     }
 }
 
+/// What the sides of a report are held against each other by.
+pub enum Compared {
+    /// Nothing: they are not two of the same.
+    Nothing,
+    Cpu(Ratio),
+    Pushes(Pushes),
+}
+
 pub struct RunReport {
     pub machine: Machine,
     /// What the times of slices count from.
@@ -98,7 +107,7 @@ pub struct RunReport {
     pub ramp_s: f64,
     pub warmup_s: f64,
     pub sides: Vec<SideFigures>,
-    pub ratio: Option<Ratio>,
+    pub compared: Compared,
 }
 
 impl RunReport {
@@ -109,8 +118,12 @@ impl RunReport {
         for side in &self.sides {
             let _ = self.write_side(side, &mut text);
         }
-        if let ([first, second], Some(ratio)) = (self.sides.as_slice(), &self.ratio) {
-            let _ = self.write_ratio(ratio, [first, second], &mut text);
+        match (self.sides.as_slice(), &self.compared) {
+            ([first, second], Compared::Cpu(ratio)) => {
+                let _ = self.write_ratio(ratio, [first, second], &mut text);
+            }
+            (_, Compared::Pushes(pushes)) => text.push_str(&pushes.text()),
+            _ => {}
         }
         for fault in all_faults(&self.sides) {
             let _ = writeln!(text, "FAULTY     {fault}");
@@ -146,6 +159,10 @@ impl RunReport {
         }
         if !sum.recorder.ack.is_empty() {
             writeln!(text, "  ack        {}  ({})", quantiles_text(&sum.recorder.ack), side.ack_is)?;
+        }
+        if !sum.recorder.refusal.is_empty() {
+            let refused = quantiles_text(&sum.recorder.refusal);
+            writeln!(text, "  refusal    {refused}  (from intended send to errno 110)")?;
         }
         if !sum.recorder.lag.is_empty() {
             writeln!(text, "  own lag    {}", quantiles_text(&sum.recorder.lag))?;
@@ -219,6 +236,7 @@ fn messages_text(counts: &Counts) -> String {
     }
     let unsent = counts.intended.saturating_sub(counts.sent);
     for (count, what) in [
+        (counts.refused, "of these refused with errno 110, as asked for"),
         (unsent, "never sent"),
         (counts.acks_lost, "never acknowledged"),
         (counts.misdelivered, "misdelivered"),

@@ -8,7 +8,7 @@ use super::settings::{Loop, Settings, Work};
 use super::side::Side;
 use super::visits::Visitors;
 use crate::load::{self, Stay};
-use crate::report::SideFigures;
+use crate::report::{Compared, SideFigures};
 use crate::target::Target;
 use crate::wire::{self, Speaker};
 
@@ -51,7 +51,7 @@ pub fn arrivals(
     let rate = settings.logins_per_s;
     let mut settings = settings.clone();
     settings.load_loop = Loop::Open { rate_per_s: rate, arrival: crate::plan::Arrival::Poisson };
-    finish(&settings, bench, Finish { is_pinned, ..finish_as }, vec![figures], None)
+    finish(&settings, bench, Finish { is_pinned, ..finish_as }, vec![figures], Compared::Nothing)
 }
 
 /// Messages to users who are away, then the users come and take them.
@@ -95,7 +95,13 @@ pub fn backlog(
         ack_is: "from intended arrival to the answer to the login",
         ..SideFigures::new("draining", description, vec![drained])
     };
-    finish(settings, bench, Finish { is_pinned, frame_bytes, ..finish_as }, vec![storing, draining], None)
+    finish(
+        settings,
+        bench,
+        Finish { is_pinned, frame_bytes, ..finish_as },
+        vec![storing, draining],
+        Compared::Nothing,
+    )
 }
 
 /// The login of a reader, its frames ended with a newline in either dialect.

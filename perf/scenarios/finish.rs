@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Ending;
 use super::bench::Bench;
 use super::settings::Settings;
-use crate::report::{Machine, Ratio, RunReport, SideFigures, Verdict, Written, all_faults};
+use crate::report::{Compared, Machine, RunReport, SideFigures, Verdict, Written, all_faults};
 use crate::target::niceness_words;
 
 /// What the report says beside the figures, and where it goes.
@@ -20,7 +20,7 @@ pub fn finish(
     bench: &Bench,
     finish_as: Finish,
     sides: Vec<SideFigures>,
-    ratio: Option<Ratio>,
+    compared: Compared,
 ) -> Result<Ending, String> {
     let report = RunReport {
         machine: Machine::look(),
@@ -29,7 +29,7 @@ pub fn finish(
         what: settings.what.clone(),
         load_loop: settings.loop_words(),
         rate_asked_per_s: settings.rate_per_s(),
-        placement: placement(bench, finish_as.is_pinned, ratio.is_some()),
+        placement: placement(bench, finish_as.is_pinned, !matches!(compared, Compared::Nothing)),
         crowd: settings.crowd_words(),
         frame_bytes: finish_as.frame_bytes as u64,
         text_bytes: settings.message.text_bytes as u64,
@@ -37,7 +37,7 @@ pub fn finish(
         ramp_s: settings.ramp_ns as f64 / 1e9,
         warmup_s: settings.warmup_ns as f64 / 1e9,
         sides,
-        ratio,
+        compared,
     };
     print!("{}", report.text());
     finish_as.outputs.write(&report)?;

@@ -10,6 +10,7 @@ mod proofs;
 mod search;
 mod settings;
 mod side;
+mod store;
 mod talk;
 mod visits;
 
@@ -27,6 +28,7 @@ use settings::{Settings, Sides, Work};
 
 pub use proofs::self_test;
 pub use search::search;
+pub use store::store;
 
 /// How a run ended, as its exit code tells scripts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

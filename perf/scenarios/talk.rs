@@ -10,7 +10,7 @@ use super::finish::{Finish, finish};
 use super::settings::{Loop, Settings};
 use super::side::Side;
 use crate::measure::Recorder;
-use crate::report::{Ratio, SideFigures};
+use crate::report::{Compared, Ratio, SideFigures};
 use crate::target::Target;
 
 /// Runs every round against `target`.
@@ -26,7 +26,7 @@ pub fn run(settings: &Settings, bench: &Bench, target: Target, finish_as: Finish
     let is_pinned = side.target.cpus.is_some();
     drop(side);
     let finish_as = Finish { is_pinned, frame_bytes, ..finish_as };
-    finish(settings, bench, finish_as, vec![figures], None)
+    finish(settings, bench, finish_as, vec![figures], Compared::Nothing)
 }
 
 /// Runs every round against one and the other.
@@ -53,11 +53,11 @@ pub fn versus(
         figures(settings, names[1], &second, second_rounds),
     ];
     drop((first, second));
-    let ratio = Ratio::of(&sides[0], &sides[1]);
-    finish(settings, bench, Finish { frame_bytes, ..finish_as }, sides, ratio)
+    let compared = Ratio::of(&sides[0], &sides[1]).map_or(Compared::Nothing, Compared::Cpu);
+    finish(settings, bench, Finish { frame_bytes, ..finish_as }, sides, compared)
 }
 
-fn figures(settings: &Settings, name: &'static str, side: &Side, rounds: Vec<Measured>) -> SideFigures {
+pub fn figures(settings: &Settings, name: &'static str, side: &Side, rounds: Vec<Measured>) -> SideFigures {
     let mut logins: Option<Recorder> = None;
     let mut all = Vec::new();
     for round in rounds {

@@ -1,4 +1,5 @@
-//! A cluster that this harness starts: MariaDB, Redis, two chatd that share them, and nginx in front.
+//! A cluster that this harness starts: MariaDB, Redis, two chatd that share them, and nginx in front. Or one chatd, with a
+//! proxy between it and MariaDB.
 //!
 //! What lies around the servers is the tests' own: private processes on free ports, gone with this one.
 
@@ -12,6 +13,7 @@ use std::sync::atomic::AtomicBool;
 use services::install;
 use services::mariadb::MariaDb;
 use services::nginx::Nginx;
+pub use services::proxy::Proxy;
 use services::redis::Redis;
 
 use super::{ChatdOptions, Kind, Target, start_one};
@@ -44,14 +46,7 @@ impl Target {
         cpus: &[usize],
         stop: &AtomicBool,
     ) -> Result<Target, String> {
-        let missing = install::missing();
-        if !missing.is_empty() {
-            return Err(format!("--cluster needs more programs: {}", install::advice(&missing)));
-        }
-        // As much memory as a database server has that is meant for something.
-        let mariadb = MariaDb::start(&["--innodb-buffer-pool-size=512M", "--innodb-log-file-size=512M"])?;
-        mariadb.outlives_nobody();
-        let redis = Redis::start(&[])?;
+        let (mariadb, redis) = backends()?;
         // Not on the command line, which a report shows.
         let urls = [("CHATD_MYSQL", mariadb.url(&mariadb.make_database())), ("CHATD_REDIS", redis.url())];
         let mut children = Vec::new();
@@ -84,4 +79,32 @@ impl Target {
             _ground: Some(Ground { _nginx: nginx, _redis: redis, _mariadb: mariadb }),
         })
     }
+
+    /// Starts one chatd, with what a cluster stands on: its database can be made slow, or be taken away from it.
+    pub fn start_behind_proxy(
+        options: &ChatdOptions,
+        cpus: &[usize],
+        stop: &AtomicBool,
+    ) -> Result<(Target, Proxy), String> {
+        let (mariadb, redis) = backends()?;
+        let proxy = Proxy::start(mariadb.address());
+        let mysql = mariadb.url_by_way_of(proxy.address, &mariadb.make_database());
+        let urls = [("CHATD_MYSQL", mysql), ("CHATD_REDIS", redis.url())];
+        let (child, address, admin) = start_one(options, &urls, cpus, stop)?;
+        let target = Target::of_child(Kind::Chatd, address, options.sources, cpus, child);
+        let ground = Ground { _nginx: None, _redis: redis, _mariadb: mariadb };
+        Ok((Target { admin, _ground: Some(ground), ..target }, proxy))
+    }
+}
+
+/// A MariaDB and a Redis of this run's own.
+fn backends() -> Result<(MariaDb, Redis), String> {
+    let missing = install::missing();
+    if !missing.is_empty() {
+        return Err(format!("a cluster needs more programs: {}", install::advice(&missing)));
+    }
+    // As much memory as a database server has that is meant for something.
+    let mariadb = MariaDb::start(&["--innodb-buffer-pool-size=512M", "--innodb-log-file-size=512M"])?;
+    mariadb.outlives_nobody();
+    Ok((mariadb, Redis::start(&[])?))
 }

@@ -11,7 +11,7 @@ use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
 use crate::measure::{Figures, Histogram, Interval, Recorder, Series};
-use crate::report::{Machine, RunReport, SideFigures, Written};
+use crate::report::{Compared, Machine, RunReport, SideFigures, Written};
 
 /// A report of two sides, ten slices each; latencies of slice `n` are `n + 1` to `n + 100` ms.
 fn report() -> RunReport {
@@ -50,7 +50,7 @@ fn report() -> RunReport {
         ramp_s: 0.0,
         warmup_s: 0.0,
         sides: vec![side("chatd"), side("relay")],
-        ratio: None,
+        compared: Compared::Nothing,
     }
 }
 

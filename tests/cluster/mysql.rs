@@ -2,11 +2,11 @@
 //! lost.
 
 use super::patience::{SOON, log_in, memory_bytes, said, until};
-use super::proxy::Proxy;
 use crate::admin::{Admin, watched};
 use crate::common::chatd::Chatd;
 use crate::common::client::{Client, User, chat};
 use crate::common::cluster::Backends;
+use crate::common::services::proxy::Proxy;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -1,8 +1,9 @@
-//! Servers that a cluster needs, each a private process of whoever starts it: Redis, MariaDB, nginx.
+//! Servers that a cluster needs, each a private process of whoever starts it: Redis, MariaDB, nginx. And a proxy, to be put
+//! before one of them.
 //!
 //! They listen on free ports of this machine, keep what they have in temporary directories, and are
 //! gone when whoever started them is. A Redis or MariaDB that runs already is never touched. Used by
-//! the tests, by `examples/cluster` and by `chat-perf run --cluster`.
+//! the tests, by `examples/cluster`, and by `chat-perf` for `run --cluster` and `store`.
 
 // Each of them uses a part of it.
 #![allow(dead_code)]
@@ -10,6 +11,7 @@
 pub mod install;
 pub mod mariadb;
 pub mod nginx;
+pub mod proxy;
 pub mod redis;
 pub mod scratch;
 

@@ -158,11 +158,14 @@ impl Round<'_> {
         }
         came.acks += 1;
         let answer = Answer::read(frame);
-        if (answer.msgid, answer.errno) != (Some(msgid::ACK), Some(0)) {
-            return hear_other(answer, recorder);
-        }
         let latency_ns = now_ns.saturating_sub(stamp.time_ns);
         let is_measured = self.orders.window.contains(&stamp.time_ns);
+        if (answer.msgid, answer.errno) != (Some(msgid::ACK), Some(0)) {
+            if is_measured {
+                recorder.refusal.saturating_record(latency_ns);
+            }
+            return hear_other(answer, recorder);
+        }
         if is_measured {
             recorder.ack.saturating_record(latency_ns);
         }

@@ -76,6 +76,26 @@ pub fn ratio(ratio: &Json) -> String {
     )
 }
 
+/// Of the latency of pushes, a row for each state.
+pub fn pushes(ratios: &[Json]) -> String {
+    let names =
+        ratios.first().map(|ratio| ratio.at("quantiles").map(Json::fields)).flatten().unwrap_or_default();
+    let heads: Vec<String> = names.iter().map(|(name, _)| format!("<th>{name}</th>")).collect();
+    let mut html = format!("<div class=\"wide\"><table><tr><th></th>{}<th>rounds</th></tr>", heads.concat());
+    for ratio in ratios {
+        let text = |key: &str| escape(ratio.text_at(key).unwrap_or_default());
+        let _ = write!(html, "<tr><td>{} over {}</td>", text("of"), text("over"));
+        for (name, _) in names {
+            let number = |key: &str| ratio.number_at(&format!("quantiles/{name}/{key}")).unwrap_or(f64::NAN);
+            let [median, low, high] = ["median", "quartile_1", "quartile_3"].map(number);
+            let _ = write!(html, "<td><b>×{median:.3}</b> <i>{low:.3}–{high:.3}</i></td>");
+        }
+        let rounds = ratio.number_at("rounds").unwrap_or(0.0);
+        let _ = write!(html, "<td>{rounds}</td></tr>");
+    }
+    html + "</table></div>"
+}
+
 pub fn percentiles(lines: &[Line]) -> String {
     let names: Vec<String> = QUANTILES.iter().map(|(_, name)| format!("<th>{name}</th>")).collect();
     let mut html =
@@ -84,6 +104,7 @@ pub fn percentiles(lines: &[Line]) -> String {
         let kinds = [
             (line.side.text_at("latency_is").unwrap_or("latency"), line.side.at("sum/latency_ns")),
             (line.side.text_at("ack_is").unwrap_or("ack"), line.side.at("sum/ack_ns")),
+            ("from intended send to errno 110", line.side.at("sum/refusal_ns")),
             ("the generator's own lag", line.side.at("sum/lag_ns")),
             ("people who came and went: to the answer", line.side.at("logins/latency_ns")),
         ];
@@ -106,7 +127,7 @@ pub fn percentiles(lines: &[Line]) -> String {
     html + "</table></div>"
 }
 
-const COUNTS: [(&str, &str); 12] = [
+const COUNTS: [(&str, &str); 13] = [
     ("intended", "intended"),
     ("expected", "deliveries due"),
     ("delivered", "delivered"),
@@ -116,6 +137,7 @@ const COUNTS: [(&str, &str); 12] = [
     ("misdelivered", "misdelivered"),
     ("acks_expected", "ACKs due"),
     ("acked", "ACKs"),
+    ("refused", "of these 110"),
     ("socket_full", "socket full"),
     ("connections_closed", "closed"),
     ("other_frames", "other frames"),
