@@ -94,6 +94,10 @@ impl Hub {
             self.orphans.push_back((session, orphan));
         } else {
             self.counts.orphans_dropped += 1;
+            if let (Some(id), Orphan::Keep { .. }) = (session, orphan) {
+                // It will not be in the backlog, so its reader's session does not wait for it.
+                self.spilled(id);
+            }
         }
     }
 

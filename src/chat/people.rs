@@ -144,9 +144,13 @@ impl Hub {
         out: &mut Vec<Effect>,
     ) {
         let ids: Vec<UserId> = list.people().iter().map(|person| person.id).collect();
+        let dialect = self.session(session).map_or(Dialect::Seed, |session| session.dialect);
+        // Who is told of changes sees what it was told: a look may have met a login that comes to
+        // nothing, and no change would follow it.
+        let told = |user| self.presence.state_of(user).filter(|_| dialect == Dialect::V2);
         let is_online = |user| {
             let at = ids.iter().position(|&id| id == user);
-            at.is_some_and(|at| online.get(at) == Some(&true))
+            told(user).unwrap_or_else(|| at.is_some_and(|at| online.get(at) == Some(&true)))
         };
         let bytes = self.limits.push_bytes;
         let frames = match list {
@@ -154,9 +158,9 @@ impl Hub {
             &List::Members { group, ref members, complete } => {
                 vec![found::members(MembersPage { cid, group, members, complete }, &is_online, bytes)]
             }
-            List::Friends(people) => match self.session(session).map(|session| session.dialect) {
-                Some(Dialect::V2) => welcome::friend_list(people, &is_online, bytes),
-                _ => vec![lists::friend_list(people, &is_online, bytes)],
+            List::Friends(people) => match dialect {
+                Dialect::V2 => welcome::friend_list(people, &is_online, bytes),
+                Dialect::Seed => vec![lists::friend_list(people, &is_online, bytes)],
             },
         };
         frames.into_iter().for_each(|frame| self.reply(session, frame, out));

@@ -53,8 +53,10 @@ struct Watched {
     visit: u64,
     /// The core that told of it.
     holder: Option<CoreId>,
-    /// Looks that found it online, since a notice told of it last.
+    /// Looks that found it online, since a notice told of it last; those at one time are one.
     looks: u8,
+    /// When the last of them was counted.
+    looked_at: Millis,
     /// When something was last learned by a notice, in numbers of `learned`.
     learned: u64,
 }
@@ -125,6 +127,8 @@ impl Presence {
             // It is late, or about a login that this core has not heard of: perhaps not the last one.
             if watched.online != Some(online) {
                 self.doubtful.insert(user);
+                // A look that agrees with what was known may have been too early.
+                watched.looks = 0;
             }
             return false;
         }
@@ -134,12 +138,17 @@ impl Presence {
     }
 
     /// Takes in that a look has found a user or not; whether watchers are to be told. `begun` is
-    /// what was learned before the look: what was learned since is newer.
-    fn see(&mut self, user: UserId, online: bool, begun: u64) -> bool {
+    /// what was learned before the look: what was learned since is newer. Looks less than `apart_ms`
+    /// apart count once.
+    fn see(&mut self, user: UserId, online: bool, begun: u64, now: Millis, apart_ms: u64) -> bool {
         let Some(watched) = self.watched.get_mut(&user).filter(|watched| watched.learned <= begun) else {
             return false;
         };
-        watched.looks = if online { watched.looks.saturating_add(1) } else { 0 };
+        if !online {
+            watched.looks = 0;
+        } else if watched.looks == 0 || now.since(watched.looked_at) >= apart_ms {
+            (watched.looks, watched.looked_at) = (watched.looks.saturating_add(1), now);
+        }
         if watched.online != Some(online) {
             watched.holder = None;
         }
@@ -195,10 +204,20 @@ impl Hub {
             return;
         }
         for notice in envelope.notices() {
-            if self.presence.learn(core, notice) {
+            if !notice.online && self.holds_since_before(notice.user, Visit(notice.visit)) {
+                // There were two sessions of this user for a while, and the one here has stayed. Its
+                // login is the older one, so that word of it takes a number that is newer.
+                let here = Notice { visit: notice.visit + 1, online: true, ..notice };
+                self.announce(here, out);
+            } else if self.presence.learn(core, notice) {
                 self.tell_watchers(notice.user, notice.online, out);
             }
         }
+    }
+
+    fn holds_since_before(&self, user: UserId, visit: Visit) -> bool {
+        let here = self.users.get(&user).and_then(|&id| self.session(id)?.online());
+        here.is_some_and(|here| here.visit.0 < visit.0)
     }
 
     /// Another core stops. Its users have as long to be back as those whose connection was lost.
@@ -350,8 +369,10 @@ impl Hub {
 
     /// A look has found these users online or not.
     pub(super) fn saw(&mut self, users: &[UserId], begun: u64, online: &[bool], out: &mut Vec<Effect>) {
+        // Some answers are faster than others.
+        let (now, apart_ms) = (self.now, self.limits.presence_look_ms / 2);
         for (&user, &online) in users.iter().zip(online) {
-            if self.presence.see(user, online, begun) {
+            if self.presence.see(user, online, begun, now, apart_ms) {
                 self.tell_watchers(user, online, out);
             }
         }

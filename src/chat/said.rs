@@ -32,6 +32,10 @@ impl Hub {
         if let Body::Ping { n } = request.body {
             return self.pinged(id, n, out);
         }
+        if matches!(request.body, Body::Pong) && dialect == Dialect::V2 {
+            // That it came is all there is to it. Who has not logged in yet is pinged, too.
+            return;
+        }
         if self.pending.len() >= self.limits.tickets {
             return self.refuse(about, Code::Busy, out);
         }
@@ -80,8 +84,6 @@ impl Hub {
             Body::Password { old, new } => self.change_password(about, user, old, new, out),
             Body::Block { user: blocked } => self.block(about, user, blocked, out),
             Body::Unblock { user: blocked } => self.unblock(about, user, blocked, out),
-            // That it came is all there is to it.
-            Body::Pong => {}
             _ => unreachable!("what both dialects know was answered before"),
         }
     }

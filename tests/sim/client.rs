@@ -1,5 +1,7 @@
 //! The people: what they do with their connections, and what they understand of the answers.
 
+use super::device::Phone;
+use super::heard::Heard;
 use super::oracle::Text;
 use super::plan::Phase;
 use super::tcp::Reading;
@@ -18,6 +20,10 @@ pub struct Person {
     pub entering: bool,
     /// Only logs in, and waits.
     pub contestant: bool,
+    /// Takes the place of another session of its user.
+    pub replaces: bool,
+    /// What a client of the second dialect knows.
+    pub phone: Option<Phone>,
     /// What was answered with 110 and is to be said again under the same cid.
     pub again: Vec<Text>,
 }
@@ -29,15 +35,24 @@ impl World {
             let after = self.rng.delay(4 * self.plan.gap_us) + 1;
             self.later(after, Next::Come { user });
         } else if self.acting {
-            self.connect(user, false);
+            self.connect(user, false, true);
         }
     }
 
-    pub fn connect(&mut self, user: usize, contestant: bool) -> usize {
+    pub fn connect(&mut self, user: usize, contestant: bool, replaces: bool) -> usize {
         let alive: Vec<usize> = (0..self.cores.len()).filter(|&core| !self.health[core].dead).collect();
         let core = self.rng.pick(&alive);
         let terminator = self.rng.pick(&[Terminator::Nul, Terminator::Newline]);
-        self.people.push(Person { user, online: false, entering: false, contestant, again: Vec::new() });
+        let phone = self.phone();
+        self.people.push(Person {
+            user,
+            online: false,
+            entering: false,
+            contestant,
+            replaces,
+            phone,
+            again: Vec::new(),
+        });
         let conn = self.open(core, terminator);
         let after = self.rng.delay(self.plan.gap_us);
         self.later(after, Next::Act(conn));
@@ -102,7 +117,7 @@ impl World {
         self.later(after, Next::Gone(conn));
     }
 
-    fn write(&mut self, conn: usize, text: &str) {
+    pub fn write(&mut self, conn: usize, text: &str) {
         let crlf = self.rng.chance(200);
         let conn_ = &mut self.conns[conn];
         conn_.to_server.extend(text.as_bytes());
@@ -118,6 +133,9 @@ impl World {
     pub fn log_in(&mut self, conn: usize) {
         let user = self.people[conn].user;
         self.people[conn].entering = true;
+        if self.people[conn].phone.is_some() {
+            return self.log_in_modern(conn);
+        }
         self.write(conn, &format!("{{\"msgid\":1,\"id\":{user},\"password\":\"p{user}\"}}"));
     }
 
@@ -126,11 +144,13 @@ impl World {
         match self.rng.below(40) {
             0 => {
                 self.people[conn].entering = true;
-                self.write(conn, &format!("{{\"msgid\":1,\"id\":{user},\"password\":\"wrong\"}}"));
+                let v = if self.people[conn].phone.is_some() { ",\"v\":2" } else { "" };
+                self.write(conn, &format!("{{\"msgid\":1,\"id\":{user},\"password\":\"wrong\"{v}}}"));
             }
             1 => {
                 let number = self.rng.below(40);
-                self.write(conn, &format!("{{\"msgid\":4,\"name\":\"n{number}\",\"password\":\"p\"}}"));
+                let v = if self.people[conn].phone.is_some() { ",\"v\":2" } else { "" };
+                self.write(conn, &format!("{{\"msgid\":4,\"name\":\"n{number}\",\"password\":\"p\"{v}}}"));
             }
             2 => self.nonsense(conn),
             3 => {
@@ -143,7 +163,17 @@ impl World {
     }
 
     fn be_online(&mut self, conn: usize) {
-        if let Some(text) = self.people[conn].again.pop() {
+        if self.people[conn].phone.is_some() {
+            let again =
+                if self.rng.chance(300) { std::mem::take(&mut self.people[conn].again) } else { Vec::new() };
+            again.into_iter().for_each(|text| self.say_text(conn, text));
+            if self.rng.chance(200) {
+                self.confirm_late(conn);
+            }
+            if self.rng.chance(120) {
+                return self.be_modern(conn);
+            }
+        } else if let Some(text) = self.people[conn].again.pop() {
             return self.say_text(conn, text);
         }
         let user = self.people[conn].user;
@@ -172,6 +202,9 @@ impl World {
             94 if self.plan.leaves > 0 => {
                 self.people[conn].online = false;
                 self.people[conn].again.clear();
+                if self.rng.chance(800) && self.people[conn].phone.is_some() {
+                    self.device(conn).token = None;
+                }
                 self.write(conn, &format!("{{\"msgid\":3,\"id\":{user}}}"));
                 // The next user of this connection may be another one.
                 if self.rng.chance(300) {
@@ -224,7 +257,8 @@ impl World {
         } else {
             Target::User(UserId::new(self.rng.between(1, self.plan.users as u64)).unwrap())
         };
-        let wants_ack = self.rng.chance(self.plan.cids);
+        let modern = self.people[conn].phone.is_some();
+        let wants_ack = self.rng.chance(if modern { 900 } else { self.plan.cids });
         let filler = ["", "", "x", "\\\"quoted\\\"", "\u{4f60}\u{597d} \u{1f642}", "\\u00e9\\n\\\\"];
         let (mut filler, times) = (self.rng.pick(&filler).to_owned(), self.rng.delay(60));
         filler = filler.repeat(times as usize).chars().take(100).collect();
@@ -237,6 +271,9 @@ impl World {
 
     fn say_text(&mut self, conn: usize, text: Text) {
         let user = self.people[conn].user;
+        if text.wants_ack && self.people[conn].phone.is_some() {
+            self.device(conn).unanswered.insert(text.number, text.clone());
+        }
         let to = match text.target {
             Target::User(to) if text.number.is_multiple_of(2) => format!("\"msgid\":6,\"toid\":{to}"),
             Target::User(to) => format!("\"msgid\":6,\"to\":{to}"),
@@ -249,23 +286,30 @@ impl World {
     }
 
     /// A person understands an answer.
-    pub fn understand(&mut self, conn: usize, msgid: u64, errno: Option<u64>, cid: Option<u64>) {
+    pub fn understand(&mut self, conn: usize, heard: &Heard) {
+        if self.people[conn].phone.is_some() {
+            self.understand_modern(conn, heard);
+        }
+        let (msgid, errno) = (heard.msgid(), heard.errno());
         let person = &mut self.people[conn];
         match (msgid, errno) {
+            (2, Some(0)) if person.phone.is_some() && heard.is_partial() => {}
             (2, Some(0)) => (person.online, person.entering) = (true, false),
             (2, _) => {
                 person.entering = false;
-                if person.contestant && errno == Some(110) {
+                let forgotten = errno == Some(1) && person.phone.is_some();
+                if person.contestant && (errno == Some(110) || forgotten) {
                     self.later(1_000, Next::Act(conn));
                 }
             }
             (21, Some(110)) => {
-                if let Some((sender, text)) = cid.and_then(|number| self.oracle.text(number))
+                if let Some((sender, text)) = heard.about().and_then(|number| self.oracle.text(number))
                     && sender.get() as usize == person.user
                 {
                     person.again.push(text);
                 }
             }
+            (21, Some(113)) => person.online = false,
             _ => {}
         }
     }
@@ -297,6 +341,7 @@ impl World {
                     self.break_off(conn);
                 } else {
                     self.read_on(conn);
+                    self.confirm_late(conn);
                 }
             }
             trace!(self, "---- rest");
@@ -320,7 +365,8 @@ impl World {
         }
         self.rest();
         let many = self.rng.between(2, 8);
-        (user, (0..many).map(|_| self.connect(user, true)).collect())
+        let replaces = self.rng.chance(300);
+        (user, (0..many).map(|_| self.connect(user, true, replaces)).collect())
     }
 
     /// All go, all come back and read everything, and the servers stop.
@@ -342,13 +388,14 @@ impl World {
                 last.iter().any(|&at| world.people[at].user == user && world.conns[at].is_usable())
             };
             let away: Vec<usize> = (1..=self.plan.users).filter(|&user| !here(self, user)).collect();
-            last.extend(away.into_iter().map(|user| self.connect(user, true)).collect::<Vec<_>>());
+            last.extend(away.into_iter().map(|user| self.connect(user, true, true)).collect::<Vec<_>>());
             self.rest();
         }
         let online = last.iter().filter(|&&at| self.people[at].online && self.conns[at].is_usable()).count();
         assert_eq!(online, self.plan.users, "somebody can not log in");
         self.check_rest();
         self.check_all_received();
+        self.read_all(&last);
         trace!(self, "---- drain");
         self.drain();
         self.rest();

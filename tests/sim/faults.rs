@@ -6,12 +6,12 @@
 //! it; of its questions, some were answered before anybody heard of it.
 
 use super::bus::Op;
-use super::plan::Phase;
+use super::plan::{Phase, Plan};
 use super::world::{Core, Fact, Next, World};
 use crate::trace;
 use chatd::chat::event::{BusDown, Event};
+use chatd::chat::hub::Hub;
 use chatd::chat::ids::CoreId;
-use chatd::chat::limits::Limits;
 
 /// Listeners from here on are dead cores that the bus has not noticed yet.
 const GHOSTS: usize = 1_000;
@@ -211,7 +211,7 @@ impl World {
         for core in self.cores_of(server) {
             let id = self.new_id();
             self.health[core] = Health { id, ..Health::new(core) };
-            self.cores[core] = Core::new(id, &self.plan.limits);
+            self.cores[core] = Core::new(id, &self.plan);
             self.later(0, Next::Tick(core));
         }
     }
@@ -272,8 +272,8 @@ impl World {
 }
 
 impl Core {
-    pub fn new(id: CoreId, limits: &Limits) -> Self {
-        Self::with(chatd::chat::hub::Hub::new(id, limits.clone()))
+    pub fn new(id: CoreId, plan: &Plan) -> Self {
+        Self::with(Hub::new(id, plan.limits.clone()).keeping(plan.keep))
     }
 }
 

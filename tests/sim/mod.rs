@@ -2,9 +2,13 @@
 
 pub mod bus;
 pub mod client;
+pub mod device;
 pub mod faults;
+pub mod heard;
+pub mod modern;
 pub mod oracle;
 pub mod plan;
+mod promises;
 mod remembered;
 pub mod rng;
 pub mod store;

@@ -1,6 +1,8 @@
 //! What must be true, whatever happened. Looks at the cluster from outside: at what clients say
 //! and get, at the store and at the bus, and at the hubs only for how much they hold.
 
+use super::device::{Confirms, Phone};
+use super::heard::Heard;
 use super::plan::{Phase, Plan};
 use super::world::World;
 use crate::trace;
@@ -24,6 +26,8 @@ pub struct Text {
 /// A text that was handed to a hub by a logged-in session.
 struct Said {
     stay: usize,
+    /// Numbers what is said.
+    order: u64,
     at_us: u64,
     /// Handed over more than once.
     repeated: bool,
@@ -51,6 +55,9 @@ pub struct Stay {
     /// Whether it had got all that waited for it when it ended, and had acknowledged it.
     clean: bool,
     got: Vec<u64>,
+    /// The same by id, where the dialect tells it, and what of it is not confirmed.
+    mids: HashSet<MessageId>,
+    unconfirmed: HashSet<MessageId>,
 }
 
 /// How often things happened, so that one can tell what was tried.
@@ -72,6 +79,14 @@ pub struct Oracle {
     /// How many login answers the client of a connection has got.
     read: HashMap<usize, usize>,
     received: HashSet<(UserId, u64)>,
+    /// What readers said that they have.
+    pub confirmed: HashSet<(UserId, MessageId)>,
+    /// What was acknowledged, and under which id.
+    pub acked: HashMap<u64, MessageId>,
+    /// What was answered with an error that is not 110.
+    pub refused: HashSet<u64>,
+    /// Connections that were cut for what is wrong with them.
+    cut: HashSet<usize>,
     /// Since when a user has been a member, as the store says at rests and requests.
     member_since: HashMap<(UserId, GroupId), u64>,
     faulty: bool,
@@ -90,15 +105,6 @@ fn numbers(frame: &[u8]) -> Vec<u64> {
         .collect()
 }
 
-/// A top-level number of a frame of the server's.
-fn field(frame: &[u8], name: &str) -> Option<u64> {
-    let text = std::str::from_utf8(frame).expect("frames are UTF-8");
-    let (_, rest) = text.split_once(&format!("\"{name}\":"))?;
-    let digits: String =
-        rest.trim_start_matches(['"', 'c']).chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
-}
-
 impl Oracle {
     pub fn new(plan: &Plan) -> Self {
         Self {
@@ -108,6 +114,10 @@ impl Oracle {
             succeeded: HashMap::new(),
             read: HashMap::new(),
             received: HashSet::new(),
+            confirmed: HashSet::new(),
+            acked: HashMap::new(),
+            refused: HashSet::new(),
+            cut: HashSet::new(),
             member_since: HashMap::new(),
             faulty: plan.phases.iter().any(|&phase| phase == Phase::BusyStore || Plan::loses(phase)),
             resting: false,
@@ -124,6 +134,34 @@ impl Oracle {
     /// Who says what, by its number.
     pub fn text(&self, number: u64) -> Option<(UserId, Text)> {
         self.texts.get(number as usize).map(|written| (written.sender, written.text.clone()))
+    }
+
+    pub fn texts_written(&self) -> u64 {
+        self.texts.len() as u64
+    }
+
+    /// Whether a direct text has ever come to its reader.
+    pub fn was_received(&self, number: u64) -> bool {
+        match self.texts[number as usize].text.target {
+            Target::User(to) => self.received.contains(&(to, number)),
+            Target::Group(_) => false,
+        }
+    }
+
+    /// Whether the session on this connection was sent a message, and has not confirmed it.
+    pub fn is_unconfirmed(&self, conn: usize, mid: MessageId) -> bool {
+        let stay = self.online(conn).map(|stay| &self.stays[stay]);
+        stay.is_some_and(|stay| stay.unconfirmed.contains(&mid))
+    }
+
+    /// Who the client of this connection takes itself for.
+    pub fn reader(&self, conn: usize) -> Option<UserId> {
+        let logins = self.read.get(&conn)?;
+        Some(self.stays[self.succeeded[&conn][logins - 1]].user)
+    }
+
+    pub fn online_conns(&self) -> impl Iterator<Item = (UserId, usize)> + '_ {
+        self.online_stays().map(|stay| (stay.user, stay.conn))
     }
 
     /// The store is too busy for this.
@@ -160,10 +198,17 @@ impl World {
     /// A request is about to be handed over.
     pub fn hear(&mut self, conn: usize, request: &Request<'_>) {
         let now_us = self.now_us;
-        let may_be_lost = self.fault.is_some_and(Plan::loses);
+        // A dead server may be taken for a listener for a while after the last fault.
+        let may_be_lost = self.fault.is_some_and(Plan::loses) || self.heals > 0;
+        let begins = match &request.body {
+            Body::Login { who: Named::Id(user), .. } => Some(*user),
+            Body::Login { .. } | Body::Resume { .. } => UserId::new(self.people[conn].user as u64),
+            _ => None,
+        };
         let oracle = &mut self.oracle;
         match (&request.body, oracle.online(conn)) {
-            (&Body::Login { who: Named::Id(user), .. }, None) => {
+            (Body::Login { .. } | Body::Resume { .. }, None) => {
+                let user = begins.expect("a login is somebody's");
                 let stay = Stay {
                     user,
                     conn,
@@ -172,6 +217,8 @@ impl World {
                     ended_us: None,
                     clean: true,
                     got: Vec::new(),
+                    mids: HashSet::new(),
+                    unconfirmed: HashSet::new(),
                 };
                 oracle.current.insert(conn, oracle.stays.len());
                 oracle.stays.push(stay);
@@ -186,9 +233,15 @@ impl World {
                 let busy = written.said.as_ref().is_some_and(|said| said.busy);
                 let may_be_lost = may_be_lost || written.said.as_ref().is_some_and(|said| said.may_be_lost);
                 let heard_twice = false;
-                let said = Said { stay, at_us: now_us, repeated, busy, heard_twice, may_be_lost };
+                let order = oracle.tally.0.get("said").copied().unwrap_or(0);
+                let said = Said { stay, order, at_us: now_us, repeated, busy, heard_twice, may_be_lost };
                 written.said = Some(said);
                 oracle.tally.count("said");
+            }
+            (Body::Confirm { mids }, Some(stay)) => {
+                let user = oracle.stays[stay].user;
+                oracle.confirmed.extend(mids.iter().map(|&mid| (user, mid)));
+                oracle.stays[stay].unconfirmed.retain(|mid| !mids.contains(mid));
             }
             (Body::Logout, Some(_)) if request.id == Some(oracle.stays[oracle.current[&conn]].user) => {
                 self.parted(conn);
@@ -204,8 +257,9 @@ impl World {
             let user = self.oracle.stays[stay].user;
             let all = self.waiting(user).iter().all(|&number| self.oracle.received.contains(&(user, number)));
             let stored = self.oracle.stays[stay].got.iter().all(|&number| self.is_stored_or_direct(number));
+            let safe = self.oracle.stays[stay].unconfirmed.is_empty();
             let stay = &mut self.oracle.stays[stay];
-            (stay.ended_us, stay.clean) = (Some(self.now_us), acknowledged && all && stored);
+            (stay.ended_us, stay.clean) = (Some(self.now_us), acknowledged && all && stored && safe);
             self.oracle.tally.count(match (acknowledged, all && stored) {
                 (true, true) => "stays ended clean",
                 (true, false) => "stays ended amid a backlog",
@@ -216,8 +270,9 @@ impl World {
 
     /// A hub answers.
     pub fn replied(&mut self, conn: usize, frame: &[u8]) {
-        let (msgid, errno) = (field(frame, "msgid").expect("every frame has one"), field(frame, "errno"));
-        match (msgid, errno) {
+        let heard = Heard::read(frame);
+        match (heard.msgid(), heard.errno()) {
+            (2, Some(0)) if self.people[conn].phone.is_some() && heard.is_partial() => {}
             (2, Some(0)) => self.logged_in(conn),
             (2, Some(2)) if self.oracle.online(conn).is_some() => {}
             (2, Some(errno)) => {
@@ -229,17 +284,24 @@ impl World {
                     _ => "logins refused: busy",
                 });
             }
-            (20, Some(0)) if matches!(field(frame, "re"), Some(6 | 10)) => {
-                let number = field(frame, "cid").expect("an ACK has a cid");
-                let key = (self.oracle.texts[number as usize].sender, format!("c{number}"));
-                assert!(
-                    self.store.cids.contains_key(&key),
-                    "(e) text {number} is acknowledged and not stored"
-                );
-                self.oracle.tally.count("acknowledged");
+            (20, Some(0)) if matches!(heard.number("re"), Some(6 | 10)) => self.acknowledged(&heard),
+            (21, Some(113)) => {
+                let stay = self.oracle.current.get(&conn).copied();
+                self.parted(conn);
+                // It ends before its core has looked at what TCP has acknowledged.
+                if let Some(stay) = stay {
+                    self.oracle.stays[stay].clean = false;
+                }
+                self.oracle.tally.count("sessions replaced");
             }
-            (21, Some(115)) => self.oracle.tally.count("cut for reading slowly"),
+            (21, Some(errno @ (100 | 115 | 116))) => {
+                self.oracle.cut.insert(conn);
+                if errno == 115 {
+                    self.oracle.tally.count("cut for reading slowly");
+                }
+            }
             (21, Some(110)) => self.oracle.tally.count("requests refused: busy"),
+            (21, Some(_)) => self.oracle.refused.extend(heard.about()),
             _ => {}
         }
     }
@@ -248,6 +310,12 @@ impl World {
         let oracle = &mut self.oracle;
         let &number = oracle.current.get(&conn).expect("a login answer for a login");
         let user = oracle.stays[number].user;
+        // Who is being closed already is not told that it is replaced.
+        let closing = oracle.online_conns().find(|&(of, at)| of == user && self.conns[at].closing);
+        if let Some((_, at)) = closing {
+            self.parted(at);
+        }
+        let oracle = &mut self.oracle;
         let other = oracle.online_stays().find(|stay| stay.user == user);
         // A core that nobody hears cannot object; who of the two stays is decided when it is back.
         assert!(other.is_none() || self.parted, "(c) {user:?} is online twice");
@@ -258,23 +326,36 @@ impl World {
 
     /// A client has got a frame.
     pub fn got(&mut self, conn: usize, frame: &[u8]) {
-        let msgid = field(frame, "msgid").expect("every frame has one");
-        let errno = field(frame, "errno");
-        if msgid == 2 && errno == Some(0) {
+        let heard = Heard::read(frame);
+        let msgid = heard.msgid();
+        let modern = self.people[conn].phone.is_some();
+        if msgid == 2 && heard.errno() == Some(0) && !(modern && heard.is_partial()) {
             *self.oracle.read.entry(conn).or_default() += 1;
         }
         if matches!(msgid, 6 | 10) {
             self.check_body(frame);
         }
-        if matches!(msgid, 2 | 6 | 10) {
-            for number in numbers(frame) {
-                self.receive(conn, number);
+        let messages = match msgid {
+            2 if modern => heard.list("offlinemsg"),
+            6 | 10 if modern => vec![Heard::read(frame)],
+            2 | 6 | 10 => {
+                numbers(frame).into_iter().for_each(|number| self.receive(conn, number, None));
+                Vec::new()
             }
+            _ => Vec::new(),
+        };
+        for message in &messages {
+            self.receive(conn, message.said().expect("it was said"), message.mid());
+            self.show(conn, message);
         }
         if msgid == 13 {
             self.check_friends(conn, frame);
         }
-        self.understand(conn, msgid, errno, field(frame, "cid"));
+        self.understand(conn, &heard);
+        let at_once = |phone: &Phone| phone.confirms == Confirms::AtOnce;
+        if self.people[conn].phone.as_ref().is_some_and(at_once) {
+            self.confirm(conn);
+        }
     }
 
     /// What was said comes out as it went in.
@@ -292,7 +373,8 @@ impl World {
         assert_eq!(fields.get("time"), Some(Value::Text("t")));
     }
 
-    fn receive(&mut self, conn: usize, number: u64) {
+    fn receive(&mut self, conn: usize, number: u64, mid: Option<MessageId>) {
+        self.check_refused(conn, number);
         let logins = self.oracle.read.get(&conn).copied().unwrap_or(0);
         assert!(logins > 0, "text {number} comes before any login answer");
         let stay = self.oracle.succeeded[&conn][logins - 1];
@@ -303,10 +385,19 @@ impl World {
             Target::User(to) => assert_eq!(to, user, "text {number} is not for {user:?}"),
             Target::Group(_) => assert_ne!(written.sender, user, "text {number} comes back to its sender"),
         }
-        let said = written.said.as_ref().expect("nobody gets what was not said");
+        assert!(written.said.is_some(), "nobody gets what was not said");
         // Who leaves a group and joins it again begins anew.
         let anew =
             matches!(written.text.target, Target::Group(group) if self.store.left.contains(&(user, group)));
+        if let Some(mid) = mid {
+            let again = !self.oracle.stays[stay].mids.insert(mid);
+            self.oracle.stays[stay].unconfirmed.insert(mid);
+            let written = &self.oracle.texts[number as usize];
+            let heard_twice = written.said.as_ref().is_some_and(|said| said.heard_twice);
+            let excused = self.oracle.faulty || anew || heard_twice;
+            assert!(!again || excused, "(f) {mid:?}, text {number}, comes twice in one session of {user:?}");
+        }
+        let said = self.oracle.texts[number as usize].said.as_ref().expect("looked at above");
         if !said.repeated && !self.oracle.faulty && !anew {
             // The other core that heard it may have kept it so late that the session has forgotten it.
             let twice = got_before && !said.heard_twice;
@@ -314,7 +405,9 @@ impl World {
             if !said.heard_twice {
                 self.check_repeat(stay, number);
             }
-            if !self.plan.is_skewed() {
+            // What was refused for a while comes when it is not refused any more.
+            let was_refused = self.store.has_refused(user, self.oracle.texts[number as usize].sender);
+            if !self.plan.is_skewed() && !was_refused {
                 self.check_order(stay, number);
             }
         }
@@ -370,7 +463,7 @@ impl World {
             let same = that_said.stay == said.stay
                 && that.text.target == this.text.target
                 && that.text.wants_ack == this.text.wants_ack;
-            if !same || that.text.number < this.text.number {
+            if !same || that_said.repeated || that_said.order < said.order {
                 continue;
             }
             let since_us = match this.text.target {
@@ -405,6 +498,12 @@ impl World {
             if !owed.is_empty() {
                 trace!(self, "{:?}", self.cores[self.conns[conn].core].hub);
             }
+            let with_reader = |mid: &&MessageId| self.is_with_its_reader(conn, **mid);
+            // It was dropped when it came; the next page of the backlog takes it out.
+            let refused =
+                |mid: &&MessageId| self.store.has_refused(user, self.store.messages[*mid].0.sender());
+            let owed: Vec<MessageId> =
+                owed.iter().filter(|mid| !with_reader(mid) && !refused(mid)).copied().collect();
             // What is lost without a word is found at the next login; what its group says after it
             // brings it before.
             let owed_silently = self.lost_silently;
@@ -414,8 +513,14 @@ impl World {
                 self.tell(&owed)
             );
             for &group in self.store.groups.keys() {
-                let behind: Vec<MessageId> =
+                let mut behind: Vec<MessageId> =
                     self.store.behind(user, group, 0).into_iter().map(|(_, mid)| mid).collect();
+                // A cursor stays before what is not confirmed, as far before as its core knew when it
+                // pushed that.
+                let messages = &self.store.groups[&group].messages;
+                if messages.iter().any(|&mid| self.is_with_its_reader(conn, mid)) {
+                    behind.clear();
+                }
                 assert!(
                     behind.is_empty(),
                     "(b) {user:?} is online and behind in {group:?}: {:?}",
@@ -447,6 +552,7 @@ impl World {
                 && right.iter().all(|core| cores.contains(core));
             assert!(cores == right || hears_too_much, "(i) {cores:?} listen to {channel:?}, not {right:?}");
         }
+        self.check_presence();
         self.note_members();
         self.oracle.resting = true;
         self.ask_for_friends(&online);
@@ -508,32 +614,45 @@ impl World {
         for person in self.store.friends_of(user) {
             let online = self.oracle.online_stays().any(|stay| stay.user == person.id);
             let state = if online { "online" } else { "offline" };
-            let entry = format!(
-                "\"{{\\\"id\\\":{},\\\"name\\\":\\\"{}\\\",\\\"state\\\":\\\"{state}\\\"}}\"",
-                person.id, person.name
-            );
+            let entry = if self.people[conn].phone.is_some() {
+                format!("{{\"id\":{},\"name\":\"{}\",\"state\":\"{state}\"}}", person.id, person.name)
+            } else {
+                format!(
+                    "\"{{\\\"id\\\":{},\\\"name\\\":\\\"{}\\\",\\\"state\\\":\\\"{state}\\\"}}\"",
+                    person.id, person.name
+                )
+            };
             right.push_str(if right.is_empty() { "" } else { "," });
             right.push_str(&entry);
         }
-        let right = format!("{{\"errno\":0,\"friends\":[{right}],\"msgid\":13}}");
+        let complete = if self.people[conn].phone.is_some() { "\"complete\":true," } else { "" };
+        let right = format!("{{{complete}\"errno\":0,\"friends\":[{right}],\"msgid\":13}}");
         assert_eq!(String::from_utf8_lossy(frame), right, "(i) friends of {user:?}");
         self.oracle.tally.count("friend lists checked");
     }
 
     /// Exactly one of several simultaneous logins wins.
     pub fn check_contest(&mut self, user: usize, conns: &[usize]) {
-        // Who was cut for reading slowly has made room for another.
-        if conns.iter().any(|&at| !self.conns[at].is_usable()) {
+        // Who was cut for reading slowly has made room for another, and so has who vanished.
+        if conns.iter().any(|&at| self.oracle.cut.contains(&at) || self.conns[at].broken) {
             return;
         }
-        let won = conns.iter().filter(|&&conn| self.people[conn].online).count();
+        // So has whoever replaced the winner and was no contestant.
+        let begun = |stay: &&Stay| conns.contains(&stay.conn);
+        let begun_us = self.oracle.stays.iter().filter(begun).map(|stay| stay.begun_us).min();
+        if self.oracle.stays.iter().any(|stay| {
+            stay.user.get() as usize == user && !conns.contains(&stay.conn) && Some(stay.begun_us) >= begun_us
+        }) {
+            return;
+        }
+        let here = |conn: usize| self.people[conn].online && self.conns[conn].is_usable();
+        let won = conns.iter().filter(|&&conn| here(conn)).count();
         assert_eq!(won, 1, "(c) of {} logins as {user} so many win", conns.len());
         for &conn in conns {
-            if !self.people[conn].online {
+            if !here(conn) && !self.people[conn].replaces {
                 let frame = String::from_utf8_lossy(&self.conns[conn].out);
-                assert!(
-                    frame.starts_with("{\"errmsg\":\"this account is using, input another!\",\"errno\":2,")
-                );
+                let refused = "{\"errmsg\":\"this account is using, input another!\",\"errno\":2,";
+                assert!(frame.starts_with(refused));
             }
         }
         self.oracle.tally.count("contests");
@@ -546,7 +665,9 @@ impl World {
             let Target::User(to) = written.text.target else { continue };
             let key = (written.sender, format!("c{}", written.text.number));
             let kept = self.store.cids.contains_key(&key);
+            let refused = self.store.has_refused(to, written.sender);
             let promised = if written.text.wants_ack { kept } else { !said.busy && !said.may_be_lost };
+            let promised = promised && !refused;
             let received = self.oracle.received.contains(&(to, written.text.number));
             assert!(received || !promised, "(a) text {} never came to {to:?}", written.text.number);
         }
@@ -577,7 +698,7 @@ impl World {
         self.tell(&self.store.groups[&group].messages).contains(&number)
     }
 
-    fn tell<'a>(&self, mids: impl IntoIterator<Item = &'a MessageId>) -> Vec<u64> {
+    pub fn tell<'a>(&self, mids: impl IntoIterator<Item = &'a MessageId>) -> Vec<u64> {
         let body = |mid: &MessageId| -> &Envelope { &self.store.messages[mid].0 };
         mids.into_iter().map(|mid| numbers(body(mid).body())[0]).collect()
     }

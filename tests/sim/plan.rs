@@ -2,6 +2,7 @@
 //! are, what will fail, and how tight the limits are.
 
 use super::rng::Rng;
+use chatd::chat::keep::Keep;
 use chatd::chat::limits::Limits;
 
 /// A stretch of time, after which everything comes to rest and is looked at.
@@ -52,6 +53,11 @@ pub struct Plan {
     pub leaves: u64,
     /// Of a thousand: requests with a cid.
     pub cids: u64,
+    /// Of a thousand connections: those of the second dialect.
+    pub modern: u64,
+    /// Whether people block each other now and then.
+    pub refuses: bool,
+    pub keep: Keep,
     /// Of a thousand questions in a faulty phase: answered with Busy.
     pub busy: u64,
     /// Pause between two faults of a faulty phase, and how long one lasts.
@@ -106,6 +112,9 @@ impl Plan {
             stalls: rng.pick(&[0, 0, 30]),
             leaves: rng.pick(&[0, 30, 100]),
             cids: rng.pick(&[0, 300, 1_000]),
+            modern: rng.pick(&[0, 500, 1_000]),
+            refuses: rng.chance(200),
+            keep: if rng.chance(250) { Keep::Undelivered } else { Keep::All },
             busy: rng.pick(&[50, 300, 900]),
             fault_gap_us: rng.pick(&[50_000, 300_000, 1_000_000]),
             fault_us: rng.pick(&[20_000, 300_000, 2_000_000]),
@@ -144,7 +153,11 @@ impl Plan {
 
     /// Longer than anything that was begun takes to be over, as long as nothing fails.
     pub fn rest_us(&self) -> u64 {
-        4 * self.round_trip_us() + 6 * (self.slowest_commit_us() + self.answer_us) + 4 * self.net_us + 400_000
+        4 * self.round_trip_us()
+            + 6 * (self.slowest_commit_us() + self.answer_us)
+            + 4 * self.net_us
+            + 1_000 * self.limits.confirm_ms
+            + 400_000
     }
 }
 
@@ -174,6 +187,15 @@ fn limits(rng: &mut Rng) -> Limits {
         probe_ms: rng.pick(&[60, 500]),
         seen_ms: rng.pick(&[100, 700]),
         stored_notice_ms: rng.pick(&[0, 100]),
+        unconfirmed: rng.pick(&[2, roomy.unconfirmed]),
+        unconfirmed_bytes: rng.pick(&[600, roomy.unconfirmed_bytes, roomy.unconfirmed_bytes]),
+        confirm_ms: rng.pick(&[20, 200, 500]),
+        // Pings would never let it come to rest.
+        ping_ms: u64::MAX / 2,
+        history_messages: rng.pick(&[3, roomy.history_messages]),
+        presence_grace_ms: rng.pick(&[0, 300]),
+        presence_notice_ms: rng.pick(&[0, 100]),
+        presence_look_ms: rng.pick(&[200, 700]),
         ..roomy
     }
 }

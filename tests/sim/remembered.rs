@@ -15,6 +15,7 @@ pub struct Remembered {
     used: u64,
     /// Who refuses whom.
     pub blocked: BTreeSet<(UserId, UserId)>,
+    pub ever_blocked: BTreeSet<(UserId, UserId)>,
 }
 
 pub const MOST_TOKENS: usize = 3;
@@ -62,7 +63,7 @@ impl Store {
         Ok(Done::Members { members, complete: later.next().is_none() })
     }
 
-    /// Nothing that was kept is ever missing here; what was not kept is for the hub's rules to say.
+    /// Of what has no row, nobody knows whether it is missing.
     pub fn history(
         &self,
         user: UserId,
@@ -106,6 +107,7 @@ impl Store {
             messages.push(message);
         }
         messages.sort_by_key(|message| message.pos);
-        Ok(Done::History { messages, complete: true })
+        let complete = !(self.spares_rows && matches!(conversation, Conversation::With(_)));
+        Ok(Done::History { messages, complete })
     }
 }

@@ -6,6 +6,7 @@ use chatd::chat::ask::{
 };
 use chatd::chat::envelope::{Envelope, Kind, Message, Storing, Target};
 use chatd::chat::ids::{GroupId, MessageId, Ticket, UserId};
+use chatd::chat::keep::Keep;
 use chatd::chat::wire::code::Code;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -51,11 +52,17 @@ pub struct Store {
     /// Ids under which a stored message came again.
     alias: HashMap<MessageId, MessageId>,
     pub remembered: Remembered,
+    /// Whether one-to-one messages need no row that their readers confirm.
+    pub spares_rows: bool,
 }
 
 pub const MOST_MEMBERS: usize = 5;
 
 impl Store {
+    pub fn new(keep: Keep) -> Self {
+        Self { spares_rows: keep == Keep::Undelivered, ..Self::default() }
+    }
+
     pub fn enroll(&mut self, name: &str, password: &str) -> UserId {
         self.users.push((name.to_owned(), password.to_owned()));
         UserId::new(self.users.len() as u64).unwrap()
@@ -120,6 +127,7 @@ impl Store {
             }
             &Ask::Block { user, blocked } => {
                 self.person(blocked).ok_or(Code::NoSuchUser)?;
+                self.remembered.ever_blocked.insert((user, blocked));
                 if self.remembered.blocked.insert((user, blocked)) {
                     Ok(Done::Done)
                 } else {
@@ -180,6 +188,11 @@ impl Store {
                 Ok(Done::Done)
             }
         }
+    }
+
+    /// Whether a user has ever refused what this sender says.
+    pub fn has_refused(&self, user: UserId, sender: UserId) -> bool {
+        self.remembered.ever_blocked.contains(&(user, sender))
     }
 
     pub fn friends_of(&self, user: UserId) -> Vec<Person> {

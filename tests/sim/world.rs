@@ -2,6 +2,7 @@
 
 use super::bus::{Bus, Op};
 use super::client::Person;
+use super::device::Device;
 use super::faults::{self, Health};
 use super::oracle::Oracle;
 use super::plan::{Phase, Plan};
@@ -100,6 +101,8 @@ pub struct World {
     pub cores: Vec<Core>,
     pub conns: Vec<Conn>,
     pub people: Vec<Person>,
+    /// Of each user.
+    pub devices: HashMap<usize, Device>,
     pub bus: Bus,
     pub store: Store,
     pub queues: Vec<Queue>,
@@ -127,8 +130,8 @@ impl World {
     pub fn new(seed: u64, watched: bool) -> Self {
         let mut rng = Rng::new(seed);
         let plan = Plan::new(&mut rng);
-        let core = |number| Core::new(CoreId(number as u16), &plan.limits);
-        let mut store = Store::default();
+        let core = |number| Core::new(CoreId(number as u16), &plan);
+        let mut store = Store::new(plan.keep);
         for number in 1..=plan.users {
             store.enroll(&format!("u{number}"), &format!("p{number}"));
         }
@@ -149,6 +152,7 @@ impl World {
             made: 0,
             conns: Vec::new(),
             people: Vec::new(),
+            devices: HashMap::new(),
             bus: Bus::default(),
             store,
             acting: false,
@@ -185,7 +189,8 @@ impl World {
     /// Goes on until nothing but time passes, for long enough that nothing else can be due.
     pub fn rest(&mut self) {
         let limits = &self.plan.limits;
-        let quiet_us = 1_000 * (2 * limits.seen_ms + limits.probe_ms + limits.stored_notice_ms + 1_300);
+        let quiet_us = 1_000 * (2 * limits.seen_ms + limits.probe_ms + limits.stored_notice_ms + 1_300)
+            + 1_000 * (limits.presence_grace_ms + limits.presence_notice_ms + 2 * limits.presence_look_ms);
         self.active_us = self.now_us;
         let patience = self.now_us + 3_600_000_000;
         while self.now_us < self.active_us + quiet_us || self.what.len() > self.cores.len() || self.heals > 0
@@ -419,7 +424,7 @@ impl World {
             let after = self.rng.delay(self.plan.answer_us);
             return self.later(after, Next::Fact(core, Fact::Answered(ticket, Err(Code::Busy))));
         }
-        if matches!(ask, Ask::Verify { .. } | Ask::Register { .. }) {
+        if matches!(ask, Ask::Verify { .. } | Ask::Register { .. } | Ask::ChangePassword { .. }) {
             let after = self.rng.delay(self.plan.verify_us);
             return self.later(after, Next::Checked(core, ticket, ask));
         }
