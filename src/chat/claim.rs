@@ -72,7 +72,8 @@ impl Hub {
             return self.refuse_login(id, Code::Busy, out);
         }
         let (user, demand) = (entering.user, entering.demand);
-        entering.claim = Claim::Published { deadline, seen: false, others: None, yields: 0 };
+        entering.claim =
+            Claim::Published { deadline, seen: false, others: None, yields: 0, held_up: Vec::new() };
         self.claims.push((id, visit));
         let ticket = self.pending.insert(Pending::Claim { session: id, visit });
         let envelope = Envelope::demanding(user, visit.0, demand);
@@ -114,6 +115,7 @@ impl Hub {
             return;
         };
         let gives_way = self.gives_way(id, envelope.demand());
+        let by_token = matches!(envelope.demand(), Demand::Token(_));
         let session = self.session_mut(id).expect("users point to sessions");
         let (own, claim, demand) = match &mut session.phase {
             Phase::Entering(entering) => (Some(entering.visit), &mut entering.claim, entering.demand),
@@ -124,6 +126,9 @@ impl Hub {
             (Kind::Claim, Claim::Published { seen, .. }) if own == Some(visit) => {
                 *seen = true;
                 self.decide_claim(id, visit, out);
+            }
+            (Kind::Claim, Claim::Published { seen: true, held_up, .. }) if by_token && !gives_way => {
+                held_up.push(visit);
             }
             (Kind::Claim, Claim::Won | Claim::Published { seen: true, .. }) => {
                 if gives_way {
@@ -156,12 +161,13 @@ impl Hub {
         let Some(entering) = self.session_mut(id).and_then(|session| session.entering_mut(visit)) else {
             return;
         };
-        let Claim::Published { seen, others, yields, deadline } = entering.claim else { return };
+        let Claim::Published { seen, others, yields, deadline, .. } = entering.claim else { return };
         let unopposed = others.is_some_and(|others| yields >= others);
         // Silence until the deadline means that the holder is dead; but the claim itself must have
         // made its way, or this core does not know what came before it.
         if seen && (unopposed || now >= deadline) {
-            entering.claim = Claim::Won;
+            let (user, undecided) = (entering.user, std::mem::replace(&mut entering.claim, Claim::Won));
+            answer_held_up(user, undecided, Kind::Held, out);
             self.claim_won(id, visit, out);
         } else if !seen && now >= deadline {
             self.refuse_login(id, Code::Busy, out);
@@ -177,5 +183,14 @@ impl Hub {
                 self.claims.push((id, visit));
             }
         }
+    }
+}
+
+/// Answers the claims that waited for this one to be decided.
+pub(super) fn answer_held_up(user: UserId, claim: Claim, kind: Kind, out: &mut Vec<Effect>) {
+    let Claim::Published { held_up, .. } = claim else { return };
+    for visit in held_up {
+        let envelope = Envelope::claim(kind, user, visit.0);
+        out.push(Effect::Publish { ticket: None, channel: Channel::User(user), envelope });
     }
 }

@@ -4,6 +4,7 @@
 //! the backlog. What arrives meanwhile is held until the backlog is through.
 
 use super::ask::{Answer, Ask, Detail, Done, Issue};
+use super::claim::answer_held_up;
 use super::effect::Effect;
 use super::envelope::Kind;
 use super::event::{BusDown, Channel};
@@ -232,6 +233,7 @@ impl Hub {
             Phase::Anonymous => return,
             Phase::Entering(entering) => {
                 self.counts.entering -= 1;
+                answer_held_up(entering.user, entering.claim, Kind::Yield, out);
                 let friends = entering.roster.friends.iter().map(|friend| friend.id).collect();
                 let v2 = (dialect == Dialect::V2).then(|| Box::new(V2 { friends, ..V2::default() }));
                 (entering.user, entering.groups, entering.held, v2)

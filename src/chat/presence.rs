@@ -283,6 +283,7 @@ impl Hub {
                 None => {
                     self.presence.doubt(|_| true);
                     self.look_for_doubtful(out);
+                    self.take_once_more(out);
                 }
             }
         }

@@ -27,13 +27,19 @@ impl Hub {
         self.announce_again();
     }
 
+    /// What was lost on its way here when the bus was may not have been stored yet when everybody
+    /// looked: a while later, they look again.
+    pub(super) fn take_once_more(&mut self, out: &mut Vec<Effect>) {
+        for id in self.online_sessions() {
+            self.take_again(id, out);
+        }
+    }
+
     /// A core is dead that may have stored something and told nobody: everybody looks. And what it
     /// heard of ours may have died with it, so that the reader is told once it is stored.
     pub(super) fn take_for_all(&mut self, out: &mut Vec<Effect>) {
         self.gone_at = self.now;
-        for id in self.online_sessions() {
-            self.take_again(id, out);
-        }
+        self.take_once_more(out);
     }
 
     /// A core that was cut off holds this user since `visit`.

@@ -142,6 +142,9 @@ pub(super) enum Claim {
         others: Option<u32>,
         /// How many of them said that they hold nothing.
         yields: u32,
+        /// Claims with a token that came after it and are answered when it is decided: it may come
+        /// to nothing because of the very session that they replace.
+        held_up: Vec<Visit>,
     },
     Won,
 }
