@@ -20,6 +20,9 @@ mod rng;
 #[path = "sim/store.rs"]
 #[allow(dead_code)]
 mod store;
+#[path = "sim/waiting.rs"]
+#[allow(dead_code)]
+mod waiting;
 
 use chatd::chat::ids::{GroupId, UserId};
 use chatd::chat::limits::Limits;

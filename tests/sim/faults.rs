@@ -9,6 +9,7 @@ use super::bus::Op;
 use super::plan::{Phase, Plan};
 use super::world::{Core, Fact, Next, World};
 use crate::trace;
+use chatd::chat::envelope::Kind;
 use chatd::chat::event::{BusDown, Event};
 use chatd::chat::hub::Hub;
 use chatd::chat::ids::CoreId;
@@ -24,13 +25,15 @@ pub struct Health {
     pub down: bool,
     /// There is no such core at the moment.
     pub dead: bool,
+    /// When it last had the bus back.
+    pub linked_us: u64,
     /// It does nothing until then.
     pub hangs_until_us: u64,
 }
 
 impl Health {
     pub fn new(number: usize) -> Self {
-        Self { id: CoreId(number as u16), down: false, dead: false, hangs_until_us: 0 }
+        Self { id: CoreId(number as u16), down: false, dead: false, linked_us: 0, hangs_until_us: 0 }
     }
 }
 
@@ -114,6 +117,10 @@ impl World {
                 Next::Home(_, Op::Look { ticket, .. }) | Next::Fact(_, Fact::Present(ticket, _)) => {
                     Fact::Present(ticket, Err(BusDown))
                 }
+                Next::Fact(_, Fact::Arrived(_, envelope)) if envelope.kind() == Kind::Direct => {
+                    self.oracle.lost_in_transit.insert(envelope.mid());
+                    continue;
+                }
                 Next::Fact(_, Fact::Counted(ticket, _)) => Fact::Counted(ticket, Err(BusDown)),
                 _ => continue,
             };
@@ -136,6 +143,7 @@ impl World {
         }
         trace!(self, "core {core} is back");
         self.health[core].down = false;
+        self.health[core].linked_us = self.now_us;
         let mut last_us = self.now_us;
         for channel in self.bus.wanted(core) {
             let op = Op::Rejoin { channel };

@@ -2,15 +2,23 @@
 
 pub mod bus;
 pub mod client;
+mod course;
 pub mod device;
+mod ending;
 pub mod faults;
 pub mod heard;
 pub mod modern;
 pub mod oracle;
 pub mod plan;
 mod promises;
+mod received;
 mod remembered;
+mod rest;
 pub mod rng;
+mod sockets;
 pub mod store;
 pub mod tcp;
+mod waiting;
+mod ways;
+mod witness;
 pub mod world;

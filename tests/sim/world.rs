@@ -8,17 +8,14 @@ use super::oracle::Oracle;
 use super::plan::{Phase, Plan};
 use super::rng::Rng;
 use super::store::{Queue, Store};
-use super::tcp::{Conn, Reading};
+use super::tcp::Conn;
 use chatd::chat::ask::{Answer, Ask};
-use chatd::chat::effect::{Effect, Frame};
-use chatd::chat::envelope::{Envelope, Kind};
+use chatd::chat::effect::Effect;
+use chatd::chat::envelope::Envelope;
 use chatd::chat::event::{BusDown, Channel, Event};
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::{CoreId, Millis, SessionId, Ticket, UserId};
-use chatd::chat::wire::code::Code;
-use chatd::chat::wire::frame::{self, Step, Terminator};
+use chatd::chat::ids::{CoreId, Millis, Ticket};
 use chatd::chat::wire::json::Parser;
-use chatd::chat::wire::request::{self, Fault};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
@@ -79,9 +76,9 @@ pub enum Next {
 
 pub struct Core {
     pub hub: Hub,
-    parser: Parser,
-    slots: Vec<(u32, Option<usize>)>,
-    last_answer_us: u64,
+    pub parser: Parser,
+    pub slots: Vec<(u32, Option<usize>)>,
+    pub last_answer_us: u64,
 }
 
 impl Core {
@@ -120,7 +117,7 @@ pub struct World {
     /// Whether something was lost without a word since everybody logged in last.
     pub lost_silently: bool,
     /// Last time anything happened that was not mere waiting.
-    active_us: u64,
+    pub active_us: u64,
 }
 
 const START_MS: u64 = 1_700_000_000_000;
@@ -310,326 +307,6 @@ impl World {
             }
             Effect::Look { ticket, users } => self.say(core, Op::Look { ticket, users }),
             Effect::Ask { ticket, ask } => self.ask(core, ticket, ask),
-        }
-    }
-
-    fn say(&mut self, core: usize, op: Op) {
-        let down = self.health[core].down;
-        self.bus.check(core, &op, down);
-        if down {
-            if let Op::Publish { envelope, .. } = &op {
-                self.oracle.tally.count(match envelope.kind() {
-                    Kind::Group => "group messages said to a lost bus",
-                    Kind::Stored => "word of places said to a lost bus",
-                    _ => "other things said to a lost bus",
-                });
-            }
-            let failed = match op {
-                Op::Join { ticket, channel } => Fact::Joined(ticket, channel, Err(BusDown)),
-                Op::Publish { ticket: Some(ticket), .. } => Fact::Counted(ticket, Err(BusDown)),
-                Op::Look { ticket, .. } => Fact::Present(ticket, Err(BusDown)),
-                Op::Publish { .. } | Op::Leave { .. } | Op::Rejoin { .. } => return,
-            };
-            return self.later(0, Next::Fact(core, failed));
-        }
-        let way_us = self.rng.delay(self.plan.bus_us);
-        let at_us = self.bus.say(core, &op, self.now_us + way_us);
-        self.at(at_us, Next::Home(core, op));
-    }
-
-    /// Something has reached the home of its channel.
-    fn home(&mut self, core: usize, op: Op) {
-        let refused = self.fault == Some(Phase::BusDown) && self.rng.chance(100);
-        match op {
-            Op::Join { ticket, channel } => {
-                if !refused {
-                    self.bus.join(core, channel);
-                }
-                let result = if refused { Err(BusDown) } else { Ok(()) };
-                if refused {
-                    self.bus.forget(core, channel);
-                }
-                self.pass_on(channel, core, Fact::Joined(ticket, channel, result));
-            }
-            Op::Rejoin { channel } => self.bus.join(core, channel),
-            Op::Leave { channel } => self.bus.leave(core, channel),
-            Op::Publish { ticket, channel, envelope } => {
-                // A publish that fails may have been heard all the same; only who asked is told.
-                let lost = refused && ticket.is_some() && self.rng.chance(500);
-                let listeners = match channel {
-                    _ if lost => Vec::new(),
-                    Channel::Cores => (0..self.cores.len()).filter(|&core| self.is_linked(core)).collect(),
-                    channel => self.bus.listeners(channel),
-                };
-                let heard = listeners.len() as u32;
-                trace!(self, "home of {channel:?}: {envelope:?} heard by {listeners:?}");
-                self.oracle.heard(&envelope, listeners.len());
-                for listener in listeners {
-                    if Self::is_ghost(listener) || self.is_lost(&envelope) {
-                        continue;
-                    }
-                    self.pass_on(channel, listener, Fact::Arrived(channel, envelope.clone()));
-                }
-                if let Some(ticket) = ticket {
-                    let heard = if refused { Err(BusDown) } else { Ok(heard) };
-                    let way_us = self.rng.delay(self.plan.bus_us);
-                    self.later(way_us, Next::Fact(core, Fact::Counted(ticket, heard)));
-                }
-            }
-            Op::Look { ticket, users } => {
-                let online = |user: &UserId| !self.bus.listeners(Channel::User(*user)).is_empty();
-                let online = users.iter().map(online).collect();
-                let online = if refused { Err(BusDown) } else { Ok(online) };
-                let way_us = self.rng.delay(self.plan.bus_us);
-                self.later(way_us, Next::Fact(core, Fact::Present(ticket, online)));
-            }
-        }
-    }
-
-    fn is_linked(&self, core: usize) -> bool {
-        !self.health[core].down && !self.health[core].dead
-    }
-
-    /// Whether something is lost on its way to one listener and nobody is told. Claims never are:
-    /// a connection that loses one is lost itself.
-    fn is_lost(&mut self, envelope: &Envelope) -> bool {
-        let kinds = [Kind::Direct, Kind::Group, Kind::Stored, Kind::Waiting];
-        let lost = self.fault == Some(Phase::Silence)
-            && kinds.contains(&envelope.kind())
-            && self.rng.chance(self.plan.loss);
-        if lost {
-            trace!(self, "lost: {envelope:?}");
-            self.oracle.tally.count("lost silently");
-        }
-        lost
-    }
-
-    fn pass_on(&mut self, channel: Channel, core: usize, fact: Fact) {
-        let way_us = self.rng.delay(self.plan.bus_us);
-        let at_us = self.bus.pass_on(channel, core, self.now_us + way_us);
-        self.at(at_us, Next::Fact(core, fact));
-    }
-
-    fn ask(&mut self, core: usize, ticket: Ticket, ask: Ask) {
-        if let Ask::Take { have, .. } = &ask {
-            assert!(have.is_sorted());
-        }
-        let down = self.queues[self.plan.server_of(core)].down;
-        if down || (self.fault == Some(Phase::BusyStore) && self.rng.chance(self.plan.busy)) {
-            self.oracle.busy(&ask);
-            // Turned away at the door, or done and the word of it lost.
-            if ask.is_for_messages() && self.rng.chance(200) {
-                let _ = self.store.answer(&ask);
-            }
-            let after = self.rng.delay(self.plan.answer_us);
-            return self.later(after, Next::Fact(core, Fact::Answered(ticket, Err(Code::Busy))));
-        }
-        if matches!(ask, Ask::Verify { .. } | Ask::Register { .. } | Ask::ChangePassword { .. }) {
-            let after = self.rng.delay(self.plan.verify_us);
-            return self.later(after, Next::Checked(core, ticket, ask));
-        }
-        let server = self.plan.server_of(core);
-        self.queues[server].waiting.push_back((core, ticket, ask));
-        self.commit_later(server);
-    }
-
-    /// A server loses the store: what waits is answered with Busy, whether it was done or not.
-    pub fn store_down(&mut self, server: usize) {
-        self.oracle.tally.count("stores lost");
-        self.queues[server].down = true;
-        for (core, ticket, ask) in std::mem::take(&mut self.queues[server].waiting) {
-            self.oracle.busy(&ask);
-            if self.rng.chance(400) {
-                let _ = self.store.answer(&ask);
-            }
-            self.later(0, Next::Fact(core, Fact::Answered(ticket, Err(Code::Busy))));
-        }
-        let after = self.rng.delay(self.plan.fault_us);
-        self.heal_later(after, Next::StoreUp(server));
-    }
-
-    fn store_up(&mut self, server: usize) {
-        self.heals -= 1;
-        self.queues[server].down = false;
-    }
-
-    fn commit_later(&mut self, server: usize) {
-        if !std::mem::replace(&mut self.queues[server].committing, true) {
-            let after = self.rng.delay(self.plan.commit_us[server]);
-            self.later(after, Next::Commit(server));
-        }
-    }
-
-    fn commit(&mut self, server: usize) {
-        self.queues[server].committing = false;
-        for _ in 0..self.plan.batch {
-            let Some((core, ticket, ask)) = self.queues[server].waiting.pop_front() else { break };
-            let answer = self.store.answer(&ask);
-            let soonest = self.now_us + self.rng.delay(self.plan.answer_us);
-            let last = &mut self.cores[core].last_answer_us;
-            *last = soonest.max(*last + 1);
-            let at_us = *last;
-            self.at(at_us, Next::Fact(core, Fact::Answered(ticket, answer)));
-        }
-        if !self.queues[server].waiting.is_empty() {
-            self.commit_later(server);
-        }
-    }
-
-    // Connections.
-
-    /// Opens a connection to a core.
-    pub fn open(&mut self, core: usize, terminator: Terminator) -> usize {
-        let slots = &mut self.cores[core].slots;
-        let index = slots.iter().position(|(_, used)| used.is_none()).unwrap_or_else(|| {
-            slots.push((0, None));
-            slots.len() - 1
-        });
-        let conn = self.conns.len();
-        slots[index].1 = Some(conn);
-        let id = SessionId { index: index as u32, generation: slots[index].0 };
-        self.conns.push(Conn::new(core, id, terminator));
-        self.feed(core, Event::Opened { session: id });
-        conn
-    }
-
-    fn conn(&self, core: usize, id: SessionId) -> usize {
-        let (generation, conn) = self.cores[core].slots[id.index as usize];
-        assert_eq!(generation, id.generation, "an effect for a connection that is gone");
-        conn.expect("an effect for a connection that is gone")
-    }
-
-    pub fn come_to_server(&mut self, conn: usize, after_us: u64) {
-        if !std::mem::replace(&mut self.conns[conn].coming, true) {
-            self.later(after_us, Next::ToServer(conn));
-        }
-    }
-
-    /// Some of what the client has written is at the server.
-    fn server_gets(&mut self, number: usize) {
-        let conn = &mut self.conns[number];
-        conn.coming = false;
-        if conn.closed || conn.closing {
-            return;
-        }
-        let all = conn.to_server.len();
-        let some = if self.rng.chance(600) { all } else { self.rng.index(all + 1) };
-        conn.input.extend(conn.to_server.drain(..some));
-        let more = !conn.to_server.is_empty();
-        self.serve(number);
-        if more {
-            let after = self.rng.delay(self.plan.net_us);
-            self.come_to_server(number, after);
-        }
-    }
-
-    /// Hands over what has come, frame by frame, until told to pause.
-    fn serve(&mut self, number: usize) {
-        loop {
-            let conn = &mut self.conns[number];
-            if conn.paused || conn.closing || conn.closed {
-                return;
-            }
-            let (core, session) = (conn.core, conn.id);
-            match frame::next(&conn.input, 0, 0, self.plan.limits.frame_bytes) {
-                Step::Frame { start, end, next, terminator } => {
-                    let mut bytes = conn.input[start..end].to_vec();
-                    conn.input.drain(..next);
-                    let mut parser = std::mem::take(&mut self.cores[core].parser);
-                    let limits = self.plan.limits.clone();
-                    match request::parse(&mut bytes, &mut parser, &limits) {
-                        Ok(request) => {
-                            self.hear(number, &request);
-                            self.feed(core, Event::Said { session, terminator, request });
-                        }
-                        Err(fault) => self.feed(core, Event::Garbled { session, fault }),
-                    }
-                    self.cores[core].parser = parser;
-                }
-                Step::Partial { .. } => break,
-                Step::TooLarge => {
-                    return self.feed(core, Event::Garbled { session, fault: Fault::frame_too_large() });
-                }
-            }
-        }
-        let conn = &mut self.conns[number];
-        if conn.finished && conn.to_server.is_empty() && !std::mem::replace(&mut conn.told_ended, true) {
-            let (core, session) = (conn.core, conn.id);
-            self.feed(core, Event::Ended { session });
-        }
-    }
-
-    fn send(&mut self, core: usize, session: SessionId, frame: &Frame) {
-        let number = self.conn(core, session);
-        if let Frame::Reply(bytes) = frame {
-            self.replied(number, bytes);
-        }
-        let conn = &mut self.conns[number];
-        assert!(!conn.closing, "a frame for a connection that is being closed");
-        frame.write(&mut conn.out);
-        conn.out.push(conn.terminator.byte());
-        self.go_to_client(number);
-    }
-
-    pub fn go_to_client(&mut self, number: usize) {
-        let conn = &mut self.conns[number];
-        if conn.broken || conn.reading == Reading::NotAtAll || std::mem::replace(&mut conn.going, true) {
-            return;
-        }
-        let slowly = conn.reading == Reading::Slowly;
-        let after = self.rng.delay(self.plan.net_us) + if slowly { 30_000 } else { 0 };
-        self.later(after, Next::ToClient(number));
-    }
-
-    /// The client's TCP takes some of what was sent.
-    fn client_gets(&mut self, number: usize) {
-        let conn = &mut self.conns[number];
-        conn.going = false;
-        if conn.broken || conn.closed || conn.reading == Reading::NotAtAll {
-            return;
-        }
-        let all = conn.out.len() - conn.acked;
-        let some = if self.rng.chance(600) { all } else { self.rng.index(all + 1) };
-        conn.acked += some;
-        self.read(number);
-        let conn = &self.conns[number];
-        if conn.acked < conn.out.len() {
-            self.go_to_client(number);
-        }
-    }
-
-    fn read(&mut self, number: usize) {
-        while let Some(frame) = self.conns[number].next_frame() {
-            trace!(self, "conn {number} got {}", String::from_utf8_lossy(&frame));
-            self.got(number, &frame);
-        }
-    }
-
-    fn probed(&mut self, number: usize) {
-        let conn = &self.conns[number];
-        if !conn.closed {
-            let (core, session, bytes) = (conn.core, conn.id, conn.acked as u64);
-            self.feed(core, Event::Acked { session, bytes });
-        }
-    }
-
-    /// The server knows that the connection is gone.
-    fn gone(&mut self, number: usize) {
-        let conn = &mut self.conns[number];
-        if std::mem::replace(&mut conn.closed, true) {
-            return;
-        }
-        let (core, session, acked) = (conn.core, conn.id, conn.acked as u64);
-        self.parted(number);
-        self.feed(core, Event::Closed { session, acked });
-        let slot = &mut self.cores[core].slots[session.index as usize];
-        *slot = (slot.0 + 1, None);
-        // What was on its way may still arrive.
-        let conn = &mut self.conns[number];
-        if !conn.broken && self.rng.chance(500) {
-            let left = conn.out.len() - conn.acked;
-            conn.acked += self.rng.index(left + 1);
-            self.read(number);
         }
     }
 }

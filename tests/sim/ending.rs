@@ -1,0 +1,87 @@
+//! What must be true of a contest, and in the end.
+
+use super::oracle::{Stay, numbers};
+use super::world::World;
+use chatd::chat::envelope::{Envelope, Target};
+use chatd::chat::event::Event;
+use chatd::chat::ids::{MessageId, UserId};
+
+impl World {
+    /// Exactly one of several simultaneous logins wins.
+    pub fn check_contest(&mut self, user: usize, conns: &[usize]) {
+        // Who was cut for reading slowly has made room for another, and so has who vanished.
+        if conns.iter().any(|&at| self.oracle.cut.contains(&at) || self.conns[at].broken) {
+            return;
+        }
+        // So has whoever replaced the winner and was no contestant.
+        let begun = |stay: &&Stay| conns.contains(&stay.conn);
+        let begun_us = self.oracle.stays.iter().filter(begun).map(|stay| stay.begun_us).min();
+        if self.oracle.stays.iter().any(|stay| {
+            stay.user.get() as usize == user && !conns.contains(&stay.conn) && Some(stay.begun_us) >= begun_us
+        }) {
+            return;
+        }
+        let here = |conn: usize| self.people[conn].online && self.conns[conn].is_usable();
+        let won = conns.iter().filter(|&&conn| here(conn)).count();
+        assert_eq!(won, 1, "(c) of {} logins as {user} so many win", conns.len());
+        for &conn in conns {
+            if !here(conn) && !self.people[conn].replaces {
+                let frame = String::from_utf8_lossy(&self.conns[conn].out);
+                let refused = "{\"errmsg\":\"this account is using, input another!\",\"errno\":2,";
+                assert!(frame.starts_with(refused));
+            }
+        }
+        self.oracle.tally.count("contests");
+    }
+
+    /// Everybody has been online at last: nobody lacks anything.
+    pub fn check_all_received(&mut self) {
+        for written in &self.oracle.texts {
+            let Some(said) = &written.said else { continue };
+            let Target::User(to) = written.text.target else { continue };
+            let key = (written.sender, format!("c{}", written.text.number));
+            let kept = self.store.cids.contains_key(&key);
+            let refused = self.store.has_refused(to, written.sender);
+            let promised = if written.text.wants_ack { kept } else { !said.busy && !said.may_be_lost };
+            let promised = promised && !refused;
+            let received = self.oracle.received.contains(&(to, written.text.number));
+            assert!(received || !promised, "(a) text {} never came to {to:?}", written.text.number);
+        }
+        for group in self.store.groups.values().filter(|group| !group.dissolved) {
+            for (at, mid) in group.messages.iter().enumerate() {
+                let envelope = &self.store.messages[mid].0;
+                let number = numbers(envelope.body())[0];
+                for (&user, seat) in &group.members {
+                    let for_user = envelope.sender() != user && at as u64 >= seat.joined;
+                    let received = self.oracle.received.contains(&(user, number));
+                    assert!(received || !for_user, "(a) text {number} never came to {user:?}");
+                }
+            }
+        }
+    }
+
+    /// What the store thinks that the user has not got.
+    pub fn waiting(&self, user: UserId) -> Vec<u64> {
+        let owed = self.store.owed.get(&user).into_iter().flatten().copied();
+        let behind = self.store.groups.keys().flat_map(|&group| self.store.behind(user, group, 0));
+        let mids: Vec<MessageId> = owed.chain(behind.map(|(_, mid)| mid)).collect();
+        self.tell(&mids)
+    }
+
+    /// What a group gets before it is stored can not be written down as got.
+    pub fn is_stored_or_direct(&self, number: u64) -> bool {
+        let Target::Group(group) = self.oracle.texts[number as usize].text.target else { return true };
+        self.tell(&self.store.groups[&group].messages).contains(&number)
+    }
+
+    pub fn tell<'a>(&self, mids: impl IntoIterator<Item = &'a MessageId>) -> Vec<u64> {
+        let body = |mid: &MessageId| -> &Envelope { &self.store.messages[mid].0 };
+        mids.into_iter().map(|mid| numbers(body(mid).body())[0]).collect()
+    }
+
+    pub fn drain(&mut self) {
+        for core in 0..self.cores.len() {
+            self.feed(core, Event::Drain);
+        }
+    }
+}
