@@ -154,3 +154,35 @@ fn a_slow_mysql_stalls_no_core() {
     proxy.delay(Duration::ZERO);
     assert_eq!(said(&server, &[]), 0, "slow is not down: {}", server.printed());
 }
+
+/// Pushes do not wait for the store, but they do not outrun it by more than so many.
+const UNSETTLED: usize = 256;
+
+/// Whoever writes to itself hears pushes and ACKs on one connection, and so in their order.
+#[test]
+fn who_outruns_a_slow_mysql_is_read_no_further() {
+    let backends = Backends::of_all_tests();
+    let proxy = Proxy::start(backends.mariadb.address());
+    let name = backends.mariadb.make_database();
+    let mysql = backends.mariadb.url_by_way_of(proxy.address, &name);
+    let server: Chatd = crate::common::cluster::Shared { mysql, ..backends.share() }.start(1);
+    let amy = server.register("amy");
+    let mut amys = server.enter(&amy);
+    proxy.delay(Duration::from_millis(100));
+    const MESSAGES: usize = 3 * UNSETTLED;
+    for number in 0..MESSAGES {
+        ask(&mut amys, &amy, &number.to_string());
+    }
+    let (mut pushed, mut stored) = (0, 0);
+    while stored < MESSAGES {
+        let frame = amys.hear("a message or its ACK");
+        if frame["msg"] == pushed.to_string() {
+            pushed += 1;
+        } else {
+            assert_eq!((&frame["errno"], &frame["cid"]), (&json!(0), &json!(stored.to_string())), "{frame}");
+            stored += 1;
+        }
+        assert!(pushed - stored <= UNSETTLED, "{pushed} are pushed, {stored} are stored");
+    }
+    assert_eq!(pushed, MESSAGES);
+}
