@@ -203,6 +203,7 @@ impl Hub {
         catching_up.patience = patience;
         session.phase = Phase::Online(Box::new(Online {
             visit: entering.visit,
+            known_as: entering.visit,
             user: entering.user,
             name: entering.name,
             groups: entering.groups,
@@ -239,7 +240,7 @@ impl Hub {
                 (entering.user, entering.groups, entering.held, v2)
             }
             Phase::Online(online) => {
-                self.went(online.user, online.visit, gone, out);
+                self.went(online.user, online.known_as, gone, out);
                 let held = online.catching_up.map_or_else(Held::default, |catching_up| catching_up.held);
                 (online.user, online.groups, held, online.v2)
             }

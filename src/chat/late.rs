@@ -10,6 +10,7 @@ use super::envelope::Envelope;
 use super::event::{BusDown, Channel};
 use super::hub::Hub;
 use super::ids::{SessionId, UserId};
+use super::orphan::Orphan;
 use super::pending::Pending;
 use super::session::Phase;
 use super::wire::code::Code;
@@ -40,9 +41,12 @@ impl Hub {
         answer: Answer,
         out: &mut Vec<Effect>,
     ) {
-        // With a cid, the Keep that was asked for at once has told the sender already.
-        if let (Err(code), true) = (&answer, envelope.cid().is_empty()) {
-            self.refuse_message(session, envelope, *code, out);
+        match (&answer, envelope.cid().is_empty()) {
+            (Err(code), true) => self.refuse_message(session, envelope, *code, out),
+            // Its sender hears of it by the other Keep. When that is done is not known here, and
+            // the reader is to be told after it.
+            (Err(Code::Busy), false) => self.adopt_later(Orphan::Keep { envelope: envelope.clone() }),
+            _ => {}
         }
         self.end_settling(session, out);
         let user = envelope.user();

@@ -204,20 +204,26 @@ impl Hub {
             return;
         }
         for notice in envelope.notices() {
-            if !notice.online && self.holds_since_before(notice.user, Visit(notice.visit)) {
-                // There were two sessions of this user for a while, and the one here has stayed. Its
-                // login is the older one, so that word of it takes a number that is newer.
-                let here = Notice { visit: notice.visit + 1, online: true, ..notice };
-                self.announce(here, out);
+            if !notice.online && self.stays_here(notice, out) {
+                // It is about another session of that user.
             } else if self.presence.learn(core, notice) {
                 self.tell_watchers(notice.user, notice.online, out);
             }
         }
     }
 
-    fn holds_since_before(&self, user: UserId, visit: Visit) -> bool {
-        let here = self.users.get(&user).and_then(|&id| self.session(id)?.online());
-        here.is_some_and(|here| here.visit.0 < visit.0)
+    /// Whether a user is here of whom another core tells that it is gone. There were two sessions of it
+    /// for a while. If the other one is that of a newer login, word of this one takes a number that is
+    /// newer still.
+    fn stays_here(&mut self, gone: Notice, out: &mut Vec<Effect>) -> bool {
+        let here = self.users.get(&gone.user).copied();
+        let Some(online) = here.and_then(|id| self.online_mut(id)) else { return false };
+        if online.known_as.0 < gone.visit {
+            online.known_as = Visit(gone.visit + 1);
+            let here = Notice { visit: online.known_as.0, online: true, ..gone };
+            self.announce(here, out);
+        }
+        true
     }
 
     /// Another core stops. Its users have as long to be back as those whose connection was lost.
@@ -237,7 +243,7 @@ impl Hub {
     pub(super) fn announce_again(&mut self) {
         for id in self.online_sessions() {
             let Some(online) = self.session(id).and_then(|session| session.online()) else { continue };
-            let notice = Notice { user: online.user, visit: online.visit.0, online: true };
+            let notice = Notice { user: online.user, visit: online.known_as.0, online: true };
             self.presence.news.insert(notice.user, notice);
         }
         let due = self.now.plus(self.limits.presence_grace_ms);

@@ -184,6 +184,9 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Online {
     pub(super) visit: Visit,
+    /// The number by which the other cores know that its user is here: that of its login, or a newer one if
+    /// it has stayed when the session of a newer login went.
+    pub(super) known_as: Visit,
     pub(super) user: UserId,
     pub(super) name: Box<str>,
     pub(super) groups: FxHashMap<GroupId, Place>,

@@ -7,6 +7,7 @@ use super::world::World;
 use crate::trace;
 use chatd::chat::event::Channel;
 use chatd::chat::ids::{GroupId, MessageId, UserId};
+use chatd::chat::keep::Keep;
 use std::collections::HashSet;
 
 impl World {
@@ -32,7 +33,11 @@ impl World {
             let refused =
                 |mid: &&MessageId| self.store.has_refused(user, self.store.messages[*mid].0.sender());
             let missed = |mid: &&MessageId| self.was_missed(conn, **mid);
-            let stranded = |mid: &&MessageId| !with_reader(mid) && !refused(mid) && !missed(mid);
+            // Word that it is confirmed may be lost; then it comes once more.
+            let spared = self.plan.keep == Keep::Undelivered && self.oracle.faulty;
+            let unheard = |mid: &&MessageId| spared && self.oracle.confirmed.contains(&(user, **mid));
+            let stranded =
+                |mid: &&MessageId| !(with_reader(mid) || refused(mid) || missed(mid) || unheard(mid));
             let owed: Vec<MessageId> = owed.iter().filter(stranded).copied().collect();
             // What is lost without a word is found at the next login; what its group says after it
             // brings it before.
