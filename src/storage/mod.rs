@@ -163,12 +163,6 @@ pub trait Store: Send {
     /// If that cannot be written down.
     fn will_keep(&mut self, keep: Keep) -> Result<(), StoreError>;
 
-    /// What a batch may weigh, where a stored message weighs 1. Measured on SQLite: 64 make 50,000 a
-    /// second, 128 make 57,000, 256 make 66,000; more make it slower to answer and hardly faster.
-    fn batch_weight(&self) -> usize {
-        256
-    }
-
     /// Waits until `work` is done, and may mind its own business meanwhile: then it may come back
     /// earlier, with news about itself.
     fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {

@@ -52,8 +52,6 @@ type Answered = Did<Answer>;
 
 /// Messages of dissolved groups that are deleted after one batch at most.
 const SWEEP_MESSAGES: u64 = 256;
-/// What a batch may weigh. A batch costs a flush and some seven round trips, however little is in it.
-const BATCH_WEIGHT: usize = 1_024;
 /// How long a batch is tried again while others are in the way, and how often at least.
 const CONTENDED: Duration = Duration::from_millis(1_200);
 const TRIES: usize = 3;
@@ -140,10 +138,6 @@ impl Store for MySql {
         };
         let told = runtime.block_on(history::will_keep(&mut line.writer, keep));
         told.map_err(|fault| StoreError::Down(fault.why()))
-    }
-
-    fn batch_weight(&self) -> usize {
-        BATCH_WEIGHT
     }
 
     fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {

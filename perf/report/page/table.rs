@@ -78,8 +78,8 @@ pub fn ratio(ratio: &Json) -> String {
 
 /// Of the latency of pushes, a row for each state.
 pub fn pushes(ratios: &[Json]) -> String {
-    let names =
-        ratios.first().map(|ratio| ratio.at("quantiles").map(Json::fields)).flatten().unwrap_or_default();
+    let quantiles = ratios.first().and_then(|ratio| ratio.at("quantiles"));
+    let names = quantiles.map(Json::fields).unwrap_or_default();
     let heads: Vec<String> = names.iter().map(|(name, _)| format!("<th>{name}</th>")).collect();
     let mut html = format!("<div class=\"wide\"><table><tr><th></th>{}<th>rounds</th></tr>", heads.concat());
     for ratio in ratios {

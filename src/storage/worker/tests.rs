@@ -138,7 +138,7 @@ fn what_was_asked_is_answered_before_the_end_however_much_it_is() {
         strings.tell.send(Ok(Committed::Changes)).unwrap();
     }
     running.join().unwrap();
-    assert!(strings.asked.iter().all(|batch| batch.len() <= 256), "a batch has a bound");
+    assert!(strings.asked.iter().all(|batch| batch.len() <= super::BATCH_WEIGHT), "a batch has a bound");
     let tickets: Vec<u32> = answers.iter().map(|answered| answered.ticket.index).collect();
     assert_eq!(tickets, (0..2_000).collect::<Vec<_>>());
 }
