@@ -118,6 +118,9 @@ pub struct Store {
     /// How much later each answer of the slow store comes, in milliseconds
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(20..=1_000))]
     pub delay_ms: u64,
+    /// Beside the healthy store, only these
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub only: Vec<Trouble>,
     #[command(flatten)]
     pub load: Load,
     #[command(flatten)]
@@ -166,6 +169,15 @@ pub enum Proof {
     Pause,
     Rate,
     Lag,
+}
+
+/// What ails a store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Trouble {
+    /// Each of its answers comes so much later.
+    Slow,
+    /// Every connection to it is cut, and each new one too.
+    Down,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

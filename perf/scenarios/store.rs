@@ -14,7 +14,7 @@ use super::finish::{self, Finish, finish};
 use super::settings::{Loop, Settings, Sides};
 use super::side::Side;
 use super::talk;
-use crate::cli;
+use crate::cli::{self, Trouble};
 use crate::load::{Testimony, Witness};
 use crate::measure::metric;
 use crate::report::{Compared, Pushes};
@@ -25,14 +25,10 @@ use crate::wire::Acks;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Healthy,
-    /// Each of its answers comes so much later.
-    Slow,
-    /// Every connection to it is cut, and each new one too.
-    Down,
+    In(Trouble),
 }
 
-/// In the order of the sides of the report.
-const STATES: [State; 3] = [State::Healthy, State::Slow, State::Down];
+const ALL: [Trouble; 2] = [Trouble::Slow, Trouble::Down];
 /// What a server answers that did not store.
 const BUSY: i64 = 110;
 /// How many messages of a session a server takes ahead of the store. Further ones it does not read, which is another
@@ -46,8 +42,8 @@ impl State {
     fn word(self) -> &'static str {
         match self {
             State::Healthy => "healthy",
-            State::Slow => "slow",
-            State::Down => "down",
+            State::In(Trouble::Slow) => "slow",
+            State::In(Trouble::Down) => "down",
         }
     }
 
@@ -56,14 +52,15 @@ impl State {
         let Testimony { errno, took } = testimony;
         match self {
             State::Healthy => errno == 0 && took < delay,
-            State::Slow => errno == 0 && took >= delay,
-            State::Down => errno == BUSY,
+            State::In(Trouble::Slow) => errno == 0 && took >= delay,
+            State::In(Trouble::Down) => errno == BUSY,
         }
     }
 }
 
 pub fn store(flags: &cli::Store, stop: &AtomicBool) -> Result<Ending, String> {
-    let settings = settings(&flags.load)?;
+    let troubles = if flags.only.is_empty() { &ALL[..] } else { &flags.only };
+    let settings = settings(&flags.load, troubles)?;
     let _held = flags.load.precedence.take()?;
     let cpus = Cpus::place(settings.server_cores, flags.load.load_threads)?;
     let bench = Bench::new(&cpus, settings.waiting, stop);
@@ -77,15 +74,18 @@ pub fn store(flags: &cli::Store, stop: &AtomicBool) -> Result<Ending, String> {
     let witness = Witness::enlist(&target.door, stop)?;
     let mut side = Side::connect(target, &settings, &bench)?;
     let mut store = Store { proxy, witness, delay: Duration::from_millis(flags.delay_ms) };
-    let mut rounds = STATES.map(|_| Vec::new());
+    // In the order of the sides of the report.
+    let states: Vec<State> =
+        std::iter::once(State::Healthy).chain(troubles.iter().map(|trouble| State::In(*trouble))).collect();
+    let mut rounds: Vec<Vec<Measured>> = states.iter().map(|_| Vec::new()).collect();
     for round in 0..settings.rounds {
-        let mut order = [0, 1, 2];
-        // Whoever comes second in one round comes second in the next, and the others change places.
+        let mut order: Vec<usize> = (0..states.len()).collect();
+        // Who comes first in one round comes last in the next.
         if round % 2 == 1 {
             order.reverse();
         }
         for number in order {
-            let state = STATES[number];
+            let state = states[number];
             let words = format!("round {} of {}, {}", round + 1, settings.rounds, state.word());
             bench.progress.line(&words);
             store.bring_to(state, &side.target, &bench)?;
@@ -94,7 +94,7 @@ pub fn store(flags: &cli::Store, stop: &AtomicBool) -> Result<Ending, String> {
         }
     }
     store.bring_to(State::Healthy, &side.target, &bench)?;
-    let sides: Vec<_> = STATES
+    let sides: Vec<_> = states
         .into_iter()
         .zip(rounds)
         .map(|(state, rounds)| talk::figures(&settings, state.word(), &side, rounds))
@@ -107,10 +107,10 @@ pub fn store(flags: &cli::Store, stop: &AtomicBool) -> Result<Ending, String> {
 }
 
 /// Pairs, every message of whom is to be stored.
-fn settings(load: &cli::Load) -> Result<Settings, String> {
+fn settings(load: &cli::Load, troubles: &[Trouble]) -> Result<Settings, String> {
     let mut scenario = Scenario::open("direct")?;
     scenario.name = "store".into();
-    scenario.put("what", "pairs of users while the store is healthy, slow and down, one after the other");
+    scenario.put("what", "pairs of users while the store is healthy and while it is not, in turn");
     scenario.put("rate", 2_000);
     scenario.put("ack", true);
     scenario.put("v2", true);
@@ -123,7 +123,7 @@ fn settings(load: &cli::Load) -> Result<Settings, String> {
         / 1e9
         / f64::from(settings.crowd.pairs.max(1));
     // By chance some send more than others.
-    if ahead + 4.0 * ahead.sqrt() > AHEAD_MAX {
+    if troubles.contains(&Trouble::Slow) && ahead + 4.0 * ahead.sqrt() > AHEAD_MAX {
         return Err(format!(
             "each sender would have {ahead:.0} messages under way in a round, and a server reads no further than \
              {AHEAD_MAX} ahead of a slow store: take more --pairs, a lower --rate or a shorter --duration"
@@ -151,8 +151,8 @@ impl Store {
         }
         match state {
             State::Healthy => return Ok(()),
-            State::Slow => self.proxy.delay(self.delay),
-            State::Down => self.proxy.cut(),
+            State::In(Trouble::Slow) => self.proxy.delay(self.delay),
+            State::In(Trouble::Down) => self.proxy.cut(),
         }
         self.wait_for(state, bench)
     }
@@ -184,7 +184,7 @@ impl Store {
 
 /// Where the store is down, to be refused is what is asked for, and to be acknowledged would be a lie.
 fn counted(state: State, mut measured: Measured) -> Result<Measured, String> {
-    if state == State::Down {
+    if state == State::In(Trouble::Down) {
         let counts = &mut measured.figures.recorder.counts;
         counts.refused = counts.server_errors.remove(&BUSY).unwrap_or(0);
         if counts.acked > counts.refused {
@@ -213,9 +213,14 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_without_a_store_is_no_measurement() {
-        let counts = counted(State::Down, down(7, 7)).ok().unwrap().figures.recorder.counts;
+        let counts = counted(State::In(Trouble::Down), down(7, 7)).ok().unwrap().figures.recorder.counts;
         assert_eq!((counts.refused, counts.is_clean()), (7, true));
-        assert!(counted(State::Down, down(8, 7)).err().unwrap().starts_with("1 messages were acknowledged"));
+        assert!(
+            counted(State::In(Trouble::Down), down(8, 7))
+                .err()
+                .unwrap()
+                .starts_with("1 messages were acknowledged")
+        );
         let healthy = counted(State::Healthy, down(7, 7)).ok().unwrap();
         assert!(!healthy.figures.recorder.counts.is_clean(), "a refusal by a store that works is a fault");
     }
@@ -225,13 +230,14 @@ mod tests {
         let delay = Duration::from_millis(200);
         for (errno, took_ms, state) in [
             (0, 3, State::Healthy),
-            (0, 1_400, State::Slow),
-            (BUSY, 1, State::Down),
-            (BUSY, 900, State::Down),
+            (0, 1_400, State::In(Trouble::Slow)),
+            (BUSY, 1, State::In(Trouble::Down)),
+            (BUSY, 900, State::In(Trouble::Down)),
         ] {
             let testimony = Testimony { errno, took: Duration::from_millis(took_ms) };
+            let states = [State::Healthy, State::In(Trouble::Slow), State::In(Trouble::Down)];
             let shown: Vec<State> =
-                STATES.into_iter().filter(|state| state.shows_in(testimony, delay)).collect();
+                states.into_iter().filter(|state| state.shows_in(testimony, delay)).collect();
             assert_eq!(shown, [state]);
         }
     }

@@ -47,7 +47,10 @@ impl StoreLink {
 
 /// Hands answers to the hub as they come, many in a turn, until the store is gone.
 pub(super) async fn receive(shard: SharedShard, pace: Pace, answers: Receiver<Answered>) {
-    const ANSWERS_A_TURN: usize = 256;
+    // A commit answers hundreds at once, nearly each of them to another socket, and a push that comes
+    // meanwhile waits for the turn to end: with 256 for 0.8 ms at p99, with 16 for 0.15 ms, and for no
+    // more CPU a message.
+    const ANSWERS_A_TURN: usize = 16;
     while let Ok(first) = pace.wait(answers.recv_async()).await {
         {
             let mut shard = shard.borrow_mut();
