@@ -32,6 +32,8 @@ pub struct Counts {
     pub delivered_in_window: u64,
     pub lost: u64,
     pub repeated: u64,
+    /// Of these, those that belong to an earlier round.
+    pub repeated_earlier: u64,
     pub reordered: u64,
     /// Came to a connection that should not hear it.
     pub misdelivered: u64,
@@ -60,6 +62,7 @@ impl Counts {
         self.delivered_in_window += other.delivered_in_window;
         self.lost += other.lost;
         self.repeated += other.repeated;
+        self.repeated_earlier += other.repeated_earlier;
         self.reordered += other.reordered;
         self.misdelivered += other.misdelivered;
         self.other_frames += other.other_frames;

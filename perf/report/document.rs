@@ -112,6 +112,7 @@ fn counts_json(counts: &Counts) -> Json {
         ("delivered_in_window", counts.delivered_in_window.into()),
         ("lost", counts.lost.into()),
         ("repeated", counts.repeated.into()),
+        ("repeated_earlier", counts.repeated_earlier.into()),
         ("reordered", counts.reordered.into()),
         ("misdelivered", counts.misdelivered.into()),
         ("other_frames", counts.other_frames.into()),

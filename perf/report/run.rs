@@ -237,6 +237,7 @@ fn messages_text(counts: &Counts) -> String {
     let unsent = counts.intended.saturating_sub(counts.sent);
     for (count, what) in [
         (counts.refused, "of these refused with errno 110, as asked for"),
+        (counts.repeated_earlier, "of an earlier round repeated"),
         (unsent, "never sent"),
         (counts.acks_lost, "never acknowledged"),
         (counts.misdelivered, "misdelivered"),

@@ -18,7 +18,7 @@ use crate::cli::{self, Trouble};
 use crate::load::{Testimony, Witness};
 use crate::measure::metric;
 use crate::report::{Compared, Pushes};
-use crate::target::{ChatdOptions, Cpus, Proxy, Target};
+use crate::target::{Backends, ChatdOptions, Cpus, Proxy, Target};
 use crate::wire::Acks;
 
 /// What the store is like in a round.
@@ -61,6 +61,8 @@ impl State {
 pub fn store(flags: &cli::Store, stop: &AtomicBool) -> Result<Ending, String> {
     let troubles = if flags.only.is_empty() { &ALL[..] } else { &flags.only };
     let settings = settings(&flags.load, troubles)?;
+    // The database is not what is measured: it comes behind, as everything else does.
+    let backends = Backends::start()?;
     let _held = flags.load.precedence.take()?;
     let cpus = Cpus::place(settings.server_cores, flags.load.load_threads)?;
     let bench = Bench::new(&cpus, settings.waiting, stop);
@@ -70,7 +72,7 @@ pub fn store(flags: &cli::Store, stop: &AtomicBool) -> Result<Ending, String> {
         password_cost: None,
         more: Vec::new(),
     };
-    let (target, proxy) = Target::start_behind_proxy(&options, &cpus.server, stop)?;
+    let (target, proxy) = Target::start_behind_proxy(backends, &options, &cpus.server, stop)?;
     let witness = Witness::enlist(&target.door, stop)?;
     let mut side = Side::connect(target, &settings, &bench)?;
     let mut store = Store { proxy, witness, delay: Duration::from_millis(flags.delay_ms) };
@@ -182,10 +184,12 @@ impl Store {
     }
 }
 
-/// Where the store is down, to be refused is what is asked for, and to be acknowledged would be a lie.
+/// Where the store is down, to be refused is what is asked for, and to be acknowledged would be a lie. What was refused may be
+/// stored after all once the store is back, and its reader may then get it a second time: that is of the round before.
 fn counted(state: State, mut measured: Measured) -> Result<Measured, String> {
+    let counts = &mut measured.figures.recorder.counts;
+    counts.repeated -= counts.repeated_earlier;
     if state == State::In(Trouble::Down) {
-        let counts = &mut measured.figures.recorder.counts;
         counts.refused = counts.server_errors.remove(&BUSY).unwrap_or(0);
         if counts.acked > counts.refused {
             return Err(format!(
@@ -205,6 +209,8 @@ mod tests {
     fn down(acked: u64, refused: u64) -> Measured {
         let mut recorder = Recorder::new();
         recorder.counts.acked = acked;
+        // A message of the round before, which came again.
+        (recorder.counts.repeated, recorder.counts.repeated_earlier) = (1, 1);
         recorder.counts.server_errors.insert(BUSY, refused);
         let (series, stages) = (Vec::new(), None);
         let figures = Figures { recorder, window_ns: 1, server: None, other_cpus_busy: None, series, stages };

@@ -80,20 +80,34 @@ impl Target {
         })
     }
 
-    /// Starts one chatd, with what a cluster stands on: its database can be made slow, or be taken away from it.
+    /// Starts one chatd on these. Its database can be made slow, or be taken away from it.
     pub fn start_behind_proxy(
+        backends: Backends,
         options: &ChatdOptions,
         cpus: &[usize],
         stop: &AtomicBool,
     ) -> Result<(Target, Proxy), String> {
+        let (child, address, admin) = start_one(options, &backends.urls, cpus, stop)?;
+        let target = Target::of_child(Kind::Chatd, address, options.sources, cpus, child);
+        Ok((Target { admin, _ground: Some(backends.ground), ..target }, backends.proxy))
+    }
+}
+
+/// A MariaDB behind a proxy, and a Redis: what one chatd needs to be a cluster.
+pub struct Backends {
+    proxy: Proxy,
+    urls: [(&'static str, String); 2],
+    ground: Ground,
+}
+
+impl Backends {
+    /// As everything else on this machine; who is to go before them begins that afterwards.
+    pub fn start() -> Result<Backends, String> {
         let (mariadb, redis) = backends()?;
         let proxy = Proxy::start(mariadb.address());
         let mysql = mariadb.url_by_way_of(proxy.address, &mariadb.make_database());
         let urls = [("CHATD_MYSQL", mysql), ("CHATD_REDIS", redis.url())];
-        let (child, address, admin) = start_one(options, &urls, cpus, stop)?;
-        let target = Target::of_child(Kind::Chatd, address, options.sources, cpus, child);
-        let ground = Ground { _nginx: None, _redis: redis, _mariadb: mariadb };
-        Ok((Target { admin, _ground: Some(ground), ..target }, proxy))
+        Ok(Backends { proxy, urls, ground: Ground { _nginx: None, _redis: redis, _mariadb: mariadb } })
     }
 }
 

@@ -21,7 +21,7 @@ use crate::wire::Speaker;
 
 use child::Child;
 use cluster::Ground;
-pub use cluster::{Proxy, Through};
+pub use cluster::{Backends, Proxy, Through};
 pub use cpus::{Cpus, pin_this_thread};
 pub use precedence::{Precedence, niceness_words};
 

@@ -130,6 +130,7 @@ impl Round<'_> {
         match heard.arrived(stamp.sequence) {
             Arrived::Again => {
                 recorder.counts.repeated += 1;
+                recorder.counts.repeated_earlier += u64::from(stamp.time_ns < self.orders.start_ns);
                 return;
             }
             Arrived::Late => recorder.counts.reordered += 1,

@@ -127,12 +127,13 @@ pub fn percentiles(lines: &[Line]) -> String {
     html + "</table></div>"
 }
 
-const COUNTS: [(&str, &str); 13] = [
+const COUNTS: [(&str, &str); 14] = [
     ("intended", "intended"),
     ("expected", "deliveries due"),
     ("delivered", "delivered"),
     ("lost", "lost"),
     ("repeated", "repeated"),
+    ("repeated_earlier", "of earlier rounds"),
     ("reordered", "reordered"),
     ("misdelivered", "misdelivered"),
     ("acks_expected", "ACKs due"),
