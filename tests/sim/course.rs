@@ -1,5 +1,6 @@
 //! The course of a run: phase after phase, each with a rest and a look at everything.
 
+use super::device::{Confirms, Phone};
 use super::plan::Phase;
 use super::world::{Next, World};
 use crate::trace;
@@ -86,10 +87,32 @@ impl World {
         assert_eq!(online, self.plan.users, "somebody can not log in");
         self.check_rest();
         self.check_all_received();
+        self.check_came_again();
         self.read_all(&last);
+        let moved = self.all_move(&last);
+        self.rest();
+        self.check_moved(&moved);
+        self.check_rest();
         trace!(self, "---- drain");
         self.drain();
         self.rest();
         self.check_empty();
+    }
+
+    /// Everybody who has a token comes with it to another server: from which connection, to which.
+    fn all_move(&mut self, last: &[usize]) -> Vec<(usize, usize)> {
+        let mut moved = Vec::new();
+        for &from in last {
+            if self.people[from].phone.is_none() || !self.conns[from].is_usable() {
+                continue;
+            }
+            let Some(token) = self.device(from).token.clone() else { continue };
+            let to = self.connect(self.people[from].user, false, true);
+            self.people[to].phone = Some(Phone::new(Confirms::AtOnce));
+            self.people[to].entering = true;
+            self.write(to, &format!("{{\"msgid\":25,\"token\":\"{token}\"}}"));
+            moved.push((from, to));
+        }
+        moved
     }
 }

@@ -60,6 +60,71 @@ impl World {
         }
     }
 
+    /// What a reader of the second dialect had not confirmed when its session ended came again.
+    pub fn check_came_again(&mut self) {
+        let most = self.plan.limits.unconfirmed;
+        if most < 1_000 || self.plan.limits.unconfirmed_bytes < 10_000 {
+            return;
+        }
+        let oracle = &self.oracle;
+        let mut came_again = 0;
+        // Of more, the oldest may count as confirmed.
+        let few = |stay: &&Stay| stay.ended_us.is_some() && stay.mids.len() <= most;
+        for stay in oracle.stays.iter().filter(few) {
+            for &number in stay.unconfirmed.values() {
+                let written = &oracle.texts[number as usize];
+                let gone = match written.text.target {
+                    Target::User(_) => self.store.has_refused(stay.user, written.sender),
+                    Target::Group(group) => {
+                        let dissolved = self.store.groups[&group].dissolved;
+                        // Said again, it is in the group where it was first: perhaps before this member.
+                        let repeated = written.said.as_ref().is_some_and(|said| said.repeated);
+                        // Who joined while it was under way has heard it, and it is not for it.
+                        let found = &self.store.groups[&group].members;
+                        let before = !found.contains_key(&stay.user)
+                            || !self.is_since_joined(stay.user, group, number);
+                        dissolved || repeated || before || self.store.left.contains(&(stay.user, group))
+                    }
+                };
+                // What died with a server before it was stored is promised to nobody.
+                let promised = oracle.acked.contains_key(&number) || !oracle.faulty;
+                // In a session of the seed dialect, its TCP has said that it is there.
+                let of_seed = |other: &Stay| {
+                    other.user == stay.user
+                        && self.people[other.conn].phone.is_none()
+                        && other.got.contains(&number)
+                };
+                let has = oracle.confirmed_texts.contains(&(stay.user, number));
+                if gone || !promised || has || oracle.stays.iter().any(of_seed) {
+                    continue;
+                }
+                let again = oracle.stays.iter().any(|later| {
+                    later.user == stay.user && later.begun_us > stay.begun_us && later.got.contains(&number)
+                });
+                assert!(
+                    again,
+                    "(n) {:?} has not confirmed text {number}, and it never came again",
+                    stay.user
+                );
+                came_again += 1;
+            }
+        }
+        *self.oracle.tally.0.entry("came again, as it was not confirmed").or_default() += came_again;
+    }
+
+    /// Whoever has come with the token of a live session is in its place.
+    pub fn check_moved(&mut self, moved: &[(usize, usize)]) {
+        for &(from, to) in moved {
+            if self.oracle.cut.contains(&from) || self.oracle.cut.contains(&to) {
+                continue;
+            }
+            let is_here = self.people[to].online && self.conns[to].is_usable();
+            assert!(is_here, "(c) conn {to} came with the token of conn {from}, and is not let in");
+            assert!(!self.conns[from].is_usable(), "(c) conn {from} is not replaced by conn {to}");
+            self.oracle.tally.count("moved");
+        }
+    }
+
     /// What the store thinks that the user has not got.
     pub fn waiting(&self, user: UserId) -> Vec<u64> {
         let owed = self.store.owed.get(&user).into_iter().flatten().copied();

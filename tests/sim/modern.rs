@@ -185,6 +185,7 @@ impl World {
                     self.reading(conn).token = Some(token.to_owned());
                 }
                 if heard.msgid() == 2 && !heard.is_partial() {
+                    assert!(heard.text("token").is_some(), "(c) a login without a token");
                     self.people[conn].again = self.unanswered(conn);
                 }
             }

@@ -75,6 +75,12 @@ pub struct Oracle {
     pub received: HashSet<(UserId, u64)>,
     /// What readers said that they have.
     pub confirmed: HashSet<(UserId, MessageId)>,
+    /// The same by the number of what was said.
+    pub confirmed_texts: HashSet<(UserId, u64)>,
+    /// What was said, by the ids that readers were told.
+    pub told: HashMap<MessageId, u64>,
+    /// What was answered with 110.
+    pub told_busy: HashSet<u64>,
     /// What was acknowledged, and under which id.
     pub acked: HashMap<u64, MessageId>,
     /// What was answered with an error that is not 110.
@@ -113,6 +119,9 @@ impl Oracle {
             read: HashMap::new(),
             received: HashSet::new(),
             confirmed: HashSet::new(),
+            confirmed_texts: HashSet::new(),
+            told: HashMap::new(),
+            told_busy: HashSet::new(),
             acked: HashMap::new(),
             refused: HashSet::new(),
             lost_in_transit: HashSet::new(),

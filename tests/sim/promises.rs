@@ -208,7 +208,7 @@ impl World {
     }
 
     /// Whether a text was said in a group after a member had joined it, as the store has it.
-    fn is_since_joined(&self, user: UserId, group: GroupId, number: u64) -> bool {
+    pub fn is_since_joined(&self, user: UserId, group: GroupId, number: u64) -> bool {
         let found = &self.store.groups[&group];
         let joined = found.members[&user].joined as usize;
         let before = found.messages[..joined].iter();

@@ -40,6 +40,7 @@ impl World {
         let anew =
             matches!(written.text.target, Target::Group(group) if self.store.left.contains(&(user, group)));
         if let Some(mid) = mid {
+            self.oracle.told.insert(mid, number);
             let again = !self.oracle.stays[stay].mids.insert(mid);
             self.oracle.stays[stay].unconfirmed.insert(mid, number);
             let written = &self.oracle.texts[number as usize];

@@ -86,6 +86,7 @@ impl World {
                 && right.iter().all(|core| cores.contains(core));
             assert!(cores == right || hears_too_much, "(i) {cores:?} listen to {channel:?}, not {right:?}");
         }
+        self.check_answered();
         self.check_presence();
         self.note_members();
         self.oracle.resting = true;
@@ -103,6 +104,19 @@ impl World {
         let looked_us = online_us.max(self.health[self.conns[conn].core].linked_us);
         self.oracle.lost_in_transit.contains(&mid)
             && self.oracle.kept_us.get(&mid).is_some_and(|&kept_us| kept_us > looked_us)
+    }
+
+    /// What somebody who is online has said and wants an answer to was answered.
+    fn check_answered(&self) {
+        for written in self.oracle.texts.iter().filter(|written| written.text.wants_ack) {
+            let Some(said) = written.said.as_ref().filter(|said| !said.repeated) else { continue };
+            let stay = &self.oracle.stays[said.stay];
+            let (oracle, number) = (&self.oracle, written.text.number);
+            let answered = oracle.acked.contains_key(&number)
+                || oracle.refused.contains(&number)
+                || oracle.told_busy.contains(&number);
+            assert!(answered || stay.ended_us.is_some(), "(m) text {number} is not answered");
+        }
     }
 
     fn note_members(&mut self) {

@@ -56,6 +56,8 @@ impl World {
             (Body::Confirm { mids }, Some(stay)) => {
                 let user = oracle.stays[stay].user;
                 oracle.confirmed.extend(mids.iter().map(|&mid| (user, mid)));
+                let numbers = mids.iter().filter_map(|mid| oracle.told.get(mid));
+                oracle.confirmed_texts.extend(numbers.map(|&number| (user, number)));
                 oracle.stays[stay].unconfirmed.retain(|mid, _| !mids.contains(mid));
             }
             (Body::Logout, Some(_)) if request.id == Some(oracle.stays[oracle.current[&conn]].user) => {
@@ -115,7 +117,10 @@ impl World {
                     self.oracle.tally.count("cut for reading slowly");
                 }
             }
-            (21, Some(110)) => self.oracle.tally.count("requests refused: busy"),
+            (21, Some(110)) => {
+                self.oracle.told_busy.extend(heard.about());
+                self.oracle.tally.count("requests refused: busy");
+            }
             (21, Some(_)) => self.oracle.refused.extend(heard.about()),
             _ => {}
         }
