@@ -9,7 +9,7 @@ use super::ids::{SessionId, UserId};
 use super::keep::Keep;
 use super::orphan::Orphan;
 use super::pending::{Change, Pending};
-use super::session::{Claim, Pause, Phase};
+use super::session::{Claim, Phase};
 use super::wire::code::Code;
 use super::wire::msgid;
 use super::wire::reply::{self, Outcome};
@@ -174,27 +174,6 @@ impl Hub {
             }
         }
         self.end_settling(session, out);
-    }
-
-    /// One message more of this session that is neither stored nor known to be heard.
-    pub(super) fn begin_settling(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        let limit = self.limits.unsettled;
-        let Some(session) = self.session_mut(id) else { return };
-        session.unsettled += 1;
-        if session.unsettled == limit {
-            self.pause(id, Pause::Unsettled, out);
-        }
-    }
-
-    /// One message less of this session that is neither stored nor known to be heard.
-    pub(super) fn end_settling(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        let enough = self.limits.unsettled / 2;
-        let Some(session) = self.session_mut(id) else { return };
-        session.unsettled -= 1;
-        if session.unsettled == enough {
-            self.resume(id, Pause::Unsettled, out);
-        }
-        self.finish_if_ended(id, out);
     }
 
     /// Whether the store refused for a reason that has to do with the message itself.

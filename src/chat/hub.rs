@@ -20,6 +20,7 @@ use super::pending::{Pending, PendingTable};
 use super::presence::Presence;
 use super::seat::Seats;
 use super::session::{Online, Phase, Session, Visit};
+use super::settling::Settling;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
@@ -44,6 +45,8 @@ pub struct Hub {
     pub(super) awaited: Awaited,
     /// Messages for the history, and who sent them, until they are enough.
     pub(super) records: Vec<(SessionId, Envelope)>,
+    /// What senders are ahead of the store.
+    pub(super) settling: Settling,
     /// What could not be put into a backlog because the store was busy.
     pub(super) orphans: VecDeque<(Option<SessionId>, Orphan)>,
     /// Users who are to be told that something waits for them, and the bus was down.
@@ -136,6 +139,7 @@ impl Hub {
             presence: Presence::default(),
             awaited: Awaited::default(),
             records: Vec::new(),
+            settling: Settling::default(),
             orphans: VecDeque::new(),
             to_nudge: FxHashSet::default(),
             stored: FxHashMap::default(),

@@ -53,6 +53,9 @@ pub struct Limits {
     /// Messages that a session has sent and that are neither stored nor known to be heard.
     /// Above: the session is not read from until some are.
     pub unsettled: u32,
+    /// The same, summed over a core: three quarters of `store_queue`, divided among the cores. Above:
+    /// whoever sends another message is not read from until the sum is half of it.
+    pub unsettled_core: u32,
     /// Messages in one page of a backlog. The next page follows when TCP acknowledged this one.
     pub page_messages: usize,
     /// Bytes of messages in one page of a backlog (one message at least). At most half of
@@ -127,6 +130,14 @@ pub struct Limits {
     pub drain_ms: u64,
 }
 
+impl Limits {
+    /// Those of each of so many cores, which share a store.
+    pub fn of_each(&self, cores: usize) -> Self {
+        let unsettled_core = (self.store_queue * 3 / 4 / cores.max(1)).max(1) as u32;
+        Self { unsettled_core: self.unsettled_core.min(unsettled_core), ..self.clone() }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -149,6 +160,7 @@ impl Default for Limits {
             outbox_squeezed_bytes: 64 << 10,
             held_bytes: 64 << 10,
             unsettled: 256,
+            unsettled_core: 12_288,
             page_messages: 200,
             page_bytes: 32 << 10,
             login_bytes: 64 << 10,

@@ -44,6 +44,7 @@ pub mod ring;
 mod said;
 mod seat;
 mod session;
+mod settling;
 mod takeover;
 mod tick;
 pub mod wire;

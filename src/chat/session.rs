@@ -15,6 +15,8 @@ pub(super) enum Pause {
     Answering = 1,
     /// Too many of its messages are neither stored nor known to be heard.
     Unsettled = 2,
+    /// All sessions of the core together have too many such messages.
+    Crowded = 4,
 }
 
 /// A push that TCP may not have delivered yet.
@@ -364,6 +366,11 @@ impl CatchingUp {
 }
 
 impl Session {
+    /// Whether it is not read from for this reason.
+    pub(super) fn is_paused(&self, why: Pause) -> bool {
+        self.paused & why as u8 != 0
+    }
+
     pub(super) fn new(id: SessionId) -> Self {
         Self {
             id,

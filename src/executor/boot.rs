@@ -144,7 +144,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         let parts = Parts {
             core,
             listener,
-            limits: config.limits.clone(),
+            limits: config.limits.of_each(cores),
             keep: config.keep,
             measuring: config.measuring,
             wires,

@@ -156,6 +156,7 @@ impl Script {
         let value: usize = value.parse().expect("a number");
         match name {
             "unsettled" => self.limits.unsettled = value as u32,
+            "unsettled_core" => self.limits.unsettled_core = value as u32,
             "anonymous" => self.limits.anonymous = value,
             "outbox_bytes" => self.limits.outbox_bytes = value,
             "wrong_passwords" => self.limits.wrong_passwords = value as u32,

@@ -175,6 +175,8 @@ fn limits(rng: &mut Rng) -> Limits {
         outbox_squeezed_bytes: 5_000,
         held_bytes: rng.pick(&[0, 400, 3_000, roomy.held_bytes]),
         unsettled: rng.pick(&[2, 8, roomy.unsettled]),
+        // Where the outbox is tight, so is what may be ahead of the store.
+        unsettled_core: if tight_outbox { 12 } else { roomy.unsettled_core },
         page_messages: rng.pick(&[1, 3, roomy.page_messages]),
         page_bytes: rng.pick(&[
             200,
