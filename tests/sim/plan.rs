@@ -55,6 +55,8 @@ pub struct Plan {
     pub cids: u64,
     /// Of a thousand connections: those of the second dialect.
     pub modern: u64,
+    /// Of a thousand pairs: those who are friends from the beginning.
+    pub friends: u64,
     /// Whether people block each other now and then.
     pub refuses: bool,
     pub keep: Keep,
@@ -113,6 +115,7 @@ impl Plan {
             leaves: rng.pick(&[0, 30, 100]),
             cids: rng.pick(&[0, 300, 1_000]),
             modern: rng.pick(&[0, 500, 1_000]),
+            friends: rng.pick(&[0, 400]),
             refuses: rng.chance(200),
             keep: if rng.chance(250) { Keep::Undelivered } else { Keep::All },
             busy: rng.pick(&[50, 300, 900]),

@@ -1,6 +1,7 @@
 //! The store, as `ask.rs` describes it: tables in memory, and one queue a server.
 
 use super::remembered::Remembered;
+use super::rng::Rng;
 use chatd::chat::ask::{Answer, Ask, Detail, Done, Issue, Member, Membership, Person, Role, Roster, Who};
 use chatd::chat::envelope::{Envelope, Target};
 use chatd::chat::ids::{GroupId, MessageId, Ticket, UserId};
@@ -64,6 +65,15 @@ impl Store {
     pub fn enroll(&mut self, name: &str, password: &str) -> UserId {
         self.users.push((name.to_owned(), password.to_owned()));
         UserId::new(self.users.len() as u64).unwrap()
+    }
+
+    /// Some of the users are friends of others from the beginning: so many of a thousand.
+    pub fn befriend(&mut self, rng: &mut Rng, per_mille: u64) {
+        let all = || (1..=self.users.len() as u64).filter_map(UserId::new);
+        let pairs: Vec<(UserId, UserId)> =
+            all().flat_map(|user| all().map(move |friend| (user, friend))).collect();
+        self.friends
+            .extend(pairs.into_iter().filter(|(user, friend)| user != friend && rng.chance(per_mille)));
     }
 
     pub fn person(&self, id: UserId) -> Option<Person> {

@@ -132,6 +132,7 @@ impl World {
         for number in 1..=plan.users {
             store.enroll(&format!("u{number}"), &format!("p{number}"));
         }
+        store.befriend(&mut rng, plan.friends);
         let mut world = Self {
             cores: (0..plan.cores()).map(core).collect(),
             queues: (0..plan.servers).map(|_| Queue::default()).collect(),
