@@ -143,7 +143,8 @@ impl Hub {
 
     pub(super) fn pause(&mut self, id: SessionId, why: Pause, out: &mut Vec<Effect>) {
         let Some(session) = self.session_mut(id) else { return };
-        if session.paused == 0 {
+        // What is being closed is read no further in any case.
+        if session.paused == 0 && !session.closing {
             out.push(Effect::Pause { session: id });
         }
         session.paused |= why as u8;
