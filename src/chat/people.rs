@@ -30,6 +30,8 @@ pub(super) struct Listed {
     pub(super) session: SessionId,
     pub(super) cid: Option<Box<str>>,
     pub(super) list: List,
+    /// What was known of who is online when that was asked.
+    pub(super) begun: u64,
 }
 
 /// Which list.
@@ -115,7 +117,7 @@ impl Hub {
             }
         };
         let users = list.people().iter().map(|person| person.id).collect();
-        let listed = Listed { session, cid, list };
+        let listed = Listed { session, cid, list, begun: self.presence.begin_look() };
         let ticket = self.pending.insert(Pending::Listed(Box::new(listed)));
         out.push(Effect::Look { ticket, users });
     }
@@ -126,10 +128,14 @@ impl Hub {
         online: Result<Vec<bool>, BusDown>,
         out: &mut Vec<Effect>,
     ) {
-        let Listed { session, cid, list } = listed;
+        let Listed { session, cid, list, begun } = listed;
         let (re, cid) = (list.re(), cid.as_deref());
         match online {
-            Ok(online) => self.show(session, cid, &list, &online, out),
+            Ok(online) => {
+                let ids: Vec<UserId> = list.people().iter().map(|person| person.id).collect();
+                self.saw(&ids, begun, &online, out);
+                self.show(session, cid, &list, &online, out);
+            }
             Err(BusDown) => self.refuse(About { session, re, cid }, Code::Busy, out),
         }
         self.resume(session, Pause::Answering, out);
@@ -145,8 +151,8 @@ impl Hub {
     ) {
         let ids: Vec<UserId> = list.people().iter().map(|person| person.id).collect();
         let dialect = self.session(session).map_or(Dialect::Seed, |session| session.dialect);
-        // Who is told of changes sees what it was told: a look may have met a login that comes to
-        // nothing, and no change would follow it.
+        // Who is told of changes sees what it was told, this look among it: what a look alone has shown
+        // may have been a login that comes to nothing, and no change would follow it.
         let told = |user| self.presence.state_of(user).filter(|_| dialect == Dialect::V2);
         let is_online = |user| {
             let at = ids.iter().position(|&id| id == user);
