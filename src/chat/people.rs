@@ -51,6 +51,10 @@ impl List {
         }
     }
 
+    fn ids(&self) -> Vec<UserId> {
+        self.people().iter().map(|person| person.id).collect()
+    }
+
     fn re(&self) -> u32 {
         match self {
             List::Found(_) => msgid::FIND,
@@ -116,7 +120,7 @@ impl Hub {
                 return self.resume(session, Pause::Answering, out);
             }
         };
-        let users = list.people().iter().map(|person| person.id).collect();
+        let users = list.ids();
         let listed = Listed { session, cid, list, begun: self.presence.begin_look() };
         let ticket = self.pending.insert(Pending::Listed(Box::new(listed)));
         out.push(Effect::Look { ticket, users });
@@ -132,9 +136,9 @@ impl Hub {
         let (re, cid) = (list.re(), cid.as_deref());
         match online {
             Ok(online) => {
-                let ids: Vec<UserId> = list.people().iter().map(|person| person.id).collect();
+                let ids = list.ids();
                 self.saw(&ids, begun, &online, out);
-                self.show(session, cid, &list, &online, out);
+                self.show(session, cid, &list, (&ids, &online), out);
             }
             Err(BusDown) => self.refuse(About { session, re, cid }, Code::Busy, out),
         }
@@ -146,10 +150,9 @@ impl Hub {
         session: SessionId,
         cid: Option<&str>,
         list: &List,
-        online: &[bool],
+        (ids, online): (&[UserId], &[bool]),
         out: &mut Vec<Effect>,
     ) {
-        let ids: Vec<UserId> = list.people().iter().map(|person| person.id).collect();
         let dialect = self.session(session).map_or(Dialect::Seed, |session| session.dialect);
         // Who is told of changes sees what it was told, this look among it: what a look alone has shown
         // may have been a login that comes to nothing, and no change would follow it.

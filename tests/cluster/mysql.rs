@@ -5,7 +5,7 @@ use super::patience::{SOON, log_in, memory_bytes, said, until};
 use crate::admin::{Admin, watched};
 use crate::common::chatd::Chatd;
 use crate::common::client::{Client, User, chat};
-use crate::common::cluster::Backends;
+use crate::common::cluster::{Backends, Shared};
 use crate::common::services::proxy::Proxy;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -31,6 +31,16 @@ fn send(client: &mut Client, to: &User, text: &str) -> Value {
 /// Readiness with its reason.
 fn is_ready(admin: Admin) -> bool {
     admin.get("/readyz").status == 200
+}
+
+/// A server of one core, and the proxy between it and its MySQL.
+fn behind_a_proxy() -> (Proxy, Chatd) {
+    let backends = Backends::of_all_tests();
+    let proxy = Proxy::start(backends.mariadb.address());
+    let name = backends.mariadb.make_database();
+    let mysql = backends.mariadb.url_by_way_of(proxy.address, &name);
+    let server = Shared { mysql, ..backends.share() }.start(1);
+    (proxy, server)
 }
 
 #[test]
@@ -132,11 +142,7 @@ fn mysql_hangs_and_goes_on() {
 /// What waits for a slow store holds up nobody else.
 #[test]
 fn a_slow_mysql_stalls_no_core() {
-    let backends = Backends::of_all_tests();
-    let proxy = Proxy::start(backends.mariadb.address());
-    let name = backends.mariadb.make_database();
-    let mysql = backends.mariadb.url_by_way_of(proxy.address, &name);
-    let server: Chatd = crate::common::cluster::Shared { mysql, ..backends.share() }.start(1);
+    let (proxy, server) = behind_a_proxy();
     let (amy, ben, carl) = (server.register("amy"), server.register("ben"), server.register("carl"));
     let (mut amys, mut bens) = (server.enter(&amy), server.enter(&ben));
     amys.chat_stored(&carl, "quick", "quick");
@@ -161,11 +167,7 @@ const UNSETTLED: usize = 256;
 /// Whoever writes to itself hears pushes and ACKs on one connection, and so in their order.
 #[test]
 fn who_outruns_a_slow_mysql_is_read_no_further() {
-    let backends = Backends::of_all_tests();
-    let proxy = Proxy::start(backends.mariadb.address());
-    let name = backends.mariadb.make_database();
-    let mysql = backends.mariadb.url_by_way_of(proxy.address, &name);
-    let server: Chatd = crate::common::cluster::Shared { mysql, ..backends.share() }.start(1);
+    let (proxy, server) = behind_a_proxy();
     let amy = server.register("amy");
     let mut amys = server.enter(&amy);
     proxy.delay(Duration::from_millis(100));
