@@ -10,6 +10,7 @@ use chatd::storage::mysql::{MySql, MySqlUrl};
 use chatd::storage::{Order, Outcome, Store, contract};
 use services::install;
 use services::mariadb::MariaDb;
+use services::proxy::Proxy;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -49,6 +50,28 @@ fn a_database_of_version_1_is_brought_up_to_date_by_whichever_server_is_first() 
         contract::check_again(store);
     }
     contract::check_again(&mut open());
+}
+
+/// A server behind a forwarded port names a socket of its own machine. Here it is another server's.
+#[test]
+fn a_url_with_a_port_leads_to_the_server_behind_that_port() {
+    install::by_apt();
+    let [named, another] = [MariaDb::start(&[]).unwrap(), MariaDb::start(&[]).unwrap()];
+    let databases = [named.make_database(), another.make_database()];
+    assert_eq!(databases[0], databases[1], "what is written by mistake would find its place");
+    let aside = named.socket().with_extension("aside");
+    std::fs::rename(named.socket(), &aside).unwrap();
+    std::os::unix::fs::symlink(another.socket(), named.socket()).unwrap();
+    let proxy = Proxy::start(named.address());
+    let url = MySqlUrl::parse(&named.url_by_way_of(proxy.address, &databases[0])).unwrap();
+    let mut store = MySql::open(&url, &Limits::default()).unwrap();
+    let order = Order::Enroll { name: "amy".to_owned(), hash: String::new() };
+    store.perform(&[order], &mut Vec::new()).expect("a user is stored");
+    std::fs::rename(&aside, named.socket()).unwrap();
+    let tables =
+        format!("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '{}'", databases[0]);
+    assert_eq!(another.sql(&tables).trim(), "0", "nothing was written to the other server");
+    assert_eq!(named.sql(&format!("SELECT name FROM {}.user", databases[0])).trim(), "amy");
 }
 
 /// The server cuts a connection that says nothing for eight seconds; the one that writes has nothing to

@@ -70,13 +70,13 @@ fn a_mysql_that_cannot_be_used() {
     let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
     fails(&mariadb.url_by_way_of(nobody, "chat"), &[&nobody.to_string(), "start it, or correct the URL"]);
     fails("mysql://a:b@no-such-host.invalid/chat", &["no-such-host.invalid", "correct the URL"]);
-    let wrong = format!("mysql://{USER}:{PASSWORD}x@{at}/chat?prefer_socket=false");
+    let wrong = format!("mysql://{USER}:{PASSWORD}x@{at}/chat");
     fails(&wrong, &[&at, "does not let user chatd in", "password"]);
     fails(&mariadb.url("nowhere"), &[&at, "no database nowhere", "CREATE DATABASE `nowhere`"]);
     mariadb.sql("CREATE DATABASE ledger; CREATE TABLE ledger.account (x INT)");
     fails(&mariadb.url("ledger"), &["ledger", "another program"]);
     mariadb.sql("CREATE DATABASE poor; CREATE USER poor IDENTIFIED BY 'p'; GRANT SELECT ON poor.* TO poor");
-    let poor = format!("mysql://poor:p@{at}/poor?prefer_socket=false");
+    let poor = format!("mysql://poor:p@{at}/poor");
     fails(&poor, &["poor lacks rights", "GRANT ALL ON `poor`.*"]);
 }
 

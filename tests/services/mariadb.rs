@@ -128,7 +128,7 @@ impl MariaDb {
 
     /// The URL of a database, behind something else at `address`.
     pub fn url_by_way_of(&self, address: SocketAddr, database: &str) -> String {
-        format!("mysql://{USER}:{PASSWORD}@{address}/{database}?prefer_socket=false")
+        format!("mysql://{USER}:{PASSWORD}@{address}/{database}")
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -51,6 +51,9 @@ impl MySqlUrl {
             .init(SESSION.map(str::to_owned).to_vec())
             // Statements are kept by whoever uses them.
             .stmt_cache_size(0)
+            // `@@socket` is a path on the server's machine: on this one another server may listen there.
+            // A URL with `socket=` has said which it means.
+            .prefer_socket(false)
             .tcp_keepalive(Some(KEEPALIVE))
             .client_found_rows(false)
             .into()
@@ -114,6 +117,8 @@ mod tests {
         assert_eq!(MySqlUrl::parse("mariadb://a@b/c").unwrap().server(), "b:3306");
         let url = MySqlUrl::parse("mysql://a@localhost/c?socket=/run/x.sock").unwrap();
         assert_eq!(url.server(), "/run/x.sock");
+        let asked = MySqlUrl::parse("mysql://a@b/c?prefer_socket=true").unwrap();
+        assert!(!asked.opts().prefer_socket(), "only a socket that is named is used");
     }
 
     #[test]
