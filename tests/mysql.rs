@@ -2,7 +2,7 @@
 
 mod services;
 
-use chatd::chat::ask::{Ask, Who};
+use chatd::chat::ask::{Ask, Detail, Issue, Progress, Who};
 use chatd::chat::envelope::{Envelope, Message, Storing, Target};
 use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::limits::Limits;
@@ -148,8 +148,13 @@ fn places_have_no_gap_though_two_servers_give_them() {
         servers.map(|server| server.join().unwrap()).iter().sum()
     });
     assert_eq!(kept, 2 * 40 * 50);
-    let database = url.database();
-    let gaps = mariadb.sql(&format!(
+    let both = (0..2_000).filter(|number| number % 9 == 0).count();
+    assert_eq!(gaps(&mariadb, url.database()), ["0", "0", &(4_000 - both).to_string()]);
+}
+
+/// Conversations with a gap in their places, those whose head is not their last place, and messages.
+fn gaps(mariadb: &MariaDb, database: &str) -> Vec<String> {
+    let found = mariadb.sql(&format!(
         "USE {database}; SELECT COUNT(*) FROM (
              SELECT COUNT(*) AS messages, COUNT(DISTINCT pos) AS places, MAX(pos) AS last FROM message
              GROUP BY groupid, LEAST(sender, recipient), GREATEST(sender, recipient)
@@ -161,6 +166,87 @@ fn places_have_no_gap_though_two_servers_give_them() {
          ) AS found USING (low, high) WHERE head <> last;
          SELECT COUNT(*) FROM message"
     ));
-    let both = (0..2_000).filter(|number| number % 9 == 0).count();
-    assert_eq!(gaps.split_whitespace().collect::<Vec<_>>(), ["0", "0", &(4_000 - both).to_string()]);
+    found.split_whitespace().map(str::to_owned).collect()
+}
+
+fn user(number: u64) -> UserId {
+    UserId::new(number).unwrap()
+}
+
+fn keep(sender: u64, target: Target, mid: u64, cid: &str) -> Order {
+    let (mid, ts, storing) = (MessageId(mid), Millis(1), Storing::Always);
+    let message = Message { sender: user(sender), target, mid, ts, cid, storing, body: b"{}" };
+    Order::Ask(Ask::Keep { envelope: Envelope::message(message, &mut Vec::new()) })
+}
+
+/// Users 1 to 4, group 1 of 1 and 2, group 2 of 3, and a first message from 1 to 2.
+fn four_users(mariadb: &MariaDb) -> (String, MySql) {
+    let database = mariadb.make_database();
+    let url = MySqlUrl::parse(&mariadb.url(&database)).unwrap();
+    let mut store = MySql::open(&url, &Limits::default()).unwrap();
+    let enroll = |number| Order::Enroll { name: format!("u{number}"), hash: String::new() };
+    let group = |number| {
+        Order::Ask(Ask::CreateGroup { user: user(number), name: format!("g{number}"), desc: String::new() })
+    };
+    let join = Order::Ask(Ask::AddGroup { user: user(2), group: GroupId::new(1).unwrap() });
+    let first = keep(1, Target::User(user(2)), 1, "first");
+    let orders = [enroll(1), enroll(2), enroll(3), enroll(4), group(1), group(3), join, first];
+    store.perform(&orders, &mut Vec::new()).unwrap();
+    (database, store)
+}
+
+/// What needs a row that somebody else has locked is set aside, with what must not overtake it; all else
+/// of its batch is stored. Asked again, it is stored in its order.
+#[test]
+fn what_waits_for_a_lock_waits_alone() {
+    install::by_apt();
+    let mariadb = MariaDb::start(&[]).unwrap();
+    let group = |number| GroupId::new(number).unwrap();
+    let login =
+        |number| Order::Ask(Ask::Roster { user: user(number), detail: Detail::Counts, issue: Issue::Token });
+    let progress = vec![Progress { group: group(1), upto: 1, beyond: Vec::new() }];
+    let orders = [
+        keep(1, Target::User(user(2)), 10, "one"),
+        keep(3, Target::User(user(4)), 11, "one"),
+        keep(2, Target::Group(group(1)), 12, "one"),
+        keep(1, Target::User(user(2)), 13, "two"),
+        keep(3, Target::Group(group(2)), 14, "two"),
+        login(1),
+        login(3),
+        keep(1, Target::User(user(2)), 15, "first"),
+        Order::Ask(Ask::Settle { user: user(1), mids: Vec::new(), progress }),
+    ];
+    for (held, waiting) in [
+        ("conversation WHERE low = 1 AND high = 2", &[0, 3, 7][..]),
+        ("allgroup WHERE id = 1", &[2, 8]),
+        ("user WHERE id = 1", &[5, 8]),
+        ("groupuser WHERE userid = 1 AND groupid = 1", &[8]),
+        ("message WHERE cid = 'first' AND sender = 1", &[7]),
+    ] {
+        let (database, mut store) = four_users(&mariadb);
+        let holder = mariadb.hold(&database, &format!("SELECT * FROM {held} FOR UPDATE"));
+        let mut outcomes = Vec::new();
+        store.perform(&orders, &mut outcomes).expect(held);
+        let places = |outcomes: &[Outcome]| -> Vec<usize> {
+            (0..outcomes.len()).filter(|place| outcomes[*place] == Outcome::Later).collect()
+        };
+        assert_eq!(places(&outcomes), waiting, "{held}: {outcomes:?}");
+        drop(holder);
+        let mut left: Vec<Order> = waiting.iter().map(|place| orders[*place].clone()).collect();
+        let mut answers = outcomes;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !left.is_empty() {
+            let mut outcomes = Vec::new();
+            store.perform(&left, &mut outcomes).expect(held);
+            let again = places(&outcomes);
+            left = again.iter().map(|place| left[*place].clone()).collect();
+            answers.extend(outcomes);
+            assert!(Instant::now() < deadline, "{held}: still waited for");
+        }
+        let done = answers.iter().filter(|outcome| matches!(outcome, Outcome::Answer(Ok(_)))).count();
+        assert_eq!(done, orders.len(), "{held}: {answers:?}");
+        assert_eq!(gaps(&mariadb, &database), ["0", "0", "6"], "{held}");
+        let order = mariadb.sql(&format!("SELECT mid FROM {database}.message WHERE sender = 1 ORDER BY pos"));
+        assert_eq!(order.split_whitespace().collect::<Vec<_>>(), ["1", "10", "13"], "{held}");
+    }
 }

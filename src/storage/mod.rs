@@ -112,6 +112,9 @@ pub enum Outcome {
     Answer(Answer),
     /// What a lookup found; `None` for unknown users.
     Found(Option<Account>),
+    /// Nothing yet: somebody else holds what it needs. It is to be asked again soon, before anything
+    /// that was asked after it. A store that says so comes back from [`Store::wait`] by itself.
+    Later,
 }
 
 /// What it took to commit a batch.

@@ -14,6 +14,7 @@ mod blocks;
 mod client;
 mod fault;
 mod groups;
+mod held;
 mod history;
 mod known;
 mod line;
@@ -26,6 +27,7 @@ mod schema;
 mod segment;
 mod stored;
 mod tokens;
+mod touched;
 mod url;
 
 use super::health::News;
@@ -38,6 +40,7 @@ use batch::Batch;
 use client::Client;
 use fault::{Did, Fault};
 use futures_lite::future;
+use held::Held;
 use known::Known;
 use line::Line;
 pub use refusal::Refusal;
@@ -78,6 +81,9 @@ struct Desk {
     server: line::Server,
     link: Link,
     known: Known,
+    held: Held,
+    /// Whether orders were set aside that are to be asked again.
+    ask_again: bool,
     dissolved: Dissolved,
     /// When the server last answered.
     heard: Instant,
@@ -114,6 +120,8 @@ impl MySql {
             server,
             link: Link::Up(Box::new(line), None),
             known: Known::default(),
+            held: Held::default(),
+            ask_again: false,
             dissolved: Dissolved::Remains,
             heard: Instant::now(),
         };
@@ -182,7 +190,7 @@ impl Desk {
         let mut tries = 0;
         loop {
             tries += 1;
-            let fault = match self.once(orders, outcomes).await {
+            let fault = match self.without_held(orders, outcomes).await {
                 Ok(committed) => {
                     self.heard = Instant::now();
                     return Ok(committed);
@@ -193,7 +201,7 @@ impl Desk {
             self.dissolved = Dissolved::Remains;
             match fault {
                 Fault::Lost(why) => return Err(StoreError::Down(self.lose(why))),
-                Fault::Contended(why) | Fault::Exists(why) => {
+                Fault::Contended(why) | Fault::Exists(why) | Fault::Held(why) => {
                     self.roll_back().await?;
                     if tries >= TRIES && began.elapsed() > CONTENDED {
                         return Err(StoreError::Down(format!("{}: {why}", self.url)));
@@ -211,13 +219,51 @@ impl Desk {
         }
     }
 
-    /// Tries to carry out a batch.
-    async fn once(&mut self, orders: &[Order], outcomes: &mut Vec<Outcome>) -> Did<Committed> {
+    /// Tries to carry out a batch. What needs rows that somebody else has locked is set `aside`.
+    async fn without_held(&mut self, orders: &[Order], outcomes: &mut Vec<Outcome>) -> Did<Committed> {
+        let mut aside = Vec::new();
+        if !self.held.is_empty() {
+            aside = self.look_for_held(orders).await?;
+        }
+        let mut done = self.once(orders, outcomes, &aside).await;
+        if let Err(Fault::Held(_)) = done {
+            self.known.rolled_back();
+            self.roll_back().await.map_err(|error| Fault::Lost(error.to_string()))?;
+            aside = self.look_for_held(orders).await?;
+            if !self.held.is_empty() {
+                done = self.once(orders, outcomes, &aside).await;
+            }
+        }
+        self.ask_again = aside.contains(&true);
+        done
+    }
+
+    async fn look_for_held(&mut self, orders: &[Order]) -> Did<Vec<bool>> {
+        let Link::Up(line, _) = &mut self.link else { return Ok(Vec::new()) };
+        let were_held = !self.held.is_empty();
+        let aside = self.held.look(&mut line.writer, orders).await?;
+        line.writer.run("ROLLBACK").await?;
+        if !were_held && !self.held.is_empty() {
+            let (which, url) = (self.held.example(), &self.url);
+            eprintln!(
+                "chatd: {url}: somebody else has locked rows for long ({which}): what needs them waits, or gets 110"
+            );
+        }
+        Ok(aside)
+    }
+
+    /// Tries to carry out what of a batch is not set aside.
+    async fn once(
+        &mut self,
+        orders: &[Order],
+        outcomes: &mut Vec<Outcome>,
+        aside: &[bool],
+    ) -> Did<Committed> {
         let Link::Up(line, _) = &mut self.link else {
             let Link::Down { why, .. } = &self.link else { unreachable!("it is either") };
             return Err(Fault::Lost(why.clone()));
         };
-        let mut batch = Batch::new(orders, &self.limits);
+        let mut batch = Batch::new(orders, &self.limits, aside);
         let mut committed = Committed::Nothing;
         if batch.writes() {
             line.writer.changed = 0;
@@ -246,9 +292,16 @@ impl Desk {
         Ok(committed)
     }
 
-    /// Deletes some messages of dissolved groups. If that does not work, another time it will.
+    /// Deletes some messages of dissolved groups, and what else is of no use any more. If that does not
+    /// work, another time it will.
     async fn sweep(&mut self) {
         let Link::Up(line, _) = &mut self.link else { return };
+        if let Some(forgotten) = self.known.forgotten.take() {
+            let done = messages::forget_aliases(&mut line.writer, forgotten).await;
+            if line.writer.run(if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await.is_err() {
+                return;
+            }
+        }
         if self.dissolved == Dissolved::Gone {
             return;
         }
@@ -305,6 +358,7 @@ impl Desk {
                 {
                     self.link = Link::Up(Box::new(line), None);
                     self.known.forget();
+                    self.held.forget();
                     self.heard = Instant::now();
                 }
             }
@@ -330,12 +384,16 @@ impl Desk {
                 work.as_mut().await;
                 true
             };
-            let pause = if matches!(self.link, Link::Up(..)) { IDLE } else { AGAIN };
+            let is_up = matches!(self.link, Link::Up(..));
+            let pause = if is_up && !self.ask_again { IDLE } else { AGAIN };
             let idle = async {
                 tokio::time::sleep_until((self.heard + pause).into()).await;
                 false
             };
             if future::or(ready, idle).await {
+                return News::None;
+            }
+            if std::mem::take(&mut self.ask_again) {
                 return News::None;
             }
             self.heard = Instant::now();

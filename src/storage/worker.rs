@@ -13,12 +13,15 @@ use crate::chat::wire::code::Code;
 use futures_lite::future;
 use std::pin::pin;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// What a batch may weigh, where a stored message weighs 1. What is under way at once goes into one
 /// batch, so this counts under load only: there 256 make 36,000 messages a second on SQLite, and 1,024
 /// make 53,000, of which none waits longer (benches/store.rs). On MySQL a batch costs a flush and some
 /// seven round trips, however little is in it.
 const BATCH_WEIGHT: usize = 1_024;
+/// How long an order waits aside for what somebody else holds, before it is answered Busy.
+const ASIDE: Duration = Duration::from_secs(1);
 /// How far the thread of the store stands back behind the cores.
 const NICENESS: i32 = 5;
 
@@ -65,6 +68,16 @@ pub fn start(
     questions: flume::Receiver<Question>,
     answers: Vec<AnswerQueue>,
 ) -> Result<Running, OpenError> {
+    start_with(store, config, questions, answers, ASIDE)
+}
+
+fn start_with(
+    store: Box<dyn Store>,
+    config: &Config,
+    questions: flume::Receiver<Question>,
+    answers: Vec<AnswerQueue>,
+    patience: Duration,
+) -> Result<Running, OpenError> {
     let answers = Answers::new(answers);
     let (pool, hashed) = Pool::start(config.cost, config.limits.password_queue, &answers)?;
     let passwords = pool.queue();
@@ -74,6 +87,9 @@ pub fn start(
         orders: Vec::new(),
         steps: Vec::new(),
         outcomes: Vec::new(),
+        aside: Vec::new(),
+        since: Vec::new(),
+        patience,
         pool: Some(pool),
         health: Health::default(),
     };
@@ -102,6 +118,13 @@ struct Worker {
     orders: Vec<Order>,
     steps: Vec<Step>,
     outcomes: Vec<Outcome>,
+    /// Orders that wait for what somebody else holds, and since when: asked again with every batch, and
+    /// before what is new. Never more than the cores have tickets out.
+    aside: Vec<(Order, Step, Instant)>,
+    /// Since when the first orders of the batch have waited.
+    since: Vec<Instant>,
+    /// How long they may.
+    patience: Duration,
     /// Gone once the worker is finishing.
     pool: Option<Pool>,
     health: Health,
@@ -122,8 +145,10 @@ impl Worker {
         // Where it shares a CPU with a core, messages go first. That it cannot is no reason to stop.
         let _ = rustix::process::setpriority_process(None, NICENESS);
         loop {
+            self.recall();
             let mut weight = match self.next(questions, hashed) {
-                Next::Nothing => continue,
+                Next::Nothing if self.orders.is_empty() => continue,
+                Next::Nothing => 0,
                 Next::Question(question) => self.take(question),
                 Next::Hashed(hashed) => self.store(hashed),
                 Next::End => break,
@@ -142,6 +167,15 @@ impl Worker {
         self.finish(hashed);
     }
 
+    /// Puts what waits at the beginning of the next batch.
+    fn recall(&mut self) {
+        for (order, step, since) in self.aside.drain(..) {
+            self.orders.push(order);
+            self.steps.push(step);
+            self.since.push(since);
+        }
+    }
+
     /// The next thing to do. While there is none, the store minds its own business.
     fn next(&mut self, questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) -> Next {
         match questions.try_recv() {
@@ -158,6 +192,11 @@ impl Worker {
     /// What was hashed last is still stored; passwords not yet looked at get Busy.
     fn finish(mut self, hashed: &flume::Receiver<Hashed>) {
         let threads = self.pool.take().map_or(Vec::new(), Pool::stop);
+        if !self.orders.is_empty() {
+            // What waits has one more try: nobody is there any more to hear of another.
+            self.perform();
+            self.aside.clear();
+        }
         while let Ok(hashed) = hashed.recv() {
             self.store(hashed);
             self.perform();
@@ -223,10 +262,12 @@ impl Worker {
             }
         }
         assert_eq!(outcomes.len(), self.steps.len(), "a store has one outcome for each order");
-        self.orders.clear();
-        let mut steps = std::mem::take(&mut self.steps);
-        for (step, outcome) in steps.drain(..).zip(outcomes.drain(..)) {
+        let (mut orders, mut steps) = (std::mem::take(&mut self.orders), std::mem::take(&mut self.steps));
+        let mut since = std::mem::take(&mut self.since).into_iter();
+        for ((order, step), outcome) in orders.drain(..).zip(steps.drain(..)).zip(outcomes.drain(..)) {
+            let since = since.next();
             match (step, outcome) {
+                (step, Outcome::Later) => self.set_aside(order, step, since.unwrap_or_else(Instant::now)),
                 (
                     Step::Answer(asker) | Step::Verify(asker, _) | Step::Change(asker, ..),
                     Outcome::Answer(answer),
@@ -240,7 +281,16 @@ impl Worker {
                 (Step::Answer(_), Outcome::Found(_)) => unreachable!("only lookups find accounts"),
             }
         }
-        (self.steps, self.outcomes) = (steps, outcomes);
+        (self.orders, self.steps, self.outcomes) = (orders, steps, outcomes);
+    }
+
+    /// Has an order asked again, unless it has waited long enough.
+    fn set_aside(&mut self, order: Order, step: Step, since: Instant) {
+        if since.elapsed() < self.patience {
+            return self.aside.push((order, step, since));
+        }
+        let (Step::Answer(asker) | Step::Verify(asker, _) | Step::Change(asker, ..)) = step;
+        self.answers.send(asker, Err(Code::Busy));
     }
 
     /// One order makes every batch fail that it is in: the others must not suffer from it.
@@ -255,6 +305,11 @@ impl Worker {
                     outcomes.truncate(done);
                     outcomes.push(Outcome::Answer(Err(Code::Busy)));
                 }
+            }
+            if outcomes.last() == Some(&Outcome::Later) {
+                // What follows may have to come after it: the store knows, when it has both.
+                outcomes.resize(orders.len(), Outcome::Later);
+                break;
             }
         }
         self.orders = orders;
@@ -287,6 +342,8 @@ fn weight(ask: &Ask) -> usize {
     }
 }
 
+#[cfg(test)]
+mod aside_tests;
 #[cfg(test)]
 mod disk_tests;
 #[cfg(test)]

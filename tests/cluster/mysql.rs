@@ -161,6 +161,61 @@ fn a_slow_mysql_stalls_no_core() {
     assert_eq!(said(&server, &[]), 0, "slow is not down: {}", server.printed());
 }
 
+/// What needs a row that somebody else has locked is refused after a while; all else is stored meanwhile,
+/// and the server stays ready.
+#[test]
+fn a_lock_of_somebody_else_stops_only_who_needs_what_it_holds() {
+    let backends = Backends::of_all_tests();
+    let database = backends.mariadb.make_database();
+    let shared = Shared { mysql: backends.mariadb.url(&database), ..backends.share() };
+    let (server, admin) = watched(shared.setup(1));
+    let (amy, ben, carl) = (server.register("amy"), server.register("ben"), server.register("carl"));
+    let (mut amys, mut carls) = (server.enter(&amy), server.enter(&carl));
+    let (low, high) = (amy.id.min(ben.id), amy.id.max(ben.id));
+    amys.chat_stored(&ben, "to ben", "to ben");
+    amys.chat_stored(&carl, "to carl", "to carl");
+    carls.hear_msg("to carl");
+    let group = carls.create_group("g");
+    let conversation = format!("SELECT * FROM conversation WHERE low = {low} AND high = {high} FOR UPDATE");
+    let row = format!("SELECT * FROM user WHERE id = {} FOR UPDATE", ben.id);
+    for (round, held) in [&conversation, &row].into_iter().enumerate() {
+        let holder = backends.mariadb.hold(&database, held);
+        ask(&mut amys, &ben, "held");
+        let mut login = server.connect();
+        if *held != conversation {
+            login.say(json!({"msgid": 1, "id": ben.id, "password": ben.password, "v": 2}));
+        }
+        let mut refused = false;
+        for number in 0..20 {
+            let text = format!("free {round} {number}");
+            ask(&mut amys, &carl, &text);
+            carls.hear_msg(&text);
+            carls.group_chat_stored(group, &text, &text);
+            loop {
+                let frame = amys.hear("an ACK or an ERROR");
+                if frame["cid"] == text.as_str() {
+                    assert_eq!(frame["errno"], 0, "{frame}");
+                    break;
+                }
+                assert_eq!(frame["cid"], "held", "{frame}");
+                refused |= frame["errno"] == 110;
+            }
+        }
+        if *held == conversation {
+            while !refused {
+                refused = amys.hear("a refusal")["errno"] == 110;
+            }
+        } else {
+            assert_eq!(login.hear("a refusal")["errno"], 110);
+        }
+        assert!(is_ready(admin), "{}", server.printed());
+        drop(holder);
+    }
+    until("a message to be stored", SOON, || (send(&mut amys, &ben, "held")["errno"] == 0).then_some(()));
+    assert_eq!(said(&server, &["the store is down"]), 0, "{}", server.printed());
+    assert_eq!(said(&server, &["somebody else has locked rows"]), 2, "{}", server.printed());
+}
+
 /// Pushes do not wait for the store, but they do not outrun it by more than so many.
 const UNSETTLED: usize = 256;
 

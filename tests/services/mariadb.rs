@@ -2,6 +2,7 @@
 
 use super::scratch::Scratch;
 use super::{LOOK, START, again_and_again, free_port, install, signal, spawn};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -159,6 +160,36 @@ impl MariaDb {
         } else {
             Err(String::from_utf8_lossy(&done.stderr).into_owned())
         }
+    }
+}
+
+/// A session that keeps what it has locked until it is dropped.
+pub struct Holder(Child);
+
+impl MariaDb {
+    /// Begins a transaction of somebody else with this statement, and leaves it open.
+    pub fn hold(&self, database: &str, sql: &str) -> Holder {
+        let mut command = Command::new("mariadb");
+        command
+            .args(["--no-defaults", "--skip-column-names", "--batch", "--unbuffered", "-uroot", database])
+            .arg(format!("--socket={}", self.socket().display()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = spawn(&mut command).expect("a session");
+        let text = format!("BEGIN;\n{sql};\nSELECT 'it is held';\n");
+        child.stdin.as_mut().expect("a pipe").write_all(text.as_bytes()).expect("a session that listens");
+        let said = BufReader::new(child.stdout.as_mut().expect("a pipe"));
+        let held = said.lines().map_while(Result::ok).any(|line| line == "it is held");
+        assert!(held, "{sql}: it was not carried out");
+        Holder(child)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // Its end rolls back what it began.
+        signal(&self.0, libc::SIGKILL);
+        let _ = self.0.wait();
     }
 }
 

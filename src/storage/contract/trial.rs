@@ -71,7 +71,7 @@ impl Trial {
         let orders: Vec<Order> = asks.into_iter().map(Order::Ask).collect();
         let answer = |outcome| match outcome {
             Outcome::Answer(answer) => answer,
-            Outcome::Found(_) => panic!("an ask is answered"),
+            Outcome::Found(_) | Outcome::Later => panic!("an ask is answered"),
         };
         self.batch(&orders).into_iter().map(answer).collect()
     }
@@ -85,14 +85,14 @@ impl Trial {
         let order = Order::Enroll { name: name.to_owned(), hash: format!("hash of {name}") };
         match self.batch(&[order]).remove(0) {
             Outcome::Answer(answer) => answer,
-            Outcome::Found(_) => panic!("an enrolment is answered"),
+            Outcome::Found(_) | Outcome::Later => panic!("an enrolment is answered"),
         }
     }
 
     pub fn lookup(&mut self, user: UserId) -> Option<Account> {
         match self.batch(&[Order::Lookup { who: Who::Id(user) }]).remove(0) {
             Outcome::Found(account) => account,
-            Outcome::Answer(_) => panic!("a lookup finds or does not"),
+            Outcome::Answer(_) | Outcome::Later => panic!("a lookup finds or does not"),
         }
     }
 

@@ -31,20 +31,29 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Nothing done yet.
-    pub fn new(orders: &'a [Order], limits: &'a Limits) -> Self {
-        let outcomes = orders.iter().map(|_| None).collect();
+    /// Nothing done yet. What is set `aside` is left out, and told so.
+    pub fn new(orders: &'a [Order], limits: &'a Limits, aside: &[bool]) -> Self {
+        let is_aside = |place: usize| aside.get(place).copied().unwrap_or(false);
+        let outcomes = (0..orders.len()).map(|place| is_aside(place).then_some(Outcome::Later)).collect();
         Self { orders, limits, outcomes, segment: Segment::default(), resumed: Vec::new(), reads: Vec::new() }
     }
 
     /// Whether there is anything for a transaction to do.
     pub fn writes(&self) -> bool {
-        !self.orders.iter().all(is_read)
+        self.left().any(|(_, order)| !is_read(order))
+    }
+
+    /// What has no outcome yet, and its place.
+    fn left(&self) -> impl Iterator<Item = (usize, &'a Order)> {
+        self.orders.iter().enumerate().filter(|(place, _)| self.outcomes[*place].is_none())
     }
 
     /// Carries out what changes something, up to the commit.
     pub async fn write(&mut self, client: &mut Client, known: &mut Known) -> Did<()> {
         for (place, order) in self.orders.iter().enumerate() {
+            if self.outcomes[place].is_some() {
+                continue;
+            }
             if is_read(order) {
                 self.reads.push(place);
                 continue;
@@ -100,7 +109,7 @@ impl<'a> Batch<'a> {
     /// What is to be read now that all else is committed.
     pub fn reads(&mut self) -> Vec<usize> {
         if !self.writes() {
-            return (0..self.orders.len()).collect();
+            return self.left().map(|(place, _)| place).collect();
         }
         std::mem::take(&mut self.reads)
     }

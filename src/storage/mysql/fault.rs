@@ -11,6 +11,8 @@ pub enum Fault {
     Lost(String),
     /// Another transaction was in the way: the same again may work at once.
     Contended(String),
+    /// Somebody else has locked a row, and has not let go of it while it was waited for.
+    Held(String),
     /// A row with this key is there already. The statement changed nothing.
     Exists(String),
     /// The server cannot: its disk is full, it only reads, this user lost its rights.
@@ -25,6 +27,7 @@ impl Fault {
         match self {
             Fault::Lost(why)
             | Fault::Contended(why)
+            | Fault::Held(why)
             | Fault::Exists(why)
             | Fault::Down(why)
             | Fault::Odd(why) => why,
@@ -57,8 +60,10 @@ fn of_server(error: &ServerError) -> Fault {
     match error.code {
         // Duplicate entry, in two dialects.
         1062 | 1586 => Fault::Exists(says),
-        // Lock wait timeout, deadlock, row or table changed under a snapshot.
-        1205 | 1213 | 1020 | 1412 => Fault::Contended(says),
+        // Lock wait timeout, and what MySQL says where it was told not to wait.
+        1205 | 3572 => Fault::Held(says),
+        // Deadlock, row or table changed under a snapshot.
+        1213 | 1020 | 1412 => Fault::Contended(says),
         // Going down, too many connections, cut off, killed, timed out, statement forgotten.
         1040
         | 1053
@@ -94,6 +99,7 @@ mod tests {
     fn codes_say_what_is_to_be_done() {
         assert!(matches!(of(1062, "23000"), Fault::Exists(_)));
         assert!(matches!(of(1213, "40001"), Fault::Contended(_)));
+        assert!(matches!(of(1205, "HY000"), Fault::Held(_)));
         assert!(matches!(of(1927, "70100"), Fault::Lost(_)));
         assert!(matches!(of(1114, "HY000"), Fault::Down(why) if why == "m (error 1114)"), "table is full");
         assert!(matches!(of(1290, "HY000"), Fault::Down(_)), "read only");

@@ -185,14 +185,18 @@ fn member(found: &Row) -> Did<(GroupId, Member)> {
     Ok((row::group(found, 0)?, member))
 }
 
-/// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups.
+/// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups. Waits for
+/// nobody.
 /// Returns how many messages it deleted.
 pub async fn sweep(client: &mut Client, most: u64) -> Did<u64> {
     let mut swept = 0;
     while swept < most {
-        let sql = "SELECT id FROM allgroup WHERE groupname_bytes IS NULL LIMIT 1";
+        let sql = "SELECT id FROM allgroup WHERE groupname_bytes IS NULL LIMIT 1 FOR UPDATE NOWAIT";
         let Some(found) = client.find_one(sql, vec![]).await? else { break };
         let group = row::group(&found, 0)?.get();
+        // Where somebody has locked one of them, it is another time's: nobody is to wait for this.
+        let held = "SELECT mid FROM message WHERE groupid = ? ORDER BY pos LIMIT ? FOR UPDATE NOWAIT";
+        client.find(held, vec![group.into(), row::sql_place(most - swept)]).await?;
         let values = vec![group.into(), row::sql_place(most - swept)];
         swept += client.write("DELETE FROM message WHERE groupid = ? ORDER BY pos LIMIT ?", values).await?;
         if swept < most {

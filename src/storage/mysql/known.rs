@@ -6,7 +6,7 @@
 use super::client::{Client, Many};
 use super::fault::Did;
 use super::row;
-use crate::chat::ids::UserId;
+use crate::chat::ids::{MessageId, UserId};
 use crate::storage::token::Uses;
 use mysql_async::Value;
 use std::collections::HashSet;
@@ -25,6 +25,8 @@ pub struct Known {
     /// Seen in a transaction that is not committed: they may be of that transaction's own making.
     seen: Vec<UserId>,
     look_first: u32,
+    /// Before which message other ids of messages are to be forgotten.
+    pub forgotten: Option<MessageId>,
     /// When tokens are used.
     pub uses: Uses,
 }

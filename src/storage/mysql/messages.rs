@@ -150,6 +150,15 @@ pub async fn keep(client: &mut Client, known: &mut Known, envelopes: &[&Envelope
     Ok(work.kept.into_iter().map(|kept| kept.expect("every message was in one of the rounds")).collect())
 }
 
+/// Deletes what is known of other ids of messages before `forgotten`, or some of it. Waits for nobody.
+pub async fn forget_aliases(client: &mut Client, forgotten: MessageId) -> Did<()> {
+    let before = || vec![row::sql_place(forgotten.0)];
+    client
+        .find("SELECT mid FROM alias WHERE mid < ? ORDER BY mid LIMIT 1000 FOR UPDATE NOWAIT", before())
+        .await?;
+    client.write("DELETE FROM alias WHERE mid < ? ORDER BY mid LIMIT 1000", before()).await.map(drop)
+}
+
 /// Takes out of `news` those whose id and (sender, cid) no other before them has: the others must see
 /// what became of these.
 fn firsts_of<'a>(news: &mut Vec<New<'a>>) -> Vec<New<'a>> {
@@ -240,8 +249,7 @@ impl Work<'_> {
     async fn note_aliases(&mut self) -> Did<()> {
         let Some(last) = self.aliases.keys().next_back() else { return Ok(()) };
         let forgotten = forgotten_before(MessageId(u64::try_from(*last).unwrap_or(0)));
-        let sql = "DELETE FROM alias WHERE mid < ?";
-        self.client.write(sql, vec![row::sql_place(forgotten.0)]).await?;
+        self.known.forgotten = Some(forgotten);
         let values = self.aliases.iter().flat_map(|(mid, stored)| [Value::Int(*mid), Value::Int(*stored)]);
         let values: Vec<Value> = values.collect();
         self.client.find_all(ALIAS, &values, &[]).await.map(drop)

@@ -13,37 +13,37 @@ use std::sync::{Arc, Mutex};
 
 const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
 
-fn config(directory: &Path, cost: Cost) -> Config {
+pub(super) fn config(directory: &Path, cost: Cost) -> Config {
     let place = Place::Directory(directory.to_path_buf());
     Config { place, cost, limits: Limits::default(), keep: Keep::All }
 }
 
-fn user(number: u64) -> UserId {
+pub(super) fn user(number: u64) -> UserId {
     UserId::new(number).unwrap()
 }
 
 /// The cores' side of the queues: asks in the name of core 0.
-struct Cores {
-    questions: flume::Sender<Question>,
-    answers: flume::Receiver<Answered>,
+pub(super) struct Cores {
+    pub(super) questions: flume::Sender<Question>,
+    pub(super) answers: flume::Receiver<Answered>,
     asked: u32,
 }
 
 impl Cores {
-    fn new() -> (Self, flume::Receiver<Question>, Vec<AnswerQueue>) {
+    pub(super) fn new() -> (Self, flume::Receiver<Question>, Vec<AnswerQueue>) {
         let (questions, theirs) = flume::bounded(16_384);
         let (answer, answers) = flume::unbounded();
         (Self { questions, answers, asked: 0 }, theirs, vec![answer])
     }
 
-    fn ask(&mut self, ask: Ask) -> u32 {
+    pub(super) fn ask(&mut self, ask: Ask) -> u32 {
         let ticket = Ticket { index: self.asked, generation: 7 };
         self.questions.send(Question { core: 0, ticket, ask }).unwrap();
         self.asked += 1;
         ticket.index
     }
 
-    fn answer(&self) -> (u32, Answer) {
+    pub(super) fn answer(&self) -> (u32, Answer) {
         let answered = self.answers.recv().unwrap();
         assert_eq!(answered.ticket.generation, 7);
         (answered.ticket.index, answered.answer)

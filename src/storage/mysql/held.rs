@@ -1,0 +1,148 @@
+//! Rows that somebody else has locked, and the orders that have to wait for them.
+//!
+//! A statement that meets such a row waits a second (`innodb_lock_wait_timeout`), and everything in
+//! its batch with it. That happens once. Then it is found out, without waiting (`NOWAIT`), which rows
+//! are held; the orders that need them are set aside, and so are those that must not overtake these;
+//! the others go on. While something is held every batch is looked through like this first.
+
+use super::client::{Client, Many};
+use super::fault::{Did, Fault};
+use super::row;
+use super::touched::{Row, Turn, rows, turns};
+use crate::storage::Order;
+use mysql_async::Value;
+use std::collections::HashSet;
+
+const USERS: Many = Many::new("SELECT id FROM user WHERE id IN (", "?", ") FOR UPDATE NOWAIT");
+const GROUPS: Many = Many::new("SELECT id FROM allgroup WHERE id IN (", "?", ") FOR UPDATE NOWAIT");
+const CONVERSATIONS: Many = Many::new(
+    "SELECT low FROM conversation FORCE INDEX (PRIMARY) WHERE (low, high) IN (",
+    "(?,?)",
+    ") FOR UPDATE NOWAIT",
+);
+const SEATS: Many = Many::new(
+    "SELECT userid FROM groupuser FORCE INDEX (PRIMARY) WHERE (userid, groupid) IN (",
+    "(?,?)",
+    ") FOR UPDATE NOWAIT",
+);
+const MESSAGES: Many = Many::new("SELECT mid FROM message WHERE mid IN (", "?", ") FOR UPDATE NOWAIT");
+const NAMED: Many = Many::new(
+    "SELECT mid FROM message FORCE INDEX (message_cid) WHERE (cid, sender) IN (",
+    "(?,?)",
+    ") FOR UPDATE NOWAIT",
+);
+const OWED: Many = Many::new(
+    "SELECT mid FROM offlinemessage FORCE INDEX (PRIMARY) WHERE (userid, mid) IN (",
+    "(?,?)",
+    ") FOR UPDATE NOWAIT",
+);
+const TOKENS: Many = Many::new("SELECT id FROM token WHERE id IN (", "?", ") FOR UPDATE NOWAIT");
+const KINDS: [Many; 8] = [USERS, GROUPS, CONVERSATIONS, SEATS, MESSAGES, NAMED, OWED, TOKENS];
+/// Held rows of one kind that are looked for: where there are more, somebody holds a table or much of
+/// it, and all rows that are left count as held.
+const SOUGHT: usize = 32;
+
+/// The rows that were held when it was last looked.
+#[derive(Debug, Default)]
+pub struct Held(HashSet<Row>);
+
+impl Held {
+    /// Whether any were.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Forgets them: the database may be another one now.
+    pub fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// One of them, for people.
+    pub fn example(&self) -> String {
+        let Some(row) = self.0.iter().next() else { return String::new() };
+        match row {
+            Row::User(user) => format!("user {user}"),
+            Row::Group(group) => format!("group {group}"),
+            Row::Conversation(low, high) => format!("the conversation of users {low} and {high}"),
+            Row::Seat(user, group) => format!("user {user} in group {group}"),
+            Row::Message(mid) | Row::Owed(_, mid) => format!("message {mid}"),
+            Row::Named(user, _) => format!("a message of user {user}"),
+            Row::Token(_) => "a token".to_owned(),
+        }
+    }
+
+    /// Finds out which rows of the orders are held now, and says which orders have to wait. What it
+    /// locks itself is to be let go by a rollback.
+    pub async fn look(&mut self, client: &mut Client, orders: &[Order]) -> Did<Vec<bool>> {
+        let touched: Vec<Vec<Row>> = orders.iter().map(rows).collect();
+        self.0.clear();
+        for (kind, sql) in KINDS.into_iter().enumerate() {
+            let of_kind: HashSet<&Row> =
+                touched.iter().flatten().filter(|row| kind_of(row) == kind).collect();
+            let of_kind: Vec<&Row> = of_kind.into_iter().collect();
+            self.seek(client, sql, &of_kind).await?;
+        }
+        let mut before: HashSet<Turn> = HashSet::new();
+        let waits = |(order, rows): (&Order, &Vec<Row>)| {
+            let turns = turns(order);
+            let waits =
+                rows.iter().any(|row| self.0.contains(row)) || turns.iter().any(|turn| before.contains(turn));
+            if waits {
+                before.extend(turns);
+            }
+            waits
+        };
+        Ok(orders.iter().zip(&touched).map(waits).collect())
+    }
+
+    /// Finds those of `rows`, which are of one kind, that are held: by halves.
+    async fn seek(&mut self, client: &mut Client, sql: Many, rows: &[&Row]) -> Did<()> {
+        let (mut parts, mut found) = (vec![rows], 0);
+        while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
+            let held = if found < SOUGHT {
+                let keys: Vec<Value> = part.iter().flat_map(|row| key(row)).collect();
+                match client.find_all(sql, &keys, &[]).await {
+                    Ok(_) => continue,
+                    Err(Fault::Held(_)) if part.len() > 1 => {
+                        let (one, other) = part.split_at(part.len() / 2);
+                        parts.extend([one, other]);
+                        continue;
+                    }
+                    Err(Fault::Held(_)) => part,
+                    Err(fault) => return Err(fault),
+                }
+            } else {
+                part
+            };
+            found += held.len();
+            self.0.extend(held.iter().map(|row| (*row).clone()));
+        }
+        Ok(())
+    }
+}
+
+fn kind_of(row: &Row) -> usize {
+    match row {
+        Row::User(_) => 0,
+        Row::Group(_) => 1,
+        Row::Conversation(..) => 2,
+        Row::Seat(..) => 3,
+        Row::Message(_) => 4,
+        Row::Named(..) => 5,
+        Row::Owed(..) => 6,
+        Row::Token(_) => 7,
+    }
+}
+
+fn key(row: &Row) -> Vec<Value> {
+    match row {
+        Row::User(user) => vec![user.get().into()],
+        Row::Group(group) => vec![group.get().into()],
+        Row::Conversation(low, high) => vec![low.get().into(), high.get().into()],
+        Row::Seat(user, group) => vec![user.get().into(), group.get().into()],
+        Row::Message(mid) => vec![Value::Int(*mid)],
+        Row::Named(user, cid) => vec![row::sql_text(cid), user.get().into()],
+        Row::Owed(user, mid) => vec![user.get().into(), Value::Int(*mid)],
+        Row::Token(token) => vec![row::sql_place(*token)],
+    }
+}

@@ -1,0 +1,128 @@
+//! What an order touches: the rows that carrying it out may have to lock, and what must not overtake
+//! what when some orders have to wait.
+//!
+//! The rows are those that another transaction may hold for long: foreign keys lock rows too. What is
+//! left out is found out by waiting for it, as everything was before.
+
+use super::row;
+use crate::chat::ask::{Ask, Issue};
+use crate::chat::envelope::{Envelope, Target};
+use crate::chat::ids::{GroupId, MessageId, UserId};
+use crate::storage::Order;
+use crate::storage::token::print_of;
+
+/// A row.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Row {
+    /// A user. A foreign key locks it with each token, friend, blocked user and cursor.
+    User(UserId),
+    /// A group, with the place of its last message.
+    Group(GroupId),
+    /// Two users, the smaller id first, with the place of their last message.
+    Conversation(UserId, UserId),
+    /// A member of a group, with its cursor.
+    Seat(UserId, GroupId),
+    /// A message that is stored already: what is owed refers to it.
+    Message(i64),
+    /// A message that is stored already, by its sender's name for it.
+    Named(UserId, String),
+    /// That a message is owed to somebody.
+    Owed(UserId, i64),
+    /// A token.
+    Token(u64),
+}
+
+/// What orders are about, so that one does not overtake another about the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Turn {
+    /// What one user says, or may say, in one conversation.
+    Says(UserId, Target),
+    /// A message: that it is stored, and to whom it is owed.
+    Message(MessageId),
+    /// What else one user does.
+    Does(UserId),
+}
+
+/// The rows that `order` may have to lock.
+pub fn rows(order: &Order) -> Vec<Row> {
+    let ask = match order {
+        Order::Ask(ask) => ask,
+        Order::Replace { user, .. } => return vec![Row::User(*user)],
+        Order::Enroll { .. } | Order::Lookup { .. } => return Vec::new(),
+    };
+    match ask {
+        Ask::Keep { envelope } => rows_of(envelope).collect(),
+        Ask::Record { envelopes } => envelopes.iter().flat_map(rows_of).collect(),
+        Ask::Owe { user, mids } => owed(*user, mids).collect(),
+        Ask::Settle { user, mids, progress } => {
+            let seats = progress
+                .iter()
+                .flat_map(|step| [Row::Seat(*user, step.group), Row::Group(step.group), Row::User(*user)]);
+            owed(*user, mids).chain(seats).collect()
+        }
+        Ask::AddFriend { user, friend } => vec![Row::User(*user), Row::User(*friend)],
+        Ask::Block { user, blocked } => {
+            vec![Row::User(*user), Row::User(*blocked), conversation(*user, *blocked)]
+        }
+        Ask::Unblock { user, blocked } => vec![conversation(*user, *blocked)],
+        Ask::AddGroup { user, group } => {
+            vec![Row::User(*user), Row::Group(*group), Row::Seat(*user, *group)]
+        }
+        Ask::DelGroup { user, group } => vec![Row::Group(*group), Row::Seat(*user, *group)],
+        Ask::CreateGroup { user, .. } | Ask::Roster { user, issue: Issue::Token, .. } => {
+            vec![Row::User(*user)]
+        }
+        Ask::Resume { secret } => vec![Row::Token(print_of(secret).id.0)],
+        Ask::Revoke { token, .. } => vec![Row::Token(token.0)],
+        // They lock nothing, or nothing that is known before.
+        _ => Vec::new(),
+    }
+}
+
+/// What `order` is about.
+pub fn turns(order: &Order) -> Vec<Turn> {
+    let ask = match order {
+        Order::Ask(ask) => ask,
+        Order::Replace { user, .. } => return vec![Turn::Does(*user)],
+        Order::Enroll { .. } | Order::Lookup { .. } => return Vec::new(),
+    };
+    let of = |envelope: &Envelope| {
+        [Turn::Says(envelope.sender(), envelope.target()), Turn::Message(envelope.mid())]
+    };
+    match ask {
+        Ask::Keep { envelope } => of(envelope).to_vec(),
+        Ask::Record { envelopes } => envelopes.iter().flat_map(of).collect(),
+        Ask::Owe { mids, .. } | Ask::Settle { mids, .. } => mids.iter().copied().map(Turn::Message).collect(),
+        Ask::AddGroup { user, group } | Ask::DelGroup { user, group } => {
+            vec![Turn::Does(*user), Turn::Says(*user, Target::Group(*group))]
+        }
+        Ask::AddFriend { user, .. }
+        | Ask::DelFriend { user, .. }
+        | Ask::CreateGroup { user, .. }
+        | Ask::Block { user, .. }
+        | Ask::Unblock { user, .. }
+        | Ask::Revoke { user, .. }
+        | Ask::Roster { user, issue: Issue::Token, .. } => vec![Turn::Does(*user)],
+        _ => Vec::new(),
+    }
+}
+
+fn rows_of(envelope: &Envelope) -> impl Iterator<Item = Row> {
+    let place = match envelope.target() {
+        Target::Group(group) => Row::Group(group),
+        Target::User(user) => conversation(envelope.sender(), user),
+    };
+    let cid = envelope.cid();
+    let named = (!cid.is_empty()).then(|| Row::Named(envelope.sender(), cid.to_owned()));
+    let message = row::sql_mid(envelope.mid()).map(Row::Message);
+    std::iter::once(place).chain(named).chain(message)
+}
+
+fn owed(user: UserId, mids: &[MessageId]) -> impl Iterator<Item = Row> {
+    let mids = mids.iter().copied().filter_map(row::sql_mid);
+    mids.flat_map(move |mid| [Row::Owed(user, mid), Row::Message(mid)])
+}
+
+fn conversation(one: UserId, other: UserId) -> Row {
+    Row::Conversation(one.min(other), one.max(other))
+}
