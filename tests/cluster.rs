@@ -15,11 +15,13 @@ mod cluster {
     mod backup;
     mod client;
     mod dying;
+    mod hostile;
     mod mysql;
     mod nginx;
     mod patience;
     mod presence;
     mod redis;
+    mod split;
     mod starting;
     mod together;
     mod v2;

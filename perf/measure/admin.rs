@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of a page at most: far more than a server of 1,024 cores says.
+const PAGE_BYTES: u64 = 64 << 20;
 
 /// The body of a page.
 pub fn get(admin: SocketAddr, path: &str) -> Result<String, String> {
@@ -13,7 +15,7 @@ pub fn get(admin: SocketAddr, path: &str) -> Result<String, String> {
         socket.set_read_timeout(Some(PATIENCE))?;
         write!(socket, "GET {path} HTTP/1.0\r\nHost: {admin}\r\n\r\n")?;
         let mut answer = Vec::new();
-        socket.read_to_end(&mut answer)?;
+        socket.take(PAGE_BYTES).read_to_end(&mut answer)?;
         Ok(answer)
     };
     let answer = ask().map_err(|error| format!("cannot ask {admin} for {path}: {error}"))?;

@@ -3,6 +3,10 @@
 //! Whole frames are handed out where they lie; only a frame that is cut in two is copied. Knows nothing about
 //! what is inside a frame.
 
+/// Bytes of a frame at most, many times what a server says: of a longer one the rest is left out, so that a server
+/// without end fills no memory.
+const MOST: usize = 1 << 20;
+
 /// The part of a frame that has not ended yet, of one connection.
 #[derive(Default)]
 pub struct Frames {
@@ -20,13 +24,18 @@ impl Frames {
                     heard(head);
                 }
             } else {
-                self.partial.extend_from_slice(head);
+                self.keep(head);
                 heard(&self.partial);
                 self.partial.clear();
             }
             bytes = tail;
         }
-        self.partial.extend_from_slice(bytes);
+        self.keep(bytes);
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = MOST - self.partial.len();
+        self.partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 }
 
@@ -67,5 +76,17 @@ mod tests {
     #[test]
     fn an_unfinished_frame_is_not_heard() {
         assert!(heard_in_pieces(&[b"{\"a\":"]).is_empty());
+    }
+
+    #[test]
+    fn a_frame_without_end_fills_no_memory() {
+        let mut frames = Frames::default();
+        for _ in 0..3 * MOST / 1_000 {
+            frames.take(&[b'x'; 1_000], |_| panic!("it has no end"));
+        }
+        assert!(frames.partial.capacity() <= 2 * MOST);
+        let mut heard = Vec::new();
+        frames.take(b"\n{}\n", |frame| heard.push(frame.len()));
+        assert_eq!(heard, [MOST, 2]);
     }
 }

@@ -98,6 +98,13 @@ pub struct Limits {
     pub store_queue: usize,
     /// Parcels under way from one core to another. Above: as if nobody heard, so they are stored.
     pub bus_queue: usize,
+    /// Bytes that a core has for Redis and Redis has not taken. Above: as if nobody heard, likewise.
+    pub bus_unsent_bytes: usize,
+    /// Bytes of one answer or message of Redis. Above: that Redis counts as lost, and says why.
+    pub bus_frame_bytes: usize,
+    /// The same while a connection to Redis begins, when Redis lists its connections. Above: that
+    /// Redis cannot be used.
+    pub bus_list_bytes: usize,
     /// Things that a core wants to put into or take out of backlogs while the store is busy, and
     /// that no client waits for. Above: the newest are dropped; a message without a cid may be
     /// lost then, one with a cid is stored already.
@@ -179,6 +186,9 @@ impl Default for Limits {
             tickets: 65_536,
             store_queue: 16_384,
             bus_queue: 16_384,
+            bus_unsent_bytes: 64 << 20,
+            bus_frame_bytes: 1 << 20,
+            bus_list_bytes: 16 << 20,
             orphans: 16_384,
             password_queue: 4_096,
             claim_ms: 1_000,

@@ -159,7 +159,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// That the core turned when this was made.
     pub fn pulse(&self) -> Pulse {
-        Pulse { core: self.core, bus_up: self.gauges.bus_up }
+        Pulse { core: self.core, bus: self.gauges.bus }
     }
 
     /// Every histogram with its kind (`stage` or `path`) and name.

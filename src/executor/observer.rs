@@ -1,6 +1,7 @@
 //! How others get to see what the cores measure: by asking them. Nobody takes a lock, and a core
 //! copies one histogram at a time, so that clients wait for microseconds.
 
+use super::bus::{BusState, Heard, Unity};
 use super::metrics::{Path, Snapshot, Stage};
 use super::shard::SharedShard;
 use flume::{Receiver, Sender};
@@ -16,6 +17,8 @@ pub(super) enum Question {
     Snapshot(Sender<Snapshot>),
     /// Whether it turns.
     Pulse(Sender<Pulse>),
+    /// Who is heard on the bus; and told whether that is everybody.
+    Attend(Unity, Sender<Heard>),
 }
 
 /// A core turns; that is all it says.
@@ -24,7 +27,7 @@ pub struct Pulse {
     /// Which core.
     pub core: usize,
     /// Whether it can hear of the others.
-    pub bus_up: bool,
+    pub bus: BusState,
 }
 
 /// The two ends of one core's line.
@@ -60,6 +63,12 @@ impl Observer {
         self.ask(Question::Pulse, patience)
     }
 
+    /// Tells all cores whether the buses of all servers are one, and asks who is heard on theirs: of
+    /// each that answers in time.
+    pub fn attend(&self, unity: Unity, patience: Duration) -> Vec<Heard> {
+        self.ask(|asker| Question::Attend(unity, asker), patience)
+    }
+
     fn ask<T>(&self, question: impl Fn(Sender<T>) -> Question, patience: Duration) -> Vec<T> {
         let (sender, receiver) = flume::bounded(self.lines.len());
         for line in &self.lines {
@@ -78,6 +87,10 @@ pub(super) async fn answer(shard: SharedShard, core: usize, questions: Receiver<
         // Who has lost patience meanwhile does not hear it.
         match question {
             Question::Pulse(asker) => drop(asker.try_send(shard.borrow().pulse(core))),
+            Question::Attend(unity, asker) => {
+                let heard = shard.borrow_mut().attend(unity);
+                drop(heard.map(|heard| asker.try_send(heard)));
+            }
             Question::Snapshot(asker) => drop(asker.try_send(copy(&shard, core).await)),
         }
     }

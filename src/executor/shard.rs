@@ -4,7 +4,7 @@
 //! `perform` is one exhaustive match and decides nothing.
 
 use super::bus::local::Parcel;
-use super::bus::{Bus, Consequences};
+use super::bus::{Bus, Consequences, Heard, Unity};
 use super::clock::{Clock, Origin};
 use super::metrics::{Gauges, Mark, Metrics, Snapshot, Timed, Way};
 use super::net::sockets::Sockets;
@@ -99,7 +99,7 @@ impl Shard {
 
     /// That this core turns.
     pub(super) fn pulse(&self, core: usize) -> Pulse {
-        Pulse { core, bus_up: self.bus.is_up() }
+        Pulse { core, bus: self.bus.state() }
     }
 
     /// What this core has counted until now; its histograms are to be filled in.
@@ -111,7 +111,7 @@ impl Shard {
         let gauges = Gauges {
             connections: self.sockets.count() as u64,
             bus_waiting: self.bus.waiting() as u64,
-            bus_up: self.bus.is_up(),
+            bus: self.bus.state(),
             store_waiting: self.store.waiting() as u64,
             census: self.hub.census(),
         };
@@ -186,6 +186,14 @@ impl Shard {
     pub(super) fn sent_link(&mut self, number: u32, result: i32) {
         self.bus.redis().sent(number, result, &mut self.due);
         self.feed_all_due();
+    }
+
+    /// Takes in whether the buses of all servers are one, and tells who is heard on this core's.
+    pub(super) fn attend(&mut self, unity: Unity) -> Option<Heard> {
+        self.begin_turn();
+        let heard = self.bus.attend(unity, &mut self.due);
+        self.feed_all_due();
+        heard
     }
 
     /// Time passes.

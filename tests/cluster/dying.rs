@@ -1,9 +1,12 @@
 //! A server that dies or hangs: the others go on, and its users find everything elsewhere.
 
 use super::patience::{SOON, befriend, log_in, said, state_of, until};
+use super::redis::own_redis;
 use crate::common::DEADLINE;
 use crate::common::client::entries;
-use crate::common::cluster::Backends;
+use crate::common::cluster::{Backends, Shared};
+use crate::common::services::proxy::Proxy;
+use crate::common::services::redis::Redis;
 
 #[test]
 fn users_of_a_killed_server_log_in_elsewhere_and_find_their_messages() {
@@ -82,4 +85,47 @@ fn of_two_sessions_after_a_short_hang_one_stays() {
     bens_new.hear_error_and_end(113);
     at_second.chat(&ben, "one of you");
     bens.hear_msg("one of you");
+}
+
+/// Its sibling has listed the connections before this one was there, and goes on when the only
+/// heartbeat of this one is over.
+#[test]
+fn a_server_that_hangs_at_once_is_given_up_too() {
+    let (redis, shared) = own_redis();
+    let by_way_of = |proxy: &Proxy, attempt: usize| Shared {
+        redis: format!("redis://{}/0", proxy.address),
+        prefix: format!("{}{attempt}:", shared.prefix),
+        ..shared.clone()
+    };
+    // On a machine that is busy enough, the server notices that nothing passes before it is stopped.
+    let mut attempts = 0..;
+    let _both = until("a server to hang while its connection lives", DEADLINE, || {
+        let attempt = attempts.next().expect("it has no end");
+        let (to_first, to_second) = (Proxy::start(redis.address()), Proxy::start(redis.address()));
+        let prefix = format!("{}{attempt}:", shared.prefix);
+        to_second.shut_after(&["LIST"]);
+        let second = by_way_of(&to_second, attempt).start(1);
+        to_second.await_shut();
+        second.signal(libc::SIGSTOP);
+        to_first.shut_after(&["LIST", "PUBLISH"]);
+        let first = by_way_of(&to_first, attempt).start(1);
+        to_first.await_shut();
+        first.signal(libc::SIGSTOP);
+        if connections(&redis, &prefix) != 2 {
+            return None;
+        }
+        to_second.open();
+        second.signal(libc::SIGCONT);
+        until("the one that hangs to be cut off", DEADLINE, || {
+            (connections(&redis, &prefix) == 1).then_some(())
+        });
+        assert_eq!(said(&second, &["is lost"]), 0, "{}", second.printed());
+        Some((first, second))
+    });
+}
+
+/// Cores that are connected under this prefix.
+fn connections(redis: &Redis, prefix: &str) -> usize {
+    let name = format!("name=chatd/{prefix} ");
+    redis.ask("CLIENT LIST TYPE pubsub").lines().filter(|line| line.contains(&name)).count()
 }

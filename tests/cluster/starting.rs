@@ -142,7 +142,7 @@ fn a_redis_user_with_too_few_rights() {
     let chatd = with_redis(&url).start();
     let amy = chatd.register("amy");
     chatd.enter(&amy).hear_nothing();
-    for right in ["-publish", "-subscribe", "-client|kill", "resetchannels"] {
+    for right in ["-publish", "-subscribe", "-info", "-client|kill", "resetchannels"] {
         assert!(redis.ask(&format!("ACL SETUSER chat {right}")).starts_with("+OK"), "{right}");
         with_redis(&url).fail().says(&["lacks rights"]);
         assert!(redis.ask(told.trim()).starts_with("+OK"), "{told}");

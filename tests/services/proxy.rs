@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// One in front of a server. It works until the process ends.
@@ -12,12 +12,19 @@ pub struct Proxy {
     pub address: SocketAddr,
     delay_ms: Arc<AtomicU64>,
     ways: Arc<Mutex<Ways>>,
+    gate: Arc<Gate>,
 }
+
+/// What clients say passes here; when it has said the last of these words it is shut.
+#[derive(Default)]
+struct Gate(Mutex<(Vec<&'static str>, bool)>, Condvar);
 
 /// The connections that it carries.
 #[derive(Default)]
 struct Ways {
     is_cut: bool,
+    /// Where new ones lead to, if that is not where they led at first.
+    elsewhere: Option<SocketAddr>,
     /// Both ends of each, those that have ended among them.
     sockets: Vec<TcpStream>,
 }
@@ -27,8 +34,8 @@ impl Proxy {
     pub fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        let proxy = Self { address, delay_ms: Arc::default(), ways: Arc::default() };
-        let (delay, ways) = (proxy.delay_ms.clone(), proxy.ways.clone());
+        let proxy = Self { address, delay_ms: Arc::default(), ways: Arc::default(), gate: Arc::default() };
+        let (delay, ways, gate) = (proxy.delay_ms.clone(), proxy.ways.clone(), proxy.gate.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 // Held until the connection is among the others, so that a cut misses none.
@@ -36,13 +43,13 @@ impl Proxy {
                 if ways.is_cut {
                     continue;
                 }
-                let Ok(server) = TcpStream::connect(server) else { continue };
+                let Ok(server) = TcpStream::connect(ways.elsewhere.unwrap_or(server)) else { continue };
                 let clone = |stream: &TcpStream| stream.try_clone().expect("a descriptor");
                 // A small answer would wait for the acknowledgement of the one before it.
                 let _ = client.set_nodelay(true).and_then(|()| server.set_nodelay(true));
                 ways.sockets.extend([clone(&client), clone(&server)]);
-                carry(clone(&client), clone(&server), Arc::default());
-                carry(server, client, delay.clone());
+                carry(clone(&client), clone(&server), Arc::default(), gate.clone());
+                carry(server, client, delay.clone(), Arc::default());
             }
         });
         proxy
@@ -63,6 +70,43 @@ impl Proxy {
         }
     }
 
+    /// Leads to another server from now on, and closes every connection.
+    pub fn lead_to(&self, server: SocketAddr) {
+        self.cut();
+        let mut ways = lock(&self.ways);
+        (ways.elsewhere, ways.is_cut) = (Some(server), false);
+    }
+
+    /// Says something to each client, as if it came from the server; false where nobody listens any
+    /// more.
+    pub fn say(&self, bytes: &[u8]) -> bool {
+        let clients: Vec<TcpStream> = lock(&self.ways)
+            .sockets
+            .iter()
+            .step_by(2)
+            .map(|client| client.try_clone().expect("a descriptor"))
+            .collect();
+        let heard = clients.into_iter().filter_map(|mut client| client.write_all(bytes).ok());
+        heard.count() > 0
+    }
+
+    /// Nothing that clients say passes any more once they have said these words, one after the other.
+    pub fn shut_after(&self, words: &[&'static str]) {
+        let words = words.iter().rev().copied().collect();
+        *self.gate.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = (words, false);
+    }
+
+    /// Waits until that is so.
+    pub fn await_shut(&self) {
+        self.gate.wait_while(|is_shut| !is_shut);
+    }
+
+    /// What clients say passes again.
+    pub fn open(&self) {
+        self.gate.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).1 = false;
+        self.gate.1.notify_all();
+    }
+
     /// Lets connections through again.
     pub fn mend(&self) {
         lock(&self.ways).is_cut = false;
@@ -73,8 +117,26 @@ fn lock(ways: &Mutex<Ways>) -> MutexGuard<'_, Ways> {
     ways.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+impl Gate {
+    fn wait_while(&self, condition: impl Fn(bool) -> bool) {
+        let state = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        drop(self.1.wait_while(state, |(_, is_shut)| condition(*is_shut)));
+    }
+
+    /// These bytes have passed.
+    fn passed(&self, bytes: &[u8]) {
+        let mut state = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Some(word) = state.0.last().copied() else { return };
+        if bytes.windows(word.len()).any(|window| window == word.as_bytes()) {
+            state.0.pop();
+            state.1 = state.0.is_empty();
+            self.1.notify_all();
+        }
+    }
+}
+
 /// Carries bytes one way, each portion so long after it came.
-fn carry(mut from: TcpStream, mut to: TcpStream, delay_ms: Arc<AtomicU64>) {
+fn carry(mut from: TcpStream, mut to: TcpStream, delay_ms: Arc<AtomicU64>, gate: Arc<Gate>) {
     let (pass, passed) = mpsc::channel::<(Instant, Vec<u8>)>();
     std::thread::spawn(move || {
         let mut bytes = [0; 16 << 10];
@@ -90,9 +152,11 @@ fn carry(mut from: TcpStream, mut to: TcpStream, delay_ms: Arc<AtomicU64>) {
         for (due, bytes) in passed {
             // This is the slowness itself, and nobody waits by it for something to happen.
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            gate.wait_while(|is_shut| is_shut);
             if to.write_all(&bytes).is_err() {
                 break;
             }
+            gate.passed(&bytes);
         }
         let _ = to.shutdown(Shutdown::Both);
     });

@@ -6,6 +6,7 @@
 use super::exposition::{Number, Series};
 use super::view::View;
 use crate::chat::hub::Census;
+use crate::executor::bus::BusState;
 use crate::executor::metrics::{Counters, Snapshot};
 use std::time::UNIX_EPOCH;
 
@@ -161,8 +162,8 @@ pub(super) const CATALOGUE: &[Metric] = &[
     ),
     metric(
         "chatd_bus_up",
-        "1 while the core can hear of the others.",
-        Kind::Gauge(|view, series| each(view, series, |core| core.gauges.bus_up)),
+        "1 while the core can hear of the others: 0 while it has lost Redis, or a server of the same database is not heard there.",
+        Kind::Gauge(|view, series| each(view, series, |core| core.gauges.bus == BusState::Up)),
     ),
     metric(
         "chatd_bus_waiting",

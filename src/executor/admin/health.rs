@@ -1,5 +1,6 @@
 //! Whether this server is usable, and if not, why: what `/readyz` says.
 
+use crate::executor::bus::BusState;
 use crate::executor::observer::Pulse;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,8 +50,15 @@ impl Health {
         for core in 0..cores {
             match pulses.iter().find(|pulse| pulse.core == core) {
                 None => return Some(format!("core {core} does not answer")),
-                Some(pulse) if !pulse.bus_up => return Some(format!("core {core} has lost the bus")),
-                Some(_) => {}
+                Some(Pulse { bus: BusState::Lost, .. }) => {
+                    return Some(format!("core {core} has lost the bus"));
+                }
+                Some(Pulse { bus: BusState::Split, .. }) => {
+                    return Some(
+                        "the cluster is split: not all servers of its database hear each other".to_owned(),
+                    );
+                }
+                Some(Pulse { bus: BusState::Up, .. }) => {}
             }
         }
         None
@@ -61,17 +69,19 @@ impl Health {
 mod tests {
     use super::*;
 
-    fn pulse(core: usize, bus_up: bool) -> Pulse {
-        Pulse { core, bus_up }
+    fn pulse(core: usize, bus: BusState) -> Pulse {
+        Pulse { core, bus }
     }
 
     #[test]
     fn the_first_thing_that_is_wrong_is_said() {
         let health = Health::new(Box::new(|| None));
-        let (well, lost) = (pulse(0, true), pulse(1, false));
+        let (well, lost) = (pulse(0, BusState::Up), pulse(1, BusState::Lost));
         assert_eq!(health.trouble(&[well], 1), None);
         assert_eq!(health.trouble(&[well], 2).as_deref(), Some("core 1 does not answer"));
         assert_eq!(health.trouble(&[well, lost], 2).as_deref(), Some("core 1 has lost the bus"));
+        let split = health.trouble(&[pulse(0, BusState::Split)], 1);
+        assert!(split.is_some_and(|trouble| trouble.contains("the cluster is split")));
         let down = Health::new(Box::new(|| Some("the store is down")));
         assert_eq!(down.trouble(&[well], 1).as_deref(), Some("the store is down"));
         down.drain();

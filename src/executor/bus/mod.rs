@@ -25,6 +25,42 @@ use crate::chat::event::{BusDown, Channel, Event};
 use crate::chat::ids::{Millis, Ticket, UserId};
 use local::LocalBus;
 use redis::RedisBus;
+use rustc_hash::FxHashMap;
+
+/// Whether a core's part of the bus is of use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum BusState {
+    /// Cores hear of each other.
+    #[default]
+    Up,
+    /// It is lost.
+    Lost,
+    /// It works, and there are servers of the same database that are not on it: users may be logged in
+    /// there.
+    Split,
+}
+
+/// Whether the buses of all servers of a database are one, as far as somebody else knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unity {
+    /// They are.
+    Whole,
+    /// A server lives that is not heard.
+    Split,
+}
+
+/// Which cores a core hears.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// Which core of its server hears.
+    pub core: usize,
+    /// Which bus it is on, empty if that is not known; `None` if it has lost it.
+    pub bus: Option<String>,
+    /// Heartbeats of its own that it has heard.
+    pub beats: u64,
+    /// Of each core that it has heard of, by server and number: how many these were then.
+    pub cores: FxHashMap<(u64, u16), u64>,
+}
 
 /// A consequence that is due at once, because it needed no other core.
 pub(super) type Consequences = std::collections::VecDeque<Event<'static>>;
@@ -95,10 +131,19 @@ impl Bus {
     }
 
     /// Whether cores can hear of each other.
-    pub(super) fn is_up(&self) -> bool {
+    pub(super) fn state(&self) -> BusState {
         match self {
-            Bus::Local(_) => true,
-            Bus::Redis(bus) => bus.is_up(),
+            Bus::Local(_) => BusState::Up,
+            Bus::Redis(bus) => bus.state(),
+        }
+    }
+
+    /// Takes in whether it is one with those of all servers, and tells who is heard on it; a bus of one
+    /// process has no others.
+    pub(super) fn attend(&mut self, unity: Unity, due: &mut Consequences) -> Option<Heard> {
+        match self {
+            Bus::Local(_) => None,
+            Bus::Redis(bus) => Some(bus.attend(unity, due)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Bus;
 use super::local::{self, Ends, LocalBus, Parcel};
-use super::redis::{Greeted, RedisBus, RedisError, Server, Speaks};
+use super::redis::{Greeted, RedisBus, RedisError, Server};
 use crate::chat::ids::CoreId;
 use crate::executor::alarm::sleep;
 use crate::executor::boot::Delivery;
@@ -52,8 +52,7 @@ impl Wires {
                 (Bus::Local(bus), rings, id)
             }
             Wires::Redis(server, greeted) => {
-                let speaks = if core == 0 { Speaks::Aloud } else { Speaks::Not };
-                let bus = RedisBus::new(server, greeted, speaks, bus_queue);
+                let bus = RedisBus::new(server, greeted, core, bus_queue);
                 let id = bus.core();
                 (Bus::Redis(Box::new(bus)), Vec::new(), id)
             }

@@ -1,6 +1,7 @@
 //! Plain numbers of one core: what it has counted, and how much there is now.
 
 use crate::chat::hub::Census;
+use crate::executor::bus::BusState;
 
 /// What a core has counted since it started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -47,7 +48,7 @@ pub struct Gauges {
     /// Parcels that wait for room on their way to other cores.
     pub bus_waiting: u64,
     /// Whether the bus works.
-    pub bus_up: bool,
+    pub bus: BusState,
     /// Questions that wait for the store, those of all cores.
     pub store_waiting: u64,
     /// What the hub holds.

@@ -14,6 +14,9 @@ const SESSION: [&str; 3] = [
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
 ];
 const KEEPALIVE: Duration = Duration::from_secs(10);
+/// Bytes of one packet at most, in either direction: statements are 4 MiB at most, and a row is a message.
+/// A server that sends a larger one is lost.
+const PACKET_BYTES: usize = 16 << 20;
 
 /// `mysql://user:password@host:port/database`; `?socket=/path` for a Unix socket.
 #[derive(Clone, PartialEq, Eq)]
@@ -56,6 +59,7 @@ impl MySqlUrl {
             .prefer_socket(false)
             .tcp_keepalive(Some(KEEPALIVE))
             .client_found_rows(false)
+            .max_allowed_packet(Some(PACKET_BYTES))
             .into()
     }
 

@@ -29,6 +29,8 @@ pub(super) enum Awaited {
         ticket: Ticket,
         from: usize,
     },
+    /// Whether the other side is a replica now.
+    Role,
     /// Nobody wants to know.
     Nothing,
 }
@@ -48,6 +50,8 @@ pub(super) struct Link {
     pub(super) receiving: bool,
     /// Received, and not a whole frame.
     pub(super) read: Vec<u8>,
+    /// Whether nobody has looked yet at what was received while the connection began.
+    is_new: bool,
     /// When something came last, or nothing was awaited.
     pub(super) answered_at: Millis,
     /// When that was looked at last.
@@ -55,7 +59,8 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(number: u32, stream: TcpStream) -> Self {
+    /// `read` was received while the connection began.
+    pub(super) fn new(number: u32, stream: TcpStream, read: Vec<u8>) -> Self {
         Self {
             number,
             stream,
@@ -65,10 +70,22 @@ impl Link {
             flown: 0,
             sending: false,
             receiving: false,
-            read: Vec::new(),
+            read,
+            is_new: true,
             answered_at: Millis(0),
             looked_at: Millis(0),
         }
+    }
+
+    /// Whether this is asked for the first time.
+    pub(super) fn is_new(&mut self) -> bool {
+        std::mem::take(&mut self.is_new)
+    }
+
+    /// Whether it takes one more command of those that may be refused.
+    pub(super) fn has_room(&self, commands: usize, unsent_bytes: usize) -> bool {
+        let unsent = self.waiting.len() + self.flying.len() - self.flown;
+        self.awaited.len() < commands && unsent < unsent_bytes
     }
 
     /// Writes a command that is answered once.

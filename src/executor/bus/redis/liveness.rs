@@ -15,14 +15,24 @@ use rustc_hash::FxHashMap;
 const BEAT_MS: u64 = 2_000;
 /// Heartbeats of ours that came back while another core was silent: at least eight seconds.
 const MISSED: u8 = 5;
+/// Connections that are remembered at most, more than Redis has numbers for cores. Above: none is learnt.
+const MOST: usize = 8_192;
 
 /// Heartbeats, ours and the others'.
 #[derive(Default)]
 pub(super) struct Liveness {
     client: i64,
     core: u16,
-    next_beat: Millis,
+    /// The first one was said when the connection began.
+    next_beat: Option<Millis>,
     others: FxHashMap<i64, Other>,
+}
+
+/// Whose heartbeat it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Whose {
+    Own,
+    Other,
 }
 
 /// A connection that is not ours.
@@ -42,24 +52,47 @@ impl Liveness {
         Self { client, core: core.0, others, ..Self::default() }
     }
 
-    /// Somebody lives. False if that is not what this says.
-    pub(super) fn heard(&mut self, payload: &[u8]) -> bool {
-        let Some((client, core)) = parse(payload) else { return false };
+    /// Somebody lives; `None` if that is not what this says.
+    pub(super) fn heard(&mut self, payload: &[u8]) -> Option<Whose> {
+        let (client, core) = parse(payload)?;
         if client == self.client {
-            self.others.values_mut().for_each(|other| other.missed += 1);
-        } else {
-            self.others.insert(client, Other { core: Some(core), missed: 0 });
+            self.others.values_mut().for_each(|other| other.missed = other.missed.saturating_add(1));
+            return Some(Whose::Own);
         }
-        true
+        self.lives(client, core);
+        Some(Whose::Other)
     }
 
-    /// Time has passed. Gives back the cores that are silent for too long: their connections are
-    /// ended.
-    pub(super) fn tick(&mut self, now: Millis, prefix: &str, link: &mut Link) -> Vec<CoreId> {
-        if now >= self.next_beat {
-            self.next_beat = now.plus(BEAT_MS);
+    /// A core says besides that it is there, between two heartbeats: one that connects is known at once.
+    pub(super) fn learn(&mut self, heartbeat: &[u8]) {
+        if let Some((client, core)) = parse(heartbeat).filter(|&(client, _)| client != self.client) {
+            self.lives(client, core);
+        }
+    }
+
+    /// What this core's heartbeats say.
+    pub(super) fn says(&self) -> String {
+        heartbeat(self.client, CoreId(self.core))
+    }
+
+    fn lives(&mut self, client: i64, core: CoreId) {
+        let known = self.others.len();
+        match self.others.get_mut(&client) {
+            Some(other) => *other = Other { core: Some(core), missed: 0 },
+            None if known < MOST => drop(self.others.insert(client, Other { core: Some(core), missed: 0 })),
+            None => {}
+        }
+    }
+
+    /// Time has passed. Says whether it was time for a heartbeat, and gives back the cores that are
+    /// silent for too long: their connections are ended.
+    pub(super) fn tick(&mut self, now: Millis, prefix: &str, link: &mut Link) -> (bool, Vec<CoreId>) {
+        let next_beat = *self.next_beat.get_or_insert(now.plus(BEAT_MS));
+        let beats = now >= next_beat;
+        if beats {
+            self.next_beat = Some(now.plus(BEAT_MS));
             let mut beat = redis::cmd("PUBLISH");
-            let says = format!("{} {}", self.client, self.core);
+            let says = self.says();
             link.command(beat.arg(format!("{prefix}cores")).arg(says), Awaited::Publish(None));
         }
         let silent = self.give_up();
@@ -67,7 +100,7 @@ impl Liveness {
             let mut kill = redis::cmd("CLIENT");
             link.command(kill.arg("KILL").arg("ID").arg(client), Awaited::Nothing);
         }
-        silent.into_iter().filter_map(|(_, core)| core).collect()
+        (beats, silent.into_iter().filter_map(|(_, core)| core).collect())
     }
 
     /// The connections that have been silent for too long: they are forgotten here.
@@ -75,6 +108,11 @@ impl Liveness {
         let silent = self.others.extract_if(|_, other| other.missed >= MISSED);
         silent.map(|(client, other)| (client, other.core)).collect()
     }
+}
+
+/// What a core says of itself.
+pub(super) fn heartbeat(client: i64, core: CoreId) -> String {
+    format!("{client} {}", core.0)
 }
 
 /// The connection and the core that a heartbeat names.
@@ -97,21 +135,21 @@ mod tests {
     #[test]
     fn who_is_silent_while_five_heartbeats_come_back_is_given_up_once() {
         let mut one = one_of_two();
-        assert!(one.heard(OTHER));
+        assert_eq!(one.heard(OTHER), Some(Whose::Other));
         for _ in 1..MISSED {
-            assert!(one.heard(OWN));
+            assert_eq!(one.heard(OWN), Some(Whose::Own));
             assert_eq!(one.give_up(), []);
         }
-        assert!(one.heard(OWN));
+        assert_eq!(one.heard(OWN), Some(Whose::Own));
         assert_eq!(one.give_up(), [(2, Some(CoreId(20)))]);
-        assert!(one.heard(OWN));
+        assert_eq!(one.heard(OWN), Some(Whose::Own));
         assert_eq!(one.give_up(), []);
     }
 
     #[test]
     fn who_never_said_anything_is_given_up_and_is_no_core() {
         let mut one = one_of_two();
-        (0..MISSED).for_each(|_| assert!(one.heard(OWN)));
+        (0..MISSED).for_each(|_| assert_eq!(one.heard(OWN), Some(Whose::Own)));
         assert_eq!(one.give_up(), [(2, None)]);
     }
 
@@ -120,8 +158,8 @@ mod tests {
     fn a_word_in_time_is_enough() {
         let mut one = one_of_two();
         for _ in 0..20 {
-            (1..MISSED).for_each(|_| assert!(one.heard(OWN)));
-            assert!(one.heard(OTHER));
+            (1..MISSED).for_each(|_| assert_eq!(one.heard(OWN), Some(Whose::Own)));
+            assert_eq!(one.heard(OTHER), Some(Whose::Other));
             assert_eq!(one.give_up(), []);
         }
     }
@@ -130,7 +168,7 @@ mod tests {
     fn what_is_no_heartbeat_is_left_to_others() {
         let mut one = one_of_two();
         for payload in [&b""[..], b"1", b"1 ", b"1 70000", b"x 1", b"\xff 1"] {
-            assert!(!one.heard(payload), "{payload:?}");
+            assert_eq!(one.heard(payload), None, "{payload:?}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! When the connection is lost everything under way is answered as not done, and it is connected
 //! again in the background; when every channel is joined again the hub is told so.
 
+mod hearing;
 mod link;
 mod liveness;
 mod resp;
@@ -12,14 +13,15 @@ mod server;
 
 pub use server::{RedisError, Server};
 
-use super::{Consequences, unheard};
+use super::{BusState, Consequences, Heard, Unity, unheard};
 use crate::chat::envelope::Envelope;
 use crate::chat::event::{BusDown, Channel, Event};
 use crate::chat::ids::{CoreId, GroupId, Millis, Ticket, UserId};
 use crate::executor::net::ring::Ring;
 use flume::{Receiver, Sender};
+use hearing::Hearing;
 use link::{Awaited, Link};
-use liveness::Liveness;
+use liveness::{Liveness, Whose};
 use redis::Value;
 use resp::Frame;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -35,6 +37,9 @@ const ANSWER_MS: u64 = 2_000;
 const A_COMMAND: usize = 512;
 /// The channel that every core hears, without the prefix: what cores tell all others, and their heartbeats.
 const CORES: &[u8] = b"cores";
+/// Why a connection is of no use any more.
+const ODD: &str = "it does not keep to its protocol";
+const REPLICA: &str = "it is a replica now, where cores that use its master are not heard";
 
 /// One core's part of the bus.
 pub(in crate::executor) struct RedisBus {
@@ -54,13 +59,18 @@ pub(in crate::executor) struct RedisBus {
     /// Looks that wait for answers: how many, and what is known.
     looks: FxHashMap<Ticket, (usize, Vec<bool>)>,
     liveness: Liveness,
+    hearing: Hearing,
+    /// Which Redis the link leads to.
+    bus: String,
+    /// Whether all servers of the database are heard here.
+    unity: Unity,
     retry: Retry,
     now: Millis,
 }
 
 /// Whether a core tells the operator of the connection; one of each process does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::executor) enum Speaks {
+enum Speaks {
     Aloud,
     Not,
 }
@@ -78,12 +88,16 @@ struct Retry {
 }
 
 impl RedisBus {
+    /// The part of the `number`-th core of this process.
     pub(in crate::executor) fn new(
         server: Arc<Server>,
         greeted: Greeted,
-        speaks: Speaks,
+        number: usize,
         bus_queue: usize,
     ) -> Self {
+        let speaks = if number == 0 { Speaks::Aloud } else { Speaks::Not };
+        let number = u16::try_from(number).expect("fewer cores than core ids");
+        let hearing = Hearing::new(server.id, number);
         let (outcome, outcomes) = flume::bounded(1);
         let retry = Retry { at: Millis(0), pause_ms: *RETRY_MS.start(), under_way: false, outcome, outcomes };
         let mut bus = Self {
@@ -98,6 +112,9 @@ impl RedisBus {
             rejoining: 0,
             looks: FxHashMap::default(),
             liveness: Liveness::default(),
+            hearing,
+            bus: String::new(),
+            unity: Unity::Whole,
             retry,
             now: Millis(0),
         };
@@ -110,8 +127,22 @@ impl RedisBus {
         self.core
     }
 
-    pub(in crate::executor) fn is_up(&self) -> bool {
-        self.link.is_some()
+    pub(in crate::executor) fn state(&self) -> BusState {
+        match (&self.link, self.unity) {
+            (None, _) => BusState::Lost,
+            (Some(_), Unity::Split) => BusState::Split,
+            (Some(_), Unity::Whole) => BusState::Up,
+        }
+    }
+
+    /// Whether all servers are heard, as somebody found out who knows them. While they are not, nobody is
+    /// let in; when they are again, it is settled who holds whom, as after a loss.
+    pub(in crate::executor) fn attend(&mut self, unity: Unity, due: &mut Consequences) -> Heard {
+        let was = std::mem::replace(&mut self.unity, unity);
+        if (was, unity) == (Unity::Split, Unity::Whole) && self.link.is_some() {
+            due.push_back(Event::Rejoined { core: self.core });
+        }
+        self.hearing.tell(self.link.as_ref().map(|_| self.bus.clone()))
     }
 
     /// Commands that Redis has not answered.
@@ -123,15 +154,19 @@ impl RedisBus {
         self.core = greeted.core;
         self.links_made += 1;
         self.liveness = Liveness::new(greeted.client, greeted.core, &greeted.others);
-        let mut link = Link::new(self.links_made, greeted.stream);
-        link.command(redis::cmd("SUBSCRIBE").arg(self.name(Channel::Cores)), Awaited::Nothing);
-        self.link = Some(link);
+        self.bus = greeted.bus;
+        self.hearing.announce();
+        self.link = Some(Link::new(self.links_made, greeted.stream, greeted.heard));
     }
 
     pub(in crate::executor) fn join(&mut self, ticket: Ticket, channel: Channel, due: &mut Consequences) {
         let name = self.name(channel);
+        let may_be_elsewhere = self.unity == Unity::Split && matches!(channel, Channel::User(_));
         match &mut self.link {
-            Some(link) if link.awaited.len() < self.bus_queue => {
+            Some(link)
+                if !may_be_elsewhere
+                    && link.has_room(self.bus_queue, self.server.limits.bus_unsent_bytes) =>
+            {
                 self.joined.insert(channel);
                 let awaited = Awaited::Join { channel, ticket: Some(ticket) };
                 link.command(redis::cmd("SUBSCRIBE").arg(name), awaited);
@@ -157,7 +192,7 @@ impl RedisBus {
     ) {
         let name = self.name(channel);
         match &mut self.link {
-            Some(link) if link.awaited.len() < self.bus_queue => {
+            Some(link) if link.has_room(self.bus_queue, self.server.limits.bus_unsent_bytes) => {
                 link.command(
                     redis::cmd("PUBLISH").arg(name).arg(&envelope.bytes()[..]),
                     Awaited::Publish(ticket),
@@ -193,6 +228,9 @@ impl RedisBus {
             self.retry.under_way = false;
             self.retried(result);
         }
+        if self.link.as_mut().is_some_and(Link::is_new) {
+            self.take_in(due);
+        }
         let prefix = &self.server.prefix;
         let Some(link) = &mut self.link else {
             if !self.retry.under_way && now >= self.retry.at {
@@ -203,7 +241,15 @@ impl RedisBus {
         if link.is_overdue(now, ANSWER_MS) {
             return self.lose("it does not answer", due);
         }
-        let gone = self.liveness.tick(now, prefix, link);
+        let (beat, gone) = self.liveness.tick(now, prefix, link);
+        if beat {
+            link.command(redis::cmd("INFO").arg("replication"), Awaited::Role);
+            self.hearing.announce();
+        }
+        if let Some(says) = self.hearing.due(&self.liveness.says()) {
+            let mut publish = redis::cmd("PUBLISH");
+            link.command(publish.arg(format!("{prefix}cores")).arg(says), Awaited::Nothing);
+        }
         due.extend(gone.into_iter().map(|core| Event::CoreGone { core }));
     }
 
@@ -271,7 +317,7 @@ impl RedisBus {
                         due.push_back(Event::Present { ticket, online: Err(BusDown) });
                     }
                 }
-                Awaited::Rejoin { .. } | Awaited::Rejoined | Awaited::Nothing => {}
+                Awaited::Rejoin { .. } | Awaited::Rejoined | Awaited::Role | Awaited::Nothing => {}
             }
         }
         link.shutdown();
@@ -336,18 +382,23 @@ impl RedisBus {
             return;
         }
         link.read.extend_from_slice(bytes);
-        let read = std::mem::take(&mut link.read);
-        let mut at = 0;
+        self.take_in(due);
+    }
+
+    /// Takes in the frames that are whole.
+    fn take_in(&mut self, due: &mut Consequences) {
+        let Some(link) = self.link.as_mut() else { return };
+        let (mut at, read) = (0, std::mem::take(&mut link.read));
         loop {
-            match resp::next(&read[at..]) {
+            match resp::next(&read[at..], self.server.limits.bus_frame_bytes) {
                 Ok(None) => break,
                 Ok(Some((frame, length))) => {
                     at += length;
-                    if !self.heard(frame, due) {
-                        return self.lose("it does not keep to its protocol", due);
+                    if let Err(why) = self.heard(frame, due) {
+                        return self.lose(why, due);
                     }
                 }
-                Err(resp::NotResp) => return self.lose("it does not speak RESP3", due),
+                Err(fault) => return self.lose(fault.why(), due),
             }
         }
         if let Some(link) = &mut self.link {
@@ -362,29 +413,29 @@ impl RedisBus {
         self.lost.retain(Link::is_busy);
     }
 
-    /// Takes in one frame; false if it answers nothing that was asked.
-    fn heard(&mut self, frame: Frame<'_>, due: &mut Consequences) -> bool {
+    /// Takes in one frame; an error says why the connection is of no use any more.
+    fn heard(&mut self, frame: Frame<'_>, due: &mut Consequences) -> Result<(), &'static str> {
         match frame {
             Frame::Message { channel, payload } => {
                 self.message(channel, payload, due);
-                true
+                Ok(())
             }
             Frame::Integer(number) => match self.next_awaited() {
                 Some(Awaited::Publish(ticket)) => {
                     let heard = Ok(u32::try_from(number).unwrap_or(0));
                     due.extend(ticket.map(|ticket| Event::Counted { ticket, heard }));
-                    true
+                    Ok(())
                 }
-                Some(Awaited::Nothing) => true,
-                _ => false,
+                Some(Awaited::Nothing) => Ok(()),
+                _ => Err(ODD),
             },
             Frame::Other(bytes) => match redis::parse_redis_value(bytes) {
                 Ok(Value::Push {
                     kind: redis::PushKind::Subscribe | redis::PushKind::Unsubscribe, ..
                 }) => self.answered(&Value::Okay, due),
-                Ok(Value::Push { .. }) => true,
+                Ok(Value::Push { .. }) => Ok(()),
                 Ok(value) => self.answered(&value, due),
-                Err(_) => false,
+                Err(_) => Err(ODD),
             },
         }
     }
@@ -393,10 +444,13 @@ impl RedisBus {
         self.link.as_mut()?.awaited.pop_front()
     }
 
-    fn answered(&mut self, value: &Value, due: &mut Consequences) -> bool {
+    fn answered(&mut self, value: &Value, due: &mut Consequences) -> Result<(), &'static str> {
         let refused = matches!(value, Value::ServerError(_));
+        if matches!(value, Value::ServerError(error) if error.code() == "READONLY") {
+            return Err(REPLICA);
+        }
         match self.next_awaited() {
-            None => return false,
+            None => return Err(ODD),
             Some(Awaited::Nothing) => {}
             Some(Awaited::Publish(ticket)) => due.extend(ticket.map(unheard)),
             Some(Awaited::Join { channel, ticket }) => {
@@ -407,12 +461,15 @@ impl RedisBus {
                 due.extend(ticket.map(|ticket| Event::Joined { ticket, result }));
             }
             // Without its channels the core would be deaf and not know it.
-            Some(Awaited::Rejoin { .. }) if refused => return false,
+            Some(Awaited::Rejoin { .. }) if refused => return Err(ODD),
+            // What is published on a replica is heard by nobody at its master, and is no error.
+            Some(Awaited::Role) if server::is_replica(value) => return Err(REPLICA),
+            Some(Awaited::Role) => {}
             Some(Awaited::Rejoin { .. }) => self.rejoining = self.rejoining.saturating_sub(1),
             Some(Awaited::Rejoined) => due.push_back(Event::Rejoined { core: self.core }),
             Some(Awaited::Look { ticket, from }) => self.looked(ticket, from, value, due),
         }
-        true
+        Ok(())
     }
 
     /// The answer to PUBSUB NUMSUB: a name and a count for each.
@@ -436,8 +493,15 @@ impl RedisBus {
 
     fn message(&mut self, channel: &[u8], payload: &[u8], due: &mut Consequences) {
         let Some(name) = channel.strip_prefix(self.server.prefix.as_bytes()) else { return };
-        if name == CORES && self.liveness.heard(payload) {
-            return;
+        if name == CORES {
+            match self.liveness.heard(payload) {
+                Some(Whose::Own) => return self.hearing.beat(),
+                Some(Whose::Other) => return,
+                None => {}
+            }
+            if let Some(heartbeat) = self.hearing.heard(payload) {
+                return self.liveness.learn(heartbeat);
+            }
         }
         // An envelope of another version, or a stranger's: not for us.
         if let (Some(channel), Ok(envelope)) = (parse(name), Envelope::open(Arc::from(payload))) {

@@ -1,7 +1,9 @@
 //! A Redis server, and how a connection to it begins: by blocking calls, never on a core.
 
-use super::resp;
+use super::liveness;
+use super::resp::{self, Frame};
 use crate::chat::ids::CoreId;
+use crate::chat::limits::Limits;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Value};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -12,7 +14,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a user of ours must be allowed, in the words of ACL SETUSER.
-const RIGHTS: &str = "+publish +subscribe +unsubscribe +pubsub|numsub +ping +hello +select +client|id \
+const RIGHTS: &str = "+publish +subscribe +unsubscribe +pubsub|numsub +ping +hello +select +info +client|id \
     +client|setname +client|list +client|kill";
 
 /// Where Redis is, who we are there, and how our channels begin.
@@ -21,6 +23,10 @@ pub struct Server {
     info: ConnectionInfo,
     /// What the names of all channels begin with.
     pub(super) prefix: String,
+    /// What this process is called among the servers that share it and a database: by chance.
+    pub(super) id: u64,
+    /// What it may say, and what may wait for it.
+    pub(super) limits: Limits,
 }
 
 /// Why Redis cannot be used.
@@ -48,6 +54,8 @@ pub enum RedisError {
     },
     /// It refuses what is needed, in its own words.
     Refused(String, String),
+    /// It is a replica: what is published on it is not heard by those who use its master.
+    Replica(String),
     /// It does not speak RESP3.
     TooOld(String),
     /// It has every number for a core in use.
@@ -81,6 +89,10 @@ impl fmt::Display for RedisError {
                 "Redis user {user} lacks rights at {at} ({why}); give them with: ACL SETUSER {user} &{prefix}* {RIGHTS}"
             ),
             RedisError::Refused(at, why) => write!(f, "Redis at {at} refuses: {why}"),
+            RedisError::Replica(at) => write!(
+                f,
+                "Redis at {at} is a replica: what is published there is not heard at its master; name the master"
+            ),
             RedisError::TooOld(at) => {
                 write!(f, "Redis at {at} is too old: chatd needs RESP3, which is Redis 6 or newer")
             }
@@ -109,6 +121,18 @@ pub(in crate::executor) struct Greeted {
     /// What Redis calls the connections of all cores that were there already: those that hang say
     /// nothing of themselves.
     pub(in crate::executor) others: Vec<i64>,
+    /// What came on the channel of all cores meanwhile, and perhaps the beginning of more.
+    pub(in crate::executor) heard: Vec<u8>,
+    /// Which bus this is: two that say the same are one. Empty if Redis does not tell.
+    pub(in crate::executor) bus: String,
+}
+
+/// What is known when a connection has said who it is.
+struct Introduced {
+    client: i64,
+    core: CoreId,
+    others: Vec<i64>,
+    bus: String,
 }
 
 impl Server {
@@ -127,9 +151,17 @@ impl Server {
         let info =
             url.into_connection_info().map_err(|error| RedisError::Url(error.category().to_owned()))?;
         match info.addr() {
-            ConnectionAddr::Tcp(..) => Ok(Self { info, prefix: prefix.to_owned() }),
+            ConnectionAddr::Tcp(..) => {
+                Ok(Self { info, prefix: prefix.to_owned(), id: random() >> 1, limits: Limits::default() })
+            }
             _ => Err(RedisError::Url("only TCP is supported".into())),
         }
+    }
+
+    /// What this process is called among the servers that share Redis and a database: 63 bits by
+    /// chance.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// Host and port, without any secret.
@@ -142,10 +174,15 @@ impl Server {
 
     /// Connects, logs in, and leases a number for a core, preferably `wanted`.
     ///
+    /// The channel of all cores is listened to before the connections are listed, and the first
+    /// heartbeat is said here: of two cores that connect at once, each hears the heartbeats of the
+    /// other or has found it on the list, so that neither can hang unnoticed.
+    ///
     /// # Errors
     /// With a sentence for whoever started the server.
     pub(in crate::executor) fn greet(&self, wanted: Option<CoreId>) -> Result<Greeted, RedisError> {
-        let mut talk = Talk { stream: self.connect()?, read: Vec::new(), at: self.at() };
+        let (stream, bytes) = (self.connect()?, self.limits.bus_list_bytes);
+        let mut talk = Talk { stream, read: Vec::new(), heard: Vec::new(), bytes, at: self.at() };
         let settings = self.info.redis_settings();
         let mut hello = redis::cmd("HELLO");
         hello.arg(3);
@@ -153,22 +190,17 @@ impl Server {
             hello.arg("AUTH").arg(self.user()).arg(password);
         }
         talk.ask(&hello).map_err(|error| self.meant(error))?;
-        let (client, core, others) = self.introduce(&mut talk, wanted).map_err(|error| self.meant(error))?;
-        if !talk.read.is_empty() {
-            return Err(RedisError::Refused(self.at(), "it says more than it was asked".into()));
-        }
-        let stream = talk.stream;
+        let Introduced { client, core, others, bus } =
+            self.introduce(&mut talk, wanted).map_err(|error| self.meant(error))?;
+        let Talk { stream, read, mut heard, .. } = talk;
+        heard.extend_from_slice(&read);
         let ready = stream.set_read_timeout(None).and_then(|()| stream.set_write_timeout(None));
         ready.map_err(|why| RedisError::Unreachable(self.at(), why))?;
-        Ok(Greeted { stream, client, core, others })
+        Ok(Greeted { stream, client, core, others, heard, bus })
     }
 
     /// Everything between being let in and being of use.
-    fn introduce(
-        &self,
-        talk: &mut Talk,
-        wanted: Option<CoreId>,
-    ) -> Result<(i64, CoreId, Vec<i64>), RedisError> {
+    fn introduce(&self, talk: &mut Talk, wanted: Option<CoreId>) -> Result<Introduced, RedisError> {
         let database = self.info.redis_settings().db();
         if database != 0 {
             talk.ask(redis::cmd("SELECT").arg(database))?;
@@ -178,12 +210,26 @@ impl Server {
             Value::Int(client) => client,
             _ => 0,
         };
+        if is_replica(&talk.ask(redis::cmd("INFO").arg("replication"))?) {
+            return Err(RedisError::Replica(self.at()));
+        }
         if wanted.is_none() {
             self.check_rights(talk)?;
         }
         let core = self.lease(talk, wanted)?;
+        let bus = self.identity(talk)?;
+        let cores = format!("{}cores", self.prefix);
+        talk.ask(redis::cmd("SUBSCRIBE").arg(&cores))?;
+        talk.ask(redis::cmd("PUBLISH").arg(&cores).arg(liveness::heartbeat(client, core)))?;
         let listed = talk.ask(redis::cmd("CLIENT").arg("LIST").arg("TYPE").arg("pubsub"))?;
-        Ok((client, core, self.cores_of(&listed)))
+        Ok(Introduced { client, core, others: self.cores_of(&listed), bus })
+    }
+
+    /// Which bus this is: a process of Redis, and what channels begin with there.
+    fn identity(&self, talk: &mut Talk) -> Result<String, RedisError> {
+        let told = talk.ask(redis::cmd("INFO").arg("server"))?;
+        let run = text(&told).lines().find_map(|line| line.strip_prefix("run_id:"));
+        Ok(run.map_or_else(String::new, |run| format!("{} {}", run.trim(), self.prefix)))
     }
 
     /// What all connections of this cluster are named.
@@ -193,13 +239,8 @@ impl Server {
 
     /// The numbers of this cluster's connections among those that are listed, a line each.
     fn cores_of(&self, listed: &Value) -> Vec<i64> {
-        let text = match listed {
-            Value::VerbatimString { text, .. } => text.as_str(),
-            Value::BulkString(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
-            _ => "",
-        };
         let name = format!("name={}", self.connection_name());
-        let ours = text.lines().filter(|line| line.split(' ').any(|field| field == name));
+        let ours = text(listed).lines().filter(|line| line.split(' ').any(|field| field == name));
         ours.filter_map(|line| line.strip_prefix("id=")?.split(' ').next()?.parse().ok()).collect()
     }
 
@@ -255,10 +296,10 @@ impl Server {
     /// Whoever subscribes to a number's channel alone has it.
     fn lease(&self, talk: &mut Talk, wanted: Option<CoreId>) -> Result<CoreId, RedisError> {
         let numbers = u32::from(CoreId::MAX) + 1;
-        let first = wanted.map_or_else(random, |core| u32::from(core.0));
+        let first = wanted.map_or_else(|| random() as u32, |core| u32::from(core.0));
         for attempt in 0..numbers {
             // A number that is taken leads to another one by chance: two that collide part.
-            let number = if attempt == 0 { first } else { random() } % numbers;
+            let number = if attempt == 0 { first } else { random() as u32 } % numbers;
             let channel = format!("{}core:{number}", self.prefix);
             talk.ask(redis::cmd("SUBSCRIBE").arg(&channel))?;
             let count = talk.ask(redis::cmd("PUBSUB").arg("NUMSUB").arg(&channel))?;
@@ -272,15 +313,34 @@ impl Server {
 }
 
 /// A number that differs from process to process and from call to call.
-fn random() -> u32 {
+fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new().build_hasher().finish() as u32
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+/// Whether this answer to INFO says that it comes from a replica.
+pub(super) fn is_replica(told: &Value) -> bool {
+    text(told).lines().any(|line| matches!(line.trim_end(), "role:slave" | "role:replica"))
+}
+
+/// The text that an answer consists of.
+fn text(answer: &Value) -> &str {
+    match answer {
+        Value::VerbatimString { text, .. } => text,
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
+        _ => "",
+    }
 }
 
 /// One question at a time.
 struct Talk {
     stream: TcpStream,
+    /// Received, and not a whole frame.
     read: Vec<u8>,
+    /// Messages that came among the answers.
+    heard: Vec<u8>,
+    /// Bytes of either at most.
+    bytes: usize,
     at: String,
 }
 
@@ -289,16 +349,22 @@ impl Talk {
         let unreachable = |at: &str, why| RedisError::Unreachable(at.to_owned(), why);
         self.stream.write_all(&command.get_packed_command()).map_err(|why| unreachable(&self.at, why))?;
         loop {
-            let found = resp::next(&self.read).map_err(|_| {
-                RedisError::Refused(self.at.clone(), "it does not speak the Redis protocol".into())
-            })?;
+            let refused = |why: &str| RedisError::Refused(self.at.clone(), why.to_owned());
+            let found = resp::next(&self.read, self.bytes).map_err(|fault| refused(fault.why()))?;
+            if let Some((Frame::Message { .. }, length)) = found {
+                self.heard.extend(self.read.drain(..length));
+                if self.heard.len() > self.bytes {
+                    return Err(refused(resp::Fault::TooLarge.why()));
+                }
+                continue;
+            }
             if let Some((_, length)) = found {
                 let frame: Vec<u8> = self.read.drain(..length).collect();
                 let value = redis::parse_redis_value(&frame).and_then(Value::extract_error);
                 // Nothing of our command: it may hold a password.
                 return value.map_err(|error| RedisError::Refused(self.at.clone(), words(&error)));
             }
-            let mut chunk = [0; 4096];
+            let mut chunk = [0; 32 << 10];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(unreachable(&self.at, io::ErrorKind::UnexpectedEof.into())),
                 Ok(bytes) => self.read.extend_from_slice(&chunk[..bytes]),
