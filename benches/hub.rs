@@ -9,7 +9,7 @@ use chatd::chat::ask::{Ask, Done, Who};
 use chatd::chat::effect::Effect;
 use chatd::chat::event::Event;
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::{CoreId, Millis, SessionId, UserId};
+use chatd::chat::ids::{CoreId, Millis, Monotonic, Now, SessionId, UserId};
 use chatd::chat::limits::Limits;
 use chatd::chat::wire::frame::{self, Step};
 use chatd::chat::wire::json::Parser;
@@ -52,7 +52,7 @@ struct Core {
     /// Taken out while it is at work.
     parser: Option<Parser>,
     limits: Limits,
-    now: Millis,
+    now: Now,
     effects: Vec<Effect>,
     /// What each reader was sent: bytes since the beginning, and the output that a flush empties.
     sent: [u64; 2],
@@ -70,7 +70,7 @@ impl Core {
             hub: Hub::new(CoreId(0), limits.clone()),
             parser: Some(Parser::new()),
             limits,
-            now: Millis(1_700_000_000_000),
+            now: Now { monotonic: Monotonic(1), wall: Millis(1_700_000_000_000) },
             effects: Vec::new(),
             sent: [0; 2],
             output: [Vec::new(), Vec::new()],
@@ -190,7 +190,8 @@ fn main() {
             input.copy_from_slice(&frames[from]);
             core.serve(from, &mut input);
             if number % TICK == 0 {
-                core.now = core.now.plus(100);
+                core.now.monotonic = core.now.monotonic.plus(100);
+                core.now.wall.0 += 100;
                 core.happen(Event::Tick { utc_offset_s: 0 });
             }
         }

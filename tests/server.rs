@@ -7,6 +7,7 @@ mod common;
 /// One file for each thing that can go wrong.
 mod server {
     mod backlog;
+    mod clocks;
     mod connections;
     mod crowd;
     mod ending;

@@ -11,7 +11,7 @@ use super::envelope::{Envelope, Kind, Storing};
 use super::event::{BusDown, Channel};
 use super::held::debt_of;
 use super::hub::Hub;
-use super::ids::{MessageId, Millis, SessionId, UserId};
+use super::ids::{MessageId, Monotonic, SessionId, UserId};
 use super::orphan::Orphan;
 use super::pending::Pending;
 use super::session::Debt;
@@ -26,7 +26,7 @@ use std::collections::VecDeque;
 pub(super) struct Awaited {
     messages: FxHashMap<MessageId, (SessionId, Envelope)>,
     /// When they have waited for long enough, in order; some do not wait any more.
-    due: VecDeque<(Millis, MessageId)>,
+    due: VecDeque<(Monotonic, MessageId)>,
 }
 
 impl Awaited {
@@ -124,7 +124,7 @@ impl Hub {
     }
 
     /// Keeps what has waited until `now` in vain.
-    pub(super) fn keep_overdue(&mut self, now: Millis, out: &mut Vec<Effect>) {
+    pub(super) fn keep_overdue(&mut self, now: Monotonic, out: &mut Vec<Effect>) {
         while let Some(&(_, mid)) = self.awaited.due.front().filter(|(due, _)| *due <= now) {
             self.awaited.due.pop_front();
             self.keep_awaited(mid, out);

@@ -38,7 +38,7 @@ impl Hub {
         }
         self.users.insert(user, id);
         self.counts.entering += 1;
-        let visit = Visit(self.clock.next(self.now).0);
+        let visit = Visit(self.clock.next(self.wall).0);
         let entering = Entering {
             visit,
             user,

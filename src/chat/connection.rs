@@ -7,7 +7,7 @@ use super::effect::{Effect, Frame};
 use super::envelope::Envelope;
 use super::event::Channel;
 use super::hub::{About, Hub};
-use super::ids::{Millis, SessionId};
+use super::ids::{Monotonic, SessionId};
 use super::orphan::Orphan;
 use super::presence::Gone;
 use super::session::{Debt, Pause, Phase, Session};
@@ -91,9 +91,9 @@ impl Hub {
 
     pub(super) fn drain(&mut self, out: &mut Vec<Effect>) {
         self.draining = true;
-        self.keep_overdue(Millis(u64::MAX), out);
+        self.keep_overdue(Monotonic(u64::MAX), out);
         self.publish_news(out);
-        let envelope = Envelope::farewell(self.clock.next(self.now));
+        let envelope = Envelope::farewell(self.clock.next(self.wall));
         out.push(Effect::Publish { ticket: None, channel: Channel::Cores, envelope });
         let open: Vec<SessionId> = self.sessions.iter().flatten().map(|session| session.id).collect();
         for id in open {

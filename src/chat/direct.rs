@@ -49,10 +49,10 @@ impl Hub {
         let mut body = std::mem::take(&mut self.body);
         let mut scratch = std::mem::take(&mut self.scratch);
         body.clear();
-        let mid = self.clock.next(self.now);
-        let now = self.now;
+        let mid = self.clock.next(self.wall);
+        let ts = self.wall;
         let mut local_time = std::mem::take(&mut self.time);
-        let time = time.unwrap_or_else(|| local_time.text(now));
+        let time = time.unwrap_or_else(|| local_time.text(ts));
         let online = self.session(about.session).and_then(|session| session.online()).expect("is logged in");
         match target {
             Target::User(to) => reply::one_chat(&mut body, sender, &online.name, to, msg, time),
@@ -64,7 +64,7 @@ impl Hub {
             _ => Storing::Always,
         };
         let cid = about.cid.unwrap_or("");
-        let message = Message { sender, target, mid, ts: now, cid, storing, body: &body };
+        let message = Message { sender, target, mid, ts, cid, storing, body: &body };
         let envelope = Envelope::read_at(message, self.read_us, &mut scratch);
         (self.body, self.scratch, self.time) = (body, scratch, local_time);
         envelope
@@ -156,7 +156,7 @@ impl Hub {
                 if let (false, Some(pos)) = (direct, pos) {
                     self.group_kept(envelope.group(), mid, pos, out);
                 }
-                if direct && envelope.ts() <= self.gone_at {
+                if direct && envelope.mid() <= self.gone_after {
                     self.nudge(envelope.user(), out);
                 }
             }

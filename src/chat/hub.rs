@@ -10,7 +10,7 @@ use super::counts::Counts;
 use super::effect::Effect;
 use super::envelope::{Envelope, Kind};
 use super::event::{Channel, Event};
-use super::ids::{CoreId, GroupId, MessageClock, MessageId, Millis, SessionId, UserId};
+use super::ids::{CoreId, GroupId, MessageClock, MessageId, Millis, Monotonic, Now, SessionId, UserId};
 use super::keep::Keep;
 use super::late::Late;
 use super::limits::Limits;
@@ -31,7 +31,10 @@ pub struct Hub {
     pub(super) keeping: Keep,
     pub(super) clock: MessageClock,
     pub(super) core: CoreId,
-    pub(super) now: Millis,
+    /// The moment of the event that is being handled: what deadlines are measured by.
+    pub(super) now: Monotonic,
+    /// The same by the wall clock: for `ts`, message ids and texts only.
+    pub(super) wall: Millis,
     pub(super) time: LocalTime,
     /// When the bytes of this turn were read, for the envelopes made of them.
     pub(super) read_us: u32,
@@ -73,12 +76,12 @@ pub struct Hub {
     pub(super) unacked_bytes: u64,
     pub(super) scratch: Vec<u8>,
     pub(super) body: Vec<u8>,
-    pub(super) next_probe: Millis,
-    pub(super) next_seen: Millis,
-    pub(super) next_ping: Millis,
-    pub(super) next_notice: Millis,
-    /// When another core was last found dead.
-    pub(super) gone_at: Millis,
+    pub(super) next_probe: Monotonic,
+    pub(super) next_seen: Monotonic,
+    pub(super) next_ping: Monotonic,
+    pub(super) next_notice: Monotonic,
+    /// The last message id of this core when another core was last found dead.
+    pub(super) gone_after: MessageId,
     pub(super) draining: bool,
     pub(super) counts: Counts,
 }
@@ -128,7 +131,8 @@ impl Hub {
             keeping: Keep::default(),
             clock: MessageClock::new(core),
             core,
-            now: Millis(0),
+            now: Monotonic(0),
+            wall: Millis(0),
             time: LocalTime::default(),
             read_us: 0,
             sessions: Vec::new(),
@@ -154,11 +158,11 @@ impl Hub {
             unacked_bytes: 0,
             scratch: Vec::new(),
             body: Vec::new(),
-            next_probe: Millis(0),
-            next_seen: Millis(0),
-            next_ping: Millis(0),
-            next_notice: Millis(0),
-            gone_at: Millis(0),
+            next_probe: Monotonic(0),
+            next_seen: Monotonic(0),
+            next_ping: Monotonic(0),
+            next_notice: Monotonic(0),
+            gone_after: MessageId(0),
             draining: false,
             counts: Counts::default(),
         }
@@ -213,10 +217,11 @@ impl Hub {
 
     /// Takes in one event at `now` and says what is to be done about it.
     ///
-    /// `now` never goes back. Effects are to be performed in their order, and before the next
-    /// event is handled.
-    pub fn handle(&mut self, now: Millis, event: Event<'_>, out: &mut Vec<Effect>) {
-        self.now = self.now.max(now);
+    /// `now.monotonic` never goes back; `now.wall` may. Effects are to be performed in their order, and
+    /// before the next event is handled.
+    pub fn handle(&mut self, now: Now, event: Event<'_>, out: &mut Vec<Effect>) {
+        self.now = self.now.max(now.monotonic);
+        self.wall = now.wall;
         match event {
             Event::Said { session, terminator, request } => self.said(session, terminator, request, out),
             Event::Arrived { channel, envelope } => self.arrived(channel, envelope, out),
@@ -274,11 +279,11 @@ impl Hub {
     fn arrived(&mut self, channel: Channel, envelope: Envelope, out: &mut Vec<Effect>) {
         match (channel, envelope.kind()) {
             (Channel::User(_), Kind::Direct) => {
-                self.clock.observe(envelope.mid(), self.now);
+                self.clock.observe(envelope.mid(), self.wall);
                 self.direct_arrived(envelope, out);
             }
             (Channel::Group(_), Kind::Group) => {
-                self.clock.observe(envelope.mid(), self.now);
+                self.clock.observe(envelope.mid(), self.wall);
                 self.group_arrived(envelope, out);
             }
             (Channel::User(_), Kind::Claim | Kind::Held | Kind::Yield) => self.claim_arrived(&envelope, out),

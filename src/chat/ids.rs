@@ -67,20 +67,38 @@ impl CoreId {
     pub const MAX: u16 = (1 << 10) - 1;
 }
 
-/// Milliseconds since the Unix epoch, by the server's own clock, which never goes back.
+/// Wall-clock time: milliseconds since the Unix epoch, as the machine has it. For `ts`, for message
+/// ids and for texts. It may jump in either direction at any moment, so it has no arithmetic here.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Millis(pub u64);
 
-impl Millis {
-    /// This instant and `ms` milliseconds.
+/// Monotonic time: milliseconds since some moment before the process started. For deadlines and
+/// durations, and for nothing that leaves the process.
+///
+/// It never goes back, does not see that the machine's time is set, and stands still while the machine
+/// is suspended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Monotonic(pub u64);
+
+impl Monotonic {
+    /// This moment and `ms` milliseconds.
     pub const fn plus(self, ms: u64) -> Self {
         Self(self.0 + ms)
     }
 
-    /// Milliseconds from `earlier` to this instant; 0 if it is not earlier.
+    /// Milliseconds from `earlier` to this moment; 0 if it is not earlier.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+}
+
+/// What the clocks show at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Now {
+    /// What deadlines are measured by.
+    pub monotonic: Monotonic,
+    /// What people call the time.
+    pub wall: Millis,
 }
 
 /// A message's place in the order that everybody displays: `mid` on the wire.
@@ -140,6 +158,12 @@ impl MessageClock {
         MessageId(self.last << CORE_BITS | u64::from(self.core.0))
     }
 
+    /// The greatest id that this clock can have made until now; 0 if it has made none.
+    pub fn last(&self) -> MessageId {
+        let core = if self.last == 0 { 0 } else { u64::from(CoreId::MAX) };
+        MessageId(self.last << CORE_BITS | core)
+    }
+
     /// Takes note of an id made elsewhere, so that ids made from now on are greater.
     ///
     /// An id from more than a day ahead of `now` is ignored: a broken clock elsewhere must not
@@ -195,10 +219,10 @@ mod tests {
     fn an_observed_id_pushes_the_clock_forward_but_a_broken_one_does_not() {
         let now = Millis(EPOCH_MS + 1_000_000);
         let (mut a, mut b) = (MessageClock::new(CoreId(0)), MessageClock::new(CoreId(1)));
-        let ahead = b.next(now.plus(500));
+        let ahead = b.next(Millis(now.0 + 500));
         a.observe(ahead, now);
         assert!(a.next(now) > ahead);
-        let broken = b.next(now.plus(200_000_000));
+        let broken = b.next(Millis(now.0 + 200_000_000));
         a.observe(broken, now);
         assert!(a.next(now) < broken);
     }

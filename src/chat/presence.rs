@@ -9,7 +9,7 @@ use super::effect::Effect;
 use super::envelope::{Envelope, Notice};
 use super::event::{BusDown, Channel};
 use super::hub::Hub;
-use super::ids::{CoreId, Millis, SessionId, UserId};
+use super::ids::{CoreId, Monotonic, SessionId, UserId};
 use super::pending::Pending;
 use super::session::{Phase, Visit};
 use super::wire::reply;
@@ -30,17 +30,17 @@ pub(super) struct Presence {
     /// The core's own users that came or went since the others were told.
     news: FxHashMap<UserId, Notice>,
     /// Those who lost their connection, until when they may be back as if nothing had been.
-    lost: VecDeque<(Millis, UserId, Visit)>,
+    lost: VecDeque<(Monotonic, UserId, Visit)>,
     /// Cores that said that they stop, and when their users are looked for; everybody, after the
     /// bus was lost.
-    later: VecDeque<(Millis, Option<CoreId>)>,
+    later: VecDeque<(Monotonic, Option<CoreId>)>,
     /// Watched users who are to be looked for.
     doubtful: FxHashSet<UserId>,
     /// Numbers what is learned, to tell what a look was overtaken by.
     learned: u64,
-    next_news: Millis,
-    next_look: Millis,
-    next_reconcile: Millis,
+    next_news: Monotonic,
+    next_look: Monotonic,
+    next_reconcile: Monotonic,
 }
 
 /// A user with friends here.
@@ -56,7 +56,7 @@ struct Watched {
     /// Looks that found it online, since a notice told of it last; those at one time are one.
     looks: u8,
     /// When the last of them was counted.
-    looked_at: Millis,
+    looked_at: Monotonic,
     /// When something was last learned by a notice, in numbers of `learned`.
     learned: u64,
 }
@@ -140,7 +140,7 @@ impl Presence {
     /// Takes in that a look has found a user or not; whether watchers are to be told. `begun` is
     /// what was learned before the look: what was learned since is newer. Looks less than `apart_ms`
     /// apart count once.
-    fn see(&mut self, user: UserId, online: bool, begun: u64, now: Millis, apart_ms: u64) -> bool {
+    fn see(&mut self, user: UserId, online: bool, begun: u64, now: Monotonic, apart_ms: u64) -> bool {
         let Some(watched) = self.watched.get_mut(&user).filter(|watched| watched.learned <= begun) else {
             return false;
         };
@@ -197,7 +197,7 @@ impl Hub {
 
     /// Another core tells who came and went there.
     pub(super) fn presence_arrived(&mut self, envelope: &Envelope, out: &mut Vec<Effect>) {
-        self.clock.observe(envelope.mid(), self.now);
+        self.clock.observe(envelope.mid(), self.wall);
         let core = envelope.mid().core();
         // What this core published comes back to it.
         if core == self.core {
@@ -329,7 +329,7 @@ impl Hub {
         let mut news: Vec<Notice> = std::mem::take(&mut self.presence.news).into_values().collect();
         news.sort_unstable_by_key(|notice| notice.user);
         for news in news.chunks(NOTICES) {
-            let envelope = Envelope::presence(self.clock.next(self.now), news);
+            let envelope = Envelope::presence(self.clock.next(self.wall), news);
             let ticket = self.pending.insert(Pending::News { news: news.into() });
             out.push(Effect::Publish { ticket: Some(ticket), channel: Channel::Cores, envelope });
         }

@@ -38,7 +38,7 @@ impl Hub {
     /// A core is dead that may have stored something and told nobody: everybody looks. And what it
     /// heard of ours may have died with it, so that the reader is told once it is stored.
     pub(super) fn take_for_all(&mut self, out: &mut Vec<Effect>) {
-        self.gone_at = self.now;
+        self.gone_after = self.clock.last();
         self.take_once_more(out);
     }
 

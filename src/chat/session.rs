@@ -2,7 +2,7 @@
 
 use super::ask::{Roster, TokenId, Waiting};
 use super::envelope::{Demand, Envelope, Target};
-use super::ids::{GroupId, MessageId, Millis, SessionId, UserId};
+use super::ids::{GroupId, MessageId, Monotonic, SessionId, UserId};
 use super::wire::frame::Terminator;
 use super::wire::request::Dialect;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -63,26 +63,26 @@ pub(super) struct Session {
     /// Wrong passwords since the last right one.
     pub(super) wrong_passwords: u32,
     /// When it may try the next password.
-    pub(super) may_guess_at: Millis,
+    pub(super) may_guess_at: Monotonic,
     /// A logout that waits for a look at what TCP has acknowledged.
     pub(super) leaving: Option<Leaving>,
     /// The client's name for a login that is being answered.
     pub(super) login_cid: Option<Box<str>>,
     /// When it last said something.
-    pub(super) heard_at: Millis,
+    pub(super) heard_at: Monotonic,
     /// Until when it is to answer the ping that it was sent.
-    pub(super) pong_by: Option<Millis>,
+    pub(super) pong_by: Option<Monotonic>,
     /// Messages it sent that are neither stored nor known to be heard.
     pub(super) unsettled: u32,
     /// When something was last pushed to it.
-    pub(super) pushed_at: Millis,
+    pub(super) pushed_at: Monotonic,
     /// Bytes sent to it since it was opened. `acked ≤ queued`.
     pub(super) queued: u64,
     /// Bytes that its TCP has acknowledged, as far as we were told.
     pub(super) acked: u64,
     /// When its TCP was last seen to have acknowledged more than before, or had nothing to
     /// acknowledge.
-    pub(super) progress_at: Millis,
+    pub(super) progress_at: Monotonic,
     /// `queued` when its TCP was last looked at.
     pub(super) probed: u64,
     /// Whether it is on the hub's list of sessions to be looked at.
@@ -137,7 +137,7 @@ pub(super) enum Claim {
     Joining,
     /// Published under the number of the visit.
     Published {
-        deadline: Millis,
+        deadline: Monotonic,
         /// Whether it has come back: claims seen before it were first.
         seen: bool,
         /// How many other cores have joined the channel, once that is known.
@@ -276,7 +276,7 @@ pub(super) struct CatchingUp {
     /// Keeps that are out because `held` was full: the backlog is not through before them.
     pub(super) spilling: u32,
     /// Until when it waits for word that messages it is missing are stored.
-    pub(super) patience: Millis,
+    pub(super) patience: Monotonic,
     /// How many messages are still to be sent one a tick, for clients that read a frame a time.
     pub(super) paced: u8,
     /// What was sent to the session and could be in a page: live before the backlog was begun, or
@@ -358,7 +358,7 @@ impl CatchingUp {
             heads: Vec::new(),
             complete: false,
             spilling: 0,
-            patience: Millis(0),
+            patience: Monotonic(0),
             paced: 0,
             sent,
         }
@@ -381,16 +381,16 @@ impl Session {
             closing: false,
             ended: false,
             wrong_passwords: 0,
-            may_guess_at: Millis(0),
+            may_guess_at: Monotonic(0),
             leaving: None,
             login_cid: None,
-            heard_at: Millis(0),
+            heard_at: Monotonic(0),
             pong_by: None,
             unsettled: 0,
-            pushed_at: Millis(0),
+            pushed_at: Monotonic(0),
             queued: 0,
             acked: 0,
-            progress_at: Millis(0),
+            progress_at: Monotonic(0),
             probed: 0,
             in_unacked: false,
             window: VecDeque::new(),

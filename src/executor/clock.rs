@@ -1,7 +1,11 @@
-//! The clocks of a core, read once a turn: wall time that never goes back, and steady time to measure
-//! with.
+//! The clocks of a core, read once a turn: steady time for deadlines and durations, and wall time for
+//! what people read.
+//!
+//! Steady time is CLOCK_MONOTONIC. It does not see that the machine's time is set, and stands still while
+//! the machine is suspended: nobody is cut, and nothing expires, because the machine slept. Wall time is
+//! CLOCK_REALTIME and jumps as that does.
 
-use crate::chat::ids::Millis;
+use crate::chat::ids::{Millis, Monotonic, Now};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// When the server was started: where the steady time of all its cores counts from.
@@ -19,35 +23,41 @@ impl Origin {
     }
 }
 
-/// Wall-clock time, carried forward by the monotonic clock; and steady time, which is the
-/// monotonic clock, set to the wall clock when the server was started.
+/// Steady time, which is the monotonic clock, set to the wall clock when the server was started; and
+/// wall time, carried from one look at the wall clock to the next by the monotonic clock.
 ///
-/// The two drift apart when the machine's time is set. Steady time is for durations only.
+/// The two drift apart when the machine's time is set.
 #[derive(Debug)]
 pub(super) struct Clock {
     origin: Origin,
+    /// When the wall clock was last looked at, and what it showed.
     anchor: Instant,
     anchor_ns: u64,
-    now_ns: u64,
+    /// When the time zone was last looked at.
+    zoned: Instant,
+    wall_ns: u64,
     steady_ns: u64,
     utc_offset_s: i32,
 }
 
-/// How often the wall clock and the time zone are looked at again.
-const ANCHOR: Duration = Duration::from_secs(60);
+/// How often the wall clock is looked at again: with each tick of an idle core.
+const ANCHOR: Duration = Duration::from_millis(50);
+/// How often the time zone is looked at again.
+const ZONE: Duration = Duration::from_secs(60);
 
 impl Clock {
     pub(super) fn new(origin: Origin) -> Self {
-        let anchor = Instant::now();
-        let mut clock = Self { origin, anchor, anchor_ns: 0, now_ns: 0, steady_ns: 0, utc_offset_s: 0 };
-        clock.anchor(anchor);
+        let (anchor, anchor_ns) = (Instant::now(), wall_ns());
+        let utc_offset_s = utc_offset_s();
+        let mut clock =
+            Self { origin, anchor, anchor_ns, zoned: anchor, wall_ns: 0, steady_ns: 0, utc_offset_s };
         clock.read();
         clock
     }
 
     /// The time of this turn.
-    pub(super) fn now(&self) -> Millis {
-        Millis(self.now_ns / 1_000_000)
+    pub(super) fn now(&self) -> Now {
+        Now { monotonic: Monotonic(self.steady_ns / 1_000_000), wall: Millis(self.wall_ns / 1_000_000) }
     }
 
     /// The steady time of this turn, in nanoseconds. The same on all cores of this server.
@@ -63,11 +73,15 @@ impl Clock {
     /// Begins a turn: reads the clock.
     pub(super) fn read(&mut self) {
         let instant = Instant::now();
-        let elapsed = instant.saturating_duration_since(self.anchor);
-        self.now_ns = self.now_ns.max(self.anchor_ns + elapsed.as_nanos() as u64);
-        self.steady_ns = self.steady(instant);
+        let mut elapsed = instant.saturating_duration_since(self.anchor);
         if elapsed >= ANCHOR {
-            self.anchor(instant);
+            (self.anchor, self.anchor_ns) = (instant, wall_ns());
+            elapsed = Duration::ZERO;
+        }
+        self.wall_ns = self.anchor_ns + elapsed.as_nanos() as u64;
+        self.steady_ns = self.steady(instant);
+        if instant.saturating_duration_since(self.zoned) >= ZONE {
+            (self.zoned, self.utc_offset_s) = (instant, utc_offset_s());
         }
     }
 
@@ -80,12 +94,10 @@ impl Clock {
         let since = instant.saturating_duration_since(self.origin.instant);
         self.origin.wall_ns + since.as_nanos() as u64
     }
+}
 
-    fn anchor(&mut self, instant: Instant) {
-        self.anchor = instant;
-        self.anchor_ns = wall_ns();
-        self.utc_offset_s = jiff::Zoned::now().offset().seconds();
-    }
+fn utc_offset_s() -> i32 {
+    jiff::Zoned::now().offset().seconds()
 }
 
 fn wall_ns() -> u64 {
@@ -107,7 +119,8 @@ mod tests {
             assert!(a.steady_ns() <= between && between <= b.steady_ns());
             assert_eq!(b.steady_ns(), b.steady_ns());
         }
-        let wall = a.now().0.abs_diff(a.steady_ns() / 1_000_000);
+        let Now { monotonic, wall } = a.now();
+        let wall = wall.0.abs_diff(monotonic.0);
         assert!(wall < 60_000, "steady time begins at the wall clock: {wall} ms apart");
     }
 }

@@ -79,7 +79,7 @@ impl Shard {
     /// Reads the clock, once for all the events of a turn.
     pub(super) fn begin_turn(&mut self) {
         self.clock.read();
-        (self.sockets.now, self.sockets.now_ns) = (self.clock.now(), self.clock.steady_ns());
+        (self.sockets.now, self.sockets.now_ns) = (self.clock.now().monotonic, self.clock.steady_ns());
         self.hub.note_read(self.read_us());
     }
 
@@ -199,7 +199,7 @@ impl Shard {
     /// Time passes.
     pub(super) fn tick(&mut self) {
         self.beat.tick();
-        self.bus.tick(self.clock.now(), &mut self.due);
+        self.bus.tick(self.clock.now().monotonic, &mut self.due);
         let utc_offset_s = self.clock.utc_offset_s();
         self.feed(Event::Tick { utc_offset_s });
         self.sockets.close_on();

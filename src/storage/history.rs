@@ -1,5 +1,6 @@
 //! What is the same in the history of every store: how much of it fits, and what is missing.
 
+use super::expiry;
 use crate::chat::ask::{Placed, Span};
 use crate::chat::ids::{CoreId, MessageClock, MessageId, Millis};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -56,7 +57,8 @@ pub fn from_now_on() -> MessageId {
     MessageClock::new(CoreId(0)).next(Millis(u64::try_from(now.as_millis()).unwrap_or(0)))
 }
 
-/// Aliases of messages before this one need not be remembered any more when `mid` came again.
+/// Aliases of messages before this one need not be remembered any more when `mid` came again. An id of a
+/// clock that is far ahead makes nobody forget what is new.
 pub fn forgotten_before(mid: MessageId) -> MessageId {
-    mid.earlier(ALIAS_DAYS * 86_400_000)
+    mid.min(expiry::judged_mid()).earlier(ALIAS_DAYS * 86_400_000)
 }

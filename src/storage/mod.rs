@@ -12,6 +12,7 @@ mod body;
 #[doc(hidden)]
 pub mod contract;
 pub mod embedded;
+mod expiry;
 pub mod health;
 mod history;
 mod merge;

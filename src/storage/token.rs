@@ -2,11 +2,11 @@
 //!
 //! Never keeps a token's text and never prints one. Which tokens there are, the stores know.
 
+use super::expiry;
 use crate::chat::ask::{Secret, Token, TokenId};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 const SECRET_BYTES: usize = 32;
 const DAY_US: u64 = 86_400_000_000;
@@ -42,23 +42,35 @@ pub fn print_of(secret: &Secret) -> Print {
 }
 
 /// Times at which tokens are used, in microseconds since the Unix epoch: each is later than the one
-/// before, whatever the clock does.
+/// before, unless somebody has set the clock back by more than [`NEAR_US`].
 #[derive(Debug, Default)]
 pub struct Uses {
     last: u64,
 }
 
+/// Two uses that seem to be so close together and in the wrong order were in the right one.
+const NEAR_US: u64 = 1_000_000;
+
 impl Uses {
     /// Now.
     pub fn next(&mut self) -> u64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.last = u64::try_from(now.as_micros()).unwrap_or(u64::MAX >> 1).max(self.last + 1);
+        self.after(expiry::used_us())
+    }
+
+    fn after(&mut self, now: u64) -> u64 {
+        // A time that was far ahead for a moment is not carried on: it would outlive the moment.
+        let near = (now..now.saturating_add(NEAR_US)).contains(&self.last);
+        self.last = if near { self.last + 1 } else { now };
         self.last
     }
 }
 
-/// The last use that is too long ago at `now`, if tokens are good for `days`.
-pub fn stale_at(now: u64, days: u64) -> u64 {
+/// The last use that is too long ago now, if tokens are good for `days`.
+pub fn stale_at(days: u64) -> u64 {
+    days_before(expiry::judged_us(), days)
+}
+
+fn days_before(now: u64, days: u64) -> u64 {
     now.saturating_sub(days.saturating_mul(DAY_US))
 }
 
@@ -85,13 +97,16 @@ mod tests {
     }
 
     #[test]
-    fn uses_only_grow() {
-        let mut uses = Uses { last: u64::MAX >> 2 };
-        assert!(uses.next() > u64::MAX >> 2);
-        let last = uses.next();
-        assert!(uses.next() > last);
-        assert_eq!(stale_at(last, 0), last);
-        assert_eq!(stale_at(5 * DAY_US, 2), 3 * DAY_US);
-        assert_eq!(stale_at(5 * DAY_US, u64::MAX), 0);
+    fn uses_grow_and_do_not_outrun_the_clock() {
+        let mut uses = Uses::default();
+        let (first, second) = (uses.next(), uses.next());
+        assert!(first < second);
+        let now = 50 * DAY_US;
+        let times = [now, now, now - 1, now + 1, now + 40 * DAY_US, now + 2].map(|now| uses.after(now));
+        // The last one: 40 days ahead for a moment are over when they are.
+        assert_eq!(times, [now, now + 1, now + 2, now + 3, now + 40 * DAY_US, now + 2]);
+        assert_eq!(days_before(now, 0), now);
+        assert_eq!(days_before(5 * DAY_US, 2), 3 * DAY_US);
+        assert_eq!(days_before(5 * DAY_US, u64::MAX), 0);
     }
 }

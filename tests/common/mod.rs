@@ -7,6 +7,7 @@
 
 pub mod chatd;
 pub mod client;
+pub mod clock;
 pub mod cluster;
 pub mod door;
 #[path = "../services/mod.rs"]

@@ -10,6 +10,7 @@
 //! overdue a                      a frame of a's takes too long
 //! acked a 120 · acked a all      a's TCP has acknowledged so much
 //! wait 1000 · tick · drain       time passes · is told of · the server stops
+//! clock -600000 · clock +600000  somebody sets the wall clock: no time passes
 //! joined · joined down           what was to be joined longest is joined, or the bus is down
 //! counted 1 · counted down       who heard the publish that has been out longest (`counted cores 1`: of
 //!                                those to all cores)
@@ -41,7 +42,9 @@ use chatd::chat::effect::Effect;
 use chatd::chat::envelope::{Demand, Envelope, Kind, Message, Notice, Storing, Target};
 use chatd::chat::event::{BusDown, Channel, Event};
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::{CoreId, GroupId, MessageClock, MessageId, Millis, SessionId, Ticket, UserId};
+use chatd::chat::ids::{
+    CoreId, GroupId, MessageClock, MessageId, Millis, Monotonic, Now, SessionId, Ticket, UserId,
+};
 use chatd::chat::keep::Keep;
 use chatd::chat::limits::Limits;
 use chatd::chat::wire::code::Code;
@@ -56,7 +59,7 @@ pub struct Script {
     hub: Option<Hub>,
     limits: Limits,
     keeping: Keep,
-    now: Millis,
+    now: Now,
     names: Vec<String>,
     sent: HashMap<SessionId, u64>,
     joins: VecDeque<Ticket>,
@@ -104,7 +107,8 @@ fn person((id, name): (&str, &str)) -> Person {
 
 impl Script {
     pub fn named(_heading: &str) -> Self {
-        Self { now: Millis(1_700_000_000_000), ..Self::default() }
+        let now = Now { monotonic: Monotonic(1_000), wall: Millis(1_700_000_000_000) };
+        Self { now, ..Self::default() }
     }
 
     pub fn name(&self, session: SessionId) -> &str {
@@ -125,7 +129,14 @@ impl Script {
                 return Vec::new();
             }
             "wait" => {
-                self.now = self.now.plus(rest.parse().expect("milliseconds"));
+                let ms: u64 = rest.parse().expect("milliseconds");
+                self.now.monotonic = self.now.monotonic.plus(ms);
+                self.now.wall.0 += ms;
+                return Vec::new();
+            }
+            "clock" => {
+                let ms: i64 = rest.parse().expect("milliseconds, with a sign");
+                self.now.wall.0 = self.now.wall.0.saturating_add_signed(ms);
                 return Vec::new();
             }
             "repeat" => {
@@ -415,13 +426,13 @@ impl Script {
             Target::User(user(to))
         };
         let message =
-            Message { sender: user(from), target, mid, ts: self.now, cid: "", storing, body: &body };
+            Message { sender: user(from), target, mid, ts: self.now.wall, cid: "", storing, body: &body };
         Envelope::message(message, &mut Vec::new())
     }
 
     /// An id of another core's.
     fn next_elsewhere(&mut self) -> MessageId {
-        self.elsewhere.get_or_insert_with(|| MessageClock::new(CoreId(9))).next(self.now)
+        self.elsewhere.get_or_insert_with(|| MessageClock::new(CoreId(9))).next(self.now.wall)
     }
 
     fn arrives(&mut self, text: &str) -> Vec<Effect> {

@@ -14,7 +14,7 @@ use chatd::chat::effect::Effect;
 use chatd::chat::envelope::Envelope;
 use chatd::chat::event::{BusDown, Channel, Event};
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::{CoreId, Millis, Ticket};
+use chatd::chat::ids::{CoreId, Millis, Monotonic, Now, Ticket};
 use chatd::chat::wire::json::Parser;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -242,8 +242,9 @@ impl World {
         }
     }
 
-    fn now(&self, core: usize) -> Millis {
-        Millis(START_MS + self.plan.skew_ms[self.plan.server_of(core)] + self.now_us / 1_000)
+    fn now(&self, core: usize) -> Now {
+        let wall = Millis(START_MS + self.plan.skew_ms[self.plan.server_of(core)] + self.now_us / 1_000);
+        Now { monotonic: Monotonic(self.now_us / 1_000), wall }
     }
 
     pub fn feed(&mut self, core: usize, event: Event<'_>) {

@@ -5,7 +5,7 @@ use chatd::chat::ask::{Ask, Password};
 use chatd::chat::effect::Effect;
 use chatd::chat::event::{Channel, Event};
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::{CoreId, Millis, SessionId, UserId};
+use chatd::chat::ids::{CoreId, Millis, Monotonic, Now, SessionId, UserId};
 use chatd::chat::limits::Limits;
 use chatd::chat::wire::frame::Terminator;
 use chatd::chat::wire::json::Parser;
@@ -132,6 +132,6 @@ impl Cluster {
     }
 }
 
-fn now() -> Millis {
-    Millis(1_795_392_254_000)
+fn now() -> Now {
+    Now { monotonic: Monotonic(1), wall: Millis(1_795_392_254_000) }
 }

@@ -22,7 +22,7 @@ pub(super) mod wires;
 use super::net::ring::Ring;
 use crate::chat::envelope::Envelope;
 use crate::chat::event::{BusDown, Channel, Event};
-use crate::chat::ids::{Millis, Ticket, UserId};
+use crate::chat::ids::{Monotonic, Ticket, UserId};
 use local::LocalBus;
 use redis::RedisBus;
 use rustc_hash::FxHashMap;
@@ -112,7 +112,7 @@ impl Bus {
     }
 
     /// Time passes; the local bus has no use for it.
-    pub(super) fn tick(&mut self, now: Millis, due: &mut Consequences) {
+    pub(super) fn tick(&mut self, now: Monotonic, due: &mut Consequences) {
         if let Bus::Redis(bus) = self {
             bus.tick(now, due);
         }

@@ -3,7 +3,7 @@
 //! A silent connection owns no buffer in either direction.
 
 use crate::chat::effect::Frame;
-use crate::chat::ids::{Millis, SessionId};
+use crate::chat::ids::{Monotonic, SessionId};
 use crate::chat::wire::frame::Terminator;
 use crate::executor::metrics::Queue;
 use std::net::{Shutdown, TcpStream};
@@ -24,7 +24,7 @@ pub(super) struct Connection {
     pub(super) receiving: bool,
     pub(super) tail: Tail,
     /// Since when a frame is under way.
-    pub(super) partial_since: Option<Millis>,
+    pub(super) partial_since: Option<Monotonic>,
     pub(super) outbox: Outbox,
 }
 
@@ -34,10 +34,10 @@ pub(super) enum Stage {
     /// It is read from and written to.
     Open,
     /// It is to be closed once its outbox is with the kernel, or at this time.
-    Emptying(Millis),
+    Emptying(Monotonic),
     /// Our side is closed. It is over when the peer has acknowledged all and closed too, or at
     /// this time.
-    Lingering(Millis),
+    Lingering(Monotonic),
     /// It is over, and the hub will be told.
     Gone,
     /// The hub knows; operations may still be with the kernel.

@@ -239,7 +239,7 @@ impl Shard {
 
     /// Keeps what was not handed over, and notes since when a frame is under way.
     fn keep_tail(&mut self, id: SessionId, searched: usize, keep: impl FnOnce(&mut Vec<u8>)) {
-        let (now, read_us) = (self.clock().now(), self.read_us());
+        let (now, read_us) = (self.clock().now().monotonic, self.read_us());
         let Some(connection) = self.sockets.at(id.index).filter(|connection| connection.stage == Stage::Open)
         else {
             return;

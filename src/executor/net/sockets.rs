@@ -6,7 +6,7 @@
 use super::connection::{Connection, Outbox, Stage};
 use super::ring::{Expect, Ring};
 use crate::chat::effect::Frame;
-use crate::chat::ids::{Millis, SessionId};
+use crate::chat::ids::{Monotonic, SessionId};
 use crate::executor::metrics::{Mark, Marks};
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -36,7 +36,7 @@ pub(in crate::executor) struct Sockets {
     /// Wakes the task that turns the ring.
     pub(super) turner: Option<Waker>,
     /// The time of this turn.
-    pub(in crate::executor) now: Millis,
+    pub(in crate::executor) now: Monotonic,
     /// The same, of the clock to measure with.
     pub(in crate::executor) now_ns: u64,
     marks: Marks,
@@ -63,7 +63,7 @@ impl Sockets {
             closing: Vec::new(),
             spare: Vec::new(),
             turner: None,
-            now: Millis(0),
+            now: Monotonic(0),
             now_ns: 0,
             marks: Marks::default(),
             unmarked: 0,

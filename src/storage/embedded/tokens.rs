@@ -16,7 +16,7 @@ pub fn resume(db: &Connection, limits: &Limits, uses: &mut Uses, secret: &Secret
              WHERE token.id = ?1 AND hash = ?2 AND used > ?3",
         )?
         .query_row(
-            params![sql_token(print.id), print.hash, row::sql_place(stale_at(now, limits.token_days))],
+            params![sql_token(print.id), print.hash, row::sql_place(stale_at(limits.token_days))],
             |found| Ok((row::user(found, 0)?, found.get(1)?)),
         )
         .optional()?;

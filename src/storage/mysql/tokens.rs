@@ -28,7 +28,7 @@ pub async fn resume(
     let (mut users, mut good) = (HashMap::new(), Vec::new());
     for found in client.find_all(FIND, &ids, &[]).await? {
         let (id, user, used) = (row::number(&found, 0)?, row::user(&found, 2)?, row::number(&found, 3)?);
-        if used > stale_at(now, limits.token_days) {
+        if used > stale_at(limits.token_days) {
             users.insert(row::bytes(&found, 1)?.to_vec(), user);
             good.push(sql_token(TokenId(id)));
         }

@@ -1,7 +1,7 @@
 //! One connection to Redis: commands go out in one pipeline, answers are awaited in that order.
 
 use crate::chat::event::Channel;
-use crate::chat::ids::{Millis, Ticket};
+use crate::chat::ids::{Monotonic, Ticket};
 use crate::executor::net::ring::{Expect, Ring};
 use std::collections::VecDeque;
 use std::net::{Shutdown, TcpStream};
@@ -53,9 +53,9 @@ pub(super) struct Link {
     /// Whether nobody has looked yet at what was received while the connection began.
     is_new: bool,
     /// When something came last, or nothing was awaited.
-    pub(super) answered_at: Millis,
+    pub(super) answered_at: Monotonic,
     /// When that was looked at last.
-    looked_at: Millis,
+    looked_at: Monotonic,
 }
 
 impl Link {
@@ -72,8 +72,8 @@ impl Link {
             receiving: false,
             read,
             is_new: true,
-            answered_at: Millis(0),
-            looked_at: Millis(0),
+            answered_at: Monotonic(0),
+            looked_at: Monotonic(0),
         }
     }
 
@@ -100,7 +100,7 @@ impl Link {
 
     /// Whether Redis has said nothing for so long although something is awaited. What it said while
     /// this core slept is not read yet.
-    pub(super) fn is_overdue(&mut self, now: Millis, patience_ms: u64) -> bool {
+    pub(super) fn is_overdue(&mut self, now: Monotonic, patience_ms: u64) -> bool {
         let slept = now.since(self.looked_at) > PAUSE_MS;
         self.looked_at = now;
         if slept || self.awaited.is_empty() {

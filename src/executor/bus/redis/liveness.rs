@@ -9,7 +9,7 @@
 //! go on, it finds its connection lost, connects again and claims its users anew.
 
 use super::link::{Awaited, Link};
-use crate::chat::ids::{CoreId, Millis};
+use crate::chat::ids::{CoreId, Monotonic};
 use rustc_hash::FxHashMap;
 
 const BEAT_MS: u64 = 2_000;
@@ -24,7 +24,7 @@ pub(super) struct Liveness {
     client: i64,
     core: u16,
     /// The first one was said when the connection began.
-    next_beat: Option<Millis>,
+    next_beat: Option<Monotonic>,
     others: FxHashMap<i64, Other>,
 }
 
@@ -86,7 +86,7 @@ impl Liveness {
 
     /// Time has passed. Says whether it was time for a heartbeat, and gives back the cores that are
     /// silent for too long: their connections are ended.
-    pub(super) fn tick(&mut self, now: Millis, prefix: &str, link: &mut Link) -> (bool, Vec<CoreId>) {
+    pub(super) fn tick(&mut self, now: Monotonic, prefix: &str, link: &mut Link) -> (bool, Vec<CoreId>) {
         let next_beat = *self.next_beat.get_or_insert(now.plus(BEAT_MS));
         let beats = now >= next_beat;
         if beats {

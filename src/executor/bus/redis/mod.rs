@@ -16,7 +16,7 @@ pub use server::{RedisError, Server};
 use super::{BusState, Consequences, Heard, Unity, unheard};
 use crate::chat::envelope::Envelope;
 use crate::chat::event::{BusDown, Channel, Event};
-use crate::chat::ids::{CoreId, GroupId, Millis, Ticket, UserId};
+use crate::chat::ids::{CoreId, GroupId, Monotonic, Ticket, UserId};
 use crate::executor::net::ring::Ring;
 use flume::{Receiver, Sender};
 use hearing::Hearing;
@@ -65,7 +65,7 @@ pub(in crate::executor) struct RedisBus {
     /// Whether all servers of the database are heard here.
     unity: Unity,
     retry: Retry,
-    now: Millis,
+    now: Monotonic,
 }
 
 /// Whether a core tells the operator of the connection; one of each process does.
@@ -80,7 +80,7 @@ type Outcome = Result<Greeted, RedisError>;
 
 /// The next attempt to connect.
 struct Retry {
-    at: Millis,
+    at: Monotonic,
     pause_ms: u64,
     under_way: bool,
     outcome: Sender<Outcome>,
@@ -99,7 +99,8 @@ impl RedisBus {
         let number = u16::try_from(number).expect("fewer cores than core ids");
         let hearing = Hearing::new(server.id, number);
         let (outcome, outcomes) = flume::bounded(1);
-        let retry = Retry { at: Millis(0), pause_ms: *RETRY_MS.start(), under_way: false, outcome, outcomes };
+        let retry =
+            Retry { at: Monotonic(0), pause_ms: *RETRY_MS.start(), under_way: false, outcome, outcomes };
         let mut bus = Self {
             server,
             speaks,
@@ -116,7 +117,7 @@ impl RedisBus {
             bus: String::new(),
             unity: Unity::Whole,
             retry,
-            now: Millis(0),
+            now: Monotonic(0),
         };
         bus.take_link(greeted);
         bus
@@ -222,7 +223,7 @@ impl RedisBus {
     }
 
     /// Time passes: the connection is watched, and made again if it is lost.
-    pub(in crate::executor) fn tick(&mut self, now: Millis, due: &mut Consequences) {
+    pub(in crate::executor) fn tick(&mut self, now: Monotonic, due: &mut Consequences) {
         self.now = now;
         if let Ok(result) = self.retry.outcomes.try_recv() {
             self.retry.under_way = false;
