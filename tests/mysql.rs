@@ -2,29 +2,123 @@
 
 mod services;
 
-use chatd::chat::ask::{Ask, Detail, Issue, Progress, Who};
+use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress, Who};
 use chatd::chat::envelope::{Envelope, Message, Storing, Target};
 use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::limits::Limits;
+use chatd::storage::health::News;
 use chatd::storage::mysql::{MySql, MySqlUrl};
-use chatd::storage::{Order, Outcome, Store, contract};
+use chatd::storage::{Order, Outcome, Store, StoreError, contract};
 use services::install;
 use services::mariadb::MariaDb;
 use services::proxy::Proxy;
+use std::future::pending;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 #[test]
 fn the_store_keeps_the_contract() {
     install::by_apt();
+    keeps_the_contract(&MariaDb::start(&[]).unwrap());
+}
+
+/// What the SQL relies on is set at each connection, whatever the server, the database and the account
+/// are set to.
+#[test]
+fn the_store_keeps_the_contract_whatever_a_session_is_set_to() {
+    const INIT: &str = "--init-connect=SET NAMES latin1, sql_select_limit = 2, autocommit = 0, \
+        sql_safe_updates = 1, foreign_key_checks = 0, unique_checks = 0, tx_read_only = 1, \
+        time_zone = '+05:00', completion_type = 'CHAIN', max_join_size = 1, sql_big_selects = 0, \
+        max_statement_time = 30, sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'";
+    install::by_apt();
+    let mariadb = MariaDb::start(&[
+        "--skip-character-set-client-handshake",
+        "--character-set-server=latin1",
+        "--collation-server=latin1_swedish_ci",
+        "--transaction-isolation=SERIALIZABLE",
+        "--default-storage-engine=Aria",
+        INIT,
+    ])
+    .unwrap();
+    keeps_the_contract(&mariadb);
+    let mut store = open_plain(&mariadb);
+    let name = "zo\u{eb} \u{1f642}";
+    let enroll = Order::Enroll { name: name.to_owned(), hash: "h".to_owned() };
+    let find = Order::Lookup { who: Who::Name(name.to_owned()) };
+    let mut outcomes = Vec::new();
+    store.perform(&[enroll, find], &mut outcomes).unwrap();
+    assert!(matches!(&outcomes[1], Outcome::Found(Some(account)) if account.name == name), "{outcomes:?}");
+    let body = "{\"msg\":\"\u{1f642}\"}";
+    let (sender, target, cid) = (user(1), Target::User(user(1)), "\u{1f642}");
+    let (mid, ts, storing) = (MessageId(1), Millis(1), Storing::Always);
+    let message = Message { sender, target, mid, ts, cid, storing, body: body.as_bytes() };
+    let envelope = Envelope::message(message, &mut Vec::new());
+    let take = Ask::Take { user: user(1), after: MessageId(0), have: Vec::new(), messages: 9, bytes: 999 };
+    outcomes.clear();
+    store.perform(&[Order::Ask(Ask::Keep { envelope }), Order::Ask(take)], &mut outcomes).unwrap();
+    let Outcome::Answer(Ok(Done::Taken { messages, .. })) = &outcomes[1] else { panic!("{outcomes:?}") };
+    assert_eq!((messages[0].envelope.body(), messages[0].envelope.cid()), (body.as_bytes(), cid));
+}
+
+/// All who use a server share its prepared statements: where there are too many, the same goes as text.
+#[test]
+fn the_store_keeps_the_contract_where_nothing_can_be_prepared() {
+    install::by_apt();
     let mariadb = MariaDb::start(&[]).unwrap();
+    keeps_the_contract_with(&|limits| {
+        // Making the tables prepares something, too.
+        mariadb.sql("SET GLOBAL max_prepared_stmt_count = 100");
+        let store = open_plain_with(&mariadb, limits);
+        mariadb.sql("SET GLOBAL max_prepared_stmt_count = 0");
+        store
+    });
+}
+
+/// The same on a server that is there already, one that no package of this system brings:
+/// `CHATD_TEST_MYSQL=mysql://user:password@host:port cargo test --test mysql -- --ignored`. The user may
+/// make databases, and the test leaves them there.
+#[test]
+#[ignore = "needs a server, named by CHATD_TEST_MYSQL"]
+fn the_store_keeps_the_contract_on_a_given_server() {
+    let server = std::env::var("CHATD_TEST_MYSQL").expect("CHATD_TEST_MYSQL names a server");
+    let parsed = MySqlUrl::parse(&format!("{server}/none")).unwrap();
+    let (host, port) = parsed.server().rsplit_once(':').unwrap();
+    let password = server.split(':').nth(2).and_then(|rest| rest.split('@').next()).unwrap();
+    let databases = std::cell::Cell::new(0);
+    keeps_the_contract_with(&|limits| {
+        databases.set(databases.get() + 1);
+        let database = format!("chatd_test_{}_{}", std::process::id(), databases.get());
+        let made = std::process::Command::new("mariadb")
+            .args(["--no-defaults", "-h", host, "-P", port, "-u", parsed.user()])
+            .arg(format!("--password={password}"))
+            .args(["-e", &format!("CREATE DATABASE {database}")])
+            .status();
+        assert!(made.unwrap().success());
+        MySql::open(&MySqlUrl::parse(&format!("{server}/{database}")).unwrap(), limits).unwrap()
+    });
+}
+
+fn keeps_the_contract(mariadb: &MariaDb) {
+    keeps_the_contract_with(&|limits| open_plain_with(mariadb, limits));
+}
+
+fn keeps_the_contract_with(open: &dyn Fn(&Limits) -> MySql) {
     for case in contract::cases() {
         eprintln!("contract: {}", case.name);
-        let mut open = |limits: &Limits| -> Box<dyn chatd::storage::Store> {
-            let url = MySqlUrl::parse(&mariadb.url(&mariadb.make_database())).unwrap();
-            Box::new(MySql::open(&url, limits).unwrap())
-        };
-        (case.run)(&mut open);
+        (case.run)(&mut |limits: &Limits| -> Box<dyn Store> { Box::new(open(limits)) });
     }
+}
+
+/// A store in a database of its own, which has the server's character set, by a user without privileges.
+fn open_plain(mariadb: &MariaDb) -> MySql {
+    open_plain_with(mariadb, &Limits::default())
+}
+
+fn open_plain_with(mariadb: &MariaDb, limits: &Limits) -> MySql {
+    let database = mariadb.make_database();
+    mariadb.sql(&format!("DROP DATABASE {database}; CREATE DATABASE {database}"));
+    let url = MySqlUrl::parse(&mariadb.plain_user(&database, mariadb.address())).unwrap();
+    MySql::open(&url, limits).unwrap()
 }
 
 #[test]
@@ -249,4 +343,112 @@ fn what_waits_for_a_lock_waits_alone() {
         let order = mariadb.sql(&format!("SELECT mid FROM {database}.message WHERE sender = 1 ORDER BY pos"));
         assert_eq!(order.split_whitespace().collect::<Vec<_>>(), ["1", "10", "13"], "{held}");
     }
+}
+
+/// How long what comes by itself may take on a busy machine.
+const SOON: Duration = Duration::from_secs(60);
+
+fn enroll(name: &str) -> Order {
+    Order::Enroll { name: name.to_owned(), hash: String::new() }
+}
+
+fn try_to(store: &mut MySql, order: &Order) -> Result<(), StoreError> {
+    store.perform(std::slice::from_ref(order), &mut Vec::new()).map(drop)
+}
+
+/// What the store finds out while nothing is asked of it, up to what is waited for.
+fn hear(store: &mut MySql, what: &str, is_it: impl Fn(&News) -> bool) {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let news = store.wait(pin!(pending()));
+        if is_it(&news) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "waited for {what}, heard {news:?}");
+    }
+}
+
+fn is_lost_for(news: &News, word: &str) -> bool {
+    matches!(news, News::Lost(why) if why.contains(word))
+}
+
+/// After a switchover the old connections lead to a server that only reads, and the address to another.
+#[test]
+fn a_server_that_only_reads_now_is_left_for_the_one_that_writes() {
+    install::by_apt();
+    let [old, new] = [MariaDb::start(&[]).unwrap(), MariaDb::start(&[]).unwrap()];
+    let database = old.make_database();
+    assert_eq!(new.make_database(), database);
+    drop(new.plain_user(&database, new.address()));
+    drop(MySql::open(&MySqlUrl::parse(&new.url(&database)).unwrap(), &Limits::default()).unwrap());
+    let proxy = Proxy::start(old.address());
+    let url = MySqlUrl::parse(&old.plain_user(&database, proxy.address)).unwrap();
+    let [mut asked, mut idle] = [0; 2].map(|_| MySql::open(&url, &Limits::default()).unwrap());
+    try_to(&mut asked, &enroll("amy")).unwrap();
+    old.sql("SET GLOBAL read_only = 1");
+    let error = try_to(&mut asked, &enroll("ben")).unwrap_err().to_string();
+    assert!(error.contains("read-only") || error.contains("only reads"), "{error}");
+    hear(&mut idle, "word that it only reads", |news| is_lost_for(news, "only reads"));
+    hear(&mut asked, "the reason why it is not back", |news| {
+        is_lost_for(news, "name the server that is written to")
+    });
+    proxy.lead_new_ones_to(new.address());
+    for (store, name) in [(&mut asked, "ben"), (&mut idle, "carl")] {
+        let deadline = Instant::now() + SOON;
+        while try_to(store, &enroll(name)).is_err() {
+            drop(store.wait(pin!(pending())));
+            assert!(Instant::now() < deadline, "the new server is not found");
+        }
+    }
+    let names = |server: &MariaDb| server.sql(&format!("SELECT name FROM {database}.user ORDER BY id"));
+    assert_eq!((names(&old).trim(), names(&new).trim()), ("amy", "ben\ncarl"));
+}
+
+/// Why it does not come back is told whenever that becomes another reason.
+#[test]
+fn why_the_server_does_not_come_back_is_told() {
+    install::by_apt();
+    let mut mariadb = MariaDb::start(&[]).unwrap();
+    let database = mariadb.make_database();
+    let url = MySqlUrl::parse(&mariadb.plain_user(&database, mariadb.address())).unwrap();
+    let mut store = MySql::open(&url, &Limits::default()).unwrap();
+    mariadb.sql("ALTER USER plain IDENTIFIED BY 'another'; KILL USER plain");
+    hear(&mut store, "its end", |news| matches!(news, News::Lost(_)));
+    hear(&mut store, "a wrong password", |news| is_lost_for(news, "does not let user plain in"));
+    mariadb.kill();
+    hear(&mut store, "that nobody is there", |news| is_lost_for(news, "no MySQL answers"));
+    mariadb.run().unwrap();
+    hear(&mut store, "a wrong password", |news| is_lost_for(news, "does not let user plain in"));
+    drop(mariadb.plain_user(&database, mariadb.address()));
+    mariadb.sql(&format!("ALTER USER plain IDENTIFIED BY '{}'", services::mariadb::PASSWORD));
+    hear(&mut store, "its return", |news| *news == News::Well);
+    try_to(&mut store, &enroll("amy")).unwrap();
+}
+
+/// A server that says that it cannot is not well because it answers: it is when it can.
+#[test]
+fn a_right_that_is_revoked_is_a_reason_until_it_is_given_again() {
+    install::by_apt();
+    let mariadb = MariaDb::start(&[]).unwrap();
+    let database = mariadb.make_database();
+    drop(MySql::open(&MySqlUrl::parse(&mariadb.url(&database)).unwrap(), &Limits::default()).unwrap());
+    mariadb.sql(&format!("CREATE USER poor IDENTIFIED BY '{}'", services::mariadb::PASSWORD));
+    let tables = mariadb
+        .sql(&format!("SELECT table_name FROM information_schema.tables WHERE table_schema = '{database}'"));
+    let rights = "SELECT, INSERT, UPDATE, DELETE";
+    for table in tables.lines() {
+        mariadb.sql(&format!("GRANT {rights} ON {database}.{table} TO poor"));
+    }
+    let url = format!("mysql://poor:{}@{}/{database}", services::mariadb::PASSWORD, mariadb.address());
+    let mut store = MySql::open(&MySqlUrl::parse(&url).unwrap(), &Limits::default()).unwrap();
+    try_to(&mut store, &enroll("amy")).unwrap();
+    mariadb.sql(&format!("REVOKE INSERT ON {database}.user FROM poor"));
+    let error = try_to(&mut store, &enroll("ben")).unwrap_err();
+    assert!(matches!(&error, StoreError::Down(why) if why.contains("1142")), "{error:?}");
+    for _ in 0..3 {
+        assert!(is_lost_for(&store.wait(pin!(pending())), "1142"), "it answers and cannot");
+    }
+    mariadb.sql(&format!("GRANT INSERT ON {database}.user TO poor"));
+    hear(&mut store, "that it can", |news| *news == News::Well);
+    try_to(&mut store, &enroll("ben")).unwrap();
 }

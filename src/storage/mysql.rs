@@ -21,10 +21,12 @@ mod line;
 mod messages;
 mod page;
 mod reads;
+mod reconnect;
 mod refusal;
 mod row;
 mod schema;
 mod segment;
+mod session;
 mod stored;
 mod tokens;
 mod touched;
@@ -39,7 +41,6 @@ use crate::chat::wire::code::Code;
 use batch::Batch;
 use client::Client;
 use fault::{Did, Fault};
-use futures_lite::future;
 use held::Held;
 use known::Known;
 use line::Line;
@@ -58,14 +59,6 @@ const SWEEP_MESSAGES: u64 = 256;
 /// How long a batch is tried again while others are in the way, and how often at least.
 const CONTENDED: Duration = Duration::from_millis(1_200);
 const TRIES: usize = 3;
-/// Connections that nothing is asked of are asked whether the server is there.
-const IDLE: Duration = Duration::from_millis(500);
-/// While other connections are busy, one that is not is asked that after so long: well before the
-/// server cuts it (`wait_timeout`).
-const QUIET: Duration = Duration::from_secs(3);
-/// How soon it is tried to connect again, at first and at last.
-const AGAIN: Duration = Duration::from_millis(50);
-const AGAIN_MOST: Duration = Duration::from_millis(400);
 
 /// A MySQL or MariaDB.
 pub struct MySql {
@@ -85,6 +78,8 @@ struct Desk {
     /// Whether orders were set aside that are to be asked again.
     ask_again: bool,
     dissolved: Dissolved,
+    /// Whether the server said that it cannot, and has written nothing since.
+    unproven: bool,
     /// When the server last answered.
     heard: Instant,
 }
@@ -92,7 +87,7 @@ struct Desk {
 /// Whether the server can be reached.
 enum Link {
     Up(Box<Line>, Option<JoinHandle<Option<Client>>>),
-    Down { why: String, again: JoinHandle<Line> },
+    Down { why: String, again: JoinHandle<Line>, reasons: flume::Receiver<String> },
 }
 
 /// Whether messages of dissolved groups are left to be deleted.
@@ -123,6 +118,7 @@ impl MySql {
             held: Held::default(),
             ask_again: false,
             dissolved: Dissolved::Remains,
+            unproven: false,
             heard: Instant::now(),
         };
         Ok(Self { desk: Some(desk), runtime })
@@ -156,7 +152,7 @@ impl Store for MySql {
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
         if let Some(Desk { link: Link::Up(line, _), .. }) = self.desk.take() {
             // Good-bye is a courtesy.
-            drop(self.runtime.block_on(async { tokio::time::timeout(IDLE, line.close()).await }));
+            drop(self.runtime.block_on(async { tokio::time::timeout(reconnect::IDLE, line.close()).await }));
         }
         Ok(())
     }
@@ -207,7 +203,8 @@ impl Desk {
                         return Err(StoreError::Down(format!("{}: {why}", self.url)));
                     }
                 }
-                Fault::Down(why) => {
+                Fault::Down(why) | Fault::Full(why) => {
+                    self.unproven = true;
                     self.roll_back().await?;
                     return Err(StoreError::Down(format!("{}: {why}", self.url)));
                 }
@@ -272,6 +269,7 @@ impl Desk {
             self.known.committed();
             if line.writer.changed > 0 {
                 committed = Committed::Changes;
+                self.unproven = false;
             }
         }
         let left = reads::perform(&mut batch, orders, &self.limits, &mut line.readers).await;
@@ -316,95 +314,5 @@ impl Desk {
         let Link::Up(line, _) = &mut self.link else { return Ok(()) };
         let rolled_back = line.writer.run("ROLLBACK").await;
         rolled_back.map_err(|fault| StoreError::Down(self.lose(fault.why())))
-    }
-
-    /// Lets the connections go, begins to make new ones, and says why.
-    fn lose(&mut self, why: String) -> String {
-        if let Link::Down { why, .. } = &self.link {
-            return why.clone();
-        }
-        let why = format!("{}: {why}", self.url);
-        let url = self.url.clone();
-        let again = tokio::spawn(async move {
-            let mut pause = AGAIN;
-            loop {
-                if let Ok(line) = line::reopen(&url).await {
-                    return line;
-                }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(AGAIN_MOST);
-            }
-        });
-        self.link = Link::Down { why: why.clone(), again };
-        why
-    }
-
-    /// The server cuts connections that say nothing for long, and while people only log in for a
-    /// minute nothing is written, as nothing is read while they only talk.
-    async fn stay_connected(&mut self) -> Result<(), StoreError> {
-        let Link::Up(line, _) = &mut self.link else { return Ok(()) };
-        let pinged = line.ping(QUIET).await;
-        pinged.map_err(|fault| StoreError::Down(self.lose(fault.why())))
-    }
-
-    /// Takes new connections into service, if there are any.
-    async fn replace(&mut self) {
-        match &mut self.link {
-            Link::Down { again, .. } => {
-                // Whatever can go on without waiting goes on.
-                tokio::task::yield_now().await;
-                if again.is_finished()
-                    && let Ok(line) = again.await
-                {
-                    self.link = Link::Up(Box::new(line), None);
-                    self.known.forget();
-                    self.held.forget();
-                    self.heard = Instant::now();
-                }
-            }
-            Link::Up(line, another) if line.readers.len() < line::READERS => match another {
-                Some(task) if task.is_finished() => {
-                    line.readers.extend(task.await.ok().flatten());
-                    *another = None;
-                }
-                Some(_) => {}
-                None => {
-                    let url = self.url.clone();
-                    *another = Some(tokio::spawn(async move { line::reader(&url).await.ok() }));
-                }
-            },
-            Link::Up(..) => {}
-        }
-    }
-
-    /// Waits for work, and meanwhile sees to it that the connections are good.
-    async fn wait(&mut self, mut work: Pin<&mut dyn Future<Output = ()>>) -> News {
-        loop {
-            let ready = async {
-                work.as_mut().await;
-                true
-            };
-            let is_up = matches!(self.link, Link::Up(..));
-            let pause = if is_up && !self.ask_again { IDLE } else { AGAIN };
-            let idle = async {
-                tokio::time::sleep_until((self.heard + pause).into()).await;
-                false
-            };
-            if future::or(ready, idle).await {
-                return News::None;
-            }
-            if std::mem::take(&mut self.ask_again) {
-                return News::None;
-            }
-            self.heard = Instant::now();
-            self.replace().await;
-            // What is begun is finished: a connection that stops in the middle of something is lost.
-            if let Link::Up(line, _) = &mut self.link {
-                return match line.ping(Duration::ZERO).await {
-                    Ok(()) => News::Well,
-                    Err(fault) => News::Lost(self.lose(fault.why())),
-                };
-            }
-        }
     }
 }

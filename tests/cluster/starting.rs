@@ -105,6 +105,31 @@ fn a_mysql_that_is_careless_or_too_old() {
     with_mysql(&url).fail().says(&["MariaDB 10.4.34", "too old", "MariaDB 10.5"]);
 }
 
+/// What the SQL relies on and cannot be set is named, and so is a table that somebody has changed.
+#[test]
+fn a_mysql_that_cannot_be_set_as_it_has_to_be() {
+    install::by_apt();
+    let mariadb = MariaDb::start(&["--maximum-wait-timeout=4"]).unwrap();
+    let named = ["wait_timeout is 4", "cannot be set to 8"];
+    with_mysql(&mariadb.url(&mariadb.make_database())).fail().says(&named);
+    let backends = Backends::of_all_tests();
+    let name = backends.mariadb.make_database();
+    drop(with_mysql(&backends.mariadb.url(&name)).start());
+    for (change, back, named) in [
+        ("alias ENGINE = MyISAM", "alias ENGINE = InnoDB", "table alias has engine MyISAM"),
+        (
+            "message MODIFY body MEDIUMTEXT CHARACTER SET latin1 NOT NULL",
+            "message MODIFY body MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
+            "column body of table message has character set latin1",
+        ),
+    ] {
+        backends.mariadb.sql(&format!("ALTER TABLE {name}.{change}"));
+        with_mysql(&backends.mariadb.url(&name)).fail().says(&[named]);
+        backends.mariadb.sql(&format!("ALTER TABLE {name}.{back}"));
+    }
+    drop(with_mysql(&backends.mariadb.url(&name)).start());
+}
+
 #[test]
 fn a_redis_that_cannot_be_used() {
     install::by_apt();

@@ -122,6 +122,15 @@ impl MariaDb {
         name
     }
 
+    /// A user who may do everything with one database and nothing else, and who `init_connect` and
+    /// `read_only` are for, and its URL.
+    pub fn plain_user(&self, database: &str, address: SocketAddr) -> String {
+        self.sql(&format!(
+            "CREATE USER IF NOT EXISTS plain IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON {database}.* TO plain"
+        ));
+        format!("mysql://plain:{PASSWORD}@{address}/{database}")
+    }
+
     /// The URL of a database, over TCP.
     pub fn url(&self, database: &str) -> String {
         self.url_by_way_of(self.address(), database)

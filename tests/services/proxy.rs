@@ -70,6 +70,11 @@ impl Proxy {
         }
     }
 
+    /// From now on new connections lead to another server, and those that are there stay where they are.
+    pub fn lead_new_ones_to(&self, server: SocketAddr) {
+        lock(&self.ways).elsewhere = Some(server);
+    }
+
     /// Leads to another server from now on, and closes every connection.
     pub fn lead_to(&self, server: SocketAddr) {
         self.cut();

@@ -2,16 +2,20 @@
 //!
 //! Every statement is prepared once and then sent with its values only. One that takes a row of
 //! values for each of many things is prepared for 1, 2, 4, … [`ROWS`] rows: a write of 21 rows is one
-//! of 16, one of 4 and one of 1; a search for 21 is one for 32, of which the last is repeated.
+//! of 16, one of 4 and one of 1; a search for 21 is one for 32, of which the last is repeated. Where the
+//! server prepares no more of them, the same goes as text.
 //! Nothing is waited for longer than [`Client::patience`].
 
 use super::fault::{Did, Fault};
+use super::row;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Row, Statement, Value};
 use std::collections::HashMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+/// How long a server that has too many statements is not asked for another.
+const FULL: Duration = Duration::from_secs(1);
 /// Rows of one statement at most.
 pub const ROWS: usize = 256;
 
@@ -54,6 +58,8 @@ pub struct Client {
     conn: Conn,
     prepared: HashMap<(Many, usize), Statement>,
     patience: Duration,
+    /// When the server last prepared nothing because it has too many statements.
+    full: Option<Instant>,
     /// When it was asked something last.
     asked: Instant,
     /// Bytes of values in one statement at most, more or less.
@@ -69,6 +75,7 @@ impl Client {
             conn,
             prepared: HashMap::new(),
             patience,
+            full: None,
             asked: Instant::now(),
             statement_bytes: 1 << 20,
             changed: 0,
@@ -94,6 +101,17 @@ impl Client {
     pub async fn ping(&mut self) -> Did<()> {
         self.asked = Instant::now();
         within(self.patience, self.conn.ping()).await
+    }
+
+    /// Asks whether the server is there and still is the one that is written to. After a switchover old
+    /// connections lead to one that only reads.
+    pub async fn check_that_it_writes(&mut self) -> Did<()> {
+        self.asked = Instant::now();
+        let found = self.read("SELECT @@read_only").await?;
+        match found.first().map(|found| row::is_on(found, 0)) {
+            Some(Ok(true)) => Err(Fault::Lost("it only reads (read_only = 1)".to_owned())),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it was asked nothing for so long.
@@ -173,8 +191,14 @@ impl Client {
     /// Carries out one statement with so many rows: a power of two, and [`ROWS`] at most.
     pub async fn execute(&mut self, sql: Many, rows: usize, values: Vec<Value>) -> Did<()> {
         self.asked = Instant::now();
-        let statement = self.prepare(sql, rows).await?;
-        within(self.patience, self.conn.exec_drop(&statement, Params::Positional(values))).await?;
+        match self.prepare(sql, rows).await? {
+            Some(statement) => {
+                within(self.patience, self.conn.exec_drop(&statement, Params::Positional(values))).await?;
+            }
+            None => {
+                within(self.patience, self.conn.query_drop(written_out(&sql.text(rows), &values)?)).await?
+            }
+        }
         self.changed += self.conn.affected_rows();
         Ok(())
     }
@@ -182,19 +206,35 @@ impl Client {
     /// What one statement with so many rows finds: a power of two, and [`ROWS`] at most.
     pub async fn find_rows(&mut self, sql: Many, rows: usize, values: Vec<Value>) -> Did<Vec<Row>> {
         self.asked = Instant::now();
-        let statement = self.prepare(sql, rows).await?;
-        let found = within(self.patience, self.conn.exec(&statement, Params::Positional(values))).await?;
+        let found = match self.prepare(sql, rows).await? {
+            Some(statement) => {
+                within(self.patience, self.conn.exec(&statement, Params::Positional(values))).await?
+            }
+            None => within(self.patience, self.conn.query(written_out(&sql.text(rows), &values)?)).await?,
+        };
         self.changed += self.conn.affected_rows();
         Ok(found)
     }
 
-    async fn prepare(&mut self, sql: Many, rows: usize) -> Did<Statement> {
+    /// None while the server prepares no more statements: all who use it have too many.
+    async fn prepare(&mut self, sql: Many, rows: usize) -> Did<Option<Statement>> {
         if let Some(statement) = self.prepared.get(&(sql, rows)) {
-            return Ok(statement.clone());
+            return Ok(Some(statement.clone()));
         }
-        let statement = within(self.patience, self.conn.prep(sql.text(rows))).await?;
-        self.prepared.insert((sql, rows), statement.clone());
-        Ok(statement)
+        if self.full.is_some_and(|full| full.elapsed() < FULL) {
+            return Ok(None);
+        }
+        match within(self.patience, self.conn.prep(sql.text(rows))).await {
+            Ok(statement) => {
+                self.prepared.insert((sql, rows), statement.clone());
+                Ok(Some(statement))
+            }
+            Err(Fault::Full(_)) => {
+                self.full = Some(Instant::now());
+                Ok(None)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 }
 
@@ -209,6 +249,21 @@ pub fn padding(rows: usize) -> usize {
         0 => 0,
         rest => rest.next_power_of_two() - rest,
     }
+}
+
+/// A statement with its values in it, for which sql_mode is as [`session`](super::session) sets it.
+fn written_out(sql: &str, values: &[Value]) -> Did<String> {
+    let bytes: usize =
+        values.iter().map(|value| if let Value::Bytes(text) = value { text.len() } else { 8 }).sum();
+    let (mut text, mut values) = (String::with_capacity(sql.len() + 2 * bytes), values.iter());
+    let mut parts = sql.split('?');
+    text.push_str(parts.next().unwrap_or(""));
+    for part in parts {
+        let value = values.next().ok_or_else(|| Fault::Odd("a statement lacks a value".to_owned()))?;
+        text.push_str(&value.as_sql(false));
+        text.push_str(part);
+    }
+    Ok(text)
 }
 
 const fn fixed(sql: &'static str) -> Many {
@@ -247,6 +302,11 @@ mod tests {
     fn a_statement_has_its_rows() {
         let many = Many::new("INSERT INTO a VALUES ", "(?,?)", " ON x");
         assert_eq!(many.text(2), "INSERT INTO a VALUES (?,?),(?,?) ON x");
+        let values =
+            [Value::Int(-3), Value::Bytes(b"it's \\ ?\0".to_vec()), Value::NULL, Value::Bytes(vec![0xff])];
+        let written = "INSERT INTO a VALUES (-3,'it\\'s \\\\ ?\\0'),(NULL,0xFF) ON x";
+        assert_eq!(written_out(&many.text(2), &values), Ok(written.to_owned()));
+        assert!(written_out("?", &[]).is_err());
         assert_eq!((many.values_a_row(), fixed("SELECT ?").text(1)), (2, "SELECT ?".to_owned()));
     }
 }

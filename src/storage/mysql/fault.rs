@@ -15,6 +15,8 @@ pub enum Fault {
     Held(String),
     /// A row with this key is there already. The statement changed nothing.
     Exists(String),
+    /// The server prepares no more statements: as text it would go.
+    Full(String),
     /// The server cannot: its disk is full, it only reads, this user lost its rights.
     Down(String),
     /// The statement cannot be carried out, whoever asks. Always a bug.
@@ -29,6 +31,7 @@ impl Fault {
             | Fault::Contended(why)
             | Fault::Held(why)
             | Fault::Exists(why)
+            | Fault::Full(why)
             | Fault::Down(why)
             | Fault::Odd(why) => why,
         }
@@ -64,8 +67,11 @@ fn of_server(error: &ServerError) -> Fault {
         1205 | 3572 => Fault::Held(says),
         // Deadlock, row or table changed under a snapshot.
         1213 | 1020 | 1412 => Fault::Contended(says),
-        // Going down, too many connections, cut off, killed, timed out, statement forgotten.
+        1461 => Fault::Full(says),
+        // Going down, too many connections, cut off, killed, timed out, statement forgotten or to be
+        // prepared again.
         1040
+        | 1047
         | 1053
         | 1077..=1080
         | 1152
@@ -73,16 +79,20 @@ fn of_server(error: &ServerError) -> Fault {
         | 1203
         | 1243
         | 1317
+        | 1615
         | 1927
         | 1969
         | 3024
         | 3169
         | 4031 => Fault::Lost(says),
-        // No such table or right: somebody changed the database under the server.
-        1044 | 1045 | 1142 | 1143 | 1146 | 1227 => Fault::Down(says),
-        // Wrong data, with a general state: too long, no default, a check that does not hold.
-        1153 | 1364 | 1366 | 3819 | 4025 => Fault::Odd(says),
-        _ if ["22", "23", "42"].iter().any(|class| error.state.starts_with(class)) => Fault::Odd(says),
+        // It only reads, or is offline: after a switchover this connection leads to the wrong server.
+        1290 | 1792 | 1836 | 3032 => Fault::Lost(says),
+        // Wrong data, with a general state: too long, no default, a check that does not hold, bytes that
+        // are no text. A syntax that it does not know.
+        1064 | 1153 | 1300 | 1364 | 1366 | 1267 | 1270 | 1271 | 3819 | 3988 | 4025 => Fault::Odd(says),
+        _ if ["22", "23"].iter().any(|class| error.state.starts_with(class)) => Fault::Odd(says),
+        // A table, a column or a right that is gone, a share of this user that is used up (1226): somebody
+        // changed the database under the server.
         _ => Fault::Down(says),
     }
 }
@@ -102,8 +112,16 @@ mod tests {
         assert!(matches!(of(1205, "HY000"), Fault::Held(_)));
         assert!(matches!(of(1927, "70100"), Fault::Lost(_)));
         assert!(matches!(of(1114, "HY000"), Fault::Down(why) if why == "m (error 1114)"), "table is full");
-        assert!(matches!(of(1290, "HY000"), Fault::Down(_)), "read only");
-        assert!(matches!(of(1142, "42000"), Fault::Down(_)), "right revoked");
+        for (code, state) in
+            [(1290, "HY000"), (1792, "25006"), (1836, "HY000"), (3032, "HY000"), (1047, "08S01")]
+        {
+            assert!(matches!(of(code, state), Fault::Lost(_)), "{code}: another server can");
+        }
+        for (code, state) in [(1142, "42000"), (1226, "42000"), (1054, "42S22"), (1146, "42S02")] {
+            assert!(matches!(of(code, state), Fault::Down(_)), "{code}: no order is to blame");
+        }
+        assert!(matches!(of(1461, "42000"), Fault::Full(_)), "too many statements");
+        assert!(matches!(of(1300, "HY000"), Fault::Odd(_)), "no text");
         assert!(matches!(of(1064, "42000"), Fault::Odd(_)), "syntax");
         assert!(matches!(of(1406, "22001"), Fault::Odd(_)), "too long");
     }

@@ -7,7 +7,7 @@ use super::client::Client;
 use super::fault::{Did, Fault};
 use super::refusal::Refusal;
 use super::url::MySqlUrl;
-use super::{row, schema};
+use super::{row, schema, session};
 use crate::storage::OpenError;
 use mysql_async::{Conn, Error};
 use std::time::Duration;
@@ -50,7 +50,8 @@ pub async fn open(url: &MySqlUrl) -> Result<(Line, Server), OpenError> {
     let version = check_version(&mut writer, url).await?;
     let warnings = check_settings(&mut writer, url).await?;
     schema::migrate(&mut writer, url, schema::MYSQL).await?;
-    check_rights(&mut writer, url).await?;
+    check_rights(&mut writer).await.map_err(|fault| schema::of(fault, url))?;
+    check_tables(&mut writer, url).await?;
     let line = complete(writer, url, PATIENCE_AT_START).await?;
     Ok((line, Server { version, warnings }))
 }
@@ -88,7 +89,11 @@ async fn complete(mut writer: Client, url: &MySqlUrl, patience: Duration) -> Res
 
 async fn dial(url: &MySqlUrl, patience: Duration) -> Result<Client, OpenError> {
     match tokio::time::timeout(patience, Conn::new(url.opts())).await {
-        Ok(Ok(conn)) => Ok(Client::new(conn, PATIENCE)),
+        Ok(Ok(conn)) => {
+            let mut client = Client::new(conn, PATIENCE);
+            session::settle(&mut client, url).await?;
+            Ok(client)
+        }
         Ok(Err(error)) => Err(Refusal::of(error, url).into()),
         Err(_) => {
             let why = format!("no answer within {} ms", patience.as_millis());
@@ -123,7 +128,8 @@ async fn check_settings(client: &mut Client, url: &MySqlUrl) -> Result<Vec<Strin
     let rows = client.find(sql, vec![]).await.map_err(of)?;
     let number = |column| rows.first().map_or(Ok(0), |row| row::number(row, column)).map_err(of);
     let (flush, logs, sync) = (number(0)?, number(1)? != 0, number(2)?);
-    let (packet, only_reads, by_statement) = (number(3)?, number(4)? != 0, number(5)? != 0);
+    let (packet, by_statement) = (number(3)?, number(5)? != 0);
+    let only_reads = rows.first().map_or(Ok(false), |row| row::is_on(row, 4)).map_err(of)?;
     let refuse =
         |what: &str| Err(Refusal::Setting { server: url.server().to_owned(), what: what.to_owned() }.into());
     if only_reads {
@@ -147,8 +153,33 @@ async fn check_settings(client: &mut Client, url: &MySqlUrl) -> Result<Vec<Strin
     Ok(warnings)
 }
 
+/// Tables that somebody has changed: without transactions, or with texts that hold less than UTF-8.
+async fn check_tables(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenError> {
+    let of = |fault: Fault| schema::of(fault, url);
+    let refuse = |what| Err(Refusal::Setting { server: url.server().to_owned(), what }.into());
+    let engines = "SELECT table_name, engine FROM information_schema.tables
+        WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' AND table_name IN
+        ('chatd_schema', 'user', 'friend', 'allgroup', 'groupuser', 'message', 'offlinemessage', 'conversation',
+         'history', 'alias', 'token', 'blocked')";
+    if let Some(found) = client.find_one(engines, vec![]).await.map_err(of)? {
+        let (table, engine) = (row::text(&found, 0).map_err(of)?, row::text(&found, 1).map_err(of)?);
+        return refuse(format!("table {table} has engine {engine}: ALTER TABLE `{table}` ENGINE = InnoDB"));
+    }
+    let texts = "SELECT table_name, column_name, character_set_name FROM information_schema.columns
+        WHERE table_schema = DATABASE() AND character_set_name <> 'utf8mb4' AND (table_name, column_name) IN
+        (('user', 'name'), ('allgroup', 'groupname'), ('allgroup', 'groupdesc'), ('message', 'body'))";
+    if let Some(found) = client.find_one(texts, vec![]).await.map_err(of)? {
+        let text = |column| row::text(&found, column).map_err(of);
+        let (table, column, charset) = (text(0)?, text(1)?, text(2)?);
+        return refuse(format!(
+            "column {column} of table {table} has character set {charset}: it takes utf8mb4, with collation utf8mb4_bin"
+        ));
+    }
+    Ok(())
+}
+
 /// Does nothing, in every way that is needed later.
-async fn check_rights(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenError> {
+async fn check_rights(client: &mut Client) -> Did<()> {
     for (table, key, others) in [
         ("user", "id", "name, password"),
         ("friend", "userid", "friendid"),
@@ -169,10 +200,19 @@ async fn check_rights(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenErr
             format!("UPDATE {table} SET {key} = {key} WHERE FALSE"),
             format!("DELETE FROM {table} WHERE FALSE"),
         ] {
-            client.run(&sql).await.map_err(|fault| schema::of(fault, url))?;
+            client.run(&sql).await?;
         }
     }
     Ok(())
+}
+
+/// Writes something, and takes it back: whether the server can.
+pub async fn prove(writer: &mut Client) -> Did<()> {
+    check_rights(writer).await?;
+    let sql = "INSERT INTO message (mid, ts, sender, recipient, body)
+        VALUES (-CAST(UUID_SHORT() & 140737488355327 AS SIGNED) - 1, 0, 0, 0, REPEAT(' ', 65536))";
+    writer.run(sql).await?;
+    writer.run("ROLLBACK").await
 }
 
 impl Line {
@@ -183,7 +223,7 @@ impl Line {
     /// If the one that writes is lost.
     pub async fn ping(&mut self, pause: Duration) -> Did<()> {
         if self.writer.is_idle_for(pause) {
-            self.writer.ping().await?;
+            self.writer.check_that_it_writes().await?;
         }
         let mut alive = Vec::with_capacity(READERS);
         for mut reader in self.readers.drain(..) {

@@ -36,6 +36,17 @@ pub fn number(row: &Row, column: usize) -> Did<u64> {
     }
 }
 
+/// Whether a setting is on.
+pub fn is_on(row: &Row, column: usize) -> Did<bool> {
+    match value(row, column)? {
+        Value::Bytes(text) => {
+            Ok(!matches!(text.as_slice(), b"" | b"0") && !text.eq_ignore_ascii_case(b"OFF"))
+        }
+        Value::NULL => Ok(false),
+        _ => number(row, column).map(|number| number != 0),
+    }
+}
+
 /// A place that may be absent.
 pub fn place(row: &Row, column: usize) -> Did<Option<u64>> {
     if *value(row, column)? == Value::NULL { Ok(None) } else { number(row, column).map(Some) }

@@ -22,8 +22,8 @@ pub const MYSQL: &[&str] = &[
 
 /// How long another chatd may take to do it, and how long one statement of ours may.
 const PATIENCE: Duration = Duration::from_secs(600);
-const LOCK: &str = "SELECT GET_LOCK(CONCAT('chatd ', SHA1(DATABASE())), 60)";
-const UNLOCK: &str = "SELECT RELEASE_LOCK(CONCAT('chatd ', SHA1(DATABASE())))";
+const LOCK: &str = "SELECT GET_LOCK(CONCAT('chatd ', SHA2(DATABASE(), 224)), 60)";
+const UNLOCK: &str = "SELECT RELEASE_LOCK(CONCAT('chatd ', SHA2(DATABASE(), 224)))";
 const VERSION: &str = "SELECT MAX(version) FROM chatd_schema";
 
 /// Applies those of `files` that the database lacks.

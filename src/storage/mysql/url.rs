@@ -1,18 +1,11 @@
 //! Where a MySQL or MariaDB is and who logs in there, as one URL. Never shows the password.
 
 use super::refusal::Refusal;
+use super::session;
 use mysql_async::{Opts, OptsBuilder, UrlError};
 use std::fmt;
 use std::time::Duration;
 
-/// How every session is set up. Read committed: nothing here relies on rows staying as they were read
-/// unless it locks them, and gaps are not locked. A session that says nothing for long is of a server
-/// that hangs: it must not keep its locks.
-const SESSION: [&str; 3] = [
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET SESSION innodb_lock_wait_timeout = 1, lock_wait_timeout = 2, wait_timeout = 8",
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
-];
 const KEEPALIVE: Duration = Duration::from_secs(10);
 /// Bytes of one packet at most, in either direction: statements are 4 MiB at most, and a row is a message.
 /// A server that sends a larger one is lost.
@@ -51,7 +44,7 @@ impl MySqlUrl {
     /// What to connect with.
     pub fn opts(&self) -> Opts {
         OptsBuilder::from_opts(self.opts.clone())
-            .init(SESSION.map(str::to_owned).to_vec())
+            .init(vec![session::FIRST.to_owned()])
             // Statements are kept by whoever uses them.
             .stmt_cache_size(0)
             // `@@socket` is a path on the server's machine: on this one another server may listen there.
