@@ -79,6 +79,12 @@ impl Embedded {
     /// If the directory cannot be used, is in use, or holds something else or something newer.
     pub fn open(directory: &Path, limits: &Limits) -> Result<Self, OpenError> {
         let directory = Directory::claim(directory)?;
+        directory.provide(|new| {
+            let failed = |error: rusqlite::Error| migrate::explain(&error, new);
+            let mut db = Connection::open(new).map_err(failed)?;
+            migrate::migrate(&mut db, new, migrate::SQLITE)?;
+            db.close().map_err(|(_, error)| failed(error))
+        })?;
         let path = directory.database();
         let mut db = Connection::open(&path).map_err(|error| migrate::explain(&error, &path))?;
         // Before anything is set: what is not ours is not touched.

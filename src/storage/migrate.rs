@@ -3,6 +3,8 @@
 //! Owns the numbered schema files and the order in which they are applied; refuses a database that
 //! is newer than itself. Never changes a file once it was released: a change is a new number.
 
+mod shape;
+
 use super::OpenError;
 use rusqlite::{Connection, ErrorCode};
 use std::path::Path;
@@ -16,27 +18,35 @@ pub const SQLITE: &[&str] = &[
     include_str!("../../schema/sqlite/0002_second_dialect.sql"),
 ];
 
-/// Applies those of `files` that the database lacks, each in a transaction of its own.
+/// Applies those of `files` that the database lacks, each in a transaction of its own: one that is interrupted leaves the
+/// version before it, and is done again at the next start.
 ///
 /// # Errors
 /// If [`check`] refuses the database, or a file cannot be applied.
 pub fn migrate(db: &mut Connection, path: &Path, files: &[&str]) -> Result<(), OpenError> {
-    let failed = |error: rusqlite::Error| explain(&error, path);
     let found = check(db, path, files)?;
     for (number, file) in (1..).zip(files).skip(found as usize) {
-        let step = db.transaction().map_err(failed)?;
-        step.execute_batch(file).map_err(failed)?;
-        step.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
-        step.pragma_update(None, "user_version", number).map_err(failed)?;
-        step.commit().map_err(failed)?;
+        step(db, number, file).map_err(|error| match explain(&error, path) {
+            OpenError::Failed(database, why) => OpenError::Migration { database, to: number, why },
+            other => other,
+        })?;
     }
     Ok(())
+}
+
+/// Makes version `number` of the one before it, or changes nothing.
+fn step(db: &mut Connection, number: u32, file: &str) -> rusqlite::Result<()> {
+    let step = db.transaction()?;
+    step.execute_batch(file)?;
+    step.pragma_update(None, "application_id", APPLICATION_ID)?;
+    step.pragma_update(None, "user_version", number)?;
+    step.commit()
 }
 
 /// The version of a database, 0 if it is empty. Changes nothing.
 ///
 /// # Errors
-/// If it is no database, or belongs to another program or a newer chatd.
+/// If it is no database, belongs to another program or a newer chatd, or its tables are not those of its version.
 pub fn check(db: &Connection, path: &Path, files: &[&str]) -> Result<u32, OpenError> {
     let number = |query: &str| {
         db.query_row(query, [], |row| row.get::<_, i64>(0)).map_err(|error| explain(&error, path))
@@ -53,7 +63,11 @@ pub fn check(db: &Connection, path: &Path, files: &[&str]) -> Result<u32, OpenEr
     if found > known {
         return Err(OpenError::Newer { database: path.display().to_string(), found, known });
     }
-    Ok(found)
+    let lie = shape::difference(db, files, found as usize).map_err(|error| explain(&error, path))?;
+    match lie {
+        None => Ok(found),
+        Some(why) => Err(OpenError::FalseVersion { path: path.to_path_buf(), found, why }),
+    }
 }
 
 /// A database error at opening, in words for whoever started the server.
@@ -101,6 +115,31 @@ mod tests {
     }
 
     #[test]
+    fn a_version_that_lies_is_refused_and_nothing_is_changed() {
+        for (made_of, says, lack) in [
+            (&[ONE, TWO][..], 1, "it has column a.c"),
+            (&[ONE][..], 2, "it has no column a.c"),
+            (&[ONE], 0, "it has"),
+        ] {
+            let mut db = Connection::open_in_memory().unwrap();
+            run(&mut db, made_of).unwrap();
+            db.pragma_update(None, "user_version", says).unwrap();
+            let sentence = run(&mut db, &[ONE, TWO]).unwrap_err();
+            let words = format!("says that it has schema version {says}, but {lack}");
+            assert!(sentence.contains(&words), "{sentence}");
+            assert_eq!(version_of(&db), says);
+        }
+    }
+
+    #[test]
+    fn what_somebody_added_is_left_alone() {
+        let mut db = Connection::open_in_memory().unwrap();
+        run(&mut db, SQLITE).unwrap();
+        db.execute_batch("CREATE TABLE notes (text); CREATE INDEX mine ON user (password); ANALYZE").unwrap();
+        run(&mut db, SQLITE).unwrap();
+    }
+
+    #[test]
     fn a_newer_database_is_refused_and_not_touched() {
         let mut db = Connection::open_in_memory().unwrap();
         run(&mut db, &[ONE, TWO]).unwrap();
@@ -112,7 +151,15 @@ mod tests {
     #[test]
     fn a_file_that_fails_leaves_the_version_before_it() {
         let mut db = Connection::open_in_memory().unwrap();
-        assert!(run(&mut db, &[ONE, "CREATE TABLE d (e); INSERT INTO nowhere VALUES (1)"]).is_err());
+        // What is in the database may be in the way of a file that is right by itself.
+        run(&mut db, &[ONE]).unwrap();
+        db.execute_batch("INSERT INTO a VALUES (1)").unwrap();
+        let sentence =
+            run(&mut db, &[ONE, "CREATE TABLE d (e); CREATE UNIQUE INDEX once ON a (b)"]).unwrap_err();
+        assert!(
+            sentence.contains("cannot be brought to schema version 2") && sentence.contains("a.b"),
+            "{sentence}"
+        );
         assert_eq!(version_of(&db), 1);
         run(&mut db, &[ONE, TWO]).unwrap();
     }

@@ -26,6 +26,31 @@ pub enum OpenError {
         /// The newest version that this program knows.
         known: u32,
     },
+    /// The database says that it has a version, and its tables are not those of that version.
+    FalseVersion {
+        /// Which file.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+        /// What is not as it should be.
+        why: String,
+    },
+    /// The database could not be brought to the next version; it has the one before.
+    Migration {
+        /// Which database.
+        database: String,
+        /// The version that it should have got.
+        to: u32,
+        /// In the store's own words.
+        why: String,
+    },
+    /// There is no database, or an empty one, where something says that there was one: this file, beside it or itself.
+    Vanished {
+        /// Where the database should be.
+        path: PathBuf,
+        /// What says so, and how.
+        trace: String,
+    },
     /// MySQL cannot be used.
     MySql(Refusal),
     /// The operating system gives no thread.
@@ -64,6 +89,20 @@ impl fmt::Display for OpenError {
                 f,
                 "{database} has schema version {found}, and this chatd knows versions up to {known}; \
                  run the newer chatd, or restore a backup that is older"
+            ),
+            OpenError::FalseVersion { path, found, why } => write!(
+                f,
+                "{} says that it has schema version {found}, but {why}: somebody else has changed it; restore a backup",
+                path.display()
+            ),
+            OpenError::Migration { database, to, why } => write!(
+                f,
+                "{database} cannot be brought to schema version {to}: {why}; it is as it was, so mend that and start again"
+            ),
+            OpenError::Vanished { path, trace } => write!(
+                f,
+                "{} is gone: {trace}; restore a backup, or move what is left away if this is to be a new server",
+                path.display()
             ),
             OpenError::MySql(refusal) => refusal.fmt(f),
             OpenError::NoThread(why) => write!(f, "cannot start the store's threads: {why}"),

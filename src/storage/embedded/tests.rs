@@ -123,6 +123,79 @@ fn what_is_no_database_of_ours_is_refused_and_left_alone() {
     assert_eq!(std::fs::read(path.join("chatd.db")).unwrap(), before);
 }
 
+/// Half a restore, a disk that lost a file, a script that "makes sure that the file is there".
+#[test]
+fn what_is_left_of_a_database_is_no_new_server() {
+    let scratch = Scratch::new();
+    let whole = scratch.path().join("whole");
+    let mut store = open(&whole).unwrap();
+    enroll(&mut store, "amy");
+    let wal = std::fs::read(whole.join("chatd.db-wal")).unwrap();
+    assert!(wal.len() > 1_000);
+    let cases: [(&str, Option<&[u8]>, Option<(&str, &[u8])>); 5] = [
+        ("empty", Some(b""), None),
+        ("empty beside a log", Some(b""), Some(("chatd.db-wal", &wal))),
+        ("missing beside a log", None, Some(("chatd.db-wal", &wal))),
+        ("missing beside an empty log", None, Some(("chatd.db-wal", b""))),
+        ("missing beside a journal", None, Some(("chatd.db-journal", b"x"))),
+    ];
+    for (name, database, beside) in cases {
+        let path = scratch.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        database.inspect(|bytes| std::fs::write(path.join("chatd.db"), bytes).unwrap());
+        beside.inspect(|(file, bytes)| std::fs::write(path.join(file), bytes).unwrap());
+        for _ in 0..2 {
+            let sentence = refusal(&path);
+            assert!(
+                sentence.contains("chatd.db is gone") && sentence.contains("restore a backup"),
+                "{sentence}"
+            );
+            let told = beside.map_or("it is empty", |(file, _)| file);
+            assert!(sentence.contains(told), "{name}: {sentence}");
+            let left = std::fs::read(path.join("chatd.db")).ok();
+            assert_eq!(left.as_deref(), database, "{name}: it is left as it is");
+            beside.inspect(|(file, bytes)| assert_eq!(std::fs::read(path.join(file)).unwrap(), *bytes));
+        }
+    }
+}
+
+#[test]
+fn a_first_start_that_was_interrupted_is_done_again() {
+    let scratch = Scratch::new();
+    // As far as one may have come: some bytes under the other name, and its journal.
+    for (file, bytes) in
+        [("chatd.db.new", &b"SQLite format 3\0 and no more"[..]), ("chatd.db.new-journal", b"x")]
+    {
+        std::fs::write(scratch.path().join(file), bytes).unwrap();
+    }
+    enroll(&mut open(scratch.path()).unwrap(), "amy");
+    let names = std::fs::read_dir(scratch.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.into_iter().all(|name| !name.to_string_lossy().contains("new")), "nothing of it is left");
+    assert_eq!(count(scratch.path(), "user"), 1);
+}
+
+#[test]
+fn a_version_that_lies_is_refused_with_a_sentence() {
+    for (version, words) in [(1, "it has column"), (0, "it has column")] {
+        let scratch = Scratch::new();
+        drop(open(scratch.path()).unwrap());
+        let db = Connection::open(scratch.path().join("chatd.db")).unwrap();
+        db.pragma_update(None, "user_version", version).unwrap();
+        drop(db);
+        let sentence = refusal(scratch.path());
+        let says = format!("says that it has schema version {version}, but {words}");
+        assert!(sentence.contains(&says), "{sentence}");
+    }
+    let scratch = Scratch::new();
+    let path = scratch.path().join("chatd.db");
+    let mut db = Connection::open(&path).unwrap();
+    migrate::migrate(&mut db, &path, &migrate::SQLITE[..1]).unwrap();
+    db.pragma_update(None, "user_version", migrate::SQLITE.len() as u32).unwrap();
+    drop(db);
+    let sentence = refusal(scratch.path());
+    assert!(sentence.contains("but it has no "), "{sentence}");
+}
+
 #[test]
 fn a_newer_database_is_refused_by_its_number() {
     let scratch = Scratch::new();
