@@ -116,6 +116,23 @@ pub struct Message<'a> {
     pub body: &'a [u8],
 }
 
+/// A message as it is stored: its texts are bytes that nobody has looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Who sent it.
+    pub sender: UserId,
+    /// Who or what it is for.
+    pub target: Target,
+    /// Its place in the order.
+    pub mid: MessageId,
+    /// When it was accepted.
+    pub ts: Millis,
+    /// The sender's own name for it; empty if it gave none.
+    pub cid: &'a [u8],
+    /// The seed frame, without its terminator.
+    pub body: &'a [u8],
+}
+
 /// Who a message is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Target {
@@ -171,6 +188,16 @@ impl Envelope {
             read_us,
         };
         header.seal(message.cid, message.body, scratch)
+    }
+
+    /// Seals a message as a row of the store has it. Somebody else may have written that row, so what no message of ours
+    /// can have is put right: a `cid` that is too long, or no text, is none, and what is no text of a body is replaced.
+    pub fn of_row(row: Row<'_>, scratch: &mut Vec<u8>) -> Self {
+        let cid = std::str::from_utf8(row.cid).ok().filter(|cid| cid.len() <= usize::from(u8::MAX));
+        let body = String::from_utf8_lossy(row.body);
+        let Row { sender, target, mid, ts, .. } = row;
+        let (cid, storing) = (cid.unwrap_or_default(), Storing::Always);
+        Self::message(Message { sender, target, mid, ts, cid, storing, body: body.as_bytes() }, scratch)
     }
 
     /// Reads bytes from another core or server, which may be of another version.
@@ -357,6 +384,23 @@ mod tests {
         assert_eq!((opened.mid(), opened.ts(), opened.cid()), (MessageId(77), Millis(1_234), "c-1"));
         assert_eq!(opened.storing(), Storing::Always);
         assert_eq!(opened.body(), "{\"msg\":\"héllo\"}".as_bytes());
+    }
+
+    #[test]
+    fn a_row_that_somebody_else_wrote_is_a_message() {
+        let long = "c".repeat(256);
+        for (cid, body, read) in [
+            (&b"c-1"[..], &b"{\"msg\":\"x\"}"[..], ("c-1", "{\"msg\":\"x\"}")),
+            (long[1..].as_bytes(), b"", (&long[1..], "")),
+            (long.as_bytes(), b"{}", ("", "{}")),
+            (b"\xff", b"{\"msg\":\"\xff\"}", ("", "{\"msg\":\"\u{fffd}\"}")),
+        ] {
+            let (sender, target) = (user(1), Target::User(user(2)));
+            let row = Row { sender, target, mid: MessageId(3), ts: Millis(4), cid, body };
+            let sealed = Envelope::of_row(row, &mut Vec::new());
+            let opened = Envelope::open(sealed.bytes().clone()).unwrap();
+            assert_eq!((opened.cid(), opened.body()), (read.0, read.1.as_bytes()));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Answered, row};
 use crate::chat::ask::{Done, Waiting};
-use crate::chat::envelope::{Envelope, Message, Storing, Target};
+use crate::chat::envelope::{Envelope, Row, Target};
 use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
 use crate::storage::merge::{Candidate, Group, Merge, Room, Want};
 use rusqlite::{CachedStatement, Connection, params};
@@ -109,15 +109,14 @@ pub fn envelope(
         let direct = row::place(found, 3)?.is_none();
         let target =
             if direct { Target::User(row::user(found, 2)?) } else { Target::Group(row::group(found, 3)?) };
-        let message = Message {
+        let stored = Row {
             sender: row::user(found, 1)?,
             target,
             mid,
-            ts: Millis(row::number(found, 0)?),
-            cid: found.get_ref(4)?.as_str_or_null()?.unwrap_or(""),
-            storing: Storing::Always,
+            ts: Millis(row::number(found, 0).unwrap_or(0)),
+            cid: found.get_ref(4)?.as_bytes_or_null()?.unwrap_or_default(),
             body: found.get_ref(5)?.as_bytes()?,
         };
-        Ok(Envelope::message(message, scratch))
+        Ok(Envelope::of_row(stored, scratch))
     })
 }

@@ -380,7 +380,8 @@ impl Work<'_> {
             let (low, high) = (row::user(&found, 0)?, row::user(&found, 1)?);
             let (head, refuses) = (row::number(&found, 2)?, row::number(&found, 3)?);
             let claimed = claims.get(&(low, high)).copied().unwrap_or(0);
-            self.heads.insert(Talk::OfTwo(low, high), Head { stored: head, now: head - claimed });
+            self.heads
+                .insert(Talk::OfTwo(low, high), Head { stored: head, now: head.saturating_sub(claimed) });
             for (reader, sender) in [(low, high), (high, low)] {
                 if refuses & blocks::mark(reader, sender) != 0 && low != high {
                     unwanted.insert((reader, sender));
@@ -416,6 +417,6 @@ impl Head {
     }
 
     fn back(&mut self) {
-        self.now -= 1;
+        self.now = self.now.saturating_sub(1);
     }
 }

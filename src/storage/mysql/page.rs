@@ -10,7 +10,7 @@ use super::client::{Client, Many};
 use super::fault::Did;
 use super::row;
 use crate::chat::ask::{Done, Waiting};
-use crate::chat::envelope::{Envelope, Message, Storing, Target};
+use crate::chat::envelope::{Envelope, Row as Stored, Target};
 use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
 use crate::storage::merge::{Candidate, Group, Merge, Room, Want};
 use mysql_async::{Row, Value};
@@ -144,14 +144,13 @@ fn envelope(found: &Row, scratch: &mut Vec<u8>) -> Did<Envelope> {
     let direct = row::place(found, 4)?.is_none();
     let target =
         if direct { Target::User(row::user(found, 3)?) } else { Target::Group(row::group(found, 4)?) };
-    let message = Message {
+    let stored = Stored {
         sender: row::user(found, 2)?,
         target,
         mid: row::mid(found, 0)?,
-        ts: Millis(row::number(found, 1)?),
-        cid: row::text(found, 5)?,
-        storing: Storing::Always,
+        ts: Millis(row::number(found, 1).unwrap_or(0)),
+        cid: row::bytes(found, 5)?,
         body: row::bytes(found, 6)?,
     };
-    Ok(Envelope::message(message, scratch))
+    Ok(Envelope::of_row(stored, scratch))
 }
