@@ -6,6 +6,7 @@
 //! - [`executor`] does all network I/O, one glommio executor on each pinned core.
 //! - [`storage`] answers questions on threads of its own.
 //! - [`client`] is the other end of the wire, for `chat` and for other programs.
+//! - [`log`] and [`panic_policy`] are for all of them but the core: what a server says, and what a panic ends.
 //! - the binaries under `src/bin/` compose the three; nothing else sees them together.
 //!
 //! `tests/layering.rs` checks that direction.
@@ -17,4 +18,6 @@
 pub mod chat;
 pub mod client;
 pub mod executor;
+pub mod log;
+pub mod panic_policy;
 pub mod storage;

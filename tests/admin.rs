@@ -16,6 +16,7 @@ mod admin {
     mod histograms;
     mod hostile;
     mod latency_log;
+    mod log;
     mod metrics;
     mod names;
     mod openmetrics;

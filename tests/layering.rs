@@ -62,6 +62,8 @@ fn the_core_knows_no_executor_no_store_and_does_no_io() {
         "crate::executor",
         "crate::storage",
         "crate::client",
+        "crate::log",
+        "crate::panic_policy",
         "glommio",
         "io_uring",
         "rusqlite",
@@ -139,6 +141,16 @@ fn every_unsafe_says_why_it_is_sound_and_stands_in_the_executor() {
 #[test]
 fn nothing_unwraps_outside_tests() {
     nobody(named("src", &[".unwrap()"], &["storage/contract", "storage/scratch"]));
+}
+
+#[test]
+fn what_the_server_says_goes_through_its_log() {
+    let forbidden = ["println!", "eprint!", "print!(", "dbg!", "io::stderr()", "io::stdout()", "set_hook"];
+    for folder in ["src/executor", "src/storage"] {
+        nobody(named(folder, &forbidden, &[]));
+    }
+    // `chatd top` is a program in a terminal.
+    nobody(named("src/bin/chatd", &forbidden, &["src/bin/chatd/top/"]));
 }
 
 #[test]

@@ -10,12 +10,15 @@ mod server {
     mod clocks;
     mod connections;
     mod crowd;
+    mod damaged;
     mod ending;
     mod hostile;
     mod identity;
     mod limits;
+    mod log;
     mod login;
     mod seed;
+    mod signals;
     mod slow;
     mod starting;
     mod texts;

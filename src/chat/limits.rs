@@ -135,6 +135,8 @@ pub struct Limits {
     pub stored_notice_ms: u64,
     /// Milliseconds that a stopping server waits for sockets and the store.
     pub drain_ms: u64,
+    /// Lines of the log that wait to be written. Above: the newest are lost, and counted.
+    pub log_lines: usize,
 }
 
 impl Limits {
@@ -201,6 +203,7 @@ impl Default for Limits {
             seen_ms: 5_000,
             stored_notice_ms: 100,
             drain_ms: 5_000,
+            log_lines: 1_024,
         }
     }
 }

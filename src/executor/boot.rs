@@ -5,7 +5,7 @@ use super::bus::local;
 use super::bus::redis::{RedisError, Server};
 use super::bus::wires::Wires;
 use super::clock::Origin;
-use super::guard::spawn_service;
+use super::guard::{self, spawn_service};
 use super::metrics::{Kin, Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
@@ -162,7 +162,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             // TCP never touches the memory that glommio would register for files.
             .io_memory(0)
             .preempt_timer(pace::NEVER)
-            .spawn(move || run(parts))
+            .spawn(move || guard::vital("a core", run(parts)))
             .map_err(|error| StartError::Core(core, error.to_string()))?;
         handles.push(handle);
     }
@@ -242,7 +242,7 @@ async fn run(parts: Parts) {
     spawn_service("the line to the store", store_link::receive(shard.clone(), pace.clone(), answers));
     spawn_service("the observer", observer::answer(shard.clone(), core, parts.asked));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
-    let accepting = glommio::spawn_local(accept(shard.clone(), pace, listener));
+    let accepting = guard::spawn("accepting", accept(shard.clone(), pace, listener));
     // Nobody waits for this any more only if another core has failed.
     let _ = ready.send(Ok(()));
     drop(ready);

@@ -1,6 +1,7 @@
 //! Whether the store works, for whoever must be told: readiness checks, and people, once each time.
 
 use super::{Committed, StoreError};
+use crate::log;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,15 +90,17 @@ impl Health {
     pub fn blame(&mut self, error: StoreError) {
         match error {
             StoreError::Down(why) => {
-                if self.failed.is_none() {
-                    eprintln!("chatd: the store is down, nothing is stored or acknowledged: {why}");
+                // What is so is set before it is said.
+                if self.failed.replace(Instant::now()).is_none() {
                     self.state.set(Condition::Down);
+                    log::line(format_args!("the store is down, nothing is stored or acknowledged: {why}"));
                 }
-                self.failed = Some(Instant::now());
             }
             StoreError::Order(why) => {
                 if self.oddity.as_ref() != Some(&why) {
-                    eprintln!("chatd: the store cannot carry out a request, please report this: {why}");
+                    log::line(format_args!(
+                        "the store cannot carry out a request, please report this: {why}"
+                    ));
                     self.oddity = Some(why);
                 }
             }
@@ -106,9 +109,9 @@ impl Health {
 
     fn well(&mut self) {
         if self.failed.is_some_and(|failed| failed.elapsed() > WELL_AFTER) {
-            eprintln!("chatd: the store works again");
             self.failed = None;
             self.state.set(Condition::Up);
+            log::line("the store works again");
         }
     }
 }

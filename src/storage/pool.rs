@@ -11,6 +11,7 @@ use super::password::{Cost, Hasher, Verdict};
 use super::{Account, OpenError, Order};
 use crate::chat::ask::{Done, Password};
 use crate::chat::wire::code::Code;
+use crate::log;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -188,7 +189,7 @@ impl Thread {
             // Nobody takes it only if the worker is gone, and then nobody waits either.
             Ok(hash) => drop(self.done.send(Hashed { asker, order: order(hash) })),
             Err(why) => {
-                eprintln!("chatd: a password could not be hashed: {why}");
+                log::line(format_args!("a password could not be hashed: {why}"));
                 self.answers.send(asker, Err(Code::Busy));
             }
         }

@@ -1,7 +1,7 @@
 //! The thread that stands between the queue and the store.
 //!
 //! Owns the order of things: takes all that waits into one batch, has it performed and committed,
-//! and only then answers. Sends passwords over the [`pool`](super::pool). Says on stderr when the
+//! and only then answers. Sends passwords over the [`pool`](super::pool). Says in the log when the
 //! store stops working and when it works again. Knows no SQL and no thread of any core.
 
 use super::answers::{Answers, Asker};
@@ -10,6 +10,7 @@ use super::pool::{Hashed, Job, Pool, Queue};
 use super::{Config, OpenError, Order, Outcome, Store, StoreError};
 use crate::chat::ask::{AnswerQueue, Ask, Password, Question, Who};
 use crate::chat::wire::code::Code;
+use crate::log;
 use futures_lite::future;
 use std::pin::pin;
 use std::thread::JoinHandle;
@@ -37,7 +38,7 @@ impl Running {
     /// happen is to drop every sender of questions first.
     ///
     /// # Errors
-    /// If the thread panicked: a bug, already on stderr.
+    /// If the thread panicked: a bug, already in the log.
     pub fn join(self) -> std::thread::Result<()> {
         self.thread.join()
     }
@@ -202,11 +203,11 @@ impl Worker {
             self.perform();
         }
         for thread in threads {
-            // A panic in it is on stderr already.
+            // A panic in it is in the log already.
             drop(thread.join());
         }
         if let Err(error) = self.store.close() {
-            eprintln!("chatd: closing the store: {error}");
+            log::line(format_args!("closing the store: {error}"));
         }
     }
 

@@ -61,15 +61,6 @@ fn one_that_has_lost_redis_is_not_ready_until_it_is_back() {
     admin.until("Redis to be back", "/readyz", |page| page.status == 200);
 }
 
-/// No file of this process may grow beyond so many bytes from now on.
-fn limit_files(pid: u32, bytes: libc::rlim_t) {
-    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
-    let pid = pid as libc::pid_t;
-    // SAFETY: the limit is read during the call.
-    let set = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &raw const limit, std::ptr::null_mut()) };
-    assert_eq!(set, 0);
-}
-
 /// A message of Amy's to Ben, with an answer.
 fn say(amy: &mut Client, ben: &User, number: usize) -> Value {
     let id = amy.id;
@@ -93,12 +84,12 @@ fn one_whose_disk_is_full_is_not_ready_until_there_is_room() {
     assert_eq!(say(&mut amy, &ben, 0)["errno"], 0);
     assert_eq!(admin.get("/readyz").status, 200);
 
-    limit_files(chatd.pid(), 4_096);
+    chatd.limit_files(4_096);
     assert_eq!(say(&mut amy, &ben, 1)["errno"], 110);
     not_ready(admin, "the store is down");
     assert_eq!(Metrics::read(&admin.body("/metrics")).sum("chatd_store_up", &[]), 0.0);
 
-    limit_files(chatd.pid(), libc::RLIM_INFINITY);
+    chatd.limit_files(libc::RLIM_INFINITY);
     let end = Instant::now() + DEADLINE;
     let mut number = 2;
     while admin.get("/readyz").status != 200 {

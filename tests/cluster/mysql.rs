@@ -243,3 +243,58 @@ fn who_outruns_a_slow_mysql_is_read_no_further() {
     }
     assert_eq!(pushed, MESSAGES);
 }
+
+/// An answer that says that all is well: `00` and what it changed.
+fn is_well(bytes: &[u8]) -> bool {
+    bytes.len() >= 11 && bytes[1..3] == [0, 0] && bytes[4] == 0 && bytes.len() == usize::from(bytes[0]) + 4
+}
+
+/// Puts another text in the place of an answer's.
+fn instead(bytes: &mut Vec<u8>, payload: &[u8]) -> bool {
+    let fits = is_well(bytes);
+    if fits {
+        let number = bytes[3];
+        *bytes = vec![payload.len() as u8, 0, 0, number];
+        bytes.extend_from_slice(payload);
+    }
+    fits
+}
+
+/// Some of these are nothing that a MySQL says, and the driver panics over some.
+#[test]
+fn whatever_mysql_says_the_server_lives() {
+    let tampers: [(&str, fn(&mut Vec<u8>) -> bool); 8] = [
+        ("nothing", |bytes| instead(bytes, &[])),
+        ("no more than that it is well", |bytes| instead(bytes, &[0])),
+        ("a number that is cut", |bytes| instead(bytes, &[0, 0xfe, 1, 2])),
+        ("no number", |bytes| instead(bytes, &[0, 0xff, 0, 2, 0, 0, 0])),
+        ("no number either", |bytes| instead(bytes, &[0, 0xfb, 0xfb, 2, 0, 0, 0])),
+        ("too much", |bytes| {
+            instead(
+                bytes,
+                &[
+                    0, 0xfe, 255, 255, 255, 255, 255, 255, 255, 255, 0xfe, 255, 255, 255, 255, 255, 255, 255,
+                    255, 2, 0, 0, 0,
+                ],
+            )
+        }),
+        ("a failure without a number", |bytes| instead(bytes, &[0xff])),
+        ("a text that is longer than it is", |bytes| {
+            instead(bytes, &[0, 0, 0, 2, 0, 0, 0, 0xfd, 255, 255, 255])
+        }),
+    ];
+    let (proxy, server) = behind_a_proxy();
+    let (amy, ben) = (server.register("amy"), server.register("ben"));
+    let mut client = server.enter(&amy);
+    for (number, (what, tamper)) in tampers.into_iter().enumerate() {
+        proxy.tamper(tamper);
+        let mut tries = 0;
+        until(&format!("{what} to be said and forgotten"), SOON, || {
+            tries += 1;
+            // What is in doubt is said again under another name.
+            let errno = send(&mut client, &ben, &format!("{number} {tries}"))["errno"].clone();
+            (proxy.has_tampered() && errno == 0).then_some(())
+        });
+    }
+    log_in(&server, &ben, SOON);
+}

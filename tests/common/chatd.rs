@@ -4,6 +4,7 @@ use super::DEADLINE;
 use super::door::Door;
 use super::scratch::Scratch;
 use std::io::{self, BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,9 @@ pub struct Setup {
     environment: Vec<(&'static str, String)>,
     before: Vec<Before>,
     listening: Listening,
+    /// Where it says things, if that is not where the test listens.
+    stdout: Option<Stdio>,
+    stderr: Option<Stdio>,
 }
 
 impl Setup {
@@ -50,6 +54,8 @@ impl Setup {
             environment: Vec::new(),
             before: Vec::new(),
             listening: Listening::ToTheEnd,
+            stdout: None,
+            stderr: None,
         }
     }
 
@@ -105,6 +111,18 @@ impl Setup {
         self
     }
 
+    /// What it says about itself goes there.
+    pub fn stderr(mut self, to: impl Into<Stdio>) -> Self {
+        self.stderr = Some(to.into());
+        self
+    }
+
+    /// What it prints goes there: that it is ready is then seen by [`Setup::start_unheard`] only.
+    pub fn stdout(mut self, to: impl Into<Stdio>) -> Self {
+        self.stdout = Some(to.into());
+        self
+    }
+
     /// Calls `before` in the new process, before it becomes chatd.
     pub fn before(mut self, before: impl FnMut() -> io::Result<()> + Send + Sync + 'static) -> Self {
         self.before.push(Box::new(before));
@@ -121,7 +139,9 @@ impl Setup {
         }
         command.args(self.arguments);
         command.env_remove("CHATD_MYSQL").env_remove("CHATD_REDIS").envs(self.environment);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null());
+        command.stdout(self.stdout.unwrap_or_else(Stdio::piped));
+        command.stderr(self.stderr.unwrap_or_else(Stdio::piped));
         let mut before = self.before;
         let prepare = move || {
             before.iter_mut().try_for_each(|before| before())?;
@@ -138,6 +158,22 @@ impl Setup {
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Chatd {
         Self::start_together([self]).remove(0)
+    }
+
+    /// Starts it and waits until it takes connections, whatever it says or does not say.
+    pub fn start_unheard(self) -> Chatd {
+        let (child, data) = self.spawn();
+        let mut chatd = Chatd::new(child, data);
+        let end = Instant::now() + DEADLINE;
+        loop {
+            assert!(chatd.lives(), "it goes on");
+            assert!(Instant::now() < end, "waited for chatd to listen");
+            if let Some(address) = chatd.listens_at() {
+                chatd.door.address = address;
+                return chatd;
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// Starts several at once, and waits until all are ready.
@@ -163,6 +199,11 @@ impl Setup {
 
     /// Starts what is not going to come up; what it says until it ends.
     pub fn fail(self) -> Failure {
+        self.fail_after(|_| ())
+    }
+
+    /// The same, once something was done to the process; what that gave is kept until it has ended.
+    pub fn fail_after<T>(self, meanwhile: impl FnOnce(u32) -> T) -> Failure {
         let (mut child, _data) = self.spawn();
         let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         // One that does come up would never end by itself.
@@ -178,6 +219,7 @@ impl Setup {
             let _ = stderr.read_to_string(&mut text);
             text
         });
+        let kept = meanwhile(pid);
         let mut text = String::new();
         let mut ready = false;
         for line in BufReader::new(&mut stdout).lines().map_while(Result::ok) {
@@ -188,6 +230,7 @@ impl Setup {
             text += &(line + "\n");
         }
         let status = child.wait().expect("a child can be waited for");
+        drop(kept);
         let _ = ended.send(());
         guard.join().unwrap();
         let failure = Failure { status, stdout: text, stderr: reader.join().unwrap() };
@@ -275,18 +318,24 @@ impl Chatd {
         Setup::new(cores).start()
     }
 
-    /// Waits until it is ready; an error if it closes its stdout before.
-    fn attend(mut child: Child, data: Arc<Scratch>, listening: Listening) -> Result<Self, Box<Self>> {
+    /// One to whom nobody listens yet, and whose address is not known.
+    fn new(child: Child, data: Arc<Scratch>) -> Self {
         let (stdout, stderr) = (Arc::new(Heard::default()), Arc::new(Heard::default()));
-        let (out_reader, lines) = listen(child.stdout.take().unwrap(), stdout.clone(), listening);
-        let mut readers = vec![out_reader];
-        // Closed when this function returns, if nobody is to listen any longer.
-        let mut err = child.stderr.take();
-        if listening == Listening::ToTheEnd {
-            readers.push(listen(err.take().unwrap(), stderr.clone(), listening).0);
-        }
         let door = Door::new(([0, 0, 0, 0], 0).into(), Vec::new());
-        let mut chatd = Self { child, door, data, stdout, stderr, readers, ended: false };
+        Self { child, door, data, stdout, stderr, readers: Vec::new(), ended: false }
+    }
+
+    /// Waits until it is ready; an error if it closes its stdout before.
+    fn attend(child: Child, data: Arc<Scratch>, listening: Listening) -> Result<Self, Box<Self>> {
+        let mut chatd = Self::new(child, data);
+        let out = chatd.child.stdout.take().expect("its stdout was not sent elsewhere");
+        let (out_reader, lines) = listen(out, chatd.stdout.clone(), listening);
+        chatd.readers.push(out_reader);
+        // Closed when this function returns, if nobody is to listen any longer.
+        let mut err = chatd.child.stderr.take();
+        if let Some(err) = err.take_if(|_| listening == Listening::ToTheEnd) {
+            chatd.readers.push(listen(err, chatd.stderr.clone(), listening).0);
+        }
         let deadline = Instant::now() + DEADLINE;
         loop {
             match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -319,6 +368,29 @@ impl Chatd {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Where it listens for clients on 127.0.0.1, if it does already. One with an admin address has two such places.
+    fn listens_at(&self) -> Option<SocketAddr> {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).ok()?.flatten();
+        let files: Vec<_> = files.filter_map(|file| std::fs::read_link(file.path()).ok()).collect();
+        let table = std::fs::read_to_string(format!("/proc/{}/net/tcp", self.pid())).ok()?;
+        table.lines().find_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let socket = format!("socket:[{}]", fields.get(9)?);
+            let listens = fields[3] == "0A" && files.iter().any(|file| file.as_os_str() == socket.as_str());
+            let port = u16::from_str_radix(fields[1].strip_prefix("0100007F:")?, 16).ok()?;
+            listens.then(|| ([127, 0, 0, 1], port).into())
+        })
+    }
+
+    /// No file of it may grow beyond so many bytes from now on.
+    pub fn limit_files(&self, bytes: libc::rlim_t) {
+        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+        let pid = self.pid() as libc::pid_t;
+        // SAFETY: the limit is read during the call.
+        let set = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &raw const limit, std::ptr::null_mut()) };
+        assert_eq!(set, 0);
     }
 
     /// Sends it a signal.

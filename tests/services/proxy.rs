@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 pub struct Proxy {
     pub address: SocketAddr,
     delay_ms: Arc<AtomicU64>,
+    tamper: Arc<Mutex<Option<Tamper>>>,
     ways: Arc<Mutex<Ways>>,
     gate: Arc<Gate>,
 }
@@ -18,6 +19,9 @@ pub struct Proxy {
 /// What clients say passes here; when it has said the last of these words it is shut.
 #[derive(Default)]
 struct Gate(Mutex<(Vec<&'static str>, bool)>, Condvar);
+
+/// Changes one portion of what the server says; false if it is not one that it is after.
+pub type Tamper = fn(&mut Vec<u8>) -> bool;
 
 /// The connections that it carries.
 #[derive(Default)]
@@ -34,8 +38,15 @@ impl Proxy {
     pub fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        let proxy = Self { address, delay_ms: Arc::default(), ways: Arc::default(), gate: Arc::default() };
+        let proxy = Self {
+            address,
+            delay_ms: Arc::default(),
+            tamper: Arc::default(),
+            ways: Arc::default(),
+            gate: Arc::default(),
+        };
         let (delay, ways, gate) = (proxy.delay_ms.clone(), proxy.ways.clone(), proxy.gate.clone());
+        let tamper = proxy.tamper.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 // Held until the connection is among the others, so that a cut misses none.
@@ -48,8 +59,8 @@ impl Proxy {
                 // A small answer would wait for the acknowledgement of the one before it.
                 let _ = client.set_nodelay(true).and_then(|()| server.set_nodelay(true));
                 ways.sockets.extend([clone(&client), clone(&server)]);
-                carry(clone(&client), clone(&server), Arc::default(), gate.clone());
-                carry(server, client, delay.clone(), Arc::default());
+                carry(clone(&client), clone(&server), Arc::default(), Arc::default(), gate.clone());
+                carry(server, client, delay.clone(), tamper.clone(), Arc::default());
             }
         });
         proxy
@@ -58,6 +69,16 @@ impl Proxy {
     /// From now on answers come so much later.
     pub fn delay(&self, delay: Duration) {
         self.delay_ms.store(delay.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// The next portion of an answer that it is after is changed by this, and no other.
+    pub fn tamper(&self, tamper: Tamper) {
+        *lock(&self.tamper) = Some(tamper);
+    }
+
+    /// Whether that has happened.
+    pub fn has_tampered(&self) -> bool {
+        lock(&self.tamper).is_none()
     }
 
     /// Closes every connection, and from now on each new one as soon as it is made.
@@ -118,8 +139,8 @@ impl Proxy {
     }
 }
 
-fn lock(ways: &Mutex<Ways>) -> MutexGuard<'_, Ways> {
-    ways.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Gate {
@@ -141,13 +162,21 @@ impl Gate {
 }
 
 /// Carries bytes one way, each portion so long after it came.
-fn carry(mut from: TcpStream, mut to: TcpStream, delay_ms: Arc<AtomicU64>, gate: Arc<Gate>) {
+fn carry(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    delay_ms: Arc<AtomicU64>,
+    tamper: Arc<Mutex<Option<Tamper>>>,
+    gate: Arc<Gate>,
+) {
     let (pass, passed) = mpsc::channel::<(Instant, Vec<u8>)>();
     std::thread::spawn(move || {
         let mut bytes = [0; 16 << 10];
         while let Ok(count @ 1..) = from.read(&mut bytes) {
             let due = Instant::now() + Duration::from_millis(delay_ms.load(Ordering::Relaxed));
-            if pass.send((due, bytes[..count].to_vec())).is_err() {
+            let mut portion = bytes[..count].to_vec();
+            lock(&tamper).take_if(|tamper| tamper(&mut portion));
+            if pass.send((due, portion)).is_err() {
                 break;
             }
         }

@@ -5,6 +5,7 @@
 
 use chatd::executor::metrics::{Snapshot, histogram};
 use chatd::executor::observer::Observer;
+use chatd::log;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriter, IntervalLogWriterBuilder, Tag};
@@ -13,17 +14,20 @@ use std::error::Error;
 use std::fs::{File, OpenOptions};
 use std::io::{self, LineWriter};
 use std::path::Path;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long a core may take to answer. What it has measured is not lost if it takes longer: it is in
 /// the next interval.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long the thread may take to end: a disk or a pipe that takes nothing would keep it, and with it the server.
+const LAST_INTERVAL: Duration = Duration::from_secs(2);
+
 /// The log while it is written.
 pub struct LatencyLog {
     stop: flume::Sender<()>,
-    thread: JoinHandle<()>,
+    /// Gone when the thread has ended.
+    ended: flume::Receiver<()>,
 }
 
 /// Opens the file, to append to it.
@@ -41,20 +45,22 @@ impl LatencyLog {
     /// If the system gives none.
     pub fn start(file: File, interval: Duration, observer: Observer) -> io::Result<Self> {
         let (stop, stopped) = flume::bounded(0);
+        let (end, ended) = flume::bounded(0);
         let write = move || {
+            let _end: flume::Sender<()> = end;
             if let Err(error) = write(file, interval, &observer, &stopped) {
-                eprintln!("chatd: the latency log cannot be written, and ends here: {error}");
+                log::line(format_args!("the latency log cannot be written, and ends here: {error}"));
             }
         };
-        let thread = std::thread::Builder::new().name("latency-log".to_owned()).spawn(write)?;
-        Ok(Self { stop, thread })
+        std::thread::Builder::new().name("latency-log".to_owned()).spawn(write)?;
+        Ok(Self { stop, ended })
     }
 
     /// Writes down the interval that has begun, and ends.
     pub fn stop(self) {
         drop(self.stop);
-        if self.thread.join().is_err() {
-            eprintln!("chatd: the thread of the latency log has failed");
+        if self.ended.recv_timeout(LAST_INTERVAL) == Err(flume::RecvTimeoutError::Timeout) {
+            log::line("the latency log takes too long to be written, and lacks its last interval");
         }
     }
 }

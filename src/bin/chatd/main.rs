@@ -8,21 +8,25 @@ mod latency_log;
 mod options;
 mod screen;
 mod settings;
+mod stopping;
 mod top;
 
+use chatd::chat::limits::Limits;
 use chatd::executor::admin::Admin;
 use chatd::executor::admin::health::Health;
 use chatd::executor::boot::{self, Cores};
 use chatd::executor::probe;
 use chatd::executor::stop::StopSignals;
+use chatd::log;
+use chatd::panic_policy::{self, LAST_LINES};
 use chatd::storage::{self, worker::Running};
 use latency_log::LatencyLog;
 use options::{Command, Options};
 use settings::Settings;
 use std::error::Error;
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use stopping::Stopping;
 
 fn main() -> ExitCode {
     let mut options = Options::read();
@@ -30,13 +34,16 @@ fn main() -> ExitCode {
         Some(Command::Top(wanted)) => top::run(wanted),
         None => run(options),
     };
-    match result {
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&error.to_string());
+            log::line(error);
             ExitCode::FAILURE
         }
-    }
+    };
+    // Whether anybody reads it is not ours to wait for.
+    log::flush(LAST_LINES);
+    code
 }
 
 /// Everything that runs.
@@ -51,6 +58,9 @@ struct Server {
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
     // Before any thread is started, so that none of them is killed by what asks all to stop.
     let signals = StopSignals::block()?;
+    log::start(Limits::default().log_lines)?;
+    panic_policy::install();
+    let stopping = Stopping::start(signals)?;
     let open_files = probe::raise_open_files();
     let mut settings = Settings::new(options, open_files)?;
     probe::check(settings.cpus.len())?;
@@ -60,10 +70,11 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = start(&mut settings, store)?;
     let admin = server.admin.as_ref().map(|admin| admin.address);
     let screen = screen::text(&settings, server.cores.address, &described, admin);
-    // The last line on stdout is what scripts wait for. Whoever started this server may be gone.
-    let _ = writeln!(io::stdout(), "{screen}ready {}", server.cores.address);
-    say(&format!("{} received, finishing with every session", signals.wait()));
-    server.stop(signals)
+    stopping.serving();
+    // The last line on stdout is what scripts wait for.
+    log::print(format!("{screen}ready {}\n", server.cores.address));
+    log::line(format_args!("{} received, finishing with every session", stopping.wait()));
+    server.stop()
 }
 
 fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<dyn Error>> {
@@ -102,12 +113,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
 impl Server {
     /// First whoever sends clients here is told; then the cores, which hand over what their sessions
     /// leave; then the store, which writes it. The admin thread sees all of that.
-    fn stop(self, signals: StopSignals) -> Result<(), Box<dyn Error>> {
-        std::thread::spawn(move || {
-            let signal = signals.wait();
-            say(&format!("{signal} received again, stopping at once"));
-            std::process::exit(1);
-        });
+    fn stop(self) -> Result<(), Box<dyn Error>> {
         self.health.drain();
         if let Some(log) = self.latency_log {
             log.stop();
@@ -119,12 +125,7 @@ impl Server {
         if let Some(admin) = self.admin {
             admin.stop();
         }
-        say("stopped");
+        log::line("stopped");
         Ok(())
     }
-}
-
-/// Tells the operator. That nobody listens is no reason to stop, as `eprintln!` would.
-fn say(what: &str) {
-    let _ = writeln!(io::stderr(), "chatd: {what}");
 }

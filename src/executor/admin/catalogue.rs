@@ -86,6 +86,11 @@ pub(super) const CATALOGUE: &[Metric] = &[
         "Cores that the server was started with.",
         Kind::Gauge(|view, series| series.one(view.cores)),
     ),
+    metric(
+        "chatd_log_lines_lost",
+        "Lines of the log that found no room in its queue or could not be written.",
+        Kind::Counter(|view, series| series.one(view.log_lines_lost)),
+    ),
     metric("chatd_core_up", "1 if the core answered within half a second.", Kind::Gauge(core_up)),
     with_unit(
         "chatd_core_cpu",

@@ -22,6 +22,7 @@ mod server;
 mod view;
 
 use super::observer::Observer;
+use crate::log;
 use health::Health;
 use pages::Pages;
 use rustix::event::{EventfdFlags, eventfd};
@@ -82,7 +83,7 @@ impl Admin {
         // The counter is at 0 or 1: there is always room.
         let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
         if self.thread.join().is_err() {
-            eprintln!("chatd: the admin thread has failed");
+            log::line("the admin thread has failed");
         }
     }
 }

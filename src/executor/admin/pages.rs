@@ -98,6 +98,7 @@ impl Pages {
             draining: health.is_draining(),
             ready: health.trouble(&pulses, observer.cores()).is_none(),
             process: Process::look(),
+            log_lines_lost: crate::log::lost(),
             snapshots,
         }
     }

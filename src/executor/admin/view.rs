@@ -25,6 +25,8 @@ pub(super) struct View {
     pub(super) draining: bool,
     pub(super) ready: bool,
     pub(super) process: Process,
+    /// Lines of the log that were lost.
+    pub(super) log_lines_lost: u64,
 }
 
 /// A histogram with its kind, `stage` or `path`, and its name.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Connections taken in before others get a turn.
 const ACCEPTS_A_TURN: usize = 32;
-/// How long to wait when the system has no descriptor or memory for a connection.
+/// How long to wait when the system has no descriptor or memory for a connection, or for a look whether there is one.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 
 /// A listening socket that listens no more once it is dropped. Closing it is not enough: a poll of
@@ -40,7 +40,8 @@ pub(in crate::executor) async fn accept(shard: SharedShard, pace: Pace, listener
     let listener = PollableFd::new(Listening(listener)).expect("this task runs on an executor");
     loop {
         if pace.wait(listener.readable()).await.is_err() {
-            return;
+            alarm::sleep(SHORTAGE_PAUSE).await;
+            continue;
         }
         for _ in 0..ACCEPTS_A_TURN {
             match rustix::net::accept_with(

@@ -9,13 +9,13 @@ use crate::chat::event::Event;
 use crate::chat::ids::SessionId;
 use crate::chat::wire::frame::{self, Step};
 use crate::chat::wire::request::{self, Fault};
+use crate::executor::metrics;
 use crate::executor::pace::Pace;
 use crate::executor::shard::{Shard, SharedShard};
-use crate::executor::{guard, metrics};
+use crate::panic_policy;
 use glommio::io::{PollState, PollableFd};
 use std::future::poll_fn;
 use std::os::fd::{AsRawFd, RawFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
 /// What glommio is told of the ring: its descriptor, which it does not own.
@@ -148,9 +148,9 @@ impl Shard {
 
     /// A panic over one connection's bytes costs that connection; one inside the hub, everything.
     fn guarded(&mut self, id: SessionId, handle: impl FnOnce(&mut Self)) {
-        if catch_unwind(AssertUnwindSafe(|| handle(self))).is_err() {
+        if panic_policy::contain(|| handle(self)).is_err() {
             if self.is_broken() {
-                guard::die("the hub");
+                panic_policy::die("the hub");
             }
             self.sockets.end(id.index);
         }

@@ -8,6 +8,7 @@
 
 use super::fault::{Did, Fault};
 use super::row;
+use crate::panic_policy::{Panicked, contain_library};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Row, Statement, Value};
 use std::collections::HashMap;
@@ -199,7 +200,7 @@ impl Client {
                 within(self.patience, self.conn.query_drop(written_out(&sql.text(rows), &values)?)).await?
             }
         }
-        self.changed += self.conn.affected_rows();
+        self.changed = self.changed.saturating_add(self.conn.affected_rows());
         Ok(())
     }
 
@@ -212,7 +213,7 @@ impl Client {
             }
             None => within(self.patience, self.conn.query(written_out(&sql.text(rows), &values)?)).await?,
         };
-        self.changed += self.conn.affected_rows();
+        self.changed = self.changed.saturating_add(self.conn.affected_rows());
         Ok(found)
     }
 
@@ -272,8 +273,10 @@ const fn fixed(sql: &'static str) -> Many {
 
 /// Waits for the server, and not for ever: one that does not answer is as good as gone.
 pub async fn within<T>(patience: Duration, answer: impl Future<Output = mysql_async::Result<T>>) -> Did<T> {
-    match tokio::time::timeout(patience, answer).await {
-        Ok(answer) => Ok(answer?),
+    // The driver takes a server at its word, and panics over words that no server says.
+    match tokio::time::timeout(patience, contain_library(answer)).await {
+        Ok(Ok(answer)) => Ok(answer?),
+        Ok(Err(Panicked)) => Err(Fault::Lost("it does not keep to its protocol".to_owned())),
         Err(_) => Err(Fault::Lost(format!("no answer within {} ms", patience.as_millis()))),
     }
 }

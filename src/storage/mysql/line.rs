@@ -8,8 +8,10 @@ use super::fault::{Did, Fault};
 use super::refusal::Refusal;
 use super::url::MySqlUrl;
 use super::{row, schema, session};
+use crate::panic_policy::{Panicked, contain_library};
 use crate::storage::OpenError;
 use mysql_async::{Conn, Error};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// Connections that read.
@@ -88,18 +90,19 @@ async fn complete(mut writer: Client, url: &MySqlUrl, patience: Duration) -> Res
 }
 
 async fn dial(url: &MySqlUrl, patience: Duration) -> Result<Client, OpenError> {
-    match tokio::time::timeout(patience, Conn::new(url.opts())).await {
-        Ok(Ok(conn)) => {
+    let failed = |kind: ErrorKind, why: String| {
+        Err(Refusal::of(Error::from(std::io::Error::new(kind, why)), url).into())
+    };
+    // The driver takes a server at its word, and panics over words that no server says.
+    match tokio::time::timeout(patience, contain_library(Conn::new(url.opts()))).await {
+        Ok(Ok(Ok(conn))) => {
             let mut client = Client::new(conn, PATIENCE);
             session::settle(&mut client, url).await?;
             Ok(client)
         }
-        Ok(Err(error)) => Err(Refusal::of(error, url).into()),
-        Err(_) => {
-            let why = format!("no answer within {} ms", patience.as_millis());
-            let late = Error::from(std::io::Error::new(std::io::ErrorKind::TimedOut, why));
-            Err(Refusal::of(late, url).into())
-        }
+        Ok(Ok(Err(error))) => Err(Refusal::of(error, url).into()),
+        Ok(Err(Panicked)) => failed(ErrorKind::InvalidData, "it does not keep to its protocol".to_owned()),
+        Err(_) => failed(ErrorKind::TimedOut, format!("no answer within {} ms", patience.as_millis())),
     }
 }
 

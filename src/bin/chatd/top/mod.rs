@@ -13,7 +13,7 @@ use crate::options::Top;
 use figures::Figures;
 use look::Look;
 use std::error::Error;
-use std::io::{IsTerminal, stdout};
+use std::io::{ErrorKind, IsTerminal, Write, stdout};
 
 /// Lines for a reader that is not a terminal.
 const PLAIN: table::Size = table::Size { columns: 200, rows: usize::MAX };
@@ -27,8 +27,11 @@ pub fn run(wanted: Top) -> Result<(), Box<dyn Error>> {
         let before = Look::at(wanted.admin)?;
         std::thread::sleep(wanted.interval);
         let figures = Figures::between(&before, &Look::at(wanted.admin)?);
-        table::lines(&figures, PLAIN).iter().for_each(|line| println!("{line}"));
-        return Ok(());
+        return match table::lines(&figures, PLAIN).iter().try_for_each(|line| writeln!(stdout(), "{line}")) {
+            // Whoever read it has seen enough.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        };
     }
     if !stdout().is_terminal() {
         return Err("top needs a terminal; --once prints one table".into());

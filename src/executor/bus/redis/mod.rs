@@ -18,6 +18,7 @@ use crate::chat::envelope::Envelope;
 use crate::chat::event::{BusDown, Channel, Event};
 use crate::chat::ids::{CoreId, GroupId, Monotonic, Ticket, UserId};
 use crate::executor::net::ring::Ring;
+use crate::log;
 use flume::{Receiver, Sender};
 use hearing::Hearing;
 use link::{Awaited, Link};
@@ -26,7 +27,6 @@ use redis::Value;
 use resp::Frame;
 use rustc_hash::{FxHashMap, FxHashSet};
 pub(in crate::executor) use server::Greeted;
-use std::io::Write;
 use std::sync::Arc;
 
 /// How long to wait before the next attempt to connect: at first, and at most.
@@ -334,8 +334,7 @@ impl RedisBus {
 
     fn say(&self, what: &str) {
         if self.speaks == Speaks::Aloud {
-            // Nobody may listen: that is no reason to stop.
-            let _ = writeln!(std::io::stderr(), "chatd: {what}");
+            log::line(what);
         }
     }
 
