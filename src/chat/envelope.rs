@@ -391,7 +391,7 @@ mod tests {
         let long = "c".repeat(256);
         for (cid, body, read) in [
             (&b"c-1"[..], &b"{\"msg\":\"x\"}"[..], ("c-1", "{\"msg\":\"x\"}")),
-            (long[1..].as_bytes(), b"", (&long[1..], "")),
+            (&long.as_bytes()[1..], b"", (&long[1..], "")),
             (long.as_bytes(), b"{}", ("", "{}")),
             (b"\xff", b"{\"msg\":\"\xff\"}", ("", "{\"msg\":\"\u{fffd}\"}")),
         ] {

@@ -6,7 +6,7 @@ use crate::admin::{Admin, watched};
 use crate::common::chatd::Chatd;
 use crate::common::client::{Client, User, chat};
 use crate::common::cluster::{Backends, Shared};
-use crate::common::services::proxy::Proxy;
+use crate::common::services::proxy::{Proxy, Tamper};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -263,7 +263,7 @@ fn instead(bytes: &mut Vec<u8>, payload: &[u8]) -> bool {
 /// Some of these are nothing that a MySQL says, and the driver panics over some.
 #[test]
 fn whatever_mysql_says_the_server_lives() {
-    let tampers: [(&str, fn(&mut Vec<u8>) -> bool); 8] = [
+    let tampers: [(&str, Tamper); 8] = [
         ("nothing", |bytes| instead(bytes, &[])),
         ("no more than that it is well", |bytes| instead(bytes, &[0])),
         ("a number that is cut", |bytes| instead(bytes, &[0, 0xfe, 1, 2])),

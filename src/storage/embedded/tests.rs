@@ -123,6 +123,9 @@ fn what_is_no_database_of_ours_is_refused_and_left_alone() {
     assert_eq!(std::fs::read(path.join("chatd.db")).unwrap(), before);
 }
 
+/// A name for it, what chatd.db holds if it is there, and a file beside it.
+type Left<'a> = (&'a str, Option<&'a [u8]>, Option<(&'a str, &'a [u8])>);
+
 /// Half a restore, a disk that lost a file, a script that "makes sure that the file is there".
 #[test]
 fn what_is_left_of_a_database_is_no_new_server() {
@@ -132,7 +135,7 @@ fn what_is_left_of_a_database_is_no_new_server() {
     enroll(&mut store, "amy");
     let wal = std::fs::read(whole.join("chatd.db-wal")).unwrap();
     assert!(wal.len() > 1_000);
-    let cases: [(&str, Option<&[u8]>, Option<(&str, &[u8])>); 5] = [
+    let cases: [Left<'_>; 5] = [
         ("empty", Some(b""), None),
         ("empty beside a log", Some(b""), Some(("chatd.db-wal", &wal))),
         ("missing beside a log", None, Some(("chatd.db-wal", &wal))),
