@@ -38,6 +38,7 @@ use crate::chat::ask::Answer;
 use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
+use crate::log;
 use batch::Batch;
 use client::Client;
 use fault::{Did, Fault};
@@ -242,9 +243,9 @@ impl Desk {
         line.writer.run("ROLLBACK").await?;
         if !were_held && !self.held.is_empty() {
             let (which, url) = (self.held.example(), &self.url);
-            eprintln!(
-                "chatd: {url}: somebody else has locked rows for long ({which}): what needs them waits, or gets 110"
-            );
+            log::line(format_args!(
+                "{url}: somebody else has locked rows for long ({which}): what needs them waits, or gets 110"
+            ));
         }
         Ok(aside)
     }
