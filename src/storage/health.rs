@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// A store that fails more often than this is down, whatever it manages in between.
 const WELL_AFTER: Duration = Duration::from_secs(1);
 
+/// Reasons that are said while it is down, at most: each once.
+const REASONS: usize = 16;
+
 /// Whether the store works. A handle: what it says changes.
 #[derive(Clone, Debug, Default)]
 pub struct State(Arc<AtomicBool>);
@@ -60,6 +63,8 @@ pub struct Health {
     state: State,
     /// When it failed last, while it is down.
     failed: Option<Instant>,
+    /// The reasons that were said since it is down.
+    told: Vec<String>,
     /// The last thing said about an order that no store should fail at.
     oddity: Option<String>,
 }
@@ -86,7 +91,7 @@ impl Health {
         }
     }
 
-    /// Says what is wrong: once until the store works again, however many asks meet it.
+    /// Says what is wrong: each reason once until the store works again, however many asks meet it.
     pub fn blame(&mut self, error: StoreError) {
         match error {
             StoreError::Down(why) => {
@@ -94,6 +99,10 @@ impl Health {
                 if self.failed.replace(Instant::now()).is_none() {
                     self.state.set(Condition::Down);
                     log::line(format_args!("the store is down, nothing is stored or acknowledged: {why}"));
+                    self.told = vec![why];
+                } else if self.told.len() < REASONS && !self.told.contains(&why) {
+                    log::line(format_args!("the store is still down: {why}"));
+                    self.told.push(why);
                 }
             }
             StoreError::Order(why) => {

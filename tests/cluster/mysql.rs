@@ -6,6 +6,7 @@ use crate::admin::{Admin, watched};
 use crate::common::chatd::Chatd;
 use crate::common::client::{Client, User, chat};
 use crate::common::cluster::{Backends, Shared};
+use crate::common::services::mariadb::PASSWORD;
 use crate::common::services::proxy::{Proxy, Tamper};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -110,6 +111,30 @@ fn mysql_is_killed_and_comes_back() {
         until("the return to be noticed", SOON, || (said(server, &["works again"]) == 1).then_some(()));
         assert_eq!(said(server, &["the store is down"]), 1, "{}", server.printed());
     }
+}
+
+/// Each new reason why it cannot be connected again is said, and once.
+#[test]
+fn why_mysql_does_not_come_back_is_said_once() {
+    let mut backends = Backends::start();
+    let database = backends.mariadb.make_database();
+    let mysql = backends.mariadb.plain_user(&database, backends.mariadb.address());
+    let server = Shared { mysql, ..backends.share() }.start(1);
+    let hears = |words: &str| {
+        until(words, SOON, || (said(&server, &[words]) > 0).then_some(()));
+    };
+    backends.mariadb.sql("ALTER USER plain IDENTIFIED BY 'another'; KILL USER plain");
+    hears("the store is still down: MySQL at");
+    hears("does not let user plain in");
+    backends.mariadb.kill();
+    hears("no MySQL answers at");
+    backends.mariadb.run().unwrap();
+    backends.mariadb.sql(&format!("ALTER USER plain IDENTIFIED BY '{PASSWORD}'"));
+    hears("the store works again");
+    for words in ["the store is down", "does not let user plain in", "Connection refused"] {
+        assert_eq!(said(&server, &[words]), 1, "{}", server.printed());
+    }
+    assert!(!server.printed().contains(PASSWORD) && !server.printed().contains("another"));
 }
 
 /// A MySQL that hangs takes no connection away, and is given up within two seconds all the same.
