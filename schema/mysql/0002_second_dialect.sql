@@ -54,7 +54,7 @@ INSERT INTO history (one, complete_from)
 
 CREATE TABLE IF NOT EXISTS alias (
     mid    BIGINT NOT NULL PRIMARY KEY,
-    stored BIGINT NOT NULL
+    `stored` BIGINT NOT NULL
 ) ENGINE = InnoDB;
 
 SET @step = IF(

@@ -22,7 +22,7 @@ const SETTLE: Many = Many::new(
     "(?,?)",
     ")",
 );
-const OTHERS: Many = Many::new("SELECT mid, stored FROM alias WHERE mid IN (", "?", ")");
+const OTHERS: Many = Many::new("SELECT mid, `stored` FROM alias WHERE mid IN (", "?", ")");
 const STORED: Many = Many::new("SELECT mid FROM message WHERE mid IN (", "?", ")");
 const CURSORS: Many = Many::new(
     "SELECT userid, groupid, upto FROM groupuser WHERE (userid, groupid) IN (",

@@ -192,7 +192,7 @@ async fn check_rights(client: &mut Client) -> Did<()> {
         ("offlinemessage", "userid", "mid"),
         ("conversation", "low", "high, head, refuses"),
         ("history", "one", "complete_from"),
-        ("alias", "mid", "stored"),
+        ("alias", "mid", "`stored`"),
         ("token", "id", "userid, hash, used"),
         ("blocked", "userid", "blocked"),
     ] {

@@ -57,9 +57,9 @@ const GIVE_BACK: Many = Many::new(
     " ON DUPLICATE KEY UPDATE head = VALUES(head)",
 );
 const ALIAS: Many = Many::new(
-    "INSERT INTO alias (mid, stored) VALUES ",
+    "INSERT INTO alias (mid, `stored`) VALUES ",
     "(?,?)",
-    " ON DUPLICATE KEY UPDATE stored = VALUES(stored)",
+    " ON DUPLICATE KEY UPDATE `stored` = VALUES(`stored`)",
 );
 /// How often rows are found to be there that then cannot be seen, before others go first.
 const PATIENCE: usize = 3;
