@@ -1,6 +1,7 @@
 //! The figures of reports as a table in Markdown: what `docs/performance.md` shows, with a link to each report.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::units::time_text;
@@ -16,9 +17,12 @@ pub fn figures(reports: &[PathBuf], link: &str) -> Result<(), String> {
         let read = std::fs::read_to_string(path)
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let document = Json::read(&read).map_err(|reason| format!("{}: {reason}", path.display()))?;
-        rows(&mut text, &linked(path, link), &document);
+        if !rows(&mut text, &linked(path, link), &document) {
+            return Err(format!("{} is no report of a run, a search or idle sessions", path.display()));
+        }
     }
-    print!("{text}");
+    // Whoever read it may have seen enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
 }
 
@@ -28,18 +32,19 @@ fn linked(path: &Path, link: &str) -> String {
     format!("[{name}]({link}{name}.{ending})")
 }
 
-fn rows(text: &mut String, link: &str, document: &Json) {
+/// Appends the rows of one report; false if it is none.
+fn rows(text: &mut String, link: &str, document: &Json) -> bool {
     // Writing to a String cannot fail.
     if let Some(kept) = document.text_at("kept") {
         let found = document.number_at("found_per_s").map_or("none".into(), |rate| format!("**{rate:.0}**"));
         let _ = writeln!(text, "| {link} | highest rate with {kept} | {found} | | | | | | | |");
-        return;
+        return true;
     }
     if let Some(bytes) = document.number_at("session_bytes") {
         let users = document.number_at("users").unwrap_or(0.0);
         let _ =
             writeln!(text, "| {link} | {users:.0} idle sessions, {bytes:.0} bytes each | | | | | | | | |");
-        return;
+        return true;
     }
     let sides = document.list_at("sides");
     for (number, side) in sides.iter().enumerate() {
@@ -64,6 +69,7 @@ fn rows(text: &mut String, link: &str, document: &Json) {
             "| {first} | {name} | {per_s:.0} | {p50} | {p99} | {p999} | {ack} | {cpu} | {ratio} | {verdict} |"
         );
     }
+    !sides.is_empty()
 }
 
 /// Of CPU, with the quartiles of the ratio and the difference.
@@ -95,6 +101,15 @@ fn push_ratio(document: &Json, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_report_has_none() {
+        for document in ["{}", r#"{"sides":[]}"#, "[]", "7", "null"] {
+            let mut text = String::new();
+            assert!(!rows(&mut text, "", &Json::read(document).unwrap()), "{document}");
+            assert_eq!(text, "");
+        }
+    }
 
     #[test]
     fn every_kind_of_report_has_its_row() {

@@ -1,6 +1,8 @@
 //! The end of a run: its report, printed and written, and how it ended.
 
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use super::Ending;
 use super::bench::Bench;
@@ -39,8 +41,9 @@ pub fn finish(
         sides,
         compared,
     };
-    print!("{}", report.text());
     finish_as.outputs.write(&report)?;
+    // Whoever read it may have seen enough.
+    let _ = io::stdout().write_all(report.text().as_bytes());
     Ok(ending(&report))
 }
 
@@ -71,8 +74,11 @@ fn list(cpus: &[usize]) -> String {
     cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Where reports go, from what was typed: one base for all, or a path for each.
-pub fn outputs(typed: &crate::cli::Outputs) -> Written {
+/// Where reports go, from what was typed: one base for all, or a path for each. None of them is changed yet.
+///
+/// # Errors
+/// If one of them could not be written after the run.
+pub fn outputs(typed: &crate::cli::Outputs) -> Result<Written, String> {
     let with = |path: &Option<PathBuf>, ending: &str| {
         let based = || {
             let base = typed.out.as_ref()?.as_os_str();
@@ -82,10 +88,49 @@ pub fn outputs(typed: &crate::cli::Outputs) -> Written {
         };
         path.clone().or_else(based)
     };
-    Written {
+    let written = Written {
         json: with(&typed.json, ".json"),
         html: with(&typed.html, ".html"),
         hlog: with(&typed.hlog, ".hlog"),
         hgrm: with(&typed.hgrm, ".hgrm"),
+    };
+    let paths = [&written.json, &written.html, &written.hlog, &written.hgrm];
+    paths.into_iter().flatten().try_for_each(|path| writable(path))?;
+    Ok(written)
+}
+
+/// Sees whether a file could be written, and leaves everything as it is.
+///
+/// # Errors
+/// With a sentence, if not.
+pub fn writable(path: &Path) -> Result<(), String> {
+    let made = match File::create_new(path) {
+        Ok(_) => std::fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().append(true).open(path).map(drop)
+        }
+        Err(error) => Err(error),
+    };
+    made.map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_found_before_the_run() {
+        let directory = std::env::temp_dir().join(format!("chat-perf-writable-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let (new, old) = (directory.join("new.json"), directory.join("old.json"));
+        std::fs::write(&old, "a report").unwrap();
+        assert_eq!((writable(&new), writable(&old)), (Ok(()), Ok(())));
+        assert!(!new.exists(), "nothing is left of the look");
+        assert_eq!(std::fs::read_to_string(&old).unwrap(), "a report");
+        for bad in [directory.join("nowhere/r.json"), directory.clone()] {
+            let why = writable(&bad).unwrap_err();
+            assert!(why.starts_with("cannot write ") && why.contains(&*bad.to_string_lossy()), "{why}");
+        }
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 }

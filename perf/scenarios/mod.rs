@@ -67,7 +67,7 @@ pub fn run(flags: &cli::Run, stop: &AtomicBool) -> Result<Ending, String> {
     let _held = flags.load.precedence.take()?;
     let cpus = Cpus::place(settings.server_cores, flags.load.load_threads)?;
     let bench = Bench::new(&cpus, settings.waiting, stop);
-    let finish_as = Finish { is_pinned: true, frame_bytes: 0, outputs: finish::outputs(&flags.outputs) };
+    let finish_as = Finish { is_pinned: true, frame_bytes: 0, outputs: finish::outputs(&flags.outputs)? };
     let chatd = chatd(&flags.server, &settings, &cpus, stop)?;
     match settings.work {
         Work::Talk if flags.vs == Some(Versus::Floor) => {
@@ -96,7 +96,7 @@ pub fn floor(flags: &cli::Floor, stop: &AtomicBool) -> Result<Ending, String> {
     // The relay has one thread, whatever the number of cores asked.
     let cpus = Cpus::place(1, flags.load.load_threads)?;
     let bench = Bench::new(&cpus, settings.waiting, stop);
-    let finish_as = Finish { is_pinned: true, frame_bytes: 0, outputs: finish::outputs(&flags.outputs) };
+    let finish_as = Finish { is_pinned: true, frame_bytes: 0, outputs: finish::outputs(&flags.outputs)? };
     talk::run(&settings, &bench, Target::start_relay(settings.sources, &cpus.server, stop)?, finish_as)
 }
 

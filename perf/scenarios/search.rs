@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::Ending;
 use super::bench::Bench;
+use super::finish::writable;
 use super::settings::{Loop, Settings, Sides, Work};
 use super::side::Side;
 use crate::cli;
@@ -44,6 +45,7 @@ const STEPS_MAX: usize = 60;
 const RATE_MAX: f64 = 5e6;
 
 pub fn search(flags: &cli::Search, stop: &AtomicBool) -> Result<Ending, String> {
+    flags.json.as_deref().map_or(Ok(()), writable)?;
     let limits: Vec<Limit> =
         [("p50", 0.5, flags.p50), ("p99", 0.99, flags.p99), ("p99.9", 0.999, flags.p999)]
             .into_iter()

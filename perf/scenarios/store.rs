@@ -104,7 +104,7 @@ pub fn store(flags: &cli::Store, stop: &AtomicBool) -> Result<Ending, String> {
     let frame_bytes = side.frame_bytes();
     drop(side);
     let compared = Pushes::of(&sides).map_or(Compared::Nothing, Compared::Pushes);
-    let finish_as = Finish { is_pinned: true, frame_bytes, outputs: finish::outputs(&flags.outputs) };
+    let finish_as = Finish { is_pinned: true, frame_bytes, outputs: finish::outputs(&flags.outputs)? };
     finish(&settings, &bench, finish_as, sides, compared)
 }
 

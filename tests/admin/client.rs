@@ -6,6 +6,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
+/// What a scraper accepts that speaks OpenMetrics.
+pub const OPENMETRICS: &str =
+    "application/openmetrics-text; version=1.0.0, text/plain; version=0.0.4; q=0.5, */*; q=0.1";
+
 /// A chatd with an admin address of its own.
 pub fn start(cores: usize) -> (Chatd, Admin) {
     watched(Setup::new(cores))
@@ -68,7 +72,9 @@ impl Admin {
     }
 
     pub fn get(self, path: &str) -> Page {
-        self.say(format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: */*\r\n\r\n", self.0).as_bytes())
+        self.say(
+            format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: {OPENMETRICS}\r\n\r\n", self.0).as_bytes(),
+        )
     }
 
     /// The page, which is there.

@@ -32,13 +32,22 @@ impl std::error::Error for Taken {}
 ///
 /// # Errors
 /// If the address was asked for, and cannot be had.
-pub fn listen(at: Option<AdminAt>, warnings: &mut Vec<String>) -> Result<Option<TcpListener>, Taken> {
+pub fn listen(
+    at: Option<AdminAt>,
+    hosts: &[String],
+    warnings: &mut Vec<String>,
+) -> Result<Option<TcpListener>, Taken> {
     match at {
         Some(AdminAt::Off) => Ok(None),
         Some(AdminAt::Address(address)) => {
             let listener = admin::bind(address).map_err(|error| Taken(address, error))?;
             if !address.ip().is_loopback() {
                 warnings.push(format!("whoever reaches {address} sees this server's metrics"));
+            }
+            if address.ip().is_unspecified() && hosts.is_empty() {
+                warnings.push(format!(
+                    "{address} answers to loopback names only: --admin-host says to which others"
+                ));
             }
             Ok(Some(listener))
         }
@@ -67,10 +76,11 @@ pub fn start(
     listener: TcpListener,
     observer: Observer,
     health: Arc<Health>,
+    hosts: Vec<String>,
     store_queue: usize,
     passwords: Queue,
 ) -> io::Result<Admin> {
     let passwords = Box::new(move || passwords.waiting());
     let version = env!("CARGO_PKG_VERSION");
-    admin::start(listener, Sources { observer, health, version, store_queue, passwords })
+    admin::start(listener, Sources { observer, health, hosts, version, store_queue, passwords })
 }

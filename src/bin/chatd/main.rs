@@ -78,7 +78,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<dyn Error>> {
-    let listener = admin::listen(settings.admin, &mut settings.warnings)?;
+    let listener = admin::listen(settings.admin, &settings.admin_hosts, &mut settings.warnings)?;
     let log = settings.latency_log.as_ref().map(|(path, interval)| {
         let file =
             latency_log::open(path).map_err(|error| format!("cannot write {}: {error}", path.display()));
@@ -102,7 +102,8 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
     let (health, observer) = (admin::health(store.state()), &cores.observer);
     let start_admin = |listener| {
         let (observer, health) = (observer.clone(), health.clone());
-        admin::start(listener, observer, health, settings.limits.store_queue, store.passwords())
+        let (hosts, queue) = (settings.admin_hosts.clone(), settings.limits.store_queue);
+        admin::start(listener, observer, health, hosts, queue, store.passwords())
     };
     let admin = listener.map(start_admin).transpose()?;
     let latency_log =

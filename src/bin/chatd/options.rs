@@ -64,6 +64,11 @@ pub struct Options {
     #[arg(long, value_name = "ADDR:PORT|off", value_parser = admin)]
     pub admin: Option<AdminAt>,
 
+    /// A name, or several with commas, that the admin address is asked by, besides loopback names and its own address:
+    /// others are refused.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub admin_host: Vec<String>,
+
     /// Appends what every stage took in every interval: a log that HdrHistogram tools read.
     #[arg(long, value_name = "FILE")]
     pub latency_log: Option<PathBuf>,

@@ -30,6 +30,8 @@ pub struct Settings {
     pub measuring: Measuring,
     /// Where the metrics are to be shown, if that was said.
     pub admin: Option<AdminAt>,
+    /// Names that the admin address answers to.
+    pub admin_hosts: Vec<String>,
     /// Where the latency log goes, and how long its intervals are.
     pub latency_log: Option<(PathBuf, Duration)>,
     /// Which one-to-one messages are stored.
@@ -149,6 +151,7 @@ impl Settings {
             delivery,
             measuring: options.measure,
             admin: options.admin,
+            admin_hosts: options.admin_host,
             latency_log: options.latency_log.map(|path| (path, options.latency_log_interval)),
             keep: options.keep,
             cost: options.password_cost,

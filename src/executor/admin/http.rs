@@ -19,6 +19,10 @@ pub(super) struct Request {
     pub(super) query: Vec<(String, String)>,
     /// Whether only the head of the answer is wanted.
     pub(super) head_only: bool,
+    /// Every `Host` that was named: one, where a browser asks.
+    pub(super) hosts: Vec<String>,
+    /// What `Accept` says; empty if nothing.
+    pub(super) accept: String,
 }
 
 /// What is answered.
@@ -74,6 +78,7 @@ const fn reason(status: u16) -> &'static str {
         400 => "Bad Request",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        421 => "Misdirected Request",
         431 => "Request Header Fields Too Large",
         503 => "Service Unavailable",
         _ => "Internal Server Error",
@@ -91,20 +96,27 @@ pub(super) fn head(bytes: &[u8]) -> Head {
         }
         Err(error) => Head::Refused(Response::refusal(400, format!("this is not HTTP: {error}"))),
         Ok(httparse::Status::Complete(_)) => match (request.method, request.path) {
-            (Some(method @ ("GET" | "HEAD")), Some(target)) => Head::Whole(asked(target, method == "HEAD")),
+            (Some(method @ ("GET" | "HEAD")), Some(target)) => {
+                Head::Whole(asked(target, method == "HEAD", request.headers))
+            }
             _ => Head::Refused(Response::refusal(405, "only GET and HEAD are answered here")),
         },
     }
 }
 
-fn asked(target: &str, head_only: bool) -> Request {
+fn asked(target: &str, head_only: bool, headers: &[httparse::Header<'_>]) -> Request {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let pair = |pair: &str| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (key.to_owned(), value.to_owned())
     };
     let query = query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect();
-    Request { path: path.to_owned(), query, head_only }
+    let values = |name: &str| -> Vec<String> {
+        let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        named.map(|header| String::from_utf8_lossy(header.value).trim().to_owned()).collect()
+    };
+    let (hosts, accept) = (values("host"), values("accept").join(","));
+    Request { path: path.to_owned(), query, head_only, hosts, accept }
 }
 
 #[cfg(test)]
@@ -120,13 +132,14 @@ mod tests {
 
     #[test]
     fn a_request_is_whole_at_its_last_byte_and_not_before() {
-        let bytes = b"HEAD /histograms?format=hdr&core=all&x HTTP/1.1\r\nHost: here\r\n\r\n";
+        let bytes = b"HEAD /histograms?format=hdr&core=all&x HTTP/1.1\r\nHOST: here\r\nAccept: a\r\naccept:  b \r\n\r\n";
         for end in 0..bytes.len() {
             assert_eq!(head(&bytes[..end]), Head::Partial, "{end}");
         }
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let query = vec![pair("format", "hdr"), pair("core", "all"), pair("x", "")];
-        let request = Request { path: "/histograms".to_owned(), query, head_only: true };
+        let (hosts, accept) = (vec!["here".to_owned()], "a,b".to_owned());
+        let request = Request { path: "/histograms".to_owned(), query, head_only: true, hosts, accept };
         assert_eq!(head(bytes), Head::Whole(request));
     }
 

@@ -4,10 +4,13 @@
 //! what they have measured, and writes that down. Decides nothing and changes nothing.
 //!
 //! - [`server`] turns the connections, [`connection`] is one of them, [`http`] what is said on it.
-//! - [`pages`] answers: [`exposition`] and [`catalogue`] make `/metrics`, [`buckets`] its histograms;
+//! - [`asker`] knows who may ask and which form of `/metrics` it wants.
+//! - [`pages`] answers: [`exposition`] and [`catalogue`] make `/metrics`, [`buckets`] its histograms, [`plain`] its older
+//!   form;
 //!   [`histograms`] and [`json`] make `/histograms`; [`health`] knows whether the server is usable.
 //! - [`view`] is what was seen at one moment, [`process`] what the system says of this process.
 
+mod asker;
 mod buckets;
 mod catalogue;
 mod connection;
@@ -17,6 +20,7 @@ mod histograms;
 mod http;
 mod json;
 mod pages;
+mod plain;
 mod process;
 mod server;
 mod view;
@@ -39,6 +43,8 @@ pub struct Sources {
     pub observer: Observer,
     /// Whether the server is usable.
     pub health: Arc<Health>,
+    /// Names that it answers to, besides those of loopback and its own address.
+    pub hosts: Vec<String>,
     /// Which version this is.
     pub version: &'static str,
     /// Questions that may wait for the store.
@@ -72,7 +78,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub fn start(listener: TcpListener, sources: Sources) -> io::Result<Admin> {
     let address = listener.local_addr()?;
     let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
-    let server = Server::new(listener, wake.clone(), Pages::new(sources));
+    let server = Server::new(listener, wake.clone(), Pages::new(sources, address));
     let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || server.run())?;
     Ok(Admin { address, wake, thread })
 }

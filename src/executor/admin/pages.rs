@@ -1,13 +1,16 @@
 //! The pages: what is answered to whom, from a view that is at most a moment old.
 
 use super::Sources;
+use super::asker::{Form, Names, form};
 use super::exposition;
 use super::histograms;
 use super::http::{Request, Response, TEXT};
+use super::plain;
 use super::process::Process;
 use super::view::View;
 use crate::executor::metrics::Snapshot;
 use crate::executor::observer::Pulse;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,13 +20,15 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const FRESH: Duration = Duration::from_millis(100);
 /// OpenMetrics 1.0, text.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The text format of Prometheus.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-const INDEX: &str =
-    "chatd: /metrics (OpenMetrics), /histograms (?format=hlog|json|text|hdr), /healthz, /readyz\n";
+const INDEX: &str = "chatd: /metrics (text, or OpenMetrics for those who accept it), /histograms (?format=hlog|json|text|hdr), /healthz, /readyz\n";
 
 /// Answers requests.
 pub(super) struct Pages {
     sources: Sources,
+    names: Names,
     began: Instant,
     started: SystemTime,
     /// The last view, with when it is not good enough any more.
@@ -32,15 +37,21 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    pub(super) fn new(sources: Sources) -> Self {
-        Self { sources, began: Instant::now(), started: SystemTime::now(), seen: None, felt: None }
+    pub(super) fn new(sources: Sources, address: SocketAddr) -> Self {
+        let names = Names::new(&sources.hosts, address);
+        Self { sources, names, began: Instant::now(), started: SystemTime::now(), seen: None, felt: None }
     }
 
     pub(super) fn answer(&mut self, request: &Request) -> Response {
+        if !request.hosts.iter().all(|host| self.names.have(host)) {
+            let why = "the Host of this request is neither a loopback name nor one that --admin-host lists";
+            return Response::refusal(421, why);
+        }
         match request.path.as_str() {
             "/" => Response::new(TEXT, INDEX),
             "/metrics" => match exposition::text(self.view()) {
-                Ok(text) => Response::new(OPENMETRICS, text),
+                Ok(text) if form(&request.accept) == Form::OpenMetrics => Response::new(OPENMETRICS, text),
+                Ok(text) => Response::new(PROMETHEUS, plain::text(&text)),
                 Err(error) => Response::refusal(500, format!("the metrics cannot be written: {error}")),
             },
             "/histograms" => match histograms::page(&self.view(), &request.query) {
@@ -83,7 +94,7 @@ impl Pages {
     }
 
     fn look(&self) -> View {
-        let Sources { observer, health, version, store_queue, passwords } = &self.sources;
+        let Sources { observer, health, version, store_queue, passwords, .. } = &self.sources;
         let snapshots = observer.look(PATIENCE);
         let pulses: Vec<Pulse> = snapshots.iter().map(Snapshot::pulse).collect();
         View {
