@@ -244,10 +244,12 @@ pub enum Ask {
         /// Which.
         group: GroupId,
     },
-    /// Store a message durably, once: the same `mid`, or the same (sender, cid), again changes
-    /// nothing. A direct message also becomes part of its recipient's backlog, again if it was
+    /// Store a message durably, once: the same (sender, cid) again changes nothing, whatever its id, nor
+    /// does the same message without a cid under the same id. Another message under an id that is stored is
+    /// answered [`Done::IdTaken`]. A direct message also becomes part of its recipient's backlog, again if it was
     /// settled before: a core that asks does not know it delivered. → [`Done::Kept`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember` |
-    /// `NotYours` (the recipient blocks the sender) | `CidReused` | `Busy`.
+    /// `NotYours` (the recipient blocks the sender) | `CidReused` | `InvalidField` (no store can hold it)
+    /// | `Busy`.
     Keep {
         /// The message.
         envelope: Envelope,
@@ -447,6 +449,8 @@ pub enum Done {
         /// Its place in its conversation.
         pos: Option<u64>,
     },
+    /// Another message is stored under this id. Nothing was done: the message needs another one.
+    IdTaken,
     /// One page of the backlog.
     Taken {
         /// Oldest first.
@@ -457,6 +461,18 @@ pub enum Done {
         /// before it, nothing is missing.
         heads: Vec<(GroupId, u64)>,
     },
+}
+
+impl Done {
+    /// The greatest id of a message in it: whoever asked may show it to somebody who answers.
+    pub fn greatest_mid(&self) -> Option<MessageId> {
+        match self {
+            Done::Kept { mid, .. } => Some(*mid),
+            Done::Taken { messages, .. } => messages.iter().map(|waiting| waiting.envelope.mid()).max(),
+            Done::History { messages, .. } => messages.iter().map(|placed| placed.envelope.mid()).max(),
+            _ => None,
+        }
+    }
 }
 
 /// The store's answer: done, or why not.

@@ -156,7 +156,7 @@ impl Hub {
                 if let (false, Some(pos)) = (direct, pos) {
                     self.group_kept(envelope.group(), mid, pos, out);
                 }
-                if direct && envelope.mid() <= self.gone_after {
+                if direct && (envelope.mid() <= self.gone_after || self.renamed.has(envelope.mid())) {
                     self.nudge(envelope.user(), out);
                 }
             }

@@ -200,6 +200,13 @@ impl Envelope {
         Self::message(Message { sender, target, mid, ts, cid, storing, body: body.as_bytes() }, scratch)
     }
 
+    /// The same message under another id.
+    pub fn renamed(&self, mid: MessageId) -> Self {
+        let mut bytes = self.0.to_vec();
+        bytes[12..20].copy_from_slice(&mid.0.to_le_bytes());
+        Self(bytes.into())
+    }
+
     /// Reads bytes from another core or server, which may be of another version.
     ///
     /// # Errors

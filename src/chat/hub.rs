@@ -5,6 +5,7 @@
 //! say), `connection`, `account` and `enter` (logins), `direct` and `late` (one-to-one), `group`
 //! and `seat`, `friend`, `backlog`.
 
+use super::ask::Done;
 use super::awaited::Awaited;
 use super::counts::Counts;
 use super::effect::Effect;
@@ -18,6 +19,7 @@ use super::local_time::LocalTime;
 use super::orphan::Orphan;
 use super::pending::{Pending, PendingTable};
 use super::presence::Presence;
+use super::rename::Renamed;
 use super::seat::Seats;
 use super::session::{Online, Phase, Session, Visit};
 use super::settling::Settling;
@@ -46,6 +48,7 @@ pub struct Hub {
     pub(super) late: FxHashMap<UserId, Late>,
     pub(super) presence: Presence,
     pub(super) awaited: Awaited,
+    pub(super) renamed: Renamed,
     /// Messages for the history, and who sent them, until they are enough.
     pub(super) records: Vec<(SessionId, Envelope)>,
     /// What senders are ahead of the store.
@@ -142,6 +145,7 @@ impl Hub {
             late: FxHashMap::default(),
             presence: Presence::default(),
             awaited: Awaited::default(),
+            renamed: Renamed::default(),
             records: Vec::new(),
             settling: Settling::default(),
             orphans: VecDeque::new(),
@@ -171,6 +175,12 @@ impl Hub {
     /// The same, keeping what it is told to.
     pub fn keeping(mut self, keeping: Keep) -> Self {
         self.keeping = keeping;
+        self
+    }
+
+    /// The same, giving ids after `stored`, the greatest that the store knows.
+    pub fn after(mut self, stored: MessageId) -> Self {
+        self.clock.begin_after(stored);
         self
     }
 
@@ -279,11 +289,11 @@ impl Hub {
     fn arrived(&mut self, channel: Channel, envelope: Envelope, out: &mut Vec<Effect>) {
         match (channel, envelope.kind()) {
             (Channel::User(_), Kind::Direct) => {
-                self.clock.observe(envelope.mid(), self.wall);
+                self.clock.observe(envelope.mid());
                 self.direct_arrived(envelope, out);
             }
             (Channel::Group(_), Kind::Group) => {
-                self.clock.observe(envelope.mid(), self.wall);
+                self.clock.observe(envelope.mid());
                 self.group_arrived(envelope, out);
             }
             (Channel::User(_), Kind::Claim | Kind::Held | Kind::Yield) => self.claim_arrived(&envelope, out),
@@ -306,6 +316,13 @@ impl Hub {
     }
 
     fn answered(&mut self, pending: Pending, answer: super::ask::Answer, out: &mut Vec<Effect>) {
+        if answer == Ok(Done::IdTaken) {
+            return self.keep_renamed(pending, out);
+        }
+        // Who is shown it may answer, and is to get a greater id.
+        if let Some(seen) = answer.as_ref().ok().and_then(Done::greatest_mid) {
+            self.clock.observe(seen);
+        }
         match pending {
             Pending::Keep { session, envelope } => self.kept(session, &envelope, answer, out),
             Pending::Record { records } => self.recorded(records, &answer, out),

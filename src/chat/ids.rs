@@ -115,6 +115,11 @@ impl MessageId {
         CoreId((self.0 & CoreId::MAX as u64) as u16)
     }
 
+    /// The id that the message had been given `ms` milliseconds later.
+    pub const fn later(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms << (SEQUENCE_BITS + CORE_BITS)))
+    }
+
     /// The id that the message had been given `ms` milliseconds earlier.
     pub const fn earlier(self, ms: u64) -> Self {
         Self(self.0.saturating_sub(ms << (SEQUENCE_BITS + CORE_BITS)))
@@ -134,6 +139,12 @@ pub struct MessageClock {
 const EPOCH_MS: u64 = 1_577_836_800_000;
 const SEQUENCE_BITS: u32 = 12;
 const CORE_BITS: u32 = 10;
+/// Ids from here on, of the year before the last that ids have bits for, are made by no clock that can
+/// be right: they are not followed, so that one of them does not use up all that are left.
+const CEILING: u64 = ((1 << 41) - 366 * 86_400_000) << SEQUENCE_BITS;
+/// What was pushed by a process that died, and never stored, has an id that the store does not know. It
+/// lies within so long after those that it knows.
+const UNSTORED_MS: u64 = 60_000;
 
 impl MessageClock {
     /// A clock for the ids of `core`.
@@ -153,7 +164,7 @@ impl MessageClock {
 
     /// The next id at `now`. More than 4,096 ids in a millisecond borrow from the next one.
     pub fn next(&mut self, now: Millis) -> MessageId {
-        let floor = now.0.saturating_sub(EPOCH_MS) << SEQUENCE_BITS;
+        let floor = now.0.saturating_sub(EPOCH_MS).min(CEILING >> SEQUENCE_BITS) << SEQUENCE_BITS;
         self.last = floor.max(self.last + 1);
         MessageId(self.last << CORE_BITS | u64::from(self.core.0))
     }
@@ -164,15 +175,20 @@ impl MessageClock {
         MessageId(self.last << CORE_BITS | core)
     }
 
-    /// Takes note of an id made elsewhere, so that ids made from now on are greater.
-    ///
-    /// An id from more than a day ahead of `now` is ignored: a broken clock elsewhere must not
-    /// drag this one along.
-    pub fn observe(&mut self, seen: MessageId, now: Millis) {
+    /// Takes note of an id made elsewhere, so that ids made from now on are greater: whoever is shown it
+    /// may answer. However far ahead it is, as long as a clock can have made it.
+    pub fn observe(&mut self, seen: MessageId) {
         let seen = seen.0 >> CORE_BITS;
-        let ceiling = (now.0.saturating_sub(EPOCH_MS) + 86_400_000) << SEQUENCE_BITS;
-        if seen > self.last && seen < ceiling {
+        if seen > self.last && seen < CEILING {
             self.last = seen;
+        }
+    }
+
+    /// Begins after everything that is stored, the greatest of which is `stored`, and after what was made
+    /// shortly before and never stored.
+    pub fn begin_after(&mut self, stored: MessageId) {
+        if stored.0 > 0 {
+            self.observe(stored.later(UNSTORED_MS));
         }
     }
 }
@@ -220,10 +236,30 @@ mod tests {
         let now = Millis(EPOCH_MS + 1_000_000);
         let (mut a, mut b) = (MessageClock::new(CoreId(0)), MessageClock::new(CoreId(1)));
         let ahead = b.next(Millis(now.0 + 500));
-        a.observe(ahead, now);
+        a.observe(ahead);
         assert!(a.next(now) > ahead);
-        let broken = b.next(Millis(now.0 + 200_000_000));
-        a.observe(broken, now);
+        // A server whose clock is days ahead is followed as well: what it says may be answered here.
+        let days_ahead = b.next(Millis(now.0 + 200_000_000));
+        a.observe(days_ahead);
+        assert!(a.next(now) > days_ahead);
+        let broken = MessageId(i64::MAX as u64);
+        a.observe(broken);
         assert!(a.next(now) < broken);
+        let far = a.next(Millis(u64::MAX >> 1));
+        assert!(i64::try_from(far.0).is_ok(), "an id that the store can hold, whatever the clock says");
+    }
+
+    #[test]
+    fn a_clock_begins_after_what_is_stored_and_what_was_not() {
+        let now = Millis(EPOCH_MS + 900_000_000);
+        let mut before = MessageClock::new(CoreId(1));
+        let stored = before.next(now);
+        let unstored = before.next(Millis(now.0 + 5_000));
+        let mut after = MessageClock::new(CoreId(1));
+        after.begin_after(stored);
+        assert!(after.next(Millis(now.0 - 600_000)) > unstored);
+        let mut fresh = MessageClock::new(CoreId(1));
+        fresh.begin_after(MessageId(0));
+        assert_eq!(fresh.next(now), stored, "where nothing is stored it begins with the clock");
     }
 }

@@ -40,6 +40,7 @@ mod presence;
 mod progress;
 mod record;
 mod rejoin;
+mod rename;
 pub mod ring;
 mod said;
 mod seat;

@@ -54,6 +54,10 @@ impl Hub {
             }
             return self.ask_later(session, orphan);
         }
+        if answer == Err(Code::InvalidField) {
+            // It can never be stored, so it is not asked again.
+            self.counts.orphans_dropped += 1;
+        }
         match orphan {
             Orphan::Keep { envelope } if envelope.kind() == Kind::Group => {
                 if let Ok(Done::Kept { mid, pos: Some(pos), .. }) = answer {

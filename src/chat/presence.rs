@@ -197,7 +197,7 @@ impl Hub {
 
     /// Another core tells who came and went there.
     pub(super) fn presence_arrived(&mut self, envelope: &Envelope, out: &mut Vec<Effect>) {
-        self.clock.observe(envelope.mid(), self.wall);
+        self.clock.observe(envelope.mid());
         let core = envelope.mid().core();
         // What this core published comes back to it.
         if core == self.core {

@@ -19,6 +19,7 @@ use super::watch::{Beat, Watch};
 use crate::chat::ask::{Answered, Question};
 use crate::chat::event::Event;
 use crate::chat::hub::Hub;
+use crate::chat::ids::MessageId;
 use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use flume::{Receiver, Sender};
@@ -44,6 +45,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which messages the cores have stored.
     pub keep: Keep,
+    /// The greatest id of a message that is stored: ids are given after it.
+    pub after: MessageId,
     /// Whether latencies are measured.
     pub measuring: Measuring,
     /// How the cores hear of each other.
@@ -107,6 +110,7 @@ struct Parts {
     listener: TcpListener,
     limits: Limits,
     keep: Keep,
+    after: MessageId,
     measuring: Measuring,
     wires: Wires,
     questions: Sender<Question>,
@@ -146,6 +150,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             listener,
             limits: config.limits.of_each(cores),
             keep: config.keep,
+            after: config.after,
             measuring: config.measuring,
             wires,
             questions: config.questions.clone(),
@@ -226,7 +231,7 @@ async fn run(parts: Parts) {
         }
     };
     let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
-        hub: Hub::new(id, limits.clone()).keeping(parts.keep),
+        hub: Hub::new(id, limits.clone()).keeping(parts.keep).after(parts.after),
         bus,
         store: StoreLink::new(core, questions),
         sockets,

@@ -26,6 +26,7 @@ use super::merge::Room;
 use super::token::Uses;
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError, migrate};
 use crate::chat::ask::{Answer, Ask, Done, Issue};
+use crate::chat::ids::MessageId;
 use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use directory::Directory;
@@ -234,6 +235,10 @@ impl Store for Embedded {
         } else {
             StoreError::Order(failed.to_string())
         })
+    }
+
+    fn greatest_mid(&mut self) -> Result<MessageId, StoreError> {
+        history::greatest_mid(&self.db).map_err(|error| StoreError::Down(error.to_string()))
     }
 
     fn will_keep(&mut self, keep: Keep) -> Result<(), StoreError> {

@@ -51,10 +51,13 @@ pub fn is_complete(messages: &[Placed], start: Option<MessageId>, complete_from:
     mids.map(|mid| mid.0).min().unwrap_or(0) >= complete_from
 }
 
-/// The least id of a message that is accepted from now on, and a little later, in this cluster.
-pub fn from_now_on() -> MessageId {
+/// The least id of a message that is accepted from now on, and a little later, in this cluster, where the
+/// greatest that is stored is `stored`.
+pub fn from_now_on(stored: MessageId) -> MessageId {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + CLOCKS_APART;
-    MessageClock::new(CoreId(0)).next(Millis(u64::try_from(now.as_millis()).unwrap_or(0)))
+    let now = MessageClock::new(CoreId(0)).next(Millis(u64::try_from(now.as_millis()).unwrap_or(0)));
+    // The clock may be behind the one that gave those ids.
+    now.max(stored.later(CLOCKS_APART.as_millis() as u64))
 }
 
 /// Aliases of messages before this one need not be remembered any more when `mid` came again. An id of a

@@ -27,7 +27,7 @@ mod token;
 pub mod worker;
 
 use crate::chat::ask::{Answer, AnswerQueue, Ask, Question, Who};
-use crate::chat::ids::UserId;
+use crate::chat::ids::{MessageId, UserId};
 use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use futures_lite::future;
@@ -160,6 +160,12 @@ pub trait Store: Send {
     /// was appended means nothing.
     fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError>;
 
+    /// The greatest id of a message that the store knows; 0 if it knows none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn greatest_mid(&mut self) -> Result<MessageId, StoreError>;
+
     /// Says which messages the store will be asked to keep from now on, so that its history can say
     /// whether it is complete. Said once, before the first batch.
     ///
@@ -192,6 +198,7 @@ pub trait Store: Send {
 /// A store that is open, locked and of the right version, and not yet working.
 pub struct Opened {
     store: Box<dyn Store>,
+    greatest_mid: MessageId,
     config: Config,
 }
 
@@ -206,13 +213,20 @@ pub fn open(config: Config) -> Result<Opened, OpenError> {
     };
     let told = store.will_keep(config.keep);
     told.map_err(|error| OpenError::Failed(store.describe(), error.to_string()))?;
-    Ok(Opened { store, config })
+    let greatest = store.greatest_mid();
+    let greatest_mid = greatest.map_err(|error| OpenError::Failed(store.describe(), error.to_string()))?;
+    Ok(Opened { store, greatest_mid, config })
 }
 
 impl Opened {
     /// Which store this is and where, for the start-up screen.
     pub fn describe(&self) -> String {
         self.store.describe()
+    }
+
+    /// The greatest id of a message that the store knows: ids are given after it.
+    pub fn greatest_mid(&self) -> MessageId {
+        self.greatest_mid
     }
 
     /// What whoever runs the server should know, a sentence each.

@@ -35,6 +35,7 @@ mod url;
 use super::health::News;
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError};
 use crate::chat::ask::Answer;
+use crate::chat::ids::MessageId;
 use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
@@ -134,6 +135,18 @@ impl Store for MySql {
     fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
         let (runtime, desk) = self.parts();
         runtime.block_on(desk.perform(batch, outcomes))
+    }
+
+    fn greatest_mid(&mut self) -> Result<MessageId, StoreError> {
+        let (runtime, desk) = self.parts();
+        let Link::Up(line, _) = &mut desk.link else {
+            return Err(StoreError::Down(format!("{} is gone", desk.url)));
+        };
+        let greatest = runtime.block_on(async {
+            let greatest = history::greatest_mid(&mut line.writer).await?;
+            line.writer.run("COMMIT").await.map(|()| greatest)
+        });
+        greatest.map_err(|fault| StoreError::Down(fault.why()))
     }
 
     fn will_keep(&mut self, keep: Keep) -> Result<(), StoreError> {

@@ -23,6 +23,7 @@
 //! friends 2=bob 3=cy · roster blocked 4 token 77 friends 2=bob groups 5=team:9 members 1=ann*,2=bob
 //! taken … ; …                    a page: `1>2 text`, `1>5@3 text`, and at its end `more`, `heads 5:3`
 //!                                if the groups do not stay where they are
+//! idtaken                        another message is stored under the id of the one to be kept
 //! arrives user 1 claim 77        on the bus: claim, held, yield, waiting, dissolved, stored 1 2
 //! arrives user 1 takeover 77 · arrives user 1 resume 77 by 5   claims that demand something
 //! arrives user 1 confirmed by 2 · unconfirmed by 2             word on the last message
@@ -254,7 +255,7 @@ impl Script {
             _ => {
                 // A page answers a Take, and so on; the rest answers what has been out longest.
                 let fits = |ask: &Ask| match word {
-                    "kept" => matches!(ask, Ask::Keep { .. }),
+                    "kept" | "idtaken" => matches!(ask, Ask::Keep { .. }),
                     "taken" => matches!(ask, Ask::Take { .. }),
                     _ => true,
                 };
@@ -345,6 +346,7 @@ impl Script {
                 let (id, head) = rest.split_once(" head ").expect("a group and its head");
                 Done::Joined { group: group(id), head: head.parse().expect("a place") }
             }
+            "idtaken" => Done::IdTaken,
             "left" => Done::Left { dissolved: false },
             "dissolved" => Done::Left { dissolved: true },
             "friends" => Done::Friends(people(rest)),
@@ -543,6 +545,7 @@ fn code(text: &str) -> Code {
         Code::Busy,
         Code::CidReused,
         Code::TooMany,
+        Code::InvalidField,
     ];
     codes.into_iter().find(|code| code.errno().to_string() == text).expect("an errno of the store")
 }

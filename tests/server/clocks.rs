@@ -162,6 +162,33 @@ fn a_clock_that_is_set_forward_cuts_nobody() {
     }
 }
 
+/// A server that is started again with its clock behind the last run gives ids after those of that run,
+/// and takes no message for another one.
+#[test]
+fn after_a_restart_with_the_clock_behind_ids_go_on_and_nothing_is_lost() {
+    const MESSAGES: usize = 40;
+    let clocks = Clocks::new();
+    let mut chatd = clocks.under(Setup::new(1)).start();
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut last = 0_u64;
+    for run in 0..3 {
+        let mut amys = chatd.enter(&amy);
+        for number in 0..MESSAGES {
+            let (id, cid) = (amys.id, format!("{run} {number}"));
+            amys.say(json!({"msgid": 6, "id": id, "toid": ben.id, "msg": "the same", "cid": cid}));
+            let mid = amys.hear_ack(&cid)["mid"].as_str().expect("an id").parse().expect("a number");
+            assert!(mid > last, "run {run}, message {number}: {mid} after {last}");
+            last = mid;
+        }
+        chatd.end(libc::SIGKILL);
+        clocks.set_wall_by(-STEP_MS);
+        chatd = clocks.under(Setup::new(1).data(&chatd.data)).start();
+    }
+    let mut bens = chatd.connect();
+    bens.login_with_backlog(&ben, 3 * MESSAGES);
+    bens.hear_nothing();
+}
+
 /// Somebody comes with its token, and goes.
 fn resume(chatd: &Chatd, user: &User, token: &str) {
     let mut client = chatd.connect().with_newlines();

@@ -302,6 +302,14 @@ impl Store {
         let (mid, sender) = (envelope.mid(), envelope.sender());
         let cid = (!envelope.cid().is_empty()).then(|| (sender, envelope.cid().to_owned()));
         let known = cid.as_ref().and_then(|cid| self.cids.get(cid).copied());
+        if known.is_none()
+            && let Some((other, _)) = self.messages.get(&mid)
+            && other.bytes()[..] != envelope.bytes()[..]
+            && (other.sender(), other.cid(), other.ts(), other.body())
+                != (sender, envelope.cid(), envelope.ts(), envelope.body())
+        {
+            return Ok(Done::IdTaken);
+        }
         if let Some((known, pos)) = self.messages.get(&known.unwrap_or(mid)) {
             // A body has the time in it only if the sender gave one; here it always does.
             if (known.target(), known.body()) != (envelope.target(), envelope.body()) {

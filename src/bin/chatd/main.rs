@@ -87,12 +87,14 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
     let log = log.transpose()?;
     let (questions, asked) = flume::bounded(settings.limits.store_queue);
     let (queues, answers) = (0..settings.cpus.len()).map(|_| flume::unbounded()).unzip();
+    let after = store.greatest_mid();
     let store = store.start(asked, queues)?;
     let config = boot::Config {
         address: settings.address,
         cpus: settings.cpus.clone(),
         limits: settings.limits.clone(),
         keep: settings.keep,
+        after,
         measuring: settings.measuring,
         delivery: settings.delivery.clone(),
         questions,

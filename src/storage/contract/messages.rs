@@ -15,6 +15,8 @@ pub const CASES: &[Case] = &[
     Case { name: "the same cid in one batch is kept once", run: the_same_cid_in_one_batch },
     Case { name: "one cid has one content", run: one_cid_has_one_content },
     Case { name: "one id for two messages loses neither", run: one_id_for_two_messages },
+    Case { name: "what no row can hold is refused for good", run: what_no_row_can_hold },
+    Case { name: "the greatest id is known", run: the_greatest_id_is_known },
     Case { name: "places in a group have no gap", run: places_have_no_gap },
     Case { name: "a group message is kept once", run: a_group_message_is_kept_once },
     Case { name: "a body comes back byte for byte", run: a_body_comes_back_byte_for_byte },
@@ -132,11 +134,54 @@ fn one_id_for_two_messages(open: &mut Opener<'_>) {
     let first = trial.message(amy, Target::User(ben), "c", "hello");
     assert!(trial.keep(&first).is_ok());
     let target = Target::User(ben);
-    let other = sealed(cleo, target, first.mid(), "c", &body(cleo, target, "other", ""));
-    assert_eq!(trial.keep(&other), Err(Code::Busy), "never Kept of what is not");
+    // Another sender, another cid or none: whatever it says, it is another message.
+    for (sender, cid, text) in
+        [(cleo, "c", "other"), (cleo, "c", "hello"), (amy, "d", "hello"), (amy, "", "hello"), (cleo, "", "x")]
+    {
+        let other = sealed(sender, target, first.mid(), cid, &body(sender, target, text, ""));
+        assert_eq!(trial.keep(&other), Ok(Done::IdTaken), "never Kept of what is not: {sender} {cid} {text}");
+    }
+    // One without a cid is known by its id alone, if nothing is different.
+    let nameless = trial.message(amy, target, "", "nameless");
+    let kept = trial.keep(&nameless);
+    assert_eq!(trial.keep(&nameless), kept);
+    let other = sealed(amy, target, nameless.mid(), "", &body(amy, target, "nameless", "another time"));
+    assert_eq!(trial.keep(&other), Ok(Done::IdTaken));
+    trial.settle(ben, &[nameless.mid()], vec![]);
     let retry = sealed(cleo, target, trial.mid(), "c", &body(cleo, target, "other", ""));
     assert!(trial.keep(&retry).is_ok());
     assert_eq!(trial.take(ben).mids(), [first.mid().0, retry.mid().0]);
+}
+
+/// What comes from elsewhere may be damaged: it is refused for good, and the rest of its batch is not.
+fn what_no_row_can_hold(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let target = Target::User(ben);
+    let forged = sealed(amy, target, MessageId(1 << 63), "f", &body(amy, target, "forged", ""));
+    assert_eq!(trial.keep(&forged), Err(Code::InvalidField));
+    let nameless = sealed(amy, target, MessageId(1 << 63), "", &body(amy, target, "forged", ""));
+    assert_eq!(trial.ask(Ask::Record { envelopes: vec![nameless] }), Ok(Done::Done));
+    let good = trial.message(amy, target, "g", "good");
+    assert!(trial.keep(&good).is_ok());
+    assert_eq!(trial.take(ben).mids(), [good.mid().0]);
+}
+
+/// Ids are given after the greatest that is stored, also that of a message that came again.
+fn the_greatest_id_is_known(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    assert_eq!(trial.greatest_mid(), MessageId(0));
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let group = trial.group("one", amy, &[ben]);
+    let direct = trial.tell(amy, ben, "hello");
+    assert_eq!(trial.greatest_mid(), direct);
+    let (posted, _) = trial.post(amy, group, "hello");
+    assert_eq!(trial.greatest_mid(), posted);
+    let named = trial.message(amy, Target::User(ben), "c", "named");
+    assert!(trial.keep(&named).is_ok());
+    let again = trial.message(amy, Target::User(ben), "c", "named");
+    assert!(trial.keep(&again).is_ok());
+    assert_eq!(trial.greatest_mid(), again.mid());
 }
 
 fn places_have_no_gap(open: &mut Opener<'_>) {

@@ -191,6 +191,10 @@ impl Trial {
         }
     }
 
+    pub fn greatest_mid(&mut self) -> MessageId {
+        self.store.greatest_mid().expect("the store works")
+    }
+
     /// As a server does when it starts.
     pub fn will_keep(&mut self, keep: Keep) {
         self.store.will_keep(keep).expect("the store works");

@@ -131,10 +131,17 @@ fn complete_from(db: &Connection) -> rusqlite::Result<u64> {
 }
 
 /// Notes from when on all direct messages are kept.
+/// The greatest id of a message, also of those that came again under another id; 0 if there is none.
+pub fn greatest_mid(db: &Connection) -> rusqlite::Result<MessageId> {
+    let sql =
+        "SELECT max(ifnull((SELECT max(mid) FROM message), 0), ifnull((SELECT max(mid) FROM alias), 0))";
+    db.query_row(sql, [], |found| row::mid(found, 0))
+}
+
 pub fn will_keep(db: &Connection, keep: Keep) -> rusqlite::Result<()> {
     let from = match keep {
         Keep::Undelivered => MessageId(NEVER),
-        Keep::All if complete_from(db)? == NEVER => from_now_on(),
+        Keep::All if complete_from(db)? == NEVER => from_now_on(greatest_mid(db)?),
         Keep::All => return Ok(()),
     };
     db.execute("UPDATE history SET complete_from = ?1", [row::sql_mid(from)]).map(drop)

@@ -15,7 +15,7 @@ use rusqlite::{Connection, Error, OptionalExtension, ffi, params};
 
 /// Stores a message, and makes a direct one part of its recipient's backlog.
 pub fn keep(db: &Connection, memory: &mut Memory, envelope: &Envelope) -> Answered {
-    let new = New::of(envelope)?;
+    let Some(new) = New::of(envelope) else { return Ok(Err(Code::InvalidField)) };
     match envelope.target() {
         Target::User(user) => keep_direct(db, memory, envelope, &new, user),
         Target::Group(group) => keep_group(db, envelope, &new, group),
@@ -25,9 +25,9 @@ pub fn keep(db: &Connection, memory: &mut Memory, envelope: &Envelope) -> Answer
 /// Stores direct messages that nobody is owed.
 pub fn record(db: &Connection, memory: &mut Memory, envelopes: &[Envelope]) -> Answered {
     for envelope in envelopes {
-        if let Target::User(user) = envelope.target() {
+        if let (Target::User(user), Some(new)) = (envelope.target(), New::of(envelope)) {
             // What is refused is left out.
-            drop(insert_direct(db, memory, envelope, &New::of(envelope)?, user)?);
+            drop(insert_direct(db, memory, envelope, &new, user)?);
         }
     }
     Ok(Ok(Done::Done))
@@ -43,15 +43,15 @@ struct New<'a> {
 }
 
 impl<'a> New<'a> {
-    fn of(envelope: &'a Envelope) -> rusqlite::Result<Self> {
+    /// `None` if it is damaged or forged: no row can hold it.
+    fn of(envelope: &'a Envelope) -> Option<Self> {
         let cid = envelope.cid();
-        let unfit = |error: Box<dyn std::error::Error + Send + Sync>| Error::ToSqlConversionFailure(error);
-        Ok(Self {
-            mid: i64::try_from(envelope.mid().0).map_err(|error| unfit(error.into()))?,
-            ts: i64::try_from(envelope.ts().0).map_err(|error| unfit(error.into()))?,
+        Some(Self {
+            mid: i64::try_from(envelope.mid().0).ok()?,
+            ts: i64::try_from(envelope.ts().0).ok()?,
             sender: envelope.sender().get(),
             cid: (!cid.is_empty()).then_some(cid),
-            body: std::str::from_utf8(envelope.body()).map_err(|error| unfit(error.into()))?,
+            body: std::str::from_utf8(envelope.body()).ok()?,
         })
     }
 }
@@ -81,7 +81,8 @@ fn keep_direct(
         Inserted::Again(stored) => {
             // The same message from another core: the user left before that one could deliver it, so
             // it is owed, whatever became of it elsewhere. Twice is allowed, never is not.
-            if stored.mid == envelope.mid() && stored.is(envelope) && !memory.owes(user, new.mid) {
+            let same = stored.mid == envelope.mid() && stored.answer(envelope) != Ok(Done::IdTaken);
+            if same && stored.is(envelope) && !memory.owes(user, new.mid) {
                 owe(db, user, new.mid)?;
             }
             again(db, &stored, envelope)
@@ -205,24 +206,28 @@ struct Stored {
     target: Target,
     pos: Option<u64>,
     body: String,
+    cid: Option<String>,
 }
 
 impl Stored {
-    /// The message with this id, or else this sender's message of this cid.
+    /// This sender's message of this cid, or else the message with this id.
     fn find(db: &Connection, new: &New<'_>) -> rusqlite::Result<Option<Self>> {
-        let by_mid = db
-            .prepare_cached(
-                "SELECT mid, ts, sender, recipient, groupid, pos, body FROM message WHERE mid = ?1",
-            )?
-            .query_row([new.mid], Self::read)
-            .optional()?;
-        if by_mid.is_some() || new.cid.is_none() {
-            return Ok(by_mid);
+        if new.cid.is_some() {
+            let by_cid = db
+                .prepare_cached(
+                    "SELECT mid, ts, sender, recipient, groupid, pos, body, cid FROM message
+                     WHERE sender = ?1 AND cid = ?2",
+                )?
+                .query_row(params![new.sender, new.cid], Self::read)
+                .optional()?;
+            if by_cid.is_some() {
+                return Ok(by_cid);
+            }
         }
         db.prepare_cached(
-            "SELECT mid, ts, sender, recipient, groupid, pos, body FROM message WHERE sender = ?1 AND cid = ?2",
+            "SELECT mid, ts, sender, recipient, groupid, pos, body, cid FROM message WHERE mid = ?1",
         )?
-        .query_row(params![new.sender, new.cid], Self::read)
+        .query_row([new.mid], Self::read)
         .optional()
     }
 
@@ -239,6 +244,7 @@ impl Stored {
             },
             pos: row::place(found, 5)?,
             body: found.get(6)?,
+            cid: found.get_ref(7)?.as_str_or_null().ok().flatten().map(str::to_owned),
         })
     }
 
@@ -250,11 +256,20 @@ impl Stored {
     }
 
     fn answer(&self, envelope: &Envelope) -> Answer {
-        if self.is(envelope) {
-            return Ok(Done::Kept { mid: self.mid, ts: self.ts, pos: self.pos });
+        let cid = self.cid.as_deref().unwrap_or_default();
+        if cid.is_empty() || (self.sender, cid) != (envelope.sender(), envelope.cid()) {
+            // Found by its id. The same message was asked for twice, in every byte, or it is another one:
+            // never say Kept of what is not.
+            let same = cid == envelope.cid()
+                && (self.sender, self.target, self.ts)
+                    == (envelope.sender(), envelope.target(), envelope.ts())
+                && self.body.as_bytes() == envelope.body();
+            if !same {
+                return Ok(Done::IdTaken);
+            }
+        } else if !self.is(envelope) {
+            return Err(Code::CidReused);
         }
-        // Another message under this id is two cores with one number, for a moment: a retry gets
-        // another id. Never say Kept of something that is not.
-        Err(if self.mid == envelope.mid() { Code::Busy } else { Code::CidReused })
+        Ok(Done::Kept { mid: self.mid, ts: self.ts, pos: self.pos })
     }
 }

@@ -133,10 +133,18 @@ async fn complete_from(client: &mut Client) -> Did<u64> {
 }
 
 /// Notes from when on all direct messages are kept.
+/// The greatest id of a message, also of those that came again under another id; 0 if there is none.
+pub async fn greatest_mid(client: &mut Client) -> Did<MessageId> {
+    let sql =
+        "SELECT GREATEST(IFNULL((SELECT MAX(mid) FROM message), 0), IFNULL((SELECT MAX(mid) FROM alias), 0))";
+    let found = client.find(sql, Vec::new()).await?;
+    found.first().map_or(Ok(MessageId(0)), |found| row::mid(found, 0))
+}
+
 pub async fn will_keep(client: &mut Client, keep: Keep) -> Did<()> {
     let from = match keep {
         Keep::Undelivered => NEVER,
-        Keep::All if complete_from(client).await? == NEVER => from_now_on().0,
+        Keep::All if complete_from(client).await? == NEVER => from_now_on(greatest_mid(client).await?).0,
         Keep::All => return client.run("COMMIT").await,
     };
     client.write("UPDATE history SET complete_from = ? WHERE one = 1", vec![row::sql_place(from)]).await?;

@@ -87,12 +87,11 @@ pub struct New<'a> {
 }
 
 impl<'a> New<'a> {
-    fn of(place: usize, envelope: &'a Envelope) -> Did<Self> {
-        let fits = |number: u64| i64::try_from(number).map_err(|error| Fault::Odd(error.to_string()));
-        if std::str::from_utf8(envelope.body()).is_err() {
-            return Err(Fault::Odd("the body of a message is not UTF-8".to_owned()));
-        }
-        Ok(Self { place, envelope, mid: fits(envelope.mid().0)?, ts: fits(envelope.ts().0)?, pos: None })
+    /// `None` if it is damaged or forged: no row can hold it.
+    fn of(place: usize, envelope: &'a Envelope) -> Option<Self> {
+        let fits = |number: u64| i64::try_from(number).ok();
+        std::str::from_utf8(envelope.body()).ok()?;
+        Some(Self { place, envelope, mid: fits(envelope.mid().0)?, ts: fits(envelope.ts().0)?, pos: None })
     }
 
     /// The sender's own name for it, if it gave one.
@@ -141,13 +140,13 @@ pub async fn keep(client: &mut Client, known: &mut Known, envelopes: &[&Envelope
     let kept = envelopes.iter().map(|_| None).collect();
     let mut work = Work { client, known, kept, heads: BTreeMap::new(), aliases: BTreeMap::new() };
     let news = envelopes.iter().enumerate().map(|(place, envelope)| New::of(place, envelope));
-    let mut left: Vec<New<'_>> = news.collect::<Did<_>>()?;
+    let mut left: Vec<New<'_>> = news.flatten().collect();
     while !left.is_empty() {
         let firsts = firsts_of(&mut left);
         work.keep(firsts).await?;
     }
     work.note_aliases().await?;
-    Ok(work.kept.into_iter().map(|kept| kept.expect("every message was in one of the rounds")).collect())
+    Ok(work.kept.into_iter().map(|kept| kept.unwrap_or_else(unfit)).collect())
 }
 
 /// Deletes what is known of other ids of messages before `forgotten`, or some of it. Waits for nobody.
@@ -157,6 +156,11 @@ pub async fn forget_aliases(client: &mut Client, forgotten: MessageId) -> Did<()
         .find("SELECT mid FROM alias WHERE mid < ? ORDER BY mid LIMIT 1000 FOR UPDATE NOWAIT", before())
         .await?;
     client.write("DELETE FROM alias WHERE mid < ? ORDER BY mid LIMIT 1000", before()).await.map(drop)
+}
+
+/// What becomes of a message that no row can hold: it was in none of the rounds.
+fn unfit() -> Kept {
+    Kept { answer: Err(Code::InvalidField), owed_to: None, fresh: false }
 }
 
 /// Takes out of `news` those whose id and (sender, cid) no other before them has: the others must see
@@ -289,9 +293,10 @@ impl Work<'_> {
         // The same message from another core: the user left before that one could deliver it, so it
         // is owed, whatever became of it elsewhere. Twice is allowed, never is not.
         let same = stored.mid == new.envelope.mid();
-        let owed_to = (same && stored.is(new.envelope) && new.group().is_none()).then(|| new.envelope.user());
         let answer = stored.answer(new.envelope);
-        if let (true, false, Some(stored)) = (answer.is_ok(), same, row::sql_mid(stored.mid)) {
+        let is_kept = matches!(answer, Ok(Done::Kept { .. }));
+        let owed_to = (same && is_kept && new.group().is_none()).then(|| new.envelope.user());
+        if let (true, false, Some(stored)) = (is_kept, same, row::sql_mid(stored.mid)) {
             self.aliases.insert(new.mid, stored);
         }
         self.kept[new.place] = Some(Kept { answer, owed_to, fresh: false });

@@ -41,12 +41,11 @@ pub struct Found {
 }
 
 impl Found {
-    /// The message with this id, or else this sender's message of this cid.
+    /// This sender's message of this cid, or else the message with this id.
     pub fn of(&self, new: &New<'_>) -> Option<&Stored> {
-        self.by_mid.get(&new.envelope.mid()).or_else(|| {
-            let cid = new.cid()?;
-            self.by_cid.get(&(new.envelope.sender(), cid.as_bytes().to_vec()))
-        })
+        let key = |cid: &str| (new.envelope.sender(), cid.as_bytes().to_vec());
+        let by_cid = new.cid().and_then(|cid| self.by_cid.get(&key(cid)));
+        by_cid.or_else(|| self.by_mid.get(&new.envelope.mid()))
     }
 }
 
@@ -95,11 +94,20 @@ impl Stored {
 
     /// What is said to whoever wants `envelope` kept.
     pub fn answer(&self, envelope: &Envelope) -> Answer {
-        if self.is(envelope) {
-            return Ok(Done::Kept { mid: self.mid, ts: self.ts, pos: self.pos });
+        let cid = envelope.cid().as_bytes();
+        if cid.is_empty() || (self.sender, &self.cid[..]) != (envelope.sender(), cid) {
+            // Found by its id. The same message was asked for twice, in every byte, or it is another one:
+            // never say Kept of what is not.
+            let same = self.cid == cid
+                && (self.sender, self.target, self.ts)
+                    == (envelope.sender(), envelope.target(), envelope.ts())
+                && self.body == envelope.body();
+            if !same {
+                return Ok(Done::IdTaken);
+            }
+        } else if !self.is(envelope) {
+            return Err(Code::CidReused);
         }
-        // Another message under this id is two cores with one number, for a moment: a retry gets
-        // another id. Never say Kept of something that is not.
-        Err(if self.mid == envelope.mid() { Code::Busy } else { Code::CidReused })
+        Ok(Done::Kept { mid: self.mid, ts: self.ts, pos: self.pos })
     }
 }
