@@ -5,6 +5,7 @@
 //! order asked (Register and Verify, which wait for the hashing pool, excepted), and all cores of a process share one queue: what was asked before a message was
 //! published is done before anything that was asked because of it.
 
+use super::dedup::DedupWindow;
 use super::envelope::Envelope;
 use super::ids::{GroupId, MessageId, Millis, Ticket, UserId};
 use super::wire::code::Code;
@@ -133,6 +134,14 @@ pub enum Ask {
         detail: Detail,
         /// Whether a token is made in the same breath.
         issue: Issue,
+    },
+    /// Keep a user's dedup window in memory for the next [`Ask::Roster`] on this server. Not stored:
+    /// it is forgotten with the process, and when too many others left theirs since. → `Done`.
+    Remember {
+        /// Whose.
+        user: UserId,
+        /// What it said lately.
+        window: Box<DedupWindow>,
     },
     /// Make a token worthless. → `Done`, also if it was already.
     Revoke {
@@ -287,7 +296,7 @@ pub enum Ask {
         bytes: usize,
     },
     /// The user has these: take them out of its backlog, and move its cursors (never back).
-    /// → `Done`.
+    /// → `Done` | [`Done::SettledAs`].
     Settle {
         /// Whose backlog.
         user: UserId,
@@ -363,6 +372,8 @@ pub struct Roster {
     pub blocked: Vec<UserId>,
     /// The new token, if one was to be issued.
     pub token: Option<Token>,
+    /// What the user's last session left for this one, if that was on this server.
+    pub dedup: Option<Box<DedupWindow>>,
 }
 
 /// A message from the backlog.
@@ -451,6 +462,9 @@ pub enum Done {
     },
     /// Another message is stored under this id. Nothing was done: the message needs another one.
     IdTaken,
+    /// Settled; some of the ids were those of repetitions. These are the ids that the messages are
+    /// stored under.
+    SettledAs(Vec<MessageId>),
     /// One page of the backlog.
     Taken {
         /// Oldest first.

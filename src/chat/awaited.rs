@@ -84,9 +84,12 @@ impl Hub {
             if kind == Kind::Unconfirmed {
                 self.keep_awaited(mid, out);
             } else if let Some((session, envelope)) = self.awaited.messages.remove(&mid) {
-                self.counts.acks += 1;
-                let outcome = Outcome { mid: Some(mid), ts: Some(envelope.ts()), ..Outcome::default() };
-                self.reply(session, reply::ack(envelope.cid(), msgid::ONE_CHAT, outcome), out);
+                let repeats = self.note_answered(session, &envelope, Some((mid, envelope.ts(), None)));
+                for _ in 0..=repeats {
+                    self.counts.acks += 1;
+                    let outcome = Outcome { mid: Some(mid), ts: Some(envelope.ts()), ..Outcome::default() };
+                    self.reply(session, reply::ack(envelope.cid(), msgid::ONE_CHAT, outcome), out);
+                }
                 self.end_settling(session, out);
             } else {
                 kept.push(mid);

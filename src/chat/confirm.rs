@@ -32,8 +32,9 @@ impl V2 {
 
 impl Hub {
     /// The reader has these. What this session does not know of may lie in the backlog since an
-    /// earlier one: the store is asked, and until it answers the session is not read from, so that
-    /// nobody fills the queue with ids that mean nothing.
+    /// earlier one, or may be the other id of a message that was said again: the store is asked, and
+    /// until it answers the session is not read from, so that nobody fills the queue with ids that mean
+    /// nothing.
     pub(super) fn confirm(
         &mut self,
         about: About<'_>,
@@ -41,29 +42,51 @@ impl Hub {
         mids: Vec<MessageId>,
         out: &mut Vec<Effect>,
     ) {
-        let id = about.session;
+        let unknown = self.take_confirmed(about.session, user, mids, out);
+        if !unknown.is_empty() {
+            let ask = Ask::Settle { user, mids: unknown, progress: Vec::new() };
+            self.roll(about, user, ask, Change::Confirm, out);
+        } else if let Some(cid) = about.cid {
+            self.reply(about.session, reply::ack(cid, about.re, Outcome::default()), out);
+        }
+    }
+
+    /// The store knows under which ids messages are stored that were confirmed under others.
+    pub(super) fn confirmed_as(&mut self, id: SessionId, mids: &[MessageId], out: &mut Vec<Effect>) {
+        if let Some(user) = self.online_mut(id).map(|online| online.user) {
+            self.take_confirmed(id, user, mids.to_vec(), out);
+        }
+    }
+
+    /// Takes messages, and every other push of the same, out of what a session was sent. Gives back the
+    /// ids that it was not sent.
+    fn take_confirmed(
+        &mut self,
+        id: SessionId,
+        user: UserId,
+        mids: Vec<MessageId>,
+        out: &mut Vec<Effect>,
+    ) -> Vec<MessageId> {
         let session = self.session_mut(id).expect("looked at before");
         let (mut wanted, mut found) = (mids.iter().copied().collect(), Vec::new());
-        let online = match &mut session.phase {
-            Phase::Online(online) => online,
-            _ => unreachable!("only who is online confirms"),
-        };
-        if let Some(v2) = &mut online.v2 {
-            remove(&mut v2.unconfirmed, &mut wanted, &mut found);
-            v2.unconfirmed_bytes -= found.iter().map(|sent| sent.envelope.bytes().len()).sum::<usize>();
+        let Phase::Online(online) = &mut session.phase else { unreachable!("only who is online confirms") };
+        let (window, v2) = (&mut session.window, online.v2.as_mut());
+        let waiting = v2.map(|v2| (&mut v2.unconfirmed, &mut v2.unconfirmed_bytes));
+        if let Some((unconfirmed, unconfirmed_bytes)) = waiting {
+            remove(unconfirmed, &mut wanted, &mut found);
+            let acknowledged = found.len();
+            remove(window, &mut wanted, &mut found);
+            let mut repeats = remove_repeats(unconfirmed, &found);
+            let gone = found[..acknowledged].iter().chain(&repeats);
+            *unconfirmed_bytes -= gone.map(|sent| sent.envelope.bytes().len()).sum::<usize>();
+            repeats.extend(remove_repeats(window, &found));
+            found.append(&mut repeats);
         }
-        remove(&mut session.window, &mut wanted, &mut found);
         let of_backlog = |sent: &&Sent| sent.debt == Debt::Owed;
         let settled = found.iter().filter(of_backlog).map(|sent| sent.envelope.mid()).collect();
         self.settle(id, user, settled, out);
         self.spare_rows(user, found, out);
-        let unknown: Vec<MessageId> = mids.into_iter().filter(|mid| wanted.contains(mid)).collect();
-        if !unknown.is_empty() {
-            let ask = Ask::Settle { user, mids: unknown, progress: Vec::new() };
-            self.roll(about, user, ask, Change::Nothing, out);
-        } else if let Some(cid) = about.cid {
-            self.reply(id, reply::ack(cid, about.re, Outcome::default()), out);
-        }
+        mids.into_iter().filter(|mid| wanted.contains(mid)).collect()
     }
 
     /// Sends word of what is confirmed to the cores that wait for it.
@@ -131,4 +154,25 @@ fn remove(queue: &mut VecDeque<Sent>, wanted: &mut FxHashSet<MessageId>, found: 
             queue.push_back(sent);
         }
     }
+}
+
+/// Takes out of a queue what says the same as one of those that were confirmed. Where a core waits for
+/// word on it, it is acknowledged by its own id, and stays.
+fn remove_repeats(queue: &mut VecDeque<Sent>, confirmed: &[Sent]) -> Vec<Sent> {
+    let mut labels: Vec<u32> = confirmed.iter().map(|sent| sent.label).filter(|&label| label != 0).collect();
+    if labels.is_empty() || queue.is_empty() {
+        return Vec::new();
+    }
+    labels.sort_unstable();
+    if !queue.iter().any(|sent| labels.binary_search(&sent.label).is_ok()) {
+        return Vec::new();
+    }
+    let repeats = |sent: &Sent| {
+        labels.binary_search(&sent.label).is_ok()
+            && sent.debt != Debt::Awaited
+            && confirmed.iter().any(|confirmed| confirmed.envelope.repeats(&sent.envelope))
+    };
+    let (repeated, rest): (Vec<Sent>, Vec<Sent>) = std::mem::take(queue).into_iter().partition(repeats);
+    *queue = rest.into();
+    repeated
 }

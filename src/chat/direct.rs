@@ -24,8 +24,16 @@ impl Hub {
         time: Option<&str>,
         out: &mut Vec<Effect>,
     ) {
+        let target = Target::User(to);
+        let named = match about.cid.map(|cid| self.meet(about, cid, target, msg, out)) {
+            Some(None) => return,
+            named => named.flatten(),
+        };
         self.counts.direct += 1;
-        let envelope = self.seal(about, user, Target::User(to), msg, time);
+        let envelope = self.seal(about, user, target, msg, time);
+        if let Some(named) = named {
+            self.note_said(about.session, named, envelope.mid());
+        }
         match envelope.storing() {
             Storing::Always => self.keep(about.session, envelope.clone(), out),
             Storing::IfUnconfirmed => self.await_word(about.session, envelope.clone(), out),
@@ -149,9 +157,12 @@ impl Hub {
         match answer {
             Ok(Done::Kept { mid, ts, pos }) => {
                 if let Some(cid) = cid {
-                    self.counts.acks += 1;
-                    let outcome = Outcome { mid: Some(mid), pos, ts: Some(ts), ..Outcome::default() };
-                    self.reply(session, reply::ack(cid, re, outcome), out);
+                    let repeats = self.note_answered(session, envelope, Some((mid, ts, pos)));
+                    for _ in 0..=repeats {
+                        self.counts.acks += 1;
+                        let outcome = Outcome { mid: Some(mid), pos, ts: Some(ts), ..Outcome::default() };
+                        self.reply(session, reply::ack(cid, re, outcome), out);
+                    }
                 }
                 if let (false, Some(pos)) = (direct, pos) {
                     self.group_kept(envelope.group(), mid, pos, out);
@@ -166,7 +177,10 @@ impl Hub {
                 if !direct && sender == Some(envelope.sender()) {
                     self.learn(session, Change::Leave { group: envelope.group() }, code, out);
                 }
-                self.refuse(About { session, re, cid }, code, out);
+                let repeats = cid.map_or(0, |_| self.note_answered(session, envelope, None));
+                for _ in 0..=repeats {
+                    self.refuse(About { session, re, cid }, code, out);
+                }
                 if code == Code::Busy {
                     // Its readers may have it, so it is to be in the history too.
                     self.adopt_later(Orphan::Keep { envelope: envelope.clone() });

@@ -198,7 +198,9 @@ impl Hub {
             .then(|| Box::new(V2 { token, friends: friends(), ..V2::default() }));
         let (user, visit) = (entering.user, entering.visit);
         let blocked = entering.roster.blocked.iter().copied().collect();
-        let greeting = Greeting { roster: entering.roster, online: entering.online };
+        let mut roster = entering.roster;
+        let dedup = roster.dedup.take().unwrap_or_default();
+        let greeting = Greeting { roster, online: entering.online };
         let mut catching_up = CatchingUp::new(Some(Box::new(greeting)), entering.held, FxHashSet::default());
         catching_up.patience = patience;
         session.phase = Phase::Online(Box::new(Online {
@@ -207,6 +209,7 @@ impl Hub {
             user: entering.user,
             name: entering.name,
             groups: entering.groups,
+            dedup,
             blocked,
             v2,
             writing: false,
@@ -230,19 +233,19 @@ impl Hub {
         let progress = session.online().map_or_else(Vec::new, |online| self.progress(session, online));
         let session = self.session_mut(id).expect("looked at above");
         let dialect = session.dialect;
-        let (user, groups, held, v2) = match std::mem::replace(&mut session.phase, Phase::Anonymous) {
+        let (user, groups, held, v2, dedup) = match std::mem::replace(&mut session.phase, Phase::Anonymous) {
             Phase::Anonymous => return,
             Phase::Entering(entering) => {
                 self.counts.entering -= 1;
                 answer_held_up(entering.user, entering.claim, Kind::Yield, out);
                 let friends = entering.roster.friends.iter().map(|friend| friend.id).collect();
                 let v2 = (dialect == Dialect::V2).then(|| Box::new(V2 { friends, ..V2::default() }));
-                (entering.user, entering.groups, entering.held, v2)
+                (entering.user, entering.groups, entering.held, v2, entering.roster.dedup)
             }
             Phase::Online(online) => {
                 self.went(online.user, online.known_as, gone, out);
                 let held = online.catching_up.map_or_else(Held::default, |catching_up| catching_up.held);
-                (online.user, online.groups, held, online.v2)
+                (online.user, online.groups, held, online.v2, Some(online.dedup))
             }
         };
         self.users.remove(&user);
@@ -261,6 +264,9 @@ impl Hub {
             if envelope.kind() == Kind::Direct {
                 self.adopt(Orphan::Keep { envelope }, out);
             }
+        }
+        if let Some(dedup) = dedup {
+            self.remember(user, dedup, out);
         }
         if !progress.is_empty() {
             self.adopt(Orphan::Settle { user, mids: Vec::new(), progress }, out);

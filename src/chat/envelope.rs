@@ -19,6 +19,7 @@
 mod notice;
 
 use super::ids::{GroupId, MessageId, Millis, UserId};
+use super::wire::said::said;
 use notice::NOTICE_BYTES;
 pub use notice::{Demand, Notice};
 use std::fmt;
@@ -299,6 +300,14 @@ impl Envelope {
     /// The sender's name for the message; empty if it gave none.
     pub fn cid(&self) -> &str {
         std::str::from_utf8(&self.0[HEADER_BYTES..self.body_start()]).expect("checked when sealed or opened")
+    }
+
+    /// Whether two messages are one that was said again: the same sender, cid, target and text. `name`
+    /// and `time` do not count.
+    pub fn repeats(&self, other: &Self) -> bool {
+        !self.cid().is_empty()
+            && (self.sender(), self.cid(), self.target()) == (other.sender(), other.cid(), other.target())
+            && said(self.body()) == said(other.body())
     }
 
     /// The seed frame of a message, without its terminator.

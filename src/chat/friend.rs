@@ -137,6 +137,10 @@ impl Hub {
                 self.online_mut(session)?.blocked.remove(&user);
                 None
             }
+            (Change::Confirm, Done::SettledAs(mids)) => {
+                self.confirmed_as(session, mids, out);
+                None
+            }
             (Change::Token, Done::Issued(token)) => {
                 self.guessed_right(session);
                 self.online_mut(session)?.v2.as_mut()?.token = Some(token.id);

@@ -90,7 +90,7 @@ impl Hub {
             if debt == Debt::Owed {
                 online.owed.insert(envelope.mid());
             }
-            session.window.push_back(Sent { end, user, envelope, debt });
+            session.window.push_back(Sent::new(end, user, envelope, debt));
         }
         self.reply(id, bytes, out);
     }

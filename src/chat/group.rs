@@ -22,6 +22,11 @@ impl Hub {
         time: Option<&str>,
         out: &mut Vec<Effect>,
     ) {
+        let target = Target::Group(group);
+        let named = match about.cid.map(|cid| self.meet(about, cid, target, msg, out)) {
+            Some(None) => return,
+            named => named.flatten(),
+        };
         let session = self.session_mut(about.session).expect("looked at before");
         if !session.online().expect("is logged in").groups.contains_key(&group) {
             self.pause(about.session, Pause::Answering, out);
@@ -30,7 +35,10 @@ impl Hub {
             return out.push(Effect::Ask { ticket, ask: Ask::MayWrite { user, group } });
         }
         self.counts.group += 1;
-        let envelope = self.seal(about, user, Target::Group(group), msg, time);
+        let envelope = self.seal(about, user, target, msg, time);
+        if let Some(named) = named {
+            self.note_said(about.session, named, envelope.mid());
+        }
         self.keep(about.session, envelope.clone(), out);
         self.push_to_members(&envelope, out);
         out.push(Effect::Publish { ticket: None, channel: Channel::Group(group), envelope });

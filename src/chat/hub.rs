@@ -344,6 +344,7 @@ impl Hub {
             Pending::Progress { session, visit, upto } => {
                 self.progress_written(session, visit, &upto, &answer);
             }
+            Pending::Remember => {}
             // Tickets of the bus never come back from the store.
             _ => {}
         }

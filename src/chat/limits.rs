@@ -88,6 +88,12 @@ pub struct Limits {
     pub unconfirmed: usize,
     /// Bytes of the same messages. Above: likewise.
     pub unconfirmed_bytes: usize,
+    /// Messages with a cid of one user that its session remembers. Above: the oldest is forgotten; said
+    /// again, it is pushed again before the store knows it for what it is.
+    pub dedup_cids: usize,
+    /// The same of users who are away, summed over a server. Above: those of who left first are
+    /// forgotten.
+    pub dedup_away_cids: usize,
     /// Milliseconds that a sender's core waits for the reader to confirm a message, with `--keep
     /// undelivered`. Then: the message is kept.
     pub confirm_ms: u64,
@@ -183,6 +189,8 @@ impl Default for Limits {
             confirm_mids: 1_000,
             history_messages: 200,
             unconfirmed: 1_000,
+            dedup_cids: 256,
+            dedup_away_cids: 262_144,
             confirm_ms: 500,
             unconfirmed_bytes: 256 << 10,
             tickets: 65_536,

@@ -14,6 +14,7 @@ mod claim;
 mod confirm;
 mod connection;
 pub mod counts;
+pub mod dedup;
 mod direct;
 pub mod effect;
 mod enter;

@@ -34,7 +34,7 @@ impl Hub {
         }
         if session.closing {
             // Too late for the socket: it goes back to the backlog with all that is in the window.
-            session.window.push_back(Sent { end: u64::MAX, user, envelope, debt });
+            session.window.push_back(Sent::new(u64::MAX, user, envelope, debt));
             return;
         }
         session.pushed_at = now;
@@ -49,7 +49,7 @@ impl Hub {
             Some(_) => Frame::PushV2(envelope.clone()),
         };
         let end = session.queued + frame.len() as u64 + 1;
-        session.window.push_back(Sent { end, user, envelope, debt });
+        session.window.push_back(Sent::new(end, user, envelope, debt));
         self.send(id, frame, out);
     }
 

@@ -58,6 +58,8 @@ pub(super) enum Pending {
     LateNotice { user: UserId },
     /// Publish of word that something waits → repeated while the bus is down.
     Nudge { user: UserId },
+    /// A dedup window that waits for the user's next session.
+    Remember,
     /// Something for a backlog that no client waits for. Repeated while the store is busy.
     Orphan { session: Option<SessionId>, orphan: Orphan },
     /// How far an online member has come → that need not be written again.
@@ -92,8 +94,8 @@ pub(super) enum Change {
     Unfriend { friend: UserId },
     /// Another token.
     Token,
-    /// Nothing: the session knows it already, or need not.
-    Nothing,
+    /// Messages that count as confirmed besides those that the session knows: under other ids.
+    Confirm,
 }
 
 /// Tickets that are out.

@@ -36,8 +36,12 @@ impl Hub {
         else {
             return;
         };
+        let taken = envelope.mid();
         *envelope = self.rename(envelope);
         let ask = Ask::Keep { envelope: envelope.clone() };
+        if let Pending::Keep { session, envelope } = &pending {
+            self.note_renamed(*session, taken, envelope);
+        }
         let ticket = self.pending.insert(pending);
         out.push(Effect::Ask { ticket, ask });
     }

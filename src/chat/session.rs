@@ -1,12 +1,14 @@
 //! One connection as its hub sees it: who it is, and what was sent to it and may be lost.
 
 use super::ask::{Roster, TokenId, Waiting};
+use super::dedup::DedupWindow;
 use super::envelope::{Demand, Envelope, Target};
 use super::ids::{GroupId, MessageId, Monotonic, SessionId, UserId};
 use super::wire::frame::Terminator;
 use super::wire::request::Dialect;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 
 /// Why a session's requests are not handed over for now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,8 +28,28 @@ pub(super) struct Sent {
     pub(super) end: u64,
     /// Whom it was for: a connection may have logged in as another user since.
     pub(super) user: UserId,
+    /// A hash of its sender and cid, which a repetition shares. 0 without a cid.
+    pub(super) label: u32,
     pub(super) envelope: Envelope,
     pub(super) debt: Debt,
+}
+
+impl Sent {
+    pub(super) fn new(end: u64, user: UserId, envelope: Envelope, debt: Debt) -> Self {
+        Self { end, user, label: label_of(&envelope), envelope, debt }
+    }
+}
+
+/// A hash of a message's sender and cid; 0 if it has no cid.
+fn label_of(envelope: &Envelope) -> u32 {
+    match envelope.cid() {
+        "" => 0,
+        cid => {
+            let mut hasher = FxHasher::default();
+            (envelope.sender(), cid).hash(&mut hasher);
+            hasher.finish() as u32 | 1
+        }
+    }
 }
 
 /// What a push means for its reader's backlog.
@@ -192,6 +214,8 @@ pub(super) struct Online {
     pub(super) user: UserId,
     pub(super) name: Box<str>,
     pub(super) groups: FxHashMap<GroupId, Place>,
+    /// What its user said lately, and how that was answered.
+    pub(super) dedup: Box<DedupWindow>,
     /// Whose direct messages are refused.
     pub(super) blocked: FxHashSet<UserId>,
     /// What a session of the second dialect has besides.

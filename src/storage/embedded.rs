@@ -122,6 +122,7 @@ impl Embedded {
             Ask::Register { .. } | Ask::Verify { .. } | Ask::ChangePassword { .. } => {
                 panic!("the worker turns passwords into other orders")
             }
+            Ask::Remember { .. } => panic!("the worker remembers it"),
             Ask::Resume { secret } => tokens::resume(db, limits, uses, secret),
             Ask::Roster { user, detail, issue } => {
                 let mut roster = groups::roster(db, limits, *user, *detail)?;

@@ -8,9 +8,9 @@
 //! [`open`] holds the one `match` that chooses the store.
 
 pub mod answers;
-mod body;
 #[doc(hidden)]
 pub mod contract;
+mod dedup_windows;
 pub mod embedded;
 mod expiry;
 pub mod health;

@@ -5,10 +5,12 @@
 //! store stops working and when it works again. Knows no SQL and no thread of any core.
 
 use super::answers::{Answers, Asker};
+use super::dedup_windows::DedupWindows;
 use super::health::{Health, State};
 use super::pool::{Hashed, Job, Pool, Queue};
 use super::{Config, OpenError, Order, Outcome, Store, StoreError};
-use crate::chat::ask::{AnswerQueue, Ask, Password, Question, Who};
+use crate::chat::ask::{AnswerQueue, Ask, Done, Password, Question, Who};
+use crate::chat::ids::UserId;
 use crate::chat::wire::code::Code;
 use crate::log;
 use futures_lite::future;
@@ -92,6 +94,7 @@ fn start_with(
         since: Vec::new(),
         patience,
         pool: Some(pool),
+        windows: DedupWindows::new(config.limits.dedup_away_cids),
         health: Health::default(),
     };
     let state = worker.health.state();
@@ -106,6 +109,8 @@ fn start_with(
 enum Step {
     /// It is the answer.
     Answer(Asker),
+    /// It is the answer, with what this user said lately.
+    Roster(Asker, UserId),
     /// It says what this password must match.
     Verify(Asker, Password),
     /// It says what the first of these must match, to be replaced by the second.
@@ -128,6 +133,7 @@ struct Worker {
     patience: Duration,
     /// Gone once the worker is finishing.
     pool: Option<Pool>,
+    windows: DedupWindows,
     health: Health,
 }
 
@@ -229,6 +235,17 @@ impl Worker {
                 self.steps.push(Step::Change(asker, old, new));
                 1
             }
+            Ask::Remember { user, window } => {
+                self.windows.put(user, window);
+                self.answers.send(asker, Ok(Done::Done));
+                0
+            }
+            Ask::Roster { user, .. } => {
+                let weight = weight(&question.ask);
+                self.orders.push(Order::Ask(question.ask));
+                self.steps.push(Step::Roster(asker, user));
+                weight
+            }
             ask => {
                 let weight = weight(&ask);
                 self.orders.push(Order::Ask(ask));
@@ -273,13 +290,21 @@ impl Worker {
                     Step::Answer(asker) | Step::Verify(asker, _) | Step::Change(asker, ..),
                     Outcome::Answer(answer),
                 ) => self.answers.send(asker, answer),
+                (Step::Roster(asker, user), Outcome::Answer(mut answer)) => {
+                    if let Ok(Done::Roster(roster)) = &mut answer {
+                        roster.dedup = self.windows.take(user);
+                    }
+                    self.answers.send(asker, answer);
+                }
                 (Step::Verify(asker, password), Outcome::Found(account)) => {
                     self.offer(asker, Job::Verify { asker, account, password });
                 }
                 (Step::Change(asker, old, new), Outcome::Found(account)) => {
                     self.offer(asker, Job::Change { asker, account, old, new });
                 }
-                (Step::Answer(_), Outcome::Found(_)) => unreachable!("only lookups find accounts"),
+                (Step::Answer(_) | Step::Roster(..), Outcome::Found(_)) => {
+                    unreachable!("only lookups find accounts")
+                }
             }
         }
         (self.orders, self.steps, self.outcomes) = (orders, steps, outcomes);

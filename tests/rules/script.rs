@@ -15,6 +15,7 @@
 //! counted 1 · counted down       who heard the publish that has been out longest (`counted cores 1`: of
 //!                                those to all cores)
 //! present 2 3                    of those looked for, these are online
+//! settled as last                what was settled is stored under the id of the last message
 //! done · refused 110             the store's answer to the question that has been out longest (a
 //!                                page and word of keeping: to the first such question):
 //! resumed 1 ann 77 · issued 78   the user of a token, and its number · a new token
@@ -30,7 +31,8 @@
 //! arrives cores online 2 7 · offline 2 7 · farewell            of core 9, about login 7 of user 2
 //! gone 9 · rejoined 3            core 9 is dead · the bus was lost and is back, and this is core 3
 //! arrives 2>1 text · arrives 2>5 text    a message to a user, to a group of the roster; `arrives stored
-//!                                2>1 text`, `arrives awaited 2>1 text`: it is being kept, or its word is awaited
+//!                                2>1 text`, `arrives awaited 2>1 text`: it is being kept, or its word is awaited;
+//!                                `arrives named k …`: its cid is k
 //! login a 1 ann · login2 a 1 ann a whole login of a, whose effects are not shown; login2: in v2
 //! repeat 20 STEP                 the step, so many times
 //! ```
@@ -72,6 +74,8 @@ pub struct Script {
     elsewhere: Option<MessageClock>,
     own_claim: Option<Envelope>,
     last_mid: Option<MessageId>,
+    /// The cid of the next message from elsewhere.
+    cid: String,
 }
 
 fn user(text: &str) -> UserId {
@@ -296,6 +300,8 @@ impl Script {
     fn answer(&mut self, word: &str, rest: &str, at: Option<usize>) -> Option<Answer> {
         Some(Ok(match word {
             "done" => Done::Done,
+            // Messages are stored under the id of the last one.
+            "settled" => Done::SettledAs(vec![self.last_mid.expect("a message was there before")]),
             "refused" => return Some(Err(code(rest))),
             "verified" => {
                 let who = match at.map(|at| &self.asks[at]) {
@@ -427,8 +433,8 @@ impl Script {
             reply::one_chat(&mut body, user(from), "nn", user(to), &text, "t");
             Target::User(user(to))
         };
-        let message =
-            Message { sender: user(from), target, mid, ts: self.now.wall, cid: "", storing, body: &body };
+        let cid = &self.cid;
+        let message = Message { sender: user(from), target, mid, ts: self.now.wall, cid, storing, body: &body };
         Envelope::message(message, &mut Vec::new())
     }
 
@@ -485,6 +491,11 @@ impl Script {
                 (Channel::Group(group(id)), notice)
             }
             _ => {
+                let (cid, text) = match text.strip_prefix("named ") {
+                    Some(named) => named.split_once(' ').expect("a cid and the rest"),
+                    None => ("", text),
+                };
+                self.cid = cid.to_owned();
                 let (storing, text) = match text.split_once(' ') {
                     Some(("stored", text)) => (Storing::Always, text),
                     Some(("awaited", text)) => (Storing::IfUnconfirmed, text),
@@ -494,6 +505,7 @@ impl Script {
                 let to = ends.split_once('>').expect("from whom to whom").1;
                 let to_group = self.groups.contains(&to.parse().expect("a number"));
                 let envelope = self.message(ends, text, to_group, storing);
+                self.cid.clear();
                 self.last_mid = Some(envelope.mid());
                 let channel = if to_group { Channel::Group(group(to)) } else { Channel::User(user(to)) };
                 (channel, envelope)

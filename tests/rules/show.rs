@@ -114,6 +114,7 @@ fn show_ask(ask: &Ask) -> String {
         Ask::DelGroup { user, group } => format!("DelGroup {user} {group}"),
         Ask::MayWrite { user, group } => format!("MayWrite {user} {group}"),
         Ask::Roster { user, detail, issue } => format!("Roster {user} {detail:?} {issue:?}").to_owned(),
+        Ask::Remember { user, window } => format!("Remember {user} {} cids", window.len()),
         Ask::Resume { secret } => format!("Resume {}", secret.0),
         Ask::Revoke { user, token } => format!("Revoke {user} {}", token.0),
         Ask::ChangePassword { user, old, new } => format!("ChangePassword {user} {} {}", old.0, new.0),

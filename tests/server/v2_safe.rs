@@ -178,6 +178,87 @@ fn live_by_mid_and_by_history_it_is_one_order() {
     }
 }
 
+#[test]
+fn what_was_acknowledged_is_not_pushed_again_for_who_says_it_again_and_comes_back() {
+    for cores in [1, 2, 8] {
+        let chatd = Chatd::start(cores);
+        let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+        let mut sender = enter_v2(&chatd, &amy).0;
+        let group = sender.create_group("g");
+        let mut reader = enter_v2(&chatd, &ben).0;
+        reader.join_group(group);
+        let frames = [chat(amy.id, ben.id, "once"), group_chat(amy.id, group, "once")];
+        let frames = [with_cid(frames[0].clone(), "k"), with_cid(frames[1].clone(), "g")];
+        let other = with_cid(chat(amy.id, ben.id, "something else"), "k");
+        let mut first = Vec::new();
+        for (frame, cid) in frames.iter().zip(["k", "g"]) {
+            sender.say(frame.clone());
+            first.push(sender.hear_ack(cid));
+            reader.hear_msg("once");
+        }
+        // On this connection, and on others, of which any core may have the next one.
+        for round in 0..6 {
+            for (at, cid) in [(0, "k"), (1, "g")] {
+                sender.say(frames[at].clone());
+                assert_eq!(sender.hear_ack(cid), first[at], "{cores} cores, round {round}");
+            }
+            sender.say(other.clone());
+            sender.hear_error(112);
+            reader.hear_nothing();
+            if round % 2 == 0 {
+                drop(sender);
+                chatd.until_offline(&amy);
+                sender = enter_v2(&chatd, &amy).0;
+            } else {
+                // The session before is still there, and gives way.
+                sender = enter_by_takeover(&chatd, &amy);
+            }
+        }
+        let (rows, _) = history(&mut reader, &amy);
+        assert_eq!(texts(&rows), ["once"]);
+    }
+}
+
+fn enter_by_takeover(chatd: &Chatd, user: &User) -> Client {
+    let mut client = chatd.connect().with_newlines();
+    client.id = user.id;
+    client.say(json!({"msgid": 1, "id": user.id, "password": user.password, "v": 2, "takeover": true}));
+    client.hear_login();
+    client
+}
+
+#[test]
+fn confirming_any_push_of_a_repeated_message_counts() {
+    for cores in [1, 2] {
+        let chatd = Chatd::start(cores);
+        let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+        let frame = with_cid(chat(amy.id, ben.id, "once"), "k");
+        let mut sender = enter_v2(&chatd, &amy).0;
+        sender.say(frame.clone());
+        let first = sender.hear_ack("k");
+        // A server that was started anew knows nothing of what it acknowledged, until it has asked.
+        let chatd = chatd.restart(libc::SIGKILL, cores);
+        let (mut reader, waiting) = enter_with_backlog(&chatd, &ben, 1);
+        assert_eq!(waiting[0]["mid"], first["mid"]);
+        let mut sender = enter_v2(&chatd, &amy).0;
+        sender.say(frame.clone());
+        assert_eq!(sender.hear_ack("k"), first);
+        let second = reader.hear_msg("once");
+        assert_ne!(second["mid"], first["mid"], "the same message under another id");
+        // A later session hears it again under the first id, and may confirm the second one.
+        drop(reader);
+        chatd.until_offline(&ben);
+        let (mut reader, waiting) = enter_with_backlog(&chatd, &ben, 1);
+        assert_eq!(waiting[0]["mid"], first["mid"], "{cores} cores");
+        confirm(&mut reader, std::slice::from_ref(&second));
+        drop(reader);
+        chatd.until_offline(&ben);
+        let (mut reader, waiting) = enter_with_backlog(&chatd, &ben, 0);
+        assert_eq!(waiting, Vec::<Value>::new(), "{cores} cores: it was confirmed by the other id");
+        reader.hear_nothing();
+    }
+}
+
 /// Lets a process write no file beyond so many bytes: its disk is full.
 fn limit_files(pid: u32, bytes: u64) {
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };

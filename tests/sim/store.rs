@@ -3,6 +3,7 @@
 use super::remembered::Remembered;
 use super::rng::Rng;
 use chatd::chat::ask::{Answer, Ask, Detail, Done, Issue, Member, Membership, Person, Role, Roster, Who};
+use chatd::chat::dedup::DedupWindow;
 use chatd::chat::envelope::{Envelope, Target};
 use chatd::chat::ids::{GroupId, MessageId, Ticket, UserId};
 use chatd::chat::keep::Keep;
@@ -16,6 +17,8 @@ pub struct Queue {
     pub committing: bool,
     /// The store does not answer this server.
     pub down: bool,
+    /// What users who are away said lately; not in the store.
+    pub dedup: HashMap<UserId, Box<DedupWindow>>,
 }
 
 pub struct Seat {
@@ -116,6 +119,8 @@ impl Store {
                 roster.token = (issue == Issue::Token).then(|| self.remembered.issue(user));
                 Ok(Done::Roster(Box::new(roster)))
             }
+            // A server's own affair: see `Queue`.
+            Ask::Remember { .. } => Ok(Done::Done),
             &Ask::Revoke { user, token } => {
                 self.remembered.revoke(user, token);
                 Ok(Done::Done)
@@ -186,14 +191,14 @@ impl Store {
                 Ok(self.take(*user, *after, have, *messages, *bytes))
             }
             Ask::Settle { user, mids, progress } => {
-                for &mid in mids {
-                    for mid in [Some(mid), self.alias.get(&mid).copied()].into_iter().flatten() {
-                        self.owed.entry(*user).or_default().remove(&mid);
-                        self.settled.insert((*user, mid));
-                    }
+                let others: Vec<MessageId> =
+                    mids.iter().filter_map(|mid| self.alias.get(mid).copied()).collect();
+                for &mid in mids.iter().chain(&others) {
+                    self.owed.entry(*user).or_default().remove(&mid);
+                    self.settled.insert((*user, mid));
                 }
                 progress.iter().for_each(|progress| self.advance(*user, progress));
-                Ok(Done::Done)
+                Ok(if others.is_empty() { Done::Done } else { Done::SettledAs(others) })
             }
         }
     }
@@ -232,6 +237,7 @@ impl Store {
             groups: groups.collect(),
             blocked: blocked.collect(),
             token: None,
+            dedup: None,
         }
     }
 

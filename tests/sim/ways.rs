@@ -4,7 +4,7 @@ use super::bus::Op;
 use super::plan::Phase;
 use super::world::{Fact, Next, World};
 use crate::trace;
-use chatd::chat::ask::Ask;
+use chatd::chat::ask::{Ask, Done};
 use chatd::chat::envelope::{Envelope, Kind};
 use chatd::chat::event::{BusDown, Channel};
 use chatd::chat::ids::{Ticket, UserId};
@@ -162,7 +162,16 @@ impl World {
         self.queues[server].committing = false;
         for _ in 0..self.plan.batch {
             let Some((core, ticket, ask)) = self.queues[server].waiting.pop_front() else { break };
-            let answer = self.store.answer(&ask);
+            let mut answer = self.store.answer(&ask);
+            match (&ask, &mut answer) {
+                (Ask::Remember { user, window }, _) => {
+                    self.queues[server].dedup.insert(*user, window.clone());
+                }
+                (Ask::Roster { user, .. }, Ok(Done::Roster(roster))) => {
+                    roster.dedup = self.queues[server].dedup.remove(user);
+                }
+                _ => {}
+            }
             if let Ask::Keep { envelope } = &ask {
                 self.oracle.kept_us.entry(envelope.mid()).or_insert(self.now_us);
             }

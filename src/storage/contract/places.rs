@@ -142,12 +142,14 @@ fn settling_another_id(open: &mut Opener<'_>) {
     }
     trial.settle(cleo, &[retry.mid()], vec![]);
     assert_eq!(trial.take(ben).mids(), [first.mid().0, other.mid().0], "nobody settles for somebody else");
-    trial.settle(ben, &[retry.mid()], vec![]);
+    let settle = Ask::Settle { user: ben, mids: vec![MessageId(5), retry.mid()], progress: vec![] };
+    assert_eq!(trial.ask(settle), Ok(Done::SettledAs(vec![first.mid()])), "it says which message that was");
     assert_eq!(trial.take(ben).mids(), [other.mid().0]);
     // In one batch, too.
     let again = trial.message(amy, Target::User(ben), "d", "hello");
     let settle = Ask::Settle { user: ben, mids: vec![again.mid()], progress: vec![] };
-    assert!(trial.asks(vec![keep(&third), keep(&again), settle]).iter().all(Result::is_ok));
+    let answers = trial.asks(vec![keep(&third), keep(&again), settle]);
+    assert_eq!(answers[2], Ok(Done::SettledAs(vec![other.mid()])));
     assert_eq!(trial.take(ben).mids(), [0_u64; 0]);
     // What was refused is no other id of anything.
     let content = trial.message(amy, Target::User(ben), "d", "bye");

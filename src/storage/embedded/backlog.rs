@@ -32,17 +32,19 @@ pub fn settle(
     let mut settle = |mid: i64| -> rusqlite::Result<bool> {
         Ok(memory.settle(user, mid) || statement.execute(params![user.get(), mid])? > 0)
     };
+    let mut others: Vec<MessageId> = Vec::new();
     for mid in mids.iter().copied().filter_map(row::sql_mid) {
         if !settle(mid)?
             && let Some(stored) = messages::stored_as(db, mid)?
         {
             settle(stored)?;
+            others.extend(u64::try_from(stored).ok().map(MessageId));
         }
     }
     for step in progress {
         advance(db, user, step)?;
     }
-    Ok(Ok(Done::Done))
+    Ok(Ok(if others.is_empty() { Done::Done } else { Done::SettledAs(others) }))
 }
 
 /// Moves a cursor to where `step` says, over what follows and the user has too, and never back.

@@ -118,7 +118,7 @@ pub fn roster(db: &Connection, limits: &Limits, user: UserId, detail: Detail) ->
         group.members = members(db, group.group, None, room)?;
         room -= group.members.len();
     }
-    Ok(Roster { friends, groups, blocked: blocks::all(db, user)?, token: None })
+    Ok(Roster { friends, groups, blocked: blocks::all(db, user)?, token: None, dedup: None })
 }
 
 /// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups.

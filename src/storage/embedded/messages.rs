@@ -9,7 +9,7 @@ use crate::chat::ask::{Answer, Done};
 use crate::chat::envelope::{Envelope, Target};
 use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
 use crate::chat::wire::code::Code;
-use crate::storage::body::said;
+use crate::chat::wire::said::said;
 use crate::storage::history::forgotten_before;
 use rusqlite::{Connection, Error, OptionalExtension, ffi, params};
 

@@ -67,8 +67,11 @@ pub async fn stored(client: &mut Client, mids: &BTreeSet<i64>) -> Did<HashSet<i6
     found.iter().map(|found| Ok(row::number(found, 0)? as i64)).collect()
 }
 
-/// Makes it so.
-pub async fn owe(client: &mut Client, owing: &Owing) -> Did<()> {
+/// The ids that messages are stored under that came again under others, by those.
+pub type Others = HashMap<i64, i64>;
+
+/// Makes it so. What was taken out under another id than it is stored under.
+pub async fn owe(client: &mut Client, owing: &Owing) -> Did<Others> {
     let pairs = |wanted: Owed| -> Vec<Value> {
         let wanted = owing.iter().filter(|(_, owed)| **owed == wanted);
         wanted.flat_map(|((user, mid), _)| [user.get().into(), Value::Int(*mid)]).collect()
@@ -78,22 +81,23 @@ pub async fn owe(client: &mut Client, owing: &Owing) -> Did<()> {
     let (settled, before) = (pairs(Owed::No), client.changed);
     client.find_all(SETTLE, &settled, &[]).await?;
     if client.changed - before < (settled.len() / 2) as u64 {
-        settle_others(client, owing).await?;
+        return settle_others(client, owing).await;
     }
-    Ok(())
+    Ok(Others::new())
 }
 
 /// Takes out what is stored under another id than the one that arrived.
-async fn settle_others(client: &mut Client, owing: &Owing) -> Did<()> {
+async fn settle_others(client: &mut Client, owing: &Owing) -> Did<Others> {
     let settled = || owing.iter().filter(|(_, owed)| **owed == Owed::No).map(|(pair, _)| *pair);
     let others = others(client, settled().map(|(_, mid)| mid)).await?;
     let pairs = settled().filter_map(|(user, mid)| Some((user, others.get(&mid)?)));
     let values: Vec<Value> = pairs.flat_map(|(user, mid)| [user.get().into(), Value::Int(*mid)]).collect();
-    client.find_all(SETTLE, &values, &[]).await.map(drop)
+    client.find_all(SETTLE, &values, &[]).await?;
+    Ok(others)
 }
 
 /// Under which ids the messages are stored that came again under these.
-async fn others(client: &mut Client, mids: impl Iterator<Item = i64>) -> Did<HashMap<i64, i64>> {
+async fn others(client: &mut Client, mids: impl Iterator<Item = i64>) -> Did<Others> {
     let values: Vec<Value> = mids.map(Value::Int).collect();
     let found = client.find_all(OTHERS, &values, &[]).await?;
     found.iter().map(|found| Ok((row::number(found, 0)? as i64, row::number(found, 1)? as i64))).collect()

@@ -194,6 +194,7 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
         Ask::Register { .. } | Ask::Verify { .. } | Ask::ChangePassword { .. } => {
             panic!("the worker turns passwords into other orders")
         }
+        Ask::Remember { .. } => panic!("the worker remembers it"),
         other => unreachable!("{other:?} is carried out elsewhere"),
     };
     answer.map(Outcome::Answer)

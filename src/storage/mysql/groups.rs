@@ -143,7 +143,7 @@ pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: 
     for part in groups.chunks_mut(GROUPS) {
         room = fill(client, part, room).await?;
     }
-    Ok(Roster { friends, groups, blocked: blocks::all(client, user).await?, token: None })
+    Ok(Roster { friends, groups, blocked: blocks::all(client, user).await?, token: None, dedup: None })
 }
 
 /// Tells the groups' members, by id, until `room` is used up. Returns what is left of it.

@@ -5,7 +5,7 @@
 //! whether a message is owed to somebody the last word counts. An ask that this does not hold for
 //! does not [fit](Segment::fits) and begins another segment.
 
-use super::backlog::{self, Owed, Owing};
+use super::backlog::{self, Others, Owed, Owing};
 use super::client::Client;
 use super::fault::{Did, Fault};
 use super::known::Known;
@@ -13,7 +13,7 @@ use super::messages::{self, Kept};
 use super::row;
 use crate::chat::ask::{Answer, Ask, Done, Progress};
 use crate::chat::envelope::{Envelope, Target};
-use crate::chat::ids::{GroupId, UserId};
+use crate::chat::ids::{GroupId, MessageId, UserId};
 use std::collections::{BTreeSet, HashSet};
 
 /// Asks that are carried out together, and where in their batch they are.
@@ -57,7 +57,7 @@ impl<'a> Segment<'a> {
         let messages: Vec<&Envelope> = asks.iter().flat_map(|(_, ask)| envelopes(ask)).collect();
         let kept = messages::keep(client, known, &messages).await?;
         let owing = owing(client, known, &asks, &kept).await?;
-        backlog::owe(client, &owing).await?;
+        let others = backlog::owe(client, &owing).await?;
         let steps: Vec<(UserId, &Progress)> = asks.iter().flat_map(|(_, ask)| steps(ask)).collect();
         backlog::advance(client, &steps).await?;
         let mut kept = kept.into_iter();
@@ -65,6 +65,7 @@ impl<'a> Segment<'a> {
             let last = kept.by_ref().take(envelopes(ask).len()).last();
             match ask {
                 Ask::Keep { .. } => (place, last.expect("one for each message").answer),
+                Ask::Settle { mids, .. } => (place, Ok(settled(mids, &others))),
                 _ => (place, Ok(Done::Done)),
             }
         };
@@ -79,6 +80,14 @@ fn envelopes(ask: &Ask) -> &[Envelope] {
         Ask::Record { envelopes } => envelopes,
         _ => &[],
     }
+}
+
+/// The answer to who has these messages.
+fn settled(mids: &[MessageId], others: &Others) -> Done {
+    let other = |mid: &MessageId| others.get(&row::sql_mid(*mid)?).copied();
+    let others = mids.iter().filter_map(other).filter_map(|mid| u64::try_from(mid).ok().map(MessageId));
+    let others: Vec<MessageId> = others.collect();
+    if others.is_empty() { Done::Done } else { Done::SettledAs(others) }
 }
 
 fn steps(ask: &Ask) -> impl Iterator<Item = (UserId, &Progress)> {

@@ -8,7 +8,7 @@ use crate::chat::ask::{Answer, Done};
 use crate::chat::envelope::{Envelope, Target};
 use crate::chat::ids::{MessageId, Millis, UserId};
 use crate::chat::wire::code::Code;
-use crate::storage::body::said;
+use crate::chat::wire::said::said;
 use mysql_async::{Row, Value};
 use std::collections::HashMap;
 

@@ -1,8 +1,8 @@
-//! What a stored body says.
+//! What the body of a message says: its text, found without a parser.
 //!
-//! The store carries bodies and does not read them, with one exception: whether two messages of
-//! the same cid are the same message is a question of their text, because the `time` and `name`
-//! beside it may differ from one try to the next.
+//! Whoever carries bodies does not read them, with one exception: whether two messages of the same
+//! cid are the same message is a question of their text, because the `time` and `name` beside it may
+//! differ from one try to the next.
 
 /// The text of a frame: what stands between the quotes of its top-level `msg`, still escaped. All
 /// bodies come from the one encoder of this program, so equal texts are equal here and different
