@@ -31,10 +31,11 @@ impl Hub {
         let Some(session) = self.session(id).filter(|session| !session.closing) else { return };
         debug_assert!(matches!(session.phase, Phase::Anonymous), "requests wait while a login is answered");
         if let Some(&holder) = self.users.get(&user) {
-            if !self.gives_way(holder, demand) {
+            if self.gives_way(holder, demand) {
+                self.replace(holder, out);
+            } else if !self.part_if_ended(holder, out) {
                 return self.refuse_login(id, Code::AlreadyOnline, out);
             }
-            self.replace(holder, out);
         }
         self.users.insert(user, id);
         self.counts.entering += 1;
@@ -114,6 +115,9 @@ impl Hub {
             }
             return;
         };
+        if kind == Kind::Claim && self.part_if_ended(id, out) {
+            return out.push(answer(Kind::Yield));
+        }
         let gives_way = self.gives_way(id, envelope.demand());
         let by_token = matches!(envelope.demand(), Demand::Token(_));
         let session = self.session_mut(id).expect("users point to sessions");

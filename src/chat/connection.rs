@@ -107,6 +107,13 @@ impl Hub {
         self.close_for(id, Code::NotAFrame, "a frame took too long from its first byte to its last", out);
     }
 
+    /// Too much is half read, and this session's frame is one of the largest.
+    pub(super) fn shed(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+        self.counts.cut(Cut::Shed);
+        let text = "too many unfinished frames, and this is one of the largest";
+        self.close_for(id, Code::TooMany, text, out);
+    }
+
     /// Says why, and closes.
     pub(super) fn close_for(&mut self, id: SessionId, code: Code, text: &str, out: &mut Vec<Effect>) {
         let retry_after_ms = (code == Code::Draining).then_some(1_000);
@@ -167,5 +174,17 @@ impl Hub {
         {
             self.close(id, out);
         }
+    }
+
+    /// Makes room for another session of a user whose client has said its last word; whether it did. What
+    /// is still to be said to that client, and to be heard from its TCP, comes all the same.
+    pub(super) fn part_if_ended(&mut self, id: SessionId, out: &mut Vec<Effect>) -> bool {
+        let has_ended = self.session(id).is_some_and(|session| {
+            session.ended && session.online().is_some_and(|online| !online.is_to_be_greeted())
+        });
+        if has_ended {
+            self.part(id, Gone::Lost, out);
+        }
+        has_ended
     }
 }

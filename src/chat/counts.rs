@@ -21,14 +21,23 @@ pub enum Cut {
     Silent,
     /// A frame of its was under way for too long.
     SlowFrame,
+    /// Too much was half read on its core, of which its frame was one of the largest.
+    Shed,
     /// The server is stopping.
     Draining,
 }
 
 impl Cut {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::SlowReader, Self::Anonymous, Self::Garbled, Self::Silent, Self::SlowFrame, Self::Draining];
+    pub const ALL: [Self; 7] = [
+        Self::SlowReader,
+        Self::Anonymous,
+        Self::Garbled,
+        Self::Silent,
+        Self::SlowFrame,
+        Self::Shed,
+        Self::Draining,
+    ];
 
     /// Its name in metrics.
     pub const fn name(self) -> &'static str {
@@ -38,6 +47,7 @@ impl Cut {
             Self::Garbled => "garbled",
             Self::Silent => "silent",
             Self::SlowFrame => "slow_frame",
+            Self::Shed => "unfinished_frames",
             Self::Draining => "draining",
         }
     }
@@ -84,7 +94,7 @@ impl Counts {
         self.cuts[why as usize] += 1;
         match why {
             Cut::SlowReader => self.error(Code::TooSlow),
-            Cut::Anonymous => self.error(Code::TooMany),
+            Cut::Anonymous | Cut::Shed => self.error(Code::TooMany),
             Cut::SlowFrame => self.error(Code::NotAFrame),
             Cut::Draining => self.error(Code::Draining),
             // What exactly was wrong is counted where it is told.
@@ -128,6 +138,6 @@ mod tests {
         counts.cut(Cut::Garbled);
         assert_eq!(counts.errors().collect::<Vec<_>>(), [(1, 1), (116, 2)]);
         let cuts: Vec<u64> = counts.cuts().map(|(_, count)| count).collect();
-        assert_eq!(cuts, [0, 1, 1, 0, 0, 0]);
+        assert_eq!(cuts, [0, 1, 1, 0, 0, 0, 0]);
     }
 }

@@ -51,6 +51,11 @@ pub enum Event<'a> {
         /// Whose.
         session: SessionId,
     },
+    /// Too much of this core's memory is unfinished frames, and this client's is one of the largest.
+    Shed {
+        /// Whose.
+        session: SessionId,
+    },
     /// The peer's TCP has acknowledged this many bytes of all that was ever sent to it.
     Acked {
         /// Whose peer.

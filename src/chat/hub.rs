@@ -273,6 +273,7 @@ impl Hub {
             }
             Event::Garbled { session, fault } => self.garbled(session, &fault, out),
             Event::Overdue { session } => self.overdue(session, out),
+            Event::Shed { session } => self.shed(session, out),
             Event::Opened { session } => self.opened(session, out),
             Event::Ended { session } => {
                 if let Some(ended) = self.session_mut(session) {

@@ -35,6 +35,13 @@ pub struct Limits {
     /// Milliseconds that a frame may take from its first byte to its last. Above: ERROR 100, close.
     /// Connections with no frame under way may be silent for as long as they like.
     pub frame_ms: u64,
+    /// Bytes of unfinished frames that a core holds. Above: the largest of them, and of these the oldest,
+    /// get ERROR 116 and are closed, until an eighth of it is free. Besides them, connections whose
+    /// requests wait hold one receive buffer (8 KiB) each at most.
+    pub partial_core_bytes: usize,
+    /// Bytes that are read from a connection after it was closed with an ERROR, and thrown away, so that
+    /// the ERROR arrives. Above, and after a second in any case: the connection is reset.
+    pub linger_bytes: usize,
     /// Bytes sent to a session and not acknowledged by its TCP. Above, while its TCP makes no
     /// progress for `stall_ms`, and above four times as much, one frame besides, in any case:
     /// ERROR 115, close; what it did not get goes to its backlog.
@@ -169,6 +176,8 @@ impl Default for Limits {
             connections: 20_000,
             anonymous: 10_000,
             frame_ms: 30_000,
+            partial_core_bytes: 64 << 20,
+            linger_bytes: 256 << 10,
             outbox_bytes: 1 << 20,
             stall_ms: 1_000,
             outbox_core_bytes: 256 << 20,

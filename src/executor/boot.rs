@@ -6,6 +6,7 @@ use super::bus::redis::{RedisError, Server};
 use super::bus::wires::Wires;
 use super::clock::Origin;
 use super::guard::{self, spawn_service};
+use super::memory::give_back_large_blocks;
 use super::metrics::{Kin, Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
@@ -13,6 +14,7 @@ use super::net::reader::turn_ring;
 use super::net::sockets::Sockets;
 use super::observer::{self, Observer};
 use super::pace::{self, Pace};
+use super::rest::AtRest;
 use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
 use super::watch::{Beat, Watch};
@@ -120,6 +122,7 @@ struct Parts {
     beat: Arc<Beat>,
     kin: Kin,
     origin: Origin,
+    at_rest: AtRest,
     ready: Sender<Result<(), StartError>>,
 }
 
@@ -129,13 +132,14 @@ struct Parts {
 /// If the address is taken or bad, or an executor fails.
 pub fn start(config: Config) -> Result<Cores, StartError> {
     let cores = config.cpus.len();
+    give_back_large_blocks();
     let listeners =
         listen(config.address, cores).map_err(|error| StartError::Listen(config.address, error))?;
     let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
     let (ready, readied) = flume::bounded(cores);
     let (mut stops, mut asks, mut beats, mut handles) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let wires = Wires::lay(&config.delivery, cores).map_err(StartError::Redis)?;
-    let (origin, kin) = (Origin::now(), Kin::default());
+    let (origin, kin, at_rest) = (Origin::now(), Kin::default(), AtRest::new(cores));
     for (core, ((listener, wires), answers)) in
         listeners.into_iter().zip(wires).zip(config.answers).enumerate()
     {
@@ -160,6 +164,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             beat,
             kin: kin.clone(),
             origin,
+            at_rest: at_rest.clone(),
             ready: ready.clone(),
         };
         let handle = LocalExecutorBuilder::new(Placement::Fixed(config.cpus[core]))
@@ -253,7 +258,7 @@ async fn run(parts: Parts) {
     drop(ready);
     let _ = stop.recv_async().await;
     accepting.cancel().await;
-    drain(shard, limits.drain_ms).await;
+    drain(shard, core, parts.at_rest, limits.drain_ms).await;
 }
 
 /// Time passes.
@@ -274,15 +279,16 @@ async fn tick(shard: SharedShard, frame_ms: u64) {
     }
 }
 
-/// Finishes with every session, and waits until all that they left is in the store.
-async fn drain(shard: SharedShard, drain_ms: u64) {
+/// Finishes with every session, and waits until all that they left is in the store, and until the other
+/// cores have come as far: what they publish on channels whose home is here is answered here.
+async fn drain(shard: SharedShard, core: usize, at_rest: AtRest, drain_ms: u64) {
     {
         let mut shard = shard.borrow_mut();
         shard.begin_turn();
         shard.feed(Event::Drain);
     }
     let deadline = Instant::now() + Duration::from_millis(drain_ms);
-    while !shard.borrow().is_idle() && Instant::now() < deadline {
+    while !at_rest.tell(core, shard.borrow().is_idle()) && Instant::now() < deadline {
         sleep(Duration::from_millis(2)).await;
     }
     shard.borrow_mut().hang_up();

@@ -315,7 +315,8 @@ impl Worker {
         if since.elapsed() < self.patience {
             return self.aside.push((order, step, since));
         }
-        let (Step::Answer(asker) | Step::Verify(asker, _) | Step::Change(asker, ..)) = step;
+        let (Step::Answer(asker) | Step::Roster(asker, _) | Step::Verify(asker, _) | Step::Change(asker, ..)) =
+            step;
         self.answers.send(asker, Err(Code::Busy));
     }
 

@@ -398,6 +398,22 @@ impl Chatd {
         signal(self.child.id(), signal_number);
     }
 
+    /// Stops it from running, until `thaw`: what happens to its sockets meanwhile waits for it.
+    pub fn freeze(&self) {
+        self.signal(libc::SIGSTOP);
+        let stopped = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("it is there");
+            stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+        };
+        while !stopped() {
+            std::thread::yield_now();
+        }
+    }
+
+    pub fn thaw(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
     /// Waits until it ends.
     pub fn wait(&mut self) -> ExitStatus {
         let pid = self.child.id();

@@ -434,7 +434,8 @@ impl Script {
             Target::User(user(to))
         };
         let cid = &self.cid;
-        let message = Message { sender: user(from), target, mid, ts: self.now.wall, cid, storing, body: &body };
+        let message =
+            Message { sender: user(from), target, mid, ts: self.now.wall, cid, storing, body: &body };
         Envelope::message(message, &mut Vec::new())
     }
 

@@ -436,3 +436,17 @@ fn slow_loris() {
         neighbours.talk();
     }
 }
+
+#[test]
+fn who_goes_on_writing_after_an_error_that_closes_is_not_read_for_long() {
+    let chatd = Chatd::start(1);
+    let mut client = chatd.connect().with_newlines();
+    client.write(b"not a frame\n");
+    // A second of reading is far more than this; a bound in bytes is not.
+    let block = vec![b'x'; 64 << 10];
+    let mut taken = 0_usize;
+    while client.try_write(&block).is_ok() {
+        taken += block.len();
+        assert!(taken < 64 << 20, "{taken} bytes were taken after the ERROR");
+    }
+}

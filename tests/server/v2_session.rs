@@ -2,7 +2,7 @@
 
 use super::v2_hostile::{ask_login_v2, enter_v2};
 use crate::common::chatd::Chatd;
-use crate::common::client::{Client, User};
+use crate::common::client::{Client, User, chat};
 use serde_json::{Value, json};
 
 fn ask_resume(chatd: &Chatd, user: &User, token: &str) -> Client {
@@ -142,5 +142,35 @@ fn the_login_answer_has_everything_as_objects() {
         client.say(json!({"msgid": 13, "id": amy.id}));
         let friends = client.hear("the friend list");
         assert_eq!(friends["friends"], answer["friends"], "{cores} cores");
+    }
+}
+
+#[test]
+fn who_closes_just_as_a_message_comes_is_gone_at_once() {
+    for cores in [1, 4] {
+        let mut chatd = Chatd::start(cores);
+        let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+        let mut sender = enter_v2(&chatd, &amy).0;
+        for round in 0..12 {
+            // There is one login that works, and no other try.
+            let mut reader = chatd.connect().with_newlines();
+            ask_login_v2(&mut reader, &ben);
+            let waiting = reader.hear_login()["offlinemsg"].as_array().expect("a list").clone();
+            let mids: Vec<Value> = waiting.iter().map(|message| message["mid"].clone()).collect();
+            reader.say(json!({"msgid": 24, "mids": mids, "cid": "had"}));
+            while reader.hear("the ACK of the CONFIRM")["cid"] != json!("had") {}
+            // The message and the end are there at once.
+            chatd.freeze();
+            let mut frame = chat(amy.id, ben.id, "just now");
+            frame["cid"] = json!(format!("{round}"));
+            sender.say(frame);
+            if round % 3 == 2 {
+                reader.say(json!({"msgid": 24, "mids": ["77"]}));
+            }
+            drop(reader);
+            chatd.thaw();
+            sender.hear_ack(&format!("{round}"));
+        }
+        chatd.end(libc::SIGTERM);
     }
 }

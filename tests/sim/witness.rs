@@ -130,8 +130,9 @@ impl World {
         let oracle = &mut self.oracle;
         let &number = oracle.current.get(&conn).expect("a login answer for a login");
         let user = oracle.stays[number].user;
-        // Who is being closed already is not told that it is replaced.
-        let closing = oracle.online_conns().find(|&(of, at)| of == user && self.conns[at].closing);
+        // Who is being closed already, or has said its last word, is not told that it is replaced.
+        let ends = |at: usize| self.conns[at].closing || self.conns[at].told_ended;
+        let closing = oracle.online_conns().find(|&(of, at)| of == user && ends(at));
         if let Some((_, at)) = closing {
             self.parted(at);
         }

@@ -23,6 +23,10 @@ pub(super) struct Connection {
     /// Whether a receive is with the kernel.
     pub(super) receiving: bool,
     pub(super) tail: Tail,
+    /// What of the core's sum of tails is this one's, in bytes of memory.
+    pub(super) charged: usize,
+    /// Bytes that it said after it was closed, and that were thrown away.
+    pub(super) discarded: usize,
     /// Since when a frame is under way.
     pub(super) partial_since: Option<Monotonic>,
     pub(super) outbox: Outbox,
@@ -96,6 +100,8 @@ impl Connection {
             ended: false,
             receiving: false,
             tail: Tail::default(),
+            charged: 0,
+            discarded: 0,
             partial_since: None,
             outbox: Outbox::default(),
         }
@@ -129,7 +135,20 @@ impl Connection {
 
     /// Whether the peer has said all and was told all, our closing included.
     pub(super) fn is_through(&self) -> bool {
-        self.ended && self.acked() == self.outbox.sent
+        self.ended && (self.acked() == self.outbox.sent || self.is_reset())
+    }
+
+    /// Whether the peer's system has thrown the connection away: nothing is acknowledged any more.
+    fn is_reset(&self) -> bool {
+        const TCP_CLOSE: u8 = 7;
+        let mut state = 0_u8;
+        let (at, mut bytes) = ((&raw mut state).cast(), 1);
+        // SAFETY: TCP_INFO writes at most `bytes` bytes to the address given, of which the first is the
+        // connection's state; both outlive the call, and the descriptor is open as long as `stream` is.
+        let result = unsafe {
+            libc::getsockopt(self.stream.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, at, &raw mut bytes)
+        };
+        result == 0 && bytes == 1 && state == TCP_CLOSE
     }
 
     /// Bytes, of all that were ever sent, that the peer's TCP has acknowledged. Never too many.

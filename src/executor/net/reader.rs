@@ -90,6 +90,9 @@ impl Shard {
         {
             self.metrics.record(metrics::Stage::Read, entered_ns, self.clock().steady_ns());
         }
+        for session in self.sockets.over(self.limits.partial_core_bytes) {
+            self.feed(Event::Shed { session });
+        }
         self.tell_gone();
         handled
     }
@@ -164,12 +167,20 @@ impl Shard {
                     let (rest, searched) = self.hand_over(id, bytes, 0);
                     self.keep_tail(id, searched - rest, |tail| tail.extend_from_slice(&bytes[rest..]));
                 } else {
+                    // Doubling would take twice as much as it may.
+                    connection.tail.bytes.reserve_exact(bytes.len());
                     connection.tail.bytes.extend_from_slice(bytes);
                     self.hand_over_tail(id);
                 }
             }
-            // What a client says after its connection was closed is thrown away.
-            Stage::Emptying(_) | Stage::Lingering(_) => {}
+            // What a client says after its connection was closed is thrown away, up to a bound: who goes
+            // on writing does not read what it was told.
+            Stage::Emptying(_) | Stage::Lingering(_) => {
+                connection.discarded += bytes.len();
+                if connection.discarded > self.limits.linger_bytes {
+                    return self.sockets.end(id.index);
+                }
+            }
             Stage::Gone | Stage::Over => return,
         }
         let Some(connection) = self.sockets.at(id.index) else { return };
@@ -189,17 +200,25 @@ impl Shard {
         match result {
             0 => {
                 connection.ended = true;
-                if connection.stage == Stage::Open {
-                    let session = connection.id;
-                    self.guarded(session, |shard| shard.feed(Event::Ended { session }));
-                }
-                self.sockets.close_on();
+                let id = connection.id;
+                self.tell_ended(id);
+                self.sockets.close_after_last_word(index);
             }
             // Out of buffers for a moment, or nothing happened: again.
             _ if [-libc::ENOBUFS, -libc::EAGAIN, -libc::EINTR].contains(&result) => {
                 self.sockets.receive(index, Expect::Bytes);
             }
             _ => self.sockets.end(index),
+        }
+    }
+
+    /// Tells the hub that a client has said its last word, once all before it was handed over.
+    fn tell_ended(&mut self, session: SessionId) {
+        let has_ended = |connection: &mut Connection| {
+            connection.stage == Stage::Open && connection.ended && !connection.paused
+        };
+        if self.sockets.at(session.index).is_some_and(has_ended) {
+            self.guarded(session, |shard| shard.feed(Event::Ended { session }));
         }
     }
 
@@ -211,7 +230,9 @@ impl Shard {
         }
         self.guarded(id, |shard| shard.hand_over_tail(id));
         let connection = self.sockets.at(id.index).expect("looked at above");
-        if connection.stage == Stage::Open && !connection.paused && !connection.ended {
+        if connection.ended {
+            self.tell_ended(id);
+        } else if connection.stage == Stage::Open && !connection.paused {
             self.sockets.receive(id.index, Expect::Bytes);
         }
     }
@@ -232,6 +253,9 @@ impl Shard {
         self.keep_tail(id, searched - rest, |tail| {
             if rest < bytes.len() {
                 bytes.drain(..rest);
+                if bytes.capacity() > 2 * bytes.len() {
+                    bytes.shrink_to_fit();
+                }
                 *tail = bytes;
             }
         });
@@ -251,6 +275,7 @@ impl Shard {
         connection.tail.read_us = waits.then(|| connection.tail.read_us.unwrap_or(read_us));
         let partial = !connection.tail.bytes.is_empty() && !connection.paused;
         connection.partial_since = partial.then(|| connection.partial_since.unwrap_or(now));
+        self.sockets.charge(id.index);
     }
 
     /// Hands over every whole frame of `bytes`, until the connection is paused or closed. Gives

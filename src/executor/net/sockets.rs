@@ -33,6 +33,8 @@ pub(in crate::executor) struct Sockets {
     /// Those that are being closed.
     closing: Vec<SessionId>,
     spare: Vec<Vec<u8>>,
+    /// Memory of all that is half read.
+    tail_bytes: usize,
     /// Wakes the task that turns the ring.
     pub(super) turner: Option<Waker>,
     /// The time of this turn.
@@ -62,6 +64,7 @@ impl Sockets {
             gone: Vec::new(),
             closing: Vec::new(),
             spare: Vec::new(),
+            tail_bytes: 0,
             turner: None,
             now: Monotonic(0),
             now_ns: 0,
@@ -181,6 +184,7 @@ impl Sockets {
         connection.stage = Stage::Emptying(deadline);
         connection.partial_since = None;
         connection.tail = Default::default();
+        self.charge(id.index);
         self.closing.push(id);
         self.wake();
         self.close_if_flushed(id.index);
@@ -200,6 +204,17 @@ impl Sockets {
                 // may overtake what was said last.
                 self.receive(index, Expect::Nothing);
             }
+        }
+    }
+
+    /// The peer of a connection that is being closed has said its last word.
+    pub(super) fn close_after_last_word(&mut self, index: u32) {
+        self.close_if_flushed(index);
+        let through = |connection: &Connection| {
+            matches!(connection.stage, Stage::Lingering(_)) && connection.is_through()
+        };
+        if self.at(index).is_some_and(|connection| through(connection)) {
+            self.end(index);
         }
     }
 
@@ -229,7 +244,9 @@ impl Sockets {
         let gone = (connection.id, connection.acked());
         connection.shutdown(Shutdown::Both);
         connection.outbox.waiting = Vec::new();
+        connection.partial_since = None;
         connection.tail = Default::default();
+        self.charge(index);
         self.gone.push(gone);
         self.wake();
     }
@@ -323,6 +340,43 @@ impl Sockets {
     pub(super) fn flushed(&mut self, index: u32) -> Option<Mark> {
         let outbox = &mut self.slots[index as usize].connection.as_deref_mut()?.outbox;
         self.marks.pop(&mut outbox.marks, outbox.sent)
+    }
+
+    /// The tail of a connection has changed: so has the sum of all.
+    pub(super) fn charge(&mut self, index: u32) {
+        let Some(connection) = self.slots.get_mut(index as usize).and_then(|slot| slot.connection.as_mut())
+        else {
+            return;
+        };
+        let held = connection.tail.bytes.capacity();
+        self.tail_bytes = self.tail_bytes + held - connection.charged;
+        connection.charged = held;
+    }
+
+    /// The connections to be cut where too much is half read: the largest frames under way first, and of
+    /// these the oldest, until an eighth of `limit_bytes` is free again. What waits through a pause is
+    /// not among them: it is one buffer at most, and it is we who do not read on.
+    pub(super) fn over(&self, limit_bytes: usize) -> Vec<SessionId> {
+        if self.tail_bytes <= limit_bytes {
+            return Vec::new();
+        }
+        let connections = self.slots.iter().filter_map(|slot| slot.connection.as_deref());
+        let under_way = |connection: &Connection| {
+            let since = connection.partial_since?;
+            Some((std::cmp::Reverse(connection.charged), since, connection.id))
+        };
+        let mut under_way: Vec<_> = connections.filter_map(under_way).collect();
+        under_way.sort_unstable();
+        let mut excess = (self.tail_bytes - limit_bytes) + limit_bytes / 8;
+        let mut chosen = Vec::new();
+        for (std::cmp::Reverse(bytes), _, id) in under_way {
+            if excess == 0 {
+                break;
+            }
+            excess = excess.saturating_sub(bytes);
+            chosen.push(id);
+        }
+        chosen
     }
 
     /// Connections whose frame has been under way for longer than `frame_ms`.
