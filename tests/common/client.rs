@@ -94,6 +94,14 @@ impl Client {
         assert_eq!(set, 0);
     }
 
+    /// Whether something has come for this client that it has not read.
+    pub fn has_heard(&self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let heard = self.stream.peek(&mut [0]).is_ok();
+        self.stream.set_nonblocking(false).unwrap();
+        heard
+    }
+
     /// What the kernel has taken in for this client and it has not read.
     pub fn taken(&mut self) -> Vec<u8> {
         let mut bytes = vec![0; 1 << 20];

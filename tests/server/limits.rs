@@ -2,7 +2,9 @@
 
 use crate::common::chatd::{Chatd, Setup};
 use crate::common::client::Client;
+use crate::common::{DEADLINE, raise_open_files};
 use std::io;
+use std::time::Instant;
 
 /// Of the descriptors of a chatd on one core, those that are not for connections.
 const OTHER_FILES: u64 = 144;
@@ -72,4 +74,46 @@ fn of_those_without_a_login_the_oldest_go_first() {
         client.hear_error(103);
     }
     logged_in.hear_nothing();
+}
+
+/// Memory of a process that is in use, in bytes.
+fn resident(chatd: &Chatd) -> usize {
+    let pages = std::fs::read_to_string(format!("/proc/{}/statm", chatd.pid())).expect("it is there");
+    let pages: usize = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
+    pages * 4_096
+}
+
+#[test]
+fn unfinished_frames_take_bounded_memory_and_give_it_back() {
+    const CLIENTS: usize = 2_000;
+    const FRAME: usize = 65_001;
+    const LIMIT: usize = 64 << 20;
+    raise_open_files();
+    let chatd = Chatd::start(1);
+    let neighbour = chatd.register("neighbour");
+    let mut neighbour = chatd.enter(&neighbour);
+    let before = resident(&chatd);
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| chatd.connect().with_newlines()).collect();
+    let bytes = vec![b' '; FRAME];
+    clients.iter_mut().for_each(|client| drop(client.try_write(&bytes)));
+    // Those that cannot all be held are told so, in whichever order they were read.
+    let (mut most, mut told) = (0, Vec::new());
+    let deadline = Instant::now() + DEADLINE;
+    while told.len() < CLIENTS - LIMIT / FRAME - 1 {
+        assert!(Instant::now() < deadline, "{} were told, {} MiB more than before", told.len(), most >> 20);
+        most = most.max(resident(&chatd).saturating_sub(before));
+        let (cut, rest) = clients.into_iter().partition(|client| client.has_heard());
+        clients = rest;
+        told.extend::<Vec<Client>>(cut);
+    }
+    told.iter_mut().for_each(|client| client.hear_error_and_end(116));
+    assert!(most < LIMIT * 3 / 2, "{} MiB more than before", most >> 20);
+    neighbour.hear_nothing();
+    drop(clients);
+    let deadline = Instant::now() + DEADLINE;
+    // What is smaller than a mapped block stays with the allocator, in part.
+    while resident(&chatd).saturating_sub(before) > LIMIT * 5 / 8 {
+        assert!(Instant::now() < deadline, "{} MiB stay", (resident(&chatd) - before) >> 20);
+        neighbour.hear_nothing();
+    }
 }
