@@ -5,7 +5,7 @@
 //! told when the hub asks. Prints ns of CPU and allocations a message, the median of several rounds, and
 //! fails if a message costs more than 2 allocations. `cargo bench --bench hub`.
 
-use chatd::chat::ask::{Ask, Done, Who};
+use chatd::chat::ask::{Ask, Done, PasswordPrint, Who};
 use chatd::chat::effect::Effect;
 use chatd::chat::event::Event;
 use chatd::chat::hub::Hub;
@@ -146,7 +146,7 @@ impl Core {
             Effect::Ask { ticket, ask } => {
                 let done = match ask {
                     Ask::Verify { who: Who::Id(user), .. } => {
-                        Done::Verified { user, name: "somebody".into() }
+                        Done::Verified { user, name: "somebody".into(), print: PasswordPrint(1) }
                     }
                     Ask::Roster { .. } => Done::Roster(Box::default()),
                     _ => Done::Taken { messages: Vec::new(), complete: true, heads: Vec::new() },

@@ -13,18 +13,22 @@ mod talk;
 #[path = "store/through.rs"]
 mod through;
 
-use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress};
+use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress, Proof};
 use chatd::chat::envelope::{Envelope, Message, Storing, Target};
 use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::limits::Limits;
 use chatd::storage::mysql::MySqlUrl;
 use chatd::storage::password::{Cost, Hasher};
+use chatd::storage::token::password_print;
 use chatd::storage::{self, Order, Outcome, Place, Store};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use talk::Readers;
 
 const USERS: u32 = 10_000;
+/// Everybody's password, as long as a real hash.
+const HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE";
 
 fn main() {
     let full = std::env::args().any(|argument| argument == "--bench");
@@ -123,7 +127,7 @@ fn one(store: &mut dyn Store, orders: &[Order]) -> Vec<Outcome> {
 
 fn enroll(store: &mut dyn Store) {
     let orders: Vec<Order> = (0..USERS)
-        .map(|number| Order::Enroll { name: format!("user{number}"), hash: "$argon2id$".repeat(9) })
+        .map(|number| Order::Enroll { name: format!("user{number}"), hash: HASH.to_owned() })
         .collect();
     one(store, &orders);
 }
@@ -365,10 +369,11 @@ fn backlog(rounds: usize) {
         report(what, rounds, start.elapsed(), each, cpu() - before);
     };
     time("take, 200 groups up to date", &mut *store, take(32 << 10));
+    let proof = Proof::Password(password_print(HASH));
     time(
         "roster, 200 groups",
         &mut *store,
-        Order::Ask(Ask::Roster { user: me, detail: Detail::Members, issue: Issue::Nothing }),
+        Order::Ask(Ask::Roster { user: me, proof, detail: Detail::Members, issue: Issue::Nothing }),
     );
     // Everybody else writes: 50 messages in each of the 200 groups.
     let other = user(1);

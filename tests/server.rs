@@ -17,6 +17,7 @@ mod server {
     mod limits;
     mod log;
     mod login;
+    mod passwords;
     mod seed;
     mod signals;
     mod slow;

@@ -2,10 +2,11 @@
 //! roster and give the first page of the backlog.
 
 use crate::through::Through;
-use crate::{USERS, cpu, group, report, user};
-use chatd::chat::ask::{Answer, Ask, Detail, Done, Issue, Secret};
+use crate::{HASH, USERS, cpu, group, report, user};
+use chatd::chat::ask::{Answer, Ask, Detail, Done, Issue, Proof, Secret};
 use chatd::chat::ids::MessageId;
 use chatd::storage::Place;
+use chatd::storage::token::password_print;
 use std::time::Instant;
 
 /// All users come back within a second, in a steady stream.
@@ -21,12 +22,18 @@ pub fn storm(what: &str, place: Place) {
         }
     }
     through.hear_all();
-    let roster = |number, issue| Ask::Roster { user: user(number), detail: Detail::Counts, issue };
+    let print = password_print(HASH);
     let mut secrets: Vec<Option<Secret>> = vec![None; USERS as usize];
     for part in 0..USERS / 1_000 {
-        let first = through.ask(roster(part * 1_000, Issue::Token));
+        let logs_in = |number| Ask::Roster {
+            user: user(number),
+            proof: Proof::Password(print),
+            detail: Detail::Counts,
+            issue: Issue::Token,
+        };
+        let first = through.ask(logs_in(part * 1_000));
         for step in 1..1_000 {
-            through.ask(roster(part * 1_000 + step, Issue::Token));
+            through.ask(logs_in(part * 1_000 + step));
         }
         while through.under_way > 0 {
             let (number, answer) = through.hear(None).expect("answered");
@@ -64,9 +71,10 @@ pub fn storm(what: &str, place: Place) {
 /// What is asked next for a user that comes back.
 fn goes_on(who: u32, answer: Answer) -> Option<Ask> {
     match answer.expect("done") {
-        Done::Resumed { user, .. } => {
+        Done::Resumed { user, token, .. } => {
             assert_eq!(user, crate::user(who));
-            Some(Ask::Roster { user, detail: Detail::Counts, issue: Issue::Nothing })
+            let proof = Proof::Token(token);
+            Some(Ask::Roster { user, proof, detail: Detail::Counts, issue: Issue::Nothing })
         }
         Done::Roster(_) => {
             let (user, after) = (user(who), MessageId(0));

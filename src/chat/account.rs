@@ -2,7 +2,7 @@
 //!
 //! Between the two, the user is claimed: that is next door, in `claim`.
 
-use super::ask::{Answer, Ask, Done, Password, Secret, Token, Who};
+use super::ask::{Answer, Ask, Done, Password, Proof, Secret, Token, TokenId, Who};
 use super::effect::Effect;
 use super::envelope::Demand;
 use super::hub::{About, Hub};
@@ -10,7 +10,7 @@ use super::ids::{SessionId, UserId};
 use super::orphan::Orphan;
 use super::pending::{Change, Pending};
 use super::presence::Gone;
-use super::session::{Leaving, Pause};
+use super::session::{Leaving, Pause, Visit};
 use super::wire::code::Code;
 use super::wire::msgid;
 use super::wire::reply::{self, Outcome};
@@ -23,6 +23,15 @@ pub(super) struct Login<'a> {
     pub(super) password: &'a str,
     pub(super) dialect: Dialect,
     pub(super) takeover: Takeover,
+}
+
+/// A logout whose token is being revoked.
+#[derive(Debug)]
+pub(super) struct Revoking {
+    /// The login that it ends.
+    pub(super) visit: Visit,
+    pub(super) token: TokenId,
+    pub(super) leaving: Leaving,
 }
 
 impl Hub {
@@ -144,9 +153,9 @@ impl Hub {
     /// learns that without the password.
     pub(super) fn verified(&mut self, id: SessionId, demand: Demand, answer: Answer, out: &mut Vec<Effect>) {
         match answer {
-            Ok(Done::Verified { user, name }) => {
+            Ok(Done::Verified { user, name, print }) => {
                 self.guessed_right(id);
-                self.claim(id, user, name, demand, None, out);
+                self.claim(id, user, name, demand, Proof::Password(print), None, out);
             }
             Ok(_) => unreachable!("Verify is answered with Verified"),
             Err(code) => {
@@ -161,8 +170,8 @@ impl Hub {
     pub(super) fn resumed(&mut self, id: SessionId, secret: Secret, answer: Answer, out: &mut Vec<Effect>) {
         match answer {
             Ok(Done::Resumed { user, name, token }) => {
-                let demand = Demand::Token(token);
-                self.claim(id, user, name, demand, Some(Token { id: token, secret }), out);
+                let (demand, proof) = (Demand::Token(token), Proof::Token(token));
+                self.claim(id, user, name, demand, proof, Some(Token { id: token, secret }), out);
             }
             Ok(_) => unreachable!("Resume is answered with Resumed"),
             Err(code) => self.refuse_entry(id, code, reply::not_resumed, out),
@@ -198,6 +207,17 @@ impl Hub {
         self.refuse_entry(id, code, reply::not_logged_in, out);
     }
 
+    /// What the login was proven by was replaced or revoked while it was under way.
+    pub(super) fn refuse_unproven(&mut self, id: SessionId, proof: Proof, out: &mut Vec<Effect>) {
+        match proof {
+            Proof::Password(_) => {
+                self.guessed_wrong(id);
+                self.refuse_login(id, Code::Refused, out);
+            }
+            Proof::Token(_) => self.refuse_entry(id, Code::Refused, reply::not_resumed, out),
+        }
+    }
+
     fn refuse_entry(
         &mut self,
         id: SessionId,
@@ -226,12 +246,51 @@ impl Hub {
         out.push(Effect::Probe { session: id });
     }
 
-    /// The session's token is worthless from now on.
+    /// A session with a token is logged out once its token is revoked: from the answer on it is
+    /// worthless everywhere.
     pub(super) fn log_out(&mut self, id: SessionId, leaving: Leaving, out: &mut Vec<Effect>) {
-        let session = self.session(id).expect("looked at before");
-        if let (Some(user), Some(token)) = (session.user(), session.token()) {
-            self.adopt(Orphan::Revoke { user, token }, out);
+        let session = self.session_mut(id).expect("looked at before");
+        let (Some(token), Some(online)) = (session.token(), session.online()) else {
+            return self.logged_out(id, leaving, out);
+        };
+        let (user, visit) = (online.user, online.visit);
+        session.revoking = true;
+        self.pause(id, Pause::Answering, out);
+        let revoking = Revoking { visit, token, leaving };
+        let ticket = self.pending.insert(Pending::LogOut { session: id, user, revoking });
+        out.push(Effect::Ask { ticket, ask: Ask::Revoke { user, token } });
+    }
+
+    /// The token is worthless, or the store could not see to that: then the session stays as it is,
+    /// and its client may try again. If there is no client any more, the store is told again.
+    pub(super) fn token_revoked(
+        &mut self,
+        id: SessionId,
+        user: UserId,
+        revoking: Revoking,
+        answer: Answer,
+        out: &mut Vec<Effect>,
+    ) {
+        let Revoking { visit, token, leaving } = revoking;
+        let session = self.session_mut(id).filter(|session| !session.closing);
+        let Some(session) = session.filter(|session| session.visit() == Some(visit)) else {
+            if answer == Err(Code::Busy) {
+                self.adopt_later(Orphan::Revoke { user, token });
+            }
+            return;
+        };
+        session.revoking = false;
+        match answer {
+            Ok(_) => self.logged_out(id, leaving, out),
+            Err(code) => {
+                let about = About { session: id, re: msgid::LOGOUT, cid: leaving.cid.as_deref() };
+                self.refuse(about, code, out);
+                self.resume(id, Pause::Answering, out);
+            }
         }
+    }
+
+    fn logged_out(&mut self, id: SessionId, leaving: Leaving, out: &mut Vec<Effect>) {
         self.part(id, Gone::LoggedOut, out);
         if let Some(cid) = leaving.cid {
             self.reply(id, reply::ack(&cid, msgid::LOGOUT, Outcome::default()), out);

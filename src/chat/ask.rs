@@ -44,6 +44,20 @@ pub struct Token {
     pub secret: Secret,
 }
 
+/// Tells one stored password from every other, without being it: a new password has another print.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PasswordPrint(pub u64);
+
+/// What a login was proven by. Between the proof and the login's effect there are queues, so the
+/// store looks at it again when the login takes effect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Proof {
+    /// The password that was compared.
+    Password(PasswordPrint),
+    /// The token that was found.
+    Token(TokenId),
+}
+
 /// How somebody names a user.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Who {
@@ -113,7 +127,8 @@ pub enum Ask {
         /// Hashed before it is stored.
         password: Password,
     },
-    /// Check a password. → [`Done::Verified`] | `Refused`, for unknown users too, in the same time.
+    /// Check a password. → [`Done::Verified`] | `Refused`, for unknown users too, in the same time, and
+    /// where the password was replaced while this one waited for its turn.
     Verify {
         /// Who wants in.
         who: Who,
@@ -126,10 +141,13 @@ pub enum Ask {
         /// The token.
         secret: Secret,
     },
-    /// Friends, groups and blocked users of a user. → [`Done::Roster`].
+    /// Friends, groups and blocked users of a user: a login takes effect. → [`Done::Roster`] | `Refused`
+    /// (what it was proven by is not the user's any more).
     Roster {
         /// Whose.
         user: UserId,
+        /// What the login was proven by: compared again in the transaction that issues the token.
+        proof: Proof,
         /// What it tells of groups.
         detail: Detail,
         /// Whether a token is made in the same breath.
@@ -407,6 +425,8 @@ pub enum Done {
         user: UserId,
         /// The user's name.
         name: String,
+        /// The password that it was compared with.
+        print: PasswordPrint,
     },
     /// The token is good.
     Resumed {

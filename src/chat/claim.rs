@@ -5,7 +5,7 @@
 //! other listener said that it holds nothing (or stayed silent for `claim_ms`, which means that it is
 //! dead).
 
-use super::ask::{Roster, Token};
+use super::ask::{Proof, Roster, Token};
 use super::effect::Effect;
 use super::envelope::{Demand, Envelope, Kind};
 use super::event::{BusDown, Channel};
@@ -25,6 +25,7 @@ impl Hub {
         user: UserId,
         name: String,
         demand: Demand,
+        proof: Proof,
         token: Option<Token>,
         out: &mut Vec<Effect>,
     ) {
@@ -46,6 +47,7 @@ impl Hub {
             name: name.into_boxed_str(),
             claim: Claim::Joining,
             demand,
+            proof,
             roster: Roster { token, ..Roster::default() },
             online: FxHashSet::default(),
             groups: FxHashMap::default(),

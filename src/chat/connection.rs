@@ -53,7 +53,10 @@ impl Hub {
         let Some(session) = self.session_mut(id) else { return };
         session.closing = true;
         self.acked(id, acked, out);
-        self.part(id, Gone::Lost, out);
+        // Who said that it logs out does not come back, though its token is still being revoked.
+        let revoking = self.session(id).is_some_and(|session| session.revoking);
+        let gone = if revoking { Gone::LoggedOut } else { Gone::Lost };
+        self.part(id, gone, out);
         let Some(session) =
             self.sessions.get_mut(id.index as usize).and_then(|slot| slot.take_if(|held| held.id == id))
         else {

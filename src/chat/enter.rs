@@ -24,6 +24,8 @@ impl Hub {
     pub(super) fn claim_won(&mut self, id: SessionId, visit: Visit, out: &mut Vec<Effect>) {
         let session = self.session(id).expect("who claims is there");
         let user = session.user().expect("who claims is somebody");
+        let Phase::Entering(entering) = &session.phase else { unreachable!("who claims is entering") };
+        let proof = entering.proof;
         let (detail, issue) = match session.dialect {
             Dialect::Seed => (Detail::Members, Issue::Nothing),
             // Who came with a token keeps it.
@@ -31,7 +33,7 @@ impl Hub {
             Dialect::V2 => (Detail::Counts, Issue::Token),
         };
         let ticket = self.pending.insert(Pending::Roster { session: id, visit });
-        out.push(Effect::Ask { ticket, ask: Ask::Roster { user, detail, issue } });
+        out.push(Effect::Ask { ticket, ask: Ask::Roster { user, proof, detail, issue } });
     }
 
     pub(super) fn roster(&mut self, id: SessionId, visit: Visit, answer: Answer, out: &mut Vec<Effect>) {
@@ -40,6 +42,10 @@ impl Hub {
         let Some(entering) = session.entering_mut(visit) else { return };
         let mut roster = match answer {
             Ok(Done::Roster(roster)) => *roster,
+            Err(Code::Refused) => {
+                let proof = entering.proof;
+                return self.refuse_unproven(id, proof, out);
+            }
             Err(code) => return self.refuse_login(id, code, out),
             Ok(_) => unreachable!("Roster is answered with Roster"),
         };

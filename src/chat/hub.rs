@@ -333,6 +333,9 @@ impl Hub {
             Pending::Verify { session, demand } => self.verified(session, demand, answer, out),
             Pending::Resume { session, secret } => self.resumed(session, secret, answer, out),
             Pending::Roster { session, visit } => self.roster(session, visit, answer, out),
+            Pending::LogOut { session, user, revoking } => {
+                self.token_revoked(session, user, revoking, answer, out);
+            }
             Pending::Roll(roll) => self.rolled(*roll, answer, out),
             Pending::People(asked) => self.people_answered(*asked, answer, out),
             Pending::History { session, asked, cid } => {

@@ -1,5 +1,6 @@
 //! What is out: tickets, and what is to be done when their consequence comes back.
 
+use super::account::Revoking;
 use super::ask::{Conversation, Secret, Span};
 use super::envelope::{Demand, Envelope, Notice};
 use super::ids::{GroupId, MessageId, SessionId, Ticket, UserId};
@@ -34,6 +35,8 @@ pub(super) enum Pending {
     News { news: Box<[Notice]> },
     /// A page of the backlog.
     Take { session: SessionId, visit: Visit },
+    /// Revoke for a logout → logged out.
+    LogOut { session: SessionId, user: UserId, revoking: Revoking },
     /// A request that changes friends, groups or the account → ACK, if it has a cid, or ERROR.
     Roll(Box<Roll>),
     /// Friends, members, or whoever was looked for → look who is online.

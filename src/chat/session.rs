@@ -1,6 +1,6 @@
 //! One connection as its hub sees it: who it is, and what was sent to it and may be lost.
 
-use super::ask::{Roster, TokenId, Waiting};
+use super::ask::{Proof, Roster, TokenId, Waiting};
 use super::dedup::DedupWindow;
 use super::envelope::{Demand, Envelope, Target};
 use super::ids::{GroupId, MessageId, Monotonic, SessionId, UserId};
@@ -88,6 +88,8 @@ pub(super) struct Session {
     pub(super) may_guess_at: Monotonic,
     /// A logout that waits for a look at what TCP has acknowledged.
     pub(super) leaving: Option<Leaving>,
+    /// Whether its token is being revoked: it is logged out once that is done.
+    pub(super) revoking: bool,
     /// The client's name for a login that is being answered.
     pub(super) login_cid: Option<Box<str>>,
     /// When it last said something.
@@ -141,6 +143,8 @@ pub(super) struct Entering {
     pub(super) name: Box<str>,
     pub(super) claim: Claim,
     pub(super) demand: Demand,
+    /// What it was proven by.
+    pub(super) proof: Proof,
     /// What the login answer is made of; from the beginning, the token that the session came with.
     pub(super) roster: Roster,
     /// Of friends and fellow members, those who are online anywhere.
@@ -407,6 +411,7 @@ impl Session {
             wrong_passwords: 0,
             may_guess_at: Monotonic(0),
             leaving: None,
+            revoking: false,
             login_cid: None,
             heard_at: Monotonic(0),
             pong_by: None,
@@ -433,6 +438,11 @@ impl Session {
             Phase::Online(online) => Some(online),
             _ => None,
         }
+    }
+
+    /// The number of the login that it is in, once it is logged in.
+    pub(super) fn visit(&self) -> Option<Visit> {
+        self.online().map(|online| online.visit)
     }
 
     /// The login under way, if it is still this one.

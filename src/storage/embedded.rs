@@ -29,6 +29,7 @@ use crate::chat::ask::{Answer, Ask, Done, Issue};
 use crate::chat::ids::MessageId;
 use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
 use directory::Directory;
 use memory::Memory;
 use rusqlite::config::DbConfig;
@@ -110,6 +111,7 @@ impl Embedded {
                 return accounts::enroll(&self.db, name, hash).map(Outcome::Answer);
             }
             Order::Lookup { who } => return accounts::lookup(&self.db, who).map(Outcome::Found),
+            Order::Confirm { account } => return accounts::confirm(&self.db, account).map(Outcome::Answer),
             Order::Replace { user, old, new } => {
                 let replaced =
                     tokens::replace_password(&self.db, &self.limits, &mut self.uses, *user, old, new);
@@ -124,7 +126,10 @@ impl Embedded {
             }
             Ask::Remember { .. } => panic!("the worker remembers it"),
             Ask::Resume { secret } => tokens::resume(db, limits, uses, secret),
-            Ask::Roster { user, detail, issue } => {
+            Ask::Roster { user, proof, detail, issue } => {
+                if !tokens::holds(db, *user, *proof)? {
+                    return Ok(Outcome::Answer(Err(Code::Refused)));
+                }
                 let mut roster = groups::roster(db, limits, *user, *detail)?;
                 if *issue == Issue::Token {
                     roster.token = Some(tokens::issue(db, limits, uses, *user)?);

@@ -23,10 +23,10 @@ pub mod password;
 pub mod pool;
 #[cfg(test)]
 mod scratch;
-mod token;
+pub mod token;
 pub mod worker;
 
-use crate::chat::ask::{Answer, AnswerQueue, Ask, Question, Who};
+use crate::chat::ask::{Answer, AnswerQueue, Ask, Done, Question, Who};
 use crate::chat::ids::{MessageId, UserId};
 use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
@@ -88,6 +88,12 @@ pub enum Order {
         /// The new one.
         new: String,
     },
+    /// A password was compared with what this account had: let the user in, if it has that still.
+    /// → an [`Answer`]: `Verified` | `Refused`.
+    Confirm {
+        /// As it was found before the comparison.
+        account: Account,
+    },
     /// Find what a password has to match. → [`Outcome::Found`].
     Lookup {
         /// Whose.
@@ -104,6 +110,14 @@ pub struct Account {
     pub name: String,
     /// Its hashed password, a PHC string.
     pub hash: String,
+}
+
+impl Account {
+    /// What is answered to whoever has the password.
+    fn verified(&self) -> Done {
+        let Self { user, name, hash } = self;
+        Done::Verified { user: *user, name: name.clone(), print: token::password_print(hash) }
+    }
 }
 
 /// What a store did with an [`Order`].

@@ -2,14 +2,15 @@
 //!
 //! Owns the queue of passwords that wait (bounded: [`Limits::password_queue`], beyond it Busy) and
 //! the threads that work it off at low priority. Never touches the store: a hash goes
-//! back to the [`worker`](super::worker), a verdict goes straight to the core that asked.
+//! back to the [`worker`](super::worker), and so does a password that was right, to be looked at once
+//! more; a refusal goes straight to the core that asked.
 //!
 //! [`Limits::password_queue`]: crate::chat::limits::Limits::password_queue
 
 use super::answers::{Answers, Asker};
 use super::password::{Cost, Hasher, Verdict};
 use super::{Account, OpenError, Order};
-use crate::chat::ask::{Done, Password};
+use crate::chat::ask::Password;
 use crate::chat::wire::code::Code;
 use crate::log;
 use std::sync::Arc;
@@ -59,7 +60,7 @@ pub enum Job {
     },
 }
 
-/// What is to be stored of a password, now that it is hashed.
+/// What is to be done about a password, now that it is hashed or compared.
 #[derive(Debug)]
 pub struct Hashed {
     /// Who asked for it.
@@ -170,24 +171,24 @@ impl Thread {
                 self.hash(asker, &password, |hash| Order::Enroll { name, hash });
             }
             Job::Verify { asker, account, password } => {
-                let answer = self.verify(account.as_ref(), &password);
-                self.answers.send(asker, answer);
-            }
-            Job::Change { asker, account, old, new } => {
-                match (self.verify(account.as_ref(), &old), account) {
-                    (Ok(_), Some(Account { user, hash: old, .. })) => {
-                        self.hash(asker, &new, |new| Order::Replace { user, old, new });
-                    }
-                    _ => self.answers.send(asker, Err(Code::Refused)),
+                match self.verify(account, &password) {
+                    // It may have been replaced since it was looked up: the store looks again.
+                    Some(account) => self.hand_back(asker, Order::Confirm { account }),
+                    None => self.answers.send(asker, Err(Code::Refused)),
                 }
             }
+            Job::Change { asker, account, old, new } => match self.verify(account, &old) {
+                Some(Account { user, hash: old, .. }) => {
+                    self.hash(asker, &new, |new| Order::Replace { user, old, new });
+                }
+                None => self.answers.send(asker, Err(Code::Refused)),
+            },
         }
     }
 
     fn hash(&mut self, asker: Asker, password: &Password, order: impl FnOnce(String) -> Order) {
         match self.hasher.hash(&password.0) {
-            // Nobody takes it only if the worker is gone, and then nobody waits either.
-            Ok(hash) => drop(self.done.send(Hashed { asker, order: order(hash) })),
+            Ok(hash) => self.hand_back(asker, order(hash)),
             Err(why) => {
                 log::line(format_args!("a password could not be hashed: {why}"));
                 self.answers.send(asker, Err(Code::Busy));
@@ -195,15 +196,21 @@ impl Thread {
         }
     }
 
-    /// An unknown user and a wrong password: the same time, the same answer.
-    fn verify(&mut self, account: Option<&Account>, password: &Password) -> Result<Done, Code> {
+    fn hand_back(&self, asker: Asker, order: Order) {
+        // Nobody takes it only if the worker is gone, and then nobody waits either.
+        drop(self.done.send(Hashed { asker, order }));
+    }
+
+    /// The account, if this is its password. An unknown user and a wrong password: the same time, the
+    /// same answer.
+    fn verify(&mut self, account: Option<Account>, password: &Password) -> Option<Account> {
         let Some(account) = account else {
             self.hasher.verify_stranger(&password.0);
-            return Err(Code::Refused);
+            return None;
         };
         match self.hasher.verify(&password.0, &account.hash) {
-            Verdict::Right => Ok(Done::Verified { user: account.user, name: account.name.clone() }),
-            Verdict::Wrong => Err(Code::Refused),
+            Verdict::Right => Some(account),
+            Verdict::Wrong => None,
         }
     }
 

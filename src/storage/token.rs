@@ -3,7 +3,7 @@
 //! Never keeps a token's text and never prints one. Which tokens there are, the stores know.
 
 use super::expiry;
-use crate::chat::ask::{Secret, Token, TokenId};
+use crate::chat::ask::{PasswordPrint, Secret, Token, TokenId};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -39,6 +39,12 @@ pub fn print_of(secret: &Secret) -> Print {
     let hash: [u8; 32] = Sha256::digest(secret.0.as_bytes()).into();
     let beginning = u64::from_le_bytes(hash[..8].try_into().expect("eight bytes"));
     Print { id: TokenId(beginning >> 1), hash }
+}
+
+/// The print of a stored password: the beginning of the SHA-256 of its PHC string, which has a salt.
+pub fn password_print(phc: &str) -> PasswordPrint {
+    let hash: [u8; 32] = Sha256::digest(phc.as_bytes()).into();
+    PasswordPrint(u64::from_le_bytes(hash[..8].try_into().expect("eight bytes")))
 }
 
 /// Times at which tokens are used, in microseconds since the Unix epoch: each is later than the one

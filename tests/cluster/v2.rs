@@ -97,6 +97,21 @@ fn after_kill_9_everything_goes_on_at_the_other_server() {
     assert_eq!(page["messages"].as_array().map(Vec::len), Some(21));
 }
 
+/// A token is worthless everywhere, not only at the server that was told so.
+#[test]
+fn a_token_is_worthless_at_every_server_from_the_answer_to_the_logout_on() {
+    let cluster = Backends::of_all_tests().share().cluster(2);
+    let amy = cluster.register("amy");
+    for round in 0..60 {
+        let (mut session, token) = enter(&cluster.servers[round % 2], &amy);
+        let mut other = cluster.servers[(round + 1) % 2].connect().with_newlines();
+        session.say(json!({"msgid": 3, "id": amy.id, "cid": "l"}));
+        session.hear_ack("l");
+        other.say(json!({"msgid": 25, "token": token}));
+        assert_eq!(other.hear("a refusal")["errno"], 1, "round {round}");
+    }
+}
+
 #[test]
 fn of_takeovers_at_the_same_instant_on_two_servers_one_stays() {
     let cluster = Backends::of_all_tests().share().cluster(2);

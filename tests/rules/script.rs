@@ -39,7 +39,8 @@
 
 use super::show;
 use chatd::chat::ask::{
-    Answer, Ask, Done, Member, Membership, Person, Placed, Role, Roster, Secret, Token, TokenId, Waiting, Who,
+    Answer, Ask, Done, Member, Membership, PasswordPrint, Person, Placed, Role, Roster, Secret, Token,
+    TokenId, Waiting, Who,
 };
 use chatd::chat::effect::Effect;
 use chatd::chat::envelope::{Demand, Envelope, Kind, Message, Notice, Storing, Target};
@@ -313,7 +314,7 @@ impl Script {
                     (Who::Name(_), Some((id, name))) => (user(id), name),
                     (Who::Name(_), None) => panic!("a number and a name"),
                 };
-                Done::Verified { user, name: name.to_owned() }
+                Done::Verified { user, name: name.to_owned(), print: PasswordPrint(1) }
             }
             "resumed" => {
                 let words: Vec<&str> = rest.split(' ').collect();

@@ -1,7 +1,7 @@
 //! Effects as lines of text.
 
 use super::script::Script;
-use chatd::chat::ask::{Ask, Detail, Issue, Progress, Who};
+use chatd::chat::ask::{Ask, Detail, Issue, Progress, Proof, Who};
 use chatd::chat::effect::Effect;
 use chatd::chat::envelope::{Demand, Envelope, Kind, Notice, Storing};
 use chatd::chat::event::Channel;
@@ -105,7 +105,7 @@ fn show_ask(ask: &Ask) -> String {
         Ask::Register { name, password } => format!("Register {name} {}", password.0),
         Ask::Verify { who: Who::Id(user), password } => format!("Verify {user} {}", password.0),
         Ask::Verify { who: Who::Name(name), password } => format!("Verify {name:?} {}", password.0),
-        Ask::Roster { user, detail: Detail::Members, issue: Issue::Nothing } => format!("Roster {user}"),
+        Ask::Roster { user, detail: Detail::Members, issue: Issue::Nothing, .. } => format!("Roster {user}"),
         Ask::Friends { user } => format!("Friends {user}"),
         Ask::AddFriend { user, friend } => format!("AddFriend {user} {friend}"),
         Ask::DelFriend { user, friend } => format!("DelFriend {user} {friend}"),
@@ -113,7 +113,10 @@ fn show_ask(ask: &Ask) -> String {
         Ask::AddGroup { user, group } => format!("AddGroup {user} {group}"),
         Ask::DelGroup { user, group } => format!("DelGroup {user} {group}"),
         Ask::MayWrite { user, group } => format!("MayWrite {user} {group}"),
-        Ask::Roster { user, detail, issue } => format!("Roster {user} {detail:?} {issue:?}").to_owned(),
+        Ask::Roster { user, proof: Proof::Token(token), detail, issue } => {
+            format!("Roster {user} {detail:?} {issue:?}, by token {}", token.0)
+        }
+        Ask::Roster { user, detail, issue, .. } => format!("Roster {user} {detail:?} {issue:?}"),
         Ask::Remember { user, window } => format!("Remember {user} {} cids", window.len()),
         Ask::Resume { secret } => format!("Resume {}", secret.0),
         Ask::Revoke { user, token } => format!("Revoke {user} {}", token.0),

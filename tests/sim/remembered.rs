@@ -45,6 +45,10 @@ impl Remembered {
         self.tokens.retain(|_, (id, of, _)| (*id, *of) != (token, user));
     }
 
+    pub fn has(&self, user: UserId, token: TokenId) -> bool {
+        self.tokens.values().any(|(id, of, _)| (*id, *of) == (token, user))
+    }
+
     pub fn revoke_all(&mut self, user: UserId) {
         self.tokens.retain(|_, (_, of, _)| *of != user);
     }

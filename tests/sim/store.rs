@@ -2,7 +2,9 @@
 
 use super::remembered::Remembered;
 use super::rng::Rng;
-use chatd::chat::ask::{Answer, Ask, Detail, Done, Issue, Member, Membership, Person, Role, Roster, Who};
+use chatd::chat::ask::{
+    Answer, Ask, Detail, Done, Issue, Member, Membership, PasswordPrint, Person, Proof, Role, Roster, Who,
+};
 use chatd::chat::dedup::DedupWindow;
 use chatd::chat::envelope::{Envelope, Target};
 use chatd::chat::ids::{GroupId, MessageId, Ticket, UserId};
@@ -58,6 +60,11 @@ pub struct Store {
     pub spares_rows: bool,
 }
 
+/// Tells passwords apart.
+fn print(password: &str) -> PasswordPrint {
+    PasswordPrint(password.bytes().fold(7, |print, byte| print * 31 % 1_000_003 + u64::from(byte)))
+}
+
 pub const MOST_MEMBERS: usize = 5;
 
 impl Store {
@@ -103,7 +110,7 @@ impl Store {
             }
             Ask::Verify { who, password } => match self.named(who) {
                 Some((user, name)) if self.users[user.get() as usize - 1].1 == password.0 => {
-                    Ok(Done::Verified { user, name })
+                    Ok(Done::Verified { user, name, print: print(&password.0) })
                 }
                 _ => Err(Code::Refused),
             },
@@ -114,7 +121,14 @@ impl Store {
                 }
                 None => Err(Code::Refused),
             },
-            &Ask::Roster { user, detail, issue } => {
+            &Ask::Roster { user, proof, detail, issue } => {
+                let proven = match proof {
+                    Proof::Password(compared) => print(&self.users[user.get() as usize - 1].1) == compared,
+                    Proof::Token(token) => self.remembered.has(user, token),
+                };
+                if !proven {
+                    return Err(Code::Refused);
+                }
                 let mut roster = self.roster(user, detail);
                 roster.token = (issue == Issue::Token).then(|| self.remembered.issue(user));
                 Ok(Done::Roster(Box::new(roster)))

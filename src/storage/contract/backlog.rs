@@ -93,7 +93,8 @@ fn own_messages_are_not_given(open: &mut Opener<'_>) {
 
 /// The cursor in the user's only group.
 fn cursor(trial: &mut Trial, user: crate::chat::ids::UserId) -> u64 {
-    match trial.ask(Ask::Roster { user, detail: Detail::Members, issue: Issue::Nothing }) {
+    let proof = trial.proof(user);
+    match trial.ask(Ask::Roster { user, proof, detail: Detail::Members, issue: Issue::Nothing }) {
         Ok(Done::Roster(roster)) => roster.groups[0].cursor,
         other => panic!("{other:?}"),
     }

@@ -21,7 +21,8 @@ fn person(id: UserId, name: &str) -> Person {
 }
 
 fn roster(trial: &mut Trial, user: UserId) -> Roster {
-    match trial.ask(Ask::Roster { user, detail: Detail::Counts, issue: Issue::Nothing }) {
+    let proof = trial.proof(user);
+    match trial.ask(Ask::Roster { user, proof, detail: Detail::Counts, issue: Issue::Nothing }) {
         Ok(Done::Roster(roster)) => *roster,
         other => panic!("a roster is always given, not {other:?}"),
     }

@@ -3,7 +3,7 @@
 use super::accounts::stranger;
 use super::trial::Trial;
 use super::{Case, Opener};
-use crate::chat::ask::{Answer, Ask, Detail, Done, Issue, Secret, Token, TokenId};
+use crate::chat::ask::{Answer, Ask, Detail, Done, Issue, Proof, Secret, Token, TokenId};
 use crate::chat::ids::UserId;
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
@@ -14,10 +14,12 @@ pub const CASES: &[Case] = &[
     Case { name: "tokens are bounded, the oldest use goes", run: tokens_are_bounded },
     Case { name: "a token expires", run: a_token_expires },
     Case { name: "a new password makes all tokens worthless", run: a_new_password },
+    Case { name: "a login whose proof has gone does not take effect", run: a_proof_is_looked_at_again },
 ];
 
 fn issue(trial: &mut Trial, user: UserId) -> Token {
-    match trial.ask(Ask::Roster { user, detail: Detail::Counts, issue: Issue::Token }) {
+    let proof = trial.proof(user);
+    match trial.ask(Ask::Roster { user, proof, detail: Detail::Counts, issue: Issue::Token }) {
         Ok(Done::Roster(roster)) => roster.token.expect("one was to be issued"),
         other => panic!("a roster is always given, not {other:?}"),
     }
@@ -81,6 +83,60 @@ fn a_token_expires(open: &mut Opener<'_>) {
     let amy = trial.user("amy");
     let token = issue(&mut trial, amy);
     assert_eq!(trial.ask(resume(&token)), Err(Code::Refused));
+}
+
+/// What a login was proven by is looked at again where it takes effect, whether or not a token is issued,
+/// and also when it was replaced in the same batch.
+fn a_proof_is_looked_at_again(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let (old, bens) = (trial.proof(amy), trial.proof(ben));
+    let found = trial.lookup(amy).expect("she is there");
+    let token = issue(&mut trial, amy);
+    let enter = |user, proof, issue| Ask::Roster { user, proof, detail: Detail::Counts, issue };
+    let both = [Issue::Nothing, Issue::Token];
+    let may_enter = |trial: &mut Trial, user, proof| {
+        let answers = both.map(|issue| trial.ask(enter(user, proof, issue)));
+        match answers {
+            [Ok(Done::Roster(none)), Ok(Done::Roster(one))] => {
+                assert!(none.token.is_none() && one.token.is_some());
+                true
+            }
+            [Err(Code::Refused), Err(Code::Refused)] => false,
+            other => panic!("{other:?}"),
+        }
+    };
+    for (user, proof, may) in [
+        (amy, old, true),
+        (amy, Proof::Token(token.id), true),
+        (amy, bens, false),
+        (ben, Proof::Token(token.id), false),
+        (stranger(), old, false),
+        (amy, Proof::Token(TokenId(u64::MAX)), false),
+    ] {
+        assert_eq!(may_enter(&mut trial, user, proof), may, "{user} by {proof:?}");
+    }
+    assert!(matches!(
+        trial.batch(&[Order::Confirm { account: found.clone() }])[..],
+        [Outcome::Answer(Ok(Done::Verified { user, print, .. }))]
+            if user == amy && Proof::Password(print) == old
+    ));
+    let mut outcomes = trial.batch(&[
+        Order::Replace { user: amy, old: "hash of amy".into(), new: "new".into() },
+        Order::Ask(enter(amy, old, Issue::Token)),
+        Order::Ask(enter(amy, old, Issue::Nothing)),
+        Order::Ask(enter(amy, Proof::Token(token.id), Issue::Nothing)),
+        Order::Confirm { account: found },
+    ]);
+    let Outcome::Answer(Ok(Done::Issued(new))) = outcomes.remove(0) else { panic!("{outcomes:?}") };
+    assert_eq!(outcomes, vec![Outcome::Answer(Err(Code::Refused)); 4]);
+    for (proof, may) in [(old, false), (Proof::Token(token.id), false), (Proof::Token(new.id), true)] {
+        assert_eq!(may_enter(&mut trial, amy, proof), may, "by {proof:?}");
+    }
+    let proof = trial.proof(amy);
+    assert!(may_enter(&mut trial, amy, proof));
+    assert_eq!(trial.ask(Ask::Revoke { user: amy, token: new.id }), Ok(Done::Done));
+    assert!(!may_enter(&mut trial, amy, Proof::Token(new.id)));
 }
 
 fn a_new_password(open: &mut Opener<'_>) {

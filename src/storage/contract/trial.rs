@@ -1,11 +1,12 @@
 //! A store on trial, and short ways to ask it things.
 
-use crate::chat::ask::{Answer, Ask, Conversation, Done, Placed, Progress, Span, Waiting, Who};
+use crate::chat::ask::{Answer, Ask, Conversation, Done, Placed, Progress, Proof, Span, Waiting, Who};
 use crate::chat::envelope::{Envelope, Message, Storing, Target};
 use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
 use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use crate::storage::contract::Opener;
+use crate::storage::token::password_print;
 use crate::storage::{Account, Order, Outcome, Store};
 
 pub struct Trial {
@@ -94,6 +95,12 @@ impl Trial {
             Outcome::Found(account) => account,
             Outcome::Answer(_) | Outcome::Later => panic!("a lookup finds or does not"),
         }
+    }
+
+    /// What a login of a user is proven by, at present.
+    pub fn proof(&mut self, user: UserId) -> Proof {
+        let hash = self.lookup(user).map_or_else(String::new, |account| account.hash);
+        Proof::Password(password_print(&hash))
     }
 
     pub fn user(&mut self, name: &str) -> UserId {

@@ -1,9 +1,10 @@
 //! What becomes of a database that version 1 of the schema made. Both stores are given the same rows.
 
-use crate::chat::ask::{Ask, Conversation, Detail, Done, Issue, Span};
+use crate::chat::ask::{Ask, Conversation, Detail, Done, Issue, Proof, Span};
 use crate::chat::envelope::Target;
 use crate::chat::ids::{GroupId, MessageId, UserId};
 use crate::storage::contract::trial::{body, sealed};
+use crate::storage::token::password_print;
 use crate::storage::{Order, Outcome, Store};
 
 /// What was in it: three users, a group of two, direct messages with and without a reader yet.
@@ -55,7 +56,8 @@ pub fn check_version_1(store: &mut dyn Store) {
     assert_eq!(told(store, 3, 3, Span::Newest), (vec![(1, 60)], false));
     assert_eq!(told(store, 2, 3, Span::Newest), (vec![], false), "what was not stored is not known of");
     let group = GroupId::new(1).expect("an id");
-    match ask(store, Ask::Roster { user: user(2), detail: Detail::Counts, issue: Issue::Nothing }) {
+    let proof = Proof::Password(password_print("h2"));
+    match ask(store, Ask::Roster { user: user(2), proof, detail: Detail::Counts, issue: Issue::Nothing }) {
         Done::Roster(roster) => assert_eq!((roster.groups[0].group, roster.groups[0].size), (group, 2)),
         other => panic!("{other:?}"),
     }

@@ -35,6 +35,13 @@ pub fn lookup(db: &Connection, who: &Who) -> rusqlite::Result<Option<Account>> {
     .optional()
 }
 
+pub fn confirm(db: &Connection, account: &Account) -> Answered {
+    let same = db
+        .prepare_cached("SELECT 1 FROM user WHERE id = ?1 AND password = ?2")?
+        .exists(params![account.user.get(), account.hash])?;
+    Ok(if same { Ok(account.verified()) } else { Err(Code::Refused) })
+}
+
 pub fn find(db: &Connection, who: &Who) -> Answered {
     let found = match who {
         Who::Id(user) => {

@@ -1,11 +1,11 @@
 //! Tokens, and the password that they hang on.
 
 use super::{Answered, row};
-use crate::chat::ask::{Done, Secret, Token, TokenId};
+use crate::chat::ask::{Done, Proof, Secret, Token, TokenId};
 use crate::chat::ids::UserId;
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
-use crate::storage::token::{Uses, make, print_of, stale_at};
+use crate::storage::token::{Uses, make, password_print, print_of, stale_at};
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub fn resume(db: &Connection, limits: &Limits, uses: &mut Uses, secret: &Secret) -> Answered {
@@ -24,6 +24,20 @@ pub fn resume(db: &Connection, limits: &Limits, uses: &mut Uses, secret: &Secret
     db.prepare_cached("UPDATE token SET used = ?2 WHERE id = ?1")?
         .execute(params![sql_token(print.id), row::sql_place(now)])?;
     Ok(Ok(Done::Resumed { user, name, token: print.id }))
+}
+
+/// Whether what a login was proven by is the user's still.
+pub fn holds(db: &Connection, user: UserId, proof: Proof) -> rusqlite::Result<bool> {
+    match proof {
+        Proof::Password(print) => {
+            let mut find = db.prepare_cached("SELECT password FROM user WHERE id = ?1")?;
+            let found = find.query_row([user.get()], |found| found.get::<_, String>(0)).optional()?;
+            Ok(found.is_some_and(|phc| password_print(&phc) == print))
+        }
+        Proof::Token(token) => db
+            .prepare_cached("SELECT 1 FROM token WHERE id = ?1 AND userid = ?2")?
+            .exists(params![sql_token(token), user.get()]),
+    }
 }
 
 /// Makes a token, and room for it.

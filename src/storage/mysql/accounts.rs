@@ -42,6 +42,13 @@ pub async fn lookup(client: &mut Client, who: &Who) -> Did<Option<Account>> {
     client.find_one(sql, vec![value]).await?.map(account).transpose()
 }
 
+pub async fn confirm(client: &mut Client, account: &Account) -> Answered {
+    let sql = "SELECT 1 FROM user WHERE id = ? AND password = ?";
+    let values = vec![account.user.get().into(), row::sql_text(&account.hash)];
+    let same = client.find_one(sql, values).await?.is_some();
+    Ok(if same { Ok(account.verified()) } else { Err(Code::Refused) })
+}
+
 pub async fn find(client: &mut Client, who: &Who) -> Answered {
     let (sql, value) = match who {
         Who::Id(user) => ("SELECT id, name FROM user WHERE id = ?", user.get().into()),

@@ -14,6 +14,7 @@ use super::segment::Segment;
 use super::{accounts, blocks, groups, history, page, tokens};
 use crate::chat::ask::{Ask, Done, Issue, Roster, Secret};
 use crate::chat::limits::Limits;
+use crate::chat::wire::code::Code;
 use crate::storage::merge::Room;
 use crate::storage::token::Uses;
 use crate::storage::{Order, Outcome};
@@ -127,7 +128,7 @@ impl<'a> Batch<'a> {
 
 fn is_read(order: &Order) -> bool {
     match order {
-        Order::Lookup { .. } => true,
+        Order::Lookup { .. } | Order::Confirm { .. } => true,
         Order::Enroll { .. } | Order::Replace { .. } => false,
         Order::Ask(ask) => matches!(
             ask,
@@ -175,7 +176,7 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
             return replaced.map(Outcome::Answer);
         }
         Order::Ask(ask) => ask,
-        Order::Lookup { .. } => unreachable!("a lookup changes nothing"),
+        Order::Lookup { .. } | Order::Confirm { .. } => unreachable!("it changes nothing"),
     };
     let answer = match ask {
         Ask::AddFriend { user, friend } => accounts::add_friend(client, limits, *user, *friend).await,
@@ -186,7 +187,10 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
         Ask::Block { user, blocked } => blocks::block(client, limits, *user, *blocked).await,
         Ask::Unblock { user, blocked } => blocks::unblock(client, *user, *blocked).await,
         Ask::Revoke { user, token } => tokens::revoke(client, *user, *token).await,
-        Ask::Roster { user, detail, .. } => {
+        Ask::Roster { user, proof, detail, .. } => {
+            if !tokens::holds_locked(client, *user, *proof).await? {
+                return Ok(Outcome::Answer(Err(Code::Refused)));
+            }
             let token = tokens::issue(client, limits, uses, *user).await?;
             let roster = groups::roster(client, limits, *user, *detail).await?;
             Ok(Ok(Done::Roster(Box::new(Roster { token: Some(token), ..roster }))))
@@ -206,11 +210,17 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> Did<Ou
         Order::Lookup { who } => {
             return Ok(Outcome::Found(accounts::lookup(client, who).await?));
         }
+        Order::Confirm { account } => {
+            return accounts::confirm(client, account).await.map(Outcome::Answer);
+        }
         Order::Ask(ask) => ask,
         Order::Enroll { .. } | Order::Replace { .. } => unreachable!("it is no reading"),
     };
     let answer = match ask {
-        Ask::Roster { user, detail, .. } => {
+        Ask::Roster { user, proof, detail, .. } => {
+            if !tokens::holds(client, *user, *proof).await? {
+                return Ok(Outcome::Answer(Err(Code::Refused)));
+            }
             let roster = groups::roster(client, limits, *user, *detail).await?;
             Ok(Ok(Done::Roster(Box::new(roster))))
         }

@@ -3,12 +3,12 @@
 use super::client::{Client, Many, ROWS};
 use super::fault::Did;
 use super::{Answered, row};
-use crate::chat::ask::{Answer, Done, Secret, Token, TokenId};
+use crate::chat::ask::{Answer, Done, Proof, Secret, Token, TokenId};
 use crate::chat::ids::UserId;
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
-use crate::storage::token::{Print, Uses, make, print_of, stale_at};
-use mysql_async::Value;
+use crate::storage::token::{Print, Uses, make, password_print, print_of, stale_at};
+use mysql_async::{Row, Value};
 use std::collections::HashMap;
 
 const FIND: Many = Many::new("SELECT id, hash, userid, used FROM token WHERE id IN (", "?", ")");
@@ -51,6 +51,40 @@ pub async fn resume(
         Ok(Done::Resumed { user, name, token: print.id })
     };
     Ok(prints.iter().map(answer).collect())
+}
+
+/// Whether what a login was proven by is the user's still.
+pub async fn holds(client: &mut Client, user: UserId, proof: Proof) -> Did<bool> {
+    let (sql, values) = match proof {
+        Proof::Password(_) => ("SELECT password FROM user WHERE id = ?", vec![user.get().into()]),
+        Proof::Token(token) => {
+            ("SELECT 1 FROM token WHERE id = ? AND userid = ?", vec![sql_token(token), user.get().into()])
+        }
+    };
+    is_proven(client.find_one(sql, values).await?, proof)
+}
+
+/// Likewise, and it stays so until the transaction ends: whoever replaces the password at another
+/// server comes before it, or after it and then revokes the token that is issued meanwhile.
+pub async fn holds_locked(client: &mut Client, user: UserId, proof: Proof) -> Did<bool> {
+    let (sql, values) = match proof {
+        Proof::Password(_) => {
+            ("SELECT password FROM user WHERE id = ? LOCK IN SHARE MODE", vec![user.get().into()])
+        }
+        Proof::Token(token) => (
+            "SELECT 1 FROM token WHERE id = ? AND userid = ? LOCK IN SHARE MODE",
+            vec![sql_token(token), user.get().into()],
+        ),
+    };
+    is_proven(client.find_one(sql, values).await?, proof)
+}
+
+fn is_proven(found: Option<Row>, proof: Proof) -> Did<bool> {
+    match (found, proof) {
+        (None, _) => Ok(false),
+        (Some(found), Proof::Password(print)) => Ok(password_print(row::text(&found, 0)?) == print),
+        (Some(_), Proof::Token(_)) => Ok(true),
+    }
 }
 
 /// Makes a token, and room for it.
