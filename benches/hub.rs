@@ -11,6 +11,7 @@ use chatd::chat::event::Event;
 use chatd::chat::hub::Hub;
 use chatd::chat::ids::{CoreId, Millis, Monotonic, Now, SessionId, UserId};
 use chatd::chat::limits::Limits;
+use chatd::chat::source::Source;
 use chatd::chat::wire::frame::{self, Step};
 use chatd::chat::wire::json::Parser;
 use chatd::chat::wire::request;
@@ -82,7 +83,7 @@ impl Core {
     }
 
     fn log_in(&mut self, index: usize) {
-        self.happen(Event::Opened { session: session(index) });
+        self.happen(Event::Opened { session: session(index), from: Source::Proxy });
         self.say(format!("{{\"msgid\":1,\"id\":{},\"password\":\"pw\"}}\n", index + 1).as_bytes());
     }
 

@@ -57,10 +57,16 @@ impl Hub {
             self.counts.error(Code::Refused);
             return self.reply(session, reply::not_registered(Code::Refused, Some(&text)), out);
         }
-        self.session_mut(session).expect("looked at before").dialect = dialect;
+        if self.registers_too_fast(session, out) {
+            return;
+        }
+        let registering = self.session_mut(session).expect("looked at before");
+        registering.dialect = dialect;
+        let from = registering.from;
+        self.anonymous.remove(session);
         self.pause(session, Pause::Answering, out);
         let ticket = self.pending.insert(Pending::Register { session });
-        let ask = Ask::Register { name: name.to_owned(), password: Password(password.to_owned()) };
+        let ask = Ask::Register { name: name.to_owned(), password: Password(password.to_owned()), from };
         out.push(Effect::Ask { ticket, ask });
     }
 
@@ -69,12 +75,19 @@ impl Hub {
             self.counts.error(code);
         }
         let bytes = match answer {
-            Ok(Done::Registered(user)) => reply::registered(user),
+            Ok(Done::Registered(user)) => {
+                if let Some(session) = self.session_mut(session) {
+                    session.registrations_turned_away = 0;
+                }
+                reply::registered(user)
+            }
             Err(Code::Refused) => reply::not_registered(Code::Refused, None),
+            Err(Code::TooFast) => reply::not_registered_yet(self.registration_turned_away(session)),
             Err(code) => reply::not_registered(code, Some(code.text())),
             Ok(_) => unreachable!("Register is answered with Registered"),
         };
         self.reply(session, bytes, out);
+        self.note_anonymous(session, out);
         self.resume(session, Pause::Answering, out);
     }
 
@@ -108,7 +121,8 @@ impl Hub {
         };
         let ticket = self.pending.insert(Pending::Verify { session: id, demand });
         let password = Password(login.password.to_owned());
-        out.push(Effect::Ask { ticket, ask: Ask::Verify { who, password } });
+        let from = self.session(id).expect("looked at before").from;
+        out.push(Effect::Ask { ticket, ask: Ask::Verify { who, password, from } });
     }
 
     /// A login with a token instead of a password: no hash is computed for it.
@@ -145,6 +159,7 @@ impl Hub {
         let session = self.session_mut(about.session).expect("looked at before");
         session.dialect = dialect;
         session.login_cid = cid.map(Into::into);
+        self.anonymous.remove(about.session);
         self.pause(about.session, Pause::Answering, out);
         true
     }
@@ -158,6 +173,10 @@ impl Hub {
                 self.claim(id, user, name, demand, Proof::Password(print), None, out);
             }
             Ok(_) => unreachable!("Verify is answered with Verified"),
+            Err(Code::TooFast) => {
+                self.turned_away(id);
+                self.refuse_login(id, Code::TooFast, out);
+            }
             Err(code) => {
                 if code == Code::Refused {
                     self.guessed_wrong(id);
@@ -198,7 +217,9 @@ impl Hub {
         if old.len() > most {
             return self.refuse(about, Code::Refused, out);
         }
-        let ask = Ask::ChangePassword { user, old: Password(old.to_owned()), new: Password(new.to_owned()) };
+        let (old, new) = (Password(old.to_owned()), Password(new.to_owned()));
+        let from = self.session(about.session).expect("looked at before").from;
+        let ask = Ask::ChangePassword { user, old, new, from };
         self.roll(about, user, ask, Change::Token, out);
     }
 
@@ -229,7 +250,15 @@ impl Hub {
         let cid = session.login_cid.take();
         self.counts.error(code);
         self.part(id, Gone::Lost, out);
-        self.reply(id, answer(code, cid.as_deref()), out);
+        let bytes = match code {
+            Code::TooFast => {
+                let (retry_after_ms, text) = (self.guess_wait_ms(id), self.why_too_fast(id));
+                reply::not_logged_in_yet(retry_after_ms, text, cid.as_deref())
+            }
+            code => answer(code, cid.as_deref()),
+        };
+        self.reply(id, bytes, out);
+        self.note_anonymous(id, out);
         self.resume(id, Pause::Answering, out);
     }
 

@@ -8,6 +8,7 @@
 use super::dedup::DedupWindow;
 use super::envelope::Envelope;
 use super::ids::{GroupId, MessageId, Millis, Ticket, UserId};
+use super::source::Source;
 use super::wire::code::Code;
 use std::fmt;
 
@@ -120,20 +121,25 @@ pub struct Progress {
 /// A question to the store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ask {
-    /// Make a user. → [`Done::Registered`] | `Refused` (name taken) | `Busy`.
+    /// Make a user. → [`Done::Registered`] | `Refused` (name taken) | `TooFast` (too many from there) | `Busy`.
     Register {
         /// 1 to `name_chars` characters; unique by its bytes.
         name: String,
         /// Hashed before it is stored.
         password: Password,
+        /// Where it was said.
+        from: Source,
     },
     /// Check a password. → [`Done::Verified`] | `Refused`, for unknown users too, in the same time, and
-    /// where the password was replaced while this one waited for its turn.
+    /// where the password was replaced while this one waited for its turn; | `TooFast` (nobody looked at it:
+    /// too many from there wait, or too many were wrong for this account) | `Busy`.
     Verify {
         /// Who wants in.
         who: Who,
         /// What was typed.
         password: Password,
+        /// Where it was said.
+        from: Source,
     },
     /// Find whose token this is, and note that it was used. → [`Done::Resumed`] | `Refused`
     /// (unknown, revoked, or not used for `token_days`).
@@ -169,7 +175,7 @@ pub enum Ask {
         token: TokenId,
     },
     /// Change a password, make every token of the user worthless and give it a new one.
-    /// → [`Done::Issued`] | `Refused` (the old password is another).
+    /// → [`Done::Issued`] | `Refused` (the old password is another) | `TooFast`, as for Verify.
     ChangePassword {
         /// Whose.
         user: UserId,
@@ -177,6 +183,8 @@ pub enum Ask {
         old: Password,
         /// What it will be; hashed before it is stored.
         new: Password,
+        /// Where it was said.
+        from: Source,
     },
     /// Find a user. → [`Done::Found`] | `NoSuchUser`.
     Find {

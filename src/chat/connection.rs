@@ -11,35 +11,36 @@ use super::ids::{Monotonic, SessionId};
 use super::orphan::Orphan;
 use super::presence::Gone;
 use super::session::{Debt, Pause, Phase, Session};
+use super::source::Source;
 use super::wire::code::Code;
 use super::wire::msgid;
 use super::wire::reply::{self, Refusal};
 use super::wire::request::{Dialect, Fault, Severity};
 
 impl Hub {
-    pub(super) fn opened(&mut self, id: SessionId, out: &mut Vec<Effect>) {
+    pub(super) fn opened(&mut self, id: SessionId, from: Source, out: &mut Vec<Effect>) {
         let index = id.index as usize;
         if self.sessions.len() <= index {
             self.sessions.resize_with(index + 1, || None);
         }
         assert!(self.sessions[index].is_none(), "a slot is used again only after its Closed");
-        self.sessions[index] = Some(Box::new(Session::new(id)));
+        self.sessions[index] = Some(Box::new(Session::new(id, from)));
         if self.draining {
             return self.close_for(id, Code::Draining, Code::Draining.text(), out);
         }
         self.note_anonymous(id, out);
     }
 
-    /// Bounds the connections that have not logged in: the oldest go first.
+    /// Nothing that this connection said is to be answered by a login. Bounds those that are not
+    /// logged in: the oldest go first.
     pub(super) fn note_anonymous(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        self.anonymous.push_back(id);
-        if self.anonymous.len() <= self.limits.anonymous {
+        if !self.is_anonymous(id) {
             return;
         }
-        let waiting = std::mem::take(&mut self.anonymous);
-        self.anonymous = waiting.into_iter().filter(|&id| self.is_anonymous(id)).collect();
+        self.anonymous.push(id);
         while self.anonymous.len() > self.limits.anonymous {
-            let oldest = self.anonymous.pop_front().expect("longer than its bound");
+            let oldest = self.anonymous.oldest().expect("longer than its bound");
+            self.anonymous.remove(oldest);
             self.counts.cut(Cut::Anonymous);
             self.close_for(oldest, Code::TooMany, "too many connections without a login", out);
         }
@@ -52,6 +53,7 @@ impl Hub {
     pub(super) fn closed(&mut self, id: SessionId, acked: u64, out: &mut Vec<Effect>) {
         let Some(session) = self.session_mut(id) else { return };
         session.closing = true;
+        self.anonymous.remove(id);
         self.acked(id, acked, out);
         // Who said that it logs out does not come back, though its token is still being revoked.
         let revoking = self.session(id).is_some_and(|session| session.revoking);
@@ -147,6 +149,7 @@ impl Hub {
     pub(super) fn close(&mut self, id: SessionId, out: &mut Vec<Effect>) {
         if let Some(session) = self.session_mut(id).filter(|session| !session.closing) {
             session.closing = true;
+            self.anonymous.remove(id);
             out.push(Effect::Close { session: id });
         }
     }

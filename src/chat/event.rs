@@ -3,6 +3,7 @@
 use super::ask::Answer;
 use super::envelope::Envelope;
 use super::ids::{CoreId, GroupId, SessionId, Ticket, UserId};
+use super::source::Source;
 use super::wire::frame::Terminator;
 use super::wire::request::{Fault, Request};
 
@@ -29,6 +30,8 @@ pub enum Event<'a> {
     Opened {
         /// Its name from now on.
         session: SessionId,
+        /// Where it comes from.
+        from: Source,
     },
     /// A client said something that a client may say.
     Said {

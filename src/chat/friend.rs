@@ -70,7 +70,14 @@ impl Hub {
                     // It may have been done all the same: the next page names all groups.
                     self.take_again(session, out);
                 }
-                self.refuse(About { session, re, cid: cid.as_deref() }, code, out);
+                let about = About { session, re, cid: cid.as_deref() };
+                match (change, code) {
+                    (Change::Token, Code::TooFast) => {
+                        let retry_after_ms = self.turned_away(session);
+                        self.refuse_change_yet(about, retry_after_ms, out);
+                    }
+                    _ => self.refuse(about, code, out),
+                }
                 return self.resume(session, Pause::Answering, out);
             }
         };

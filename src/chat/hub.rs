@@ -5,6 +5,7 @@
 //! say), `connection`, `account` and `enter` (logins), `direct` and `late` (one-to-one), `group`
 //! and `seat`, `friend`, `backlog`.
 
+use super::anonymous::Anonymous;
 use super::ask::Done;
 use super::awaited::Awaited;
 use super::counts::Counts;
@@ -71,8 +72,8 @@ pub struct Hub {
     pub(super) unacked: Vec<SessionId>,
     /// Sessions whose backlog goes on with time.
     pub(super) catching_up: Vec<SessionId>,
-    /// Connections that may not have logged in yet, oldest first; some have, some are gone.
-    pub(super) anonymous: VecDeque<SessionId>,
+    /// Connections that are not logged in and are not about to be, oldest first.
+    pub(super) anonymous: Anonymous,
     /// Numbers the pings.
     pub(super) pings: u64,
     /// Bytes sent and not acknowledged, over all sessions.
@@ -157,7 +158,7 @@ impl Hub {
             to_rejoin: Vec::new(),
             unacked: Vec::new(),
             catching_up: Vec::new(),
-            anonymous: VecDeque::new(),
+            anonymous: Anonymous::default(),
             pings: 0,
             unacked_bytes: 0,
             scratch: Vec::new(),
@@ -274,7 +275,7 @@ impl Hub {
             Event::Garbled { session, fault } => self.garbled(session, &fault, out),
             Event::Overdue { session } => self.overdue(session, out),
             Event::Shed { session } => self.shed(session, out),
-            Event::Opened { session } => self.opened(session, out),
+            Event::Opened { session, from } => self.opened(session, from, out),
             Event::Ended { session } => {
                 if let Some(ended) = self.session_mut(session) {
                     ended.ended = true;

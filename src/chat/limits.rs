@@ -30,7 +30,8 @@ pub struct Limits {
     pub guess_pause_ms: u64,
     /// Connections of one core. Above: the new one gets ERROR 116 and is closed.
     pub connections: usize,
-    /// Connections of one core that have not logged in. Above: the oldest of them is closed.
+    /// Connections of one core that are not logged in. Above: the oldest of them is closed. One whose
+    /// login or registration is being answered is none of them: those are bounded by `password_queue`.
     pub anonymous: usize,
     /// Milliseconds that a frame may take from its first byte to its last. Above: ERROR 100, close.
     /// Connections with no frame under way may be silent for as long as they like.
@@ -122,8 +123,19 @@ pub struct Limits {
     /// that no client waits for. Above: the newest are dropped; a message without a cid may be
     /// lost then, one with a cid is stored already.
     pub orphans: usize,
-    /// Passwords that wait for the hashing pool. Above: 110.
+    /// Passwords of logins (and of changes of one) that wait to be hashed. Above: the last one of whoever
+    /// has most of them gets 109; 110 where nobody has more than the newcomer.
     pub password_queue: usize,
+    /// Passwords of registrations that wait to be hashed. Above: likewise.
+    pub registration_queue: usize,
+    /// Of each of these queues, what one address may have in it (an IPv4 address, the first 64 bits of an
+    /// IPv6 address); behind 127.0.0.1 and ::1, one account. Above: 109.
+    pub password_share: usize,
+    /// Wrong passwords on one account, from wherever, before it takes `account_guess_ms` for each further
+    /// one. Above: 109, without a look at the password.
+    pub account_guesses: u32,
+    /// Milliseconds until one more may be tried.
+    pub account_guess_ms: u64,
     /// Milliseconds that a claim of a user waits for those who could object.
     pub claim_ms: u64,
     /// Milliseconds of silence after which a v2 session is pinged.
@@ -210,6 +222,10 @@ impl Default for Limits {
             bus_list_bytes: 16 << 20,
             orphans: 16_384,
             password_queue: 4_096,
+            registration_queue: 4_096,
+            password_share: 256,
+            account_guesses: 20,
+            account_guess_ms: 2_000,
             claim_ms: 1_000,
             presence_grace_ms: 3_000,
             presence_notice_ms: 100,

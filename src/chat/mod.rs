@@ -6,6 +6,7 @@
 //! cluster of hubs run inside one test, thousands of times a second, from one seed.
 
 mod account;
+mod anonymous;
 pub mod ask;
 mod awaited;
 mod backlog;
@@ -47,6 +48,7 @@ mod said;
 mod seat;
 mod session;
 mod settling;
+pub mod source;
 mod takeover;
 mod tick;
 pub mod wire;

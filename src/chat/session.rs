@@ -4,6 +4,7 @@ use super::ask::{Proof, Roster, TokenId, Waiting};
 use super::dedup::DedupWindow;
 use super::envelope::{Demand, Envelope, Target};
 use super::ids::{GroupId, MessageId, Monotonic, SessionId, UserId};
+use super::source::Source;
 use super::wire::frame::Terminator;
 use super::wire::request::Dialect;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
@@ -71,6 +72,8 @@ pub(super) enum Debt {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) id: SessionId,
+    /// Where it comes from.
+    pub(super) from: Source,
     pub(super) phase: Phase,
     /// What its last login or registration asked for.
     pub(super) dialect: Dialect,
@@ -86,6 +89,12 @@ pub(super) struct Session {
     pub(super) wrong_passwords: u32,
     /// When it may try the next password.
     pub(super) may_guess_at: Monotonic,
+    /// Passwords that nobody looked at, since one was looked at.
+    pub(super) turned_away: u32,
+    /// Registrations that nobody looked at, since one was looked at.
+    pub(super) registrations_turned_away: u32,
+    /// When it may register the next user.
+    pub(super) may_register_at: Monotonic,
     /// A logout that waits for a look at what TCP has acknowledged.
     pub(super) leaving: Option<Leaving>,
     /// Whether its token is being revoked: it is logged out once that is done.
@@ -399,9 +408,10 @@ impl Session {
         self.paused & why as u8 != 0
     }
 
-    pub(super) fn new(id: SessionId) -> Self {
+    pub(super) fn new(id: SessionId, from: Source) -> Self {
         Self {
             id,
+            from,
             phase: Phase::Anonymous,
             dialect: Dialect::Seed,
             paused: 0,
@@ -410,6 +420,9 @@ impl Session {
             ended: false,
             wrong_passwords: 0,
             may_guess_at: Monotonic(0),
+            turned_away: 0,
+            registrations_turned_away: 0,
+            may_register_at: Monotonic(0),
             leaving: None,
             revoking: false,
             login_cid: None,

@@ -13,6 +13,7 @@ pub mod contract;
 mod dedup_windows;
 pub mod embedded;
 mod expiry;
+mod guesses;
 pub mod health;
 mod history;
 mod merge;
@@ -23,6 +24,7 @@ pub mod password;
 pub mod pool;
 #[cfg(test)]
 mod scratch;
+mod shares;
 pub mod token;
 pub mod worker;
 

@@ -7,10 +7,11 @@
 use super::answers::{Answers, Asker};
 use super::dedup_windows::DedupWindows;
 use super::health::{Health, State};
-use super::pool::{Hashed, Job, Pool, Queue};
+use super::pool::{Hashed, Job, Pool, Queue, Task};
 use super::{Config, OpenError, Order, Outcome, Store, StoreError};
 use crate::chat::ask::{AnswerQueue, Ask, Done, Password, Question, Who};
 use crate::chat::ids::UserId;
+use crate::chat::source::Source;
 use crate::chat::wire::code::Code;
 use crate::log;
 use futures_lite::future;
@@ -82,7 +83,7 @@ fn start_with(
     patience: Duration,
 ) -> Result<Running, OpenError> {
     let answers = Answers::new(answers);
-    let (pool, hashed) = Pool::start(config.cost, config.limits.password_queue, &answers)?;
+    let (pool, hashed) = Pool::start(config.cost, &config.limits, &answers)?;
     let passwords = pool.queue();
     let worker = Worker {
         store,
@@ -112,9 +113,9 @@ enum Step {
     /// It is the answer, with what this user said lately.
     Roster(Asker, UserId),
     /// It says what this password must match.
-    Verify(Asker, Password),
+    Verify { asker: Asker, from: Source, who: Who, password: Password },
     /// It says what the first of these must match, to be replaced by the second.
-    Change(Asker, Password, Password),
+    Change { asker: Asker, from: Source, who: Who, old: Password, new: Password },
 }
 
 struct Worker {
@@ -221,18 +222,19 @@ impl Worker {
     fn take(&mut self, question: Question) -> usize {
         let asker = Asker { core: question.core, ticket: question.ticket };
         match question.ask {
-            Ask::Register { name, password } => {
-                self.offer(asker, Job::Hash { asker, name, password });
+            Ask::Register { name, password, from } => {
+                self.offer(Job { asker, from, task: Task::Hash { name, password } });
                 0
             }
-            Ask::Verify { who, password } => {
-                self.orders.push(Order::Lookup { who });
-                self.steps.push(Step::Verify(asker, password));
+            Ask::Verify { who, password, from } => {
+                self.orders.push(Order::Lookup { who: who.clone() });
+                self.steps.push(Step::Verify { asker, from, who, password });
                 1
             }
-            Ask::ChangePassword { user, old, new } => {
-                self.orders.push(Order::Lookup { who: Who::Id(user) });
-                self.steps.push(Step::Change(asker, old, new));
+            Ask::ChangePassword { user, old, new, from } => {
+                let who = Who::Id(user);
+                self.orders.push(Order::Lookup { who: who.clone() });
+                self.steps.push(Step::Change { asker, from, who, old, new });
                 1
             }
             Ask::Remember { user, window } => {
@@ -255,9 +257,10 @@ impl Worker {
         }
     }
 
-    fn offer(&self, asker: Asker, job: Job) {
-        if !self.pool.as_ref().is_some_and(|pool| pool.offer(job)) {
-            self.answers.send(asker, Err(Code::Busy));
+    fn offer(&self, job: Job) {
+        match &self.pool {
+            Some(pool) => pool.offer(job),
+            None => self.answers.send(job.asker, Err(Code::Busy)),
         }
     }
 
@@ -287,7 +290,7 @@ impl Worker {
             match (step, outcome) {
                 (step, Outcome::Later) => self.set_aside(order, step, since.unwrap_or_else(Instant::now)),
                 (
-                    Step::Answer(asker) | Step::Verify(asker, _) | Step::Change(asker, ..),
+                    Step::Answer(asker) | Step::Verify { asker, .. } | Step::Change { asker, .. },
                     Outcome::Answer(answer),
                 ) => self.answers.send(asker, answer),
                 (Step::Roster(asker, user), Outcome::Answer(mut answer)) => {
@@ -296,11 +299,11 @@ impl Worker {
                     }
                     self.answers.send(asker, answer);
                 }
-                (Step::Verify(asker, password), Outcome::Found(account)) => {
-                    self.offer(asker, Job::Verify { asker, account, password });
+                (Step::Verify { asker, from, who, password }, Outcome::Found(account)) => {
+                    self.offer(Job { asker, from, task: Task::Verify { who, account, password } });
                 }
-                (Step::Change(asker, old, new), Outcome::Found(account)) => {
-                    self.offer(asker, Job::Change { asker, account, old, new });
+                (Step::Change { asker, from, who, old, new }, Outcome::Found(account)) => {
+                    self.offer(Job { asker, from, task: Task::Change { who, account, old, new } });
                 }
                 (Step::Answer(_) | Step::Roster(..), Outcome::Found(_)) => {
                     unreachable!("only lookups find accounts")

@@ -3,6 +3,7 @@
 use super::DEADLINE;
 use super::chatd::SECRET;
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
@@ -34,7 +35,18 @@ fn password_of(name: &str) -> String {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("chatd listens");
+        Self::of(TcpStream::connect(address).expect("chatd listens"))
+    }
+
+    /// From an address of this machine: all of 127.0.0.0/8 are.
+    pub fn connect_from(source: [u8; 4], address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((source, 0)).into()).expect("it is an address of this machine");
+        socket.connect(&address.into()).expect("chatd listens");
+        Self::of(socket.into())
+    }
+
+    fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();

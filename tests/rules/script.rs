@@ -51,6 +51,7 @@ use chatd::chat::ids::{
 };
 use chatd::chat::keep::Keep;
 use chatd::chat::limits::Limits;
+use chatd::chat::source::Source;
 use chatd::chat::wire::code::Code;
 use chatd::chat::wire::frame::Terminator;
 use chatd::chat::wire::json::Parser;
@@ -216,7 +217,7 @@ impl Script {
             "open" => {
                 self.names.push(rest.to_owned());
                 let session = self.session(rest);
-                self.handle(Event::Opened { session })
+                self.handle(Event::Opened { session, from: Source::Proxy })
             }
             "overdue" => self.handle(Event::Overdue { session: self.session(rest) }),
             "end" => self.handle(Event::Ended { session: self.session(rest) }),
@@ -556,6 +557,7 @@ fn code(text: &str) -> Code {
         Code::NoSuchGroup,
         Code::NotAMember,
         Code::Exists,
+        Code::TooFast,
         Code::Busy,
         Code::CidReused,
         Code::TooMany,

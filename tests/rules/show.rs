@@ -102,9 +102,9 @@ fn show_places(places: &[(GroupId, u64)]) -> String {
 
 fn show_ask(ask: &Ask) -> String {
     match ask {
-        Ask::Register { name, password } => format!("Register {name} {}", password.0),
-        Ask::Verify { who: Who::Id(user), password } => format!("Verify {user} {}", password.0),
-        Ask::Verify { who: Who::Name(name), password } => format!("Verify {name:?} {}", password.0),
+        Ask::Register { name, password, .. } => format!("Register {name} {}", password.0),
+        Ask::Verify { who: Who::Id(user), password, .. } => format!("Verify {user} {}", password.0),
+        Ask::Verify { who: Who::Name(name), password, .. } => format!("Verify {name:?} {}", password.0),
         Ask::Roster { user, detail: Detail::Members, issue: Issue::Nothing, .. } => format!("Roster {user}"),
         Ask::Friends { user } => format!("Friends {user}"),
         Ask::AddFriend { user, friend } => format!("AddFriend {user} {friend}"),
@@ -120,7 +120,7 @@ fn show_ask(ask: &Ask) -> String {
         Ask::Remember { user, window } => format!("Remember {user} {} cids", window.len()),
         Ask::Resume { secret } => format!("Resume {}", secret.0),
         Ask::Revoke { user, token } => format!("Revoke {user} {}", token.0),
-        Ask::ChangePassword { user, old, new } => format!("ChangePassword {user} {} {}", old.0, new.0),
+        Ask::ChangePassword { user, old, new, .. } => format!("ChangePassword {user} {} {}", old.0, new.0),
         Ask::Find { who: Who::Id(user) } => format!("Find {user}"),
         Ask::Find { who: Who::Name(name) } => format!("Find {name:?}"),
         Ask::Block { user, blocked } => format!("Block {user} {blocked}"),

@@ -12,9 +12,15 @@ const CONNECTIONS: usize = 20;
 
 /// One core that takes 20 connections, of which 10 need not be logged in.
 fn small() -> Chatd {
+    small_with("m=8,t=1,p=1")
+}
+
+/// The same with passwords of such a cost.
+fn small_with(cost: &str) -> Chatd {
     let files = OTHER_FILES + CONNECTIONS as u64;
     let limit = libc::rlimit { rlim_cur: files, rlim_max: files };
-    let chatd = Setup::new(1).before(move || {
+    let setup = Setup::new(1).default_cost().argument("--password-cost").argument(cost);
+    let chatd = setup.before(move || {
         // SAFETY: a system call on numbers that are read during the call.
         match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } {
             0 => Ok(()),
@@ -116,4 +122,36 @@ fn unfinished_frames_take_bounded_memory_and_give_it_back() {
         assert!(Instant::now() < deadline, "{} MiB stay", (resident(&chatd) - before) >> 20);
         neighbour.hear_nothing();
     }
+}
+
+/// However often one connection logs in and out, it is one of those without a login, once.
+#[test]
+fn who_logs_in_and_out_again_pushes_nobody_out() {
+    let chatd = small();
+    let amy = chatd.register("amy");
+    let mut idle: Vec<Client> = (0..3).map(|_| chatd.connect()).collect();
+    let mut restless = chatd.enter(&amy);
+    for round in 0..40 {
+        restless.say(serde_json::json!({"msgid": 3, "id": amy.id, "cid": format!("l{round}")}));
+        restless.hear_ack(&format!("l{round}"));
+        restless.login(&amy);
+    }
+    for client in &mut idle {
+        client.say(serde_json::json!({"msgid": 13, "id": 1}));
+        client.hear_error(103);
+    }
+}
+
+/// A login that waits for its hash is answered, however many connections come meanwhile and say nothing.
+#[test]
+fn who_waits_for_a_login_is_not_pushed_out_by_those_who_say_nothing() {
+    let chatd = small_with("m=65536,t=8,p=1");
+    let mut waiting = chatd.connect().with_newlines();
+    // Both are read together: once the first is answered, the second waits for its hash.
+    waiting.write(b"{\"msgid\":22,\"n\":1}\n{\"msgid\":1,\"id\":1,\"password\":\"wrong\"}\n");
+    assert_eq!(waiting.hear("PONG")["msgid"], 23);
+    let mut idle: Vec<Client> = (0..12).map(|_| chatd.connect()).collect();
+    idle[0].hear_error_and_end(116);
+    let answer = waiting.hear("the answer to a login");
+    assert_eq!((&answer["msgid"], &answer["errno"]), (&2.into(), &1.into()), "{answer}");
 }

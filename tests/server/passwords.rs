@@ -2,7 +2,7 @@
 //! effect.
 
 use super::v2_hostile::{ask_login_v2, enter_v2};
-use crate::common::chatd::{SECRET, Setup};
+use crate::common::chatd::{Chatd, SECRET, Setup};
 use crate::common::client::Client;
 use serde_json::json;
 
@@ -47,4 +47,66 @@ fn a_token_is_worthless_from_the_answer_to_the_logout_on() {
         other.say(json!({"msgid": 25, "token": token}));
         assert_eq!(other.hear("a refusal")["errno"], 1, "round {round}");
     }
+}
+
+fn connect_from(chatd: &Chatd, source: [u8; 4]) -> Client {
+    Client::connect_from(source, chatd.address).with_newlines()
+}
+
+fn guess(client: &mut Client, id: u64) {
+    client.say(json!({"msgid": 1, "id": id, "password": "guess"}));
+}
+
+/// What a login was answered: 1 if its password was looked at, 109 if not.
+fn verdict(client: &mut Client) -> u64 {
+    let answer = client.hear("the answer to a guess");
+    let errno = answer["errno"].as_u64().expect("an errno");
+    assert!(errno == 1 || (errno == 109 && answer["retry_after_ms"].as_u64() > Some(0)), "{answer}");
+    errno
+}
+
+/// Hundreds of logins wait; whoever comes from another place is nearly the next one.
+#[test]
+fn a_login_does_not_wait_for_all_that_somebody_else_has_waiting() {
+    let chatd = Setup::new(1).default_cost().argument("--password-cost").argument(UNHURRIED).start();
+    let amy = chatd.register("amy");
+    let mut attackers: Vec<Client> = (0..300).map(|_| connect_from(&chatd, [127, 0, 0, 9])).collect();
+    for (number, attacker) in attackers.iter_mut().enumerate() {
+        guess(attacker, 1_000 + number as u64);
+    }
+    connect_from(&chatd, [127, 0, 0, 2]).login(&amy);
+    let looked_at = |attacker: &&mut Client| {
+        let taken = attacker.taken();
+        taken.windows(10).any(|part| part == b"\"errno\":1,")
+    };
+    let before = attackers.iter_mut().filter(looked_at).count();
+    assert!(before < 100, "{before} were looked at before");
+}
+
+/// From however many addresses one account is guessed at, it is so often; its owner gets in.
+#[test]
+fn guesses_of_one_account_have_a_bound_and_its_owner_gets_in() {
+    let chatd = Setup::new(2).start();
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    // The owner of one was here before, of the other not.
+    let mut known = connect_from(&chatd, [127, 0, 0, 2]);
+    known.login(&amy);
+    known.logout();
+    let mut looked_at = 0;
+    for address in 0..200 {
+        let mut attacker = connect_from(&chatd, [127, 0, 1, address]);
+        guess(&mut attacker, amy.id);
+        looked_at += u32::from(verdict(&mut attacker) == 1);
+    }
+    assert!((20..60).contains(&looked_at), "{looked_at} of 200 were looked at");
+    connect_from(&chatd, [127, 0, 0, 2]).login(&amy);
+    // Ten who guess on and on, a connection for every guess, leave room for whoever comes for the first time.
+    let mut turned_away = 0;
+    for round in 0..200 {
+        let mut attacker = connect_from(&chatd, [127, 0, 2, round % 10]);
+        guess(&mut attacker, ben.id);
+        turned_away += u32::from(verdict(&mut attacker) == 109);
+    }
+    assert!(turned_away > 100, "{turned_away} of 200 were turned away");
+    connect_from(&chatd, [127, 0, 0, 3]).login(&ben);
 }

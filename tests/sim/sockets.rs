@@ -6,6 +6,7 @@ use crate::trace;
 use chatd::chat::effect::Frame;
 use chatd::chat::event::Event;
 use chatd::chat::ids::SessionId;
+use chatd::chat::source::Source;
 use chatd::chat::wire::frame::{self, Step, Terminator};
 use chatd::chat::wire::request::{self, Fault};
 
@@ -21,7 +22,7 @@ impl World {
         slots[index].1 = Some(conn);
         let id = SessionId { index: index as u32, generation: slots[index].0 };
         self.conns.push(Conn::new(core, id, terminator));
-        self.feed(core, Event::Opened { session: id });
+        self.feed(core, Event::Opened { session: id, from: Source::Proxy });
         conn
     }
 

@@ -102,13 +102,13 @@ impl Store {
 
     pub fn answer(&mut self, ask: &Ask) -> Answer {
         match ask {
-            Ask::Register { name, password } => {
+            Ask::Register { name, password, .. } => {
                 if self.users.iter().any(|(taken, _)| taken == name) {
                     return Err(Code::Refused);
                 }
                 Ok(Done::Registered(self.enroll(name, &password.0)))
             }
-            Ask::Verify { who, password } => match self.named(who) {
+            Ask::Verify { who, password, .. } => match self.named(who) {
                 Some((user, name)) if self.users[user.get() as usize - 1].1 == password.0 => {
                     Ok(Done::Verified { user, name, print: print(&password.0) })
                 }
@@ -139,7 +139,7 @@ impl Store {
                 self.remembered.revoke(user, token);
                 Ok(Done::Done)
             }
-            Ask::ChangePassword { user, old, new } => {
+            Ask::ChangePassword { user, old, new, .. } => {
                 let password = &mut self.users[user.get() as usize - 1].1;
                 if *password != old.0 {
                     return Err(Code::Refused);

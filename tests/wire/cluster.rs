@@ -7,6 +7,7 @@ use chatd::chat::event::{Channel, Event};
 use chatd::chat::hub::Hub;
 use chatd::chat::ids::{CoreId, Millis, Monotonic, Now, SessionId, UserId};
 use chatd::chat::limits::Limits;
+use chatd::chat::source::Source;
 use chatd::chat::wire::frame::Terminator;
 use chatd::chat::wire::json::Parser;
 use chatd::chat::wire::request;
@@ -48,7 +49,7 @@ impl Cluster {
             sent: [0; 2],
         };
         for core in 0..2 {
-            cluster.queue.push_back((core, Event::Opened { session: SESSION }));
+            cluster.queue.push_back((core, Event::Opened { session: SESSION, from: Source::Proxy }));
         }
         cluster.run();
         cluster

@@ -84,3 +84,9 @@ pub const BAD_TOKEN: &str = "this token is not valid, log in with a password";
 
 /// The text of [`Code::TooFast`] where passwords are guessed.
 pub const TOO_MANY_GUESSES: &str = "too many wrong passwords, try again later";
+
+/// The text of [`Code::TooFast`] where nobody looked at a password.
+pub const TOO_MANY_LOGINS: &str = "too many logins from there or for this account, try again later";
+
+/// The text of [`Code::TooFast`] where too many register.
+pub const TOO_MANY_REGISTRATIONS: &str = "too many registrations from there, try again later";

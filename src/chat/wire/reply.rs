@@ -3,7 +3,7 @@
 //! The lists of a login answer are next door, in [`super::lists`]; what v2 has of its own is in
 //! [`super::welcome`] and [`super::found`].
 
-use super::code::{BAD_LOGIN, BAD_TOKEN, Code, TOO_MANY_GUESSES};
+use super::code::{BAD_LOGIN, BAD_TOKEN, Code, TOO_MANY_REGISTRATIONS};
 use super::msgid;
 use super::text::{number, string};
 use crate::chat::ask::Secret;
@@ -64,10 +64,20 @@ pub fn not_resumed(code: Code, cid: Option<&str>) -> Vec<u8> {
     refused(msgid::LOGIN_ACK, cid, code, Some(text))
 }
 
-/// LOGIN_MSG_ACK of a login after too many wrong passwords: nobody has looked at this one. The
+/// LOGIN_MSG_ACK of a login where there are too many: nobody has looked at its password. The
 /// original client shows the text, like that of every refused login.
-pub fn not_logged_in_yet(retry_after_ms: u64, cid: Option<&str>) -> Vec<u8> {
-    let mut out = refused(msgid::LOGIN_ACK, cid, Code::TooFast, Some(TOO_MANY_GUESSES));
+pub fn not_logged_in_yet(retry_after_ms: u64, text: &str, cid: Option<&str>) -> Vec<u8> {
+    with_pause(refused(msgid::LOGIN_ACK, cid, Code::TooFast, Some(text)), retry_after_ms)
+}
+
+/// REG_MSG_ACK of a registration where there are too many.
+pub fn not_registered_yet(retry_after_ms: u64) -> Vec<u8> {
+    let out = refused(msgid::REGISTER_ACK, None, Code::TooFast, Some(TOO_MANY_REGISTRATIONS));
+    with_pause(out, retry_after_ms)
+}
+
+/// A refusal, and when it makes sense to try again.
+fn with_pause(mut out: Vec<u8>, retry_after_ms: u64) -> Vec<u8> {
     out.pop();
     out.extend_from_slice(b",\"retry_after_ms\":");
     number(&mut out, retry_after_ms);

@@ -1,15 +1,16 @@
 //! Takes connections in: as many as the limits allow, the rest is told so and closed.
 
 use crate::chat::event::Event;
+use crate::chat::source::Source;
 use crate::chat::wire::code::Code;
 use crate::chat::wire::reply::{self, Refusal};
 use crate::executor::alarm;
 use crate::executor::pace::Pace;
 use crate::executor::shard::SharedShard;
 use glommio::io::PollableFd;
-use rustix::net::{Shutdown, SocketFlags};
+use rustix::net::{Shutdown, SocketAddrAny, SocketFlags};
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
@@ -44,11 +45,11 @@ pub(in crate::executor) async fn accept(shard: SharedShard, pace: Pace, listener
             continue;
         }
         for _ in 0..ACCEPTS_A_TURN {
-            match rustix::net::accept_with(
+            match rustix::net::acceptfrom_with(
                 &listener.get_ref().0,
                 SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
             ) {
-                Ok(socket) => welcome(&shard, TcpStream::from(socket)),
+                Ok((socket, peer)) => welcome(&shard, TcpStream::from(socket), source_of(peer)),
                 Err(rustix::io::Errno::AGAIN) => break,
                 Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => {}
                 Err(_) => {
@@ -61,13 +62,27 @@ pub(in crate::executor) async fn accept(shard: SharedShard, pace: Pace, listener
     }
 }
 
-fn welcome(shard: &SharedShard, stream: TcpStream) {
+/// Where a connection comes from. One whose address is not told shares with all others of that sort.
+fn source_of(peer: Option<SocketAddrAny>) -> Source {
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    source(peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip()))
+}
+
+fn source(address: IpAddr) -> Source {
+    match address.to_canonical() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST) | IpAddr::V6(Ipv6Addr::LOCALHOST) => Source::Proxy,
+        IpAddr::V4(address) => Source::V4(address.to_bits()),
+        IpAddr::V6(address) => Source::V6((address.to_bits() >> 64) as u64),
+    }
+}
+
+fn welcome(shard: &SharedShard, stream: TcpStream, from: Source) {
     let mut shard = shard.borrow_mut();
     shard.begin_turn();
     match shard.sockets.insert(stream) {
         Ok(session) => {
             shard.metrics.counters.accepted += 1;
-            shard.feed(Event::Opened { session });
+            shard.feed(Event::Opened { session, from });
         }
         Err(stream) => {
             shard.metrics.counters.refused += 1;
@@ -79,5 +94,26 @@ fn welcome(shard: &SharedShard, stream: TcpStream) {
             // A fresh socket takes so few bytes at once, or it is of no use anyway.
             let _ = (&stream).write(&frame);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(address: &str) -> Source {
+        source(address.parse().unwrap())
+    }
+
+    #[test]
+    fn addresses_share_by_network_and_a_proxy_does_not() {
+        for proxy in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(of(proxy), Source::Proxy, "{proxy}");
+        }
+        assert_eq!(of("127.0.0.9"), Source::V4(0x7f00_0009));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+        assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+        assert_eq!(of("2001:db8:1:2::3"), of("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(of("2001:db8:1:2::3"), of("2001:db8:1:3::3"));
     }
 }

@@ -112,7 +112,11 @@ fn in_the_child(directory: PathBuf, make_room: impl Fn(Option<u64>)) {
     let running = storage::open(config).unwrap().start(theirs, vec![answer]).unwrap();
     let mut talk = Talk { questions, answers, mid: 0 };
     let password = Password("secret".to_owned());
-    let registered = talk.ask(Ask::Register { name: "amy".to_owned(), password });
+    let registered = talk.ask(Ask::Register {
+        name: "amy".to_owned(),
+        password,
+        from: crate::chat::source::Source::Proxy,
+    });
     let Ok(Done::Registered(amy)) = registered else { panic!("{registered:?}") };
 
     let mut kept = Vec::new();

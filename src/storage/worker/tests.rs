@@ -5,6 +5,7 @@ use crate::chat::ask::{Answer, Answered, Done, Who};
 use crate::chat::ids::{Ticket, UserId};
 use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
+use crate::chat::source::Source;
 use crate::storage::password::Cost;
 use crate::storage::scratch::Scratch;
 use crate::storage::{self, Committed, Place};
@@ -50,11 +51,19 @@ impl Cores {
     }
 
     fn register(&mut self, name: &str, password: &str) -> u32 {
-        self.ask(Ask::Register { name: name.to_owned(), password: Password(password.to_owned()) })
+        self.ask(Ask::Register {
+            name: name.to_owned(),
+            password: Password(password.to_owned()),
+            from: Source::Proxy,
+        })
     }
 
     fn verify(&mut self, user: UserId, password: &str) -> u32 {
-        self.ask(Ask::Verify { who: Who::Id(user), password: Password(password.to_owned()) })
+        self.ask(Ask::Verify {
+            who: Who::Id(user),
+            password: Password(password.to_owned()),
+            from: Source::Proxy,
+        })
     }
 }
 
@@ -248,7 +257,7 @@ fn a_password_is_changed_by_who_knows_it() {
     assert!(cores.answer().1.is_ok());
     let change = |cores: &mut Cores, number: u64, old: &str, new: &str| {
         let [old, new] = [old, new].map(|text| Password(text.to_owned()));
-        cores.ask(Ask::ChangePassword { user: user(number), old, new });
+        cores.ask(Ask::ChangePassword { user: user(number), old, new, from: Source::Proxy });
         cores.answer().1
     };
     for (number, old) in [(1, "wrong"), (1, ""), (2, "secret")] {
@@ -291,7 +300,7 @@ fn too_many_passwords_are_turned_away_and_the_end_does_not_wait_for_them() {
     let scratch = Scratch::new();
     let (mut cores, questions, answers) = Cores::new();
     let mut config = config(scratch.path(), Cost { memory_kib: 32 << 10, passes: 8, lanes: 1 });
-    config.limits.password_queue = 10;
+    config.limits.registration_queue = 10;
     let running = storage::open(config).unwrap().start(questions, answers).unwrap();
     for number in 0..100 {
         cores.register(&format!("user{number}"), "secret");
