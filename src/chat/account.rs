@@ -7,6 +7,7 @@ use super::effect::Effect;
 use super::envelope::Demand;
 use super::hub::{About, Hub};
 use super::ids::{SessionId, UserId};
+use super::name;
 use super::orphan::Orphan;
 use super::pending::{Change, Pending};
 use super::presence::Gone;
@@ -43,20 +44,18 @@ impl Hub {
         dialect: Dialect,
         out: &mut Vec<Effect>,
     ) {
-        let chars = name.chars().count();
-        let wrong = if chars < 1 || chars > self.limits.name_chars {
-            Some(format!("a name has 1 to {} characters", self.limits.name_chars))
-        } else if name.chars().any(char::is_control) || name.trim() != name {
-            Some("a name has no control characters and no space at its ends".to_owned())
-        } else if password.is_empty() || password.len() > self.limits.password_bytes {
-            Some(format!("a password has 1 to {} bytes", self.limits.password_bytes))
-        } else {
-            None
+        let checked = name::check(name, self.limits.name_chars).and_then(|name| {
+            let most = self.limits.password_bytes;
+            let fits = (1..=most).contains(&password.len());
+            fits.then_some(name).ok_or_else(|| format!("a password has 1 to {most} bytes"))
+        });
+        let name = match checked {
+            Ok(name) => name,
+            Err(text) => {
+                self.counts.error(Code::Refused);
+                return self.reply(session, reply::not_registered(Code::Refused, Some(&text)), out);
+            }
         };
-        if let Some(text) = wrong {
-            self.counts.error(Code::Refused);
-            return self.reply(session, reply::not_registered(Code::Refused, Some(&text)), out);
-        }
         if self.registers_too_fast(session, out) {
             return;
         }

@@ -64,7 +64,7 @@ pub enum Proof {
 pub enum Who {
     /// By its id.
     Id(UserId),
-    /// By its name, compared byte by byte.
+    /// By its name: as it is written, or one that differs only in case, width or composition.
     Name(String),
 }
 
@@ -123,7 +123,7 @@ pub struct Progress {
 pub enum Ask {
     /// Make a user. → [`Done::Registered`] | `Refused` (name taken) | `TooFast` (too many from there) | `Busy`.
     Register {
-        /// 1 to `name_chars` characters; unique by its bytes.
+        /// 1 to `name_chars` characters; unique whatever its case, width or composition.
         name: String,
         /// Hashed before it is stored.
         password: Password,
@@ -252,7 +252,7 @@ pub enum Ask {
     CreateGroup {
         /// The creator.
         user: UserId,
-        /// 1 to `name_chars` characters; unique by its bytes.
+        /// 1 to `name_chars` characters; unique likewise.
         name: String,
         /// 0 to `desc_chars` characters.
         desc: String,

@@ -6,6 +6,7 @@ use super::envelope::{Envelope, Target};
 use super::event::{BusDown, Channel};
 use super::hub::{About, Hub};
 use super::ids::{GroupId, MessageId, SessionId, UserId};
+use super::name;
 use super::pending::{Change, Pending};
 use super::seat::Heard;
 use super::session::{Debt, Pause, Phase};
@@ -161,10 +162,13 @@ impl Hub {
         desc: &str,
         out: &mut Vec<Effect>,
     ) {
-        if name.chars().any(char::is_control) || name.trim() != name {
-            let text = "groupname has no control characters and no space at its ends";
-            return self.refuse_with(about, Code::InvalidField, text, out);
-        }
+        let name = match name::check(name, self.limits.name_chars) {
+            Ok(name) => name,
+            Err(text) => {
+                let text = format!("groupname: {text}");
+                return self.refuse_with(about, Code::InvalidField, &text, out);
+            }
+        };
         let ask = Ask::CreateGroup { user, name: name.to_owned(), desc: desc.to_owned() };
         self.roll(about, user, ask, Change::Join { group: None }, out);
     }

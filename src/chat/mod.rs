@@ -33,6 +33,7 @@ pub mod keep;
 mod late;
 pub mod limits;
 mod local_time;
+pub(crate) mod name;
 mod orphan;
 mod outbox;
 mod pending;

@@ -16,6 +16,7 @@ mod groups;
 mod history;
 mod memory;
 mod messages;
+mod names;
 mod page;
 mod row;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod tests;
 mod tokens;
 
 use super::merge::Room;
+use super::names::Clash;
 use super::token::Uses;
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError, migrate};
 use crate::chat::ask::{Answer, Ask, Done, Issue};
@@ -93,6 +95,8 @@ impl Embedded {
         migrate::check(&db, &path, migrate::SQLITE)?;
         tune(&db).map_err(|error| migrate::explain(&error, &path))?;
         migrate::migrate(&mut db, &path, migrate::SQLITE)?;
+        let clashes = names::fold_all(&mut db).map_err(|error| migrate::explain(&error, &path))?;
+        clashes.into_iter().for_each(Clash::report);
         Ok(Self {
             db,
             directory,

@@ -16,6 +16,7 @@ const APPLICATION_ID: i32 = 0x6368_6174;
 pub const SQLITE: &[&str] = &[
     include_str!("../../schema/sqlite/0001_tables.sql"),
     include_str!("../../schema/sqlite/0002_second_dialect.sql"),
+    include_str!("../../schema/sqlite/0003_one_name.sql"),
 ];
 
 /// Applies those of `files` that the database lacks, each in a transaction of its own: one that is interrupted leaves the

@@ -19,6 +19,7 @@ mod history;
 mod merge;
 pub mod migrate;
 pub mod mysql;
+pub mod names;
 mod open_error;
 pub mod password;
 pub mod pool;

@@ -19,6 +19,7 @@ mod history;
 mod known;
 mod line;
 mod messages;
+mod names;
 mod page;
 mod reads;
 mod reconnect;

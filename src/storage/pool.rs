@@ -9,6 +9,7 @@
 
 use super::answers::{Answers, Asker};
 use super::guesses::{AccountKey, Guesses, Try};
+use super::names::fold;
 use super::password::{Cost, Hasher, Verdict};
 use super::shares::{Offered, Shares};
 use super::{Account, OpenError, Order};
@@ -287,7 +288,7 @@ impl Line {
             Task::Hash { .. } => None,
             Task::Verify { who, .. } | Task::Change { who, .. } => Some(match who {
                 Who::Id(user) => self.guesses.key(user.get()),
-                Who::Name(name) => self.guesses.key(name),
+                Who::Name(name) => self.guesses.key(fold(name)),
             }),
         }
     }

@@ -144,8 +144,15 @@ fn registrations_that_cannot_be() {
         ("", SECRET),
         (&*"x".repeat(51), SECRET),
         (&*"名".repeat(51), SECRET),
-        (" amy", SECRET),
-        ("amy ", SECRET),
+        ("  ", SECRET),
+        ("\u{3000}", SECRET),
+        ("\u{200b}", SECRET),
+        ("a\u{200b}my", SECRET),
+        ("amy\u{200d}", SECRET),
+        ("a\u{ad}my", SECRET),
+        ("\u{202e}yma", SECRET),
+        ("\u{2800}", SECRET),
+        ("\u{feff}amy", SECRET),
         ("a\nmy", SECRET),
         ("a\0my", SECRET),
         ("amy", ""),
@@ -158,6 +165,20 @@ fn registrations_that_cannot_be() {
     for name in ["x", &*"名".repeat(50), "O'Brien\"\\", "a b", "🙂"] {
         assert_eq!(register(name, SECRET)["errno"], 0, "{name:?}");
         assert_eq!(register(name, "another"), json!({"errno": 1, "msgid": 5}), "{name:?} is taken");
+    }
+    // Blanks at the ends are taken off; case, width and composition make no other name.
+    let amy = register(" Ämy\u{3000}", SECRET)["id"].clone();
+    for name in ["Ämy", "äMY", "A\u{308}my", "\tÄ\u{ff4d}y "] {
+        assert_eq!(register(name, "another"), json!({"errno": 1, "msgid": 5}), "{name:?} is taken");
+        let mut client = chatd.connect().with_newlines();
+        client.say(json!({"msgid": 1, "name": name, "password": SECRET, "v": 2}));
+        let answer = client.hear_login();
+        assert_eq!((&answer["id"], &answer["name"]), (&amy, &json!("Ämy")), "as it was written");
+        client.say(json!({"msgid": 29, "name": name}));
+        assert_eq!(client.hear("FIND_ACK")["name"], "Ämy", "{name:?}");
+        client.id = amy.as_u64().expect("an id");
+        client.say(json!({"msgid": 3, "id": amy, "cid": "l"}));
+        client.hear_ack("l");
     }
 }
 

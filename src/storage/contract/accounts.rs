@@ -2,14 +2,15 @@
 
 use super::trial::Trial;
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Done, Person};
+use crate::chat::ask::{Ask, Done, Person, Who};
 use crate::chat::ids::UserId;
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
 use crate::storage::{Account, Order, Outcome};
 
 pub const CASES: &[Case] = &[
-    Case { name: "names are unique by their bytes", run: names_are_unique_by_their_bytes },
+    Case { name: "names are kept as they are written", run: names_are_kept_as_they_are_written },
+    Case { name: "names that look alike are one", run: names_that_look_alike_are_one },
     Case { name: "an account is found as it was made", run: an_account_is_found_as_it_was_made },
     Case { name: "friends are one way, once, and bounded", run: friends_are_one_way_once_and_bounded },
     Case { name: "a batch is carried out in its order", run: a_batch_is_carried_out_in_its_order },
@@ -17,23 +18,47 @@ pub const CASES: &[Case] = &[
 
 /// Names that careless comparison takes for one another, or loses.
 pub const NAMES: [&str; 14] = [
-    "amy",
     "Amy",
-    "AMY",
-    "amy ",
-    " amy",
+    "Ämy",
+    "a my",
+    "amy_",
+    "amy%",
     "amy\0",
     "amy\0x",
     "\u{e9}",
-    "e\u{301}",
-    "ß",
-    "ss",
+    "Straße",
     "李小龙",
+    "李小龍",
+    "\u{430}my",
     "👩‍👩‍👧‍👦",
     "'; DROP TABLE user; --",
 ];
 
-fn names_are_unique_by_their_bytes(open: &mut Opener<'_>) {
+/// The same as the first one, written otherwise.
+pub const ALIKE: [&[&str]; 5] = [
+    &["Amy", "amy", "AMY", " amy", "Amy ", "\u{ff21}\u{ff4d}\u{ff59}"],
+    &["\u{e9}", "e\u{301}", "E\u{301}", "\u{c9}"],
+    &["Straße", "STRASSE", "strasse", "STRA\u{1e9e}E"],
+    &["\u{30ac}", "\u{ff76}\u{ff9e}", "\u{30ab}\u{3099}"],
+    &["ΑΣ", "ας", "ασ"],
+];
+
+fn names_that_look_alike_are_one(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    for alike in ALIKE {
+        let user = trial.user(alike[0]);
+        for name in alike {
+            assert_eq!(trial.enroll(name), Err(Code::Refused), "{name:?} is {:?}", alike[0]);
+            let who = Who::Name((*name).to_owned());
+            let person = Person { id: user, name: alike[0].to_owned() };
+            assert_eq!(trial.ask(Ask::Find { who: who.clone() }), Ok(Done::Found(person)), "{name:?}");
+            let found = trial.batch(&[Order::Lookup { who }]).remove(0);
+            assert!(matches!(found, Outcome::Found(Some(account)) if account.user == user), "{name:?}");
+        }
+    }
+}
+
+fn names_are_kept_as_they_are_written(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let ids: Vec<UserId> = NAMES.iter().map(|name| trial.user(name)).collect();
     for (place, id) in ids.iter().enumerate() {

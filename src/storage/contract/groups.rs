@@ -1,6 +1,6 @@
 //! Groups and rosters.
 
-use super::accounts::NAMES;
+use super::accounts::{ALIKE, NAMES};
 use super::trial::Trial;
 use super::{Case, Opener};
 use crate::chat::ask::{Ask, Detail, Done, Issue, Member, Membership, Person, Role, Roster};
@@ -11,7 +11,7 @@ use crate::storage::{Order, ROSTER_ENTRIES};
 
 pub const CASES: &[Case] = &[
     Case { name: "groups are made, joined and left", run: groups_are_made_joined_and_left },
-    Case { name: "group names are unique by their bytes", run: group_names_are_unique_by_their_bytes },
+    Case { name: "group names are kept and are one as those of users", run: group_names_are_those_of_users },
     Case { name: "groups and members are bounded", run: groups_and_members_are_bounded },
     Case { name: "a dissolved group is gone", run: a_dissolved_group_is_gone },
     Case { name: "a roster shows friends, groups and members", run: a_roster_shows_all },
@@ -57,7 +57,7 @@ fn groups_are_made_joined_and_left(open: &mut Opener<'_>) {
     assert_eq!(trial.take(ben).mids(), [0_u64; 0]);
 }
 
-fn group_names_are_unique_by_their_bytes(open: &mut Opener<'_>) {
+fn group_names_are_those_of_users(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let amy = trial.user("amy");
     for name in NAMES {
@@ -68,6 +68,16 @@ fn group_names_are_unique_by_their_bytes(open: &mut Opener<'_>) {
     }
     let names: Vec<String> = roster(&mut trial, amy).groups.into_iter().map(|group| group.name).collect();
     assert_eq!(names, NAMES);
+    let mut trial = Trial::new(open);
+    let amy = trial.user("amy");
+    for alike in ALIKE {
+        let group = trial.group(alike[0], amy, &[]);
+        for name in alike {
+            assert_eq!(create(&mut trial, amy, name), Err(Code::Exists), "{name:?} is {:?}", alike[0]);
+        }
+        assert_eq!(trial.ask(Ask::DelGroup { user: amy, group }), Ok(Done::Left { dissolved: true }));
+        trial.group(alike[1], amy, &[]);
+    }
 }
 
 fn groups_and_members_are_bounded(open: &mut Opener<'_>) {

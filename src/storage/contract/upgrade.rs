@@ -1,16 +1,18 @@
 //! What becomes of a database that version 1 of the schema made. Both stores are given the same rows.
 
-use crate::chat::ask::{Ask, Conversation, Detail, Done, Issue, Proof, Span};
+use crate::chat::ask::{Answer, Ask, Conversation, Detail, Done, Issue, Proof, Span, Who};
 use crate::chat::envelope::Target;
 use crate::chat::ids::{GroupId, MessageId, UserId};
+use crate::chat::wire::code::Code;
 use crate::storage::contract::trial::{body, sealed};
 use crate::storage::token::password_print;
 use crate::storage::{Order, Outcome, Store};
 
-/// What was in it: three users, a group of two, direct messages with and without a reader yet.
+/// What was in it: four users of whom two have names that are one, a group of two, direct messages with and without a reader yet.
 pub const VERSION_1: &str = "
-INSERT INTO user (id, name, password) VALUES (1, 'amy', 'h1'), (2, 'ben', 'h2'), (3, 'cleo', 'h3');
-INSERT INTO allgroup (id, groupname, groupdesc, head) VALUES (1, 'g', '', 1), (2, NULL, '', 0);
+INSERT INTO user (id, name, password) VALUES (1, 'amy', 'h1'), (2, 'Ben', 'h2'), (3, 'cleo', 'h3'),
+    (4, 'BEN', 'h4');
+INSERT INTO allgroup (id, groupname, groupdesc, head) VALUES (1, 'g', '', 1), (2, NULL, '', 0), (3, 'G', '', 0);
 INSERT INTO groupuser (userid, groupid, grouprole, joined, upto)
     VALUES (1, 1, 'creator', 0, 0), (2, 1, 'normal', 0, 0);
 INSERT INTO message (mid, ts, sender, recipient, groupid, pos, cid, body) VALUES
@@ -24,13 +26,17 @@ fn user(number: u64) -> UserId {
     UserId::new(number).expect("an id")
 }
 
-fn ask(store: &mut dyn Store, ask: Ask) -> Done {
+fn answer(store: &mut dyn Store, order: Order) -> Answer {
     let mut outcomes = Vec::new();
-    store.perform(&[Order::Ask(ask)], &mut outcomes).expect("the store works");
+    store.perform(&[order], &mut outcomes).expect("the store works");
     match outcomes.remove(0) {
-        Outcome::Answer(Ok(done)) => done,
+        Outcome::Answer(answer) => answer,
         other => panic!("{other:?}"),
     }
+}
+
+fn ask(store: &mut dyn Store, ask: Ask) -> Done {
+    answer(store, Order::Ask(ask)).expect("it is done")
 }
 
 /// Places and ids of a conversation, and whether that is all of it.
@@ -60,6 +66,19 @@ pub fn check_version_1(store: &mut dyn Store) {
     match ask(store, Ask::Roster { user: user(2), proof, detail: Detail::Counts, issue: Issue::Nothing }) {
         Done::Roster(roster) => assert_eq!((roster.groups[0].group, roster.groups[0].size), (group, 2)),
         other => panic!("{other:?}"),
+    }
+    // Names that are one now: the older one has it in every form, the other as it is written.
+    for (name, id) in [("AMY", 1), ("Ben", 2), ("ben", 2), ("bEN", 2), ("BEN", 4), ("Cleo", 3)] {
+        match ask(store, Ask::Find { who: Who::Name(name.to_owned()) }) {
+            Done::Found(person) => assert_eq!(person.id, user(id), "{name}"),
+            other => panic!("{other:?}"),
+        }
+        let order = Order::Enroll { name: name.to_owned(), hash: String::new() };
+        assert_eq!(answer(store, order), Err(Code::Refused), "{name} is taken");
+    }
+    for name in ["g", "G", "ｇ"] {
+        let ask = Ask::CreateGroup { user: user(1), name: name.to_owned(), desc: String::new() };
+        assert_eq!(answer(store, Order::Ask(ask)), Err(Code::Exists), "{name} is taken");
     }
     let target = Target::User(user(2));
     let new = sealed(user(1), target, MessageId(61), "d", &body(user(1), target, "x", ""));

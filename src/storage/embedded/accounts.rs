@@ -6,33 +6,50 @@ use crate::chat::ids::UserId;
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
 use crate::storage::Account;
+use crate::storage::names::fold;
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub fn enroll(db: &Connection, name: &str, hash: &str) -> Answered {
     // A name that is taken must not use up an id, so it is not left to the constraint.
-    let taken = db.prepare_cached("SELECT 1 FROM user WHERE name = ?1")?.exists([name])?;
+    let folded = fold(name);
+    let taken = db
+        .prepare_cached("SELECT 1 FROM user WHERE folded = ?2 OR name = ?1")?
+        .exists(params![name, folded])?;
     if taken {
         return Ok(Err(Code::Refused));
     }
     let id = db
-        .prepare_cached("INSERT INTO user (name, password) VALUES (?1, ?2) RETURNING id")?
-        .query_row([name, hash], |found| row::user(found, 0))?;
+        .prepare_cached("INSERT INTO user (name, folded, password) VALUES (?1, ?2, ?3) RETURNING id")?
+        .query_row(params![name, folded, hash], |found| row::user(found, 0))?;
     Ok(Ok(Done::Registered(id)))
+}
+
+/// The id of whoever is named so: as it is written, if there is somebody, and as it is folded.
+fn id_of(db: &Connection, who: &Who) -> rusqlite::Result<Option<u32>> {
+    let name = match who {
+        Who::Id(user) => return Ok(Some(user.get())),
+        Who::Name(name) => name,
+    };
+    let written = db
+        .prepare_cached("SELECT id FROM user WHERE name = ?1")?
+        .query_row([name], |found| found.get(0))
+        .optional()?;
+    if written.is_some() {
+        return Ok(written);
+    }
+    db.prepare_cached("SELECT id FROM user WHERE folded = ?1")?
+        .query_row([fold(name)], |found| found.get(0))
+        .optional()
 }
 
 pub fn lookup(db: &Connection, who: &Who) -> rusqlite::Result<Option<Account>> {
     let account = |found: &rusqlite::Row<'_>| {
         Ok(Account { user: row::user(found, 0)?, name: found.get(1)?, hash: found.get(2)? })
     };
-    match who {
-        Who::Id(user) => db
-            .prepare_cached("SELECT id, name, password FROM user WHERE id = ?1")?
-            .query_row([user.get()], account),
-        Who::Name(name) => db
-            .prepare_cached("SELECT id, name, password FROM user WHERE name = ?1")?
-            .query_row([name], account),
-    }
-    .optional()
+    let Some(id) = id_of(db, who)? else { return Ok(None) };
+    db.prepare_cached("SELECT id, name, password FROM user WHERE id = ?1")?
+        .query_row([id], account)
+        .optional()
 }
 
 pub fn confirm(db: &Connection, account: &Account) -> Answered {
@@ -43,15 +60,10 @@ pub fn confirm(db: &Connection, account: &Account) -> Answered {
 }
 
 pub fn find(db: &Connection, who: &Who) -> Answered {
-    let found = match who {
-        Who::Id(user) => {
-            db.prepare_cached("SELECT id, name FROM user WHERE id = ?1")?.query_row([user.get()], person)
-        }
-        Who::Name(name) => {
-            db.prepare_cached("SELECT id, name FROM user WHERE name = ?1")?.query_row([name], person)
-        }
-    };
-    Ok(found.optional()?.map(Done::Found).ok_or(Code::NoSuchUser))
+    let Some(id) = id_of(db, who)? else { return Ok(Err(Code::NoSuchUser)) };
+    let found =
+        db.prepare_cached("SELECT id, name FROM user WHERE id = ?1")?.query_row([id], person).optional()?;
+    Ok(found.map(Done::Found).ok_or(Code::NoSuchUser))
 }
 
 pub fn friends(db: &Connection, limits: &Limits, user: UserId) -> Answered {

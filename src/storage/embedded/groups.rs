@@ -10,18 +10,25 @@ use crate::chat::ids::{GroupId, UserId};
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
 use crate::storage::ROSTER_ENTRIES;
+use crate::storage::names::fold;
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub fn create(db: &Connection, limits: &Limits, user: UserId, name: &str, desc: &str) -> Answered {
-    if db.prepare_cached("SELECT 1 FROM allgroup WHERE groupname = ?1")?.exists([name])? {
+    let folded = fold(name);
+    let taken = db
+        .prepare_cached("SELECT 1 FROM allgroup WHERE folded = ?2 OR groupname = ?1")?
+        .exists(params![name, folded])?;
+    if taken {
         return Ok(Err(Code::Exists));
     }
     if groups_of(db, user)? >= limits.groups as u64 {
         return Ok(Err(Code::TooMany));
     }
     let group = db
-        .prepare_cached("INSERT INTO allgroup (groupname, groupdesc) VALUES (?1, ?2) RETURNING id")?
-        .query_row([name, desc], |found| row::group(found, 0))?;
+        .prepare_cached(
+            "INSERT INTO allgroup (groupname, folded, groupdesc) VALUES (?1, ?2, ?3) RETURNING id",
+        )?
+        .query_row(params![name, folded, desc], |found| row::group(found, 0))?;
     add_member(db, user, group, Role::Creator, 0)?;
     Ok(Ok(Done::Joined { group, head: 0 }))
 }
@@ -55,7 +62,7 @@ pub fn leave(db: &Connection, user: UserId, group: GroupId) -> Answered {
         Some(Role::Creator) => {
             db.prepare_cached("DELETE FROM groupuser WHERE groupid = ?1")?.execute([group.get()])?;
             db.prepare_cached(
-                "UPDATE allgroup SET groupname = NULL, groupdesc = '', size = 0 WHERE id = ?1",
+                "UPDATE allgroup SET groupname = NULL, folded = NULL, groupdesc = '', size = 0 WHERE id = ?1",
             )?
             .execute([group.get()])?;
             Ok(Ok(Done::Left { dissolved: true }))

@@ -8,21 +8,40 @@ use crate::chat::ids::UserId;
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
 use crate::storage::Account;
+use crate::storage::names::fold;
 use mysql_async::Row;
 
 pub async fn enroll(client: &mut Client, name: &str, hash: &str) -> Answered {
     // A name that is taken must not use up an id, so it is not left to the constraint, unless two
     // servers are given it in the same instant.
-    let taken = client.find_one("SELECT 1 FROM user WHERE name_bytes = ?", vec![row::sql_text(name)]).await?;
-    if taken.is_some() {
+    let folded = row::sql_text(&fold(name));
+    let sql = "SELECT 1 FROM user WHERE folded = ? OR name_bytes = ? LIMIT 1";
+    if client.find_one(sql, vec![folded.clone(), row::sql_text(name)]).await?.is_some() {
         return Ok(Err(Code::Refused));
     }
-    let values = vec![row::sql_text(name), row::sql_text(hash)];
-    match client.write("INSERT INTO user (name, password) VALUES (?, ?)", values).await {
+    let values = vec![row::sql_text(name), folded, row::sql_text(hash)];
+    match client.write("INSERT INTO user (name, folded, password) VALUES (?, ?, ?)", values).await {
         Ok(_) => Ok(Ok(Done::Registered(given(client, UserId::new)?))),
         Err(Fault::Exists(_)) => Ok(Err(Code::Refused)),
         Err(fault) => Err(fault),
     }
+}
+
+/// The id of whoever is named so: as it is written, if there is somebody, and as it is folded.
+async fn id_of(client: &mut Client, who: &Who) -> Did<Option<u32>> {
+    let name = match who {
+        Who::Id(user) => return Ok(Some(user.get())),
+        Who::Name(name) => name,
+    };
+    for (sql, value) in [
+        ("SELECT id FROM user WHERE name_bytes = ?", row::sql_text(name)),
+        ("SELECT id FROM user WHERE folded = ?", row::sql_text(&fold(name))),
+    ] {
+        if let Some(found) = client.find_one(sql, vec![value]).await? {
+            return row::user(&found, 0).map(|user| Some(user.get()));
+        }
+    }
+    Ok(None)
 }
 
 /// The id that an insert gave away.
@@ -35,11 +54,9 @@ pub async fn lookup(client: &mut Client, who: &Who) -> Did<Option<Account>> {
         let (name, hash) = (row::text(&found, 1)?.to_owned(), row::text(&found, 2)?.to_owned());
         Ok(Account { user: row::user(&found, 0)?, name, hash })
     };
-    let (sql, value) = match who {
-        Who::Id(user) => ("SELECT id, name, password FROM user WHERE id = ?", user.get().into()),
-        Who::Name(name) => ("SELECT id, name, password FROM user WHERE name_bytes = ?", row::sql_text(name)),
-    };
-    client.find_one(sql, vec![value]).await?.map(account).transpose()
+    let Some(id) = id_of(client, who).await? else { return Ok(None) };
+    let sql = "SELECT id, name, password FROM user WHERE id = ?";
+    client.find_one(sql, vec![id.into()]).await?.map(account).transpose()
 }
 
 pub async fn confirm(client: &mut Client, account: &Account) -> Answered {
@@ -50,11 +67,9 @@ pub async fn confirm(client: &mut Client, account: &Account) -> Answered {
 }
 
 pub async fn find(client: &mut Client, who: &Who) -> Answered {
-    let (sql, value) = match who {
-        Who::Id(user) => ("SELECT id, name FROM user WHERE id = ?", user.get().into()),
-        Who::Name(name) => ("SELECT id, name FROM user WHERE name_bytes = ?", row::sql_text(name)),
-    };
-    let Some(found) = client.find_one(sql, vec![value]).await? else { return Ok(Err(Code::NoSuchUser)) };
+    let Some(id) = id_of(client, who).await? else { return Ok(Err(Code::NoSuchUser)) };
+    let found = client.find_one("SELECT id, name FROM user WHERE id = ?", vec![id.into()]).await?;
+    let Some(found) = found else { return Ok(Err(Code::NoSuchUser)) };
     Ok(Ok(Done::Found(person(&found, 0)?)))
 }
 

@@ -17,6 +17,7 @@ use crate::chat::ids::{GroupId, UserId};
 use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
 use crate::storage::ROSTER_ENTRIES;
+use crate::storage::names::fold;
 use mysql_async::{Row, Value};
 
 /// Groups whose members one statement reads.
@@ -30,15 +31,17 @@ const MEMBERS: Many = Many {
 };
 
 pub async fn create(client: &mut Client, limits: &Limits, user: UserId, name: &str, desc: &str) -> Answered {
-    let sql = "SELECT 1 FROM allgroup WHERE groupname_bytes = ?";
-    if client.find_one(sql, vec![row::sql_text(name)]).await?.is_some() {
+    let folded = row::sql_text(&fold(name));
+    let sql = "SELECT 1 FROM allgroup WHERE folded = ? OR groupname_bytes = ? LIMIT 1";
+    if client.find_one(sql, vec![folded.clone(), row::sql_text(name)]).await?.is_some() {
         return Ok(Err(Code::Exists));
     }
     if groups_of(client, user).await? >= limits.groups as u64 {
         return Ok(Err(Code::TooMany));
     }
-    let values = vec![row::sql_text(name), row::sql_text(desc)];
-    match client.write("INSERT INTO allgroup (groupname, groupdesc) VALUES (?, ?)", values).await {
+    let values = vec![row::sql_text(name), folded, row::sql_text(desc)];
+    let sql = "INSERT INTO allgroup (groupname, folded, groupdesc) VALUES (?, ?, ?)";
+    match client.write(sql, values).await {
         Ok(_) => {}
         Err(Fault::Exists(_)) => return Ok(Err(Code::Exists)),
         Err(fault) => return Err(fault),
@@ -78,7 +81,8 @@ pub async fn leave(client: &mut Client, user: UserId, group: GroupId) -> Answere
         Some(Role::Creator) => {
             let id = || vec![group.get().into()];
             client.write("DELETE FROM groupuser WHERE groupid = ?", id()).await?;
-            let sql = "UPDATE allgroup SET groupname = NULL, groupdesc = '', size = 0 WHERE id = ?";
+            let sql =
+                "UPDATE allgroup SET groupname = NULL, folded = NULL, groupdesc = '', size = 0 WHERE id = ?";
             client.write(sql, id()).await?;
             Ok(Ok(Done::Left { dissolved: true }))
         }

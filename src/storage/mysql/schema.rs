@@ -18,6 +18,7 @@ use std::time::Duration;
 pub const MYSQL: &[&str] = &[
     include_str!("../../../schema/mysql/0001_tables.sql"),
     include_str!("../../../schema/mysql/0002_second_dialect.sql"),
+    include_str!("../../../schema/mysql/0003_one_name.sql"),
 ];
 
 /// How long another chatd may take to do it, and how long one statement of ours may.

@@ -64,7 +64,8 @@ impl<'a> Reader<'_, 'a> {
             msgid::ADD_FRIEND => Body::AddFriend { friend: self.user("friendid")? },
             msgid::DEL_FRIEND => Body::DelFriend { friend: self.user("friendid")? },
             msgid::CREATE_GROUP => {
-                let name = self.bounded("groupname", 1, self.limits.name_chars)?;
+                // The core looks at it: blanks at its ends do not count.
+                let name = self.text("groupname")?;
                 let desc = self.bounded("groupdesc", 0, self.limits.desc_chars)?;
                 Body::CreateGroup { name, desc }
             }
