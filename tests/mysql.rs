@@ -6,6 +6,7 @@ use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress, Who};
 use chatd::chat::envelope::{Envelope, Message, Storing, Target};
 use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::limits::Limits;
+use chatd::chat::wire::code::Code;
 use chatd::storage::health::News;
 use chatd::storage::mysql::{MySql, MySqlUrl};
 use chatd::storage::{Order, Outcome, Store, StoreError, contract};
@@ -451,4 +452,34 @@ fn a_right_that_is_revoked_is_a_reason_until_it_is_given_again() {
     mariadb.sql(&format!("GRANT INSERT ON {database}.user TO poor"));
     hear(&mut store, "that it can", |news| *news == News::Well);
     try_to(&mut store, &enroll("ben")).unwrap();
+
+/// What can never succeed is told so, and spoils no batch.
+#[test]
+fn when_ids_are_used_up_that_is_said() {
+    install::by_apt();
+    let mariadb = MariaDb::start(&[]).unwrap();
+    let database = mariadb.make_database();
+    let url = MySqlUrl::parse(&mariadb.url(&database)).unwrap();
+    let mut store = MySql::open(&url, &Limits::default()).unwrap();
+    let enroll = |name: &str| Order::Enroll { name: name.to_owned(), hash: String::new() };
+    let amy = UserId::new(1).unwrap();
+    let group =
+        |name: &str| Order::Ask(Ask::CreateGroup { user: amy, name: name.to_owned(), desc: String::new() });
+    store.perform(&[enroll("amy"), group("first")], &mut Vec::new()).unwrap();
+    mariadb.sql(&format!(
+        "USE {database}; ALTER TABLE user AUTO_INCREMENT = 2147483647; ALTER TABLE allgroup AUTO_INCREMENT = 2147483647;"
+    ));
+    let batch = [enroll("ben"), enroll("carl"), group("second"), group("third"), enroll("amy")];
+    for (round, last) in [(0, true), (1, false)] {
+        let mut outcomes = Vec::new();
+        store.perform(&batch, &mut outcomes).unwrap_or_else(|error| panic!("round {round}: {error}"));
+        let done = |at: usize| matches!(&outcomes[at], Outcome::Answer(Ok(_)));
+        let code = |at: usize| match &outcomes[at] {
+            Outcome::Answer(Err(code)) => Some(*code),
+            _ => None,
+        };
+        assert_eq!((done(0), done(2)), (last, last), "round {round}: the last ids: {outcomes:?}");
+        assert_eq!((code(1), code(3)), (Some(Code::TooMany), Some(Code::TooMany)), "round {round}");
+        assert_eq!(code(4), Some(Code::Refused), "a name that is taken is that");
+    }
 }

@@ -121,7 +121,8 @@ pub struct Progress {
 /// A question to the store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ask {
-    /// Make a user. → [`Done::Registered`] | `Refused` (name taken) | `TooFast` (too many from there) | `Busy`.
+    /// Make a user. → [`Done::Registered`] | `Refused` (name taken) | `TooFast` (too many from there) |
+    /// `TooMany` (no id is left) | `Busy`.
     Register {
         /// 1 to `name_chars` characters; unique whatever its case, width or composition.
         name: String,
@@ -248,7 +249,8 @@ pub enum Ask {
         /// Whom.
         friend: UserId,
     },
-    /// Make a group with its creator as the only member. → [`Done::Joined`] | `Exists` | `TooMany`.
+    /// Make a group with its creator as the only member. → [`Done::Joined`] | `Exists` | `TooMany` (also if no
+    /// id is left) | `TooFast` (the user has made too many lately).
     CreateGroup {
         /// The creator.
         user: UserId,

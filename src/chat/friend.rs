@@ -10,7 +10,7 @@ use super::ids::{GroupId, SessionId, UserId};
 use super::pending::{Change, Pending, Roll};
 use super::session::Pause;
 use super::wire::code::Code;
-use super::wire::reply::{self, Outcome};
+use super::wire::reply::{self, Outcome, Refusal};
 
 impl Hub {
     pub(super) fn add_friend(
@@ -75,6 +75,13 @@ impl Hub {
                     (Change::Token, Code::TooFast) => {
                         let retry_after_ms = self.turned_away(session);
                         self.refuse_change_yet(about, retry_after_ms, out);
+                    }
+                    (_, Code::TooFast) => {
+                        let text = "too many groups made, try again later";
+                        let retry_after_ms = Some(self.limits.group_make_ms);
+                        let refusal = Refusal { code, text, re: Some(re), cid: about.cid, retry_after_ms };
+                        self.counts.error(code);
+                        self.reply(session, reply::error(refusal), out);
                     }
                     _ => self.refuse(about, code, out),
                 }

@@ -136,6 +136,16 @@ pub struct Limits {
     pub account_guesses: u32,
     /// Milliseconds until one more may be tried.
     pub account_guess_ms: u64,
+    /// Users that one address registers at once (as `password_share`, but not behind 127.0.0.1 and ::1).
+    /// Above: 109, but for one each `address_registration_ms`.
+    pub address_registrations: u32,
+    /// Milliseconds until one more may be registered.
+    pub address_registration_ms: u64,
+    /// Groups that one user makes at once, those included that are dissolved. Above: 109, but for one each
+    /// `group_make_ms`.
+    pub group_makes: u32,
+    /// Milliseconds until one more may be made.
+    pub group_make_ms: u64,
     /// Milliseconds that a claim of a user waits for those who could object.
     pub claim_ms: u64,
     /// Milliseconds of silence after which a v2 session is pinged.
@@ -226,6 +236,10 @@ impl Default for Limits {
             password_share: 256,
             account_guesses: 20,
             account_guess_ms: 2_000,
+            address_registrations: 1_000,
+            address_registration_ms: 10_000,
+            group_makes: 400,
+            group_make_ms: 30_000,
             claim_ms: 1_000,
             presence_grace_ms: 3_000,
             presence_notice_ms: 100,

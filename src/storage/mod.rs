@@ -23,6 +23,7 @@ pub mod names;
 mod open_error;
 pub mod password;
 pub mod pool;
+mod rates;
 #[cfg(test)]
 mod scratch;
 mod shares;

@@ -223,7 +223,7 @@ impl Desk {
                     self.roll_back().await?;
                     return Err(StoreError::Down(format!("{}: {why}", self.url)));
                 }
-                Fault::Odd(why) => {
+                Fault::Odd(why) | Fault::UsedUp(why) => {
                     self.roll_back().await?;
                     return Err(StoreError::Order(why));
                 }

@@ -11,6 +11,7 @@ use super::answers::{Answers, Asker};
 use super::guesses::{AccountKey, Guesses, Try};
 use super::names::fold;
 use super::password::{Cost, Hasher, Verdict};
+use super::rates::Rates;
 use super::shares::{Offered, Shares};
 use super::{Account, OpenError, Order};
 use crate::chat::ask::{Password, Who};
@@ -101,6 +102,8 @@ struct Line {
     logins: Shares<Party, (AccountKey, Job)>,
     registrations: Shares<Source, Job>,
     guesses: Guesses,
+    /// How many were registered from where.
+    registered: Rates<Source>,
     /// Tries of accounts whose allowance is all with tries that are being looked at.
     later: HashMap<AccountKey, VecDeque<Job>>,
     later_count: usize,
@@ -222,6 +225,7 @@ impl Line {
             logins: Shares::new(limits.password_queue),
             registrations: Shares::new(limits.registration_queue),
             guesses: Guesses::new(limits),
+            registered: Rates::new(limits.address_registrations, limits.address_registration_ms),
             later: HashMap::new(),
             later_count: 0,
             turn: 0,
@@ -239,7 +243,7 @@ impl Line {
         if self.stopping {
             return vec![(job.asker, Code::Busy)];
         }
-        let Some(key) = self.key_of(&job.task) else { return self.offer_registration(job) };
+        let Some(key) = self.key_of(&job.task) else { return self.offer_registration(job, now) };
         if self.guesses.len() >= TIDY_ACCOUNTS {
             self.guesses.tidy(now);
         }
@@ -258,9 +262,12 @@ impl Line {
         }
     }
 
-    fn offer_registration(&mut self, job: Job) -> Vec<Refused> {
+    fn offer_registration(&mut self, job: Job, now: u64) -> Vec<Refused> {
         // Behind a proxy there is nothing that registrations could be told apart by.
         let share = if job.from == Source::Proxy { usize::MAX } else { self.share };
+        if job.from != Source::Proxy && !self.registered.take(job.from, now) {
+            return vec![(job.asker, Code::TooFast)];
+        }
         match self.registrations.offer(job.from, job, share) {
             Offered::Waits => Vec::new(),
             Offered::InsteadOf(job) | Offered::ShareFull(job) => vec![(job.asker, Code::TooFast)],

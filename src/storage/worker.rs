@@ -8,6 +8,7 @@ use super::answers::{Answers, Asker};
 use super::dedup_windows::DedupWindows;
 use super::health::{Health, State};
 use super::pool::{Hashed, Job, Pool, Queue, Task};
+use super::rates::Rates;
 use super::{Config, OpenError, Order, Outcome, Store, StoreError};
 use crate::chat::ask::{AnswerQueue, Ask, Done, Password, Question, Who};
 use crate::chat::ids::UserId;
@@ -97,6 +98,8 @@ fn start_with(
         pool: Some(pool),
         windows: DedupWindows::new(config.limits.dedup_away_cids),
         health: Health::default(),
+        made: Rates::new(config.limits.group_makes, config.limits.group_make_ms),
+        began: Instant::now(),
     };
     let state = worker.health.state();
     let thread = std::thread::Builder::new()
@@ -112,6 +115,8 @@ enum Step {
     Answer(Asker),
     /// It is the answer, with what this user said lately.
     Roster(Asker, UserId),
+    /// It is the answer to whoever made a group.
+    Made(Asker, UserId),
     /// It says what this password must match.
     Verify { asker: Asker, from: Source, who: Who, password: Password },
     /// It says what the first of these must match, to be replaced by the second.
@@ -136,6 +141,9 @@ struct Worker {
     pool: Option<Pool>,
     windows: DedupWindows,
     health: Health,
+    /// Who has made groups lately.
+    made: Rates<UserId>,
+    began: Instant,
 }
 
 /// What came out of one of the two queues.
@@ -248,6 +256,17 @@ impl Worker {
                 self.steps.push(Step::Roster(asker, user));
                 weight
             }
+            Ask::CreateGroup { user, .. }
+                if !self.made.take(user, self.began.elapsed().as_millis() as u64) =>
+            {
+                self.answers.send(asker, Err(Code::TooFast));
+                0
+            }
+            ask @ Ask::CreateGroup { user, .. } => {
+                self.orders.push(Order::Ask(ask));
+                self.steps.push(Step::Made(asker, user));
+                1
+            }
             ask => {
                 let weight = weight(&ask);
                 self.orders.push(Order::Ask(ask));
@@ -275,7 +294,12 @@ impl Worker {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         match self.store.perform(&self.orders, &mut outcomes) {
             Ok(committed) => self.health.praise(committed),
-            Err(StoreError::Order(_)) if self.orders.len() > 1 => self.perform_one_by_one(&mut outcomes),
+            Err(StoreError::Order(_)) if self.orders.len() > 1 => {
+                outcomes.clear();
+                let orders = std::mem::take(&mut self.orders);
+                self.perform_halves(&orders, &mut outcomes);
+                self.orders = orders;
+            }
             Err(error) => {
                 self.health.blame(error);
                 outcomes.clear();
@@ -289,6 +313,12 @@ impl Worker {
             let since = since.next();
             match (step, outcome) {
                 (step, Outcome::Later) => self.set_aside(order, step, since.unwrap_or_else(Instant::now)),
+                (Step::Made(asker, user), Outcome::Answer(answer)) => {
+                    if answer.is_err() {
+                        self.made.give_back(&user);
+                    }
+                    self.answers.send(asker, answer);
+                }
                 (
                     Step::Answer(asker) | Step::Verify { asker, .. } | Step::Change { asker, .. },
                     Outcome::Answer(answer),
@@ -305,7 +335,7 @@ impl Worker {
                 (Step::Change { asker, from, who, old, new }, Outcome::Found(account)) => {
                     self.offer(Job { asker, from, task: Task::Change { who, account, old, new } });
                 }
-                (Step::Answer(_) | Step::Roster(..), Outcome::Found(_)) => {
+                (Step::Answer(_) | Step::Roster(..) | Step::Made(..), Outcome::Found(_)) => {
                     unreachable!("only lookups find accounts")
                 }
             }
@@ -318,31 +348,44 @@ impl Worker {
         if since.elapsed() < self.patience {
             return self.aside.push((order, step, since));
         }
-        let (Step::Answer(asker) | Step::Roster(asker, _) | Step::Verify(asker, _) | Step::Change(asker, ..)) =
-            step;
+        let asker = match step {
+            Step::Made(asker, user) => {
+                self.made.give_back(&user);
+                asker
+            }
+            Step::Answer(asker)
+            | Step::Roster(asker, _)
+            | Step::Verify { asker, .. }
+            | Step::Change { asker, .. } => asker,
+        };
         self.answers.send(asker, Err(Code::Busy));
     }
 
-    /// One order makes every batch fail that it is in: the others must not suffer from it.
-    fn perform_one_by_one(&mut self, outcomes: &mut Vec<Outcome>) {
-        outcomes.clear();
-        let orders = std::mem::take(&mut self.orders);
-        for (done, order) in orders.iter().enumerate() {
-            match self.store.perform(std::slice::from_ref(order), outcomes) {
+    /// One order makes every batch fail that it is in: the others must not suffer from it. Of each half that
+    /// fails the halves are tried, so that a thousand are done in some twenty batches.
+    fn perform_halves(&mut self, orders: &[Order], outcomes: &mut Vec<Outcome>) {
+        let before = outcomes.len();
+        let (first, second) = orders.split_at(orders.len() / 2);
+        for half in [first, second] {
+            let done = outcomes.len();
+            match self.store.perform(half, outcomes) {
                 Ok(committed) => self.health.praise(committed),
+                Err(StoreError::Order(_)) if half.len() > 1 => {
+                    outcomes.truncate(done);
+                    self.perform_halves(half, outcomes);
+                }
                 Err(error) => {
                     self.health.blame(error);
                     outcomes.truncate(done);
-                    outcomes.push(Outcome::Answer(Err(Code::Busy)));
+                    outcomes.extend(half.iter().map(|_| Outcome::Answer(Err(Code::Busy))));
                 }
             }
-            if outcomes.last() == Some(&Outcome::Later) {
+            if outcomes[done..].contains(&Outcome::Later) {
                 // What follows may have to come after it: the store knows, when it has both.
-                outcomes.resize(orders.len(), Outcome::Later);
+                outcomes.resize(before + orders.len(), Outcome::Later);
                 break;
             }
         }
-        self.orders = orders;
     }
 }
 

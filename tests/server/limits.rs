@@ -1,8 +1,9 @@
 //! How many connections a core takes, with as few open files as make the limits small.
 
 use crate::common::chatd::{Chatd, Setup};
-use crate::common::client::Client;
+use crate::common::client::{Client, chat};
 use crate::common::{DEADLINE, raise_open_files};
+use serde_json::json;
 use std::io;
 use std::time::Instant;
 
@@ -154,4 +155,63 @@ fn who_waits_for_a_login_is_not_pushed_out_by_those_who_say_nothing() {
     idle[0].hear_error_and_end(116);
     let answer = waiting.hear("the answer to a login");
     assert_eq!((&answer["msgid"], &answer["errno"]), (&2.into(), &1.into()), "{answer}");
+}
+
+/// Making and dissolving uses up ids: each user makes so many at once, and then one in a while.
+#[test]
+fn who_makes_and_dissolves_groups_is_slowed_and_others_are_not() {
+    let chatd = Chatd::start(1);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let (mut maker, mut other) = (chatd.enter(&amy).with_newlines(), chatd.enter(&ben).with_newlines());
+    let make = |client: &mut Client, number: u32| {
+        let (id, cid) = (client.id, format!("c{number}"));
+        let frame = json!({"msgid": 8, "id": id, "groupname": cid, "groupdesc": "", "cid": cid});
+        client.say(frame);
+        let answer = client.hear("an ACK or an ERROR");
+        if answer["msgid"] == 20 {
+            client.say(json!({"msgid": 11, "id": id, "groupid": answer["groupid"], "cid": "d"}));
+            client.hear_ack("d");
+        }
+        answer
+    };
+    let mut made = 0;
+    let refused = loop {
+        let answer = make(&mut maker, made);
+        if answer["msgid"] != 20 {
+            break answer;
+        }
+        made += 1;
+        assert!(made < 600, "nobody slows it");
+    };
+    assert!(made >= 400, "{made} were made");
+    assert_eq!((&refused["errno"], &refused["retry_after_ms"]), (&json!(109), &json!(30_000)), "{refused}");
+    assert_eq!(make(&mut other, 1_000)["msgid"], 20);
+}
+
+/// What can never succeed is told so, and holds up nobody.
+#[test]
+fn when_ids_are_used_up_that_is_said_and_everything_else_goes_on() {
+    let mut chatd = Chatd::start(1);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    chatd.end(libc::SIGTERM);
+    let db = rusqlite::Connection::open(chatd.data.path().join("chatd.db")).expect("its database");
+    db.execute_batch(
+        "UPDATE sqlite_sequence SET seq = 2147483647 WHERE name = 'user';
+         INSERT INTO sqlite_sequence (name, seq) VALUES ('allgroup', 2147483647);",
+    )
+    .expect("ids are used up");
+    drop(db);
+    let chatd = Setup::new(1).data(&chatd.data).start();
+    let mut session = chatd.enter(&amy).with_newlines();
+    for round in 0..3 {
+        session.say(json!({"msgid": 8, "id": amy.id, "groupname": "g", "groupdesc": "", "cid": "g"}));
+        let mut message = chat(amy.id, ben.id, "hello");
+        message["cid"] = json!(format!("m{round}"));
+        session.say(message);
+        let refused = session.hear("an ERROR");
+        assert_eq!((&refused["cid"], &refused["errno"]), (&json!("g"), &json!(116)), "{refused}");
+        session.hear_ack(&format!("m{round}"));
+        session.say(json!({"msgid": 4, "name": format!("carl{round}"), "password": "pw"}));
+        assert_eq!(session.hear("a refusal")["errno"], 116);
+    }
 }

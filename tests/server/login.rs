@@ -171,12 +171,12 @@ fn registrations_that_cannot_be() {
     for name in ["Ämy", "äMY", "A\u{308}my", "\tÄ\u{ff4d}y "] {
         assert_eq!(register(name, "another"), json!({"errno": 1, "msgid": 5}), "{name:?} is taken");
         let mut client = chatd.connect().with_newlines();
+        client.id = amy.as_u64().expect("an id");
         client.say(json!({"msgid": 1, "name": name, "password": SECRET, "v": 2}));
         let answer = client.hear_login();
         assert_eq!((&answer["id"], &answer["name"]), (&amy, &json!("Ämy")), "as it was written");
         client.say(json!({"msgid": 29, "name": name}));
         assert_eq!(client.hear("FIND_ACK")["name"], "Ämy", "{name:?}");
-        client.id = amy.as_u64().expect("an id");
         client.say(json!({"msgid": 3, "id": amy, "cid": "l"}));
         client.hear_ack("l");
     }

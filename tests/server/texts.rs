@@ -80,7 +80,7 @@ fn live_and_from_the_store_over_a_restart() {
 #[test]
 fn names_and_descriptions_too() {
     let chatd = Chatd::start(1);
-    let names = ["O'Brien \"the\" \\ slash", "你好", "🙂👨‍👩‍👧", "\u{202e}rtl", "{\"id\":1}", "a\u{300}", "null"];
+    let names = ["O'Brien \"the\" \\ slash", "你好", "🙂👨‍👩‍👧", "שלום rtl", "{\"id\":1}", "a\u{300}", "null"];
     let mut client = chatd.connect();
     for name in names {
         let user = client.register(name);

@@ -7,7 +7,7 @@ use crate::chat::limits::Limits;
 use crate::chat::wire::code::Code;
 use crate::storage::Account;
 use crate::storage::names::fold;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ffi, params};
 
 pub fn enroll(db: &Connection, name: &str, hash: &str) -> Answered {
     // A name that is taken must not use up an id, so it is not left to the constraint.
@@ -18,10 +18,24 @@ pub fn enroll(db: &Connection, name: &str, hash: &str) -> Answered {
     if taken {
         return Ok(Err(Code::Refused));
     }
-    let id = db
+    let made = db
         .prepare_cached("INSERT INTO user (name, folded, password) VALUES (?1, ?2, ?3) RETURNING id")?
-        .query_row(params![name, folded, hash], |found| row::user(found, 0))?;
-    Ok(Ok(Done::Registered(id)))
+        .query_row(params![name, folded, hash], |found| row::user(found, 0));
+    Ok(given(made)?.map(Done::Registered))
+}
+
+/// The id that an insert gave away; `TooMany` once they are used up, which can never succeed again.
+pub fn given<T>(made: rusqlite::Result<T>) -> rusqlite::Result<Result<T, Code>> {
+    match made {
+        Ok(id) => Ok(Ok(id)),
+        // The only check that these tables have is that an id is not beyond the last one.
+        Err(error) if is_used_up(&error) => Ok(Err(Code::TooMany)),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_used_up(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_CONSTRAINT_CHECK)
 }
 
 /// The id of whoever is named so: as it is written, if there is somebody, and as it is folded.

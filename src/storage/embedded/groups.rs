@@ -24,11 +24,15 @@ pub fn create(db: &Connection, limits: &Limits, user: UserId, name: &str, desc: 
     if groups_of(db, user)? >= limits.groups as u64 {
         return Ok(Err(Code::TooMany));
     }
-    let group = db
+    let made = db
         .prepare_cached(
             "INSERT INTO allgroup (groupname, folded, groupdesc) VALUES (?1, ?2, ?3) RETURNING id",
         )?
-        .query_row(params![name, folded, desc], |found| row::group(found, 0))?;
+        .query_row(params![name, folded, desc], |found| row::group(found, 0));
+    let group = match accounts::given(made)? {
+        Ok(group) => group,
+        Err(code) => return Ok(Err(code)),
+    };
     add_member(db, user, group, Role::Creator, 0)?;
     Ok(Ok(Done::Joined { group, head: 0 }))
 }

@@ -23,6 +23,7 @@ pub async fn enroll(client: &mut Client, name: &str, hash: &str) -> Answered {
     match client.write("INSERT INTO user (name, folded, password) VALUES (?, ?, ?)", values).await {
         Ok(_) => Ok(Ok(Done::Registered(given(client, UserId::new)?))),
         Err(Fault::Exists(_)) => Ok(Err(Code::Refused)),
+        Err(Fault::UsedUp(_)) => Ok(Err(Code::TooMany)),
         Err(fault) => Err(fault),
     }
 }

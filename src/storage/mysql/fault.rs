@@ -17,6 +17,8 @@ pub enum Fault {
     Exists(String),
     /// The server prepares no more statements: as text it would go.
     Full(String),
+    /// There is no id left to give away: it can never succeed again.
+    UsedUp(String),
     /// The server cannot: its disk is full, it only reads, this user lost its rights.
     Down(String),
     /// The statement cannot be carried out, whoever asks. Always a bug.
@@ -32,6 +34,7 @@ impl Fault {
             | Fault::Held(why)
             | Fault::Exists(why)
             | Fault::Full(why)
+            | Fault::UsedUp(why)
             | Fault::Down(why)
             | Fault::Odd(why) => why,
         }
@@ -61,6 +64,11 @@ impl From<Error> for Fault {
 fn of_server(error: &ServerError) -> Fault {
     let says = format!("{} (error {})", error.message, error.code);
     match error.code {
+        // No next number, as the table's engine says it, or the server; MySQL gives the last one again.
+        167 | 1467 => Fault::UsedUp(says),
+        1062 | 1586 if says.contains("'2147483647' for key") && says.contains("PRIMARY") => {
+            Fault::UsedUp(says)
+        }
         // Duplicate entry, in two dialects.
         1062 | 1586 => Fault::Exists(says),
         // Lock wait timeout, and what MySQL says where it was told not to wait.
@@ -110,6 +118,15 @@ mod tests {
         assert!(matches!(of(1062, "23000"), Fault::Exists(_)));
         assert!(matches!(of(1213, "40001"), Fault::Contended(_)));
         assert!(matches!(of(1205, "HY000"), Fault::Held(_)));
+        assert!(
+            matches!(of(167, "22003"), Fault::UsedUp(_)) && matches!(of(1467, "HY000"), Fault::UsedUp(_))
+        );
+        let twice = |key: &str| {
+            let message = format!("Duplicate entry '2147483647' for key '{key}'");
+            Error::Server(ServerError { code: 1062, message, state: "23000".to_owned() }).into()
+        };
+        assert!(matches!(twice("allgroup.PRIMARY"), Fault::UsedUp(_)));
+        assert!(matches!(twice("allgroup.allgroup_name"), Fault::Exists(_)));
         assert!(matches!(of(1927, "70100"), Fault::Lost(_)));
         assert!(matches!(of(1114, "HY000"), Fault::Down(why) if why == "m (error 1114)"), "table is full");
         for (code, state) in

@@ -44,6 +44,7 @@ pub async fn create(client: &mut Client, limits: &Limits, user: UserId, name: &s
     match client.write(sql, values).await {
         Ok(_) => {}
         Err(Fault::Exists(_)) => return Ok(Err(Code::Exists)),
+        Err(Fault::UsedUp(_)) => return Ok(Err(Code::TooMany)),
         Err(fault) => return Err(fault),
     }
     let group = given(client, GroupId::new)?;

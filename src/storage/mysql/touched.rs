@@ -48,7 +48,7 @@ pub fn rows(order: &Order) -> Vec<Row> {
     let ask = match order {
         Order::Ask(ask) => ask,
         Order::Replace { user, .. } => return vec![Row::User(*user)],
-        Order::Enroll { .. } | Order::Lookup { .. } => return Vec::new(),
+        Order::Enroll { .. } | Order::Lookup { .. } | Order::Confirm { .. } => return Vec::new(),
     };
     match ask {
         Ask::Keep { envelope } => rows_of(envelope).collect(),
@@ -84,7 +84,7 @@ pub fn turns(order: &Order) -> Vec<Turn> {
     let ask = match order {
         Order::Ask(ask) => ask,
         Order::Replace { user, .. } => return vec![Turn::Does(*user)],
-        Order::Enroll { .. } | Order::Lookup { .. } => return Vec::new(),
+        Order::Enroll { .. } | Order::Lookup { .. } | Order::Confirm { .. } => return Vec::new(),
     };
     let of = |envelope: &Envelope| {
         [Turn::Says(envelope.sender(), envelope.target()), Turn::Message(envelope.mid())]

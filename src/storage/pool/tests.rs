@@ -75,6 +75,19 @@ fn registrations_and_logins_do_not_starve_each_other() {
 }
 
 #[test]
+fn one_address_registers_so_many_and_a_proxy_as_many_as_it_likes() {
+    let limits = Limits { address_registrations: 5, address_registration_ms: 1_000, ..limits() };
+    let mut line = Line::new(&limits);
+    let mut registered = |from, now| {
+        let registered = (0..20).filter(|_| line.offer(registration(0, from), now).is_empty()).count();
+        while look(&mut line).is_some() {}
+        registered
+    };
+    assert_eq!((registered(ATTACKER, 0), registered(OTHER, 0), registered(Source::Proxy, 0)), (5, 5, 20));
+    assert_eq!((registered(ATTACKER, 999), registered(ATTACKER, 2_000)), (0, 2));
+}
+
+#[test]
 fn one_account_is_tried_so_often_from_wherever_and_the_owner_gets_in() {
     let mut line = Line::new(&Limits { account_guesses: 20, account_guess_ms: 1_000, ..limits() });
     for number in 0..300 {

@@ -1,7 +1,7 @@
 //! The worker against a store that does what the test says, and against the real one.
 
 use super::*;
-use crate::chat::ask::{Answer, Answered, Done, Who};
+use crate::chat::ask::{Answer, Answered, Done, TokenId, Who};
 use crate::chat::ids::{Ticket, UserId};
 use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
@@ -187,13 +187,95 @@ fn an_order_that_fails_every_batch_fails_alone() {
     }
     let odd = || Err(StoreError::Order("a test made it up".to_owned()));
     let fine = || Ok(Committed::Nothing);
-    for told in [fine(), odd(), fine(), odd(), fine()] {
+    for told in [fine(), odd(), fine(), odd(), odd(), fine()] {
         strings.tell.send(told).unwrap();
     }
     let answers = [0; 4].map(|_| cores.answer());
     let done = || Ok(Done::Done);
     assert_eq!(answers, [(0, done()), (1, done()), (2, Err(Code::Busy)), (3, done())]);
-    assert_eq!(strings.asked.iter().take(4).map(|batch| batch.len()).collect::<Vec<_>>(), [3, 1, 1, 1]);
+    assert_eq!(strings.asked.iter().take(5).map(|batch| batch.len()).collect::<Vec<_>>(), [3, 1, 2, 1, 1]);
+    drop(cores);
+    running.join().unwrap();
+}
+
+/// Fails whatever has one order in it, and counts.
+struct Fussy {
+    batches: Arc<Mutex<usize>>,
+}
+
+impl Store for Fussy {
+    fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
+        *self.batches.lock().unwrap() += 1;
+        let is_bad =
+            |order: &Order| matches!(order, Order::Ask(Ask::Friends { user: bad }) if bad.get() == 700);
+        if batch.iter().any(is_bad) {
+            return Err(StoreError::Order("it is this one".to_owned()));
+        }
+        outcomes.extend(batch.iter().map(|_| Outcome::Answer(Ok(Done::Done))));
+        Ok(Committed::Nothing)
+    }
+
+    fn will_keep(&mut self, _keep: Keep) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        "fussy".to_owned()
+    }
+}
+
+#[test]
+fn the_one_bad_order_of_a_thousand_is_found_without_redoing_all() {
+    let batches = Arc::new(Mutex::new(0));
+    let (mut cores, questions, answers) = Cores::new();
+    for number in 1..=1_000 {
+        // Each weighs as little as may be, so that they are one batch.
+        cores.ask(match number {
+            700 => Ask::Friends { user: user(number) },
+            _ => Ask::Revoke { user: user(number), token: TokenId(1) },
+        });
+    }
+    let store = Box::new(Fussy { batches: batches.clone() });
+    let running = start(store, &config(Path::new("nowhere"), CHEAP), questions, answers).unwrap();
+    let answers: Vec<(u32, Answer)> = (0..1_000).map(|_| cores.answer()).collect();
+    drop(cores);
+    running.join().unwrap();
+    for (place, (ticket, answer)) in answers.into_iter().enumerate() {
+        let expected = if place == 699 { Err(Code::Busy) } else { Ok(Done::Done) };
+        assert_eq!((ticket as usize, answer), (place, expected));
+    }
+    let batches = *batches.lock().unwrap();
+    assert!(batches <= 24, "{batches} batches");
+}
+
+#[test]
+fn a_user_makes_so_many_groups_and_what_is_refused_does_not_count() {
+    let (store, strings) = puppet();
+    let (mut cores, questions, answers) = Cores::new();
+    let mut config = config(Path::new("nowhere"), CHEAP);
+    (config.limits.group_makes, config.limits.group_make_ms) = (2, 3_600_000);
+    let running = start(store, &config, questions, answers).unwrap();
+    let make = |cores: &mut Cores, number| {
+        cores.ask(Ask::CreateGroup { user: user(number), name: "g".into(), desc: String::new() });
+    };
+    let down = || Err(StoreError::Down("a test pulls the plug".to_owned()));
+    for (number, told, answer) in [
+        (1, Some(Ok(Committed::Changes)), Ok(Done::Done)),
+        (1, Some(down()), Err(Code::Busy)),
+        (1, Some(Ok(Committed::Changes)), Ok(Done::Done)),
+        (1, None, Err(Code::TooFast)),
+        (2, Some(Ok(Committed::Changes)), Ok(Done::Done)),
+    ] {
+        if let Some(told) = told {
+            strings.tell.send(told).unwrap();
+        }
+        make(&mut cores, number);
+        assert_eq!(cores.answer().1, answer);
+    }
     drop(cores);
     running.join().unwrap();
 }
