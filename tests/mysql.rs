@@ -2,13 +2,14 @@
 
 mod services;
 
-use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress, Who};
+use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress, Proof, Who};
 use chatd::chat::envelope::{Envelope, Message, Storing, Target};
 use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::limits::Limits;
 use chatd::chat::wire::code::Code;
 use chatd::storage::health::News;
 use chatd::storage::mysql::{MySql, MySqlUrl};
+use chatd::storage::token::password_print;
 use chatd::storage::{Order, Outcome, Store, StoreError, contract};
 use services::install;
 use services::mariadb::MariaDb;
@@ -297,8 +298,10 @@ fn what_waits_for_a_lock_waits_alone() {
     install::by_apt();
     let mariadb = MariaDb::start(&[]).unwrap();
     let group = |number| GroupId::new(number).unwrap();
-    let login =
-        |number| Order::Ask(Ask::Roster { user: user(number), detail: Detail::Counts, issue: Issue::Token });
+    let login = |number| {
+        let proof = Proof::Password(password_print(""));
+        Order::Ask(Ask::Roster { user: user(number), proof, detail: Detail::Counts, issue: Issue::Token })
+    };
     let progress = vec![Progress { group: group(1), upto: 1, beyond: Vec::new() }];
     let orders = [
         keep(1, Target::User(user(2)), 10, "one"),
