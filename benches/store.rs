@@ -19,7 +19,7 @@ use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::limits::Limits;
 use chatd::storage::mysql::MySqlUrl;
 use chatd::storage::password::{Cost, Hasher};
-use chatd::storage::token::password_print;
+use chatd::storage::password_print;
 use chatd::storage::{self, Order, Outcome, Place, Store};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

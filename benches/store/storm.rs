@@ -6,7 +6,7 @@ use crate::{HASH, USERS, cpu, group, report, user};
 use chatd::chat::ask::{Answer, Ask, Detail, Done, Issue, Proof, Secret};
 use chatd::chat::ids::MessageId;
 use chatd::storage::Place;
-use chatd::storage::token::password_print;
+use chatd::storage::password_print;
 use std::time::Instant;
 
 /// All users come back within a second, in a steady stream.

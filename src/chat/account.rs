@@ -3,6 +3,7 @@
 //! Between the two, the user is claimed: that is next door, in `claim`.
 
 use super::ask::{Answer, Ask, Done, Password, Proof, Secret, Token, TokenId, Who};
+use super::claim::Claimant;
 use super::effect::Effect;
 use super::envelope::Demand;
 use super::hub::{About, Hub};
@@ -169,7 +170,8 @@ impl Hub {
         match answer {
             Ok(Done::Verified { user, name, print }) => {
                 self.guessed_right(id);
-                self.claim(id, user, name, demand, Proof::Password(print), None, out);
+                let proof = Proof::Password(print);
+                self.claim(id, Claimant { user, name, demand, proof, token: None }, out);
             }
             Ok(_) => unreachable!("Verify is answered with Verified"),
             Err(Code::TooFast) => {
@@ -189,7 +191,8 @@ impl Hub {
         match answer {
             Ok(Done::Resumed { user, name, token }) => {
                 let (demand, proof) = (Demand::Token(token), Proof::Token(token));
-                self.claim(id, user, name, demand, proof, Some(Token { id: token, secret }), out);
+                let token = Some(Token { id: token, secret });
+                self.claim(id, Claimant { user, name, demand, proof, token }, out);
             }
             Ok(_) => unreachable!("Resume is answered with Resumed"),
             Err(code) => self.refuse_entry(id, code, reply::not_resumed, out),

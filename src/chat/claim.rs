@@ -17,18 +17,21 @@ use super::session::{Claim, Entering, Held, Phase, Visit};
 use super::wire::code::Code;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// Whoever wants in, and what that was proven by.
+#[derive(Debug)]
+pub(super) struct Claimant {
+    pub(super) user: UserId,
+    pub(super) name: String,
+    pub(super) demand: Demand,
+    pub(super) proof: Proof,
+    /// The token that it came with.
+    pub(super) token: Option<Token>,
+}
+
 impl Hub {
     /// Whoever wants in may be this user: joins the user's channel, to claim it there.
-    pub(super) fn claim(
-        &mut self,
-        id: SessionId,
-        user: UserId,
-        name: String,
-        demand: Demand,
-        proof: Proof,
-        token: Option<Token>,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn claim(&mut self, id: SessionId, claimant: Claimant, out: &mut Vec<Effect>) {
+        let Claimant { user, name, demand, proof, token } = claimant;
         let Some(session) = self.session(id).filter(|session| !session.closing) else { return };
         debug_assert!(matches!(session.phase, Phase::Anonymous), "requests wait while a login is answered");
         if let Some(&holder) = self.users.get(&user) {

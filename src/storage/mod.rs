@@ -27,7 +27,7 @@ mod rates;
 #[cfg(test)]
 mod scratch;
 mod shares;
-pub mod token;
+mod token;
 pub mod worker;
 
 use crate::chat::ask::{Answer, AnswerQueue, Ask, Done, Question, Who};
@@ -42,6 +42,8 @@ use password::Cost;
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
+#[doc(hidden)]
+pub use token::password_print;
 use worker::Running;
 
 /// Friends aside, the entries (groups and members) that a roster tells about at most. All groups

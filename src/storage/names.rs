@@ -4,6 +4,7 @@
 //! characters that cannot be seen, in compatibility composition (NFKC), without case. So names that differ
 //! only in case, width or composition are one. What may be a name is for the core to say.
 
+use crate::log;
 use caseless::default_case_fold_str;
 use unicode_normalization::UnicodeNormalization;
 
@@ -42,10 +43,10 @@ impl Clash {
             Self::Users(older, other) => ("users", older, other),
             Self::Groups(older, other) => ("groups", older, other),
         };
-        eprintln!(
-            "chatd: the names of {what} {older} and {other} are one now, but for case, width or composition: \
+        log::line(format_args!(
+            "the names of {what} {older} and {other} are one now, but for case, width or composition: \
              {older} is found by it in any form, {other} as it is written"
-        );
+        ));
     }
 }
 
