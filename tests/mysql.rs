@@ -454,6 +454,7 @@ fn a_right_that_is_revoked_is_a_reason_until_it_is_given_again() {
     mariadb.sql(&format!("GRANT INSERT ON {database}.user TO poor"));
     hear(&mut store, "that it can", |news| *news == News::Well);
     try_to(&mut store, &enroll("ben")).unwrap();
+}
 
 /// What can never succeed is told so, and spoils no batch.
 #[test]
