@@ -18,6 +18,7 @@ mod server {
     mod log;
     mod login;
     mod passwords;
+    mod original;
     mod seed;
     mod signals;
     mod slow;

@@ -247,7 +247,7 @@ impl Line {
                     let request = String::from_utf8_lossy(request);
                     return Err(format!(
                         "the server refused {}: {errno} {text}",
-                        request.trim_end_matches('\0')
+                        request.trim_end_matches('\n')
                     ));
                 }
             }

@@ -113,14 +113,7 @@ impl Fleet {
 fn talks(crowd: &Crowd, speakers: &[Speaker], groups: &[i64], message: &Message) -> Vec<Talk> {
     let talk = |sender: usize, to: To, hearers: Range<usize>| {
         Talk::new(
-            ChatFrame::new(
-                &speakers[sender],
-                to,
-                &message.time,
-                message.text_bytes,
-                message.acks,
-                message.dialect,
-            ),
+            ChatFrame::new(&speakers[sender], to, &message.time, message.text_bytes, message.acks),
             sender,
             hearers,
         )

@@ -31,7 +31,7 @@ impl Witness {
         let mut line = Line::connect(door, 0)?;
         line.ask(&enlist::login(&users[0], Dialect::Seed), msgid::LOGIN_ACK)?;
         let to = To::User(users[1].id);
-        let frame = ChatFrame::new(&users[0], to, "", STAMP_BYTES, Acks::Asked, Dialect::Seed);
+        let frame = ChatFrame::new(&users[0], to, "", STAMP_BYTES, Acks::Asked);
         Ok(Witness { line, frame, said: 0 })
     }
 

@@ -10,7 +10,7 @@ use super::visits::Visitors;
 use crate::load::{self, Stay};
 use crate::report::{Compared, SideFigures};
 use crate::target::Target;
-use crate::wire::{self, Speaker};
+use crate::wire;
 
 /// Users connect, log in with a password or a token, and stay, round after round others.
 pub fn arrivals(
@@ -67,9 +67,8 @@ pub fn backlog(
     let readers = side.absent_readers();
     let drained = {
         let coming_ns = (readers.len() as f64 / settings.logins_per_s * 1e9) as u64;
-        // To a client that ends its frames with NUL the server sends a backlog one message a tick at first, since the
-        // original client reads one frame at a time. Readers here can do better, and say so by ending theirs otherwise.
-        let logins = readers.iter().map(|(reader, waiting)| (login(reader, settings), *waiting));
+        let dialect = settings.message.dialect;
+        let logins = readers.iter().map(|(reader, waiting)| (load::login(reader, dialect), *waiting));
         let visitors = Visitors::of(logins, Stay::UntilTheEnd);
         let mut at_once = settings.clone();
         at_once.ramp_ns = 0;
@@ -102,12 +101,4 @@ pub fn backlog(
         vec![storing, draining],
         Compared::Nothing,
     )
-}
-
-/// The login of a reader, its frames ended with a newline in either dialect.
-fn login(reader: &Speaker, settings: &Settings) -> Vec<u8> {
-    let mut login = load::login(reader, settings.message.dialect);
-    login.pop();
-    login.push(b'\n');
-    login
 }

@@ -131,7 +131,7 @@ fn settings(name: &str, load: &cli::Load, server: &cli::Server, sides: Sides) ->
 /// A relay hears and tells, and does nothing else.
 fn check_floor(settings: &Settings) -> Result<(), String> {
     let crowd = &settings.crowd;
-    // In a room the relay looks for NUL.
+    // A relay would pass on to a whole room what each of v2 confirms.
     let is_v2_room = settings.message.dialect == Dialect::V2 && crowd.groups.count > 0;
     let asks_more = settings.message.acks == Acks::Asked || settings.logins_per_s > 0.0 || is_v2_room;
     if settings.work != Work::Talk || crowd.to_absent + crowd.idle > 0 || asks_more {

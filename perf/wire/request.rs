@@ -1,5 +1,5 @@
-//! What the harness says, byte for byte as the original client says it: keys sorted, compact, one NUL after each. In v2
-//! frames end with a newline.
+//! What the harness says, byte for byte as the original client says it, keys sorted and compact, but for the byte that
+//! ends a frame: a newline. Whoever ends frames with NUL is sent one frame a write, some milliseconds apart.
 
 use super::answer::msgid;
 use super::stamp::{STAMP_BYTES, Stamp};
@@ -12,16 +12,6 @@ pub enum Dialect {
     V2,
 }
 
-impl Dialect {
-    /// What ends a frame, on both ways.
-    pub fn end(self) -> char {
-        match self {
-            Dialect::Seed => '\0',
-            Dialect::V2 => '\n',
-        }
-    }
-}
-
 /// A user as the harness knows it.
 #[derive(Clone, Debug)]
 pub struct Speaker {
@@ -30,14 +20,14 @@ pub struct Speaker {
 }
 
 pub fn register(name: &str, password: &str) -> Vec<u8> {
-    format!("{{\"msgid\":{},\"name\":\"{name}\",\"password\":\"{password}\"}}\0", msgid::REGISTER)
+    format!("{{\"msgid\":{},\"name\":\"{name}\",\"password\":\"{password}\"}}\n", msgid::REGISTER)
         .into_bytes()
 }
 
 pub fn login(id: i64, password: &str, dialect: Dialect) -> Vec<u8> {
     let version = if dialect == Dialect::V2 { ",\"v\":2" } else { "" };
-    let (kind, end) = (msgid::LOGIN, dialect.end());
-    format!("{{\"id\":{id},\"msgid\":{kind},\"password\":\"{password}\"{version}}}{end}").into_bytes()
+    let kind = msgid::LOGIN;
+    format!("{{\"id\":{id},\"msgid\":{kind},\"password\":\"{password}\"{version}}}\n").into_bytes()
 }
 
 /// Comes back without a password.
@@ -85,14 +75,14 @@ pub fn pong(n: i64) -> Vec<u8> {
 pub fn create_group(id: i64, name: &str, cid: &str) -> Vec<u8> {
     let kind = msgid::CREATE_GROUP;
     format!(
-        "{{\"cid\":\"{cid}\",\"groupdesc\":\"\",\"groupname\":\"{name}\",\"id\":{id},\"msgid\":{kind}}}\0"
+        "{{\"cid\":\"{cid}\",\"groupdesc\":\"\",\"groupname\":\"{name}\",\"id\":{id},\"msgid\":{kind}}}\n"
     )
     .into_bytes()
 }
 
 pub fn add_group(id: i64, group: i64, cid: &str) -> Vec<u8> {
     let kind = msgid::ADD_GROUP;
-    format!("{{\"cid\":\"{cid}\",\"groupid\":{group},\"id\":{id},\"msgid\":{kind}}}\0").into_bytes()
+    format!("{{\"cid\":\"{cid}\",\"groupid\":{group},\"id\":{id},\"msgid\":{kind}}}\n").into_bytes()
 }
 
 /// Whom a talk is to.
@@ -118,14 +108,7 @@ pub struct ChatFrame {
 
 impl ChatFrame {
     /// `text_bytes` is the length of the message text, stamp included; at least `STAMP_BYTES`.
-    pub fn new(
-        from: &Speaker,
-        to: To,
-        time: &str,
-        text_bytes: usize,
-        acks: Acks,
-        dialect: Dialect,
-    ) -> ChatFrame {
+    pub fn new(from: &Speaker, to: To, time: &str, text_bytes: usize, acks: Acks) -> ChatFrame {
         assert!(text_bytes >= STAMP_BYTES, "the text holds the stamp");
         let (id, name, text) = (from.id, &from.name, "x".repeat(text_bytes));
         let (cid, cid_stamp_at) = match acks {
@@ -137,8 +120,7 @@ impl ChatFrame {
             To::Group(to) => (format!("\"groupid\":{to},"), msgid::GROUP_CHAT, String::new()),
         };
         let head = format!("{{{cid}{group}\"id\":{id},\"msg\":\"");
-        let end = dialect.end();
-        let tail = format!("\",\"msgid\":{kind},\"name\":\"{name}\",\"time\":\"{time}\"{user}}}{end}");
+        let tail = format!("\",\"msgid\":{kind},\"name\":\"{name}\",\"time\":\"{time}\"{user}}}\n");
         ChatFrame { text_stamp_at: head.len(), cid_stamp_at, bytes: [head, text, tail].concat().into_bytes() }
     }
 
@@ -162,27 +144,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_the_original_clients() {
+    fn frames_are_the_original_clients_but_for_the_newline() {
         assert_eq!(
             register("amy406654", "pw1"),
-            b"{\"msgid\":4,\"name\":\"amy406654\",\"password\":\"pw1\"}\0"
+            b"{\"msgid\":4,\"name\":\"amy406654\",\"password\":\"pw1\"}\n"
         );
-        assert_eq!(login(25, "pw1", Dialect::Seed), b"{\"id\":25,\"msgid\":1,\"password\":\"pw1\"}\0");
+        assert_eq!(login(25, "pw1", Dialect::Seed), b"{\"id\":25,\"msgid\":1,\"password\":\"pw1\"}\n");
         let amy = Speaker { id: 25, name: "amy".into() };
-        let frame =
-            ChatFrame::new(&amy, To::User(26), "2026-01-02 03:04:05", 28, Acks::NotAsked, Dialect::Seed);
+        let frame = ChatFrame::new(&amy, To::User(26), "2026-01-02 03:04:05", 28, Acks::NotAsked);
         let mut sent = b"before".to_vec();
         let stamp = Stamp { talk: 1, sequence: 2, time_ns: 3 };
         frame.append(stamp, &mut sent);
         let expected: &[u8] = b"before{\"id\":25,\"msg\":\"@0000100000002000000000003xx\",\"msgid\":6,\
-            \"name\":\"amy\",\"time\":\"2026-01-02 03:04:05\",\"toid\":26}\0";
+            \"name\":\"amy\",\"time\":\"2026-01-02 03:04:05\",\"toid\":26}\n";
         assert_eq!(sent, expected);
         assert_eq!(frame.len() + 6, sent.len());
         assert_eq!(Stamp::find(&sent[6..]), Some(stamp));
     }
 
     #[test]
-    fn v2_ends_with_a_newline_and_says_so_when_it_logs_in() {
+    fn v2_says_so_when_it_logs_in() {
         assert_eq!(login(25, "pw1", Dialect::V2), b"{\"id\":25,\"msgid\":1,\"password\":\"pw1\",\"v\":2}\n");
         assert_eq!(resume("abc"), b"{\"msgid\":25,\"token\":\"abc\",\"v\":2}\n");
         let mut confirmation = Confirmation::default();
@@ -196,11 +177,11 @@ mod tests {
     #[test]
     fn a_group_message_with_a_cid() {
         let amy = Speaker { id: 25, name: "amy".into() };
-        let frame = ChatFrame::new(&amy, To::Group(7), "t", STAMP_BYTES, Acks::Asked, Dialect::Seed);
+        let frame = ChatFrame::new(&amy, To::Group(7), "t", STAMP_BYTES, Acks::Asked);
         let mut sent = Vec::new();
         frame.append(Stamp { talk: 1, sequence: 2, time_ns: 3 }, &mut sent);
         let expected: &[u8] = b"{\"cid\":\"@0000100000002000000000003\",\"groupid\":7,\"id\":25,\
-            \"msg\":\"@0000100000002000000000003\",\"msgid\":10,\"name\":\"amy\",\"time\":\"t\"}\0";
+            \"msg\":\"@0000100000002000000000003\",\"msgid\":10,\"name\":\"amy\",\"time\":\"t\"}\n";
         assert_eq!(sent, expected);
     }
 }

@@ -66,7 +66,6 @@ impl Hub {
             if !self.has_room(id) {
                 out.push(Effect::Probe { session: id });
             }
-            self.push_paced(id, out);
             self.continue_backlog(id, out);
         }
         ids.retain(|&id| self.is_catching_up(id));
@@ -83,19 +82,10 @@ impl Hub {
     /// when all together have too much.
     fn has_room(&self, id: SessionId) -> bool {
         let half_bytes = self.limits.outbox_squeezed_bytes as u64 / 2;
-        self.session(id).is_some_and(|session| !session.closing && session.unacked_bytes() < half_bytes)
-    }
-
-    /// One message of the page, for a client that reads one frame at a time.
-    fn push_paced(&mut self, id: SessionId, out: &mut Vec<Effect>) {
-        let online = self.online_mut(id).expect("is online");
-        let catching_up = online.catching_up.as_mut().expect("is catching up");
-        if catching_up.paced > 0
-            && let Some(waiting) = catching_up.rest.pop_front()
-        {
-            catching_up.paced -= 1;
-            self.push_waiting(id, waiting, out);
-        }
+        self.session(id).is_some_and(|session| {
+            let paced = session.reads_single_frames() && session.window.len() >= self.limits.paced_backlog;
+            !session.closing && session.unacked_bytes() < half_bytes && !paced
+        })
     }
 
     /// Goes on with a backlog as far as it can without waiting.
@@ -106,12 +96,11 @@ impl Hub {
         let Some(catching_up) = self.online_mut(id).and_then(|online| online.catching_up.as_mut()) else {
             return;
         };
-        let paced = catching_up.paced > 0 && !catching_up.rest.is_empty();
-        if catching_up.taking || catching_up.failed || paced {
+        if catching_up.taking || catching_up.failed {
             return;
         }
-        for waiting in std::mem::take(&mut catching_up.rest) {
-            self.push_waiting(id, waiting, out);
+        if !self.push_rest(id, out) {
+            return;
         }
         let now = self.now;
         let online = self.online_mut(id).expect("looked at above");
@@ -125,6 +114,26 @@ impl Hub {
         } else if !waits {
             self.caught_up(id, out);
         }
+    }
+
+    /// Pushes what is left of a page; whether that is all. A client that reads one frame at a time gets
+    /// some of it, and more when its TCP has acknowledged these.
+    fn push_rest(&mut self, id: SessionId, out: &mut Vec<Effect>) -> bool {
+        let most = match self.session(id).expect("looked at before") {
+            session if session.reads_single_frames() => self.limits.paced_backlog,
+            _ => usize::MAX,
+        };
+        let online = self.online_mut(id).expect("looked at before");
+        let mut rest = std::mem::take(&mut online.catching_up.as_mut().expect("looked at before").rest);
+        while self.session(id).is_some_and(|session| session.window.len() < most)
+            && let Some(waiting) = rest.pop_front()
+        {
+            self.push_waiting(id, waiting, out);
+        }
+        let through = rest.is_empty();
+        let online = self.online_mut(id).expect("looked at before");
+        online.catching_up.as_mut().expect("looked at before").rest = rest;
+        through
     }
 
     fn take_page(&mut self, id: SessionId, out: &mut Vec<Effect>) {

@@ -5,16 +5,12 @@ use super::effect::Effect;
 use super::hub::Hub;
 use super::ids::{SessionId, UserId};
 use super::session::{Debt, Greeting, Pause, Sent};
-use super::wire::frame::Terminator;
 use super::wire::lists::{self, Room};
 use super::wire::request::Dialect;
 use super::wire::welcome::{self, Welcome};
 use rustc_hash::FxHashSet;
 
-/// How many messages a client that reads one frame at a time gets one a tick, before its backlog
-/// comes as fast as it can.
-const PACED: u8 = 100;
-/// How large a login answer such a client can read.
+/// How large a login answer a client that reads one frame at a time can read.
 const SMALL_FRAME_BYTES: usize = 1_000;
 
 impl Hub {
@@ -34,7 +30,7 @@ impl Hub {
     fn greet_seed(&mut self, id: SessionId, greeting: &Greeting, out: &mut Vec<Effect>) {
         let (login_bytes, push_bytes) = (self.limits.login_bytes, self.limits.push_bytes);
         let session = self.session_mut(id).expect("looked at before");
-        let one_frame_a_read = session.terminator == Terminator::Nul;
+        let one_frame_a_read = session.reads_single_frames();
         let online = session.online_mut().expect("looked at before");
         let catching_up = online.catching_up.as_mut().expect("looked at before");
         let frame_bytes = if one_frame_a_read { SMALL_FRAME_BYTES } else { login_bytes };
@@ -43,9 +39,6 @@ impl Hub {
         let waiting = catching_up.rest.iter().map(|waiting| &waiting.envelope);
         let answer = lists::logged_in(online.user, &online.name, &greeting.roster, &presence, waiting, room);
         let answered: Vec<Waiting> = catching_up.rest.drain(..answer.messages).collect();
-        if one_frame_a_read && !(catching_up.rest.is_empty() && catching_up.complete) {
-            catching_up.paced = PACED;
-        }
         self.send_with(id, answer.bytes, answered, out);
         if answer.friends < greeting.roster.friends.len() {
             let friends = lists::friend_list(&greeting.roster.friends, &presence, push_bytes);

@@ -55,6 +55,17 @@ pub struct Limits {
     /// What a session may have under way while its core is above `outbox_core_bytes`. Of its
     /// backlog it never has more under way than this, so that nobody is cut for having been away.
     pub outbox_squeezed_bytes: usize,
+    /// Milliseconds between two frames to a client whose first frame ended with NUL, unless it asks for
+    /// v2: it may read as the original does, one frame a read. When many frames wait it is less, and
+    /// never under 2.
+    pub paced_gap_ms: u64,
+    /// Milliseconds that a frame may wait for that. Frames that would take longer go as they are.
+    pub paced_wait_ms: u64,
+    /// Bytes that may wait for that. Above: likewise.
+    pub paced_bytes: usize,
+    /// Messages of its backlog that such a client may have under way. The next follow when its TCP has
+    /// acknowledged some.
+    pub paced_backlog: usize,
     /// Bytes of live messages that wait while a session still gets its backlog. Above: they join
     /// the backlog in the store.
     pub held_bytes: usize,
@@ -204,6 +215,10 @@ impl Default for Limits {
             stall_ms: 1_000,
             outbox_core_bytes: 256 << 20,
             outbox_squeezed_bytes: 64 << 10,
+            paced_gap_ms: 5,
+            paced_wait_ms: 1_000,
+            paced_bytes: 128 << 10,
+            paced_backlog: 32,
             held_bytes: 64 << 10,
             unsettled: 256,
             unsettled_core: 12_288,

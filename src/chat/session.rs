@@ -314,8 +314,6 @@ pub(super) struct CatchingUp {
     pub(super) spilling: u32,
     /// Until when it waits for word that messages it is missing are stored.
     pub(super) patience: Monotonic,
-    /// How many messages are still to be sent one a tick, for clients that read a frame a time.
-    pub(super) paced: u8,
     /// What was sent to the session and could be in a page: live before the backlog was begun, or
     /// with an earlier page.
     pub(super) sent: FxHashSet<MessageId>,
@@ -396,7 +394,6 @@ impl CatchingUp {
             complete: false,
             spilling: 0,
             patience: Monotonic(0),
-            paced: 0,
             sent,
         }
     }
@@ -473,6 +470,11 @@ impl Session {
             Phase::Entering(entering) => Some(entering.user),
             Phase::Online(online) => Some(online.user),
         }
+    }
+
+    /// Whether its client may read as the original does: one frame a read.
+    pub(super) fn reads_single_frames(&self) -> bool {
+        self.terminator == Terminator::Nul && self.dialect == Dialect::Seed
     }
 
     pub(super) fn unacked_bytes(&self) -> u64 {

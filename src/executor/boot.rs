@@ -28,6 +28,7 @@ use flume::{Receiver, Sender};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use std::cell::RefCell;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -228,7 +229,7 @@ impl Cores {
 async fn run(parts: Parts) {
     let Parts { core, listener, limits, measuring, wires, questions, answers, stop, ready, .. } = parts;
     let (bus, rings, id) = wires.connect(core, limits.bus_queue).await;
-    let (sockets, pace) = match (Sockets::new(limits.connections), Pace::new()) {
+    let (sockets, pace) = match (Sockets::new(&limits), Pace::new()) {
         (Ok(sockets), Ok(pace)) => (sockets, pace),
         (Err(error), _) | (_, Err(error)) => {
             let _ = ready.send(Err(StartError::Core(core, error.to_string())));
@@ -251,6 +252,7 @@ async fn run(parts: Parts) {
     }
     spawn_service("the line to the store", store_link::receive(shard.clone(), pace.clone(), answers));
     spawn_service("the observer", observer::answer(shard.clone(), core, parts.asked));
+    spawn_service("the pacing of frames", write_paced(shard.clone()));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
     let accepting = guard::spawn("accepting", accept(shard.clone(), pace, listener));
     // Nobody waits for this any more only if another core has failed.
@@ -276,6 +278,19 @@ async fn tick(shard: SharedShard, frame_ms: u64) {
                 shard.feed(Event::Overdue { session });
             }
         }
+    }
+}
+
+/// Writes what is held back for clients that read one frame at a time, when its time has come.
+async fn write_paced(shard: SharedShard) {
+    /// Between two looks: frames of many connections are written together.
+    const LOOK: Duration = Duration::from_millis(1);
+    loop {
+        let until = poll_fn(|cx| shard.borrow_mut().sockets.next_write(cx)).await;
+        sleep(until.max(LOOK)).await;
+        let mut shard = shard.borrow_mut();
+        shard.begin_turn();
+        shard.sockets.write_due();
     }
 }
 

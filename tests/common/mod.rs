@@ -10,6 +10,7 @@ pub mod client;
 pub mod clock;
 pub mod cluster;
 pub mod door;
+pub mod original;
 #[path = "../services/mod.rs"]
 pub mod services;
 

@@ -13,7 +13,7 @@ pub(super) struct End {
     pub(super) unsent: Vec<u8>,
     /// In a large room: whether it is on the list of those to be written to.
     pub(super) is_dirty: bool,
-    /// In a large room: what it said after its last NUL.
+    /// In a large room: what it said after the end of its last frame.
     partial: Vec<u8>,
 }
 
@@ -84,9 +84,9 @@ impl End {
         sent
     }
 
-    /// The whole frames of what it has said; what comes after the last NUL is kept for the next time.
+    /// The whole frames of what it has said; what comes after the last end of a frame is kept for the next time.
     pub(super) fn cut(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let end = memchr::memrchr(0, bytes).map_or(0, |at| at + 1);
+        let end = memchr::memrchr2(0, b'\n', bytes).map_or(0, |at| at + 1);
         if end == 0 {
             self.partial.extend_from_slice(bytes);
             return Vec::new();

@@ -3,7 +3,7 @@
 //! One thread, edge-triggered. A connection's first line says how many belong into its room and which room that is;
 //! when a room is full all are told `together`, and from then on what one says is written to the others. It parses
 //! nothing and stores nothing. In a room of two it passes on read for read. In a larger room it looks for the last
-//! NUL of a read, so that frames of two speakers do not mix, and writes to everybody once a turn.
+//! end of a frame in a read, so that frames of two speakers do not mix, and writes to everybody once a turn.
 
 mod ends;
 mod serve;

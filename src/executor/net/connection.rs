@@ -2,6 +2,7 @@
 //!
 //! A silent connection owns no buffer in either direction.
 
+use super::pacing::{Next, Pacing, PacingLimits};
 use crate::chat::effect::Frame;
 use crate::chat::ids::{Monotonic, SessionId};
 use crate::chat::wire::frame::Terminator;
@@ -30,6 +31,8 @@ pub(super) struct Connection {
     /// Since when a frame is under way.
     pub(super) partial_since: Option<Monotonic>,
     pub(super) outbox: Outbox,
+    /// How its outbox is cut, if it may read as the original client does.
+    pub(super) pacing: Option<Box<Pacing>>,
 }
 
 /// How far a connection has come.
@@ -104,6 +107,7 @@ impl Connection {
             discarded: 0,
             partial_since: None,
             outbox: Outbox::default(),
+            pacing: None,
         }
     }
 
@@ -111,11 +115,46 @@ impl Connection {
         self.stream.as_raw_fd()
     }
 
+    /// The client's first frame tells what ends its frames.
+    pub(super) fn begin(&mut self, terminator: Terminator) {
+        self.terminator = Some(terminator);
+        self.pacing = (terminator == Terminator::Nul).then(|| Box::new(Pacing::new()));
+    }
+
     /// Appends a frame and its terminator.
-    pub(super) fn append(&mut self, frame: &Frame) {
+    pub(super) fn append(&mut self, frame: &Frame, now_ns: u64, limits: &PacingLimits) {
+        if self.pacing.is_some() {
+            return self.append_paced(frame, now_ns, limits);
+        }
         let terminator = self.terminator.unwrap_or(Terminator::Newline);
         frame.write(&mut self.outbox.waiting);
         self.outbox.waiting.push(terminator.byte());
+    }
+
+    fn append_paced(&mut self, frame: &Frame, now_ns: u64, limits: &PacingLimits) {
+        let Some(pacing) = &mut self.pacing else { return };
+        let before = self.outbox.waiting.len();
+        frame.write(&mut self.outbox.waiting);
+        let frame_bytes = self.outbox.waiting.len() - before;
+        if pacing.terminates(frame_bytes) {
+            self.outbox.waiting.push(Terminator::Nul.byte());
+        }
+        let (waiting, written) = (self.outbox.waiting.len(), self.outbox.written());
+        pacing.appended(waiting - before, waiting, written, now_ns, limits);
+    }
+
+    /// Moves what may be written now from `waiting` to `flying`, all of which was sent. Gives the time of the next
+    /// write, if it is still to come.
+    pub(super) fn take_paced(&mut self, now_ns: u64, limits: &PacingLimits) -> Option<u64> {
+        let Outbox { waiting, flying, .. } = &mut self.outbox;
+        flying.clear();
+        let pacing = self.pacing.as_mut().filter(|_| !waiting.is_empty())?;
+        match pacing.next(waiting.len(), now_ns, limits) {
+            Next::Later(due_ns) => return Some(due_ns),
+            Next::Bytes(bytes) if bytes == waiting.len() => std::mem::swap(flying, waiting),
+            Next::Bytes(bytes) => flying.extend(waiting.drain(..bytes)),
+        }
+        None
     }
 
     /// Whether operations of it are with the kernel: then it must stay where it is.
@@ -158,6 +197,12 @@ impl Connection {
         // outlives the call; the descriptor is open as long as `stream` is.
         let result = unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut in_flight) };
         if result == 0 { self.outbox.sent.saturating_sub(in_flight.max(0) as u64) } else { 0 }
+    }
+
+    /// The same as its hub counts them: each frame with a terminator.
+    pub(super) fn acked_with_terminators(&mut self) -> u64 {
+        let acked = self.acked();
+        self.pacing.as_mut().map_or(acked, |pacing| pacing.acked(acked))
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) {

@@ -4,12 +4,14 @@
 //! - [`accept`] takes connections in.
 //! - [`ring`] is the io_uring of the client sockets, [`buffers`] what it receives into.
 //! - [`sockets`] is all connections and what is to be sent to them; [`connection`] is one of them.
+//! - [`pacing`] cuts what is sent to clients that read as the original does.
 //! - [`reader`] turns the ring: what was received becomes requests.
 
 pub(super) mod accept;
 mod buffers;
 mod connection;
 pub(super) mod listen;
+mod pacing;
 pub(super) mod reader;
 pub(super) mod ring;
 pub(super) mod sockets;

@@ -296,9 +296,15 @@ impl Shard {
                 Step::Partial { start } => return (start, bytes.len()),
                 Step::TooLarge => self.feed(Event::Garbled { session, fault: Fault::frame_too_large() }),
                 Step::Frame { start, end, next, terminator } => {
-                    connection.terminator.get_or_insert(terminator);
+                    if connection.terminator.is_none() {
+                        connection.begin(terminator);
+                    }
+                    let paced = connection.pacing.is_some();
                     let sampled_ns = self.metrics.take_sample().then(|| self.clock().peek_ns());
                     let parsed = request::parse(&mut bytes[start..end], &mut self.parser, &self.limits);
+                    if let (true, Ok(request)) = (paced, &parsed) {
+                        self.sockets.learn(id.index, request);
+                    }
                     let parsed_ns = sampled_ns.map(|_| self.clock().peek_ns());
                     match parsed {
                         Ok(request) => self.feed(Event::Said { session, terminator, request }),

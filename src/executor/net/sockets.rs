@@ -4,13 +4,19 @@
 //! handled next door, in `reader`.
 
 use super::connection::{Connection, Outbox, Stage};
+use super::pacing::PacingLimits;
 use super::ring::{Expect, Ring};
 use crate::chat::effect::Frame;
 use crate::chat::ids::{Monotonic, SessionId};
+use crate::chat::limits::Limits;
+use crate::chat::wire::request::Request;
 use crate::executor::metrics::{Mark, Marks};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::io;
 use std::net::{Shutdown, TcpStream};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// How long a connection that is being closed may take to deliver what was sent last.
 const LINGER_MS: u64 = 1_000;
@@ -35,6 +41,11 @@ pub(in crate::executor) struct Sockets {
     spare: Vec<Vec<u8>>,
     /// Memory of all that is half read.
     tail_bytes: usize,
+    pacing: PacingLimits,
+    /// Those whose next frame waits for its time, in nanoseconds: the earliest first.
+    paced: BinaryHeap<Reverse<(u64, SessionId)>>,
+    /// Wakes the task that waits for that time.
+    pacer: Option<Waker>,
     /// Wakes the task that turns the ring.
     pub(super) turner: Option<Waker>,
     /// The time of this turn.
@@ -52,10 +63,10 @@ struct Slot {
 }
 
 impl Sockets {
-    /// No sockets, `limit` at most. Makes the core's ring: call on its thread.
-    pub(in crate::executor) fn new(limit: usize) -> io::Result<Self> {
+    /// No sockets, `connections` at most. Makes the core's ring: call on its thread.
+    pub(in crate::executor) fn new(limits: &Limits) -> io::Result<Self> {
         Ok(Self {
-            limit,
+            limit: limits.connections,
             slots: Vec::new(),
             free: Vec::new(),
             ring: Ring::new()?,
@@ -65,6 +76,9 @@ impl Sockets {
             closing: Vec::new(),
             spare: Vec::new(),
             tail_bytes: 0,
+            pacing: PacingLimits::of(limits),
+            paced: BinaryHeap::new(),
+            pacer: None,
             turner: None,
             now: Monotonic(0),
             now_ns: 0,
@@ -139,7 +153,7 @@ impl Sockets {
         if connection.outbox.waiting.is_empty() {
             connection.outbox.waiting_since_ns = self.now_ns;
         }
-        connection.append(frame);
+        connection.append(frame, self.now_ns, &self.pacing);
         if let Some(mark) = mark {
             let end = connection.outbox.written();
             self.unmarked += u64::from(!self.marks.push(&mut connection.outbox.marks, mark, end));
@@ -172,7 +186,7 @@ impl Sockets {
             self.flush();
             self.ring.enter();
         }
-        Some(self.get(id)?.acked())
+        Some(self.get(id)?.acked_with_terminators())
     }
 
     /// Closes a connection: what was said last is to arrive first.
@@ -186,8 +200,20 @@ impl Sockets {
         connection.tail = Default::default();
         self.charge(id.index);
         self.closing.push(id);
+        self.hurry(id.index);
         self.wake();
         self.close_if_flushed(id.index);
+    }
+
+    /// What a connection that is being closed still has to write is to be through before its time is over.
+    fn hurry(&mut self, index: u32) {
+        let by_ns = self.now_ns + LINGER_MS * 1_000_000 / 2;
+        let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
+        let Some(pacing) = &mut connection.pacing else { return };
+        pacing.hurry(self.now_ns, by_ns);
+        if !std::mem::replace(&mut connection.outbox.dirty, true) {
+            self.dirty.push(index);
+        }
     }
 
     fn close_if_flushed(&mut self, index: u32) {
@@ -241,7 +267,7 @@ impl Sockets {
     pub(super) fn end(&mut self, index: u32) {
         let Some(connection) = self.at(index).filter(|connection| !connection.is_over()) else { return };
         connection.stage = Stage::Gone;
-        let gone = (connection.id, connection.acked());
+        let gone = (connection.id, connection.acked_with_terminators());
         connection.shutdown(Shutdown::Both);
         connection.outbox.waiting = Vec::new();
         connection.partial_since = None;
@@ -299,9 +325,16 @@ impl Sockets {
         if outbox.flown == outbox.flying.len() {
             outbox.flown = 0;
             outbox.flying_since_ns = outbox.waiting_since_ns;
-            let empty = std::mem::replace(&mut outbox.flying, std::mem::take(&mut outbox.waiting));
-            keep_spare(&mut self.spare, empty);
+            if connection.pacing.is_none() {
+                let empty = std::mem::replace(&mut outbox.flying, std::mem::take(&mut outbox.waiting));
+                keep_spare(&mut self.spare, empty);
+            } else if let Some(due_ns) = connection.take_paced(self.now_ns, &self.pacing) {
+                return self.write_later(index, due_ns);
+            } else if connection.outbox.waiting.is_empty() {
+                keep_spare(&mut self.spare, std::mem::take(&mut connection.outbox.waiting));
+            }
         }
+        let outbox = &mut connection.outbox;
         if outbox.flying.is_empty() {
             return keep_spare(&mut self.spare, std::mem::take(&mut outbox.flying));
         }
@@ -311,13 +344,65 @@ impl Sockets {
         unsafe { self.ring.send(index, descriptor, &outbox.flying[outbox.flown..]) };
     }
 
+    /// Learns from what a client says how it reads.
+    pub(super) fn learn(&mut self, index: u32, request: &Request<'_>) {
+        if let Some(pacing) = self.at(index).and_then(|connection| connection.pacing.as_mut()) {
+            pacing.learn(request);
+        }
+    }
+
+    /// The next frame of a connection is written at this time.
+    fn write_later(&mut self, index: u32, due_ns: u64) {
+        let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
+        let Some(pacing) = connection.pacing.as_mut().filter(|pacing| !pacing.listed) else { return };
+        pacing.listed = true;
+        self.paced.push(Reverse((due_ns, connection.id)));
+        if let Some(pacer) = self.pacer.take() {
+            pacer.wake();
+        }
+    }
+
+    /// How long it is until the next frame of somebody's may be written, once there is such a frame.
+    pub(in crate::executor) fn next_write(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
+        match self.paced.peek() {
+            Some(Reverse((due_ns, _))) => {
+                Poll::Ready(Duration::from_nanos(due_ns.saturating_sub(self.now_ns)))
+            }
+            None => {
+                self.pacer = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Goes on with those whose time has come.
+    pub(in crate::executor) fn write_due(&mut self) {
+        while let Some(&Reverse((due_ns, id))) = self.paced.peek()
+            && due_ns <= self.now_ns
+        {
+            self.paced.pop();
+            let Some(connection) = self.get(id) else { continue };
+            if let Some(pacing) = &mut connection.pacing {
+                pacing.listed = false;
+            }
+            if !std::mem::replace(&mut connection.outbox.dirty, true) {
+                self.dirty.push(id.index);
+                self.wake();
+            }
+        }
+    }
+
     /// A send has completed. If all of it was taken: since when its first byte was under way.
     pub(super) fn sent(&mut self, index: u32, result: i32) -> Option<u64> {
+        let now_ns = self.now_ns;
         let connection = self.at(index)?;
         let Outbox { sending, flown, flying, sent, flying_since_ns, .. } = &mut connection.outbox;
         *sending = false;
         match result {
             0.. => {
+                if let Some(pacing) = &mut connection.pacing {
+                    pacing.taken(now_ns);
+                }
                 *flown += result as usize;
                 *sent += result as u64;
             }
