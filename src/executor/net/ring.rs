@@ -2,8 +2,8 @@
 //!
 //! glommio has rings of its own, for timers, channels and wake-ups, and is told of this one by its
 //! descriptor. Sockets have theirs because a chat server's messages are small and many: here one
-//! system call submits the sends of a turn, arms the receives and brings what has come, and the
-//! kernel interrupts nobody (`DEFER_TASKRUN`).
+//! system call submits the sends of a turn, arms the receives and brings what has come. Where the
+//! kernel can, it interrupts nobody for a completion (`COOP_TASKRUN`).
 
 use super::buffers::{Buffers, GROUP, Lease};
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
@@ -186,8 +186,7 @@ impl Ring {
     }
 }
 
-/// The best ring that the kernel makes: one that interrupts nobody (Linux 6.1), one that
-/// interrupts seldom (5.19), or a plain one.
+/// The best ring that the kernel makes: one that interrupts nobody (Linux 5.19), or a plain one.
 fn build() -> io::Result<(IoUring, u16)> {
     let builder = || {
         let mut builder = IoUring::builder();
