@@ -2,6 +2,7 @@
 
 use super::screen::{CTRL_D, ENTER, Screen, Setup, TAB, until_free};
 use crate::common::chatd::{Chatd, Setup as ChatdSetup};
+use crate::common::client::Client;
 use crate::common::scratch::Scratch;
 use std::os::unix::fs::PermissionsExt;
 
@@ -189,4 +190,29 @@ fn a_restart_in_mid_conversation_is_two_lines_and_loses_nothing() {
     for said_once in ["connection lost", "connected to", "logged in again"] {
         assert_eq!(rows.matches(said_once).count(), 1, "{rows}");
     }
+}
+
+/// Names that look like an id, or have a colon in them, are written in quotes, and Tab writes them so.
+#[test]
+fn names_that_mean_something_else_are_written_in_quotes() {
+    let chatd = Chatd::start(1);
+    let users = ["amy", "ben", "2", "a:b"].map(|name| chatd.register(name));
+    let mut screen = Screen::enter(chatd.address, users[0].id, &users[0].password);
+    let mut readers: Vec<Client> = users[1..].iter().map(|user| chatd.enter(user)).collect();
+    for (line, reader) in [
+        ("chat:2:to the id", 0),
+        ("chat:\"2\":to the name", 1),
+        ("chat:\"a:b\":to: the other name", 2),
+        ("chat:a\t and by Tab", 2),
+        ("chat:\"2\t and by Tab", 1),
+    ] {
+        screen.line(line);
+        let text =
+            line.split_once(['\t']).map_or_else(|| line.split_once(":to").unwrap().1, |(_, text)| text);
+        let heard = readers[reader].hear(line);
+        assert!(heard["msg"].as_str().unwrap().ends_with(text), "{line}: {heard}");
+    }
+    screen.line("find:\"2\"");
+    screen.until("the user of that name", |rows| rows.iter().any(|row| row.contains("3  2  online")));
+    readers.iter_mut().for_each(Client::hear_nothing);
 }

@@ -176,3 +176,32 @@ fn colours_are_there_and_no_color_takes_them_away() {
     plain.see("groupchat:groupid:message");
     assert!(!coloured(&plain.raw()), "{:?}", plain.raw());
 }
+
+/// Those that end a program which does nothing about them.
+#[test]
+fn no_signal_leaves_the_terminal_without_echo() {
+    let chatd = Chatd::start(1);
+    for signal in [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGALRM,
+        libc::SIGTERM,
+        libc::SIGSTKFLT,
+        libc::SIGXCPU,
+        libc::SIGXFSZ,
+        libc::SIGVTALRM,
+        libc::SIGPROF,
+        libc::SIGIO,
+        libc::SIGPWR,
+    ] {
+        let mut screen = Screen::open(chatd.address);
+        screen.see_last("choice:");
+        screen.until_silent();
+        screen.signal(signal);
+        assert_eq!(screen.end(), 128 + signal as u32, "{signal}");
+        assert!(screen.echoes(), "{signal}");
+    }
+}

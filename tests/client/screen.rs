@@ -181,8 +181,19 @@ impl Screen {
     }
 
     pub fn type_text(&mut self, text: &str) {
-        self.writer.write_all(text.as_bytes()).expect("chat reads");
+        self.type_bytes(text.as_bytes());
+    }
+
+    /// Types what need not be text.
+    pub fn type_bytes(&mut self, bytes: &[u8]) {
+        self.writer.write_all(bytes).expect("chat reads");
         self.writer.flush().expect("chat reads");
+    }
+
+    pub fn signal(&self, signal_number: i32) {
+        let pid = self.child.process_id().expect("it runs");
+        // SAFETY: plain numbers.
+        assert_eq!(unsafe { libc::kill(pid as i32, signal_number) }, 0);
     }
 
     /// Waits until the screen is as it should be. It is given as its lines down to the cursor's or

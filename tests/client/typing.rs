@@ -155,3 +155,29 @@ fn lines_that_are_sent_in_a_flood_and_messages_stay_apart() {
     }
     assert_eq!((messages, lines, safe), (MESSAGES, LINES, LINES));
 }
+
+/// An é of a terminal that speaks Latin-1. The first of its bytes that cannot be text takes the next one with it.
+#[test]
+fn a_byte_that_is_not_utf_8_ends_nothing_and_leaves_what_was_typed() {
+    let chatd = Chatd::start(1);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut screen = Screen::open(chatd.address);
+    screen.see_last("choice:");
+    screen.type_bytes(b"\xe9 ");
+    screen.see("not UTF-8");
+    screen.login(amy.id, &amy.password);
+    screen.line("/open 2");
+    screen.see_last("2>");
+    let mut reader = chatd.enter(&ben);
+    for (before, rest, whole) in [("caf", "e", "cafe"), ("cafe au l", "ait", "cafe au lait")] {
+        screen.type_text(before);
+        screen.see_last(&format!("2> {before}"));
+        screen.type_bytes(b"\xe9 ");
+        screen.until("the line again, below what is said", |rows| {
+            matches!(rows, [.., said, last] if said.contains("not UTF-8") && *last == format!("2> {before}"))
+        });
+        screen.line(rest);
+        assert_eq!(reader.hear("what amy said")["msg"], whole);
+        screen.see(&format!("safe: {whole}"));
+    }
+}

@@ -1,7 +1,8 @@
 //! Lines to commands: the seed's ten, exactly, more in their manner, and the shorter ones that begin
 //! with a slash.
 //!
-//! The first colon ends the command, the second the first argument; further ones belong to the text.
+//! The first colon ends the command, the second the first argument; further ones belong to the text. A name in quotes
+//! may have colons in it.
 
 use std::fmt;
 
@@ -133,8 +134,10 @@ pub fn parse(line: &str, open: bool) -> Result<Command<'_>, BadCommand> {
         None => (line, None),
     };
     let whole = rest.unwrap_or("");
-    let (first, second) =
-        whole.split_once(':').map_or((whole, None), |(first, second)| (first, Some(second)));
+    let (first, second) = match word {
+        "creategroup" => split_at_colon(whole),
+        _ => split_name(whole),
+    };
     let command = match (word, rest) {
         ("help", None) => Some(Command::Help),
         ("showfriendlist", None) => Some(Command::Friends),
@@ -183,6 +186,28 @@ pub fn parse(line: &str, open: bool) -> Result<Command<'_>, BadCommand> {
     }
 }
 
+fn split_at_colon(text: &str) -> (&str, Option<&str>) {
+    text.split_once(':').map_or((text, None), |(first, second)| (first, Some(second)))
+}
+
+/// A name, perhaps in quotes, and what follows it after a colon.
+pub fn split_name(text: &str) -> (&str, Option<&str>) {
+    let quoted = text.strip_prefix('"').and_then(|inner| {
+        // A quote in a name is written twice.
+        let mut at = 0;
+        loop {
+            at += inner[at..].find('"')?;
+            match inner[at + 1..].chars().next() {
+                Some('"') => at += 2,
+                Some(':') => return Some((&text[..at + 2], Some(&text[at + 3..]))),
+                None => return Some((text, None)),
+                Some(_) => return None,
+            }
+        }
+    });
+    quoted.unwrap_or_else(|| split_at_colon(text))
+}
+
 fn slash<'a>(word: &'a str, argument: &'a str) -> Result<Command<'a>, BadCommand> {
     let trimmed = argument.trim();
     match (word, trimmed) {
@@ -217,6 +242,14 @@ mod tests {
             ("chat:2:hello: you: there", Command::Chat("2", "hello: you: there")),
             ("addfriend:2", Command::AddFriend("2")),
             ("delfriend:2", Command::DelFriend("2")),
+            ("chat:\"a:b\":c:d", Command::Chat("\"a:b\"", "c:d")),
+            ("chat:\"a\"\":b\":c", Command::Chat("\"a\"\":b\"", "c")),
+            ("chat:\"a:b", Command::Chat("\"a", "b")),
+            ("chat:\"a\"b:c", Command::Chat("\"a\"b", "c")),
+            ("groupchat:\"1\":c", Command::GroupChat("\"1\"", "c")),
+            ("history:\"group\"", Command::HistoryWith("\"group\"")),
+            ("history:group:\"a:b\"", Command::HistoryIn("\"a:b\"")),
+            ("creategroup:\"a:b\":c", Command::CreateGroup("\"a", "b\":c")),
             ("creategroup:dev:we: build", Command::CreateGroup("dev", "we: build")),
             ("creategroup:dev", Command::CreateGroup("dev", "")),
             ("addgroup:1", Command::AddGroup("1")),

@@ -4,6 +4,7 @@
 
 use chatd::chat::ids::{GroupId, UserId};
 use chatd::client::{Conversation, Group, Member, Message, Person, Role, Spoken, Welcome};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The names that this user has come across.
@@ -71,19 +72,18 @@ impl Directory {
 
     /// The user that a text means letter for letter: an id, or the name of somebody known.
     pub fn exactly(&self, text: &str) -> Option<UserId> {
-        let text = text.trim();
-        match text.parse() {
-            Ok(number) => UserId::new(number),
-            Err(_) => {
-                self.user(text).filter(|user| self.names.get(user).is_some_and(|name| name == bare(text)))
+        match number(text) {
+            Some(number) => UserId::new(number),
+            None => {
+                let wanted = bare(text);
+                self.user(text).filter(|user| self.names.get(user).is_some_and(|name| *name == wanted))
             }
         }
     }
 
     /// The user that a text means, as far as anybody known goes: capitals may be wrong.
     pub fn user(&self, text: &str) -> Option<UserId> {
-        let text = text.trim();
-        if let Ok(number) = text.parse() {
+        if let Some(number) = number(text) {
             return UserId::new(number);
         }
         let wanted = bare(text);
@@ -98,10 +98,11 @@ impl Directory {
     /// The group that a text means: an id, or the name of one of the user's groups, with `#` or not.
     pub fn group(&self, text: &str) -> Option<GroupId> {
         let text = text.trim();
-        let wanted = text.strip_prefix('#').unwrap_or(text);
-        if let Ok(number) = wanted.parse() {
+        let text = text.strip_prefix('#').unwrap_or(text);
+        if let Some(number) = number(text) {
             return GroupId::new(number);
         }
+        let wanted = unquoted(text).map_or(Cow::Borrowed(text), Cow::Owned);
         let called = |same: &dyn Fn(&str) -> bool| {
             let mut found = self.groups.values().filter(|group| same(&group.name)).map(|group| group.id);
             found.next().filter(|_| found.next().is_none())
@@ -124,29 +125,54 @@ impl Directory {
     /// Names that can be typed for users: those that mean what they say, else ids.
     pub fn typed_users(&self) -> Vec<String> {
         let named = self.names.iter().filter(|(id, _)| self.me.as_ref().is_none_or(|(me, _)| me != *id));
-        named.map(|(id, name)| typed(name, self.user(name) == Some(*id), &id.to_string())).collect()
+        named.map(|(id, name)| typed(name, |text| self.user(text) == Some(*id), &id.to_string())).collect()
     }
 
     /// Names that can be typed for groups, without their `#`.
     pub fn typed_groups(&self) -> Vec<String> {
         let named = self.groups.values();
         named
-            .map(|group| typed(&group.name, self.group(&group.name) == Some(group.id), &group.id.to_string()))
+            .map(|group| typed(&group.name, |text| self.group(text) == Some(group.id), &group.id.to_string()))
             .collect()
     }
 }
 
-/// A name as it was registered.
-pub fn bare(text: &str) -> &str {
+/// A name as it was registered: without the quotes around it, or the `@` before it.
+pub fn bare(text: &str) -> Cow<'_, str> {
     let text = text.trim();
-    text.strip_prefix('@').unwrap_or(text)
+    match unquoted(text) {
+        Some(name) => Cow::Owned(name),
+        None => Cow::Borrowed(text.strip_prefix('@').unwrap_or(text)),
+    }
 }
 
-/// A name that goes into the line being typed must be safe to show, and mean what it says.
-fn typed(name: &str, is_found: bool, id: &str) -> String {
-    let safe =
-        crate::visible::visible(name) == name && !name.contains(':') && !name.starts_with(['#', '@', '/']);
-    if safe && is_found && !name.is_empty() { name.to_owned() } else { id.to_owned() }
+/// The id that a text is. What is in quotes is a name, even if it is a number.
+pub fn number<N: std::str::FromStr>(text: &str) -> Option<N> {
+    text.trim().parse().ok()
+}
+
+/// The name in these quotes; a quote in a name is written twice.
+fn unquoted(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    let name = inner.replace("\"\"", "\"");
+    let whole = inner.matches('"').count() == 2 * name.matches('"').count();
+    (whole && !name.is_empty()).then_some(name)
+}
+
+/// A name with quotes around it.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A name that goes into the line being typed must be safe to show, and mean what it says: as it is, else in quotes.
+fn typed(name: &str, is_meant: impl Fn(&str) -> bool, id: &str) -> String {
+    let is_safe = crate::visible::visible(name) == name && !name.is_empty();
+    let is_plain = !name.contains(':') && !name.starts_with(['#', '@', '/', '"']);
+    match (is_safe, quoted(name)) {
+        (true, _) if is_plain && is_meant(name) => name.to_owned(),
+        (true, quoted) if is_meant(&quoted) => quoted,
+        _ => id.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -160,6 +186,7 @@ mod tests {
         let mut welcome = Welcome::new(id(1), "amy".into());
         welcome.friends =
             vec![person(2, "Bob"), person(3, "42"), person(5, "e\u{202e}vil"), person(6, "a:b")];
+        welcome.friends.extend([person(7, "@x"), person(9, "a \"b\""), person(8, "")]);
         welcome.groups = vec![Group::new(group, "dev", "")];
         let mut directory = Directory::default();
         directory.welcome(welcome);
@@ -183,8 +210,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_quotes_is_a_name() {
+        let known = known();
+        for (text, user) in [
+            ("\"42\"", 3),
+            (" \"a:b\" ", 6),
+            ("\"@x\"", 7),
+            ("\"bob\"", 2),
+            ("\"a \"\"b\"\"\"", 9),
+            // No quotes around a name, but a name with quotes in it.
+            ("a \"b\"", 9),
+        ] {
+            assert_eq!(known.user(text).map(UserId::get), Some(user), "{text}");
+        }
+        assert_eq!(known.exactly("\"42\"").map(UserId::get), Some(3));
+        assert_eq!((known.user("\"2\""), known.exactly("\"bob\""), known.user("@x")), (None, None, None));
+        assert_eq!(known.group("#\"dev\"").map(GroupId::get), Some(4));
+        assert_eq!((known.group("\"4\""), unquoted("\"a\"b\""), unquoted("\"")), (None, None, None));
+    }
+
+    #[test]
     fn completions_are_safe_and_mean_what_they_say() {
-        assert_eq!(known().typed_users(), ["Bob", "3", "5", "6"]);
+        assert_eq!(
+            known().typed_users(),
+            ["Bob", "\"42\"", "5", "\"a:b\"", "\"@x\"", "\"a \"\"b\"\"\"", "8"]
+        );
         assert_eq!(known().typed_groups(), ["dev"]);
     }
 }

@@ -68,9 +68,9 @@ impl Talk {
             }
             Command::Find(who) => {
                 let name = crate::directory::bare(who);
-                let user = name.parse().ok().and_then(UserId::new);
-                let named = user.map_or_else(|| Named::from(name), Named::Id);
-                (Request::Find(named), Pending::Find(name.to_owned()))
+                let user = crate::directory::number(who).and_then(UserId::new);
+                let named = user.map_or_else(|| Named::from(&*name), Named::Id);
+                (Request::Find(named), Pending::Find(name.into_owned()))
             }
             Command::Password if self.directory.spoken == Spoken::Seed => {
                 return Err(Failure::NotSpoken.to_string());

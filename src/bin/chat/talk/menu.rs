@@ -60,7 +60,7 @@ fn named(text: &str) -> Result<Named, &'static str> {
     match text.parse::<u64>() {
         Ok(number) => UserId::new(number).map(Named::Id).ok_or("a userid is a number from 1 on"),
         Err(_) if text.is_empty() => Err("a userid is a number from 1 on, and a name is not empty"),
-        Err(_) => Ok(Named::from(crate::directory::bare(text))),
+        Err(_) => Ok(Named::from(&*crate::directory::bare(text))),
     }
 }
 

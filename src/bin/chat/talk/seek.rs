@@ -35,7 +35,7 @@ impl Talk {
         match known {
             Some(user) => Ok(self.with(user, then, say)),
             None if asks => {
-                let name = bare(text).to_owned();
+                let name = bare(text).into_owned();
                 Ok(Next::Ask(Request::Find(Named::from(name.as_str())), Pending::Seek(name, then)))
             }
             None => Err(format!("nobody that you know is called {text}; an id will do")),

@@ -1,19 +1,26 @@
 //! Completion: commands, and the names that belong into them.
 
-use crate::command::COMMANDS;
+use crate::command::{COMMANDS, split_name};
 use crate::talk::Talk;
 
 /// What the text before the cursor may become: from which byte on, and into what.
 pub fn complete(before: &str, talk: &Talk) -> (usize, Vec<String>) {
     let (from, candidates) = candidates(before, talk);
     let typed = &before[from..];
-    let mut words: Vec<String> = candidates
-        .into_iter()
-        .filter(|word| word.to_lowercase().starts_with(&typed.to_lowercase()) && word != typed)
-        .collect();
+    let mut words: Vec<String> =
+        candidates.into_iter().filter(|word| begins(word, typed) && word != typed).collect();
     words.sort();
     words.dedup();
     (from, words)
+}
+
+/// Whether a word begins with what was typed. Of a name that needs quotes, they need not be typed.
+fn begins(word: &str, typed: &str) -> bool {
+    let (word, typed) = (word.to_lowercase(), typed.to_lowercase());
+    let mark = |word: &str| word.strip_prefix('#').map_or(0, |_| 1);
+    let (word_mark, typed_mark) = (mark(&word), mark(&typed));
+    let bare = word[word_mark..].strip_prefix('"').filter(|_| word_mark == typed_mark);
+    word.starts_with(&typed) || bare.is_some_and(|name| name.starts_with(&typed[typed_mark..]))
 }
 
 fn candidates(before: &str, talk: &Talk) -> (usize, Vec<String>) {
@@ -29,7 +36,7 @@ fn candidates(before: &str, talk: &Talk) -> (usize, Vec<String>) {
         };
     }
     match before.split_once(':') {
-        Some((word @ "chat", rest)) if !rest.contains(':') => {
+        Some((word @ "chat", rest)) if split_name(rest).1.is_none() || is_open_quote(rest) => {
             (word.len() + 1, users().into_iter().map(|user| format!("{user}:")).collect())
         }
         Some((word @ ("addfriend" | "delfriend" | "block" | "unblock" | "find"), _)) => {
@@ -39,13 +46,18 @@ fn candidates(before: &str, talk: &Talk) -> (usize, Vec<String>) {
             Some(_) => (word.len() + "group:".len() + 1, groups()),
             None => (word.len() + 1, users().into_iter().chain(["group:".to_owned()]).collect()),
         },
-        Some((word @ "groupchat", rest)) if !rest.contains(':') => {
+        Some((word @ "groupchat", rest)) if split_name(rest).1.is_none() || is_open_quote(rest) => {
             (word.len() + 1, groups().into_iter().map(|group| format!("{group}:")).collect())
         }
         Some((word @ ("addgroup" | "delgroup" | "members"), _)) => (word.len() + 1, groups()),
         Some(_) => (before.len(), Vec::new()),
         None => (0, commands()),
     }
+}
+
+/// Whether a name in quotes is still being typed: what looks like a text after a colon belongs to it.
+fn is_open_quote(rest: &str) -> bool {
+    rest.starts_with('"') && rest.matches('"').count() % 2 == 1
 }
 
 /// The commands up to where something else is to be typed.
@@ -70,6 +82,7 @@ mod tests {
         let person =
             |id, name: &str| Person { id: UserId::new(id).unwrap(), name: name.into(), online: true };
         welcome.friends = vec![person(2, "bob"), person(3, "bo\u{202e}"), person(4, "Bea")];
+        welcome.friends.extend([person(5, "a:b"), person(6, "77")]);
         welcome.groups = vec![Group::new(GroupId::new(9).unwrap(), "dev", "")];
         talk.hear(Event::LoggedIn { welcome, again: false }, &mut Vec::new());
         talk
@@ -88,7 +101,11 @@ mod tests {
             ("delgroup:d", 9, &["dev"]),
             ("history:b", 8, &["Bea", "bob"]),
             ("history:group:", 14, &["dev"]),
-            ("/open ", 6, &["#dev", "3", "Bea", "bob"]),
+            ("/open ", 6, &["\"77\"", "\"a:b\"", "#dev", "3", "Bea", "bob"]),
+            ("chat:a", 5, &["\"a:b\":"]),
+            ("chat:\"a:", 5, &["\"a:b\":"]),
+            ("chat:\"a:b\":x", 12, &[]),
+            ("addfriend:7", 10, &["\"77\""]),
             ("/members #", 9, &["#dev"]),
             ("hello b", 0, &[]),
         ] {

@@ -10,6 +10,7 @@ use super::gate::Gate;
 use super::modes::Modes;
 use crate::talk::{Prompt, Talk};
 use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
@@ -19,7 +20,8 @@ use rustyline::{
     EventHandler, ExternalPrinter, Helper, KeyCode, KeyEvent, Modifiers, RepeatCount,
 };
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
@@ -31,6 +33,8 @@ pub struct LineEditor {
     editor: Editor<Hooks, FileHistory>,
     gate: Arc<Gate>,
     secret: Secret,
+    /// What was typed until something came that is no text, and at which prompt.
+    kept: Option<(String, String)>,
     /// Whether the terminal can be edited on; a dumb one cannot.
     pub rich: bool,
 }
@@ -52,14 +56,20 @@ impl LineEditor {
             .build();
         let mut editor = Editor::with_config(config)?;
         let secret = Secret::default();
-        editor.set_helper(Some(Hooks { gate: gate.clone(), talk, asked: Cell::new(false) }));
+        editor.set_helper(Some(Hooks {
+            gate: gate.clone(),
+            talk,
+            asked: Cell::new(false),
+            typed: RefCell::default(),
+        }));
         let keys = Keys { gate: gate.clone(), secret: secret.clone() };
         editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(keys)));
         let printer = editor.create_external_printer().ok();
-        Ok((Self { editor, gate, secret, rich: printer.is_some() }, printer))
+        Ok((Self { editor, gate, secret, kept: None, rich: printer.is_some() }, printer))
     }
 
-    /// Reads a line. `styled` is the prompt as it is shown, with the width of its text.
+    /// Reads a line. `styled` is the prompt as it is shown, with the width of its text. After an error of
+    /// [`is_not_text`], what was typed before it is there again.
     ///
     /// # Errors
     /// `Eof` and `Interrupted` for Ctrl-D and Ctrl-C, else what is wrong with the terminal.
@@ -70,10 +80,18 @@ impl LineEditor {
             self.gate.end();
         }
         let unseen = if prompt.secret && !self.rich { Some(Modes::without_echo()?) } else { None };
-        let line = self.editor.readline(&(prompt.text.as_str(), styled));
+        let kept = self.kept.take().filter(|(at, _)| *at == prompt.text).map(|(_, line)| line);
+        self.typed().take();
+        let line = self
+            .editor
+            .readline_with_initial(&(prompt.text.as_str(), styled), (kept.as_deref().unwrap_or(""), ""));
         drop(unseen);
         self.gate.end();
         let typed = self.lock().take();
+        if !prompt.secret && line.as_ref().is_err_and(is_not_text) {
+            let line = Some(self.typed().take()).filter(|line| !line.is_empty()).or(kept);
+            self.kept = line.map(|line| (prompt.text.clone(), line));
+        }
         let line = Zeroizing::new(line?);
         Ok(if self.rich { typed.unwrap_or(line) } else { line })
     }
@@ -83,9 +101,18 @@ impl LineEditor {
         &mut self.editor
     }
 
+    fn typed(&self) -> &RefCell<String> {
+        &self.editor.helper().expect("it was given one").typed
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Zeroizing<String>>> {
         self.secret.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether bytes were typed that are no UTF-8: the terminal speaks another character set.
+pub fn is_not_text(error: &ReadlineError) -> bool {
+    matches!(error, ReadlineError::Io(error) if error.kind() == ErrorKind::InvalidData)
 }
 
 /// What the editor asks while it reads.
@@ -94,6 +121,8 @@ struct Hooks {
     talk: Arc<Mutex<Talk>>,
     /// Whether the next redraw has a key for its cause.
     asked: Cell<bool>,
+    /// The line as it was last changed. Of what is typed unseen it knows nothing.
+    typed: RefCell<String>,
 }
 
 impl Helper for Hooks {}
@@ -109,8 +138,9 @@ impl Highlighter for Hooks {
         Cow::Borrowed(prompt)
     }
 
-    fn highlight_char(&self, _line: &str, _pos: usize, _kind: CmdKind) -> bool {
+    fn highlight_char(&self, line: &str, _pos: usize, _kind: CmdKind) -> bool {
         self.asked.set(true);
+        line.clone_into(&mut self.typed.borrow_mut());
         true
     }
 }

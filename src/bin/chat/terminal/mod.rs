@@ -129,6 +129,11 @@ fn read(
                 shared.talk().cancel();
                 continue;
             }
+            Err(error) if editor::is_not_text(&error) => {
+                let what = "a byte that is not UTF-8 was left out: this terminal has another character set";
+                shared.gate.push(shared.lines(&[Shown::Bad(what.to_owned())]));
+                continue;
+            }
             Err(error) => return Err(error),
         };
         if prompt.kept && !line.trim().is_empty() {

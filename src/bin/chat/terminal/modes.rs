@@ -3,8 +3,11 @@
 //! The editor turns echo off while it reads. Here it is off between two lines too, so that what is
 //! typed ahead (a pasted password) is not shown by the kernel, and messages are not torn by it.
 
+use libc::{
+    SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGPWR, SIGQUIT, SIGSTKFLT, SIGTERM, SIGUSR1, SIGUSR2,
+    SIGVTALRM, SIGXCPU, SIGXFSZ,
+};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
 use std::thread;
@@ -46,17 +49,25 @@ impl Drop for Modes {
     }
 }
 
+/// The signals that end a program that does nothing about them, and that it can do something about. SIGPIPE is ignored
+/// by Rust programs.
+const DEADLY: [i32; 14] = [
+    SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGPWR, SIGQUIT, SIGSTKFLT, SIGTERM, SIGUSR1, SIGUSR2,
+    SIGVTALRM, SIGXCPU, SIGXFSZ,
+];
+
 fn give_back(modes: &Termios) {
     // A terminal that is gone needs no modes.
     let _ = tcsetattr(io::stdin(), OptionalActions::Now, modes);
 }
 
 fn give_back_on_signals(modes: Termios) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let mut signals = Signals::new(DEADLY)?;
     thread::Builder::new().name("chat-signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             give_back(&modes);
             let _ = writeln!(io::stdout(), "{PLAIN_PASTE}");
+            // Not by the signal itself: some of them have all memory written to a disk, passwords too.
             std::process::exit(128 + signal);
         }
     })?;
