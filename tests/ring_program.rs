@@ -326,7 +326,7 @@ fn what_is_wrong_with_a_configuration_or_a_question_is_said() {
         ("stream {", &["get", "k"][..], "nginx.conf:1: the file ends where \"}\" has to come"),
         ("events { }", &["get", "k"], "nginx.conf: there is no upstream"),
         (
-            "stream { upstream a { hash $k; } }",
+            "stream { upstream a { hash $remote_addr; } }",
             &["get", "k"],
             "nginx.conf:1: upstream a: there is no server (backup servers do not count)",
         ),
@@ -353,6 +353,11 @@ fn what_is_wrong_with_a_configuration_or_a_question_is_said() {
             "127.0.0.1:6000 is there already: --weight 127.0.0.1:6000:N changes it",
         ),
         (TWO, &["moves", "--add", "name"], "--add name: it is written HOST:PORT or HOST:PORT:WEIGHT"),
+        (
+            TWO,
+            &["moves", "--add", "::1:6004"],
+            "::1:6004: an IPv6 address stands in brackets: [::1]:6000, [::1]:6000:2",
+        ),
         (
             TWO,
             &["moves", "--del", "x:1"],
@@ -391,10 +396,12 @@ fn what_is_wrong_with_a_configuration_or_a_question_is_said() {
     assert_eq!((code, out.split_whitespace().next()), (0, Some("k")));
     assert_eq!(
         err,
-        "chat-ring: nginx.conf:1: nginx refuses a in stream: it has no port\n\
+        "chat-ring: nginx.conf:1: nginx refuses $k in stream: no such variable, unless a module brings it\n\
+         chat-ring: nginx.conf:1: nginx refuses a in stream: it has no port\n\
          chat-ring: nginx.conf:1: resolve is nothing that chat-ring reckons with\n\
          chat-ring: nginx.conf:1: nginx refuses `backup` after `hash`\n\
-         chat-ring: nginx.conf:1: a second `hash`: nginx takes this one\n"
+         chat-ring: nginx.conf:1: a second `hash`: nginx takes this one\n\
+         chat-ring: nginx.conf:1: nginx refuses $l in stream: no such variable, unless a module brings it\n"
     );
     assert_eq!(run(&["--conf", "x"], "").0, 2);
     assert_eq!(run(&["get", "k"], "").0, 2);

@@ -1,5 +1,6 @@
 //! The upstream that is asked about, and the balancing that `chat::ring` makes of it.
 
+use crate::conf::address::address;
 use crate::conf::blocks;
 use crate::conf::upstream::{self, Hash, Line, ServerLine, Upstream};
 use crate::options::Options;
@@ -33,6 +34,8 @@ pub struct Balanced {
 pub fn asked(conf: &Path, options: &Options) -> Result<Asked, String> {
     let directives = blocks::read(conf).map_err(|error| error.to_string())?;
     let all = upstream::all(&directives).map_err(|error| error.to_string())?;
+    // nginx starts with all of a configuration or with nothing.
+    let elsewhere: Vec<String> = all.iter().flat_map(refusals).collect();
     let upstream =
         meant(all, options.upstream.as_deref()).map_err(|why| format!("{}: {why}", conf.display()))?;
     let hash = match (&options.hash, upstream.hash()) {
@@ -46,10 +49,24 @@ pub fn asked(conf: &Path, options: &Options) -> Result<Asked, String> {
             ));
         }
     };
-    for note in &upstream.notes {
+    let own = refusals(&upstream);
+    for note in upstream.notes.iter().chain(elsewhere.iter().filter(|note| !own.contains(note))) {
         eprintln!("chat-ring: {note}");
     }
     Ok(Asked { upstream, hash })
+}
+
+/// What nginx refuses of an upstream, the one that is asked about or another.
+fn refusals(upstream: &Upstream) -> Vec<String> {
+    let mut found: Vec<String> = upstream.notes.clone();
+    found.retain(|note| note.contains(": nginx refuses "));
+    if upstream.servers().all(|server| server.backup) {
+        let (place, name) = (&upstream.place, &upstream.name);
+        found.push(format!(
+            "{place}: nginx refuses upstream {name}: it has no server, backup servers not counted"
+        ));
+    }
+    found
 }
 
 fn meant(all: Vec<Upstream>, name: Option<&str>) -> Result<Upstream, String> {
@@ -139,16 +156,11 @@ impl Balanced {
 /// The addresses of a server, in the order in which nginx finds them: what they are called here.
 fn addresses(line: &ServerLine) -> Result<Vec<String>, String> {
     let name = &line.name;
-    if name.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("unix:")) {
+    let read = address(name).map_err(|what| format!("nginx refuses {name}: {what}"))?;
+    if read.is_socket {
         return Ok(vec![name.clone()]);
     }
-    let after_host = name.rfind(']').map_or(0, |bracket| bracket + 1);
-    let (host, ports) = match name[after_host..].rfind(':') {
-        Some(colon) => (&name[..after_host + colon], &name[after_host + colon + 1..]),
-        None => (&name[..], "80"),
-    };
-    let port: u16 = ports.parse().map_err(|_| format!("{name}: {ports} is no port"))?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let (bare, port) = (read.host, read.port.unwrap_or(80));
     let mut found: Vec<SocketAddr> = match (bare, port).to_socket_addrs() {
         Ok(found) => found.collect(),
         Err(error) => return Err(format!("{name} has no address, and nginx needs one to start: {error}")),

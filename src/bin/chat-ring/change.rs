@@ -1,6 +1,7 @@
 //! Changes of an upstream, as they are typed: `--add`, `--del`, `--weight`, `--down`, `--up`.
 
-use crate::conf::upstream::{Line, Module, ServerLine, Upstream, weight};
+use crate::conf::address;
+use crate::conf::upstream::{Line, ServerLine, Upstream, weight};
 use crate::options::Changes;
 
 /// The upstream with the changes, which are made in the order del, weight, down, up, add.
@@ -54,9 +55,9 @@ fn add(upstream: &mut Upstream, name: &str, weight: u32) -> Result<(), String> {
     if upstream.servers().any(|server| server.name == name) {
         return Err(format!("{name} is there already: --weight {name}:N changes it"));
     }
-    let has_port = name.contains(':');
-    if name.is_empty() || (upstream.module == Module::Stream && !has_port) {
-        return Err(format!("--add {name}: it is written HOST:PORT or HOST:PORT:WEIGHT"));
+    if let Some(what) = address::refusal(name, upstream.module) {
+        let why = if what.ends_with("it has no port") { String::new() } else { format!("; {what}") };
+        return Err(format!("--add {name}: it is written HOST:PORT or HOST:PORT:WEIGHT{why}"));
     }
     let all: Vec<&Vec<String>> =
         upstream.servers().filter(|server| !server.backup).map(|server| &server.others).collect();
@@ -77,6 +78,9 @@ fn name_and_weight(text: &str) -> Result<(&str, Option<u32>), String> {
         return Ok((name, Some(weight(number)?)));
     }
     let after_host = text.rfind(']').map_or(0, |bracket| bracket + 1);
+    if address::is_bare_ipv6(text) {
+        return Err(format!("{text}: an IPv6 address stands in brackets: [::1]:6000, [::1]:6000:2"));
+    }
     let is_socket = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("unix:"));
     match text.rsplit_once(':') {
         Some((name, number)) if !is_socket && text[after_host..].matches(':').count() >= 2 => {
@@ -109,7 +113,17 @@ mod tests {
         ] {
             assert_eq!(name_and_weight(text), Ok((name, weight)), "{text}");
         }
-        for text in ["a:1:0", "a:1:x", "a:1:", "a=-1", "a=+1"] {
+        for text in [
+            "a:1:0",
+            "a:1:x",
+            "a:1:",
+            "a=-1",
+            "a=+1",
+            "::1:6004",
+            "::1",
+            "fe80::1:6004:2",
+            "1:2:3:4:5:6:7:8:9",
+        ] {
             assert!(name_and_weight(text).is_err(), "{text}");
         }
     }

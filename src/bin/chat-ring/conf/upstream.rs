@@ -4,6 +4,9 @@
 //! answer: configurations of its relatives and of its commercial edition are read too.
 
 use super::blocks::{ConfError, Directive, Place};
+use super::refused::Reader;
+use super::variables;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Where an upstream stands. The hashing is the same.
@@ -108,21 +111,43 @@ impl Upstream {
 /// # Errors
 /// If a weight is none, or a line says nothing.
 pub fn all(directives: &[Directive]) -> Result<Vec<Upstream>, ConfError> {
-    let mut found = Vec::new();
+    let mut found: Vec<Upstream> = Vec::new();
+    let (mut modules, mut seconds) = (Vec::new(), Vec::new());
     for directive in directives {
         let module = match directive.name() {
             "stream" => Module::Stream,
             "http" => Module::Http,
             _ => continue,
         };
-        for within in directive.block.iter().flatten().filter(|within| within.name() == "upstream") {
-            found.push(upstream(within, module)?);
+        let block = directive.block.as_deref().unwrap_or(&[]);
+        let defined = variables::defined(block);
+        for within in block.iter().filter(|within| within.name() == "upstream") {
+            let mut upstream = upstream(within, module, &defined)?;
+            let same =
+                |other: &Upstream| other.module == module && other.name.eq_ignore_ascii_case(&upstream.name);
+            if found.iter().any(same) {
+                let what = format!("nginx refuses a second upstream {} in {module}", upstream.name);
+                upstream.note(&within.place, vec![what]);
+            }
+            found.push(upstream);
         }
+        if modules.contains(&module) {
+            seconds.push((directive.place.clone(), format!("nginx refuses a second {module}")));
+        }
+        modules.push(module);
+    }
+    // It is so of the whole configuration, whichever upstream is asked about.
+    if let Some(first) = found.first_mut() {
+        seconds.into_iter().for_each(|(place, what)| first.note(&place, vec![what]));
     }
     Ok(found)
 }
 
-fn upstream(directive: &Directive, module: Module) -> Result<Upstream, ConfError> {
+fn upstream(
+    directive: &Directive,
+    module: Module,
+    defined: &BTreeSet<String>,
+) -> Result<Upstream, ConfError> {
     let refused = |place: &Place, what: String| Err(ConfError::Line(place.clone(), what));
     let ([name], Some(block)) = (directive.arguments(), &directive.block) else {
         return refused(&directive.place, "an upstream is written `upstream NAME { … }`".to_owned());
@@ -134,6 +159,7 @@ fn upstream(directive: &Directive, module: Module) -> Result<Upstream, ConfError
         place: directive.place.clone(),
         notes: Vec::new(),
     };
+    let mut reader = Reader::new(module);
     for within in block {
         let line = match (within.name(), within.arguments()) {
             ("server", [name, parameters @ ..]) => match server(name, parameters) {
@@ -162,7 +188,13 @@ fn upstream(directive: &Directive, module: Module) -> Result<Upstream, ConfError
             }
             _ => Line::Other(within.clone()),
         };
-        upstream.check(&line, &within.place);
+        upstream.note(&within.place, reader.refusals(&line, within));
+        if let Line::Hash(hash) = &line {
+            let second = "a second `hash`: nginx takes this one";
+            let notes = upstream.hash().map(|_| second.to_owned()).into_iter();
+            let notes = notes.chain(variables::refusal(&hash.key, module, defined)).collect();
+            upstream.note(&within.place, notes);
+        }
         upstream.lines.push(line);
     }
     Ok(upstream)
@@ -172,26 +204,6 @@ impl Upstream {
     fn note(&mut self, place: &Place, what: Vec<String>) {
         self.notes.extend(what.into_iter().map(|what| format!("{place}: {what}")));
     }
-
-    /// Notes what nginx refuses of a line, given those before it.
-    fn check(&mut self, line: &Line, place: &Place) {
-        let what = match line {
-            Line::Server(server) if server.backup && self.hash().is_some() => {
-                "nginx refuses `backup` after `hash`".to_owned()
-            }
-            Line::Server(server) if self.module == Module::Stream && !has_port(&server.name) => {
-                format!("nginx refuses {} in stream: it has no port", server.name)
-            }
-            Line::Hash(_) if self.hash().is_some() => "a second `hash`: nginx takes this one".to_owned(),
-            _ => return,
-        };
-        self.note(place, vec![what]);
-    }
-}
-
-fn has_port(name: &str) -> bool {
-    let after_host = name.rsplit(']').next().unwrap_or(name);
-    name.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("unix:")) || after_host.contains(':')
 }
 
 /// What follows `server`, and what is to be said of it.
