@@ -64,6 +64,7 @@ impl Original {
 
     /// Logs in and shows what comes, until it has shown `last` or dies: all that it has shown, and how it died.
     pub fn show_until(&mut self, user: &User, last: &str) -> (Vec<String>, Option<String>) {
+        look_sharp();
         match self.login(user) {
             Ok(texts) => self.go_on_until(texts, last),
             Err(why) => (Vec::new(), Some(why)),
