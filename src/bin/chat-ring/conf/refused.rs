@@ -86,7 +86,8 @@ impl Reader {
             },
             "keepalive" if is_http => {
                 let is_first = !std::mem::replace(&mut self.has_keepalive, true);
-                is_first && matches!(arguments, [count] if is_number(count) && count.trim_matches('0') != "")
+                is_first
+                    && matches!(arguments, [count] if is_number(count) && !count.trim_matches('0').is_empty())
             }
             "keepalive_requests" if is_http => matches!(arguments, [count] if is_number(count)),
             "keepalive_time" | "keepalive_timeout" if is_http => {
