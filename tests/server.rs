@@ -17,8 +17,8 @@ mod server {
     mod limits;
     mod log;
     mod login;
-    mod passwords;
     mod original;
+    mod passwords;
     mod seed;
     mod signals;
     mod slow;
