@@ -10,8 +10,8 @@
 //!
 //! What survives which fault, as the oracle asks for it once everything is well again:
 //!
-//! - A connection breaks, the store is busy or down, a core loses the bus, a server dies or hangs:
-//!   whatever is stored reaches its reader without another login, a user is online once, and hubs
+//! - A connection breaks, the store is busy or down, a core loses the bus, a server dies or hangs,
+//!   the bus is two for a while: whatever is stored reaches its reader without another login, a user is online once, and hubs
 //!   and bus end empty. A message without a `cid` is promised only while the bus and its two
 //!   servers are well.
 //! - Single messages and notices are lost without a word, which a broker does only with the

@@ -27,6 +27,7 @@ mod rates;
 #[cfg(test)]
 mod scratch;
 mod shares;
+pub mod siblings;
 mod token;
 pub mod worker;
 
@@ -39,6 +40,7 @@ use health::News;
 pub use mysql::MySqlUrl;
 pub use open_error::OpenError;
 use password::Cost;
+use siblings::{Entry, Sibling};
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -198,6 +200,23 @@ pub trait Store: Send {
     fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {
         future::block_on(work);
         News::None
+    }
+
+    /// Writes down that this server lives, and tells which others wrote that down, and when. A store
+    /// that one server has for itself knows no others.
+    ///
+    /// # Errors
+    /// If the store does not work; nothing is written then.
+    fn meet(&mut self, _entry: &Entry) -> Result<Vec<Sibling>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Strikes out what a server wrote down about itself.
+    ///
+    /// # Errors
+    /// If the store does not work.
+    fn part(&mut self, _server: u64) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Leaves everything tidy. Nothing is lost if this is never called.

@@ -28,12 +28,14 @@ mod row;
 mod schema;
 mod segment;
 mod session;
+mod siblings;
 mod stored;
 mod tokens;
 mod touched;
 mod url;
 
 use super::health::News;
+use super::siblings::{Entry, Sibling};
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError};
 use crate::chat::ask::Answer;
 use crate::chat::ids::MessageId;
@@ -164,6 +166,16 @@ impl Store for MySql {
         runtime.block_on(desk.wait(work))
     }
 
+    fn meet(&mut self, entry: &Entry) -> Result<Vec<Sibling>, StoreError> {
+        let (runtime, desk) = self.parts();
+        runtime.block_on(desk.meet(entry))
+    }
+
+    fn part(&mut self, server: u64) -> Result<(), StoreError> {
+        let (runtime, desk) = self.parts();
+        runtime.block_on(desk.part(server))
+    }
+
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
         if let Some(Desk { link: Link::Up(line, _), .. }) = self.desk.take() {
             // Good-bye is a courtesy.
@@ -227,6 +239,41 @@ impl Desk {
                     self.roll_back().await?;
                     return Err(StoreError::Order(why));
                 }
+            }
+        }
+    }
+
+    async fn meet(&mut self, entry: &Entry) -> Result<Vec<Sibling>, StoreError> {
+        let met = siblings::meet(self.writer().await?, entry).await;
+        self.minded(met).await
+    }
+
+    async fn part(&mut self, server: u64) -> Result<(), StoreError> {
+        let parted = siblings::part(self.writer().await?, server).await;
+        self.minded(parted).await
+    }
+
+    /// The connection that writes, if there is one.
+    async fn writer(&mut self) -> Result<&mut Client, StoreError> {
+        self.replace().await;
+        self.stay_connected().await?;
+        match &mut self.link {
+            Link::Up(line, _) => Ok(&mut line.writer),
+            Link::Down { why, .. } => Err(StoreError::Down(why.clone())),
+        }
+    }
+
+    /// What came of something that is no batch: if it came to nothing, nothing of it stays.
+    async fn minded<T>(&mut self, did: Did<T>) -> Result<T, StoreError> {
+        match did {
+            Ok(done) => {
+                self.heard = Instant::now();
+                Ok(done)
+            }
+            Err(Fault::Lost(why)) => Err(StoreError::Down(self.lose(why))),
+            Err(fault) => {
+                self.roll_back().await?;
+                Err(StoreError::Down(format!("{}: {}", self.url, fault.why())))
             }
         }
     }

@@ -9,6 +9,7 @@ use super::dedup_windows::DedupWindows;
 use super::health::{Health, State};
 use super::pool::{Hashed, Job, Pool, Queue, Task};
 use super::rates::Rates;
+use super::siblings::{self, Call};
 use super::{Config, OpenError, Order, Outcome, Store, StoreError};
 use crate::chat::ask::{AnswerQueue, Ask, Done, Password, Question, Who};
 use crate::chat::ids::UserId;
@@ -35,6 +36,7 @@ pub struct Running {
     thread: JoinHandle<()>,
     state: State,
     passwords: Queue,
+    siblings: Option<siblings::Line>,
 }
 
 impl Running {
@@ -44,6 +46,7 @@ impl Running {
     /// # Errors
     /// If the thread panicked: a bug, already in the log.
     pub fn join(self) -> std::thread::Result<()> {
+        drop(self.siblings);
         self.thread.join()
     }
 
@@ -55,6 +58,15 @@ impl Running {
     /// The passwords that wait to be hashed: a handle, for those who show that.
     pub fn passwords(&self) -> Queue {
         self.passwords.clone()
+    }
+
+    /// The line on which servers of one database are told of each other, for one who asks. The store
+    /// stays open until that one hangs up, too.
+    ///
+    /// # Panics
+    /// If it was given away already.
+    pub fn siblings(&mut self) -> siblings::Line {
+        self.siblings.take().expect("there is one, for one who asks")
     }
 
     /// Whether the thread has ended, which it does by itself only if it panicked.
@@ -86,6 +98,7 @@ fn start_with(
     let answers = Answers::new(answers);
     let (pool, hashed) = Pool::start(config.cost, &config.limits, &answers)?;
     let passwords = pool.queue();
+    let (siblings, calls) = siblings::line();
     let worker = Worker {
         store,
         answers,
@@ -100,13 +113,14 @@ fn start_with(
         health: Health::default(),
         made: Rates::new(config.limits.group_makes, config.limits.group_make_ms),
         began: Instant::now(),
+        calls,
     };
     let state = worker.health.state();
     let thread = std::thread::Builder::new()
         .name("store".to_owned())
         .spawn(move || worker.run(&questions, &hashed))
         .map_err(OpenError::NoThread)?;
-    Ok(Running { thread, state, passwords })
+    Ok(Running { thread, state, passwords, siblings: Some(siblings) })
 }
 
 /// What becomes of an outcome.
@@ -144,15 +158,18 @@ struct Worker {
     /// Who has made groups lately.
     made: Rates<UserId>,
     began: Instant,
+    /// What servers want to know of each other.
+    calls: flume::Receiver<Call>,
 }
 
-/// What came out of one of the two queues.
+/// What came out of one of the queues.
 enum Next {
     /// Nothing yet.
     Nothing,
     Question(Question),
     Hashed(Hashed),
-    /// No question will ever come again.
+    Call(Call),
+    /// Nothing will ever come again.
     End,
 }
 
@@ -161,10 +178,21 @@ impl Worker {
         // Where it shares a CPU with a core, messages go first. That it cannot is no reason to stop.
         let _ = rustix::process::setpriority_process(None, NICENESS);
         loop {
+            // However many questions there are: a server that is not heard of seems to be dead.
+            if let Ok(call) = self.calls.try_recv() {
+                self.call(call);
+            }
             self.recall();
             let mut weight = match self.next(questions, hashed) {
                 Next::Nothing if self.orders.is_empty() => continue,
                 Next::Nothing => 0,
+                Next::Call(call) => {
+                    self.call(call);
+                    if self.orders.is_empty() {
+                        continue;
+                    }
+                    0
+                }
                 Next::Question(question) => self.take(question),
                 Next::Hashed(hashed) => self.store(hashed),
                 Next::End => break,
@@ -196,13 +224,25 @@ impl Worker {
     fn next(&mut self, questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) -> Next {
         match questions.try_recv() {
             Ok(question) => return Next::Question(question),
-            Err(flume::TryRecvError::Disconnected) => return Next::End,
+            Err(flume::TryRecvError::Disconnected) => {
+                return self.calls.recv().map_or(Next::End, Next::Call);
+            }
             Err(flume::TryRecvError::Empty) => {}
         }
         let mut next = Next::Nothing;
-        let news = self.store.wait(pin!(async { next = either(questions, hashed).await }));
+        let calls = self.calls.clone();
+        let news = self.store.wait(pin!(async { next = first(questions, hashed, &calls).await }));
         self.health.hear(news);
         next
+    }
+
+    /// That this does not work is told to whoever calls; a store that is down is noticed by others.
+    fn call(&mut self, call: Call) {
+        // Whoever calls may have lost patience.
+        match call {
+            Call::Meet(entry, tell) => drop(tell.try_send(self.store.meet(&entry))),
+            Call::Part(server, tell) => drop(tell.try_send(self.store.part(server))),
+        }
     }
 
     /// What was hashed last is still stored; passwords not yet looked at get Busy.
@@ -389,9 +429,14 @@ impl Worker {
     }
 }
 
-/// What comes out of either queue first.
-async fn either(questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) -> Next {
-    let question = async { questions.recv_async().await.map_or(Next::End, Next::Question) };
+/// What comes out of any of the queues first.
+async fn first(
+    questions: &flume::Receiver<Question>,
+    hashed: &flume::Receiver<Hashed>,
+    calls: &flume::Receiver<Call>,
+) -> Next {
+    // Whether that is the end is for the next look to say.
+    let question = async { questions.recv_async().await.map_or(Next::Nothing, Next::Question) };
     let password = async {
         match hashed.recv_async().await {
             Ok(hashed) => Next::Hashed(hashed),
@@ -399,7 +444,13 @@ async fn either(questions: &flume::Receiver<Question>, hashed: &flume::Receiver<
             Err(flume::RecvError::Disconnected) => future::pending().await,
         }
     };
-    future::or(question, password).await
+    let call = async {
+        match calls.recv_async().await {
+            Ok(call) => Next::Call(call),
+            Err(flume::RecvError::Disconnected) => future::pending().await,
+        }
+    };
+    future::or(future::or(question, password), call).await
 }
 
 /// How much of a batch an ask takes up, so that those who wait for a small one are not kept by

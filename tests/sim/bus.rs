@@ -41,6 +41,8 @@ pub struct Bus {
     asked: BTreeSet<(usize, Channel)>,
     /// What a core that was cut off joins again when it is back.
     wanted: BTreeSet<(usize, Channel)>,
+    /// Which of two buses a listener is on, if there are two.
+    sides: HashMap<usize, bool>,
     /// When the last thing on each way arrives.
     up: HashMap<(usize, Channel), u64>,
     down: HashMap<(Channel, usize), u64>,
@@ -76,6 +78,22 @@ impl Bus {
         let last = self.up.entry((core, channel)).or_default();
         *last = soonest.max(*last + 1);
         *last
+    }
+
+    /// The bus is two from now on: this core is on that side of it.
+    pub fn move_to(&mut self, core: usize, side: bool) {
+        self.sides.insert(core, side);
+    }
+
+    /// The bus is one again.
+    pub fn unite(&mut self) {
+        self.sides.clear();
+    }
+
+    /// Whether what one core says can reach the other.
+    pub fn are_together(&self, one: usize, other: usize) -> bool {
+        let side = |core| self.sides.get(core).copied().unwrap_or_default();
+        side(&one) == side(&other)
     }
 
     /// A join came to nothing.

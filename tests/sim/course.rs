@@ -1,7 +1,7 @@
 //! The course of a run: phase after phase, each with a rest and a look at everything.
 
 use super::device::{Confirms, Phone};
-use super::plan::Phase;
+use super::plan::{Phase, Plan};
 use super::world::{Next, World};
 use crate::trace;
 
@@ -12,7 +12,7 @@ impl World {
             trace!(self, "---- {phase:?}");
             let contested = (phase == Phase::Contest).then(|| self.contest());
             self.fault = Some(phase);
-            self.parted = matches!(phase, Phase::Cuts | Phase::Deaths);
+            self.parted = Plan::parts(phase);
             self.acting = true;
             for user in 1..=self.plan.users {
                 for _ in 0..self.rng.between(1, 2) {

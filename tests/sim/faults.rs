@@ -27,13 +27,16 @@ pub struct Health {
     pub dead: bool,
     /// When it last had the bus back.
     pub linked_us: u64,
+    /// Since when it has known that the bus is two.
+    pub split_us: Option<u64>,
     /// It does nothing until then.
     pub hangs_until_us: u64,
 }
 
 impl Health {
     pub fn new(number: usize) -> Self {
-        Self { id: CoreId(number as u16), down: false, dead: false, linked_us: 0, hangs_until_us: 0 }
+        let id = CoreId(number as u16);
+        Self { id, down: false, dead: false, linked_us: 0, split_us: None, hangs_until_us: 0 }
     }
 }
 
@@ -60,6 +63,7 @@ impl World {
                 let server = self.rng.index(self.plan.servers);
                 if self.rng.chance(500) { self.die(server) } else { self.hang(server) }
             }
+            Phase::Splits => self.split(),
             Phase::BusyStore => {
                 let server = self.rng.index(self.plan.servers);
                 if !self.queues[server].down {
@@ -157,6 +161,49 @@ impl World {
         }
         let way_us = self.rng.delay(self.plan.bus_us) + 1;
         self.at(last_us + way_us, Next::Fact(core, Fact::Rejoined(self.health[core].id)));
+    }
+
+    /// The bus is two, and nobody is told; after a while every core has noticed.
+    fn split(&mut self) {
+        // The end of the last one is to be known to all before the next one begins.
+        if self.plan.servers < 2 || self.heals > 0 {
+            return;
+        }
+        let alone = self.rng.index(self.plan.servers);
+        trace!(self, "the bus is split: server {alone} is alone");
+        self.oracle.tally.count("buses split");
+        for core in self.cores_of(alone) {
+            self.bus.move_to(core, true);
+        }
+        for core in 0..self.cores.len() {
+            let after = self.rng.delay(self.plan.linger_us);
+            self.heal_later(after, Next::Learn { core, split: true });
+        }
+        let after = self.plan.linger_us + self.rng.delay(self.plan.fault_us) + 1;
+        self.heal_later(after, Next::Unite);
+    }
+
+    /// The bus is one again; every core notices that later.
+    pub fn unite(&mut self) {
+        self.heals -= 1;
+        trace!(self, "the bus is one again");
+        self.bus.unite();
+        for core in 0..self.cores.len() {
+            let after = self.rng.delay(self.plan.linger_us) + 1;
+            self.heal_later(after, Next::Learn { core, split: false });
+        }
+    }
+
+    /// A core has noticed that the bus is two, or one again: then it claims its users anew.
+    pub fn learn(&mut self, core: usize, split: bool) {
+        self.heals -= 1;
+        trace!(self, "core {core} knows that the bus is {}", if split { "two" } else { "one" });
+        self.health[core].split_us = split.then_some(self.now_us);
+        if !split {
+            self.health[core].linked_us = self.now_us;
+            let id = self.health[core].id;
+            self.later(0, Next::Fact(core, Fact::Rejoined(id)));
+        }
     }
 
     /// A server is killed. Another one starts in its place after a while.

@@ -18,6 +18,8 @@ pub enum Phase {
     Cuts,
     /// The same, and servers die or hang; others start in their place.
     Deaths,
+    /// The same, and the servers are on two buses for a while, of which nobody tells them.
+    Splits,
     /// The same, and single messages and notices are lost without anybody being told.
     Silence,
     /// Several connections log in as one user who is not online, at the same time.
@@ -85,6 +87,7 @@ impl Plan {
                 2..=5 if faults == 2 => Phase::Cuts,
                 2..=5 if faults == 3 => Phase::Deaths,
                 2..=4 if faults == 4 => Phase::Silence,
+                2..=5 if faults == 5 => Phase::Splits,
                 _ => Phase::Crowd,
             });
         }
@@ -134,7 +137,17 @@ impl Plan {
 
     /// Whether the bus may lose something in such a phase.
     pub fn loses(phase: Phase) -> bool {
-        matches!(phase, Phase::BusDown | Phase::Cuts | Phase::Deaths | Phase::Silence)
+        matches!(phase, Phase::BusDown | Phase::Cuts | Phase::Deaths | Phase::Splits | Phase::Silence)
+    }
+
+    /// Whether a user may be online twice in such a phase, until all is well again.
+    pub fn parts(phase: Phase) -> bool {
+        matches!(phase, Phase::Cuts | Phase::Deaths | Phase::Splits)
+    }
+
+    /// Whether that was so in any.
+    pub fn has_parted(&self) -> bool {
+        self.phases.iter().any(|&phase| Self::parts(phase))
     }
 
     pub fn cores(&self) -> usize {

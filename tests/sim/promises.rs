@@ -46,7 +46,7 @@ impl World {
     /// Nothing of a blocked sender's arrives.
     pub fn check_refused(&self, conn: usize, number: u64) {
         // Of two sessions, one does not know what the other one asked for.
-        let was_parted = self.plan.phases.iter().any(|phase| matches!(phase, Phase::Cuts | Phase::Deaths));
+        let was_parted = self.plan.has_parted();
         let Some((sender, text)) = self.oracle.text(number) else { return };
         let Some(device) = self.devices.get(&self.reader(conn)) else { return };
         if matches!(text.target, Target::User(_)) && self.people[conn].phone.is_some() && !was_parted {

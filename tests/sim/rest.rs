@@ -2,7 +2,6 @@
 //! bus hold nothing more than that takes.
 
 use super::oracle::Stay;
-use super::plan::Phase;
 use super::world::World;
 use crate::trace;
 use chatd::chat::event::Channel;
@@ -79,9 +78,7 @@ impl World {
             };
             // Who was online twice for a while may have left a group in the session that did not
             // stay; the other one hears of it when it takes its backlog next.
-            let was_parted =
-                self.plan.phases.iter().any(|phase| matches!(phase, Phase::Cuts | Phase::Deaths));
-            let hears_too_much = was_parted
+            let hears_too_much = self.plan.has_parted()
                 && matches!(channel, Channel::Group(_))
                 && right.iter().all(|core| cores.contains(core));
             assert!(cores == right || hears_too_much, "(i) {cores:?} listen to {channel:?}, not {right:?}");

@@ -13,8 +13,14 @@ use chatd::chat::wire::code::Code;
 impl World {
     pub fn say(&mut self, core: usize, op: Op) {
         let down = self.health[core].down;
-        self.bus.check(core, &op, down);
-        if down {
+        // Who may be logged in on the other side is not let in.
+        let split = self.health[core].split_us.is_some();
+        let refused = split && matches!(op, Op::Join { channel: Channel::User(_), .. });
+        self.bus.check(core, &op, down || refused);
+        if refused && !down {
+            self.oracle.tally.count("logins refused because of a split");
+        }
+        if down || refused {
             if let Op::Publish { envelope, .. } = &op {
                 self.oracle.tally.count(match envelope.kind() {
                     Kind::Group => "group messages said to a lost bus",
@@ -59,6 +65,8 @@ impl World {
                     Channel::Cores => (0..self.cores.len()).filter(|&core| self.is_linked(core)).collect(),
                     channel => self.bus.listeners(channel),
                 };
+                let listeners: Vec<usize> =
+                    listeners.into_iter().filter(|&listener| self.bus.are_together(core, listener)).collect();
                 let heard = listeners.len() as u32;
                 trace!(self, "home of {channel:?}: {envelope:?} heard by {listeners:?}");
                 self.oracle.heard(&envelope, listeners.len());
@@ -75,7 +83,10 @@ impl World {
                 }
             }
             Op::Look { ticket, users } => {
-                let online = |user: &UserId| !self.bus.listeners(Channel::User(*user)).is_empty();
+                let online = |user: &UserId| {
+                    let listeners = self.bus.listeners(Channel::User(*user));
+                    listeners.iter().any(|&listener| self.bus.are_together(core, listener))
+                };
                 let online = users.iter().map(online).collect();
                 let online = if refused { Err(BusDown) } else { Ok(online) };
                 let way_us = self.rng.delay(self.plan.bus_us);

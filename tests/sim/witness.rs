@@ -140,6 +140,12 @@ impl World {
         let other = oracle.online_stays().find(|stay| stay.user == user);
         // A core that nobody hears cannot object; who of the two stays is decided when it is back.
         assert!(other.is_none() || self.parted, "(c) {user:?} is online twice");
+        // One that knows of the split lets nobody in who may be on the other side.
+        let core = self.conns[conn].core;
+        let knew =
+            self.health[core].split_us.is_some_and(|since_us| oracle.stays[number].begun_us > since_us);
+        let elsewhere = other.is_some_and(|stay| self.conns[stay.conn].core != core);
+        assert!(!(knew && elsewhere), "(c) {user:?} is let in twice although the split is known");
         oracle.stays[number].online_us = Some(self.now_us);
         oracle.succeeded.entry(conn).or_default().push(number);
         oracle.tally.count("logins");

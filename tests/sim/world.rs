@@ -56,6 +56,13 @@ pub enum Next {
     Act(usize),
     /// A fault, if the phase is still this one.
     Fail(Phase),
+    /// A core learns that the bus is two, or one again.
+    Learn {
+        core: usize,
+        split: bool,
+    },
+    /// The bus is one again.
+    Unite,
     /// A core that was cut off has the bus again.
     Relink(usize),
     /// A server starts where a dead one was.
@@ -234,6 +241,8 @@ impl World {
             Next::Act(conn) => self.act(conn),
             Next::Come { user } => self.come(user),
             Next::Fail(phase) => self.fail(phase),
+            Next::Learn { core, split } => self.learn(core, split),
+            Next::Unite => self.unite(),
             Next::Relink(core) => self.relink(core),
             Next::Restart(server) => self.restart(server),
             Next::Noticed { ghost, id } => self.noticed(ghost, id),

@@ -8,6 +8,7 @@ mod latency_log;
 mod options;
 mod screen;
 mod settings;
+mod siblings;
 mod stopping;
 mod top;
 
@@ -23,6 +24,7 @@ use chatd::storage::{self, worker::Running};
 use latency_log::LatencyLog;
 use options::{Command, Options};
 use settings::Settings;
+use siblings::Siblings;
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -53,6 +55,7 @@ struct Server {
     health: Arc<Health>,
     admin: Option<Admin>,
     latency_log: Option<LatencyLog>,
+    siblings: Option<Siblings>,
 }
 
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
@@ -88,7 +91,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
     let (questions, asked) = flume::bounded(settings.limits.store_queue);
     let (queues, answers) = (0..settings.cpus.len()).map(|_| flume::unbounded()).unzip();
     let after = store.greatest_mid();
-    let store = store.start(asked, queues)?;
+    let mut store = store.start(asked, queues)?;
     let config = boot::Config {
         address: settings.address,
         cpus: settings.cpus.clone(),
@@ -110,7 +113,8 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
     let admin = listener.map(start_admin).transpose()?;
     let latency_log =
         log.map(|(file, interval)| LatencyLog::start(file, interval, observer.clone())).transpose()?;
-    Ok(Server { store, health, admin, latency_log, cores })
+    let siblings = Siblings::start(settings, cores.address, store.siblings(), observer.clone())?;
+    Ok(Server { store, health, admin, latency_log, siblings, cores })
 }
 
 impl Server {
@@ -123,6 +127,10 @@ impl Server {
         }
         self.cores.stop();
         let ended = self.cores.join();
+        // It is no server any more: nobody may miss it.
+        if let Some(siblings) = self.siblings {
+            siblings.stop();
+        }
         self.store.join().map_err(|_| "a storage thread has failed")?;
         ended?;
         if let Some(admin) = self.admin {

@@ -1,0 +1,1 @@
+-- One server has this database for itself, so there is no table of servers. The number keeps the twins in step.

@@ -1,0 +1,59 @@
+//! The servers of a database: a row each, with a heartbeat by the clock of the database.
+
+use super::client::Client;
+use super::fault::{Did, Fault};
+use super::row;
+use crate::storage::siblings::{Entry, Hearing, Sibling};
+use std::time::Duration;
+
+/// A row that nobody has touched for so long is of a server that died: it is deleted.
+const FORGOTTEN: Duration = Duration::from_secs(3_600);
+/// The storage thread has no time to wait for who has locked a row by hand: it finds out at once.
+const FREE: &str = "SELECT id FROM chatd_server WHERE id = ? FOR UPDATE NOWAIT";
+const BEAT: &str = "INSERT INTO chatd_server (id, place, cores, bus, hears_all, started, heartbeat)
+    VALUES (?, ?, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)) ON DUPLICATE KEY UPDATE place = VALUES(place),
+    cores = VALUES(cores), bus = VALUES(bus), hears_all = VALUES(hears_all), heartbeat = VALUES(heartbeat)";
+/// A clock that was set back makes no heartbeat older than new.
+const OTHERS: &str = "SELECT id, place, cores, bus, hears_all,
+    GREATEST(0, TIMESTAMPDIFF(MICROSECOND, heartbeat, UTC_TIMESTAMP(3)) DIV 1000)
+    FROM chatd_server WHERE id <> ? ORDER BY id";
+const STRIKE_OUT: &str = "DELETE FROM chatd_server WHERE id = ?";
+
+/// Writes down that a server lives, and finds the others.
+pub async fn meet(client: &mut Client, entry: &Entry) -> Did<Vec<Sibling>> {
+    let hears_all = entry.hearing == Hearing::All;
+    let (place, bus) = (entry.place.as_str(), entry.bus.as_str());
+    let values =
+        vec![entry.server.into(), place.into(), entry.cores.into(), bus.into(), u8::from(hears_all).into()];
+    client.find(FREE, vec![entry.server.into()]).await?;
+    client.write(BEAT, values).await?;
+    let mut siblings = Vec::new();
+    for found in client.find(OTHERS, vec![entry.server.into()]).await? {
+        let sibling = read(&found)?;
+        if sibling.silent > FORGOTTEN {
+            client.write(STRIKE_OUT, vec![sibling.entry.server.into()]).await?;
+        } else {
+            siblings.push(sibling);
+        }
+    }
+    client.run("COMMIT").await?;
+    Ok(siblings)
+}
+
+/// Strikes out a server that stops.
+pub async fn part(client: &mut Client, server: u64) -> Did<()> {
+    client.write(STRIKE_OUT, vec![server.into()]).await?;
+    client.run("COMMIT").await
+}
+
+fn read(found: &mysql_async::Row) -> Did<Sibling> {
+    let cores = u16::try_from(row::number(found, 2)?);
+    let entry = Entry {
+        server: row::number(found, 0)?,
+        place: row::text(found, 1)?.to_owned(),
+        cores: cores.map_err(|_| Fault::Odd("a number of cores is too great".to_owned()))?,
+        bus: row::text(found, 3)?.to_owned(),
+        hearing: if row::number(found, 4)? == 0 { Hearing::NotAll } else { Hearing::All },
+    };
+    Ok(Sibling { entry, silent: Duration::from_millis(row::number(found, 5)?) })
+}
