@@ -9,6 +9,7 @@ use chatd::chat::limits::Limits;
 use chatd::chat::wire::code::Code;
 use chatd::storage::health::News;
 use chatd::storage::mysql::{MySql, MySqlUrl};
+use chatd::storage::siblings::{Entry, Hearing, Sibling};
 use chatd::storage::{Order, Outcome, Store, StoreError, contract, password_print};
 use services::install;
 use services::mariadb::MariaDb;
@@ -167,6 +168,44 @@ fn a_url_with_a_port_leads_to_the_server_behind_that_port() {
         format!("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '{}'", databases[0]);
     assert_eq!(another.sql(&tables).trim(), "0", "nothing was written to the other server");
     assert_eq!(named.sql(&format!("SELECT name FROM {}.user", databases[0])).trim(), "amy");
+}
+
+/// By the clock of the database, whatever theirs say.
+#[test]
+fn servers_of_a_database_know_of_each_other() {
+    install::by_apt();
+    let mariadb = MariaDb::start(&[]).unwrap();
+    let database = mariadb.make_database();
+    let url = MySqlUrl::parse(&mariadb.url(&database)).unwrap();
+    let [mut one, mut two] = [0; 2].map(|_| MySql::open(&url, &Limits::default()).unwrap());
+    let entry = |server, hearing| Entry {
+        server,
+        place: format!("127.0.0.1:{server} (Redis at häuser:6379)"),
+        cores: 3,
+        bus: "run chatd:".to_owned(),
+        hearing,
+    };
+    let others = |found: Vec<Sibling>| found.into_iter().map(|sibling| sibling.entry).collect::<Vec<_>>();
+    let (first, second) = (entry(1 << 62, Hearing::All), entry(7, Hearing::NotAll));
+    assert_eq!(one.meet(&first).unwrap(), []);
+    assert_eq!(others(two.meet(&second).unwrap()), std::slice::from_ref(&first));
+    let found = one.meet(&first).unwrap();
+    assert!(found[0].silent < Duration::from_secs(60), "{found:?}");
+    assert_eq!(others(found), std::slice::from_ref(&second));
+    // One that died long ago is forgotten, one that was heard of some minutes ago is told of as such.
+    mariadb.sql(&format!(
+        "UPDATE {database}.chatd_server SET heartbeat = heartbeat - INTERVAL 5 MINUTE WHERE id = 7"
+    ));
+    let silent = one.meet(&first).unwrap()[0].silent;
+    assert!(silent > Duration::from_secs(290), "{silent:?}");
+    mariadb.sql(&format!(
+        "UPDATE {database}.chatd_server SET heartbeat = heartbeat - INTERVAL 1 HOUR WHERE id = 7"
+    ));
+    assert_eq!(one.meet(&first).unwrap(), []);
+    assert_eq!(mariadb.sql(&format!("SELECT COUNT(*) FROM {database}.chatd_server")).trim(), "1");
+    assert_eq!(others(two.meet(&second).unwrap()), [first]);
+    one.part(1 << 62).unwrap();
+    assert_eq!(two.meet(&second).unwrap(), []);
 }
 
 /// The server cuts a connection that says nothing for eight seconds; the one that writes has nothing to

@@ -39,6 +39,7 @@
 //! | a claim does not give way to an earlier one: its holder objects all the same | 0 |
 //! | a core that was cut off does not claim its users again | 4 |
 //! | the newer of two sessions does not give way after that | 2 |
+//! | after a split nobody claims its users again | 2 |
 //! | a login goes on although the bus was lost under it | 1 |
 //! | nobody looks for what a dead core may have stored | 0 |
 //! | word of places that the bus did not take is not repeated | 0 |
