@@ -12,6 +12,7 @@ use std::thread;
 fn shows(chatd: &Chatd, reader: &User, last: &str, write: impl FnOnce()) -> Vec<String> {
     let mut original = Original::connect(chatd.address);
     original.login(reader).expect("the login is shown");
+    original.begin();
     thread::scope(|scope| {
         let shown = scope.spawn(move || original.go_on_until(Vec::new(), last));
         write();
@@ -189,6 +190,7 @@ fn answers_to_requests_in_one_segment_are_read_one_by_one() {
     ];
     let bytes: Vec<u8> =
         requests.iter().flat_map(|frame| [frame.to_string().as_bytes(), b"\0"].concat()).collect();
+    original.begin();
     original.write(&bytes);
     let read: Vec<(u64, u64)> = (0..requests.len())
         .map(|_| {
@@ -207,7 +209,8 @@ fn a_server_that_stops_says_all_of_it_first() {
     let mut client = chatd.enter(&amy);
     let mut original = Original::connect(chatd.address);
     original.login(&carl).expect("the login is shown");
-    let pasted = lines("amy", 40);
+    let pasted = lines("amy", 10);
+    original.begin();
     write_at_once(&mut client, &carl, &pasted);
     client.say(json!({"msgid": 22, "n": 1}));
     client.hear("a PONG");

@@ -48,6 +48,8 @@ pub(super) struct Pacing {
     burst: bool,
     /// By when what waits should be written.
     by_ns: u64,
+    /// Whether the connection is being closed: then it has to be.
+    closing: bool,
     /// When the next write may be.
     next_ns: u64,
     /// The gap after the last write.
@@ -77,6 +79,7 @@ impl Pacing {
             frames: VecDeque::new(),
             burst: false,
             by_ns: 0,
+            closing: false,
             next_ns: 0,
             gap_ns: 0,
             listed: false,
@@ -129,7 +132,7 @@ impl Pacing {
 
     /// The connection is being closed: what waits has until `by_ns`.
     pub(super) fn hurry(&mut self, now_ns: u64, by_ns: u64) {
-        self.by_ns = self.by_ns.min(by_ns);
+        (self.by_ns, self.closing) = (self.by_ns.min(by_ns), true);
         if self.frames.len() as u64 * GAP_MIN_NS > by_ns.saturating_sub(now_ns) {
             self.give_up();
         }
@@ -143,6 +146,9 @@ impl Pacing {
 
     /// What of the `waiting` bytes is to be written now. It is taken for written.
     pub(super) fn next(&mut self, waiting: usize, now_ns: u64, limits: &PacingLimits) -> Next {
+        if self.closing && now_ns >= self.by_ns {
+            self.give_up();
+        }
         if self.burst {
             self.burst = self.streams;
             self.gap_ns = limits.gap_ns;
@@ -249,6 +255,12 @@ mod tests {
             pacing.hurry(0, 500 * MS);
             assert_eq!(pacing.next(count * 100, 0, &limits), Next::Bytes(first), "{count}");
         }
+        // Somebody was late.
+        let mut pacing = Pacing::new();
+        (1..=3).for_each(|at| pacing.appended(100, at * 100, at as u64 * 100, 0, &limits));
+        pacing.hurry(0, 500 * MS);
+        assert_eq!(pacing.next(300, 0, &limits), Next::Bytes(100));
+        assert_eq!(pacing.next(200, 500 * MS, &limits), Next::Bytes(200));
     }
 
     #[test]
