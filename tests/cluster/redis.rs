@@ -1,6 +1,8 @@
 //! Redis dies, comes back empty, and cuts connections: nothing that was acknowledged is lost.
 
-use super::patience::{SOON, cpu_time, log_in, said, until};
+use super::patience::{SOON, befriend, cpu_time, log_in, said, until};
+use crate::admin::{Admin, watched};
+use crate::common::chatd::{Chatd, Setup};
 use crate::common::client::{Client, User, chat};
 use crate::common::cluster::{Backends, Shared};
 use crate::common::services::install;
@@ -64,7 +66,9 @@ fn redis_is_killed_and_comes_back_empty() {
     // Once each, however often it was tried.
     for server in [first, second] {
         until("the return to be noticed", SOON, || (said(server, &["Redis", "is back"]) == 1).then_some(()));
-        assert_eq!(server.stderr_lines().len(), 2, "{}", server.printed());
+        let lines = server.stderr_lines();
+        assert!(lines.iter().all(|line| line.contains("Redis")), "{lines:?}");
+        assert_eq!(lines.iter().collect::<BTreeSet<_>>().len(), lines.len(), "each once: {lines:?}");
     }
     drop(bens);
     let mut after = second.enter_patiently(&ben);
@@ -141,4 +145,75 @@ fn a_server_without_redis_waits_and_does_not_spin() {
     until("Redis to start", SOON, || redis.run().ok());
     until("the return to be noticed", SOON, || (said(&server, &["is back"]) == 1).then_some(()));
     client.hear_nothing();
+}
+
+/// What a user of its own must be allowed, without a password.
+const CHAT: &str = "ACL SETUSER chat on resetchannels &chatd:* -@all +hello +select +ping +publish +subscribe \
+    +unsubscribe +pubsub|numsub +info +client|id +client|setname +client|list +client|kill";
+
+/// A server that uses Redis as the user `chat`, whose password is `s3cret`.
+fn of_chat(redis: &Redis) -> (Chatd, Admin) {
+    assert!(redis.ask(CHAT).starts_with("+OK") && redis.ask("ACL SETUSER chat >s3cret").starts_with("+OK"));
+    let url = format!("redis://chat:s3cret@{}/0", redis.address());
+    watched(Setup::new(2).environment("CHATD_REDIS", &url))
+}
+
+/// Whatever keeps it from coming back is said, each once, and it is the same who says so.
+#[test]
+fn each_new_reason_why_redis_cannot_come_back_is_said_once() {
+    install::by_apt();
+    let redis = Redis::start(&[]).unwrap();
+    let (server, admin) = of_chat(&redis);
+    let tell = |commands: &[&str]| {
+        commands.iter().for_each(|command| assert!(!redis.ask(command).starts_with('-'), "{command}"));
+    };
+    let hear = |words: &[&str]| {
+        until(&format!("{words:?} to be said"), SOON, || (said(&server, words) == 1).then_some(()));
+    };
+    tell(&["ACL SETUSER chat resetpass >0ther", "CLIENT KILL USER chat"]);
+    hear(&["Redis is still lost", "does not let user chat in"]);
+    tell(&["ACL SETUSER chat >s3cret -publish"]);
+    hear(&["Redis is still lost", "user chat lacks rights", "publish", "ACL SETUSER chat &chatd:*"]);
+    tell(&["ACL SETUSER chat resetpass >0ther"]);
+    tell(&["ACL SETUSER chat +publish >s3cret resetchannels &chatd:core*"]);
+    hear(&["Redis is still lost", "user chat lacks rights", "channel"]);
+    admin.until("a server without its bus", "/readyz", |page| page.status == 503);
+    tell(&["ACL SETUSER chat &chatd:*"]);
+    hear(&["Redis", "is back"]);
+    admin.until("a server to be ready", "/readyz", |page| page.status == 200);
+    let lines = server.stderr_lines();
+    assert_eq!(lines.iter().collect::<BTreeSet<_>>().len(), lines.len(), "each once: {lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("s3cret") || line.contains("0ther")), "{lines:?}");
+    assert_eq!(said(&server, &["is lost"]), 1);
+}
+
+/// A right that is taken from a connection that lives: it can only half of what it has to, so it is lost.
+#[test]
+fn a_connection_that_may_no_longer_do_its_work_is_lost() {
+    install::by_apt();
+    let redis = Redis::start(&[]).unwrap();
+    let (server, admin) = of_chat(&redis);
+    let (amy, ben) = (server.register("amy"), server.register("ben"));
+    let (mut amys, mut bens) = (server.enter(&amy), server.enter(&ben));
+    befriend(&mut amys, &ben);
+    for (round, right) in ["publish", "subscribe", "pubsub|numsub", "info"].into_iter().enumerate() {
+        assert!(redis.ask(&format!("ACL SETUSER chat -{right}")).starts_with("+OK"));
+        let (newcomer, named) = (server.register(right), format!("the '{right}' command"));
+        until("the loss to be noticed", SOON, || {
+            // Who logs in has a channel joined, and who asks for friends has it asked where they are.
+            amys.say(json!({"msgid": 13, "id": amys.id}));
+            let _ = amys.hear("the friend list, or a refusal");
+            let mut client = server.connect();
+            client.ask_login(&newcomer);
+            let _ = client.hear("the answer to a login");
+            (said(&server, &["is still lost", "lacks rights", &named]) == 1).then_some(())
+        });
+        admin.until("a server without its bus", "/readyz", |page| page.status == 503);
+        amys.chat_stored(&ben, &format!("without {right}"), right);
+        assert!(redis.ask(&format!("ACL SETUSER chat +{right}")).starts_with("+OK"));
+        until("the return", SOON, || (said(&server, &["is back"]) == round + 1).then_some(()));
+        admin.until("a server to be ready", "/readyz", |page| page.status == 200);
+        bens.hear_msg(&format!("without {right}"));
+    }
+    assert_eq!(said(&server, &["is lost (it refuses what it has to do"]), 4, "{}", server.printed());
 }

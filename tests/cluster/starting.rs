@@ -167,11 +167,35 @@ fn a_redis_user_with_too_few_rights() {
     let chatd = with_redis(&url).start();
     let amy = chatd.register("amy");
     chatd.enter(&amy).hear_nothing();
-    for right in ["-publish", "-subscribe", "-info", "-client|kill", "resetchannels"] {
+    // The channels of all cores, of users and of groups are three kinds of channels.
+    const COMMANDS: [&str; 5] = ["-publish", "-subscribe", "-info", "-client|kill", "-pubsub|numsub"];
+    const CHANNELS: [&str; 4] = [
+        "resetchannels",
+        "resetchannels &chatd:core*",
+        "resetchannels &chatd:core* &chatd:g:*",
+        "resetchannels &chatd:core* &chatd:u:*",
+    ];
+    for right in COMMANDS.iter().chain(&CHANNELS) {
         assert!(redis.ask(&format!("ACL SETUSER chat {right}")).starts_with("+OK"), "{right}");
-        with_redis(&url).fail().says(&["lacks rights"]);
+        with_redis(&url).fail().says(&["lacks rights", "ACL SETUSER chat &chatd:*"]);
         assert!(redis.ask(told.trim()).starts_with("+OK"), "{told}");
     }
+}
+
+/// A command that somebody has taken away is named, and not the age of a Redis that is young.
+#[test]
+fn a_redis_that_has_a_command_disabled() {
+    install::by_apt();
+    for (command, named) in [("HELLO", "HELLO"), ("CLIENT", "CLIENT SETNAME"), ("PUBSUB", "PUBSUB NUMSUB")] {
+        let redis =
+            Redis::start(&["--requirepass", "s3cret", "--rename-command", command, "OTHERWISE"]).unwrap();
+        let at = redis.address().to_string();
+        let failure = with_redis(&format!("redis://:s3cret@{at}/0")).fail();
+        failure.says(&[&format!("may not use {named} at {at}"), "disabled or renamed"]);
+        assert!(!failure.stderr.contains("too old") && !failure.stderr.contains("s3cret"), "{failure:?}");
+    }
+    let redis = Redis::start(&["--rename-command", "HELLO", "OTHERWISE"]).unwrap();
+    with_redis(&redis.url()).fail().says(&["may not use HELLO"]);
 }
 
 /// Stands for a Redis before RESP3, which no system has any more.

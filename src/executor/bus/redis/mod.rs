@@ -5,32 +5,33 @@
 //! When the connection is lost everything under way is answered as not done, and it is connected
 //! again in the background; when every channel is joined again the hub is told so.
 
+mod error;
 mod hearing;
 mod link;
 mod liveness;
 mod resp;
+mod retry;
 mod server;
+mod voice;
 
-pub use server::{RedisError, Server};
+pub use error::{RedisError, Refused};
+pub use server::Server;
 
 use super::{BusState, Consequences, Heard, Unity, unheard};
 use crate::chat::envelope::Envelope;
 use crate::chat::event::{BusDown, Channel, Event};
 use crate::chat::ids::{CoreId, GroupId, Monotonic, Ticket, UserId};
 use crate::executor::net::ring::Ring;
-use crate::log;
-use flume::{Receiver, Sender};
 use hearing::Hearing;
 use link::{Awaited, Link};
 use liveness::{Liveness, Whose};
 use redis::Value;
 use resp::Frame;
+use retry::Retry;
 use rustc_hash::{FxHashMap, FxHashSet};
 pub(in crate::executor) use server::Greeted;
 use std::sync::Arc;
 
-/// How long to wait before the next attempt to connect: at first, and at most.
-const RETRY_MS: std::ops::RangeInclusive<u64> = 50..=1_000;
 /// How long Redis may leave a command unanswered.
 const ANSWER_MS: u64 = 2_000;
 /// Channels that one SUBSCRIBE joins, and users that one look asks about.
@@ -44,8 +45,6 @@ const REPLICA: &str = "it is a replica now, where cores that use its master are 
 /// One core's part of the bus.
 pub(in crate::executor) struct RedisBus {
     server: Arc<Server>,
-    /// Which core of this process says aloud what happens to the connection.
-    speaks: Speaks,
     bus_queue: usize,
     core: CoreId,
     link: Option<Link>,
@@ -68,23 +67,13 @@ pub(in crate::executor) struct RedisBus {
     now: Monotonic,
 }
 
-/// Whether a core tells the operator of the connection; one of each process does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Speaks {
-    Aloud,
-    Not,
-}
-
-/// What came of an attempt to connect.
-type Outcome = Result<Greeted, RedisError>;
-
-/// The next attempt to connect.
-struct Retry {
-    at: Monotonic,
-    pause_ms: u64,
-    under_way: bool,
-    outcome: Sender<Outcome>,
-    outcomes: Receiver<Outcome>,
+/// Why a connection is of no use any more.
+#[derive(Debug)]
+enum Useless {
+    /// Another one may be of use at once.
+    This(&'static str),
+    /// The other side refuses what it has to do, in its own words, and may refuse it again.
+    Refuses(String),
 }
 
 impl RedisBus {
@@ -95,15 +84,10 @@ impl RedisBus {
         number: usize,
         bus_queue: usize,
     ) -> Self {
-        let speaks = if number == 0 { Speaks::Aloud } else { Speaks::Not };
         let number = u16::try_from(number).expect("fewer cores than core ids");
         let hearing = Hearing::new(server.id, number);
-        let (outcome, outcomes) = flume::bounded(1);
-        let retry =
-            Retry { at: Monotonic(0), pause_ms: *RETRY_MS.start(), under_way: false, outcome, outcomes };
         let mut bus = Self {
             server,
-            speaks,
             bus_queue,
             core: greeted.core,
             link: None,
@@ -116,7 +100,7 @@ impl RedisBus {
             hearing,
             bus: String::new(),
             unity: Unity::Whole,
-            retry,
+            retry: Retry::new(),
             now: Monotonic(0),
         };
         bus.take_link(greeted);
@@ -225,8 +209,7 @@ impl RedisBus {
     /// Time passes: the connection is watched, and made again if it is lost.
     pub(in crate::executor) fn tick(&mut self, now: Monotonic, due: &mut Consequences) {
         self.now = now;
-        if let Ok(result) = self.retry.outcomes.try_recv() {
-            self.retry.under_way = false;
+        if let Some(result) = self.retry.ended() {
             self.retried(result);
         }
         if self.link.as_mut().is_some_and(Link::is_new) {
@@ -234,10 +217,7 @@ impl RedisBus {
         }
         let prefix = &self.server.prefix;
         let Some(link) = &mut self.link else {
-            if !self.retry.under_way && now >= self.retry.at {
-                self.try_again();
-            }
-            return;
+            return self.retry.tick(&self.server, self.core, now);
         };
         if link.is_overdue(now, ANSWER_MS) {
             return self.lose("it does not answer", due);
@@ -254,30 +234,16 @@ impl RedisBus {
         due.extend(gone.into_iter().map(|core| Event::CoreGone { core }));
     }
 
-    fn try_again(&mut self) {
-        self.retry.under_way = true;
-        let (server, core, outcome) = (self.server.clone(), self.core, self.retry.outcome.clone());
-        // Names are looked up and answers awaited by blocking calls: not on a core.
-        let thread = std::thread::Builder::new().name("redis-connect".into());
-        let spawned = thread.spawn(move || {
-            let _ = outcome.send(server.greet(Some(core)));
-        });
-        if spawned.is_err() {
-            self.retry.under_way = false;
-        }
-    }
-
-    fn retried(&mut self, result: Outcome) {
+    fn retried(&mut self, result: Result<Greeted, RedisError>) {
         match result {
             Ok(greeted) => {
-                self.retry.pause_ms = *RETRY_MS.start();
                 self.take_link(greeted);
                 self.join_again();
-                self.say(&format!("Redis at {} is back", self.server.at()));
+                self.server.voice.back(&self.server.at());
             }
-            Err(_) => {
-                self.retry.at = self.now.plus(self.retry.pause_ms);
-                self.retry.pause_ms = (self.retry.pause_ms * 2).min(*RETRY_MS.end());
+            Err(error) => {
+                self.retry.failed(self.now);
+                self.server.voice.failed(error.to_string());
             }
         }
     }
@@ -325,16 +291,17 @@ impl RedisBus {
         if link.is_busy() {
             self.lost.push(link);
         }
-        self.retry.at = self.now;
-        self.say(&format!(
-            "Redis at {} is lost ({why}): users of other cores get messages later",
-            self.server.at()
-        ));
+        self.retry.soon(self.now);
+        self.server.voice.lost(&self.server.at(), why);
     }
 
-    fn say(&self, what: &str) {
-        if self.speaks == Speaks::Aloud {
-            log::line(what);
+    fn give_up(&mut self, why: Useless, due: &mut Consequences) {
+        match why {
+            Useless::This(why) => self.lose(why, due),
+            Useless::Refuses(why) => {
+                self.lose(&format!("it refuses what it has to do: {why}"), due);
+                self.retry.later(self.now);
+            }
         }
     }
 
@@ -395,7 +362,7 @@ impl RedisBus {
                 Ok(Some((frame, length))) => {
                     at += length;
                     if let Err(why) = self.heard(frame, due) {
-                        return self.lose(why, due);
+                        return self.give_up(why, due);
                     }
                 }
                 Err(fault) => return self.lose(fault.why(), due),
@@ -414,7 +381,7 @@ impl RedisBus {
     }
 
     /// Takes in one frame; an error says why the connection is of no use any more.
-    fn heard(&mut self, frame: Frame<'_>, due: &mut Consequences) -> Result<(), &'static str> {
+    fn heard(&mut self, frame: Frame<'_>, due: &mut Consequences) -> Result<(), Useless> {
         match frame {
             Frame::Message { channel, payload } => {
                 self.message(channel, payload, due);
@@ -427,7 +394,7 @@ impl RedisBus {
                     Ok(())
                 }
                 Some(Awaited::Nothing) => Ok(()),
-                _ => Err(ODD),
+                _ => Err(Useless::This(ODD)),
             },
             Frame::Other(bytes) => match redis::parse_redis_value(bytes) {
                 Ok(Value::Push {
@@ -435,7 +402,7 @@ impl RedisBus {
                 }) => self.answered(&Value::Okay, due),
                 Ok(Value::Push { .. }) => Ok(()),
                 Ok(value) => self.answered(&value, due),
-                Err(_) => Err(ODD),
+                Err(_) => Err(Useless::This(ODD)),
             },
         }
     }
@@ -444,26 +411,23 @@ impl RedisBus {
         self.link.as_mut()?.awaited.pop_front()
     }
 
-    fn answered(&mut self, value: &Value, due: &mut Consequences) -> Result<(), &'static str> {
-        let refused = matches!(value, Value::ServerError(_));
-        if matches!(value, Value::ServerError(error) if error.code() == "READONLY") {
-            return Err(REPLICA);
+    fn answered(&mut self, value: &Value, due: &mut Consequences) -> Result<(), Useless> {
+        // What is refused once is refused the next time, and a connection that can only half of it is none.
+        if let Value::ServerError(error) = value {
+            return Err(match error.code() {
+                "READONLY" => Useless::This(REPLICA),
+                _ => Useless::Refuses(server::words(&error.clone().into())),
+            });
         }
         match self.next_awaited() {
-            None => return Err(ODD),
+            None => return Err(Useless::This(ODD)),
             Some(Awaited::Nothing) => {}
             Some(Awaited::Publish(ticket)) => due.extend(ticket.map(unheard)),
-            Some(Awaited::Join { channel, ticket }) => {
-                if refused {
-                    self.joined.remove(&channel);
-                }
-                let result = if refused { Err(BusDown) } else { Ok(()) };
-                due.extend(ticket.map(|ticket| Event::Joined { ticket, result }));
+            Some(Awaited::Join { ticket, .. }) => {
+                due.extend(ticket.map(|ticket| Event::Joined { ticket, result: Ok(()) }));
             }
-            // Without its channels the core would be deaf and not know it.
-            Some(Awaited::Rejoin { .. }) if refused => return Err(ODD),
             // What is published on a replica is heard by nobody at its master, and is no error.
-            Some(Awaited::Role) if server::is_replica(value) => return Err(REPLICA),
+            Some(Awaited::Role) if server::is_replica(value) => return Err(Useless::This(REPLICA)),
             Some(Awaited::Role) => {}
             Some(Awaited::Rejoin { .. }) => self.rejoining = self.rejoining.saturating_sub(1),
             Some(Awaited::Rejoined) => due.push_back(Event::Rejoined { core: self.core }),

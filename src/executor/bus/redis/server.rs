@@ -1,21 +1,20 @@
 //! A Redis server, and how a connection to it begins: by blocking calls, never on a core.
 
+use super::error::{RedisError, Refused};
 use super::liveness;
 use super::resp::{self, Frame};
+use super::voice::Voice;
 use crate::chat::ids::CoreId;
 use crate::chat::limits::Limits;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Value};
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long Redis may take to be reached, and to answer while a connection begins.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// What a user of ours must be allowed, in the words of ACL SETUSER.
-const RIGHTS: &str = "+publish +subscribe +unsubscribe +pubsub|numsub +ping +hello +select +info +client|id \
-    +client|setname +client|list +client|kill";
 
 /// Where Redis is, who we are there, and how our channels begin.
 #[derive(Clone)]
@@ -27,83 +26,9 @@ pub struct Server {
     pub(super) id: u64,
     /// What it may say, and what may wait for it.
     pub(super) limits: Limits,
+    /// What all cores say of it.
+    pub(super) voice: Arc<Voice>,
 }
-
-/// Why Redis cannot be used.
-#[derive(Debug)]
-pub enum RedisError {
-    /// The URL is none, or of a kind that is not supported.
-    Url(String),
-    /// The names of channels cannot begin with this.
-    Prefix(String),
-    /// The server cannot be reached.
-    Unreachable(String, io::Error),
-    /// It does not let this user in.
-    Denied(String, String),
-    /// This user may not do what has to be done; what it may not in Redis's own words, and the prefix
-    /// of the channels.
-    NoRight {
-        /// Where.
-        at: String,
-        /// Who.
-        user: String,
-        /// In its own words.
-        why: String,
-        /// What the channels begin with.
-        prefix: String,
-    },
-    /// It refuses what is needed, in its own words.
-    Refused(String, String),
-    /// It is a replica: what is published on it is not heard by those who use its master.
-    Replica(String),
-    /// It does not speak RESP3.
-    TooOld(String),
-    /// It has every number for a core in use.
-    NoNumber,
-}
-
-impl fmt::Display for RedisError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RedisError::Url(why) => {
-                write!(
-                    f,
-                    "the Redis URL cannot be used: {why} (it looks like redis://[user:password@]host:port/db)"
-                )
-            }
-            RedisError::Prefix(prefix) => {
-                write!(
-                    f,
-                    "channels cannot begin with {prefix:?}: a prefix has letters, digits and signs, and no space"
-                )
-            }
-            RedisError::Unreachable(at, why) => {
-                write!(f, "no Redis answers at {at}: {why}; start it, or correct the URL")
-            }
-            RedisError::Denied(at, user) => write!(
-                f,
-                "Redis at {at} does not let user {user} in: the password is wrong or missing, or there is no such user"
-            ),
-            RedisError::NoRight { at, user, why, prefix } => write!(
-                f,
-                "Redis user {user} lacks rights at {at} ({why}); give them with: ACL SETUSER {user} &{prefix}* {RIGHTS}"
-            ),
-            RedisError::Refused(at, why) => write!(f, "Redis at {at} refuses: {why}"),
-            RedisError::Replica(at) => write!(
-                f,
-                "Redis at {at} is a replica: what is published there is not heard at its master; name the master"
-            ),
-            RedisError::TooOld(at) => {
-                write!(f, "Redis at {at} is too old: chatd needs RESP3, which is Redis 6 or newer")
-            }
-            RedisError::NoNumber => {
-                f.write_str("Redis has a core for every number there is: too many servers")
-            }
-        }
-    }
-}
-
-impl std::error::Error for RedisError {}
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -151,9 +76,13 @@ impl Server {
         let info =
             url.into_connection_info().map_err(|error| RedisError::Url(error.category().to_owned()))?;
         match info.addr() {
-            ConnectionAddr::Tcp(..) => {
-                Ok(Self { info, prefix: prefix.to_owned(), id: random() >> 1, limits: Limits::default() })
-            }
+            ConnectionAddr::Tcp(..) => Ok(Self {
+                info,
+                prefix: prefix.to_owned(),
+                id: random() >> 1,
+                limits: Limits::default(),
+                voice: Arc::default(),
+            }),
             _ => Err(RedisError::Url("only TCP is supported".into())),
         }
     }
@@ -189,7 +118,9 @@ impl Server {
         if let Some(password) = settings.password() {
             hello.arg("AUTH").arg(self.user()).arg(password);
         }
-        talk.ask(&hello).map_err(|error| self.meant(error))?;
+        if let Err(error) = talk.ask(&hello) {
+            return Err(self.not_greeted(error, &mut talk));
+        }
         let Introduced { client, core, others, bus } =
             self.introduce(&mut talk, wanted).map_err(|error| self.meant(error))?;
         let Talk { stream, read, mut heard, .. } = talk;
@@ -213,9 +144,7 @@ impl Server {
         if is_replica(&talk.ask(redis::cmd("INFO").arg("replication"))?) {
             return Err(RedisError::Replica(self.at()));
         }
-        if wanted.is_none() {
-            self.check_rights(talk)?;
-        }
+        self.check_rights(talk)?;
         let core = self.lease(talk, wanted)?;
         let bus = self.identity(talk)?;
         let cores = format!("{}cores", self.prefix);
@@ -244,11 +173,15 @@ impl Server {
         ours.filter_map(|line| line.strip_prefix("id=")?.split(' ').next()?.parse().ok()).collect()
     }
 
-    /// Does what will be needed later, to no effect.
+    /// Does what will be needed later, to no effect: no user and no group has the number 0.
     fn check_rights(&self, talk: &mut Talk) -> Result<(), RedisError> {
         talk.ask(&redis::cmd("PING"))?;
-        talk.ask(redis::cmd("PUBLISH").arg(format!("{}cores", self.prefix)).arg(""))?;
-        talk.ask(redis::cmd("UNSUBSCRIBE").arg(format!("{}cores", self.prefix)))?;
+        for channel in ["cores", "u:0", "g:0"] {
+            let channel = format!("{}{channel}", self.prefix);
+            talk.ask(redis::cmd("SUBSCRIBE").arg(&channel))?;
+            talk.ask(redis::cmd("PUBLISH").arg(&channel).arg(""))?;
+            talk.ask(redis::cmd("UNSUBSCRIBE").arg(&channel))?;
+        }
         // No connection has this number.
         talk.ask(redis::cmd("CLIENT").arg("KILL").arg("ID").arg(i64::MAX))?;
         Ok(())
@@ -259,20 +192,40 @@ impl Server {
         self.info.redis_settings().username().unwrap_or("default").to_owned()
     }
 
-    /// What a refusal means to whoever started the server.
-    fn meant(&self, error: RedisError) -> RedisError {
-        let RedisError::Refused(at, why) = error else { return error };
-        let user = self.user();
-        if why.contains("unknown command") || why.contains("NOPROTO") {
-            return RedisError::TooOld(at);
+    /// What a refusal means to whoever reads of it.
+    pub(super) fn meant(&self, error: RedisError) -> RedisError {
+        match error {
+            RedisError::Refused(refused) => refused.meant(self.user(), &self.prefix),
+            other => other,
         }
-        if ["WRONGPASS", "NOAUTH", "invalid password"].iter().any(|word| why.contains(word)) {
-            return RedisError::Denied(at, user);
+    }
+
+    /// What it means that HELLO was refused. A Redis that does not know it is too old, or somebody has disabled it: that
+    /// shows in its version, which it tells those who know the password.
+    fn not_greeted(&self, error: RedisError, talk: &mut Talk) -> RedisError {
+        let RedisError::Refused(refused) = &error else { return error };
+        if !refused.is_unknown() {
+            return self.meant(error);
         }
-        if why.contains("NOPERM") {
-            return RedisError::NoRight { at, user, why, prefix: self.prefix.clone() };
+        let settings = self.info.redis_settings();
+        if let Some(password) = settings.password() {
+            let mut auth = redis::cmd("AUTH");
+            if let Some(user) = settings.username() {
+                auth.arg(user);
+            }
+            // If that is refused, so is what follows.
+            let _ = talk.ask(auth.arg(password));
         }
-        RedisError::Refused(at, why)
+        let told = talk.ask(redis::cmd("INFO").arg("server"));
+        let version = told.as_ref().ok().and_then(|told| {
+            text(told)
+                .lines()
+                .find_map(|line| line.strip_prefix("redis_version:")?.split('.').next()?.parse().ok())
+        });
+        match version {
+            Some(6..=u32::MAX) => self.meant(error),
+            Some(_) | None => RedisError::TooOld(self.at()),
+        }
     }
 
     fn connect(&self) -> Result<TcpStream, RedisError> {
@@ -346,10 +299,17 @@ struct Talk {
 
 impl Talk {
     fn ask(&mut self, command: &redis::Cmd) -> Result<Value, RedisError> {
+        let asked = name_of(command);
         let unreachable = |at: &str, why| RedisError::Unreachable(at.to_owned(), why);
         self.stream.write_all(&command.get_packed_command()).map_err(|why| unreachable(&self.at, why))?;
         loop {
-            let refused = |why: &str| RedisError::Refused(self.at.clone(), why.to_owned());
+            let refused = |why: &str| {
+                RedisError::Refused(Refused {
+                    at: self.at.clone(),
+                    command: asked.clone(),
+                    why: why.to_owned(),
+                })
+            };
             let found = resp::next(&self.read, self.bytes).map_err(|fault| refused(fault.why()))?;
             if let Some((Frame::Message { .. }, length)) = found {
                 self.heard.extend(self.read.drain(..length));
@@ -362,7 +322,7 @@ impl Talk {
                 let frame: Vec<u8> = self.read.drain(..length).collect();
                 let value = redis::parse_redis_value(&frame).and_then(Value::extract_error);
                 // Nothing of our command: it may hold a password.
-                return value.map_err(|error| RedisError::Refused(self.at.clone(), words(&error)));
+                return value.map_err(|error| refused(&words(&error)));
             }
             let mut chunk = [0; 32 << 10];
             match self.stream.read(&mut chunk) {
@@ -375,10 +335,28 @@ impl Talk {
     }
 }
 
-fn words(error: &redis::RedisError) -> String {
-    match (error.code(), error.detail()) {
+/// What a command is called: its name, and the part of it where it has parts.
+fn name_of(command: &redis::Cmd) -> String {
+    let mut words = command.args_iter().filter_map(|argument| match argument {
+        redis::Arg::Simple(word) => Some(String::from_utf8_lossy(word)),
+        _ => None,
+    });
+    match (words.next(), words.next()) {
+        (Some(name), Some(part)) if ["CLIENT", "PUBSUB"].contains(&&*name) => format!("{name} {part}"),
+        (Some(name), _) => name.into_owned(),
+        (None, _) => String::new(),
+    }
+}
+
+/// What Redis says of an error, without the arguments that it repeats: one of them may be a password.
+pub(super) fn words(error: &redis::RedisError) -> String {
+    let said = match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         (None, Some(detail)) => detail.to_owned(),
         _ => error.to_string(),
+    };
+    match said.split_once(", with args beginning with") {
+        Some((said, _)) => said.to_owned(),
+        None => said,
     }
 }
