@@ -23,6 +23,10 @@
 //!   comes twice in one session without a fault; a history has what was acknowledged and what was pushed,
 //!   once and without gaps; nothing of a blocked sender arrives; what friends were told of each other is
 //!   so; who comes with the token of a live session is in its place.
+//! - Whatever the clocks show: a server that starts again may find its clock behind its last run, by seconds
+//!   that come a second time or by minutes. An id is the id of one text for ever. What is said after its
+//!   writer has seen a message at the same core, in this run of it or before, or one that was stored when the
+//!   core started, has a greater id.
 //!
 //! Nobody is pinged, and no password is changed to another: that is for `tests/rules/` and
 //! `tests/server/`.
@@ -52,6 +56,9 @@
 //! | a message is acknowledged although the store was busy | 5 |
 //! | a message that joins those held goes to their end | 0 |
 //! | a group's channel that could not be joined is given up | 0 |
+//! | a server begins to give ids at its clock, not after what is stored | 11 |
+//! | the same, and the store takes another message under a stored id for the same one | 11 |
+//! | what the store shows is not observed by the clock of ids | 6 |
 //!
 //! And of v2:
 //!

@@ -179,9 +179,9 @@ impl Hub {
         self
     }
 
-    /// The same, giving ids after `stored`, the greatest that the store knows.
-    pub fn after(mut self, stored: MessageId) -> Self {
-        self.clock.begin_after(stored);
+    /// The same, started at `wall` and giving ids after `stored`, the greatest that the store knows.
+    pub fn after(mut self, stored: MessageId, wall: Millis) -> Self {
+        self.clock.begin_after(stored, wall);
         self
     }
 

@@ -53,7 +53,7 @@ impl Hub {
             return envelope.renamed(new);
         }
         // Past others that may be taken too.
-        self.clock.begin_after(taken);
+        self.clock.begin_after(taken, self.wall);
         let new = self.clock.next(self.wall);
         if self.renamed.0.len() == MOST {
             self.renamed.0.pop_front();

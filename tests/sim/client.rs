@@ -273,6 +273,7 @@ impl World {
         if text.wants_ack && self.people[conn].phone.is_some() {
             self.device(conn).unanswered.insert(text.number, text.clone());
         }
+        self.note_before(conn, text.number);
         let to = match text.target {
             Target::User(to) if text.number.is_multiple_of(2) => format!("\"msgid\":6,\"toid\":{to}"),
             Target::User(to) => format!("\"msgid\":6,\"to\":{to}"),

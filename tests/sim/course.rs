@@ -72,9 +72,12 @@ impl World {
         self.rest();
         self.check_empty();
         self.lost_silently = false;
+        if self.rng.chance(500) {
+            self.start_all_again();
+        }
         trace!(self, "---- all come back");
         let mut last: Vec<usize> = Vec::new();
-        for _ in 0..5 {
+        for round in 0..5 {
             // Where limits are tight, one may be cut and has to come again.
             let here = |world: &Self, user| {
                 last.iter().any(|&at| world.people[at].user == user && world.conns[at].is_usable())
@@ -82,6 +85,9 @@ impl World {
             let away: Vec<usize> = (1..=self.plan.users).filter(|&user| !here(self, user)).collect();
             last.extend(away.into_iter().map(|user| self.connect(user, true, true)).collect::<Vec<_>>());
             self.rest();
+            if round < 2 {
+                self.all_talk(&last);
+            }
         }
         let online = last.iter().filter(|&&at| self.people[at].online && self.conns[at].is_usable()).count();
         assert_eq!(online, self.plan.users, "somebody can not log in");
@@ -97,6 +103,18 @@ impl World {
         self.drain();
         self.rest();
         self.check_empty();
+    }
+
+    /// The answer to what was read may be given to another server, or to another run of the same.
+    fn all_talk(&mut self, last: &[usize]) {
+        for &conn in last {
+            for _ in 0..3 {
+                if self.people[conn].online && self.conns[conn].is_usable() {
+                    self.chat(conn);
+                }
+            }
+        }
+        self.rest();
     }
 
     /// Everybody who has a token comes with it to another server: from which connection, to which.

@@ -12,7 +12,7 @@ use crate::trace;
 use chatd::chat::envelope::Kind;
 use chatd::chat::event::{BusDown, Event};
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::CoreId;
+use chatd::chat::ids::{CoreId, MessageId, Millis};
 
 /// Listeners from here on are dead cores that the bus has not noticed yet.
 const GHOSTS: usize = 1_000;
@@ -80,7 +80,7 @@ impl World {
         server * self.plan.cores_of_server..(server + 1) * self.plan.cores_of_server
     }
 
-    fn new_id(&mut self) -> CoreId {
+    pub fn new_id(&mut self) -> CoreId {
         self.ids_made += 1;
         assert!(self.ids_made <= CoreId::MAX, "so many cores have died");
         CoreId(self.ids_made)
@@ -260,14 +260,30 @@ impl World {
         }
     }
 
-    /// A server starts where another one was: it knows nothing, and goes by new numbers.
+    /// A server starts where another one was: it knows nothing but the greatest id that is stored, and goes
+    /// by new numbers or by those of cores that are known to be dead.
     pub fn restart(&mut self, server: usize) {
         self.heals -= 1;
+        self.set_back(server);
         for core in self.cores_of(server) {
-            let id = self.new_id();
+            let id = self.number_again(core);
             self.health[core] = Health { id, ..Health::new(core) };
-            self.cores[core] = Core::new(id, &self.plan);
+            self.cores[core] = Core::new(id, &self.plan, self.store.greatest_mid(), self.now(core).wall);
+            self.knows_what_is_stored(core);
             self.later(0, Next::Tick(core));
+        }
+    }
+
+    /// All servers were stopped in good order, and start again.
+    pub fn start_all_again(&mut self) {
+        trace!(self, "---- all servers start again");
+        for core in 0..self.cores.len() {
+            self.take_out(|next| matches!(next, Next::Tick(of) if *of == core));
+            self.clocks.release(self.health[core].id);
+        }
+        for server in 0..self.plan.servers {
+            self.heals += 1;
+            self.restart(server);
         }
     }
 
@@ -276,6 +292,7 @@ impl World {
         self.heals -= 1;
         self.bus.cut(ghost);
         self.tell_gone(id);
+        self.clocks.release(id);
     }
 
     fn tell_gone(&mut self, id: CoreId) {
@@ -327,8 +344,9 @@ impl World {
 }
 
 impl Core {
-    pub fn new(id: CoreId, plan: &Plan) -> Self {
-        Self::with(Hub::new(id, plan.limits.clone()).keeping(plan.keep))
+    /// A core of a server that starts when this is the greatest id that is stored.
+    pub fn new(id: CoreId, plan: &Plan, stored: MessageId, wall: Millis) -> Self {
+        Self::with(Hub::new(id, plan.limits.clone()).keeping(plan.keep).after(stored, wall))
     }
 }
 

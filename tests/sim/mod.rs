@@ -2,6 +2,7 @@
 
 pub mod bus;
 pub mod client;
+mod clocks;
 mod course;
 pub mod device;
 mod ending;

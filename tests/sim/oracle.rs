@@ -2,6 +2,7 @@
 //! at what clients say and get, at the store and at the bus, and at the hubs only for how much they
 //! hold. What it asks for is in `received`, `rest`, `promises` and `ending`.
 
+use super::clocks::Ids;
 use super::plan::{Phase, Plan};
 use chatd::chat::ask::Ask;
 use chatd::chat::envelope::{Envelope, Kind, Target};
@@ -93,6 +94,8 @@ pub struct Oracle {
     pub cut: HashSet<usize>,
     /// Since when a user has been a member, as the store says at rests and requests.
     pub member_since: HashMap<(UserId, GroupId), u64>,
+    /// What was told of ids.
+    pub ids: Ids,
     pub faulty: bool,
     /// Nobody does anything but show friends.
     pub resting: bool,
@@ -128,6 +131,7 @@ impl Oracle {
             kept_us: HashMap::new(),
             cut: HashSet::new(),
             member_since: HashMap::new(),
+            ids: Ids::default(),
             faulty: plan.phases.iter().any(|&phase| phase == Phase::BusyStore || Plan::loses(phase)),
             resting: false,
             tally: Tally::default(),

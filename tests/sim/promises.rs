@@ -28,6 +28,11 @@ impl World {
             is_kept || with_reader,
             "(e) text {number} is acknowledged as {mid:?}, and stored as {kept:?}"
         );
+        let under = self.stored_under(mid);
+        assert!(
+            !is_kept || under == Some(number),
+            "(e) text {number} is acknowledged as {mid:?}, which is {under:?}"
+        );
         let pos = self.store.messages.get(&mid).and_then(|(_, pos)| *pos);
         let told = heard.number("pos");
         assert!(
@@ -88,6 +93,7 @@ impl World {
             let number = row.said().expect("what is in a row was said");
             let mid = row.mid().expect("a row has an id");
             self.check_row(user, conversation, row, number, mid);
+            self.sees(conn, number, Some(mid));
             let known =
                 self.reading(conn).history.entry(conversation).or_default().insert(place, (mid, number));
             assert!(

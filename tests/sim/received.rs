@@ -25,6 +25,7 @@ impl World {
 
     pub fn receive(&mut self, conn: usize, number: u64, mid: Option<MessageId>) {
         self.check_refused(conn, number);
+        self.sees(conn, number, mid);
         let logins = self.oracle.read.get(&conn).copied().unwrap_or(0);
         assert!(logins > 0, "text {number} comes before any login answer");
         let stay = self.oracle.succeeded[&conn][logins - 1];

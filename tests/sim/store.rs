@@ -303,6 +303,11 @@ impl Store {
         Ok(Done::Left { dissolved })
     }
 
+    /// The greatest id that is known, as the real ones tell it when they are opened.
+    pub fn greatest_mid(&self) -> MessageId {
+        self.messages.keys().chain(self.alias.keys()).copied().max().unwrap_or(MessageId(0))
+    }
+
     /// Stores a message, and makes a direct one part of its reader's backlog.
     fn keep(&mut self, envelope: &Envelope) -> Answer {
         let answer = self.record(envelope);

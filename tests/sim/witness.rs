@@ -175,6 +175,11 @@ impl World {
             self.receive(conn, message.said().expect("it was said"), message.mid());
             self.show(conn, message);
         }
+        if (msgid, heard.errno()) == (20, Some(0))
+            && let (Some(number), Some(mid)) = (heard.about(), heard.mid())
+        {
+            self.sees(conn, number, Some(mid));
+        }
         if msgid == 13 {
             self.check_friends(conn, frame);
         }

@@ -2,6 +2,7 @@
 
 use super::bus::{Bus, Op};
 use super::client::Person;
+use super::clocks::Clocks;
 use super::device::Device;
 use super::faults::{self, Health};
 use super::oracle::Oracle;
@@ -14,7 +15,7 @@ use chatd::chat::effect::Effect;
 use chatd::chat::envelope::Envelope;
 use chatd::chat::event::{BusDown, Channel, Event};
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::{CoreId, Millis, Monotonic, Now, Ticket};
+use chatd::chat::ids::{CoreId, MessageId, Millis, Ticket};
 use chatd::chat::wire::json::Parser;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -111,6 +112,7 @@ pub struct World {
     pub store: Store,
     pub queues: Vec<Queue>,
     pub health: Vec<Health>,
+    pub clocks: Clocks,
     /// Core numbers given so far.
     pub ids_made: u16,
     pub ghosts: usize,
@@ -127,14 +129,13 @@ pub struct World {
     pub active_us: u64,
 }
 
-const START_MS: u64 = 1_700_000_000_000;
 const TICK_US: u64 = 50_000;
 
 impl World {
     pub fn new(seed: u64, watched: bool) -> Self {
         let mut rng = Rng::new(seed);
         let plan = Plan::new(&mut rng);
-        let core = |number| Core::new(CoreId(number as u16), &plan);
+        let core = |number| Core::new(CoreId(number as u16), &plan, MessageId(0), Millis(0));
         let mut store = Store::new(plan.keep);
         for number in 1..=plan.users {
             store.enroll(&format!("u{number}"), &format!("p{number}"));
@@ -144,6 +145,7 @@ impl World {
             cores: (0..plan.cores()).map(core).collect(),
             queues: (0..plan.servers).map(|_| Queue::default()).collect(),
             health: (0..plan.cores()).map(Health::new).collect(),
+            clocks: Clocks::new(plan.servers),
             ids_made: plan.cores() as u16,
             ghosts: 0,
             heals: 0,
@@ -249,11 +251,6 @@ impl World {
             Next::GivenUp(core) => self.given_up(core),
             Next::StoreUp(server) => self.store_up(server),
         }
-    }
-
-    fn now(&self, core: usize) -> Now {
-        let wall = Millis(START_MS + self.plan.skew_ms[self.plan.server_of(core)] + self.now_us / 1_000);
-        Now { monotonic: Monotonic(self.now_us / 1_000), wall }
     }
 
     pub fn feed(&mut self, core: usize, event: Event<'_>) {
