@@ -313,8 +313,9 @@ fn an_order_that_cannot_be_carried_out_takes_its_batch_back_and_no_more() {
     let scratch = Scratch::new();
     let mut store = open(scratch.path()).unwrap();
     enroll(&mut store, "amy");
-    // No clock makes such an id.
-    let odd = keep(Target::User(amy()), u64::MAX);
+    let refuses = "CREATE TRIGGER refuses BEFORE INSERT ON message WHEN NEW.mid = 3 BEGIN SELECT RAISE(ABORT, 'no'); END";
+    store.db.execute_batch(refuses).unwrap();
+    let odd = keep(Target::User(amy()), 3);
     let batch = [keep(Target::User(amy()), 1), odd, keep(Target::User(amy()), 2)];
     let failed = store.perform(&batch, &mut Vec::new());
     assert!(matches!(failed, Err(StoreError::Order(_))), "{failed:?}");
