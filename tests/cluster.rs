@@ -14,6 +14,7 @@ mod admin;
 mod cluster {
     mod backup;
     mod client;
+    mod clocks;
     mod dying;
     mod hostile;
     mod mysql;
