@@ -525,3 +525,33 @@ fn when_ids_are_used_up_that_is_said() {
         assert_eq!(code(4), Some(Code::Refused), "a name that is taken is that");
     }
 }
+
+/// What a trigger refuses to one user is that user's trouble; what it refuses to all is the store's.
+#[test]
+fn a_database_that_refuses_one_is_told_from_one_that_refuses_all() {
+    install::by_apt();
+    let mariadb = MariaDb::start(&[]).unwrap();
+    let (database, mut store) = four_users(&mariadb);
+    let refuse = |which: &str| {
+        // The client ends a statement at a semicolon unless it is told otherwise, on a line of its own.
+        mariadb.sql(&format!(
+            "USE {database};\nDELIMITER //\n\
+             CREATE OR REPLACE TRIGGER refuses BEFORE INSERT ON message FOR EACH ROW \
+             IF {which} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'a test refuses this'; END IF //"
+        ));
+    };
+    let to_three = |sender, mid| keep(sender, Target::User(user(3)), mid, "");
+    refuse("NEW.sender = 2");
+    let refused = try_to(&mut store, &to_three(2, 10));
+    assert!(matches!(&refused, Err(StoreError::Order(why)) if why.contains("refuses this")), "{refused:?}");
+    store.prove().unwrap();
+    try_to(&mut store, &to_three(1, 11)).unwrap();
+    refuse("TRUE");
+    assert!(matches!(try_to(&mut store, &to_three(1, 12)), Err(StoreError::Order(_))));
+    let down = store.prove();
+    assert!(matches!(&down, Err(StoreError::Down(why)) if why.contains("refuses this")), "{down:?}");
+    hear(&mut store, "that it stores nothing", |news| is_lost_for(news, "refuses this"));
+    mariadb.sql(&format!("DROP TRIGGER {database}.refuses"));
+    hear(&mut store, "that it stores again", |news| *news == News::Well);
+    try_to(&mut store, &to_three(1, 12)).unwrap();
+}

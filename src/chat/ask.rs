@@ -286,7 +286,7 @@ pub enum Ask {
     /// answered [`Done::IdTaken`]. A direct message also becomes part of its recipient's backlog, again if it was
     /// settled before: a core that asks does not know it delivered. → [`Done::Kept`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember` |
     /// `NotYours` (the recipient blocks the sender) | `CidReused` | `InvalidField` (no store can hold it)
-    /// | `Busy`.
+    /// | `Busy`. Every ask may also be answered `InvalidField`: the store works, and fails at this one for good.
     Keep {
         /// The message.
         envelope: Envelope,

@@ -53,6 +53,11 @@ const CHECKPOINT_PAGES_UNDER_LOAD: u32 = 4_000;
 /// Rows that a batch changes, from which on that is load.
 const LOAD_ROWS: u64 = 128;
 
+/// Writes a message of nobody, which has an id that no message has. It is never committed.
+const PROOF: &str = "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON;
+    INSERT INTO message (mid, ts, sender, recipient, pos, body)
+    SELECT min(coalesce(min(mid), 0), 0) - 1, 0, 0, 0, 1, '' FROM message";
+
 /// What an ask came to; the error is the database's own.
 type Answered = rusqlite::Result<Answer>;
 
@@ -245,6 +250,17 @@ impl Store for Embedded {
         } else {
             StoreError::Order(failed.to_string())
         })
+    }
+
+    fn prove(&mut self) -> Result<(), StoreError> {
+        let path = self.directory.database();
+        let down = |why: String| StoreError::Down(format!("{}: {why}", path.display()));
+        // A table that is gone, or another version's.
+        migrate::check(&self.db, &path, migrate::SQLITE)
+            .map_err(|error| StoreError::Down(error.to_string()))?;
+        let written = self.db.execute_batch(PROOF);
+        let ended = if self.db.is_autocommit() { Ok(()) } else { self.db.execute_batch("ROLLBACK") };
+        written.and(ended).map_err(|error| down(error.to_string()))
     }
 
     fn greatest_mid(&mut self) -> Result<MessageId, StoreError> {

@@ -1,10 +1,10 @@
 //! Whether the store works, for whoever must be told: readiness checks, and people, once each time.
 
-use super::{Committed, StoreError};
+use super::Committed;
 use crate::log;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A store that fails more often than this is down, whatever it manages in between.
@@ -13,9 +13,18 @@ const WELL_AFTER: Duration = Duration::from_secs(1);
 /// Reasons that are said while it is down, at most: each once.
 const REASONS: usize = 16;
 
+/// Sentences about orders that no store should fail at that are said at most: each once.
+const ODDITIES: usize = 16;
+
 /// Whether the store works. A handle: what it says changes.
 #[derive(Clone, Debug, Default)]
-pub struct State(Arc<AtomicBool>);
+pub struct State(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    is_down: AtomicBool,
+    unexpected: AtomicU64,
+}
 
 /// What a [`State`] says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,11 +38,16 @@ pub enum Condition {
 impl State {
     /// What it is now.
     pub fn now(&self) -> Condition {
-        if self.0.load(Ordering::Relaxed) { Condition::Down } else { Condition::Up }
+        if self.0.is_down.load(Ordering::Relaxed) { Condition::Down } else { Condition::Up }
+    }
+
+    /// Orders that failed although the store works, since the start.
+    pub fn unexpected(&self) -> u64 {
+        self.0.unexpected.load(Ordering::Relaxed)
     }
 
     fn set(&self, condition: Condition) {
-        self.0.store(condition == Condition::Down, Ordering::Relaxed);
+        self.0.is_down.store(condition == Condition::Down, Ordering::Relaxed);
     }
 }
 
@@ -65,8 +79,8 @@ pub struct Health {
     failed: Option<Instant>,
     /// The reasons that were said since it is down.
     told: Vec<String>,
-    /// The last thing said about an order that no store should fail at.
-    oddity: Option<String>,
+    /// What was said about orders that no store should fail at.
+    oddities: Vec<String>,
 }
 
 impl Health {
@@ -87,32 +101,30 @@ impl Health {
         match news {
             News::None => {}
             News::Well => self.well(),
-            News::Lost(why) => self.blame(StoreError::Down(why)),
+            News::Lost(why) => self.blame(why),
         }
     }
 
     /// Says what is wrong: each reason once until the store works again, however many asks meet it.
-    pub fn blame(&mut self, error: StoreError) {
-        match error {
-            StoreError::Down(why) => {
-                // What is so is set before it is said.
-                if self.failed.replace(Instant::now()).is_none() {
-                    self.state.set(Condition::Down);
-                    log::line(format_args!("the store is down, nothing is stored or acknowledged: {why}"));
-                    self.told = vec![why];
-                } else if self.told.len() < REASONS && !self.told.contains(&why) {
-                    log::line(format_args!("the store is still down: {why}"));
-                    self.told.push(why);
-                }
-            }
-            StoreError::Order(why) => {
-                if self.oddity.as_ref() != Some(&why) {
-                    log::line(format_args!(
-                        "the store cannot carry out a request, please report this: {why}"
-                    ));
-                    self.oddity = Some(why);
-                }
-            }
+    pub fn blame(&mut self, why: String) {
+        // What is so is set before it is said.
+        if self.failed.replace(Instant::now()).is_none() {
+            self.state.set(Condition::Down);
+            log::line(format_args!("the store is down, nothing is stored or acknowledged: {why}"));
+            self.told = vec![why];
+        } else if self.told.len() < REASONS && !self.told.contains(&why) {
+            log::line(format_args!("the store is still down: {why}"));
+            self.told.push(why);
+        }
+    }
+
+    /// The store works, and cannot carry out an order of this kind: counted, and said once.
+    pub fn wonder(&mut self, kind: &str, why: &str) {
+        self.state.0.unexpected.fetch_add(1, Ordering::Relaxed);
+        let what = format!("{kind}: {why}");
+        if self.oddities.len() < ODDITIES && !self.oddities.contains(&what) {
+            log::line(format_args!("the store cannot carry out a request, please report this: {what}"));
+            self.oddities.push(what);
         }
     }
 

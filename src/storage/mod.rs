@@ -16,6 +16,7 @@ mod expiry;
 mod guesses;
 pub mod health;
 mod history;
+mod kind;
 mod merge;
 pub mod migrate;
 pub mod mysql;
@@ -154,7 +155,8 @@ pub enum Committed {
 pub enum StoreError {
     /// The store as a whole is out of order: disk full, disk failing, locked by somebody else.
     Down(String),
-    /// Something about one order, which the others must not suffer from. Always a bug.
+    /// Something about one order, which the others must not suffer from: a bug, or a database that is damaged in
+    /// one place. Asked again, it would fail again.
     Order(String),
 }
 
@@ -181,6 +183,13 @@ pub trait Store: Send {
     /// If the batch as a whole failed. Nothing of it is kept then, it may be tried again, and what
     /// was appended means nothing.
     fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError>;
+
+    /// Writes something of what is written most, and takes it back. Asked when an order has failed, to tell a store
+    /// that can store nothing from one that can store anything else.
+    ///
+    /// # Errors
+    /// If the store as a whole is out of order, and why.
+    fn prove(&mut self) -> Result<(), StoreError>;
 
     /// The greatest id of a message that the store knows; 0 if it knows none.
     ///

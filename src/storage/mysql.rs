@@ -140,6 +140,11 @@ impl Store for MySql {
         runtime.block_on(desk.perform(batch, outcomes))
     }
 
+    fn prove(&mut self) -> Result<(), StoreError> {
+        let (runtime, desk) = self.parts();
+        runtime.block_on(desk.prove())
+    }
+
     fn greatest_mid(&mut self) -> Result<MessageId, StoreError> {
         let (runtime, desk) = self.parts();
         let Link::Up(line, _) = &mut desk.link else {

@@ -12,11 +12,13 @@ use super::rates::Rates;
 use super::siblings::{self, Call};
 use super::{Config, OpenError, Order, Outcome, Store, StoreError};
 use crate::chat::ask::{AnswerQueue, Ask, Done, Password, Question, Who};
+use crate::chat::envelope::Envelope;
 use crate::chat::ids::UserId;
 use crate::chat::source::Source;
 use crate::chat::wire::code::Code;
 use crate::log;
 use futures_lite::future;
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -337,11 +339,17 @@ impl Worker {
             Err(StoreError::Order(_)) if self.orders.len() > 1 => {
                 outcomes.clear();
                 let orders = std::mem::take(&mut self.orders);
-                self.perform_halves(&orders, &mut outcomes);
+                let _ = self.perform_halves(&orders, &mut outcomes);
                 self.orders = orders;
             }
-            Err(error) => {
-                self.health.blame(error);
+            Err(StoreError::Order(why)) => {
+                let orders = std::mem::take(&mut self.orders);
+                outcomes.clear();
+                outcomes.push(self.judge(&orders[0], &why));
+                self.orders = orders;
+            }
+            Err(StoreError::Down(why)) => {
+                self.health.blame(why);
                 outcomes.clear();
                 outcomes.extend(self.orders.iter().map(|_| Outcome::Answer(Err(Code::Busy))));
             }
@@ -401,24 +409,75 @@ impl Worker {
         self.answers.send(asker, Err(Code::Busy));
     }
 
+    /// What an order comes to that has failed alone. A store that can store nothing is down, and the order may be
+    /// asked again. If it can, asking again is of no use: the order is refused for good.
+    fn judge(&mut self, order: &Order, why: &str) -> Outcome {
+        if let Err(error) = self.store.prove() {
+            self.health.blame(error.to_string());
+            return Outcome::Answer(Err(Code::Busy));
+        }
+        if let Order::Ask(Ask::Record { envelopes }) = order
+            && envelopes.len() > 1
+        {
+            return self.record_one_by_one(envelopes);
+        }
+        self.health.wonder(order.kind(), why);
+        Outcome::Answer(Err(Code::InvalidField))
+    }
+
+    /// One message makes all fail that are to be recorded with it: the others must not suffer from it.
+    fn record_one_by_one(&mut self, envelopes: &[Envelope]) -> Outcome {
+        let mut outcome = Outcome::Answer(Ok(Done::Done));
+        for envelope in envelopes {
+            let order = Order::Ask(Ask::Record { envelopes: vec![envelope.clone()] });
+            let mut outcomes = Vec::new();
+            match self.store.perform(std::slice::from_ref(&order), &mut outcomes) {
+                Ok(committed) => {
+                    self.health.praise(committed);
+                    // What is locked is asked for again, and with it all: what is recorded already stays as it is.
+                    outcome = outcomes.pop().filter(|one| *one == Outcome::Later).unwrap_or(outcome);
+                }
+                Err(StoreError::Order(why)) => self.health.wonder(order.kind(), &why),
+                Err(StoreError::Down(why)) => {
+                    self.health.blame(why);
+                    return Outcome::Answer(Err(Code::Busy));
+                }
+            }
+        }
+        outcome
+    }
+
     /// One order makes every batch fail that it is in: the others must not suffer from it. Of each half that
-    /// fails the halves are tried, so that a thousand are done in some twenty batches.
-    fn perform_halves(&mut self, orders: &[Order], outcomes: &mut Vec<Outcome>) {
+    /// fails the halves are tried, so that a thousand are done in some twenty batches. Breaks off when the store can
+    /// do nothing with any of them.
+    fn perform_halves(&mut self, orders: &[Order], outcomes: &mut Vec<Outcome>) -> ControlFlow<()> {
         let before = outcomes.len();
         let (first, second) = orders.split_at(orders.len() / 2);
         for half in [first, second] {
             let done = outcomes.len();
+            let mut go_on = ControlFlow::Continue(());
             match self.store.perform(half, outcomes) {
                 Ok(committed) => self.health.praise(committed),
-                Err(StoreError::Order(_)) if half.len() > 1 => {
+                Err(StoreError::Order(why)) => {
                     outcomes.truncate(done);
-                    self.perform_halves(half, outcomes);
+                    if let [order] = half {
+                        outcomes.push(self.judge(order, &why));
+                        if outcomes.last() == Some(&Outcome::Answer(Err(Code::Busy))) {
+                            go_on = ControlFlow::Break(());
+                        }
+                    } else {
+                        go_on = self.perform_halves(half, outcomes);
+                    }
                 }
-                Err(error) => {
-                    self.health.blame(error);
+                Err(StoreError::Down(why)) => {
+                    self.health.blame(why);
                     outcomes.truncate(done);
                     outcomes.extend(half.iter().map(|_| Outcome::Answer(Err(Code::Busy))));
                 }
+            }
+            if go_on.is_break() {
+                outcomes.resize(before + orders.len(), Outcome::Answer(Err(Code::Busy)));
+                return go_on;
             }
             if outcomes[done..].contains(&Outcome::Later) {
                 // What follows may have to come after it: the store knows, when it has both.
@@ -426,6 +485,7 @@ impl Worker {
                 break;
             }
         }
+        ControlFlow::Continue(())
     }
 }
 
@@ -468,6 +528,8 @@ fn weight(ask: &Ask) -> usize {
 
 #[cfg(test)]
 mod aside_tests;
+#[cfg(test)]
+mod damage_tests;
 #[cfg(test)]
 mod disk_tests;
 #[cfg(test)]

@@ -100,6 +100,39 @@ fn one_whose_disk_is_full_is_not_ready_until_there_is_room() {
     assert_eq!(Metrics::read(&admin.body("/metrics")).sum("chatd_store_up", &[]), 1.0);
 }
 
+/// A database that somebody has made to refuse one user's messages: that user hears so, and nobody else notices.
+#[test]
+fn what_the_store_refuses_for_good_is_told_counted_and_said_once() {
+    let (chatd, admin) = watched(Setup::new(1));
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let (mut amys, mut bens) = (chatd.enter(&amy), chatd.enter(&ben));
+    let db = rusqlite::Connection::open(chatd.data.path().join("chatd.db")).unwrap();
+    let trigger = format!(
+        "CREATE TRIGGER refuses BEFORE INSERT ON message WHEN NEW.sender = {}
+         BEGIN SELECT RAISE(ABORT, 'a test refuses this'); END",
+        amy.id
+    );
+    db.execute_batch(&trigger).unwrap();
+    for number in 0..3 {
+        let refused = say(&mut amys, &ben, number);
+        assert_eq!(
+            (&refused["errno"], &refused["errmsg"]),
+            (&json!(102), &json!("the store cannot take this"))
+        );
+        bens.hear("what Amy said, live");
+        assert_eq!(say(&mut bens, &amy, number)["errno"], 0);
+        amys.hear("what Ben says");
+    }
+    assert_eq!(admin.get("/readyz").status, 200);
+    admin.until("all to be counted", "/metrics", |page| {
+        Metrics::read(page.text()).sum("chatd_store_unexpected_total", &[]) == 3.0
+    });
+    let lines = chatd.stderr_lines();
+    let said =
+        "the store cannot carry out a request, please report this: keep a message: a test refuses this";
+    assert!(lines.len() == 1 && lines[0].contains(said), "{lines:?}");
+}
+
 #[test]
 fn off_is_off_and_an_address_that_is_taken_is_refused() {
     let chatd = Setup::new(1).start();

@@ -79,8 +79,11 @@ pub fn start(
     hosts: Vec<String>,
     store_queue: usize,
     passwords: Queue,
+    store: State,
 ) -> io::Result<Admin> {
     let passwords = Box::new(move || passwords.waiting());
+    let store_unexpected = Box::new(move || store.unexpected());
     let version = env!("CARGO_PKG_VERSION");
-    admin::start(listener, Sources { observer, health, hosts, version, store_queue, passwords })
+    let sources = Sources { observer, health, hosts, version, store_queue, passwords, store_unexpected };
+    admin::start(listener, sources)
 }

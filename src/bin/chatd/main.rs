@@ -108,7 +108,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
     let start_admin = |listener| {
         let (observer, health) = (observer.clone(), health.clone());
         let (hosts, queue) = (settings.admin_hosts.clone(), settings.limits.store_queue);
-        admin::start(listener, observer, health, hosts, queue, store.passwords())
+        admin::start(listener, observer, health, hosts, queue, store.passwords(), store.state())
     };
     let admin = listener.map(start_admin).transpose()?;
     let latency_log =

@@ -57,7 +57,8 @@ impl Code {
             Code::AlreadyOnline => "this account is using, input another!",
             Code::NotAFrame => "not a frame: one JSON object, UTF-8, ended by NUL or newline",
             Code::UnknownMsgid => "unknown msgid",
-            Code::InvalidField => "missing or invalid field",
+            // Whoever names a field says so itself: this is what the store refuses for good.
+            Code::InvalidField => "the store cannot take this",
             Code::LoginFirst => "log in first",
             Code::NotYours => "not yours",
             Code::NoSuchUser => "no such user",

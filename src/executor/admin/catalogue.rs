@@ -197,6 +197,11 @@ pub(super) const CATALOGUE: &[Metric] = &[
         "Passwords that wait to be hashed.",
         Kind::Gauge(|view, series| series.one(view.passwords)),
     ),
+    metric(
+        "chatd_store_unexpected",
+        "Requests that the store failed at although it works: each kind of error is in the log.",
+        Kind::Counter(|view, series| series.one(view.store_unexpected)),
+    ),
     metric("chatd_store_questions", "Questions to the store.", counter!(asked)),
     metric("chatd_groups", "Groups with a member on this core.", census!(groups)),
     metric("chatd_tickets", "Questions to the store and the bus that are not answered.", census!(pending)),

@@ -51,6 +51,8 @@ pub struct Sources {
     pub store_queue: usize,
     /// How many passwords wait to be hashed, from any thread and without waiting.
     pub passwords: Box<dyn Fn() -> usize + Send>,
+    /// How many requests failed although the store works, from any thread and without waiting.
+    pub store_unexpected: Box<dyn Fn() -> u64 + Send>,
 }
 
 /// The admin thread at work.

@@ -94,7 +94,8 @@ impl Pages {
     }
 
     fn look(&self) -> View {
-        let Sources { observer, health, version, store_queue, passwords, .. } = &self.sources;
+        let Sources { observer, health, version, store_queue, passwords, store_unexpected, .. } =
+            &self.sources;
         let snapshots = observer.look(PATIENCE);
         let pulses: Vec<Pulse> = snapshots.iter().map(Snapshot::pulse).collect();
         View {
@@ -106,6 +107,7 @@ impl Pages {
             store_up: health.store_trouble().is_none(),
             store_queue: *store_queue,
             passwords: passwords(),
+            store_unexpected: store_unexpected(),
             draining: health.is_draining(),
             ready: health.trouble(&pulses, observer.cores()).is_none(),
             process: Process::look(),

@@ -22,6 +22,7 @@ pub(super) struct View {
     pub(super) store_up: bool,
     pub(super) store_queue: usize,
     pub(super) passwords: usize,
+    pub(super) store_unexpected: u64,
     pub(super) draining: bool,
     pub(super) ready: bool,
     pub(super) process: Process,

@@ -98,7 +98,8 @@ fn of_server(error: &ServerError) -> Fault {
         // Wrong data, with a general state: too long, no default, a check that does not hold, bytes that
         // are no text. A syntax that it does not know.
         1064 | 1153 | 1300 | 1364 | 1366 | 1267 | 1270 | 1271 | 3819 | 3988 | 4025 => Fault::Odd(says),
-        _ if ["22", "23"].iter().any(|class| error.state.starts_with(class)) => Fault::Odd(says),
+        // A trigger that somebody made refuses it (class 45).
+        _ if ["22", "23", "45"].iter().any(|class| error.state.starts_with(class)) => Fault::Odd(says),
         // A table, a column or a right that is gone, a share of this user that is used up (1226): somebody
         // changed the database under the server.
         _ => Fault::Down(says),
@@ -140,6 +141,7 @@ mod tests {
         assert!(matches!(of(1461, "42000"), Fault::Full(_)), "too many statements");
         assert!(matches!(of(1300, "HY000"), Fault::Odd(_)), "no text");
         assert!(matches!(of(1064, "42000"), Fault::Odd(_)), "syntax");
+        assert!(matches!(of(1644, "45000"), Fault::Odd(_)), "refused by a trigger");
         assert!(matches!(of(1406, "22001"), Fault::Odd(_)), "too long");
     }
 }

@@ -97,18 +97,22 @@ impl Desk {
         }
     }
 
-    /// Whether a server that said that it cannot store can store again, when nobody asks.
-    async fn prove(&mut self) -> News {
-        let Link::Up(line, _) = &mut self.link else { return News::None };
+    /// Whether a server can store, by a write that is taken back.
+    pub(super) async fn prove(&mut self) -> Result<(), StoreError> {
+        let line = match &mut self.link {
+            Link::Up(line, _) => line,
+            Link::Down { why, .. } => return Err(StoreError::Down(why.clone())),
+        };
+        self.unproven = true;
         match line::prove(&mut line.writer).await {
             Ok(()) => {
                 self.unproven = false;
-                News::Well
+                Ok(())
             }
-            Err(Fault::Lost(why)) => News::Lost(self.lose(why)),
+            Err(Fault::Lost(why)) => Err(StoreError::Down(self.lose(why))),
             Err(fault) => {
-                let why = format!("{}: {}", self.url, fault.why());
-                News::Lost(self.roll_back().await.map_or_else(|error| error.to_string(), |()| why))
+                self.roll_back().await?;
+                Err(StoreError::Down(format!("{}: {}", self.url, fault.why())))
             }
         }
     }
@@ -137,7 +141,10 @@ impl Desk {
             // What is begun is finished: a connection that stops in the middle of something is lost.
             if let Link::Up(line, _) = &mut self.link {
                 return match line.ping(Duration::ZERO).await {
-                    Ok(()) if self.unproven => self.prove().await,
+                    Ok(()) if self.unproven => match self.prove().await {
+                        Ok(()) => News::Well,
+                        Err(error) => News::Lost(error.to_string()),
+                    },
                     Ok(()) => News::Well,
                     Err(fault) => News::Lost(self.lose(fault.why())),
                 };

@@ -6,6 +6,7 @@ use crate::chat::ids::{Ticket, UserId};
 use crate::chat::keep::Keep;
 use crate::chat::limits::Limits;
 use crate::chat::source::Source;
+use crate::storage::health::Condition;
 use crate::storage::password::Cost;
 use crate::storage::scratch::Scratch;
 use crate::storage::{self, Committed, Place};
@@ -71,19 +72,23 @@ impl Cores {
 struct Puppet {
     asked: flume::Sender<Vec<Order>>,
     told: flume::Receiver<Result<Committed, StoreError>>,
+    proof: Arc<Mutex<Result<(), StoreError>>>,
     closed: Arc<Mutex<bool>>,
 }
 
 struct Strings {
     asked: flume::Receiver<Vec<Order>>,
     tell: flume::Sender<Result<Committed, StoreError>>,
+    proof: Arc<Mutex<Result<(), StoreError>>>,
     closed: Arc<Mutex<bool>>,
 }
 
 fn puppet() -> (Box<Puppet>, Strings) {
     let ((asked, was_asked), (tell, told)) = (flume::unbounded(), flume::unbounded());
     let closed = Arc::new(Mutex::new(false));
-    (Box::new(Puppet { asked, told, closed: closed.clone() }), Strings { asked: was_asked, tell, closed })
+    let proof = Arc::new(Mutex::new(Ok(())));
+    let puppet = Puppet { asked, told, proof: proof.clone(), closed: closed.clone() };
+    (Box::new(puppet), Strings { asked: was_asked, tell, proof, closed })
 }
 
 impl Store for Puppet {
@@ -91,6 +96,10 @@ impl Store for Puppet {
         self.asked.send(batch.to_vec()).unwrap();
         outcomes.extend(batch.iter().map(|_| Outcome::Answer(Ok(Done::Done))));
         self.told.recv().unwrap()
+    }
+
+    fn prove(&mut self) -> Result<(), StoreError> {
+        self.proof.lock().unwrap().clone()
     }
 
     fn greatest_mid(&mut self) -> Result<crate::chat::ids::MessageId, StoreError> {
@@ -192,7 +201,7 @@ fn an_order_that_fails_every_batch_fails_alone() {
     }
     let answers = [0; 4].map(|_| cores.answer());
     let done = || Ok(Done::Done);
-    assert_eq!(answers, [(0, done()), (1, done()), (2, Err(Code::Busy)), (3, done())]);
+    assert_eq!(answers, [(0, done()), (1, done()), (2, Err(Code::InvalidField)), (3, done())]);
     assert_eq!(strings.asked.iter().take(5).map(|batch| batch.len()).collect::<Vec<_>>(), [3, 1, 2, 1, 1]);
     drop(cores);
     running.join().unwrap();
@@ -213,6 +222,10 @@ impl Store for Fussy {
         }
         outcomes.extend(batch.iter().map(|_| Outcome::Answer(Ok(Done::Done))));
         Ok(Committed::Nothing)
+    }
+
+    fn prove(&mut self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     fn greatest_mid(&mut self) -> Result<crate::chat::ids::MessageId, StoreError> {
@@ -249,7 +262,7 @@ fn the_one_bad_order_of_a_thousand_is_found_without_redoing_all() {
     drop(cores);
     running.join().unwrap();
     for (place, (ticket, answer)) in answers.into_iter().enumerate() {
-        let expected = if place == 699 { Err(Code::Busy) } else { Ok(Done::Done) };
+        let expected = if place == 699 { Err(Code::InvalidField) } else { Ok(Done::Done) };
         assert_eq!((ticket as usize, answer), (place, expected));
     }
     let batches = *batches.lock().unwrap();
@@ -280,6 +293,34 @@ fn a_user_makes_so_many_groups_and_what_is_refused_does_not_count() {
         make(&mut cores, number);
         assert_eq!(cores.answer().1, answer);
     }
+    drop(cores);
+    running.join().unwrap();
+}
+
+/// What it can do with one order is of no use if it can do nothing with any: the rest is not even tried.
+#[test]
+fn a_store_that_fails_at_one_order_and_proves_nothing_is_down() {
+    let (store, strings) = puppet();
+    let (mut cores, running) = started(store);
+    let state = running.state();
+    let odd = || Err(StoreError::Order("a test made it up".to_owned()));
+    *strings.proof.lock().unwrap() = Err(StoreError::Down("it writes nothing".to_owned()));
+    cores.ask(Ask::Friends { user: user(1) });
+    strings.asked.recv().unwrap();
+    for number in 2..=4 {
+        cores.ask(Ask::Friends { user: user(number) });
+    }
+    for told in [odd(), odd(), odd()] {
+        strings.tell.send(told).unwrap();
+    }
+    assert_eq!([0; 4].map(|_| cores.answer()), [0, 1, 2, 3].map(|ticket| (ticket, Err(Code::Busy))));
+    assert_eq!((state.now(), state.unexpected()), (Condition::Down, 0));
+    assert_eq!(strings.asked.iter().take(2).map(|batch| batch.len()).collect::<Vec<_>>(), [3, 1]);
+    *strings.proof.lock().unwrap() = Ok(());
+    cores.ask(Ask::Friends { user: user(5) });
+    strings.tell.send(odd()).unwrap();
+    assert_eq!(cores.answer(), (4, Err(Code::InvalidField)));
+    assert_eq!(state.unexpected(), 1);
     drop(cores);
     running.join().unwrap();
 }
