@@ -2,9 +2,9 @@
 //!
 //! Needs nothing but itself; `ring_nginx` has the real nginx, `ring_program` the program.
 
-mod common;
+use chatd_testing as common;
 
-use chatd::chat::ring::{
+use chat_ring::{
     Arc, Balancing, Choice, Consistent, Moves, Plain, RingError, Seed, Server, crc32, pairs, sample_key,
     seed_hash, seed_points, server_points,
 };

@@ -5,7 +5,7 @@ use super::heard::Heard;
 use super::oracle::{Said, Stay, numbers};
 use super::plan::Plan;
 use super::world::World;
-use chatd::chat::ids::UserId;
+use chatd::chat::model::ids::UserId;
 use chatd::chat::wire::request::{Body, Named, Request};
 use std::collections::{HashMap, HashSet};
 

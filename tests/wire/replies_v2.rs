@@ -2,10 +2,12 @@
 //! come whole in frames that are not too long.
 
 use super::rng::Rng;
-use chatd::chat::ask::{Conversation, Member, Membership, Person, Placed, Role, Roster, Secret, Span};
-use chatd::chat::effect::Frame;
-use chatd::chat::envelope::{Envelope, Message, Storing, Target};
-use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
+use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd::chat::model::history::{Conversation, Placed, Span};
+use chatd::chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role};
+use chatd::chat::model::token::Secret;
+use chatd::chat::port::effect::Frame;
 use chatd::chat::wire::code::Code;
 use chatd::chat::wire::found::{self, HistoryPage, MembersPage};
 use chatd::chat::wire::push;
@@ -40,8 +42,8 @@ fn envelope(cid: &str, target: Target, msg: &str) -> Envelope {
         Target::User(to) => reply::one_chat(&mut body, user(25), "amy", to, msg, "t"),
         Target::Group(group) => reply::group_chat(&mut body, user(25), "amy", group, msg, "t"),
     }
-    let (sender, storing) = (user(25), Storing::Always);
-    let message = Message { sender, target, mid: MID, ts: TS, cid, storing, body: &body };
+    let (sender, durability) = (user(25), Durability::Always);
+    let message = Message { sender, target, mid: MID, ts: TS, cid, durability, body: &body };
     Envelope::message(message, &mut Vec::new())
 }
 
@@ -53,10 +55,10 @@ fn nameless() -> Envelope {
     envelope("", Target::Group(group()), "hi")
 }
 
-fn roster() -> Roster {
+fn roster() -> Profile {
     let (name, desc) = ("tea".into(), "at \"four\"".into());
     let tea = Membership { group: group(), name, desc, members: Vec::new(), size: 700, cursor: 0 };
-    Roster { friends: friends(), groups: vec![tea], ..Roster::default() }
+    Profile { friends: friends(), groups: vec![tea], ..Profile::default() }
 }
 
 fn friends() -> Vec<Person> {
@@ -105,14 +107,14 @@ fn messages() -> [(&'static str, Vec<u8>); 4] {
 
 fn lists() -> [(&'static str, Vec<u8>); 4] {
     let token = Secret("t0k".into());
-    let entered = |cid, roster: &Roster, waiting: &[Envelope]| {
+    let entered = |cid, roster: &Profile, waiting: &[Envelope]| {
         let welcome = Welcome { cid, user: user(25), name: "amy", token: Some(&token), roster };
         let mut welcomed = welcome::logged_in(welcome, &is_online, waiting.iter(), 65_536);
         assert_eq!((welcomed.frames.len(), welcomed.messages), (1, waiting.len()));
         welcomed.frames.remove(0)
     };
     [
-        ("nobody and nothing", entered(None, &Roster::default(), &[])),
+        ("nobody and nothing", entered(None, &Profile::default(), &[])),
         ("everything", entered(Some(CID), &roster(), &[direct(), nameless()])),
         ("friends", welcome::friend_list(&friends(), &is_online, 65_536).concat()),
         ("no friends", welcome::friend_list(&[], &is_online, 65_536).concat()),
@@ -175,9 +177,9 @@ fn a_push_has_the_length_that_was_counted_and_carries_every_mark() {
         let cid = any_cid(&mut rng);
         let (mid, ts) = (any_number(&mut rng), any_number(&mut rng));
         let body = written(|out| reply::one_chat(out, user(25), "amy", user(26), &cid, "t"));
-        let (target, storing) = (Target::User(user(26)), Storing::Always);
+        let (target, durability) = (Target::User(user(26)), Durability::Always);
         let (mid, ts) = (MessageId(mid), Millis(ts));
-        let message = Message { sender: user(25), target, mid, ts, cid: &cid, storing, body: &body };
+        let message = Message { sender: user(25), target, mid, ts, cid: &cid, durability, body: &body };
         let envelope = Envelope::message(message, &mut Vec::new());
         let pushed: Value = serde_json::from_slice(&sent(&Frame::PushV2(envelope.clone()))).unwrap();
         let named = if cid.is_empty() { format!("mid:{}", mid.0) } else { cid.clone() };
@@ -195,8 +197,8 @@ fn a_push_has_the_length_that_was_counted_and_carries_every_mark() {
 #[test]
 fn what_is_no_frame_does_no_harm() {
     for body in [&b""[..], b"{", b"{}", b"x", b"\xc3\xa9"] {
-        let (target, storing) = (Target::User(user(26)), Storing::Always);
-        let message = Message { sender: user(25), target, mid: MID, ts: TS, cid: "", storing, body };
+        let (target, durability) = (Target::User(user(26)), Durability::Always);
+        let message = Message { sender: user(25), target, mid: MID, ts: TS, cid: "", durability, body };
         sent(&Frame::PushV2(Envelope::message(message, &mut Vec::new())));
     }
 }
@@ -217,7 +219,7 @@ fn a_long_login_answer_comes_whole_in_frames_that_are_not_too_long() {
         size: id,
         cursor: 0,
     });
-    let roster = Roster { friends, groups: groups.collect(), ..Roster::default() };
+    let roster = Profile { friends, groups: groups.collect(), ..Profile::default() };
     let waiting: Vec<Envelope> = (0..200).map(|_| direct()).collect();
     let cid = "\u{1}".repeat(64);
     let welcome = Welcome { cid: Some(&cid), user: user(25), name: "amy", token: None, roster: &roster };

@@ -8,8 +8,9 @@ use super::pages::{Pages, list};
 use super::push;
 use super::reply::{begin, refused, state};
 use super::text::{number, string};
-use crate::chat::ask::{Conversation, Member, Person, Placed, Span};
-use crate::chat::ids::GroupId;
+use crate::model::history::{Conversation, Placed, Span};
+use crate::model::ids::GroupId;
+use crate::model::profile::{Member, Person};
 
 /// What stands around the list of a page, a cid of the usual bound and its escapes included.
 const AROUND_BYTES: usize = 1_024;

@@ -4,9 +4,9 @@
 
 use super::reply::state;
 use super::text::{escape, number, string};
-use crate::chat::ask::{Membership, Person, Role, Roster};
-use crate::chat::envelope::Envelope;
-use crate::chat::ids::UserId;
+use crate::model::envelope::Envelope;
+use crate::model::ids::UserId;
+use crate::model::profile::{Membership, Person, Profile, Role};
 
 /// Says who is online.
 pub trait Presence {
@@ -45,7 +45,7 @@ pub struct LoginAnswer {
 pub fn logged_in<'a>(
     user: UserId,
     name: &str,
-    roster: &Roster,
+    roster: &Profile,
     presence: &impl Presence,
     waiting: impl Iterator<Item = &'a Envelope>,
     room: Room,

@@ -3,11 +3,12 @@
 use super::accounts::{NAMES, stranger};
 use super::trial::Trial;
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Detail, Done, Issue, Member, Person, Role, Roster, Who};
-use crate::chat::ids::{GroupId, UserId};
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::{Order, Outcome};
+use crate::{Order, Outcome};
+use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::{Member, Person, Profile, Role, Who};
+use chatd_chat::port::store::{Detail, Issue, Left, MembersPage, StoreReply, StoreRequest};
+use chatd_chat::wire::code::Code;
 
 pub const CASES: &[Case] = &[
     Case { name: "users are found by id and by name", run: users_are_found },
@@ -20,10 +21,11 @@ fn person(id: UserId, name: &str) -> Person {
     Person { id, name: name.to_owned() }
 }
 
-fn roster(trial: &mut Trial, user: UserId) -> Roster {
+fn roster(trial: &mut Trial, user: UserId) -> Profile {
     let proof = trial.proof(user);
-    match trial.ask(Ask::Roster { user, proof, detail: Detail::Counts, issue: Issue::Nothing }) {
-        Ok(Done::Roster(roster)) => *roster,
+    match trial.ask(StoreRequest::LoadProfile { user, proof, detail: Detail::Counts, issue: Issue::Nothing })
+    {
+        Ok(StoreReply::Profile(roster)) => *roster,
         other => panic!("a roster is always given, not {other:?}"),
     }
 }
@@ -33,13 +35,16 @@ fn users_are_found(open: &mut Opener<'_>) {
     let ids = NAMES.map(|name| trial.user(name));
     for (id, name) in ids.into_iter().zip(NAMES) {
         for who in [Who::Id(id), Who::Name(name.to_owned())] {
-            assert_eq!(trial.ask(Ask::Find { who: who.clone() }), Ok(Done::Found(person(id, name))));
+            assert_eq!(
+                trial.ask(StoreRequest::Find { who: who.clone() }),
+                Ok(StoreReply::Found(person(id, name)))
+            );
             let found = trial.batch(&[Order::Lookup { who }]).remove(0);
             assert!(matches!(found, Outcome::Found(Some(account)) if account.user == id));
         }
     }
     for who in [Who::Id(stranger()), Who::Name("am".to_owned()), Who::Name(String::new())] {
-        assert_eq!(trial.ask(Ask::Find { who: who.clone() }), Err(Code::NoSuchUser));
+        assert_eq!(trial.ask(StoreRequest::Find { who: who.clone() }), Err(Code::NoSuchUser));
         assert_eq!(trial.batch(&[Order::Lookup { who }]), [Outcome::Found(None)]);
     }
 }
@@ -47,9 +52,9 @@ fn users_are_found(open: &mut Opener<'_>) {
 fn blocking_is_one_way(open: &mut Opener<'_>) {
     let mut trial = Trial::with(open, &Limits { blocked: 2, ..Limits::default() });
     let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
-    let block = |user, blocked| Ask::Block { user, blocked };
-    let unblock = |user, blocked| Ask::Unblock { user, blocked };
-    let done = || Ok(Done::Done);
+    let block = |user, blocked| StoreRequest::Block { user, blocked };
+    let unblock = |user, blocked| StoreRequest::Unblock { user, blocked };
+    let done = || Ok(StoreReply::Done);
     let answers = trial.asks(vec![
         block(amy, stranger()),
         unblock(amy, ben),
@@ -75,7 +80,7 @@ fn members_come_page_by_page(open: &mut Opener<'_>) {
     let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
     let group = trial.group("g", ben, &[cleo, amy]);
     let other = trial.group("other", dan, &[]);
-    let members = |user, group, after, members| Ask::Members { user, group, after, members };
+    let members = |user, group, after, members| StoreRequest::Members { user, group, after, members };
     let nowhere = GroupId::new(77).expect("an id");
     assert_eq!(trial.ask(members(amy, nowhere, None, 9)), Err(Code::NoSuchGroup));
     assert_eq!(trial.ask(members(dan, group, None, 9)), Err(Code::NotAMember));
@@ -85,7 +90,9 @@ fn members_come_page_by_page(open: &mut Opener<'_>) {
     for most in 1..=4 {
         let (mut told, mut after) = (Vec::new(), None);
         loop {
-            let Ok(Done::Members { members, complete }) = trial.ask(members(cleo, group, after, most)) else {
+            let Ok(StoreReply::Members(MembersPage { members, complete })) =
+                trial.ask(members(cleo, group, after, most))
+            else {
                 panic!("a member is told")
             };
             assert!(members.len() == most || complete);
@@ -97,7 +104,7 @@ fn members_come_page_by_page(open: &mut Opener<'_>) {
         }
         assert_eq!(told, all);
     }
-    let none = Ok(Done::Members { members: vec![], complete: true });
+    let none = Ok(StoreReply::Members(MembersPage { members: vec![], complete: true }));
     assert_eq!(trial.ask(members(amy, group, Some(cleo), 5)), none);
 }
 
@@ -106,13 +113,19 @@ fn a_roster_counts_members(open: &mut Opener<'_>) {
     let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
     let one = trial.group("one", amy, &[ben, cleo]);
     let two = trial.group("two", ben, &[amy]);
-    let sizes = |roster: &Roster| -> Vec<(GroupId, u64, usize)> {
+    let sizes = |roster: &Profile| -> Vec<(GroupId, u64, usize)> {
         roster.groups.iter().map(|group| (group.group, group.size, group.members.len())).collect()
     };
     assert_eq!(sizes(&roster(&mut trial, amy)), [(one, 3, 0), (two, 2, 0)]);
-    assert!(trial.ask(Ask::AddGroup { user: ben, group: one }).is_err());
-    assert_eq!(trial.ask(Ask::DelGroup { user: cleo, group: one }), Ok(Done::Left { dissolved: false }));
-    assert_eq!(trial.ask(Ask::DelGroup { user: ben, group: two }), Ok(Done::Left { dissolved: true }));
+    assert!(trial.ask(StoreRequest::AddGroup { user: ben, group: one }).is_err());
+    assert_eq!(
+        trial.ask(StoreRequest::DelGroup { user: cleo, group: one }),
+        Ok(StoreReply::Left(Left { dissolved: false }))
+    );
+    assert_eq!(
+        trial.ask(StoreRequest::DelGroup { user: ben, group: two }),
+        Ok(StoreReply::Left(Left { dissolved: true }))
+    );
     assert_eq!(sizes(&roster(&mut trial, amy)), [(one, 2, 0)]);
     assert_eq!(roster(&mut trial, amy).token, None);
 }

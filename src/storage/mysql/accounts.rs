@@ -3,12 +3,13 @@
 use super::client::Client;
 use super::fault::{Did, Fault};
 use super::{Answered, row};
-use crate::chat::ask::{Done, Person, Who};
-use crate::chat::ids::UserId;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::Account;
-use crate::storage::names::fold;
+use crate::Account;
+use crate::names::fold;
+use chatd_chat::model::ids::UserId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::{Person, Who};
+use chatd_chat::port::store::StoreReply;
+use chatd_chat::wire::code::Code;
 use mysql_async::Row;
 
 pub async fn enroll(client: &mut Client, name: &str, hash: &str) -> Answered {
@@ -21,7 +22,7 @@ pub async fn enroll(client: &mut Client, name: &str, hash: &str) -> Answered {
     }
     let values = vec![row::sql_text(name), folded, row::sql_text(hash)];
     match client.write("INSERT INTO user (name, folded, password) VALUES (?, ?, ?)", values).await {
-        Ok(_) => Ok(Ok(Done::Registered(given(client, UserId::new)?))),
+        Ok(_) => Ok(Ok(StoreReply::Registered(given(client, UserId::new)?))),
         Err(Fault::Exists(_)) => Ok(Err(Code::Refused)),
         Err(Fault::UsedUp(_)) => Ok(Err(Code::TooMany)),
         Err(fault) => Err(fault),
@@ -71,7 +72,7 @@ pub async fn find(client: &mut Client, who: &Who) -> Answered {
     let Some(id) = id_of(client, who).await? else { return Ok(Err(Code::NoSuchUser)) };
     let found = client.find_one("SELECT id, name FROM user WHERE id = ?", vec![id.into()]).await?;
     let Some(found) = found else { return Ok(Err(Code::NoSuchUser)) };
-    Ok(Ok(Done::Found(person(&found, 0)?)))
+    Ok(Ok(StoreReply::Found(person(&found, 0)?)))
 }
 
 /// Whether there is such a user.
@@ -81,7 +82,7 @@ pub async fn is_user(client: &mut Client, user: UserId) -> Did<bool> {
 }
 
 pub async fn friends(client: &mut Client, limits: &Limits, user: UserId) -> Answered {
-    Ok(Ok(Done::Friends(friend_list(client, limits, user).await?)))
+    Ok(Ok(StoreReply::Friends(friend_list(client, limits, user).await?)))
 }
 
 pub async fn friend_list(client: &mut Client, limits: &Limits, user: UserId) -> Did<Vec<Person>> {
@@ -110,7 +111,7 @@ pub async fn add_friend(client: &mut Client, limits: &Limits, user: UserId, frie
         return Ok(Err(Code::TooMany));
     }
     match client.write("INSERT INTO friend (userid, friendid) VALUES (?, ?)", pair()).await {
-        Ok(_) => Ok(Ok(Done::Done)),
+        Ok(_) => Ok(Ok(StoreReply::Done)),
         Err(Fault::Exists(_)) => Ok(Err(Code::Exists)),
         Err(fault) => Err(fault),
     }
@@ -119,7 +120,7 @@ pub async fn add_friend(client: &mut Client, limits: &Limits, user: UserId, frie
 pub async fn del_friend(client: &mut Client, user: UserId, friend: UserId) -> Answered {
     let sql = "DELETE FROM friend WHERE userid = ? AND friendid = ?";
     let gone = client.write(sql, vec![user.get().into(), friend.get().into()]).await?;
-    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(Done::Done) })
+    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
 }
 
 /// The number that a statement about one id counts.

@@ -12,12 +12,13 @@ use super::accounts::{self, count, given};
 use super::client::{Client, Many};
 use super::fault::{Did, Fault};
 use super::{Answered, blocks, row};
-use crate::chat::ask::{Detail, Done, Member, Membership, Role, Roster};
-use crate::chat::ids::{GroupId, UserId};
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::ROSTER_ENTRIES;
-use crate::storage::names::fold;
+use crate::ROSTER_ENTRIES;
+use crate::names::fold;
+use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::{Member, Membership, Profile, Role};
+use chatd_chat::port::store::{Detail, Joined, Left, MembersPage, StoreReply};
+use chatd_chat::wire::code::Code;
 use mysql_async::{Row, Value};
 
 /// Groups whose members one statement reads.
@@ -49,7 +50,7 @@ pub async fn create(client: &mut Client, limits: &Limits, user: UserId, name: &s
     }
     let group = given(client, GroupId::new)?;
     add_member(client, user, group, Role::Creator, 0).await?;
-    Ok(Ok(Done::Joined { group, head: 0 }))
+    Ok(Ok(StoreReply::Joined(Joined { group, head: 0 })))
 }
 
 pub async fn join(client: &mut Client, limits: &Limits, user: UserId, group: GroupId) -> Answered {
@@ -65,7 +66,7 @@ pub async fn join(client: &mut Client, limits: &Limits, user: UserId, group: Gro
         return Ok(Err(Code::TooMany));
     }
     add_member(client, user, group, Role::Normal, head).await?;
-    Ok(Ok(Done::Joined { group, head }))
+    Ok(Ok(StoreReply::Joined(Joined { group, head })))
 }
 
 pub async fn leave(client: &mut Client, user: UserId, group: GroupId) -> Answered {
@@ -77,7 +78,7 @@ pub async fn leave(client: &mut Client, user: UserId, group: GroupId) -> Answere
             client.write("DELETE FROM groupuser WHERE userid = ? AND groupid = ?", values).await?;
             let sql = "UPDATE allgroup SET size = size - 1 WHERE id = ?";
             client.write(sql, vec![group.get().into()]).await?;
-            Ok(Ok(Done::Left { dissolved: false }))
+            Ok(Ok(StoreReply::Left(Left { dissolved: false })))
         }
         Some(Role::Creator) => {
             let id = || vec![group.get().into()];
@@ -85,14 +86,14 @@ pub async fn leave(client: &mut Client, user: UserId, group: GroupId) -> Answere
             let sql =
                 "UPDATE allgroup SET groupname = NULL, folded = NULL, groupdesc = '', size = 0 WHERE id = ?";
             client.write(sql, id()).await?;
-            Ok(Ok(Done::Left { dissolved: true }))
+            Ok(Ok(StoreReply::Left(Left { dissolved: true })))
         }
     }
 }
 
 pub async fn may_write(client: &mut Client, user: UserId, group: GroupId) -> Answered {
     if role(client, user, group).await?.is_some() {
-        return Ok(Ok(Done::Done));
+        return Ok(Ok(StoreReply::Done));
     }
     not_a_member(client, group).await
 }
@@ -122,10 +123,10 @@ pub async fn page_of_members(
     members.sort_unstable_by_key(|member| member.person.id);
     let complete = members.len() <= most;
     members.truncate(most);
-    Ok(Ok(Done::Members { members, complete }))
+    Ok(Ok(StoreReply::Members(MembersPage { members, complete })))
 }
 
-pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: Detail) -> Did<Roster> {
+pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: Detail) -> Did<Profile> {
     let friends = accounts::friend_list(client, limits, user).await?;
     let sql = "SELECT allgroup.id, groupname, groupdesc, size, upto FROM groupuser
         JOIN allgroup ON allgroup.id = groupid WHERE userid = ? ORDER BY groupid";
@@ -148,7 +149,7 @@ pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: 
     for part in groups.chunks_mut(GROUPS) {
         room = fill(client, part, room).await?;
     }
-    Ok(Roster { friends, groups, blocked: blocks::all(client, user).await?, token: None, dedup: None })
+    Ok(Profile { friends, groups, blocked: blocks::all(client, user).await?, token: None, dedup: None })
 }
 
 /// Tells the groups' members, by id, until `room` is used up. Returns what is left of it.

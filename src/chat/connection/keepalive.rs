@@ -1,0 +1,51 @@
+//! Keepalive: whether somebody is still there, asked in either direction.
+//!
+//! v1 sessions are never pinged; the system's TCP finds out about their dead peers.
+
+use super::Connections;
+use crate::model::ids::ConnectionId;
+use crate::port::counters::Cut;
+use crate::port::cx::Cx;
+use crate::wire::reply;
+use crate::wire::request::Dialect;
+
+/// How often silent connections are looked for, in milliseconds.
+pub(crate) const LOOK_MS: u64 = 1_000;
+
+impl Connections {
+    /// PONG, to who pings.
+    pub(crate) fn on_ping(&mut self, cx: &mut Cx, id: ConnectionId, n: u64) {
+        self.reply(cx, id, reply::pong(n));
+    }
+
+    /// Pings connections that have been silent, and closes those that do not answer. Whose requests are not
+    /// handed over for now is not silent.
+    pub(crate) fn ping_silent(&mut self, cx: &mut Cx) {
+        let (now, ping_ms, pong_ms) = (cx.now, cx.limits.ping_ms, cx.limits.pong_ms);
+        let (mut silent, mut dead): (Vec<ConnectionId>, Vec<ConnectionId>) = Default::default();
+        let connections = self.slots.iter_mut().flatten();
+        for connection in connections.filter(|c| c.dialect == Dialect::V2 && !c.closing) {
+            if connection.paused != 0 {
+                connection.note_heard(now);
+                continue;
+            }
+            match connection.pong_by {
+                Some(by) if now >= by => dead.push(connection.id()),
+                None if now.since(connection.heard_at) >= ping_ms => {
+                    connection.pong_by = Some(now.plus(pong_ms));
+                    silent.push(connection.id());
+                }
+                Some(_) | None => {}
+            }
+        }
+        for id in silent {
+            self.pings += 1;
+            let ping = reply::ping(self.pings);
+            self.reply(cx, id, ping);
+        }
+        for id in dead {
+            cx.counters.cut(Cut::Silent);
+            self.close(cx, id);
+        }
+    }
+}

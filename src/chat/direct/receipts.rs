@@ -1,0 +1,97 @@
+//! Receipts: a message to a v2 session is its reader's when the reader confirms it, and not when its TCP
+//! acknowledges it.
+//!
+//! Until then it stays in the send window, within bounds. What a session has not confirmed at its end is its
+//! reader's backlog again; clients know it by sender and cid.
+
+use super::Direct;
+use crate::backlog::Backlog;
+use crate::connection::{About, Connection, Connections, StoredAs, UnackedPush};
+use crate::model::envelope::Kind;
+use crate::model::ids::{ConnectionId, MessageId, UserId};
+use crate::port::cx::Cx;
+use crate::port::in_flight::Change;
+use crate::port::store::StoreRequest;
+use crate::wire::reply::{self, Outcome};
+
+impl Direct {
+    /// CONFIRM: the reader has these. What this session does not know of may lie in the backlog since an earlier one, or
+    /// may be the other id of a message that was said again: the store is asked, and until it replies the session is not
+    /// read from, so that nobody fills the queue with ids that mean nothing.
+    pub(crate) fn on_confirm(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &mut Backlog,
+        about: About<'_>,
+        mids: Vec<MessageId>,
+    ) {
+        let id = about.connection;
+        let Some(user) = connections.get(id).and_then(Connection::logged_in_user) else { return };
+        let unknown = self.take_confirmed(cx, connections, backlog, id, mids);
+        if !unknown.is_empty() {
+            let request = StoreRequest::AckDelivered { user, mids: unknown, cursors: Vec::new() };
+            connections.request_mutation(cx, about, user, request, Change::Confirm);
+        } else if let Some(cid) = about.cid {
+            connections.reply(cx, id, reply::ack(cid, about.re, Outcome::default()));
+        }
+    }
+
+    /// Takes messages, and every other push of the same, out of what a session was sent. Gives back the ids that it was
+    /// not sent.
+    pub(crate) fn take_confirmed(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &mut Backlog,
+        id: ConnectionId,
+        mids: Vec<MessageId>,
+    ) -> Vec<MessageId> {
+        let Some(connection) = connections.get_mut(id) else { return Vec::new() };
+        let Some(user) = connection.logged_in_user() else { return Vec::new() };
+        let mut wanted = mids.iter().copied().collect();
+        let found = connection.window.confirm(&mut wanted);
+        let in_backlog = found.iter().filter(|push| push.stored_as == StoredAs::Backlog);
+        let in_backlog = in_backlog.map(|push| push.envelope.mid()).collect();
+        backlog.ack_delivered(cx, Some(id), user, in_backlog);
+        self.send_receipts(cx, connections, backlog, user, found);
+        mids.into_iter().filter(|mid| wanted.contains(mid)).collect()
+    }
+
+    /// Tells the cores that wait what is confirmed.
+    fn send_receipts(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &mut Backlog,
+        reader: UserId,
+        mut confirmed: Vec<UnackedPush>,
+    ) {
+        confirmed.retain(|push| push.stored_as == StoredAs::AwaitingReceipt);
+        confirmed.sort_by_key(|push| push.envelope.sender());
+        for of_one_sender in confirmed.chunk_by(|a, b| a.envelope.sender() == b.envelope.sender()) {
+            let mids: Vec<MessageId> = of_one_sender.iter().map(|push| push.envelope.mid()).collect();
+            let sender = of_one_sender[0].envelope.sender();
+            self.send_receipt(cx, connections, backlog, Kind::Confirmed, (sender, reader), &mids);
+        }
+    }
+
+    /// Above the bounds, the oldest of what waits counts as confirmed.
+    pub(crate) fn bound_unconfirmed(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &mut Backlog,
+        id: ConnectionId,
+    ) {
+        let Some(connection) = connections.get_mut(id) else { return };
+        let Some(user) = connection.logged_in_user() else { return };
+        let over = connection.window.bound_unconfirmed(cx.limits.unconfirmed, cx.limits.unconfirmed_bytes);
+        let counts = |push: &UnackedPush| match push.stored_as {
+            StoredAs::Backlog | StoredAs::AwaitingReceipt => Some(push.envelope.mid()),
+            StoredAs::Unstored | StoredAs::GroupLog(_) => None,
+        };
+        let mids = over.iter().filter_map(counts).collect();
+        backlog.ack_delivered(cx, Some(id), user, mids);
+    }
+}
