@@ -71,8 +71,20 @@ fn show_envelope(envelope: &Envelope) -> String {
             Demand::Takeover => "claim for takeover".to_owned(),
             Demand::Token(token) => format!("claim by token {}", token.0),
         },
-        notice => format!("{notice:?}").to_lowercase(),
+        notice => words(&format!("{notice:?}")),
     }
+}
+
+/// A name of a notice as words: `ClaimConceded` is "claim conceded".
+fn words(name: &str) -> String {
+    let mut words = String::new();
+    for (at, letter) in name.char_indices() {
+        if at > 0 && letter.is_uppercase() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
 }
 
 /// Long runs of one letter are counted, so that a text of 16 KiB is a line to read.
