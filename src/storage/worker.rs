@@ -152,7 +152,7 @@ struct Worker {
 enum Next {
     /// Nothing yet.
     Nothing,
-    Call(StoreCall),
+    Request(StoreCall),
     Hashed(Hashed),
     /// No question will ever come again.
     End,
@@ -167,7 +167,7 @@ impl Worker {
             let mut weight = match self.next(questions, hashed) {
                 Next::Nothing if self.orders.is_empty() => continue,
                 Next::Nothing => 0,
-                Next::Call(question) => self.take(question),
+                Next::Request(question) => self.take(question),
                 Next::Hashed(hashed) => self.store(hashed),
                 Next::End => break,
             };
@@ -197,7 +197,7 @@ impl Worker {
     /// The next thing to do. While there is none, the store minds its own business.
     fn next(&mut self, questions: &flume::Receiver<StoreCall>, hashed: &flume::Receiver<Hashed>) -> Next {
         match questions.try_recv() {
-            Ok(question) => return Next::Call(question),
+            Ok(question) => return Next::Request(question),
             Err(flume::TryRecvError::Disconnected) => return Next::End,
             Err(flume::TryRecvError::Empty) => {}
         }
@@ -393,7 +393,7 @@ impl Worker {
 
 /// What comes out of either queue first.
 async fn either(questions: &flume::Receiver<StoreCall>, hashed: &flume::Receiver<Hashed>) -> Next {
-    let question = async { questions.recv_async().await.map_or(Next::End, Next::Call) };
+    let question = async { questions.recv_async().await.map_or(Next::End, Next::Request) };
     let password = async {
         match hashed.recv_async().await {
             Ok(hashed) => Next::Hashed(hashed),
