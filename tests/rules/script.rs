@@ -187,6 +187,7 @@ impl Script {
             "tickets" => self.limits.tickets = value,
             "name_chars" => self.limits.name_chars = value,
             "orphans" => self.limits.orphans = value,
+            "walk_sessions" => self.limits.walk_sessions = value,
             "unconfirmed" => self.limits.unconfirmed = value,
             other => panic!("no such limit here: {other}"),
         }

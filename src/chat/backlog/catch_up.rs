@@ -386,8 +386,9 @@ impl Backlog {
     }
 
     /// Fetches again where the store was too busy: those whose catch-up is to go on.
-    pub(crate) fn retry_failed(&mut self) -> Vec<ConnectionId> {
-        let ids = self.catching_up.clone();
+    pub(crate) fn retry_failed(&mut self, cx: &Cx) -> Vec<ConnectionId> {
+        let now = self.failed.len().min(cx.limits.walk_sessions);
+        let ids: Vec<ConnectionId> = self.failed.drain(..now).collect();
         for &id in &ids {
             if let Some(catch_up) = self.catch_up_of_mut(id) {
                 catch_up.failed = false;

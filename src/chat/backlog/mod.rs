@@ -21,6 +21,7 @@ use reader::Reader;
 use retry_queue::RetryQueue;
 pub(crate) use retry_queue::{HISTORY_BATCH, RetryOutcome};
 use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
 
 /// What a core knows of its users' backlogs.
 #[derive(Debug, Default)]
@@ -31,6 +32,12 @@ pub(crate) struct Backlog {
     catching_up: Vec<ConnectionId>,
     /// What the store was too busy for.
     retry_queue: RetryQueue,
+    /// How many of these are still to be requested again, of those that were there when it became time to.
+    retries_left: usize,
     /// Users who are to be told that something waits for them, and the bus was down.
     to_notify: FxHashSet<UserId>,
+    /// How many of these are still to be told, likewise.
+    notices_left: usize,
+    /// Catch-ups that are to be tried again after the store was busy.
+    failed: VecDeque<ConnectionId>,
 }

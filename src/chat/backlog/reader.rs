@@ -139,6 +139,12 @@ impl Backlog {
         self.readers.get(id).is_some_and(|reader| reader.missing.contains_key(&mid))
     }
 
+    /// Whether nothing but what is said from now on is still to come to a reader.
+    pub(crate) fn is_live(&self, id: ConnectionId) -> bool {
+        let is_live = |reader: &Reader| matches!(reader.stage, Stage::Live) && reader.upto.is_empty();
+        self.readers.get(id).is_some_and(|reader| is_live(reader))
+    }
+
     /// Whether a reader's catch-up is not through.
     pub(crate) fn is_catching_up(&self, id: ConnectionId) -> bool {
         self.catch_up_of(id).is_some()

@@ -142,9 +142,19 @@ impl Backlog {
         }
     }
 
-    /// Requests again what the store was too busy for.
+    /// It is time to try again what could not be done.
+    pub(crate) fn begin_retries(&mut self) {
+        self.retries_left = self.retry_queue.len();
+        self.notices_left = self.to_notify.len();
+        self.failed = self.catching_up.iter().copied().collect();
+    }
+
+    /// Requests again what the store was too busy for: some of it, the rest with the next ticks.
     pub(crate) fn retry(&mut self, cx: &mut Cx) {
-        for (connection, retry) in std::mem::take(&mut self.retry_queue) {
+        let now = self.retries_left.min(cx.limits.walk_sessions);
+        self.retries_left -= now;
+        for _ in 0..now {
+            let Some((connection, retry)) = self.retry_queue.pop_front() else { return };
             self.submit_with_retry(cx, connection, retry);
         }
     }
@@ -164,9 +174,15 @@ impl Backlog {
         }
     }
 
-    /// Users who could not be told that something waits for them.
-    pub(crate) fn take_to_notify(&mut self) -> impl Iterator<Item = UserId> + use<> {
-        std::mem::take(&mut self.to_notify).into_iter()
+    /// Users who could not be told that something waits for them: some of them, the others with the next ticks.
+    pub(crate) fn take_to_notify(&mut self, cx: &Cx) -> Vec<UserId> {
+        let now = self.notices_left.min(cx.limits.walk_sessions);
+        self.notices_left -= now;
+        let users: Vec<UserId> = self.to_notify.iter().take(now).copied().collect();
+        for user in &users {
+            self.to_notify.remove(user);
+        }
+        users
     }
 
     /// Things for the store that wait because it was busy.

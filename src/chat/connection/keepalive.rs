@@ -18,13 +18,22 @@ impl Connections {
         self.reply(cx, id, reply::pong(n));
     }
 
-    /// Pings connections that have been silent, and closes those that do not answer. Whose requests are not
-    /// handed over for now is not silent.
+    /// It is time to look for connections that have been silent.
+    pub(crate) fn begin_pings(&mut self) {
+        self.silence.begin(self.slots.len());
+    }
+
+    /// Pings connections that have been silent, and closes those that do not answer: some of them, the others with
+    /// the next ticks. Whose requests are not handed over for now is not silent.
     pub(crate) fn ping_silent(&mut self, cx: &mut Cx) {
         let (now, ping_ms, pong_ms) = (cx.now, cx.limits.ping_ms, cx.limits.pong_ms);
         let (mut silent, mut dead): (Vec<ConnectionId>, Vec<ConnectionId>) = Default::default();
-        let connections = self.slots.iter_mut().flatten();
-        for connection in connections.filter(|c| c.dialect == Dialect::V2 && !c.closing) {
+        for _ in 0..cx.limits.walk_sessions {
+            let Some(slot) = self.silence.next(self.slots.len()) else { break };
+            let connection = self.slots[slot].as_deref_mut();
+            let Some(connection) = connection.filter(|c| c.dialect == Dialect::V2 && !c.closing) else {
+                continue;
+            };
             if connection.paused != 0 {
                 connection.note_heard(now);
                 continue;

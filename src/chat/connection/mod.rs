@@ -17,6 +17,7 @@ mod per_connection;
 pub(crate) mod send_window;
 pub(crate) mod state;
 mod unauthenticated;
+mod walk;
 
 use crate::model::ids::{ConnectionId, UserId};
 use backpressure::Backpressure;
@@ -27,7 +28,9 @@ pub(crate) use per_connection::PerConnection;
 use rustc_hash::FxHashMap;
 pub(crate) use send_window::{StoredAs, UnackedPush};
 pub(crate) use state::{AuthState, Connection, Identity, Leaving, Pause};
+use std::collections::VecDeque;
 use unauthenticated::Unauthenticated;
+pub(crate) use walk::Walk;
 
 /// Every connection of a core.
 #[derive(Debug, Default)]
@@ -38,7 +41,11 @@ pub(crate) struct Connections {
     /// Connections that are not logged in and are not about to be, oldest first.
     unauthenticated: Unauthenticated,
     /// Connections that something was sent to since TCP was last looked at.
-    to_probe: Vec<ConnectionId>,
+    to_probe: VecDeque<ConnectionId>,
+    /// How many of these are still to be looked at, of those that were there when it became time to.
+    probes_left: usize,
+    /// Which connections are still to be looked at for silence.
+    silence: Walk,
     /// Bytes sent and not acknowledged, over all connections.
     unacked_bytes: u64,
     /// What senders are ahead of the store.
@@ -74,6 +81,16 @@ impl Connections {
     /// A user is nobody's here from now on.
     pub(crate) fn release(&mut self, user: UserId) {
         self.by_user.remove(&user);
+    }
+
+    /// Slots there are, for a [`Walk`] over all connections.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The connection in a slot.
+    pub(crate) fn at(&self, slot: usize) -> Option<&Connection> {
+        self.slots.get(slot)?.as_deref()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Connection> {

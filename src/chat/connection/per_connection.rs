@@ -29,6 +29,17 @@ impl<T> PerConnection<T> {
         }
     }
 
+    /// Slots there are, for a walk over all connections.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// What is in a slot, and whose it is.
+    pub(crate) fn at(&self, slot: usize) -> Option<(ConnectionId, &T)> {
+        let (generation, value) = self.slots.get(slot)?.as_ref()?;
+        Some((ConnectionId { index: slot as u32, generation: *generation }, value))
+    }
+
     /// Sets the value of a connection.
     pub(crate) fn insert(&mut self, id: ConnectionId, value: T) {
         let index = id.index as usize;

@@ -224,7 +224,7 @@ impl Connections {
         let first = !std::mem::replace(&mut window.is_listed, true);
         self.unacked_bytes += length;
         if first {
-            self.to_probe.push(id);
+            self.to_probe.push_back(id);
         }
         cx.emit(Effect::Send { connection: id, frame });
         self.check_outbox(cx, id, length);
@@ -299,11 +299,18 @@ impl Connections {
         Acked { delivered, leaving }
     }
 
-    /// Looks at what TCP has acknowledged. Those with nothing under way need not be looked at any more, and
+    /// It is time to look at what TCP has acknowledged.
+    pub(crate) fn begin_probes(&mut self) {
+        self.probes_left = self.to_probe.len();
+    }
+
+    /// Looks at what TCP has acknowledged of some, of the others with the next ticks. Those with nothing under way need not be looked at any more, and
     /// forget: they are given back.
     pub(crate) fn probe_unacked(&mut self, cx: &mut Cx) -> Vec<ConnectionId> {
         let mut quiet = Vec::new();
-        for id in std::mem::take(&mut self.to_probe) {
+        let now = self.probes_left.min(cx.limits.walk_sessions);
+        self.probes_left -= now;
+        for id in (0..now).map_while(|_| self.to_probe.pop_front()).collect::<Vec<_>>() {
             let Some(connection) = self.get_mut(id) else { continue };
             let window = &mut connection.window;
             if window.unacked_bytes() > 0 {
@@ -315,7 +322,7 @@ impl Connections {
                 quiet.push(id);
                 continue;
             }
-            self.to_probe.push(id);
+            self.to_probe.push_back(id);
         }
         quiet
     }

@@ -4,9 +4,11 @@
 //! confirmed: whatever dies, the next login finds the rest.
 
 use super::Groups;
+use super::subscription::GroupSubscription;
 use crate::backlog::{Backlog, CatchUpStart};
-use crate::connection::{Connections, StoredAs};
-use crate::model::ids::{ConnectionId, GroupId, MessageId, SessionEpoch};
+use crate::connection::send_window::SendWindow;
+use crate::connection::{Connection, Connections, StoredAs};
+use crate::model::ids::{ConnectionId, GroupId, MessageId, SessionEpoch, UserId};
 use crate::port::cx::Cx;
 use crate::port::in_flight::GroupFlow;
 use crate::port::store::{CursorUpdate, StoreRequest, StoreResult};
@@ -21,6 +23,8 @@ pub(super) struct Cursors {
     pub(super) of: FxHashMap<GroupId, GroupCursor>,
     /// Whether the store is being told.
     writing: bool,
+    /// Whether the store may have to be told more than it was.
+    pub(super) moved: bool,
 }
 
 /// How far a member has come in one group.
@@ -34,11 +38,40 @@ pub(super) struct GroupCursor {
     pub(super) written: u64,
 }
 
+/// Group messages that a connection was sent, or is to be sent, and that its reader may not have.
+#[derive(Debug, Default)]
+struct Unread {
+    /// The place in each group beyond which the first of them lies.
+    floors: FxHashMap<GroupId, u64>,
+    mids: FxHashSet<MessageId>,
+}
+
+impl Unread {
+    fn of(user: UserId, window: &SendWindow, backlog: &Backlog, id: ConnectionId) -> Self {
+        let in_window = window.unread().filter(|push| push.user == user);
+        let in_window = in_window.map(|push| (&push.envelope, push.stored_as));
+        let mut unread = Self::default();
+        for (envelope, stored_as) in in_window.chain(backlog.unsent(id)) {
+            if let StoredAs::GroupLog(pos) = stored_as {
+                let floor = unread.floors.entry(envelope.group()).or_insert(pos);
+                *floor = pos.min(*floor);
+                unread.mids.insert(envelope.mid());
+            }
+        }
+        unread
+    }
+
+    fn bound(&self, group: GroupId, reached: u64) -> u64 {
+        reached.min(self.floors.get(&group).copied().unwrap_or(u64::MAX))
+    }
+}
+
 impl Groups {
     /// What a connection knows of its groups when its catch-up begins.
-    pub(crate) fn catch_up_start(&self, backlog: &Backlog, id: ConnectionId) -> CatchUpStart {
+    pub(crate) fn catch_up_start(&mut self, backlog: &Backlog, id: ConnectionId) -> CatchUpStart {
         let mut start = CatchUpStart::default();
-        let Some(cursors) = self.cursors.get(id) else { return start };
+        let Some(cursors) = self.cursors.get_mut(id) else { return start };
+        cursors.moved = true;
         for (&group, cursor) in &cursors.of {
             let Some(subscription) = self.subscriptions.get(&group) else { continue };
             start.beyond.extend(subscription.beyond(cursor));
@@ -56,6 +89,7 @@ impl Groups {
         upto: Vec<(GroupId, u64)>,
     ) {
         let Some(cursors) = self.cursors.get_mut(id) else { return };
+        cursors.moved = true;
         for &(group, upto) in &upto {
             if let Some(cursor) = cursors.of.get_mut(&group) {
                 cursor.from = cursor.from.max(upto);
@@ -75,26 +109,13 @@ impl Groups {
         let (Some(connection), Some(cursors)) = (connections.get(id), self.cursors.get(id)) else {
             return Vec::new();
         };
-        let user = connection.user();
-        let in_window = connection.window.unread().filter(|push| Some(push.user) == user);
-        let in_window = in_window.map(|push| (&push.envelope, push.stored_as));
-        let mut floors: FxHashMap<GroupId, u64> = FxHashMap::default();
-        let mut unread: FxHashSet<MessageId> = FxHashSet::default();
-        for (envelope, stored_as) in in_window.chain(backlog.unsent(id)) {
-            if let StoredAs::GroupLog(pos) = stored_as {
-                let floor = floors.entry(envelope.group()).or_insert(pos);
-                *floor = pos.min(*floor);
-                unread.insert(envelope.mid());
-            }
-        }
-        let got = |mid: &MessageId| !unread.contains(mid) && !backlog.is_missing(id, *mid);
+        let Some(user) = connection.user() else { return Vec::new() };
+        let unread = Unread::of(user, &connection.window, backlog, id);
+        let got = |mid: &MessageId| !unread.mids.contains(mid) && !backlog.is_missing(id, *mid);
         let mut updates = Vec::new();
         for (&group, cursor) in &cursors.of {
             let Some(subscription) = self.subscriptions.get(&group) else { continue };
-            let reached = backlog
-                .reached(id, group)
-                .unwrap_or_else(|| subscription.place_of(cursor, backlog.upto(id, group)));
-            let upto = reached.min(floors.get(&group).copied().unwrap_or(u64::MAX));
+            let upto = unread.bound(group, self.reached(backlog, id, (group, subscription, cursor)));
             let beyond: Vec<MessageId> = match backlog.sent(id) {
                 None => subscription.beyond(cursor).filter(got).collect(),
                 // While it catches up, some of what reached it is buffered.
@@ -111,30 +132,67 @@ impl Groups {
         updates
     }
 
-    /// Now and then, how far everybody has come is written down, so that a crash repeats little.
+    /// It is time to write cursors.
+    pub(crate) fn begin_writes(&mut self) {
+        self.writes.begin(self.cursors.slots());
+    }
+
+    /// Now and then, how far everybody has come is written down, so that a crash repeats little: some cursors now,
+    /// the others with the next ticks. Whose groups have not moved is passed over.
     pub(crate) fn write_cursors(&mut self, cx: &mut Cx, connections: &Connections, backlog: &Backlog) {
-        for id in connections.all_logged_in() {
-            let Some(identity) = connections.get(id).and_then(|connection| connection.identity()) else {
-                continue;
-            };
-            let (user, epoch) = (identity.user, identity.epoch);
-            if self.cursors.get(id).is_none_or(|cursors| cursors.writing) {
-                continue;
+        let (mut slots, mut units) = (cx.limits.walk_sessions, cx.limits.walk_cursors);
+        while slots > 0 && units > 0 {
+            let Some(slot) = self.writes.next(self.cursors.slots()) else { return };
+            slots -= 1;
+            let Some((id, cursors)) = self.cursors.at(slot) else { continue };
+            if cursors.moved && !cursors.writing {
+                units = units.saturating_sub(1 + cursors.of.len());
+                self.write_cursors_of(cx, connections, backlog, id);
             }
-            let mut updates = self.cursor_updates(connections, backlog, id);
-            let Some(cursors) = self.cursors.get_mut(id) else { continue };
-            updates.retain_mut(|update| {
-                update.beyond.clear();
-                cursors.of.get(&update.group).is_some_and(|cursor| update.upto > cursor.written)
-            });
-            if updates.is_empty() {
-                continue;
-            }
-            cursors.writing = true;
-            let upto = updates.iter().map(|update| (update.group, update.upto)).collect();
-            let request = StoreRequest::AckDelivered { user, mids: Vec::new(), cursors: updates };
-            cx.request(request, GroupFlow::Cursors { connection: id, epoch, upto });
         }
+    }
+
+    fn write_cursors_of(
+        &mut self,
+        cx: &mut Cx,
+        connections: &Connections,
+        backlog: &Backlog,
+        id: ConnectionId,
+    ) {
+        let connection = connections.get(id).filter(|connection| connection.is_logged_in());
+        let Some(identity) = connection.and_then(Connection::identity) else { return };
+        let (user, epoch) = (identity.user, identity.epoch);
+        let Some((cursors, window)) = self.cursors.get(id).zip(connection.map(|c| &c.window)) else { return };
+        let unread = Unread::of(user, window, backlog, id);
+        let mut updates = Vec::new();
+        for (&group, cursor) in &cursors.of {
+            let Some(subscription) = self.subscriptions.get(&group) else { continue };
+            let upto = unread.bound(group, self.reached(backlog, id, (group, subscription, cursor)));
+            if upto > cursor.written {
+                updates.push(CursorUpdate { group, upto, beyond: Vec::new() });
+            }
+        }
+        updates.sort_unstable_by_key(|update| update.group);
+        let Some(cursors) = self.cursors.get_mut(id) else { return };
+        // What it has not read, or its catch-up, will move it without its groups.
+        cursors.moved = !unread.floors.is_empty() || !backlog.is_live(id);
+        if updates.is_empty() {
+            return;
+        }
+        cursors.writing = true;
+        let upto = updates.iter().map(|update| (update.group, update.upto)).collect();
+        let request = StoreRequest::AckDelivered { user, mids: Vec::new(), cursors: updates };
+        cx.request(request, GroupFlow::Cursors { connection: id, epoch, upto });
+    }
+
+    /// The place that a member has come to in a group, if it has read all that it was sent.
+    fn reached(
+        &self,
+        backlog: &Backlog,
+        id: ConnectionId,
+        (group, subscription, cursor): (GroupId, &GroupSubscription, &GroupCursor),
+    ) -> u64 {
+        backlog.reached(id, group).unwrap_or_else(|| subscription.place_of(cursor, backlog.upto(id, group)))
     }
 
     /// The store was told how far a member has come. If it was not, the next time says it again.
@@ -151,6 +209,7 @@ impl Groups {
         let Some(cursors) = self.cursors.get_mut(id) else { return };
         cursors.writing = false;
         if result.is_err() {
+            cursors.moved = true;
             return;
         }
         for (group, upto) in upto {

@@ -52,6 +52,7 @@ impl Groups {
         let cursor = GroupCursor { from: upto, since: subscription.pushes, written: upto };
         if let Some(cursors) = self.cursors.get_mut(id) {
             cursors.of.insert(group, cursor);
+            cursors.moved = true;
         }
         if subscription.joined {
             return Subscribed::Now;
@@ -83,13 +84,22 @@ impl Groups {
         if result.is_err()
             && self.subscriptions.get(&group).is_some_and(|subscription| subscription.number == number)
         {
-            self.to_rejoin.push((group, number));
+            self.to_rejoin.push_back((group, number));
         }
     }
 
-    /// Tries again to join the channels of groups that members who are online subscribe to.
+    /// It is time to try again to join channels.
+    pub(crate) fn begin_rejoins(&mut self) {
+        self.rejoins_left = self.to_rejoin.len();
+    }
+
+    /// Tries again to join the channels of groups that members who are online subscribe to: some of them, the others
+    /// with the next ticks.
     pub(crate) fn rejoin(&mut self, cx: &mut Cx) {
-        for (group, number) in std::mem::take(&mut self.to_rejoin) {
+        let now = self.rejoins_left.min(cx.limits.walk_sessions);
+        self.rejoins_left -= now;
+        for _ in 0..now {
+            let Some((group, number)) = self.to_rejoin.pop_front() else { return };
             let subscription = self.subscriptions.get_mut(&group);
             let Some(subscription) = subscription.filter(|subscription| subscription.number == number) else {
                 continue;
@@ -172,21 +182,68 @@ impl Groups {
         let last = from.and_then(|from| from.into_iter().min()).filter(|&last| last > behind);
         if let (Some(last), Some(subscription)) = (last, self.subscriptions.get_mut(&group)) {
             subscription.start_at(last);
+            self.mark_moved(group);
         }
     }
 
-    /// Where word that messages are stored seems to be lost, the members are to fetch again.
-    pub(crate) fn overdue(&mut self, connections: &Connections, backlog: &Backlog) -> Vec<ConnectionId> {
+    /// It is time to look for word that seems to be lost.
+    pub(crate) fn begin_looks(&mut self) {
+        self.looks_left = self.unsettled.len();
+    }
+
+    /// Where word that messages are stored seems to be lost, the members are to fetch again. Looks at some
+    /// subscriptions, at the others with the next ticks.
+    pub(crate) fn overdue(
+        &mut self,
+        cx: &Cx,
+        connections: &Connections,
+        backlog: &Backlog,
+    ) -> Vec<ConnectionId> {
         let mut to_fetch: Vec<ConnectionId> = Vec::new();
-        for subscription in self.subscriptions.values_mut() {
+        let mut units = cx.limits.walk_sessions;
+        while self.looks_left > 0 && units > 0 {
+            self.looks_left -= 1;
+            let Some((group, number)) = self.unsettled.pop_front() else { break };
+            let subscription = self.subscriptions.get_mut(&group);
+            let Some(subscription) = subscription.filter(|subscription| subscription.number == number) else {
+                units -= 1;
+                continue;
+            };
             let is_live = |&&id: &&ConnectionId| {
                 connections.get(id).is_some_and(Connection::is_logged_in) && !backlog.is_catching_up(id)
             };
-            let live: Vec<ConnectionId> = subscription.members.iter().filter(is_live).copied().collect();
+            let live: Vec<ConnectionId> = match subscription.is_settled() {
+                true => Vec::new(),
+                false => subscription.members.iter().filter(is_live).copied().collect(),
+            };
+            units = units.saturating_sub(1 + live.len());
             if subscription.is_overdue(live.len() == subscription.members.len()) {
                 to_fetch.extend(live);
             }
+            subscription.is_listed = !subscription.is_settled();
+            if subscription.is_listed {
+                self.unsettled.push_back((group, number));
+            }
         }
         to_fetch
+    }
+
+    /// A subscription waits for word that something is stored, or knows of something stored with a gap before it.
+    pub(super) fn note_unsettled(&mut self, group: GroupId) {
+        let subscription = self.subscriptions.get_mut(&group);
+        if let Some(subscription) = subscription.filter(|subscription| !subscription.is_listed) {
+            subscription.is_listed = true;
+            self.unsettled.push_back((group, subscription.number));
+        }
+    }
+
+    /// A subscription has moved on: its members' cursors are to be written.
+    pub(super) fn mark_moved(&mut self, group: GroupId) {
+        let Self { subscriptions, cursors, .. } = self;
+        for &id in subscriptions.get(&group).into_iter().flat_map(|subscription| &subscription.members) {
+            if let Some(cursors) = cursors.get_mut(id) {
+                cursors.moved = true;
+            }
+        }
     }
 }

@@ -87,6 +87,7 @@ impl Groups {
         let Some(subscription) = self.subscriptions.get_mut(&group) else { return };
         subscription.push(envelope.mid());
         let here = subscription.contiguous_upto;
+        self.note_unsettled(group);
         let Some(subscription) = self.subscriptions.get(&group) else { return };
         for &member in &subscription.members {
             if connections.get(member).and_then(Connection::user) == Some(sender) {
@@ -155,10 +156,17 @@ impl Groups {
         self.offsets.entry(place.group).or_default().push((place.mid, place.pos));
     }
 
-    /// Tells the other cores where messages of this one are stored.
+    /// It is time to tell the other cores where messages of this one are stored. What was to be told before comes first.
+    pub(crate) fn begin_offsets(&mut self) {
+        if self.telling.len() == 0 {
+            self.telling = std::mem::take(&mut self.offsets).into_iter();
+        }
+    }
+
+    /// Tells the other cores of some groups where messages of this one are stored, of the others with the next ticks.
     pub(crate) fn publish_offsets(&mut self, cx: &mut Cx) {
         const PAIRS: usize = 1_024;
-        for (group, pairs) in std::mem::take(&mut self.offsets) {
+        for (group, pairs) in self.telling.by_ref().take(cx.limits.walk_sessions) {
             for pairs in pairs.chunks(PAIRS) {
                 let Some(&last) = pairs.last() else { continue };
                 let flow = PublishFlow::GroupOffsets { group, last };
@@ -183,10 +191,17 @@ impl Groups {
         }
     }
 
+    /// It is time to tell last places once more. Those of the last time are told first.
+    pub(crate) fn begin_repeats(&mut self) {
+        if self.repeating.len() == 0 {
+            self.repeating = std::mem::take(&mut self.told).into_iter();
+        }
+    }
+
     /// Offsets may have been lost together with their message, and nothing may have been said in the group since:
-    /// the last place is told once more.
+    /// the last place is told once more. Tells some, the others with the next ticks.
     pub(crate) fn repeat_offsets(&mut self, cx: &mut Cx) {
-        for (group, last) in std::mem::take(&mut self.told) {
+        for (group, last) in self.repeating.by_ref().take(cx.limits.walk_sessions) {
             cx.publish(Channel::Group(group), Envelope::group_offsets(group, &[last]));
         }
     }
@@ -200,6 +215,7 @@ impl Groups {
     ) -> Vec<ConnectionId> {
         let Some(subscription) = self.subscriptions.get_mut(&place.group) else { return Vec::new() };
         let noted = subscription.store(place.mid, place.pos);
+        self.note_unsettled(place.group);
         if noted == Noted::Before {
             return Vec::new();
         }
@@ -210,8 +226,11 @@ impl Groups {
 
     /// Who lacked something has been told to fetch: the subscription moves on.
     pub(crate) fn advance(&mut self, group: GroupId) {
-        if let Some(subscription) = self.subscriptions.get_mut(&group) {
-            subscription.advance();
+        let Some(subscription) = self.subscriptions.get_mut(&group) else { return };
+        let before = subscription.contiguous_upto;
+        subscription.advance();
+        if subscription.contiguous_upto > before {
+            self.mark_moved(group);
         }
     }
 

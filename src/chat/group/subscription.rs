@@ -24,6 +24,8 @@ pub(super) struct GroupSubscription {
     pub(super) joined: bool,
     /// Sessions that wait for that.
     pub(super) waiting: Vec<ConnectionId>,
+    /// Whether it is on the list of those that are looked at for word that is overdue.
+    pub(super) is_listed: bool,
     /// What the last look saw, and what a recheck has dealt with.
     seen: Seen,
     /// Place up to which nothing is missing here.
@@ -114,6 +116,11 @@ impl GroupSubscription {
     pub(super) fn start_at(&mut self, pos: u64) {
         self.contiguous_upto = self.contiguous_upto.max(pos);
         self.advance();
+    }
+
+    /// Whether all that was pushed is known to be stored, without a gap.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pushed.is_empty() && self.stored.is_empty()
     }
 
     /// Whether word that something is stored has been missing since the last look: it may be lost,

@@ -13,6 +13,8 @@ mod replies;
 mod requests;
 mod sessions;
 mod timers;
+#[cfg(test)]
+mod walk_tests;
 
 use crate::backlog::Backlog;
 use crate::connection::Connections;

@@ -321,13 +321,6 @@ impl Hub {
         connections.drain(cx);
     }
 
-    /// Everybody fetches their backlog again.
-    pub(super) fn fetch_all(&mut self) {
-        for id in self.connections.all_logged_in() {
-            self.fetch_again(id);
-        }
-    }
-
     /// Somebody says that the user has something waiting.
     pub(super) fn fetch_for(&mut self, user: UserId) {
         if let Some(id) = self.connections.of_user(user) {

@@ -177,6 +177,11 @@ pub struct Limits {
     /// Milliseconds between two writes of how far online members have read their groups. Word
     /// that a message is stored is taken for lost after once to twice as long.
     pub seen_ms: u64,
+    /// Sessions that one tick looks at of what is done for all of them now and then, for each such purpose.
+    /// Above: the rest follows with the next ticks (50 ms).
+    pub walk_sessions: usize,
+    /// Cursors of groups that one tick looks at, likewise.
+    pub walk_cursors: usize,
     /// Milliseconds by which the notices that a group's messages are stored are collected.
     pub stored_notice_ms: u64,
     /// Milliseconds that a stopping server waits for sockets and the store.
@@ -263,6 +268,8 @@ impl Default for Limits {
             pong_ms: 15_000,
             probe_ms: 1_000,
             seen_ms: 5_000,
+            walk_sessions: 1_024,
+            walk_cursors: 4_096,
             stored_notice_ms: 100,
             drain_ms: 5_000,
             log_lines: 1_024,
