@@ -353,3 +353,42 @@ fn a_reader_of_the_seed_is_not_waited_for() {
         }
     }
 }
+
+/// Twenty readers confirm a thousand ids each, nearly all of which nobody was ever sent, over and over. Everybody is
+/// answered, in the order asked; what was sent among them counts; and somebody else's messages are acknowledged.
+#[test]
+fn a_thousand_unknown_ids_of_each_of_twenty_readers_are_answered_in_order() {
+    let chatd = Chatd::start(2);
+    let sender = chatd.register("sender");
+    let mut other = enter_v2(&chatd, &sender).0;
+    let mut readers: Vec<(Client, User)> = (0..20)
+        .map(|number| chatd.register(&format!("reader {number}")))
+        .map(|user| (enter_v2(&chatd, &user).0, user))
+        .collect();
+    for (client, user) in &mut readers {
+        other.chat_stored(user, "for you", &format!("to {}", user.id));
+        let mid = client.hear_msg("for you")["mid"].clone();
+        for round in 0..3 {
+            let unknown = (1..1_000).map(|id| json!((id * 1_000 + round).to_string()));
+            let mids: Vec<Value> = unknown.chain([mid.clone()]).collect();
+            client.say(json!({"msgid": 24, "mids": mids, "cid": format!("confirm {round}")}));
+        }
+        client.say(json!({"msgid": 29, "name": "sender", "cid": "found"}));
+    }
+    for (_, user) in &readers {
+        other.chat_stored(user, "meanwhile", &format!("meanwhile to {}", user.id));
+    }
+    for (client, _) in &mut readers {
+        let heard: Vec<Value> = (0..5).map(|_| client.hear("an answer, or the message")).collect();
+        let answers: Vec<&Value> = heard.iter().filter(|frame| frame["msgid"] != 6).collect();
+        let cids: Vec<&Value> = answers.iter().map(|frame| &frame["cid"]).collect();
+        assert_eq!(cids, ["confirm 0", "confirm 1", "confirm 2", "found"], "{heard:?}");
+        assert!(answers.iter().all(|frame| frame["errno"] == 0), "{heard:?}");
+    }
+    for (client, user) in readers {
+        drop(client);
+        chatd.until_offline(&user);
+        let (_, waiting) = enter_with_backlog(&chatd, &user, 1);
+        assert_eq!(texts(&waiting), ["meanwhile"]);
+    }
+}

@@ -6,18 +6,20 @@
 
 use super::Direct;
 use crate::backlog::Backlog;
-use crate::connection::{About, Connection, Connections, StoredAs, UnackedPush};
+use crate::connection::{About, Connection, Connections, Pause, StoredAs, UnackedPush};
 use crate::model::envelope::Kind;
 use crate::model::ids::{ConnectionId, MessageId, UserId};
 use crate::port::cx::Cx;
-use crate::port::in_flight::Change;
+use crate::port::in_flight::{Change, DirectFlow, Mutation};
 use crate::port::store::StoreRequest;
+use crate::wire::code::Code;
 use crate::wire::reply::{self, Outcome};
+use rustc_hash::FxHashSet;
 
 impl Direct {
     /// CONFIRM: the reader has these. What this session does not know of may lie in the backlog since an earlier one, or
-    /// may be the other id of a message that was said again: the store is asked, and until it replies the session is not
-    /// read from, so that nobody fills the queue with ids that mean nothing.
+    /// may be the other id of a message that was said again: the store is asked, a piece at a time, and until it has replied
+    /// the session is not read from, so that nobody fills the queue with ids that mean nothing.
     pub(crate) fn on_confirm(
         &mut self,
         cx: &mut Cx,
@@ -30,15 +32,28 @@ impl Direct {
         let Some(user) = connections.get(id).and_then(Connection::logged_in_user) else { return };
         let unknown = self.take_confirmed(cx, connections, backlog, id, mids);
         if !unknown.is_empty() {
-            let request = StoreRequest::AckDelivered { user, mids: unknown, cursors: Vec::new() };
-            connections.request_mutation(cx, about, user, request, Change::Confirm);
+            if cx.lookups_are_full() {
+                return connections.refuse(cx, about, Code::Busy);
+            }
+            connections.pause(cx, id, Pause::AwaitingReply);
+            let cid = about.cid.map(Into::into);
+            let mutation = Mutation { connection: id, user, re: about.re, cid, change: Change::Confirm };
+            self.confirm_piece(cx, Box::new(mutation), unknown);
         } else if let Some(cid) = about.cid {
             connections.reply(cx, id, reply::ack(cid, about.re, Outcome::default()));
         }
     }
 
+    /// Has the store take out a piece of what a session has confirmed and does not know. The rest follows when that is
+    /// done.
+    pub(crate) fn confirm_piece(&mut self, cx: &mut Cx, mutation: Box<Mutation>, mut mids: Vec<MessageId>) {
+        let rest = mids.split_off(mids.len().min(cx.limits.confirm_piece.max(1)));
+        let request = StoreRequest::AckDelivered { user: mutation.user, mids, cursors: Vec::new() };
+        cx.look_up(request, DirectFlow::Confirm { mutation, rest });
+    }
+
     /// Takes messages, and every other push of the same, out of what a session was sent. Gives back the ids that it was
-    /// not sent.
+    /// not sent, each once.
     pub(crate) fn take_confirmed(
         &mut self,
         cx: &mut Cx,
@@ -49,13 +64,13 @@ impl Direct {
     ) -> Vec<MessageId> {
         let Some(connection) = connections.get_mut(id) else { return Vec::new() };
         let Some(user) = connection.logged_in_user() else { return Vec::new() };
-        let mut wanted = mids.iter().copied().collect();
+        let mut wanted: FxHashSet<MessageId> = mids.iter().copied().collect();
         let found = connection.window.confirm(&mut wanted);
         let in_backlog = found.iter().filter(|push| push.stored_as == StoredAs::Backlog);
         let in_backlog = in_backlog.map(|push| push.envelope.mid()).collect();
         backlog.ack_delivered(cx, Some(id), user, in_backlog);
         self.send_receipts(cx, connections, backlog, user, found);
-        mids.into_iter().filter(|mid| wanted.contains(mid)).collect()
+        mids.into_iter().filter(|mid| wanted.remove(mid)).collect()
     }
 
     /// Tells the cores that wait what is confirmed.

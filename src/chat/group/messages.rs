@@ -46,9 +46,12 @@ impl Groups {
         }
         if !self.is_member(id, group) {
             let user = identity.user;
+            if cx.lookups_are_full() {
+                return connections.refuse(cx, about, Code::Busy);
+            }
             connections.pause(cx, id, Pause::AwaitingReply);
             let flow = GroupFlow::CheckMembership { connection: id, group, cid: about.cid.map(Into::into) };
-            return cx.request(StoreRequest::CheckMembership { user, group }, flow);
+            return cx.look_up(StoreRequest::CheckMembership { user, group }, flow);
         }
         cx.counters.group += 1;
         let envelope =

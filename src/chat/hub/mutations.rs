@@ -5,7 +5,7 @@
 
 use super::Hub;
 use crate::connection::About;
-use crate::model::ids::{ConnectionId, GroupId};
+use crate::model::ids::{ConnectionId, GroupId, MessageId};
 use crate::model::token::Token;
 use crate::port::in_flight::{Change, Mutation};
 use crate::port::store::{Joined, Left, Reply, StoreReply, StoreResult};
@@ -45,6 +45,21 @@ impl Hub {
             self.connections.reply(&mut self.cx, connection, ack);
         }
         self.resume(connection);
+    }
+
+    /// The store has taken out a piece of what a session confirmed and does not know: the next one, or ACK, or ERROR.
+    pub(super) fn on_confirmed(
+        &mut self,
+        mutation: Box<Mutation>,
+        rest: Vec<MessageId>,
+        result: StoreResult,
+    ) {
+        let Ok(reply) = result else { return self.on_mutated(*mutation, result) };
+        if rest.is_empty() {
+            return self.on_mutated(*mutation, Ok(reply));
+        }
+        self.apply(mutation.connection, mutation.change, reply);
+        self.direct.confirm_piece(&mut self.cx, mutation, rest);
     }
 
     /// ERROR, with the time after which it makes sense to try again.

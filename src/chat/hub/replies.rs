@@ -1,7 +1,7 @@
 //! Replies: what is done with what was waited for.
 
 use super::Hub;
-use crate::connection::{Connection, Pause};
+use crate::connection::{Connection, Connections, Pause};
 use crate::group::ends_membership;
 use crate::login::LoginOutcome;
 use crate::model::ids::{ConnectionId, GroupId, UserId};
@@ -26,6 +26,7 @@ impl Hub {
         if let Some(seen) = result.as_ref().ok().and_then(StoreReply::greatest_mid) {
             self.cx.observe(seen);
         }
+        let is_look_up = flow.looks_up_for().is_some();
         match flow {
             StoreFlow::Login(flow) => self.on_login_reply(flow, result),
             StoreFlow::Backlog(flow) => self.on_backlog_reply(flow, result),
@@ -34,6 +35,10 @@ impl Hub {
             StoreFlow::Social(flow) => self.on_social_reply(flow, result),
             StoreFlow::Remember => {}
             StoreFlow::Mutation(mutation) => self.on_mutated(*mutation, result),
+        }
+        if is_look_up {
+            let Self { cx, connections, .. } = self;
+            cx.end_look_up(|flow| is_awaited(connections, flow));
         }
     }
 
@@ -46,7 +51,8 @@ impl Hub {
             StoreFlow::Backlog(BacklogFlow::Retry {
                 retry: StoreRetry::StoreMessage { envelope }, ..
             }) => (None, envelope),
-            StoreFlow::Direct(DirectFlow::HistoryBatch { .. }) | StoreFlow::Backlog(_) => return,
+            StoreFlow::Direct(DirectFlow::HistoryBatch { .. } | DirectFlow::Confirm { .. })
+            | StoreFlow::Backlog(_) => return,
             StoreFlow::Group(_) | StoreFlow::Login(_) | StoreFlow::Social(_) => return,
             StoreFlow::Mutation(_) | StoreFlow::Remember => return,
         };
@@ -121,6 +127,7 @@ impl Hub {
             DirectFlow::HistoryBatch { batch } => {
                 direct.on_history_appended(cx, connections, backlog, batch, &result);
             }
+            DirectFlow::Confirm { mutation, rest } => self.on_confirmed(mutation, rest, result),
         }
     }
 
@@ -241,4 +248,11 @@ impl Hub {
     pub(super) fn resume(&mut self, id: ConnectionId) {
         self.connections.resume(&mut self.cx, id, Pause::AwaitingReply);
     }
+}
+
+/// Whether a look-up that waits is still to be made: an answer whose client is gone need not be found, but what it has
+/// confirmed counts.
+fn is_awaited(connections: &Connections, flow: &StoreFlow) -> bool {
+    let is_confirmed = matches!(flow, StoreFlow::Direct(DirectFlow::Confirm { .. }));
+    is_confirmed || flow.looks_up_for().is_some_and(|id| connections.get(id).is_some())
 }

@@ -99,6 +99,14 @@ pub struct Limits {
     pub token_days: u64,
     /// Messages that one CONFIRM names. Above: ERROR 102.
     pub confirm_mids: usize,
+    /// Of these, those that a session does not know are asked of the store in pieces of so many, one piece at
+    /// a time. Until all are answered the session is not read from.
+    pub confirm_piece: usize,
+    /// Look-ups of clients that a core asks the store for at one time: pieces of CONFIRM, HISTORY, MEMBERS,
+    /// FIND, friends, and why a group cannot be written to. Above: they wait, first in, first out.
+    pub lookups: usize,
+    /// Look-ups of a core that wait for that. Above: ERROR 110.
+    pub lookups_waiting: usize,
     /// Messages in one page of history, and members in one page of a group, however many were
     /// asked for. The rest is in the next page.
     pub history_messages: usize,
@@ -238,6 +246,9 @@ impl Default for Limits {
             tokens: 16,
             token_days: 30,
             confirm_mids: 1_000,
+            confirm_piece: 64,
+            lookups: 16,
+            lookups_waiting: 16_384,
             history_messages: 200,
             unconfirmed: 1_000,
             dedup_cids: 256,

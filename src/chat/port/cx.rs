@@ -4,6 +4,7 @@ use super::counters::HubCounters;
 use super::effect::Effect;
 use super::event::Channel;
 use super::in_flight::{InFlight, JoinFlow, PublishFlow, QueryFlow, StoreFlow};
+use super::lookups::Lookups;
 use super::rename::Renamed;
 use super::seal::Scratch;
 use super::store::StoreRequest;
@@ -29,6 +30,7 @@ pub(crate) struct Cx {
     /// When the bytes of this turn were read, for the envelopes made of them.
     pub(crate) read_us: u32,
     pub(crate) in_flight: InFlight,
+    pub(super) lookups: Lookups,
     pub(crate) counters: HubCounters,
     /// Whether the server is stopping.
     pub(crate) draining: bool,
@@ -51,6 +53,7 @@ impl Cx {
             local_time: LocalTime::default(),
             read_us: 0,
             in_flight: InFlight::default(),
+            lookups: Lookups::default(),
             counters: HubCounters::default(),
             draining: false,
             effects: Vec::new(),

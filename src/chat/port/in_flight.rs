@@ -68,6 +68,9 @@ pub(crate) enum DirectFlow {
     StoreFirst { connection: ConnectionId, envelope: Envelope },
     /// AppendHistory → the senders have that many sends in flight less.
     HistoryBatch { batch: Vec<(ConnectionId, Envelope)> },
+    /// AckDelivered of a piece of what a CONFIRM names and its session does not know → the next piece of the rest,
+    /// or ACK, if it has a cid, or ERROR.
+    Confirm { mutation: Box<Mutation>, rest: Vec<MessageId> },
 }
 
 /// What the group room waits for.

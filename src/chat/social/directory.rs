@@ -151,10 +151,13 @@ fn request(
     group: Option<GroupId>,
     request: StoreRequest,
 ) {
+    if cx.lookups_are_full() {
+        return connections.refuse(cx, about, Code::Busy);
+    }
     connections.pause(cx, about.connection, Pause::AwaitingReply);
     let About { connection, re, cid } = about;
     let query = DirectoryQuery { connection, re, group, cid: cid.map(Into::into) };
-    cx.request(request, SocialFlow::Directory(Box::new(query)));
+    cx.look_up(request, SocialFlow::Directory(Box::new(query)));
 }
 
 /// The list that a reply of the store is. A reply of another kind is none: the store is broken.

@@ -34,10 +34,13 @@ impl Social {
         let messages = bounded_page(cx, messages);
         // What is around the bodies needs the other half.
         let bytes = cx.limits.push_bytes / 2;
+        if cx.lookups_are_full() {
+            return connections.refuse(cx, about, Code::Busy);
+        }
         connections.pause(cx, about.connection, Pause::AwaitingReply);
         let (connection, cid) = (about.connection, about.cid.map(Into::into));
         let flow = SocialFlow::History { connection, asked: (conversation, span), cid };
-        cx.request(StoreRequest::History { user, conversation, span, messages, bytes }, flow);
+        cx.look_up(StoreRequest::History { user, conversation, span, messages, bytes }, flow);
     }
 
     /// HISTORY_ACK, or ERROR.
