@@ -21,7 +21,7 @@ use crate::connection::Connections;
 use crate::direct::Direct;
 use crate::group::Groups;
 use crate::login::Logins;
-use crate::model::ids::{CoreId, MessageId, Now};
+use crate::model::ids::{CoreId, MessageId, Millis, Now};
 use crate::model::limits::Limits;
 use crate::model::retention::Retention;
 use crate::port::counters::HubCounters;
@@ -94,9 +94,9 @@ impl Hub {
         self
     }
 
-    /// The same, giving ids after `stored`, the greatest that the store knows.
-    pub fn after(mut self, stored: MessageId) -> Self {
-        self.cx.clock.begin_after(stored);
+    /// The same, started at `wall` and giving ids after `stored`, the greatest that the store knows.
+    pub fn after(mut self, stored: MessageId, wall: Millis) -> Self {
+        self.cx.clock.begin_after(stored, wall);
         self
     }
 

@@ -185,10 +185,11 @@ impl MessageClock {
     }
 
     /// Begins after everything that is stored, the greatest of which is `stored`, and after what was made
-    /// shortly before and never stored.
-    pub fn begin_after(&mut self, stored: MessageId) {
+    /// shortly before and never stored. Two runs after the same `stored`, of which the first stored nothing,
+    /// do not begin with the same id: the time by the wall clock tells them apart.
+    pub fn begin_after(&mut self, stored: MessageId, wall: Millis) {
         if stored.0 > 0 {
-            self.observe(stored.later(UNSTORED_MS));
+            self.observe(stored.later(UNSTORED_MS + wall.0 % UNSTORED_MS));
         }
     }
 }
@@ -260,10 +261,15 @@ mod tests {
         let stored = before.next(now);
         let unstored = before.next(Millis(now.0 + 5_000));
         let mut after = MessageClock::new(CoreId(1));
-        after.begin_after(stored);
-        assert!(after.next(Millis(now.0 - 600_000)) > unstored);
+        let behind = Millis(now.0 - 600_000);
+        after.begin_after(stored, behind);
+        let first = after.next(behind);
+        assert!(first > unstored);
+        let (mut again, later) = (MessageClock::new(CoreId(1)), Millis(behind.0 + 1));
+        again.begin_after(stored, later);
+        assert_ne!(again.next(later), first, "the run before has stored nothing, and may have shown that");
         let mut fresh = MessageClock::new(CoreId(1));
-        fresh.begin_after(MessageId(0));
+        fresh.begin_after(MessageId(0), now);
         assert_eq!(fresh.next(now), stored, "where nothing is stored it begins with the clock");
     }
 }

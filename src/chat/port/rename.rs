@@ -32,7 +32,7 @@ impl Cx {
             return envelope.renamed(new);
         }
         // Past others that may be taken too.
-        self.clock.begin_after(taken);
+        self.clock.begin_after(taken, self.wall);
         let new = self.next_mid();
         if self.renamed.0.len() == MOST {
             self.renamed.0.pop_front();
