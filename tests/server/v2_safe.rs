@@ -259,6 +259,34 @@ fn confirming_any_push_of_a_repeated_message_counts() {
     }
 }
 
+#[test]
+fn a_flood_pushes_nothing_of_others_out_of_the_window() {
+    for cores in [1, 2] {
+        let chatd = Chatd::start(cores);
+        let (amy, ben, mallory) = (chatd.register("amy"), chatd.register("ben"), chatd.register("mallory"));
+        let mut friend = enter_v2(&chatd, &amy).0;
+        let mut stranger = enter_v2(&chatd, &mallory).0;
+        let mut reader = enter_v2(&chatd, &ben).0;
+        friend.say(with_cid(chat(amy.id, ben.id, "of a friend"), "k"));
+        friend.hear_ack("k");
+        reader.hear_msg("of a friend");
+        let flood = numbered(1_100);
+        for text in &flood {
+            stranger.say(with_cid(chat(mallory.id, ben.id, text), text));
+            stranger.hear_ack(text);
+            reader.hear_msg(text);
+        }
+        // What TCP has acknowledged is looked at before this is done.
+        reader.logout();
+        reader.hear_until_logged_out();
+        let chatd = chatd.restart(libc::SIGKILL, cores);
+        let (_, messages) = enter_with_backlog(&chatd, &ben, 1_000);
+        let mut expected = vec!["of a friend".to_owned()];
+        expected.extend_from_slice(&flood[101..]);
+        assert_same(&texts(&messages), &expected, &format!("{cores} cores"));
+    }
+}
+
 /// Lets a process write no file beyond so many bytes: its disk is full.
 fn limit_files(pid: u32, bytes: u64) {
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };

@@ -15,6 +15,7 @@ mod keepalive;
 mod lifecycle;
 mod per_connection;
 pub(crate) mod send_window;
+mod shares;
 pub(crate) mod state;
 mod unauthenticated;
 mod walk;

@@ -7,7 +7,7 @@
 //! A reader who has more under way than its budget is cut if its TCP makes no progress. One whose TCP does is not:
 //! a crowd may write to it within one turn, before a byte of it is with the kernel.
 
-use super::{Connections, Leaving};
+use super::{Connections, Leaving, shares};
 use crate::model::envelope::Envelope;
 use crate::model::ids::{ConnectionId, MessageId, Monotonic, UserId};
 use crate::port::counters::Cut;
@@ -164,14 +164,24 @@ impl SendWindow {
         found
     }
 
-    /// Takes out the oldest of what is not confirmed, above these bounds.
+    /// Takes out what is above these bounds of what is not confirmed: the oldest of the sender who has most in it.
     pub(crate) fn bound_unconfirmed(&mut self, most: usize, most_bytes: usize) -> Vec<UnackedPush> {
-        let mut out = Vec::new();
-        while self.unconfirmed.len() > most || self.unconfirmed_bytes > most_bytes {
-            let Some(push) = self.unconfirmed.pop_front() else { break };
-            self.unconfirmed_bytes -= push.envelope.bytes().len();
-            out.push(push);
+        if self.unconfirmed.len() <= most && self.unconfirmed_bytes <= most_bytes {
+            return Vec::new();
         }
+        let entry = |push: &UnackedPush| (push.envelope.sender(), push.envelope.bytes().len());
+        let entries: Vec<(UserId, usize)> = self.unconfirmed.iter().map(entry).collect();
+        let goes = shares::over(&entries, most, most_bytes);
+        let (mut out, mut left) = (Vec::new(), VecDeque::with_capacity(self.unconfirmed.len()));
+        for (push, goes) in std::mem::take(&mut self.unconfirmed).into_iter().zip(goes) {
+            if goes {
+                self.unconfirmed_bytes -= push.envelope.bytes().len();
+                out.push(push);
+            } else {
+                left.push_back(push);
+            }
+        }
+        self.unconfirmed = left;
         out
     }
 

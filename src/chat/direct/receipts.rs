@@ -91,7 +91,7 @@ impl Direct {
         }
     }
 
-    /// Above the bounds, the oldest of what waits counts as confirmed.
+    /// Above the bounds, what waits counts as confirmed: the oldest of the sender who has most.
     pub(crate) fn bound_unconfirmed(
         &mut self,
         cx: &mut Cx,

@@ -111,7 +111,7 @@ pub struct Limits {
     /// asked for. The rest is in the next page.
     pub history_messages: usize,
     /// Messages to a v2 session that its TCP has acknowledged and its reader has not confirmed.
-    /// Above: the oldest count as confirmed.
+    /// Above: the oldest of the sender who has most of them, group messages included, count as confirmed.
     pub unconfirmed: usize,
     /// Bytes of the same messages. Above: likewise.
     pub unconfirmed_bytes: usize,
