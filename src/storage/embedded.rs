@@ -143,7 +143,8 @@ impl Embedded {
                 Ok(Ok(StoreReply::Profile(Box::new(roster))))
             }
             StoreRequest::Revoke { user, token } => tokens::revoke(db, *user, *token),
-            StoreRequest::Find { who } => accounts::find(db, who),
+            StoreRequest::Find { user, who } => accounts::find(db, *user, who),
+            StoreRequest::Hidden { user } => accounts::hidden(db, *user),
             StoreRequest::Block { user, blocked } => blocks::block(db, memory, limits, *user, *blocked),
             StoreRequest::Unblock { user, blocked } => blocks::unblock(db, *user, *blocked),
             StoreRequest::Members { user, group, after, members } => {

@@ -19,6 +19,7 @@
 //! done · refused 110             the store's answer to the question that has been out longest (a
 //!                                page and word of keeping: to the first such question):
 //! resumed 1 ann 77 · issued 78   the user of a token, and its number · a new token
+//! hidden 2 3                     of the friends, these block the user; in lists of people: `2=bob!`
 //! found 3=cy · members 1=ann*,2=bob · history 1>2@7 text   a person, a page of each (with `more`)
 //! verified alice (by name: `1 alice`) · registered 7 · kept · kept 3 · grouped 5 head 2 · left · dissolved
 //! friends 2=bob 3=cy · roster blocked 4 token 77 friends 2=bob groups 5=team:9 members 1=ann*,2=bob
@@ -112,7 +113,8 @@ fn token(number: &str) -> Token {
 }
 
 fn person((id, name): (&str, &str)) -> Person {
-    Person { id: user(id), name: name.to_owned() }
+    let hides = name.ends_with('!');
+    Person { id: user(id), name: name.trim_end_matches('!').to_owned(), hides }
 }
 
 impl Script {
@@ -371,6 +373,7 @@ impl Script {
             "left" => StoreReply::Left(Left { dissolved: false }),
             "dissolved" => StoreReply::Left(Left { dissolved: true }),
             "friends" => StoreReply::Friends(people(rest)),
+            "hidden" => StoreReply::Hidden(rest.split_whitespace().map(user).collect()),
             "roster" => StoreReply::Profile(Box::new(self.roster(rest))),
             "taken" => {
                 let Some((_, StoreRequest::FetchBacklog { have, .. })) = at.map(|at| &self.asks[at]) else {
@@ -466,6 +469,7 @@ impl Script {
                 let claim = self.own_claim.clone().expect("a claim was published");
                 (Channel::User(claim.user()), claim)
             }
+            ["user", id, "hiding"] => (Channel::User(user(id)), Envelope::hiding_hint(user(id))),
             ["user", id, "waiting"] => (Channel::User(user(id)), Envelope::backlog_hint(user(id))),
             ["user", id, "takeover", number] => {
                 let claim = Envelope::demanding(user(id), number.parse().unwrap(), Demand::Takeover);

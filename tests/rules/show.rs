@@ -143,8 +143,9 @@ fn show_ask(ask: &StoreRequest) -> String {
         StoreRequest::ChangePassword { user, old, new, .. } => {
             format!("ChangePassword {user} {} {}", old.0, new.0)
         }
-        StoreRequest::Find { who: Who::Id(user) } => format!("Find {user}"),
-        StoreRequest::Find { who: Who::Name(name) } => format!("Find {name:?}"),
+        StoreRequest::Hidden { user } => format!("Hidden {user}"),
+        StoreRequest::Find { who: Who::Id(id), .. } => format!("Find {id}"),
+        StoreRequest::Find { who: Who::Name(name), .. } => format!("Find {name:?}"),
         StoreRequest::Block { user, blocked } => format!("Block {user} {blocked}"),
         StoreRequest::Unblock { user, blocked } => format!("Unblock {user} {blocked}"),
         StoreRequest::Members { user, group, after, members } => {

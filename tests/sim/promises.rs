@@ -222,9 +222,12 @@ impl World {
             let Some(phone) = &self.people[conn].phone else { continue };
             for friend in self.store.friends_of(user) {
                 let Some(&told) = phone.friends.get(&u64::from(friend.id.get())) else { continue };
-                let is_online = online.iter().any(|&(other, _)| other == friend.id);
+                let is_online = !friend.hides && online.iter().any(|&(other, _)| other == friend.id);
                 assert_eq!(told, is_online, "(l) {user:?} on conn {conn} was told about {:?}", friend.id);
                 self.oracle.tally.count("friends seen as they are");
+                if friend.hides {
+                    self.oracle.tally.count("friends who hide");
+                }
             }
         }
     }

@@ -63,7 +63,7 @@ impl Store {
         all.get(&user).ok_or(Code::NotAMember)?;
         let mut later = all.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
         let member = |(&id, seat): (_, &super::store::Seat)| Member {
-            person: self.person(id).expect("members are users"),
+            person: self.seen_by(user, id),
             role: seat.role,
         };
         let members = later.by_ref().take(most).map(member).collect();

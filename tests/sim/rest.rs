@@ -170,7 +170,7 @@ impl World {
         let user = self.oracle.stays[stay].user;
         let mut right = String::new();
         for person in self.store.friends_of(user) {
-            let online = self.oracle.online_stays().any(|stay| stay.user == person.id);
+            let online = !person.hides && self.oracle.online_stays().any(|stay| stay.user == person.id);
             let state = if online { "online" } else { "offline" };
             let entry = if self.people[conn].phone.is_some() {
                 format!("{{\"id\":{},\"name\":\"{}\",\"state\":\"{state}\"}}", person.id, person.name)

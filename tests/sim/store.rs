@@ -90,7 +90,16 @@ impl Store {
 
     pub fn person(&self, id: UserId) -> Option<Person> {
         let (name, _) = self.users.get(id.get() as usize - 1)?;
-        Some(Person { id, name: name.clone() })
+        Some(Person { id, name: name.clone(), hides: false })
+    }
+
+    /// Somebody as a user sees it.
+    pub fn seen_by(&self, user: UserId, id: UserId) -> Person {
+        Person { hides: self.blocks(id, user), ..self.person(id).expect("a user") }
+    }
+
+    pub fn blocks(&self, user: UserId, blocked: UserId) -> bool {
+        self.remembered.blocked.contains(&(user, blocked))
     }
 
     pub fn named(&self, who: &Who) -> Option<(UserId, String)> {
@@ -150,9 +159,9 @@ impl Store {
                 self.remembered.revoke_all(*user);
                 Ok(StoreReply::Issued(self.remembered.issue(*user)))
             }
-            StoreRequest::Find { who } => {
-                let (id, name) = self.named(who).ok_or(Code::NoSuchUser)?;
-                Ok(StoreReply::Found(Person { id, name }))
+            StoreRequest::Find { user, who } => {
+                let (id, _) = self.named(who).ok_or(Code::NoSuchUser)?;
+                Ok(StoreReply::Found(self.seen_by(*user, id)))
             }
             &StoreRequest::Block { user, blocked } => {
                 self.person(blocked).ok_or(Code::NoSuchUser)?;
@@ -181,9 +190,17 @@ impl Store {
                 Ok(StoreReply::Done)
             }
             &StoreRequest::Friends { user } => Ok(StoreReply::Friends(self.friends_of(user))),
+            &StoreRequest::Hidden { user } => {
+                let friends = self.friends_of(user).into_iter().filter(|friend| friend.hides);
+                Ok(StoreReply::Hidden(friends.map(|friend| friend.id).collect()))
+            }
             &StoreRequest::AddFriend { user, friend } => {
                 self.person(friend).ok_or(Code::NoSuchUser)?;
-                if self.friends.insert((user, friend)) { Ok(StoreReply::Done) } else { Err(Code::Exists) }
+                if !self.friends.insert((user, friend)) {
+                    return Err(Code::Exists);
+                }
+                let hides = self.blocks(friend, user);
+                Ok(if hides { StoreReply::Hidden(vec![friend]) } else { StoreReply::Done })
             }
             StoreRequest::DelFriend { user, friend } => {
                 if self.friends.remove(&(*user, *friend)) {
@@ -228,14 +245,14 @@ impl Store {
 
     pub fn friends_of(&self, user: UserId) -> Vec<Person> {
         let friends = self.friends.iter().filter(|(of, _)| *of == user);
-        friends.map(|&(_, friend)| self.person(friend).unwrap()).collect()
+        friends.map(|&(_, friend)| self.seen_by(user, friend)).collect()
     }
 
     fn roster(&self, user: UserId, detail: Detail) -> Profile {
         let groups = self.groups.iter().filter_map(|(&group, found)| {
             let cursor = found.members.get(&user)?.cursor;
             let member =
-                |(&id, seat): (&UserId, &Seat)| Member { person: self.person(id).unwrap(), role: seat.role };
+                |(&id, seat): (&UserId, &Seat)| Member { person: self.seen_by(user, id), role: seat.role };
             let members = match detail {
                 Detail::Members => found.members.iter().map(member).collect(),
                 Detail::Counts => Vec::new(),

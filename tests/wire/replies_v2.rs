@@ -29,7 +29,7 @@ fn group() -> GroupId {
 }
 
 fn person(id: u64, name: &str) -> Person {
-    Person { id: user(id), name: name.into() }
+    Person { id: user(id), name: name.into(), hides: false }
 }
 
 fn is_online(who: UserId) -> bool {

@@ -80,6 +80,7 @@ impl Hub {
                 direct.on_receipt(cx, connections, backlog, envelope.sender(), kind, envelope.mids());
             }
             Kind::BacklogHint => self.fetch_for(user),
+            Kind::HidingHint => self.social.on_hiding_hint(&mut self.cx, &self.connections, user),
             Kind::Group | Kind::GroupOffsets | Kind::Dissolved | Kind::Presence | Kind::CoreLeaving => {}
         }
     }
@@ -110,6 +111,7 @@ impl Hub {
             Kind::Dissolved => self.drop_group(envelope.group()),
             Kind::Direct | Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::BacklogHint => {}
             Kind::Reclaim | Kind::Presence | Kind::CoreLeaving | Kind::Confirmed | Kind::Unconfirmed => {}
+            Kind::HidingHint => {}
         }
     }
 
@@ -120,7 +122,7 @@ impl Hub {
             Kind::CoreLeaving => social.on_core_leaving(cx, envelope.mid().core()),
             Kind::Direct | Kind::Group | Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded => {}
             Kind::BacklogHint | Kind::Reclaim | Kind::GroupOffsets | Kind::Dissolved => {}
-            Kind::Confirmed | Kind::Unconfirmed => {}
+            Kind::Confirmed | Kind::Unconfirmed | Kind::HidingHint => {}
         }
     }
 }

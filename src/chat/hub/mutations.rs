@@ -9,6 +9,7 @@ use crate::model::ids::{ConnectionId, GroupId, MessageId};
 use crate::model::token::Token;
 use crate::port::in_flight::{Change, Mutation};
 use crate::port::store::{Joined, Left, Reply, StoreReply, StoreResult};
+use crate::social::Hides;
 use crate::wire::code::Code;
 use crate::wire::reply::{self, Outcome, Refusal};
 
@@ -16,6 +17,12 @@ impl Hub {
     /// The store has changed it, or not: ACK, or ERROR.
     pub(super) fn on_mutated(&mut self, mutation: Mutation, result: StoreResult) {
         let Mutation { connection, user, re, cid, change } = mutation;
+        if let Change::Block { user } | Change::Unblock { user } = change
+            && matches!(result, Ok(_) | Err(Code::Busy))
+        {
+            // Also if that is not known: whoever looks finds what is so.
+            self.social.publish_hiding_hint(&mut self.cx, user);
+        }
         if self.connections.get(connection).is_none()
             && let Ok(reply) = &result
         {
@@ -87,7 +94,7 @@ impl Hub {
             Change::Join { group: Some(group) } if code == Code::Exists => self.join_group(id, group, 0),
             Change::Leave { group } if crate::group::ends_membership(code) => self.leave_group(id, group),
             Change::Befriend { friend } if code == Code::Exists => {
-                social.befriend(cx, connections, id, friend)
+                social.befriend(cx, connections, id, (friend, Hides::Perhaps));
             }
             Change::Unfriend { friend } if code == Code::NoSuchUser => social.unfriend(id, friend),
             Change::Token if code == Code::Refused => logins.guessed_wrong(cx, connections, id),
@@ -116,7 +123,10 @@ impl Hub {
                 }
                 return Some(group);
             }
-            Change::Befriend { friend } => social.befriend(cx, connections, id, friend),
+            Change::Befriend { friend } => {
+                let hides = if matches!(reply, StoreReply::Hidden(_)) { Hides::Yes } else { Hides::No };
+                social.befriend(cx, connections, id, (friend, hides));
+            }
             Change::Unfriend { friend } => social.unfriend(id, friend),
             Change::Block { user } => {
                 connections.get_mut(id)?.refused_senders.insert(user);

@@ -172,8 +172,13 @@ impl Hub {
     }
 
     fn on_social_reply(&mut self, flow: SocialFlow, result: StoreResult) {
-        let Self { cx, connections, social, .. } = self;
+        let Self { cx, connections, backlog, social, .. } = self;
         match flow {
+            SocialFlow::Hidden { connection, user } => {
+                let hidden = result
+                    .map(|reply| if let StoreReply::Hidden(users) = reply { users } else { Vec::new() });
+                social.on_hidden(cx, connections, backlog, (connection, user), hidden);
+            }
             SocialFlow::Directory(query) => social.on_directory_reply(cx, connections, *query, result),
             SocialFlow::History { connection, asked, cid } => {
                 let page = HistoryPage::from_result(result);
@@ -199,6 +204,7 @@ impl Hub {
                 direct.on_store_first_hint(cx, connections, backlog, user, receivers);
             }
             PublishFlow::BacklogHint { user } => backlog.on_hint_published(user, receivers),
+            PublishFlow::HidingHint { user } => social.on_hiding_hint_published(user, receivers),
             PublishFlow::GroupOffsets { group, last } => {
                 groups.on_offsets_published(cx, group, last, receivers)
             }

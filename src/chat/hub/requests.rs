@@ -98,7 +98,7 @@ impl Hub {
             Body::AddFriend { friend } => social.on_add_friend(cx, connections, about, user, friend),
             Body::DelFriend { friend } => social.on_del_friend(cx, connections, about, user, friend),
             Body::ShowFriends => social.on_show_friends(cx, connections, about, user),
-            Body::Find { who } => social.on_find(cx, connections, about, who),
+            Body::Find { who } => social.on_find(cx, connections, about, user, who),
             Body::Members { group, after, members } => {
                 social.on_members(cx, connections, about, user, (group, after, members));
             }

@@ -9,7 +9,7 @@ use crate::login::{LetIn, LoginOutcome, Started, publish_reclaim};
 use crate::model::dedup::DedupWindow;
 use crate::model::envelope::{Envelope, Kind};
 use crate::model::ids::{ConnectionId, CoreId, Monotonic, SessionEpoch, UserId};
-use crate::model::profile::Profile;
+use crate::model::profile::{Person, Profile};
 use crate::port::cx::Cx;
 use crate::port::effect::Effect;
 use crate::port::event::Channel;
@@ -20,6 +20,7 @@ use crate::wire::code::Code;
 use crate::wire::msgid;
 use crate::wire::reply::{self, Outcome};
 use crate::wire::request::Dialect;
+use rustc_hash::FxHashSet;
 
 impl Hub {
     /// Whoever was let in may be this user: claims it, unless it is here already and does not give way.
@@ -114,9 +115,14 @@ impl Hub {
         }
         let friends: Vec<UserId> = profile.friends.iter().map(|friend| friend.id).collect();
         let users = match dialect {
-            Dialect::V2 => social.begin_session(id, epoch, Some(friends)),
+            Dialect::V2 => {
+                // From now on the session knows better than the profile.
+                let hides = |friend: &mut Person| std::mem::take(&mut friend.hides).then_some(friend.id);
+                let hidden = profile.friends.iter_mut().filter_map(hides).collect();
+                social.begin_session(id, epoch, Some(friends), hidden)
+            }
             Dialect::Seed => {
-                social.begin_session(id, epoch, None);
+                social.begin_session(id, epoch, None, FxHashSet::default());
                 let members = profile.groups.iter().flat_map(|group| &group.members);
                 let mut users = friends;
                 users.extend(members.map(|member| member.person.id));
@@ -356,7 +362,7 @@ impl Hub {
             PageOutcome::RefuseLogin(code) => self.refuse_login(id, code),
             PageOutcome::Arrived { awaits_welcome, absent, new } => {
                 if awaits_welcome {
-                    logins.welcome(cx, connections, backlog, id, &|user| social.is_online(user));
+                    logins.welcome(cx, connections, backlog, id, &|user| social.is_online_to(id, user));
                 }
                 absent.into_iter().for_each(|group| self.leave_group(id, group));
                 new.into_iter().for_each(|group| self.join_group(id, group, 0));

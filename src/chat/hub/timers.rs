@@ -124,6 +124,7 @@ impl Hub {
         for id in self.connections.probe_unacked(&mut self.cx) {
             self.backlog.forget_recent(id);
         }
+        self.social.repeat_hiding_hints(&mut self.cx);
         self.backlog.retry(&mut self.cx);
         for user in self.backlog.take_to_notify(&self.cx) {
             self.notify_backlog(user);

@@ -65,6 +65,8 @@ pub enum Kind {
     Confirmed = 26,
     /// On a user's channel: a reader was sent messages of this user's and cannot confirm them.
     Unconfirmed = 27,
+    /// On a user's channel: somebody blocks the user, or does so no more; look who hides from it.
+    HidingHint = 28,
 }
 
 impl Kind {
@@ -83,6 +85,7 @@ impl Kind {
             25 => Kind::CoreLeaving,
             26 => Kind::Confirmed,
             27 => Kind::Unconfirmed,
+            28 => Kind::HidingHint,
             _ => return None,
         })
     }

@@ -20,6 +20,8 @@ pub struct Person {
     pub id: UserId,
     /// Its name.
     pub name: String,
+    /// Whether it blocks whoever is told of it, and is therefore shown as offline.
+    pub hides: bool,
 }
 
 /// A member's part in a group.

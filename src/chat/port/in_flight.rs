@@ -91,6 +91,8 @@ pub(crate) enum SocialFlow {
     Directory(Box<DirectoryQuery>),
     /// A page of what was said → HISTORY_ACK.
     History { connection: ConnectionId, asked: (Conversation, Span), cid: Option<Box<str>> },
+    /// Which friends hide from a session's user → it is told of them no more, or again.
+    Hidden { connection: ConnectionId, user: UserId },
 }
 
 macro_rules! store_flow {
@@ -120,6 +122,8 @@ pub(crate) enum PublishFlow {
     StoreFirstHint { user: UserId },
     /// The hint that something is in a backlog → repeated while the bus is down.
     BacklogHint { user: UserId },
+    /// The hint that somebody blocks a user, or does so no more → repeated while the bus is down.
+    HidingHint { user: UserId },
     /// Places of stored group messages → the last one is repeated if the bus was down.
     GroupOffsets { group: GroupId, last: (MessageId, u64) },
     /// Who came and went → repeated while the bus is down.
@@ -225,6 +229,16 @@ impl List {
             List::Found(person) => vec![person],
             List::Friends(people) => people.iter().collect(),
             List::Members { members, .. } => members.iter().map(|member| &member.person).collect(),
+        }
+    }
+
+    /// Sets who hides from whoever asks: of those that it knows, `hides` says so.
+    pub(crate) fn set_hiding(&mut self, hides: impl Fn(UserId) -> Option<bool>) {
+        let set = |person: &mut Person| person.hides = hides(person.id).unwrap_or(person.hides);
+        match self {
+            List::Found(person) => set(person),
+            List::Friends(people) => people.iter_mut().for_each(set),
+            List::Members { members, .. } => members.iter_mut().for_each(|member| set(&mut member.person)),
         }
     }
 

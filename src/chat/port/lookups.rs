@@ -25,6 +25,7 @@ impl StoreFlow {
             StoreFlow::Social(SocialFlow::Directory(query)) => Some(query.connection),
             StoreFlow::Social(SocialFlow::History { connection, .. }) => Some(*connection),
             StoreFlow::Direct(_) | StoreFlow::Group(_) | StoreFlow::Login(_) | StoreFlow::Backlog(_) => None,
+            StoreFlow::Social(SocialFlow::Hidden { .. }) => None,
             StoreFlow::Mutation(_) | StoreFlow::Remember => None,
         }
     }

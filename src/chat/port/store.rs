@@ -115,6 +115,8 @@ pub enum StoreRequest {
     },
     /// Find a user. → [`StoreReply::Found`] | `NoSuchUser`.
     Find {
+        /// Who asks.
+        user: UserId,
         /// Whom.
         who: Who,
     },
@@ -161,7 +163,12 @@ pub enum StoreRequest {
         /// Whose.
         user: UserId,
     },
-    /// Add a friend, one direction. → `Done` | `NoSuchUser` | `Exists` | `TooMany`.
+    /// Which of a user's friends block it. → [`StoreReply::Hidden`].
+    Hidden {
+        /// Whose.
+        user: UserId,
+    },
+    /// Add a friend, one direction. → `Done` | [`StoreReply::Hidden`] (done, and it blocks whoever asks) | `NoSuchUser` | `Exists` | `TooMany`.
     AddFriend {
         /// Who asks.
         user: UserId,
@@ -385,6 +392,8 @@ pub enum StoreReply {
     Profile(Box<Profile>),
     /// Friends.
     Friends(Vec<Person>),
+    /// Friends who block the user, by id.
+    Hidden(Vec<UserId>),
     /// The user is now a member.
     Joined(Joined),
     /// The user is a member no more.

@@ -35,13 +35,14 @@ impl Social {
         cx: &mut Cx,
         connections: &mut Connections,
         about: About<'_>,
+        user: UserId,
         who: Named<'_>,
     ) {
         let who = match who {
-            Named::Id(user) => Who::Id(user),
+            Named::Id(id) => Who::Id(id),
             Named::Name(name) => Who::Name(name.to_owned()),
         };
-        request(cx, connections, about, None, StoreRequest::Find { who });
+        request(cx, connections, about, None, StoreRequest::Find { user, who });
     }
 
     /// MEMBERS.
@@ -93,11 +94,13 @@ impl Social {
         reply: DirectoryReply,
         online: Result<Vec<bool>, BusDown>,
     ) {
-        let DirectoryReply { connection, cid, list, begun } = reply;
+        let DirectoryReply { connection, cid, mut list, begun } = reply;
         let (re, cid) = (list.re(), cid.as_deref());
         match online {
             Ok(online) => {
                 let ids = list.ids();
+                // What a session remembers of its friends may be newer than the list.
+                list.set_hiding(|user| self.friend_hides(connection, user));
                 self.apply_probe(cx, connections, backlog, &ids, begun, &online);
                 self.show(cx, connections, connection, cid, &list, (&ids, &online));
             }

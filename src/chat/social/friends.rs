@@ -9,6 +9,15 @@ use crate::port::store::StoreRequest;
 use crate::wire::code::Code;
 use crate::wire::reply;
 
+/// Whether a new friend blocks whoever made it one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hides {
+    Yes,
+    No,
+    /// That is still to be found out.
+    Perhaps,
+}
+
 impl Social {
     /// ADD_FRIEND.
     pub(crate) fn on_add_friend(
@@ -45,16 +54,28 @@ impl Social {
         cx: &mut Cx,
         connections: &mut Connections,
         id: ConnectionId,
-        friend: UserId,
+        (friend, hides): (UserId, Hides),
     ) {
-        let Some(friends) = self.sessions.get_mut(id).and_then(|session| session.friends.as_mut()) else {
-            return;
-        };
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(friends) = &mut session.friends else { return };
         if friends.contains(&friend) {
             return;
         }
         friends.push(friend);
+        if hides != Hides::No {
+            session.hidden.insert(friend);
+        }
         self.presence.watch(id, &[friend]);
+        if hides != Hides::No {
+            connections.reply(cx, id, reply::presence(friend, false));
+            if hides == Hides::Perhaps {
+                self.look_at_hidden(connections, id);
+            }
+            if self.presence.state_of(friend).is_none() {
+                self.verify(cx, friend);
+            }
+            return;
+        }
         match self.presence.state_of(friend) {
             Some(online) => connections.reply(cx, id, reply::presence(friend, online)),
             None => self.verify(cx, friend),
@@ -66,6 +87,9 @@ impl Social {
         if let Some(friends) = self.sessions.get_mut(id).and_then(|session| session.friends.as_mut()) {
             friends.retain(|&other| other != friend);
             self.presence.unwatch(id, &[friend]);
+        }
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.hidden.remove(&friend);
         }
     }
 }

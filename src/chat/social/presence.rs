@@ -166,16 +166,17 @@ pub(crate) enum PresenceOutcome {
 }
 
 impl Social {
-    /// A login is about to be a session: it is told of these friends, if it speaks v2. Gives back those of whom
-    /// nothing is known.
+    /// A login is about to be a session: it is told of these friends, if it speaks v2, but for those that hide from it.
+    /// Gives back those of whom nothing is known.
     pub(crate) fn begin_session(
         &mut self,
         id: ConnectionId,
         epoch: SessionEpoch,
         friends: Option<Vec<UserId>>,
+        hidden: FxHashSet<UserId>,
     ) -> Vec<UserId> {
         let unknown = friends.as_ref().map_or_else(Vec::new, |friends| self.presence.watch(id, friends));
-        self.sessions.insert(id, Watching { friends, known_as: epoch });
+        self.sessions.insert(id, Watching { friends, hidden, known_as: epoch });
         unknown
     }
 
@@ -186,12 +187,7 @@ impl Social {
         }
     }
 
-    /// Whether a watched user is online, as far as is known.
-    pub(crate) fn is_online(&self, user: UserId) -> bool {
-        self.presence.is_online(user)
-    }
-
-    /// The same, and `None` while that is being found out.
+    /// Whether a watched user is online, and `None` while that is being found out.
     pub(super) fn state_of(&self, user: UserId) -> Option<bool> {
         self.presence.state_of(user)
     }
@@ -248,7 +244,8 @@ impl Social {
         }
     }
 
-    /// PRESENCE to all who watch a user here. Who waits for its login answer is told by that.
+    /// PRESENCE to all who watch a user here. Who waits for its login answer is told by that; whom the user blocks is
+    /// not told.
     fn tell_watchers(
         &mut self,
         cx: &mut Cx,
@@ -261,6 +258,7 @@ impl Social {
         for &id in &watched.watchers {
             if connections.get(id).is_some_and(|connection| connection.is_logged_in())
                 && !backlog.awaits_welcome(id)
+                && !self.hides_from(id, user)
             {
                 connections.reply(cx, id, reply::presence(user, online));
             }
@@ -330,6 +328,7 @@ impl Social {
             let notice = Notice { user, epoch: session.known_as.0, online: true };
             self.presence.pending_updates.insert(user, notice);
         }
+        self.look_at_all_hidden(connections);
         let due = cx.now.plus(cx.limits.presence_grace_ms);
         self.presence.later.push_back((due, None));
     }
@@ -342,6 +341,7 @@ impl Social {
         backlog: &Backlog,
     ) -> PresenceOutcome {
         let now = cx.now;
+        self.tick_hiding(cx, connections);
         let mut outcome = PresenceOutcome::Nothing;
         let lost = self.presence.lost.iter().take_while(|&&(due, ..)| due <= now).count();
         for (_, user, epoch) in self.presence.lost.drain(..lost).collect::<Vec<_>>() {

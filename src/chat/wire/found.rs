@@ -23,7 +23,7 @@ pub fn user(cid: Option<&str>, person: &Person, presence: &impl Presence) -> Vec
     out.extend_from_slice(b",\"msgid\":30,\"name\":");
     string(&mut out, &person.name);
     out.extend_from_slice(b",\"state\":");
-    string(&mut out, state(presence.is_online(person.id)));
+    string(&mut out, state(!person.hides && presence.is_online(person.id)));
     out.push(b'}');
     out
 }

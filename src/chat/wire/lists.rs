@@ -152,7 +152,7 @@ pub(super) fn person_entry(out: &mut Vec<u8>, person: &Person, role: Option<Role
         None => {}
     }
     out.extend_from_slice(b",\"state\":");
-    string(out, state(presence.is_online(person.id)));
+    string(out, state(!person.hides && presence.is_online(person.id)));
     out.push(b'}');
 }
 

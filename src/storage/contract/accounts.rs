@@ -51,9 +51,9 @@ fn names_that_look_alike_are_one(open: &mut Opener<'_>) {
         for name in alike {
             assert_eq!(trial.enroll(name), Err(Code::Refused), "{name:?} is {:?}", alike[0]);
             let who = Who::Name((*name).to_owned());
-            let person = Person { id: user, name: alike[0].to_owned() };
+            let person = Person { id: user, name: alike[0].to_owned(), hides: false };
             assert_eq!(
-                trial.ask(StoreRequest::Find { who: who.clone() }),
+                trial.ask(StoreRequest::Find { user, who: who.clone() }),
                 Ok(StoreReply::Found(person)),
                 "{name:?}"
             );
@@ -94,7 +94,7 @@ fn friends_are_one_way_once_and_bounded(open: &mut Opener<'_>) {
     let limits = Limits { friends: 2, ..Limits::default() };
     let mut trial = Trial::with(open, &limits);
     let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
-    let person = |id, name: &str| Person { id, name: name.to_owned() };
+    let person = |id, name: &str| Person { id, name: name.to_owned(), hides: false };
     let add = |trial: &mut Trial, user, friend| trial.ask(StoreRequest::AddFriend { user, friend });
     let del = |trial: &mut Trial, user, friend| trial.ask(StoreRequest::DelFriend { user, friend });
     assert_eq!(add(&mut trial, amy, stranger()), Err(Code::NoSuchUser));
@@ -140,7 +140,7 @@ fn a_batch_is_carried_out_in_its_order(open: &mut Opener<'_>) {
         StoreRequest::AddFriend { user: amy, friend: cleo },
         StoreRequest::Friends { user: amy },
     ]);
-    let cleo = Person { id: cleo, name: "cleo".to_owned() };
+    let cleo = Person { id: cleo, name: "cleo".to_owned(), hides: false };
     assert_eq!(
         answers,
         [

@@ -157,7 +157,7 @@ fn a_roster_shows_all(open: &mut Opener<'_>) {
     let two = trial.group("two", amy, &[]);
     trial.post(ben, one, "hello");
     trial.seen(amy, one, 1, &[]);
-    let person = |id, name: &str| Person { id, name: name.to_owned() };
+    let person = |id, name: &str| Person { id, name: name.to_owned(), hides: false };
     let member = |id, name: &str, role| Member { person: person(id, name), role };
     let expected = Profile {
         friends: vec![person(cleo, "cleo")],

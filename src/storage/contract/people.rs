@@ -13,12 +13,13 @@ use chatd_chat::wire::code::Code;
 pub const CASES: &[Case] = &[
     Case { name: "users are found by id and by name", run: users_are_found },
     Case { name: "blocking is one way, once, and bounded", run: blocking_is_one_way },
+    Case { name: "whoever blocks somebody hides from it, in every list", run: whoever_blocks_hides },
     Case { name: "members come page by page", run: members_come_page_by_page },
     Case { name: "a roster counts members", run: a_roster_counts_members },
 ];
 
 fn person(id: UserId, name: &str) -> Person {
-    Person { id, name: name.to_owned() }
+    Person { id, name: name.to_owned(), hides: false }
 }
 
 fn roster(trial: &mut Trial, user: UserId) -> Profile {
@@ -36,7 +37,7 @@ fn users_are_found(open: &mut Opener<'_>) {
     for (id, name) in ids.into_iter().zip(NAMES) {
         for who in [Who::Id(id), Who::Name(name.to_owned())] {
             assert_eq!(
-                trial.ask(StoreRequest::Find { who: who.clone() }),
+                trial.ask(StoreRequest::Find { user: ids[0], who: who.clone() }),
                 Ok(StoreReply::Found(person(id, name)))
             );
             let found = trial.batch(&[Order::Lookup { who }]).remove(0);
@@ -44,7 +45,7 @@ fn users_are_found(open: &mut Opener<'_>) {
         }
     }
     for who in [Who::Id(stranger()), Who::Name("am".to_owned()), Who::Name(String::new())] {
-        assert_eq!(trial.ask(StoreRequest::Find { who: who.clone() }), Err(Code::NoSuchUser));
+        assert_eq!(trial.ask(StoreRequest::Find { user: ids[0], who: who.clone() }), Err(Code::NoSuchUser));
         assert_eq!(trial.batch(&[Order::Lookup { who }]), [Outcome::Found(None)]);
     }
 }
@@ -73,6 +74,60 @@ fn blocking_is_one_way(open: &mut Opener<'_>) {
     assert_eq!(roster(&mut trial, ben).blocked, []);
     assert_eq!(trial.asks(vec![unblock(amy, ben), block(amy, dan)]), [done(), done()]);
     assert_eq!(roster(&mut trial, amy).blocked, [cleo, dan]);
+}
+
+fn whoever_blocks_hides(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
+    let group = trial.group("g", amy, &[ben, cleo, dan]);
+    let add = |user, friend| StoreRequest::AddFriend { user, friend };
+    let done = || Ok(StoreReply::Done);
+    assert_eq!(trial.asks(vec![add(ben, amy), add(ben, dan), add(cleo, amy)]), [done(), done(), done()]);
+    // Amy blocks ben and not cleo; that ben blocks dan hides nobody from ben.
+    for (user, blocked) in [(amy, ben), (cleo, ben), (ben, dan)] {
+        assert_eq!(trial.ask(StoreRequest::Block { user, blocked }), done());
+    }
+    let of = |people: &[Person]| -> Vec<(UserId, bool)> { people.iter().map(|p| (p.id, p.hides)).collect() };
+    let seen = |trial: &mut Trial, user: UserId| {
+        let Ok(StoreReply::Friends(friends)) = trial.ask(StoreRequest::Friends { user }) else {
+            panic!("friends are always given")
+        };
+        let proof = trial.proof(user);
+        let detail = Detail::Members;
+        let load = StoreRequest::LoadProfile { user, proof, detail, issue: Issue::Nothing };
+        let Ok(StoreReply::Profile(profile)) = trial.ask(load) else { panic!("a profile is always given") };
+        assert_eq!(profile.friends, friends);
+        let Ok(StoreReply::Members(page)) =
+            trial.ask(StoreRequest::Members { user, group, after: None, members: 9 })
+        else {
+            panic!("a member is told")
+        };
+        assert_eq!(profile.groups[0].members, page.members);
+        let Ok(StoreReply::Hidden(hidden)) = trial.ask(StoreRequest::Hidden { user }) else {
+            panic!("it is always given")
+        };
+        let members: Vec<Person> = page.members.into_iter().map(|member| member.person).collect();
+        for person in friends.iter().chain(&members) {
+            let found = trial.ask(StoreRequest::Find { user, who: Who::Name(person.name.clone()) });
+            assert_eq!(found, Ok(StoreReply::Found(person.clone())));
+        }
+        (of(&friends), of(&members), hidden)
+    };
+    let members =
+        |hiding: &[UserId]| [amy, ben, cleo, dan].map(|user| (user, hiding.contains(&user))).to_vec();
+    assert_eq!(seen(&mut trial, ben), (vec![(amy, true), (dan, false)], members(&[amy, cleo]), vec![amy]));
+    assert_eq!(seen(&mut trial, cleo), (vec![(amy, false)], members(&[]), vec![]));
+    assert_eq!(seen(&mut trial, dan), (vec![], members(&[ben]), vec![]));
+    assert_eq!(trial.ask(add(ben, cleo)), Ok(StoreReply::Hidden(vec![cleo])), "added, and hidden");
+    assert_eq!(trial.ask(add(ben, cleo)), Err(Code::Exists));
+    assert_eq!(
+        trial.ask(StoreRequest::Hidden { user: ben }),
+        Ok(StoreReply::Hidden(vec![amy, cleo])),
+        "by id"
+    );
+    assert_eq!(trial.ask(StoreRequest::Unblock { user: amy, blocked: ben }), done());
+    let friends = vec![(amy, false), (cleo, true), (dan, false)];
+    assert_eq!(seen(&mut trial, ben), (friends, members(&[cleo]), vec![cleo]));
 }
 
 fn members_come_page_by_page(open: &mut Opener<'_>) {

@@ -80,7 +80,7 @@ pub fn check_version_1(store: &mut dyn Store) {
     }
     // Names that are one now: the older one has it in every form, the other as it is written.
     for (name, id) in [("AMY", 1), ("Ben", 2), ("ben", 2), ("bEN", 2), ("BEN", 4), ("Cleo", 3)] {
-        match ask(store, StoreRequest::Find { who: Who::Name(name.to_owned()) }) {
+        match ask(store, StoreRequest::Find { user: user(1), who: Who::Name(name.to_owned()) }) {
             StoreReply::Found(person) => assert_eq!(person.id, user(id), "{name}"),
             other => panic!("{other:?}"),
         }

@@ -74,10 +74,12 @@ pub fn confirm(db: &Connection, account: &Account) -> Answered {
     Ok(if same { Ok(account.verified()) } else { Err(Code::Refused) })
 }
 
-pub fn find(db: &Connection, who: &Who) -> Answered {
+pub fn find(db: &Connection, user: UserId, who: &Who) -> Answered {
     let Some(id) = id_of(db, who)? else { return Ok(Err(Code::NoSuchUser)) };
-    let found =
-        db.prepare_cached("SELECT id, name FROM user WHERE id = ?1")?.query_row([id], person).optional()?;
+    let sql =
+        "SELECT id, name, EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?2)
+        FROM user WHERE id = ?1";
+    let found = db.prepare_cached(sql)?.query_row([id, user.get()], person).optional()?;
     Ok(found.map(StoreReply::Found).ok_or(Code::NoSuchUser))
 }
 
@@ -87,16 +89,28 @@ pub fn friends(db: &Connection, limits: &Limits, user: UserId) -> Answered {
 
 pub fn friend_list(db: &Connection, limits: &Limits, user: UserId) -> rusqlite::Result<Vec<Person>> {
     db.prepare_cached(
-        "SELECT user.id, user.name FROM friend JOIN user ON user.id = friend.friendid
+        "SELECT user.id, user.name, EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?1)
+         FROM friend JOIN user ON user.id = friend.friendid
          WHERE friend.userid = ?1 ORDER BY friend.friendid LIMIT ?2",
     )?
     .query_map(params![user.get(), row::sql_place(limits.friends as u64)], person)?
     .collect()
 }
 
-/// A person from a row that begins with its id and name.
+/// Which friends of a user block it, by id.
+pub fn hidden(db: &Connection, user: UserId) -> Answered {
+    let mut hidden = db.prepare_cached(
+        "SELECT friend.friendid FROM friend
+         JOIN blocked AS b ON b.userid = friend.friendid AND b.blocked = friend.userid
+         WHERE friend.userid = ?1 ORDER BY friend.friendid",
+    )?;
+    let hidden = hidden.query_map([user.get()], |found| row::user(found, 0))?;
+    Ok(Ok(StoreReply::Hidden(hidden.collect::<rusqlite::Result<_>>()?)))
+}
+
+/// A person from a row that begins with its id, its name, and whether it blocks whoever asks.
 pub fn person(found: &rusqlite::Row<'_>) -> rusqlite::Result<Person> {
-    Ok(Person { id: row::user(found, 0)?, name: found.get(1)? })
+    Ok(Person { id: row::user(found, 0)?, name: found.get(1)?, hides: found.get(2)? })
 }
 
 pub fn add_friend(db: &Connection, limits: &Limits, user: UserId, friend: UserId) -> Answered {
@@ -114,7 +128,9 @@ pub fn add_friend(db: &Connection, limits: &Limits, user: UserId, friend: UserId
         return Ok(Err(Code::TooMany));
     }
     db.prepare_cached("INSERT INTO friend (userid, friendid) VALUES (?1, ?2)")?.execute(pair)?;
-    Ok(Ok(StoreReply::Done))
+    let hides =
+        db.prepare_cached("SELECT 1 FROM blocked WHERE userid = ?2 AND blocked = ?1")?.exists(pair)?;
+    Ok(Ok(if hides { StoreReply::Hidden(vec![friend]) } else { StoreReply::Done }))
 }
 
 pub fn del_friend(db: &Connection, user: UserId, friend: UserId) -> Answered {

@@ -95,7 +95,7 @@ pub fn page_of_members(
     if role(db, user, group)?.is_none() {
         return not_a_member(db, group);
     }
-    let mut members = members(db, group, after, most.saturating_add(1))?;
+    let mut members = members(db, user, group, after, most.saturating_add(1))?;
     let complete = members.len() <= most;
     members.truncate(most);
     Ok(Ok(StoreReply::Members(MembersPage { members, complete })))
@@ -127,7 +127,7 @@ pub fn roster(db: &Connection, limits: &Limits, user: UserId, detail: Detail) ->
         if room == 0 {
             break;
         }
-        group.members = members(db, group.group, None, room)?;
+        group.members = members(db, user, group.group, None, room)?;
         room -= group.members.len();
     }
     Ok(Profile { friends, groups, blocked: blocks::all(db, user)?, token: None, dedup: None })
@@ -159,17 +159,21 @@ pub fn sweep(db: &Connection, most: usize) -> rusqlite::Result<usize> {
 
 fn members(
     db: &Connection,
+    asker: UserId,
     group: GroupId,
     after: Option<UserId>,
     most: usize,
 ) -> rusqlite::Result<Vec<Member>> {
     db.prepare_cached(
-        "SELECT user.id, user.name, grouprole FROM groupuser JOIN user ON user.id = userid
+        "SELECT user.id, user.name,
+             EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?4), grouprole
+         FROM groupuser JOIN user ON user.id = userid
          WHERE groupid = ?1 AND userid > ?2 ORDER BY userid LIMIT ?3",
     )?
-    .query_map(params![group.get(), after.map_or(0, UserId::get), row::sql_place(most as u64)], |found| {
-        Ok(Member { person: accounts::person(found)?, role: role_of(found.get_ref(2)?.as_str()?) })
-    })?
+    .query_map(
+        params![group.get(), after.map_or(0, UserId::get), row::sql_place(most as u64), asker.get()],
+        |found| Ok(Member { person: accounts::person(found)?, role: role_of(found.get_ref(3)?.as_str()?) }),
+    )?
     .collect()
 }
 

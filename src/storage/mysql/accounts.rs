@@ -68,9 +68,12 @@ pub async fn confirm(client: &mut Client, account: &Account) -> Answered {
     Ok(if same { Ok(account.verified()) } else { Err(Code::Refused) })
 }
 
-pub async fn find(client: &mut Client, who: &Who) -> Answered {
+pub async fn find(client: &mut Client, user: UserId, who: &Who) -> Answered {
     let Some(id) = id_of(client, who).await? else { return Ok(Err(Code::NoSuchUser)) };
-    let found = client.find_one("SELECT id, name FROM user WHERE id = ?", vec![id.into()]).await?;
+    let sql =
+        "SELECT id, name, EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?)
+        FROM user WHERE id = ?";
+    let found = client.find_one(sql, vec![user.get().into(), id.into()]).await?;
     let Some(found) = found else { return Ok(Err(Code::NoSuchUser)) };
     Ok(Ok(StoreReply::Found(person(&found, 0)?)))
 }
@@ -86,15 +89,28 @@ pub async fn friends(client: &mut Client, limits: &Limits, user: UserId) -> Answ
 }
 
 pub async fn friend_list(client: &mut Client, limits: &Limits, user: UserId) -> Did<Vec<Person>> {
-    let sql = "SELECT user.id, user.name FROM friend JOIN user ON user.id = friend.friendid
+    let sql = "SELECT user.id, user.name,
+            EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = friend.userid)
+        FROM friend JOIN user ON user.id = friend.friendid
         WHERE friend.userid = ? ORDER BY friend.friendid LIMIT ?";
     let found = client.find(sql, vec![user.get().into(), row::sql_place(limits.friends as u64)]).await?;
     found.iter().map(|found| person(found, 0)).collect()
 }
 
-/// A person from a row that has its id at `column` and its name after it.
+/// Which friends of a user block it, by id.
+pub async fn hidden(client: &mut Client, user: UserId) -> Answered {
+    let sql = "SELECT friend.friendid FROM friend
+        JOIN blocked AS b ON b.userid = friend.friendid AND b.blocked = friend.userid
+        WHERE friend.userid = ? ORDER BY friend.friendid";
+    let found = client.find(sql, vec![user.get().into()]).await?;
+    let hidden = found.iter().map(|found| row::user(found, 0)).collect::<Did<_>>()?;
+    Ok(Ok(StoreReply::Hidden(hidden)))
+}
+
+/// A person from a row that has its id at `column`, then its name, then whether it blocks whoever asks.
 pub fn person(found: &Row, column: usize) -> Did<Person> {
-    Ok(Person { id: row::user(found, column)?, name: row::text(found, column + 1)?.to_owned() })
+    let (id, name) = (row::user(found, column)?, row::text(found, column + 1)?.to_owned());
+    Ok(Person { id, name, hides: row::number(found, column + 2)? != 0 })
 }
 
 pub async fn add_friend(client: &mut Client, limits: &Limits, user: UserId, friend: UserId) -> Answered {
@@ -111,10 +127,13 @@ pub async fn add_friend(client: &mut Client, limits: &Limits, user: UserId, frie
         return Ok(Err(Code::TooMany));
     }
     match client.write("INSERT INTO friend (userid, friendid) VALUES (?, ?)", pair()).await {
-        Ok(_) => Ok(Ok(StoreReply::Done)),
-        Err(Fault::Exists(_)) => Ok(Err(Code::Exists)),
-        Err(fault) => Err(fault),
+        Ok(_) => {}
+        Err(Fault::Exists(_)) => return Ok(Err(Code::Exists)),
+        Err(fault) => return Err(fault),
     }
+    let other_way = vec![friend.get().into(), user.get().into()];
+    let hides = client.find_one("SELECT 1 FROM blocked WHERE userid = ? AND blocked = ?", other_way).await?;
+    Ok(Ok(if hides.is_some() { StoreReply::Hidden(vec![friend]) } else { StoreReply::Done }))
 }
 
 pub async fn del_friend(client: &mut Client, user: UserId, friend: UserId) -> Answered {

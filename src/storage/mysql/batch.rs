@@ -136,6 +136,7 @@ fn is_read(order: &Order) -> bool {
             ask,
             StoreRequest::LoadProfile { issue: Issue::Nothing, .. }
                 | StoreRequest::Friends { .. }
+                | StoreRequest::Hidden { .. }
                 | StoreRequest::CheckMembership { .. }
                 | StoreRequest::FetchBacklog { .. }
                 | StoreRequest::Find { .. }
@@ -164,7 +165,10 @@ fn must_precede(read: &Order, change: &Order) -> bool {
         StoreRequest::Block { user, .. } | StoreRequest::Unblock { user, .. } => {
             matches!(read, StoreRequest::LoadProfile { user: reader, .. } if reader == user)
         }
-        _ => !matches!(read, StoreRequest::Friends { .. } | StoreRequest::Find { .. }),
+        _ => !matches!(
+            read,
+            StoreRequest::Friends { .. } | StoreRequest::Hidden { .. } | StoreRequest::Find { .. }
+        ),
     }
 }
 
@@ -236,7 +240,8 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> Did<Ou
             let room = Room { messages: *messages, bytes: *bytes };
             page::take(client, *user, *after, have, room).await
         }
-        StoreRequest::Find { who } => accounts::find(client, who).await,
+        StoreRequest::Find { user, who } => accounts::find(client, *user, who).await,
+        StoreRequest::Hidden { user } => accounts::hidden(client, *user).await,
         StoreRequest::Members { user, group, after, members } => {
             groups::page_of_members(client, *user, *group, *after, *members).await
         }

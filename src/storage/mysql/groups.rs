@@ -25,7 +25,9 @@ use mysql_async::{Row, Value};
 const GROUPS: usize = 16;
 const MEMBERS: Many = Many {
     head: "",
-    row: "(SELECT groupid, user.id, user.name, grouprole FROM groupuser JOIN user ON user.id = userid
+    row: "(SELECT groupid, user.id, user.name,
+               EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?), grouprole
+           FROM groupuser JOIN user ON user.id = userid
            WHERE groupid = ? AND userid > ? ORDER BY userid LIMIT ?)",
     between: " UNION ALL ",
     tail: "",
@@ -117,7 +119,8 @@ pub async fn page_of_members(
         return not_a_member(client, group).await;
     }
     let after = after.map_or(0, UserId::get);
-    let values = vec![group.get().into(), after.into(), row::sql_place(most.saturating_add(1) as u64)];
+    let most_rows = row::sql_place(most.saturating_add(1) as u64);
+    let values = vec![user.get().into(), group.get().into(), after.into(), most_rows];
     let found = client.find_rows(MEMBERS, 1, values).await?;
     let mut members: Vec<Member> = found.iter().map(|found| Ok(member(found)?.1)).collect::<Did<_>>()?;
     members.sort_unstable_by_key(|member| member.person.id);
@@ -147,22 +150,22 @@ pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: 
         Detail::Counts => 0,
     };
     for part in groups.chunks_mut(GROUPS) {
-        room = fill(client, part, room).await?;
+        room = fill(client, user, part, room).await?;
     }
     Ok(Profile { friends, groups, blocked: blocks::all(client, user).await?, token: None, dedup: None })
 }
 
 /// Tells the groups' members, by id, until `room` is used up. Returns what is left of it.
-async fn fill(client: &mut Client, groups: &mut [Membership], mut room: usize) -> Did<usize> {
+async fn fill(client: &mut Client, user: UserId, groups: &mut [Membership], mut room: usize) -> Did<usize> {
     // At first a few of each: most groups are small.
     let few = ROSTER_ENTRIES.div_ceil(GROUPS);
     if room == 0 {
         return Ok(0);
     }
-    let mut values = Vec::with_capacity(GROUPS * 3);
+    let mut values = Vec::with_capacity(GROUPS * 4);
     for place in 0..groups.len().next_power_of_two() {
         let (group, most) = groups.get(place).map_or((0, 0), |group| (group.group.get(), few.min(room)));
-        values.extend([group.into(), 0.into(), Value::Int(most as i64)]);
+        values.extend([user.get().into(), group.into(), 0.into(), Value::Int(most as i64)]);
     }
     let found = client.find_rows(MEMBERS, groups.len().next_power_of_two(), values).await?;
     for row in &found {
@@ -175,7 +178,8 @@ async fn fill(client: &mut Client, groups: &mut [Membership], mut room: usize) -
         group.members.sort_unstable_by_key(|member| member.person.id);
         if group.members.len() == few && few < room {
             let last = group.members.last().map_or(0, |member| member.person.id.get());
-            let values = vec![group.group.get().into(), last.into(), Value::Int((room - few) as i64)];
+            let rest = Value::Int((room - few) as i64);
+            let values = vec![user.get().into(), group.group.get().into(), last.into(), rest];
             for row in client.find_rows(MEMBERS, 1, values).await? {
                 group.members.push(member(&row)?.1);
             }
@@ -187,7 +191,7 @@ async fn fill(client: &mut Client, groups: &mut [Membership], mut room: usize) -
 }
 
 fn member(found: &Row) -> Did<(GroupId, Member)> {
-    let member = Member { person: accounts::person(found, 1)?, role: role_of(row::bytes(found, 3)?) };
+    let member = Member { person: accounts::person(found, 1)?, role: role_of(row::bytes(found, 4)?) };
     Ok((row::group(found, 0)?, member))
 }
 

@@ -74,6 +74,12 @@ impl Envelope {
             .seal("", &[], &mut Vec::new())
     }
 
+    /// A notice that somebody blocks `user`, or does so no more. Who that is stands in the store.
+    pub fn hiding_hint(user: UserId) -> Self {
+        Header { kind: Kind::HidingHint, flags: 0, sender: 0, target: user.get(), mid: 0, ts: 0, read_us: 0 }
+            .seal("", &[], &mut Vec::new())
+    }
+
     /// A notice that these messages of `group` are stored, with their places.
     pub fn group_offsets(group: GroupId, messages: &[(MessageId, u64)]) -> Self {
         let mut body = Vec::with_capacity(messages.len() * 16);
@@ -168,6 +174,12 @@ mod tests {
             assert_eq!((claim.kind(), claim.user(), claim.mid()), (Kind::Claim, user(7), MessageId(77)));
             assert_eq!(claim.demand(), demand);
         }
+    }
+
+    #[test]
+    fn a_hint_to_look_who_hides_names_the_user() {
+        let hint = Envelope::open(Envelope::hiding_hint(user(7)).bytes().clone()).unwrap();
+        assert_eq!((hint.kind(), hint.user(), hint.body()), (Kind::HidingHint, user(7), &[][..]));
     }
 
     #[test]
