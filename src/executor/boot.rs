@@ -237,7 +237,7 @@ async fn run(parts: Parts) {
         }
     };
     let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
-        hub: Hub::new(id, limits.clone()).retaining(parts.keep).after(parts.after),
+        hub: Hub::new(id, limits.clone()).retaining(parts.keep).after(parts.after, parts.origin.wall()),
         bus,
         store: StoreLink::new(core, questions),
         sockets,

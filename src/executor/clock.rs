@@ -21,6 +21,11 @@ impl Origin {
     pub(super) fn now() -> Self {
         Self { instant: Instant::now(), wall_ns: wall_ns() }
     }
+
+    /// What the wall clock showed.
+    pub(super) fn wall(&self) -> Millis {
+        Millis(self.wall_ns / 1_000_000)
+    }
 }
 
 /// Steady time, which is the monotonic clock, set to the wall clock when the server was started; and
