@@ -4,7 +4,7 @@
 //! messages published and received by one core each, pipelined, with the CPU time of either side;
 //! and one message under way, beside a bare PUBLISH → push on the same Redis.
 
-use chatd::chat::ids::UserId;
+use chatd::chat::model::ids::UserId;
 use chatd::executor::bus::bench::{BareCore, Side};
 use chatd::executor::bus::redis::Server;
 use hdrhistogram::Histogram;

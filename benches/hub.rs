@@ -5,13 +5,15 @@
 //! told when the hub asks. Prints ns of CPU and allocations a message, the median of several rounds, and
 //! fails if a message costs more than 2 allocations. `cargo bench --bench hub`.
 
-use chatd::chat::ask::{Ask, Done, PasswordPrint, Who};
-use chatd::chat::effect::Effect;
-use chatd::chat::event::Event;
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::{CoreId, Millis, Monotonic, Now, SessionId, UserId};
-use chatd::chat::limits::Limits;
-use chatd::chat::source::Source;
+use chatd::chat::model::ids::{ConnectionId, CoreId, Millis, Monotonic, Now, UserId};
+use chatd::chat::model::limits::Limits;
+use chatd::chat::model::profile::Who;
+use chatd::chat::model::source::Source;
+use chatd::chat::model::token::PasswordPrint;
+use chatd::chat::port::effect::Effect;
+use chatd::chat::port::event::Event;
+use chatd::chat::port::store::{BacklogPage, StoreReply, StoreRequest, Verified};
 use chatd::chat::wire::frame::{self, Step};
 use chatd::chat::wire::json::Parser;
 use chatd::chat::wire::request;
@@ -60,8 +62,8 @@ struct Core {
     output: [Vec<u8>; 2],
 }
 
-fn session(index: usize) -> SessionId {
-    SessionId { index: index as u32, generation: 0 }
+fn session(index: usize) -> ConnectionId {
+    ConnectionId { index: index as u32, generation: 0 }
 }
 
 impl Core {
@@ -83,7 +85,7 @@ impl Core {
     }
 
     fn log_in(&mut self, index: usize) {
-        self.happen(Event::Opened { session: session(index), from: Source::Proxy });
+        self.happen(Event::Opened { connection: session(index), from: Source::Proxy });
         self.say(format!("{{\"msgid\":1,\"id\":{},\"password\":\"pw\"}}\n", index + 1).as_bytes());
     }
 
@@ -102,7 +104,7 @@ impl Core {
             let mut parser = self.parser.take().expect("frames are read one after the other");
             let request = request::parse(&mut input[start..end], &mut parser, &self.limits);
             let request = request.expect("a valid frame");
-            self.happen(Event::Said { session: session(from), terminator, request });
+            self.happen(Event::Request { connection: session(from), terminator, request });
             self.parser = Some(parser);
             at = next;
         }
@@ -122,37 +124,43 @@ impl Core {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Send { session, frame } => {
+            Effect::Send { connection: session, frame } => {
                 let index = session.index as usize;
                 frame.write(&mut self.output[index]);
                 self.output[index].push(0);
                 self.sent[index] += frame.len() as u64 + 1;
             }
-            Effect::Probe { session } => {
+            Effect::Probe { connection: session } => {
                 let index = session.index as usize;
                 self.output[index].clear();
-                self.happen(Event::Acked { session, bytes: self.sent[index] });
+                self.happen(Event::Acked { connection: session, bytes: self.sent[index] });
             }
-            Effect::Join { ticket, .. } => self.happen(Event::Joined { ticket, result: Ok(()) }),
-            Effect::Publish { ticket, channel, envelope } => {
+            Effect::Join { id: ticket, .. } => self.happen(Event::Joined { id: ticket, result: Ok(()) }),
+            Effect::Publish { id: ticket, channel, envelope } => {
                 self.happen(Event::Arrived { channel, envelope });
                 if let Some(ticket) = ticket {
-                    self.happen(Event::Counted { ticket, heard: Ok(1) });
+                    self.happen(Event::Published { id: ticket, receivers: Ok(1) });
                 }
             }
-            Effect::Look { ticket, users } => {
+            Effect::QueryPresence { id: ticket, users } => {
                 let online = vec![false; users.len()];
-                self.happen(Event::Present { ticket, online: Ok(online) });
+                self.happen(Event::PresenceResult { id: ticket, online: Ok(online) });
             }
-            Effect::Ask { ticket, ask } => {
+            Effect::Store { id: ticket, request: ask } => {
                 let done = match ask {
-                    Ask::Verify { who: Who::Id(user), .. } => {
-                        Done::Verified { user, name: "somebody".into(), print: PasswordPrint(1) }
-                    }
-                    Ask::Roster { .. } => Done::Roster(Box::default()),
-                    _ => Done::Taken { messages: Vec::new(), complete: true, heads: Vec::new() },
+                    StoreRequest::Verify { who: Who::Id(user), .. } => StoreReply::Verified(Verified {
+                        user,
+                        name: "somebody".into(),
+                        print: PasswordPrint(1),
+                    }),
+                    StoreRequest::LoadProfile { .. } => StoreReply::Profile(Box::default()),
+                    _ => StoreReply::Backlog(BacklogPage {
+                        messages: Vec::new(),
+                        complete: true,
+                        heads: Vec::new(),
+                    }),
                 };
-                self.happen(Event::Answered { ticket, answer: Ok(done) });
+                self.happen(Event::Answered { id: ticket, result: Ok(done) });
             }
             Effect::Pause { .. } | Effect::Resume { .. } | Effect::Close { .. } | Effect::Leave { .. } => {}
         }

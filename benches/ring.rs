@@ -4,7 +4,7 @@
 //! is in the figures; they are asked for in an order that no cache knows. On one core, the best and the
 //! median of several rounds. `cargo bench --bench ring`.
 
-use chatd::chat::ring::{Balancing, Choice, Consistent, Moves, Plain, Server, sample_key};
+use chat_ring::{Balancing, Choice, Consistent, Moves, Plain, Server, sample_key};
 use std::hint::black_box;
 use std::time::Duration;
 

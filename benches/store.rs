@@ -4,8 +4,7 @@
 //! Everything is durable when it counts: the clock stops at the answer, and answers come after the
 //! commit. Started by a test run (without `--bench`) it does a hundredth and proves only that it works.
 
-#[path = "../tests/services/mod.rs"]
-mod services;
+use chatd_testing::services;
 #[path = "store/storm.rs"]
 mod storm;
 #[path = "store/talk.rs"]
@@ -13,10 +12,11 @@ mod talk;
 #[path = "store/through.rs"]
 mod through;
 
-use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress, Proof};
-use chatd::chat::envelope::{Envelope, Message, Storing, Target};
-use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
-use chatd::chat::limits::Limits;
+use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd::chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use chatd::chat::model::limits::Limits;
+use chatd::chat::model::token::Proof;
+use chatd::chat::port::store::{CursorUpdate, Detail, Issue, StoreReply, StoreRequest};
 use chatd::storage::mysql::MySqlUrl;
 use chatd::storage::password::{Cost, Hasher};
 use chatd::storage::password_print;
@@ -136,7 +136,7 @@ fn enroll(store: &mut dyn Store) {
 fn form_groups(store: &mut dyn Store) {
     let mut orders: Vec<Order> = (0..1_000)
         .map(|number| {
-            Order::Ask(Ask::CreateGroup {
+            Order::Request(StoreRequest::CreateGroup {
                 user: user(number),
                 name: format!("group{number}"),
                 desc: String::new(),
@@ -145,7 +145,10 @@ fn form_groups(store: &mut dyn Store) {
         .collect();
     for number in 1_000..USERS {
         for step in [0, 1] {
-            orders.push(Order::Ask(Ask::AddGroup { user: user(number), group: group(number + step) }));
+            orders.push(Order::Request(StoreRequest::AddGroup {
+                user: user(number),
+                group: group(number + step),
+            }));
         }
     }
     one(store, &orders);
@@ -193,7 +196,7 @@ impl Writer {
             mid: MessageId(self.mid),
             ts: Millis(self.mid >> 22),
             cid: &cid,
-            storing: Storing::Always,
+            durability: Durability::Always,
             body: body.as_bytes(),
         };
         Envelope::message(message, &mut self.scratch)
@@ -226,7 +229,11 @@ fn keep(what: &str, batch: usize, messages: usize, cid: Cid, kind: Kind) {
     }
     let mut writer = Writer::new();
     let batches: Vec<Vec<Order>> = (0..messages / batch)
-        .map(|_| (0..batch).map(|_| Order::Ask(Ask::Keep { envelope: writer.message(kind, cid) })).collect())
+        .map(|_| {
+            (0..batch)
+                .map(|_| Order::Request(StoreRequest::StoreMessage { envelope: writer.message(kind, cid) }))
+                .collect()
+        })
         .collect();
     let (start, before) = (Instant::now(), cpu());
     let mut each = Vec::with_capacity(batches.len());
@@ -234,7 +241,7 @@ fn keep(what: &str, batch: usize, messages: usize, cid: Cid, kind: Kind) {
         let start = Instant::now();
         let outcomes = one(&mut *store, orders);
         each.push(start.elapsed());
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Answer(Ok(Done::Kept { .. })))));
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Reply(Ok(StoreReply::Stored(_))))));
     }
     report(
         &format!("{what}, batches of {batch}"),
@@ -255,12 +262,14 @@ fn keep_and_settle(batch: usize, messages: usize) {
     let mut arrived: Vec<(UserId, MessageId)> = Vec::new();
     let batches: Vec<Vec<Order>> = (0..messages / batch)
         .map(|_| {
-            let settle = |(user, mid)| Order::Ask(Ask::Settle { user, mids: vec![mid], progress: vec![] });
+            let settle = |(user, mid)| {
+                Order::Request(StoreRequest::AckDelivered { user, mids: vec![mid], cursors: vec![] })
+            };
             let mut orders: Vec<Order> = arrived.drain(..).map(settle).collect();
             for _ in 0..batch {
                 let envelope = writer.message(Kind::Direct, Cid::Timed);
                 arrived.push((envelope.user(), envelope.mid()));
-                orders.push(Order::Ask(Ask::Keep { envelope }));
+                orders.push(Order::Request(StoreRequest::StoreMessage { envelope }));
             }
             orders
         })
@@ -271,7 +280,7 @@ fn keep_and_settle(batch: usize, messages: usize) {
         let start = Instant::now();
         let outcomes = one(&mut *store, orders);
         each.push(start.elapsed());
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Answer(Ok(_)))));
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Reply(Ok(_)))));
     }
     let what = format!("direct, timed cid, settled, {batch}");
     report(&what, batches.len() * batch, start.elapsed(), each, cpu() - before);
@@ -329,7 +338,7 @@ fn record(envelopes: usize, messages: usize) {
     let orders: Vec<Order> = (0..messages / envelopes)
         .map(|_| {
             let envelopes = (0..envelopes).map(|_| writer.message(Kind::Direct, Cid::None)).collect();
-            Order::Ask(Ask::Record { envelopes })
+            Order::Request(StoreRequest::AppendHistory { envelopes })
         })
         .collect();
     let (start, before) = (Instant::now(), cpu());
@@ -350,12 +359,22 @@ fn backlog(rounds: usize) {
     let me = user(0);
     let orders: Vec<Order> = (0..200)
         .map(|number| {
-            Order::Ask(Ask::CreateGroup { user: me, name: format!("g{number}"), desc: String::new() })
+            Order::Request(StoreRequest::CreateGroup {
+                user: me,
+                name: format!("g{number}"),
+                desc: String::new(),
+            })
         })
         .collect();
     one(&mut *store, &orders);
     let take = |bytes: usize| {
-        Order::Ask(Ask::Take { user: me, after: MessageId(0), have: vec![], messages: 200, bytes })
+        Order::Request(StoreRequest::FetchBacklog {
+            user: me,
+            after: MessageId(0),
+            have: vec![],
+            messages: 200,
+            bytes,
+        })
     };
     let rounds = rounds.clamp(20, 2_000);
     let time = |what: &str, store: &mut dyn Store, order: Order| {
@@ -373,7 +392,12 @@ fn backlog(rounds: usize) {
     time(
         "roster, 200 groups",
         &mut *store,
-        Order::Ask(Ask::Roster { user: me, proof, detail: Detail::Members, issue: Issue::Nothing }),
+        Order::Request(StoreRequest::LoadProfile {
+            user: me,
+            proof,
+            detail: Detail::Members,
+            issue: Issue::Nothing,
+        }),
     );
     // Everybody else writes: 50 messages in each of the 200 groups.
     let other = user(1);
@@ -382,7 +406,7 @@ fn backlog(rounds: usize) {
         &mut *store,
         &groups
             .iter()
-            .map(|group| Order::Ask(Ask::AddGroup { user: other, group: *group }))
+            .map(|group| Order::Request(StoreRequest::AddGroup { user: other, group: *group }))
             .collect::<Vec<_>>(),
     );
     let mut writer = Writer::new();
@@ -397,19 +421,26 @@ fn backlog(rounds: usize) {
                     mid: envelope.mid(),
                     ts: envelope.ts(),
                     cid: "",
-                    storing: Storing::Always,
+                    durability: Durability::Always,
                     body: envelope.body(),
                 };
-                Order::Ask(Ask::Keep { envelope: Envelope::message(message, &mut Vec::new()) })
+                Order::Request(StoreRequest::StoreMessage {
+                    envelope: Envelope::message(message, &mut Vec::new()),
+                })
             })
             .collect();
         one(&mut *store, &orders);
     }
     time("take a page, 200 groups behind by 50", &mut *store, take(32 << 10));
     time("take 200 messages, 200 groups behind", &mut *store, take(1 << 20));
-    let progress =
-        groups.iter().map(|group| Progress { group: *group, upto: 50, beyond: vec![] }).collect::<Vec<_>>();
-    one(&mut *store, &[Order::Ask(Ask::Settle { user: me, mids: vec![], progress })]);
+    let progress = groups
+        .iter()
+        .map(|group| CursorUpdate { group: *group, upto: 50, beyond: vec![] })
+        .collect::<Vec<_>>();
+    one(
+        &mut *store,
+        &[Order::Request(StoreRequest::AckDelivered { user: me, mids: vec![], cursors: progress })],
+    );
     for _ in 0..10 {
         let orders: Vec<Order> = (0..100)
             .map(|_| {
@@ -420,10 +451,12 @@ fn backlog(rounds: usize) {
                     mid: envelope.mid(),
                     ts: envelope.ts(),
                     cid: "",
-                    storing: Storing::Always,
+                    durability: Durability::Always,
                     body: envelope.body(),
                 };
-                Order::Ask(Ask::Keep { envelope: Envelope::message(message, &mut Vec::new()) })
+                Order::Request(StoreRequest::StoreMessage {
+                    envelope: Envelope::message(message, &mut Vec::new()),
+                })
             })
             .collect();
         one(&mut *store, &orders);

@@ -2,8 +2,8 @@
 //!
 //! `BOT_PASSWORD=… cargo run --example bot -- 127.0.0.1:6000 NAME [GROUPID…]`
 
-use chatd::chat::ids::GroupId;
-use chatd::client::{Address, Client, Config, Conversation, Event, Named, Request};
+use chatd::chat::model::ids::GroupId;
+use chatd_client::{Address, Client, Config, Conversation, Event, Named, Request};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {

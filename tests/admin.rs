@@ -2,7 +2,7 @@
 //!
 //! Every test has a server of its own. Nothing sleeps: whoever waits, waits for something to be shown.
 
-mod common;
+use chatd_testing as common;
 
 /// A pseudo-terminal, as the tests of the terminal client have it.
 #[allow(dead_code)]

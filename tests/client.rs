@@ -3,7 +3,7 @@
 //! What is looked at is the screen that a terminal would show. Nothing sleeps: whoever waits, waits
 //! for something to be seen.
 
-mod common;
+use chatd_testing as common;
 
 /// One file for each thing that can go wrong.
 mod client {

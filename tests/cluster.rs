@@ -3,7 +3,7 @@
 //! Where a test says how long something may take, that is a deadline that the machine cannot miss
 //! unless something is wrong. What is true of one server is asked of two in `cluster_seed.rs`.
 
-mod common;
+use chatd_testing as common;
 
 /// Asks the admin address, as the tests of one server do.
 #[allow(dead_code)]

@@ -1,8 +1,7 @@
 //! The cases of one server, asked of two: they share a MariaDB and a Redis, and whoever connects is
 //! led to each of them in turn.
 
-#[path = "common/mod.rs"]
-mod one;
+use chatd_testing as one;
 
 /// As the cases know it, but that a chatd is two.
 mod common {

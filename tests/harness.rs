@@ -3,7 +3,7 @@
 //! Short and slow runs, whose figures say nothing. What is checked is what must hold at any speed: that everything
 //! came, and that the report has what it should have.
 
-mod common;
+use chatd_testing as common;
 
 /// A pseudo-terminal, as the tests of the terminal client have it.
 #[allow(dead_code)]
@@ -22,7 +22,7 @@ const MEASURED: [i32; 2] = [0, 3];
 fn measured(arguments: &[&str]) -> (Value, String) {
     let scratch = Scratch::new();
     let base = scratch.path().join("report");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-perf"));
+    let mut command = Command::new(chatd_testing::program("chat-perf"));
     command.args(arguments).args(["--precedence", "none", "--warmup", "0.1"]).arg("--out").arg(&base);
     let output = command.output().expect("chat-perf can be started");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -124,7 +124,7 @@ fn people_arrive_and_sit_there() {
     assert_eq!(side(&report, 0)["unit"], "login");
     let scratch = Scratch::new();
     let json = scratch.path().join("idle.json");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-perf"));
+    let mut command = Command::new(chatd_testing::program("chat-perf"));
     command.args(["run", "idle", "--users", "200", "--duration", "0.2", "--json"]).arg(&json);
     assert!(command.output().expect("chat-perf can be started").status.success());
     let report: Value = serde_json::from_slice(&std::fs::read(json).expect("written")).expect("JSON");
@@ -206,7 +206,7 @@ fn reports_are_put_side_by_side_and_drawn() {
     let scratch = Scratch::new();
     let path = |name: &str| scratch.path().join(name).to_str().expect("UTF-8").to_owned();
     let perf = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chat-perf"));
+        let mut command = Command::new(chatd_testing::program("chat-perf"));
         let output = command.args(arguments).output().expect("chat-perf can be started");
         (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
     };
@@ -242,7 +242,7 @@ fn reports_are_put_side_by_side_and_drawn() {
 
 #[test]
 fn a_rate_is_searched_that_keeps_a_latency() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-perf"));
+    let mut command = Command::new(chatd_testing::program("chat-perf"));
     // Any machine keeps ten seconds, and none a nanosecond.
     command.args(["search", "direct", "--floor", "--from", "100", "--duration", "0.1", "--warmup", "0"]);
     command.args(["--precedence", "none", "--p50", "1ns"]);
@@ -266,7 +266,7 @@ fn the_second_dialect_is_acknowledged_confirmed_and_resumed() {
 
 #[test]
 fn whoever_watches_sees_rate_latency_and_lag_while_it_runs() {
-    let run = Setup::of(env!("CARGO_BIN_EXE_chat-perf")).size(160, 50).argument("run").argument("direct");
+    let run = Setup::of(chatd_testing::program("chat-perf")).size(160, 50).argument("run").argument("direct");
     let run =
         ["--rate", "200", "--duration", "2", "--precedence", "none"].into_iter().fold(run, Setup::argument);
     let mut screen = run.start();

@@ -1,19 +1,20 @@
 //! The MySQL store on a real server: the contract, and what happens when several use it at once.
 
-mod services;
-
-use chatd::chat::ask::{Ask, Detail, Done, Issue, Progress, Proof, Who};
-use chatd::chat::envelope::{Envelope, Message, Storing, Target};
-use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
-use chatd::chat::limits::Limits;
+use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd::chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use chatd::chat::model::limits::Limits;
+use chatd::chat::model::profile::Who;
+use chatd::chat::model::token::Proof;
+use chatd::chat::port::store::{BacklogPage, CursorUpdate, Detail, Issue, StoreReply, StoreRequest};
 use chatd::chat::wire::code::Code;
 use chatd::storage::health::News;
 use chatd::storage::mysql::{MySql, MySqlUrl};
 use chatd::storage::siblings::{Entry, Hearing, Sibling};
 use chatd::storage::{Order, Outcome, Store, StoreError, contract, password_print};
-use services::install;
-use services::mariadb::MariaDb;
-use services::proxy::Proxy;
+use chatd_testing::services;
+use chatd_testing::services::install;
+use chatd_testing::services::mariadb::MariaDb;
+use chatd_testing::services::proxy::Proxy;
 use std::future::pending;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -52,13 +53,26 @@ fn the_store_keeps_the_contract_whatever_a_session_is_set_to() {
     assert!(matches!(&outcomes[1], Outcome::Found(Some(account)) if account.name == name), "{outcomes:?}");
     let body = "{\"msg\":\"\u{1f642}\"}";
     let (sender, target, cid) = (user(1), Target::User(user(1)), "\u{1f642}");
-    let (mid, ts, storing) = (MessageId(1), Millis(1), Storing::Always);
-    let message = Message { sender, target, mid, ts, cid, storing, body: body.as_bytes() };
+    let (mid, ts, durability) = (MessageId(1), Millis(1), Durability::Always);
+    let message = Message { sender, target, mid, ts, cid, durability, body: body.as_bytes() };
     let envelope = Envelope::message(message, &mut Vec::new());
-    let take = Ask::Take { user: user(1), after: MessageId(0), have: Vec::new(), messages: 9, bytes: 999 };
+    let take = StoreRequest::FetchBacklog {
+        user: user(1),
+        after: MessageId(0),
+        have: Vec::new(),
+        messages: 9,
+        bytes: 999,
+    };
     outcomes.clear();
-    store.perform(&[Order::Ask(Ask::Keep { envelope }), Order::Ask(take)], &mut outcomes).unwrap();
-    let Outcome::Answer(Ok(Done::Taken { messages, .. })) = &outcomes[1] else { panic!("{outcomes:?}") };
+    store
+        .perform(
+            &[Order::Request(StoreRequest::StoreMessage { envelope }), Order::Request(take)],
+            &mut outcomes,
+        )
+        .unwrap();
+    let Outcome::Reply(Ok(StoreReply::Backlog(BacklogPage { messages, .. }))) = &outcomes[1] else {
+        panic!("{outcomes:?}")
+    };
     assert_eq!((messages[0].envelope.body(), messages[0].envelope.cid()), (body.as_bytes(), cid));
 }
 
@@ -242,9 +256,15 @@ fn places_have_no_gap_though_two_servers_give_them() {
     let mut orders: Vec<Order> =
         users.iter().map(|user| Order::Enroll { name: format!("u{user}"), hash: String::new() }).collect();
     orders.extend([1, 2].map(|number| {
-        Order::Ask(Ask::CreateGroup { user: users[0], name: format!("g{number}"), desc: String::new() })
+        Order::Request(StoreRequest::CreateGroup {
+            user: users[0],
+            name: format!("g{number}"),
+            desc: String::new(),
+        })
     }));
-    orders.extend([1, 2].map(|number| Order::Ask(Ask::AddGroup { user: users[1], group: group(number) })));
+    orders.extend(
+        [1, 2].map(|number| Order::Request(StoreRequest::AddGroup { user: users[1], group: group(number) })),
+    );
     store.perform(&orders, &mut Vec::new()).unwrap();
     let targets = |sender: usize, number: u64| match number % 5 {
         0 if sender < 2 => Target::Group(group(1 + number % 2)),
@@ -266,14 +286,16 @@ fn places_have_no_gap_though_two_servers_give_them() {
                         (users[0], Target::User(users[1]))
                     };
                     let mid = MessageId(1_000_000 * (server + 1) + number);
-                    let (ts, storing, body) = (Millis(1), Storing::Always, "{}".as_bytes());
-                    let message = Message { sender, target, mid, ts, cid: &cid, storing, body };
-                    Order::Ask(Ask::Keep { envelope: Envelope::message(message, &mut Vec::new()) })
+                    let (ts, durability, body) = (Millis(1), Durability::Always, "{}".as_bytes());
+                    let message = Message { sender, target, mid, ts, cid: &cid, durability, body };
+                    Order::Request(StoreRequest::StoreMessage {
+                        envelope: Envelope::message(message, &mut Vec::new()),
+                    })
                 })
                 .collect();
             let mut outcomes = Vec::new();
-            store.perform(&orders, &mut outcomes).expect("neither keeps the other from storing");
-            kept += outcomes.iter().filter(|one| matches!(one, Outcome::Answer(Ok(_)))).count();
+            store.perform(&orders, &mut outcomes).expect("neither keeps the other from durability");
+            kept += outcomes.iter().filter(|one| matches!(one, Outcome::Reply(Ok(_)))).count();
         }
         kept
     };
@@ -308,9 +330,9 @@ fn user(number: u64) -> UserId {
 }
 
 fn keep(sender: u64, target: Target, mid: u64, cid: &str) -> Order {
-    let (mid, ts, storing) = (MessageId(mid), Millis(1), Storing::Always);
-    let message = Message { sender: user(sender), target, mid, ts, cid, storing, body: b"{}" };
-    Order::Ask(Ask::Keep { envelope: Envelope::message(message, &mut Vec::new()) })
+    let (mid, ts, durability) = (MessageId(mid), Millis(1), Durability::Always);
+    let message = Message { sender: user(sender), target, mid, ts, cid, durability, body: b"{}" };
+    Order::Request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
 }
 
 /// Users 1 to 4, group 1 of 1 and 2, group 2 of 3, and a first message from 1 to 2.
@@ -320,9 +342,13 @@ fn four_users(mariadb: &MariaDb) -> (String, MySql) {
     let mut store = MySql::open(&url, &Limits::default()).unwrap();
     let enroll = |number| Order::Enroll { name: format!("u{number}"), hash: String::new() };
     let group = |number| {
-        Order::Ask(Ask::CreateGroup { user: user(number), name: format!("g{number}"), desc: String::new() })
+        Order::Request(StoreRequest::CreateGroup {
+            user: user(number),
+            name: format!("g{number}"),
+            desc: String::new(),
+        })
     };
-    let join = Order::Ask(Ask::AddGroup { user: user(2), group: GroupId::new(1).unwrap() });
+    let join = Order::Request(StoreRequest::AddGroup { user: user(2), group: GroupId::new(1).unwrap() });
     let first = keep(1, Target::User(user(2)), 1, "first");
     let orders = [enroll(1), enroll(2), enroll(3), enroll(4), group(1), group(3), join, first];
     store.perform(&orders, &mut Vec::new()).unwrap();
@@ -338,9 +364,14 @@ fn what_waits_for_a_lock_waits_alone() {
     let group = |number| GroupId::new(number).unwrap();
     let login = |number| {
         let proof = Proof::Password(password_print(""));
-        Order::Ask(Ask::Roster { user: user(number), proof, detail: Detail::Counts, issue: Issue::Token })
+        Order::Request(StoreRequest::LoadProfile {
+            user: user(number),
+            proof,
+            detail: Detail::Counts,
+            issue: Issue::Token,
+        })
     };
-    let progress = vec![Progress { group: group(1), upto: 1, beyond: Vec::new() }];
+    let progress = vec![CursorUpdate { group: group(1), upto: 1, beyond: Vec::new() }];
     let orders = [
         keep(1, Target::User(user(2)), 10, "one"),
         keep(3, Target::User(user(4)), 11, "one"),
@@ -350,7 +381,7 @@ fn what_waits_for_a_lock_waits_alone() {
         login(1),
         login(3),
         keep(1, Target::User(user(2)), 15, "first"),
-        Order::Ask(Ask::Settle { user: user(1), mids: Vec::new(), progress }),
+        Order::Request(StoreRequest::AckDelivered { user: user(1), mids: Vec::new(), cursors: progress }),
     ];
     for (held, waiting) in [
         ("conversation WHERE low = 1 AND high = 2", &[0, 3, 7][..]),
@@ -379,7 +410,7 @@ fn what_waits_for_a_lock_waits_alone() {
             answers.extend(outcomes);
             assert!(Instant::now() < deadline, "{held}: still waited for");
         }
-        let done = answers.iter().filter(|outcome| matches!(outcome, Outcome::Answer(Ok(_)))).count();
+        let done = answers.iter().filter(|outcome| matches!(outcome, Outcome::Reply(Ok(_)))).count();
         assert_eq!(done, orders.len(), "{held}: {answers:?}");
         assert_eq!(gaps(&mariadb, &database), ["0", "0", "6"], "{held}");
         let order = mariadb.sql(&format!("SELECT mid FROM {database}.message WHERE sender = 1 ORDER BY pos"));
@@ -505,8 +536,9 @@ fn when_ids_are_used_up_that_is_said() {
     let mut store = MySql::open(&url, &Limits::default()).unwrap();
     let enroll = |name: &str| Order::Enroll { name: name.to_owned(), hash: String::new() };
     let amy = UserId::new(1).unwrap();
-    let group =
-        |name: &str| Order::Ask(Ask::CreateGroup { user: amy, name: name.to_owned(), desc: String::new() });
+    let group = |name: &str| {
+        Order::Request(StoreRequest::CreateGroup { user: amy, name: name.to_owned(), desc: String::new() })
+    };
     store.perform(&[enroll("amy"), group("first")], &mut Vec::new()).unwrap();
     mariadb.sql(&format!(
         "USE {database}; ALTER TABLE user AUTO_INCREMENT = 2147483647; ALTER TABLE allgroup AUTO_INCREMENT = 2147483647;"
@@ -515,9 +547,9 @@ fn when_ids_are_used_up_that_is_said() {
     for (round, last) in [(0, true), (1, false)] {
         let mut outcomes = Vec::new();
         store.perform(&batch, &mut outcomes).unwrap_or_else(|error| panic!("round {round}: {error}"));
-        let done = |at: usize| matches!(&outcomes[at], Outcome::Answer(Ok(_)));
+        let done = |at: usize| matches!(&outcomes[at], Outcome::Reply(Ok(_)));
         let code = |at: usize| match &outcomes[at] {
-            Outcome::Answer(Err(code)) => Some(*code),
+            Outcome::Reply(Err(code)) => Some(*code),
             _ => None,
         };
         assert_eq!((done(0), done(2)), (last, last), "round {round}: the last ids: {outcomes:?}");

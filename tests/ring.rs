@@ -2,9 +2,9 @@
 //!
 //! Needs nothing but itself; `ring_nginx` has the real nginx, `ring_program` the program.
 
-mod common;
+use chatd_testing as common;
 
-use chatd::chat::ring::{
+use chat_ring::{
     Arc, Balancing, Choice, Consistent, Moves, Plain, RingError, Seed, Server, crc32, pairs, sample_key,
     seed_hash, seed_points, server_points,
 };
@@ -165,7 +165,7 @@ fn a_ring_agrees_with_the_rules_as_they_are_written() {
         let servers = scattered(&mut random, count, |random| random.below(4) == 0);
         let (ring, points) = (Consistent::new(servers.clone()).unwrap(), slow_points(&servers));
         for n in 0..60 {
-            let key = sample_key(random.next() as u32);
+            let key = sample_key(random.number() as u32);
             let route = slow_route(&points, &servers, key.as_bytes());
             assert_eq!(ring.route(key.as_bytes()), route, "round {round}, key {n}: {key}, {servers:?}");
             let choice = route.first().map_or(Choice::RoundRobin, |&server| Choice::Server(server));

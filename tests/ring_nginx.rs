@@ -4,7 +4,7 @@
 //! thousands of clients with addresses of 127/8. The foretelling is done by the program, from the very
 //! file that nginx reads.
 
-mod common;
+use chatd_testing as common;
 
 use common::scratch::Scratch;
 use common::services::nginx::Nginx;
@@ -160,7 +160,7 @@ fn foretold(nginx: &Nginx, seen: &[Seen], more: &[&str]) -> Vec<Vec<String>> {
     let keys = nginx.conf().with_file_name("keys");
     let lines: String = seen.iter().map(|seen| format!("{} - - [a log]\n", seen.key)).collect();
     fs::write(&keys, lines).expect("written");
-    let output = Command::new(env!("CARGO_BIN_EXE_chat-ring"))
+    let output = Command::new(chatd_testing::program("chat-ring"))
         .arg("--conf")
         .arg(nginx.conf())
         .args(["get", "--tsv", "--keys"])
@@ -478,7 +478,7 @@ fn what_is_emitted_is_what_nginx_reads() {
          server {a} max_fails=0; server 127.0.0.1:1; }} }}"
     );
     fs::write(before.path().join("nginx.conf"), conf).expect("written");
-    let output = Command::new(env!("CARGO_BIN_EXE_chat-ring"))
+    let output = Command::new(chatd_testing::program("chat-ring"))
         .arg("--conf")
         .arg(before.path().join("nginx.conf"))
         .args([

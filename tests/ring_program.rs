@@ -2,7 +2,7 @@
 //!
 //! `ring_nginx` says whether it is right; this says whether it can be used.
 
-mod common;
+use chatd_testing as common;
 
 // The tests of chat use more of it.
 #[allow(dead_code)]
@@ -15,13 +15,15 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_chat-ring");
+fn program() -> std::path::PathBuf {
+    chatd_testing::program("chat-ring")
+}
 
 /// What a run says: its exit status, standard output, standard error.
 type Said = (i32, String, String);
 
 fn run(arguments: &[&str], input: &str) -> Said {
-    let mut child = Command::new(PROGRAM)
+    let mut child = Command::new(program())
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -142,7 +144,7 @@ fn any_bytes_are_a_script() {
 #[test]
 fn on_a_terminal_it_edits_completes_remembers_and_ends_with_its_input() {
     let state = Scratch::new();
-    let mut screen = Setup::of(PROGRAM).state(state.path()).start();
+    let mut screen = Setup::of(program()).state(state.path()).start();
     screen.see("nginx's ring, by $remote_addr");
     screen.see_last("ring>");
     screen.line("add Chat.example 6000 160");
@@ -167,7 +169,7 @@ fn on_a_terminal_it_edits_completes_remembers_and_ends_with_its_input() {
     screen.see_last("ring>");
     screen.type_text(CTRL_D);
     assert_eq!(screen.end(), 0, "the end of the input is the end");
-    let mut again = Setup::of(PROGRAM).state(state.path()).start();
+    let mut again = Setup::of(program()).state(state.path()).start();
     again.see_last("ring>");
     again.type_text("\x1b[A");
     again.see_last("ring> getVirNum Chat.example 6000");
@@ -413,7 +415,8 @@ fn who_has_read_enough_may_leave() {
     let keys: String = (0..100_000).map(|n| format!("key{n}\n")).collect();
     fs::write(conf.path("keys"), keys).expect("written");
     let shell = format!(
-        "'{PROGRAM}' --conf '{}' get --keys '{}' | head -1",
+        "'{}' --conf '{}' get --keys '{}' | head -1",
+        program().display(),
         conf.path("nginx.conf"),
         conf.path("keys")
     );
@@ -438,7 +441,8 @@ fn what_the_documentation_shows_is_what_it_says() {
     let conf = Conf::new(conf);
     let shown = blocks("console");
     assert!(shown.len() >= 4);
-    let programs = std::path::Path::new(PROGRAM).parent().expect("a directory");
+    let program = program();
+    let programs = program.parent().expect("a directory");
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
     for block in shown {
         let (command, output) = block.split_once('\n').expect("a command and its output");

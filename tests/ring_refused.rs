@@ -3,7 +3,7 @@
 //!
 //! Nothing is looked up for a ring, so no host names are among them but localhost.
 
-mod common;
+use chatd_testing as common;
 
 use common::Random;
 use common::scratch::Scratch;
@@ -210,7 +210,7 @@ fn nginx(directory: &Path) -> (bool, String) {
 
 /// Whether chat-ring answers, and what it notes.
 fn foretell(directory: &Path, upstream: &str) -> (bool, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_chat-ring"))
+    let output = Command::new(chatd_testing::program("chat-ring"))
         .arg("--conf")
         .arg(directory.join("nginx.conf"))
         .args(["--upstream", upstream, "get", "127.0.0.1"])

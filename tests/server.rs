@@ -2,7 +2,7 @@
 //!
 //! Every test has servers of its own, on port 0 and in a directory of its own. Nothing sleeps.
 
-mod common;
+use chatd_testing as common;
 
 /// One file for each thing that can go wrong.
 mod server {

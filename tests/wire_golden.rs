@@ -24,8 +24,8 @@ mod store;
 #[allow(dead_code)]
 mod waiting;
 
-use chatd::chat::ids::{GroupId, UserId};
-use chatd::chat::limits::Limits;
+use chatd::chat::model::ids::{GroupId, UserId};
+use chatd::chat::model::limits::Limits;
 use chatd::chat::wire::code::Code;
 use chatd::chat::wire::frame::{self, Step, Terminator};
 use chatd::chat::wire::json::Parser;

@@ -3,8 +3,9 @@
 
 use crate::through::Through;
 use crate::{HASH, USERS, cpu, group, report, user};
-use chatd::chat::ask::{Answer, Ask, Detail, Done, Issue, Proof, Secret};
-use chatd::chat::ids::MessageId;
+use chatd::chat::model::ids::MessageId;
+use chatd::chat::model::token::{Proof, Secret};
+use chatd::chat::port::store::{Detail, Issue, Resumed, StoreReply, StoreRequest, StoreResult};
 use chatd::storage::Place;
 use chatd::storage::password_print;
 use std::time::Instant;
@@ -13,7 +14,7 @@ use std::time::Instant;
 pub fn storm(what: &str, place: Place) {
     let mut through = Through::new(place);
     let befriend = |number: u32| {
-        (1..=10).map(move |step| Ask::AddFriend { user: user(number), friend: user(number + step) })
+        (1..=10).map(move |step| StoreRequest::AddFriend { user: user(number), friend: user(number + step) })
     };
     for ask in (0..USERS).flat_map(befriend) {
         through.ask(ask);
@@ -25,7 +26,7 @@ pub fn storm(what: &str, place: Place) {
     let print = password_print(HASH);
     let mut secrets: Vec<Option<Secret>> = vec![None; USERS as usize];
     for part in 0..USERS / 1_000 {
-        let logs_in = |number| Ask::Roster {
+        let logs_in = |number| StoreRequest::LoadProfile {
             user: user(number),
             proof: Proof::Password(print),
             detail: Detail::Counts,
@@ -37,7 +38,7 @@ pub fn storm(what: &str, place: Place) {
         }
         while through.under_way > 0 {
             let (number, answer) = through.hear(None).expect("answered");
-            let Ok(Done::Roster(roster)) = answer else { panic!("{answer:?}") };
+            let Ok(StoreReply::Profile(roster)) = answer else { panic!("{answer:?}") };
             let token = roster.token.expect("one was to be issued");
             secrets[part as usize * 1_000 + number - first] = Some(token.secret);
         }
@@ -45,13 +46,13 @@ pub fn storm(what: &str, place: Place) {
     let (start, before) = (Instant::now(), cpu());
     let due = |number: u32| start + std::time::Duration::from_secs(1) * number / USERS;
     let mut of: Vec<(usize, u32)> = Vec::new();
-    let begin = through.ask(Ask::Friends { user: user(0) });
+    let begin = through.ask(StoreRequest::Friends { user: user(0) });
     of.push((begin, 0));
     let (mut next, mut served) = (0, Vec::with_capacity(USERS as usize));
     while served.len() < USERS as usize {
         while next < USERS && due(next) <= Instant::now() {
             let secret = secrets[next as usize].clone().expect("everybody has one");
-            through.ask_at(due(next), Ask::Resume { secret });
+            through.ask_at(due(next), StoreRequest::Resume { secret });
             of.push((begin, next));
             next += 1;
         }
@@ -69,16 +70,16 @@ pub fn storm(what: &str, place: Place) {
 }
 
 /// What is asked next for a user that comes back.
-fn goes_on(who: u32, answer: Answer) -> Option<Ask> {
+fn goes_on(who: u32, answer: StoreResult) -> Option<StoreRequest> {
     match answer.expect("done") {
-        Done::Resumed { user, token, .. } => {
+        StoreReply::Resumed(Resumed { user, token, .. }) => {
             assert_eq!(user, crate::user(who));
             let proof = Proof::Token(token);
-            Some(Ask::Roster { user, proof, detail: Detail::Counts, issue: Issue::Nothing })
+            Some(StoreRequest::LoadProfile { user, proof, detail: Detail::Counts, issue: Issue::Nothing })
         }
-        Done::Roster(_) => {
+        StoreReply::Profile(_) => {
             let (user, after) = (user(who), MessageId(0));
-            Some(Ask::Take { user, after, have: vec![], messages: 200, bytes: 32 << 10 })
+            Some(StoreRequest::FetchBacklog { user, after, have: vec![], messages: 200, bytes: 32 << 10 })
         }
         _ => None,
     }
@@ -89,12 +90,12 @@ pub fn form_groups(place: Place) {
     let mut through = Through::new(place);
     for number in 0..1_000 {
         let name = format!("group{number}");
-        through.ask(Ask::CreateGroup { user: user(number), name, desc: String::new() });
+        through.ask(StoreRequest::CreateGroup { user: user(number), name, desc: String::new() });
     }
     through.hear_all();
     for number in 1_000..USERS {
         for step in [0, 1] {
-            through.ask(Ask::AddGroup { user: user(number), group: group(number + step) });
+            through.ask(StoreRequest::AddGroup { user: user(number), group: group(number + step) });
         }
         while through.under_way > 4_096 {
             through.hear(None);

@@ -2,8 +2,8 @@
 
 use crate::through::Through;
 use crate::{Cid, Kind, Writer, cpu, report};
-use chatd::chat::ask::{Ask, Done};
-use chatd::chat::envelope::Envelope;
+use chatd::chat::model::envelope::Envelope;
+use chatd::chat::port::store::{StoreReply, StoreRequest};
 use chatd::storage::Place;
 use std::time::{Duration, Instant};
 
@@ -26,13 +26,13 @@ pub fn flat_out(what: &str, place: Place, messages: usize, under_way: usize, kin
     let (mut next, mut kept, mut each) = (0, 0, Vec::with_capacity(messages));
     while kept < messages {
         while next < messages && next - kept < under_way {
-            through.ask(Ask::Keep { envelope: envelopes[next].clone() });
+            through.ask(StoreRequest::StoreMessage { envelope: envelopes[next].clone() });
             of.push(Some(next));
             next += 1;
         }
         let (number, answer) = through.hear(None).expect("answered");
         let Some(message) = of[number] else { continue };
-        assert!(matches!(answer, Ok(Done::Kept { .. })), "{answer:?}");
+        assert!(matches!(answer, Ok(StoreReply::Stored(_))), "{answer:?}");
         kept += 1;
         each.push(through.waited[number].expect("it was heard"));
         settle(&mut through, &mut of, &envelopes[message], readers);
@@ -54,13 +54,13 @@ pub fn paced(what: &str, place: Place, messages: usize, a_second: usize, kind: K
     while kept < messages {
         let now = Instant::now();
         while next < messages && due(next) <= now {
-            through.ask_at(due(next), Ask::Keep { envelope: envelopes[next].clone() });
+            through.ask_at(due(next), StoreRequest::StoreMessage { envelope: envelopes[next].clone() });
             of.push(Some(next));
             next += 1;
         }
         let Some((number, answer)) = through.hear((next < messages).then(|| due(next))) else { continue };
         let Some(message) = of[number] else { continue };
-        assert!(matches!(answer, Ok(Done::Kept { .. })), "{answer:?}");
+        assert!(matches!(answer, Ok(StoreReply::Stored(_))), "{answer:?}");
         kept += 1;
         each.push(through.waited[number].expect("it was heard"));
         settle(&mut through, &mut of, &envelopes[message], readers);
@@ -72,7 +72,11 @@ pub fn paced(what: &str, place: Place, messages: usize, a_second: usize, kind: K
 
 fn settle(through: &mut Through, of: &mut Vec<Option<usize>>, message: &Envelope, readers: Readers) {
     if readers == Readers::There {
-        through.ask(Ask::Settle { user: message.user(), mids: vec![message.mid()], progress: vec![] });
+        through.ask(StoreRequest::AckDelivered {
+            user: message.user(),
+            mids: vec![message.mid()],
+            cursors: vec![],
+        });
         of.push(None);
     }
 }

@@ -1,9 +1,9 @@
 //! The whole way, as the cores go it: questions into the queue, answers out, a store behind it.
 
-use chatd::chat::ask::{Answer, Answered, Ask, Question};
-use chatd::chat::ids::Ticket;
-use chatd::chat::keep::Keep;
-use chatd::chat::limits::Limits;
+use chatd::chat::model::ids::RequestId;
+use chatd::chat::model::limits::Limits;
+use chatd::chat::model::retention::Retention;
+use chatd::chat::port::store::{StoreCall, StoreRequest, StoreResult, StoreReturn};
 use chatd::storage::password::Cost;
 use chatd::storage::worker::Running;
 use chatd::storage::{self, Config, Place};
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Asks and hears, and knows how long each answer took.
 pub struct Through {
-    ask: flume::Sender<Question>,
-    answers: flume::Receiver<Answered>,
+    ask: flume::Sender<StoreCall>,
+    answers: flume::Receiver<StoreReturn>,
     running: Running,
     asked: Vec<Instant>,
     pub waited: Vec<Option<Duration>>,
@@ -21,7 +21,7 @@ pub struct Through {
 
 impl Through {
     pub fn new(place: Place) -> Self {
-        let config = Config { place, cost: Cost::default(), limits: Limits::default(), keep: Keep::All };
+        let config = Config { place, cost: Cost::default(), limits: Limits::default(), keep: Retention::All };
         let opened = storage::open(config).expect("a store to measure");
         let (ask, questions) = flume::bounded(16_384);
         let (answer, answers) = flume::unbounded();
@@ -30,30 +30,30 @@ impl Through {
     }
 
     /// Asks something that was due at `due`, and returns its number.
-    pub fn ask_at(&mut self, due: Instant, ask: Ask) -> usize {
+    pub fn ask_at(&mut self, due: Instant, ask: StoreRequest) -> usize {
         let number = self.asked.len();
         self.asked.push(due);
         self.waited.push(None);
         self.under_way += 1;
-        let ticket = Ticket { index: number as u32, generation: 0 };
-        self.ask.send(Question { core: 0, ticket, ask }).expect("asked");
+        let ticket = RequestId { index: number as u32, generation: 0 };
+        self.ask.send(StoreCall { core: 0, id: ticket, request: ask }).expect("asked");
         number
     }
 
-    pub fn ask(&mut self, ask: Ask) -> usize {
+    pub fn ask(&mut self, ask: StoreRequest) -> usize {
         self.ask_at(Instant::now(), ask)
     }
 
     /// Waits for an answer, until `deadline` if there is one.
-    pub fn hear(&mut self, deadline: Option<Instant>) -> Option<(usize, Answer)> {
+    pub fn hear(&mut self, deadline: Option<Instant>) -> Option<(usize, StoreResult)> {
         let answered = match deadline {
             None => self.answers.recv().ok(),
             Some(deadline) => self.answers.recv_deadline(deadline).ok(),
         }?;
-        let number = answered.ticket.index as usize;
+        let number = answered.id.index as usize;
         self.waited[number] = Some(self.asked[number].elapsed());
         self.under_way -= 1;
-        Some((number, answered.answer))
+        Some((number, answered.result))
     }
 
     /// Hears all that is under way.

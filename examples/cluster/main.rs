@@ -6,8 +6,7 @@
 mod server;
 
 /// As the tests start them.
-#[path = "../../tests/services/mod.rs"]
-mod services;
+use chatd_testing::services;
 
 use server::{Server, Shared};
 use services::install;

@@ -4,8 +4,7 @@
 //! What lies around the servers is the tests' own: private processes on free ports, gone with this one.
 
 /// As the tests start them.
-#[path = "../../tests/services/mod.rs"]
-mod services;
+use chatd_testing::services;
 
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;

@@ -18,12 +18,12 @@ use super::rest::AtRest;
 use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
 use super::watch::{Beat, Watch};
-use crate::chat::ask::{Answered, Question};
-use crate::chat::event::Event;
-use crate::chat::hub::Hub;
-use crate::chat::ids::MessageId;
-use crate::chat::keep::Keep;
-use crate::chat::limits::Limits;
+use chatd_chat::hub::Hub;
+use chatd_chat::model::ids::MessageId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::retention::Retention;
+use chatd_chat::port::event::Event;
+use chatd_chat::port::store::{StoreCall, StoreReturn};
 use flume::{Receiver, Sender};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use std::cell::RefCell;
@@ -47,7 +47,7 @@ pub struct Config {
     /// The bounds of each core.
     pub limits: Limits,
     /// Which messages the cores have stored.
-    pub keep: Keep,
+    pub keep: Retention,
     /// The greatest id of a message that is stored: ids are given after it.
     pub after: MessageId,
     /// Whether latencies are measured.
@@ -55,9 +55,9 @@ pub struct Config {
     /// How the cores hear of each other.
     pub delivery: Delivery,
     /// Where questions to the store go.
-    pub questions: Sender<Question>,
+    pub questions: Sender<StoreCall>,
     /// Where the answers for each core come from.
-    pub answers: Vec<Receiver<Answered>>,
+    pub answers: Vec<Receiver<StoreReturn>>,
 }
 
 /// How cores hear of each other.
@@ -112,12 +112,12 @@ struct Parts {
     core: usize,
     listener: TcpListener,
     limits: Limits,
-    keep: Keep,
+    keep: Retention,
     after: MessageId,
     measuring: Measuring,
     wires: Wires,
-    questions: Sender<Question>,
-    answers: Receiver<Answered>,
+    questions: Sender<StoreCall>,
+    answers: Receiver<StoreReturn>,
     stop: Receiver<()>,
     asked: Receiver<observer::Question>,
     beat: Arc<Beat>,
@@ -237,7 +237,7 @@ async fn run(parts: Parts) {
         }
     };
     let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
-        hub: Hub::new(id, limits.clone()).keeping(parts.keep).after(parts.after, parts.origin.wall()),
+        hub: Hub::new(id, limits.clone()).retaining(parts.keep).after(parts.after, parts.origin.wall()),
         bus,
         store: StoreLink::new(core, questions),
         sockets,
@@ -265,18 +265,17 @@ async fn run(parts: Parts) {
 
 /// Time passes.
 async fn tick(shard: SharedShard, frame_ms: u64) {
-    const TICKS_A_SWEEP: u32 = 20;
-    let mut ticks = 0u32;
+    /// All connections are looked at for overdue frames in so many ticks, a part in each.
+    const TICKS_A_SWEEP: usize = 20;
+    let mut ticks = 0;
     loop {
         sleep(TICK).await;
         let mut shard = shard.borrow_mut();
         shard.begin_turn();
         shard.tick();
-        ticks += 1;
-        if ticks.is_multiple_of(TICKS_A_SWEEP) {
-            for session in shard.sockets.with_overdue_frame(frame_ms) {
-                shard.feed(Event::Overdue { session });
-            }
+        ticks = (ticks + 1) % TICKS_A_SWEEP;
+        for session in shard.sockets.with_overdue_frame(frame_ms, ticks, TICKS_A_SWEEP) {
+            shard.feed(Event::FrameTimeout { connection: session });
         }
     }
 }

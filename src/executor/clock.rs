@@ -5,7 +5,7 @@
 //! the machine is suspended: nobody is cut, and nothing expires, because the machine slept. Wall time is
 //! CLOCK_REALTIME and jumps as that does.
 
-use crate::chat::ids::{Millis, Monotonic, Now};
+use chatd_chat::model::ids::{Millis, Monotonic, Now};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// When the server was started: where the steady time of all its cores counts from.
@@ -23,7 +23,7 @@ impl Origin {
     }
 
     /// What the wall clock showed.
-    pub fn wall(&self) -> Millis {
+    pub(super) fn wall(&self) -> Millis {
         Millis(self.wall_ns / 1_000_000)
     }
 }

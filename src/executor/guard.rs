@@ -2,10 +2,10 @@
 //!
 //! A panic over one connection's bytes costs that connection. A panic inside the hub, or in anything that the core
 //! cannot do without, ends the process at once, and what was acknowledged is in the store. The
-//! [`panic_policy`](crate::panic_policy) of the process sees to that by itself; the guards here hold where it is not
+//! [`panic_policy`](chatd_process::panic_policy) of the process sees to that by itself; the guards here hold where it is not
 //! installed, and say what has failed.
 
-use crate::panic_policy::die;
+use chatd_process::panic_policy::die;
 use futures_lite::FutureExt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -30,10 +30,10 @@ pub(super) async fn vital(name: &'static str, task: impl Future<Output = ()>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::panic_policy::tests::{died, run, wait};
+    use chatd_process::panic_policy::tests::{died, run, wait};
     use glommio::{LocalExecutorBuilder, Placement};
 
-    /// Runs `task` on a core, as [`boot`](crate::executor::boot) does.
+    /// Runs `task` on a core, as [`boot`](crate::boot) does.
     fn on_a_core<F: Future<Output = ()> + 'static>(task: impl FnOnce() -> F + Send + 'static) {
         let core = LocalExecutorBuilder::new(Placement::Unbound).name("chatd-core-7").io_memory(0);
         let _core = core.spawn(move || vital("a core", task())).expect("a core can be had");
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_panic_on_a_core_ends_the_process() {
-        let output = run("executor::guard::tests::a_panic_on_a_core_ends_the_process", || {
+        let output = run("guard::tests::a_panic_on_a_core_ends_the_process", || {
             on_a_core(|| async { panic!("provoked") });
         });
         output.inspect(|output| died(output, "chatd-core-7-1"));
@@ -51,7 +51,7 @@ mod tests {
     /// As connections are taken in: nobody waits for the task until the core stops.
     #[test]
     fn a_panic_of_a_task_that_nobody_waits_for_ends_the_process() {
-        let name = "executor::guard::tests::a_panic_of_a_task_that_nobody_waits_for_ends_the_process";
+        let name = "guard::tests::a_panic_of_a_task_that_nobody_waits_for_ends_the_process";
         let output = run(name, || {
             on_a_core(|| async {
                 let _accepting = spawn("accepting", async { panic!("provoked") });

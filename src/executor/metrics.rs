@@ -32,7 +32,7 @@ pub use recorder::{Metrics, Way};
 pub use timers::{Timed, Timers};
 
 use super::observer::Pulse;
-use crate::chat::counts::Counts;
+use chatd_chat::port::counters::HubCounters;
 use hdrhistogram::Histogram;
 
 /// A stage of the message path. Durations are in nanoseconds.
@@ -149,7 +149,7 @@ pub struct Snapshot {
     /// How much there is of everything now.
     pub gauges: Gauges,
     /// What its hub has counted.
-    pub counts: Counts,
+    pub counts: HubCounters,
     /// One histogram a stage, in the order of [`Stage::ALL`], in nanoseconds.
     pub stages: Vec<Histogram<u64>>,
     /// One histogram a path, in the order of [`Path::ALL`], in nanoseconds.

@@ -11,14 +11,14 @@ use super::net::sockets::Sockets;
 use super::observer::Pulse;
 use super::store_link::StoreLink;
 use super::watch::Beat;
-use crate::chat::ask::Ask;
-use crate::chat::effect::Effect;
-use crate::chat::envelope::Kind;
-use crate::chat::event::Event;
-use crate::chat::hub::Hub;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::chat::wire::json::Parser;
+use chatd_chat::hub::Hub;
+use chatd_chat::model::envelope::Kind;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::port::effect::Effect;
+use chatd_chat::port::event::Event;
+use chatd_chat::port::store::StoreRequest;
+use chatd_chat::wire::code::Code;
+use chatd_chat::wire::json::Parser;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -156,14 +156,16 @@ impl Shard {
     fn measure(&mut self, event: &Event<'_>) -> Option<Mark> {
         let now_ns = self.clock.steady_ns();
         match event {
-            Event::Said { .. } => self.metrics.counters.requests += 1,
-            Event::Garbled { .. } => self.metrics.counters.faults += 1,
+            Event::Request { .. } => self.metrics.counters.requests += 1,
+            Event::BadFrame { .. } => self.metrics.counters.faults += 1,
             Event::Arrived { envelope, .. } => self.metrics.arrived(envelope, now_ns),
-            Event::Counted { ticket, heard } => {
+            Event::Published { id: ticket, receivers: heard } => {
                 self.metrics.counters.bus_down += u64::from(heard.is_err());
                 self.metrics.counted(*ticket, *heard, now_ns);
             }
-            Event::Answered { ticket, answer } => return self.metrics.answered(*ticket, answer, now_ns),
+            Event::Answered { id: ticket, result: answer } => {
+                return self.metrics.answered(*ticket, answer, now_ns);
+            }
             Event::Rejoined { core } => self.metrics.goes_by(*core),
             _ => {}
         }
@@ -225,39 +227,39 @@ impl Shard {
         let now_ns = self.clock.steady_ns();
         for effect in self.effects.drain(..) {
             match effect {
-                Effect::Send { session, frame } => {
+                Effect::Send { connection: session, frame } => {
                     let mark = self.metrics.mark(&frame, &mut answered, now_ns);
                     let written = self.sockets.send(session, &frame, mark);
                     self.metrics.counters.pushes += u64::from(written && frame.message().is_some());
                 }
-                Effect::Close { session } => self.sockets.close(session),
-                Effect::Pause { session } => self.sockets.pause(session),
-                Effect::Resume { session } => self.sockets.resume(session),
-                Effect::Probe { session } => {
+                Effect::Close { connection: session } => self.sockets.close(session),
+                Effect::Pause { connection: session } => self.sockets.pause(session),
+                Effect::Resume { connection: session } => self.sockets.resume(session),
+                Effect::Probe { connection: session } => {
                     if let Some(bytes) = self.sockets.probe(session) {
-                        self.due.push_back(Event::Acked { session, bytes });
+                        self.due.push_back(Event::Acked { connection: session, bytes });
                     }
                 }
-                Effect::Join { ticket, channel } => self.bus.join(ticket, channel, &mut self.due),
+                Effect::Join { id: ticket, channel } => self.bus.join(ticket, channel, &mut self.due),
                 Effect::Leave { channel } => self.bus.leave(channel),
-                Effect::Publish { ticket, channel, envelope } => {
+                Effect::Publish { id: ticket, channel, envelope } => {
                     self.metrics.counters.published += 1;
                     if let (Some(ticket), Kind::Direct) = (ticket, envelope.kind()) {
                         self.metrics.begin(Timed::Publish, ticket, now_ns);
                     }
                     self.bus.publish(ticket, channel, envelope, &mut self.due);
                 }
-                Effect::Look { ticket, users } => self.bus.look(ticket, &users, &mut self.due),
-                Effect::Ask { ticket, ask } => {
+                Effect::QueryPresence { id: ticket, users } => self.bus.look(ticket, &users, &mut self.due),
+                Effect::Store { id: ticket, request: ask } => {
                     self.metrics.counters.asked += 1;
                     match ask {
-                        Ask::Keep { .. } => self.metrics.begin(Timed::Keep, ticket, now_ns),
-                        Ask::Take { .. } => self.metrics.begin(Timed::Take, ticket, now_ns),
+                        StoreRequest::StoreMessage { .. } => self.metrics.begin(Timed::Keep, ticket, now_ns),
+                        StoreRequest::FetchBacklog { .. } => self.metrics.begin(Timed::Take, ticket, now_ns),
                         _ => {}
                     }
                     if self.store.ask(ticket, ask).is_err() {
                         self.metrics.counters.store_busy += 1;
-                        self.due.push_back(Event::Answered { ticket, answer: Err(Code::Busy) });
+                        self.due.push_back(Event::Answered { id: ticket, result: Err(Code::Busy) });
                     }
                 }
             }

@@ -2,9 +2,9 @@
 
 use super::pace::Pace;
 use super::shard::SharedShard;
-use crate::chat::ask::{Answered, Ask, Question};
-use crate::chat::event::Event;
-use crate::chat::ids::Ticket;
+use chatd_chat::model::ids::RequestId;
+use chatd_chat::port::event::Event;
+use chatd_chat::port::store::{StoreCall, StoreRequest, StoreReturn};
 use flume::{Receiver, Sender};
 
 /// Where a core puts its questions.
@@ -12,7 +12,7 @@ use flume::{Receiver, Sender};
 pub(super) struct StoreLink {
     core: usize,
     /// `None` after hanging up.
-    questions: Option<Sender<Question>>,
+    questions: Option<Sender<StoreCall>>,
 }
 
 /// The queue to the store is full, or as full as it may be for this kind of question.
@@ -20,18 +20,18 @@ pub(super) struct StoreLink {
 pub(super) struct StoreBusy;
 
 impl StoreLink {
-    pub(super) fn new(core: usize, questions: Sender<Question>) -> Self {
+    pub(super) fn new(core: usize, questions: Sender<StoreCall>) -> Self {
         Self { core, questions: Some(questions) }
     }
 
     /// Asks, unless too many questions wait: the last quarter of the queue is for messages.
-    pub(super) fn ask(&self, ticket: Ticket, ask: Ask) -> Result<(), StoreBusy> {
+    pub(super) fn ask(&self, ticket: RequestId, ask: StoreRequest) -> Result<(), StoreBusy> {
         let questions = self.questions.as_ref().ok_or(StoreBusy)?;
         let capacity = questions.capacity().unwrap_or(usize::MAX);
         if !ask.is_for_messages() && questions.len() >= capacity / 4 * 3 {
             return Err(StoreBusy);
         }
-        questions.try_send(Question { core: self.core, ticket, ask }).map_err(|_| StoreBusy)
+        questions.try_send(StoreCall { core: self.core, id: ticket, request: ask }).map_err(|_| StoreBusy)
     }
 
     /// Questions that wait, those of all cores.
@@ -46,7 +46,7 @@ impl StoreLink {
 }
 
 /// Hands answers to the hub as they come, many in a turn, until the store is gone.
-pub(super) async fn receive(shard: SharedShard, pace: Pace, answers: Receiver<Answered>) {
+pub(super) async fn receive(shard: SharedShard, pace: Pace, answers: Receiver<StoreReturn>) {
     // A commit answers hundreds at once, nearly each of them to another socket, and a push that comes
     // meanwhile waits for the turn to end: with 256 for 0.8 ms at p99, with 16 for 0.15 ms, and for no
     // more CPU a message.
@@ -56,8 +56,10 @@ pub(super) async fn receive(shard: SharedShard, pace: Pace, answers: Receiver<An
             let mut shard = shard.borrow_mut();
             shard.begin_turn();
             let more = std::iter::from_fn(|| answers.try_recv().ok());
-            for Answered { ticket, answer } in std::iter::once(first).chain(more).take(ANSWERS_A_TURN) {
-                shard.feed(Event::Answered { ticket, answer });
+            for StoreReturn { id: ticket, result: answer } in
+                std::iter::once(first).chain(more).take(ANSWERS_A_TURN)
+            {
+                shard.feed(Event::Answered { id: ticket, result: answer });
             }
         }
         pace.give_way().await;

@@ -2,8 +2,8 @@
 //!
 //! Owns nothing but the queues' ends. Answers are never waited for and never kept.
 
-use crate::chat::ask::{Answer, AnswerQueue, Answered};
-use crate::chat::ids::Ticket;
+use chatd_chat::model::ids::RequestId;
+use chatd_chat::port::store::{ReplyQueue, StoreResult, StoreReturn};
 use std::sync::Arc;
 
 /// Who waits for an answer.
@@ -12,23 +12,23 @@ pub struct Asker {
     /// Its core.
     pub core: usize,
     /// The ticket of its question.
-    pub ticket: Ticket,
+    pub ticket: RequestId,
 }
 
 /// The way back to every core.
 #[derive(Clone)]
-pub struct Answers(Arc<[AnswerQueue]>);
+pub struct Answers(Arc<[ReplyQueue]>);
 
 impl Answers {
     /// The way back to these cores.
-    pub fn new(queues: Vec<AnswerQueue>) -> Self {
+    pub fn new(queues: Vec<ReplyQueue>) -> Self {
         Self(queues.into())
     }
 
     /// Answers. A core that is gone needs no answer.
-    pub fn send(&self, asker: Asker, answer: Answer) {
+    pub fn send(&self, asker: Asker, answer: StoreResult) {
         if let Some(queue) = self.0.get(asker.core) {
-            drop(queue.send(Answered { ticket: asker.ticket, answer }));
+            drop(queue.send(StoreReturn { id: asker.ticket, result: answer }));
         }
     }
 }

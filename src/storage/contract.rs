@@ -1,6 +1,6 @@
 //! The one suite that every [`Store`] passes.
 //!
-//! Owns the meaning of every [`Ask`](crate::chat::ask::Ask), as code. A case gets an [`Opener`] that
+//! Owns the meaning of every [`StoreRequest`](chatd_chat::port::store::StoreRequest), as code. A case gets an [`Opener`] that
 //! opens fresh, empty stores, so the suite runs on a file as well as on a database server. Knows
 //! nothing of how a store works, and looks at no table.
 
@@ -20,7 +20,7 @@ mod upgrade;
 pub use upgrade::{VERSION_1, check_again, check_version_1};
 
 use super::Store;
-use crate::chat::limits::Limits;
+use chatd_chat::model::limits::Limits;
 
 /// Opens an empty store with these bounds. Each call makes another one.
 pub type Opener<'a> = dyn FnMut(&Limits) -> Box<dyn Store> + 'a;

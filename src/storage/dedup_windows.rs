@@ -3,8 +3,8 @@
 //! All cores of a server ask one worker, so a user finds its window on whichever core it comes to next.
 //! In memory only: a server that was started anew asks the database about each repeated message.
 
-use crate::chat::dedup::DedupWindow;
-use crate::chat::ids::UserId;
+use chatd_chat::model::dedup::DedupWindow;
+use chatd_chat::model::ids::UserId;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
@@ -56,7 +56,7 @@ impl DedupWindows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::ids::MessageId;
+    use chatd_chat::model::ids::MessageId;
 
     fn user(number: u64) -> UserId {
         UserId::new(number).unwrap()

@@ -27,11 +27,11 @@ use super::merge::Room;
 use super::names::Clash;
 use super::token::Uses;
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError, migrate};
-use crate::chat::ask::{Answer, Ask, Done, Issue};
-use crate::chat::ids::MessageId;
-use crate::chat::keep::Keep;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
+use chatd_chat::model::ids::MessageId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::retention::Retention;
+use chatd_chat::port::store::{Issue, StoreReply, StoreRequest, StoreResult};
+use chatd_chat::wire::code::Code;
 use directory::Directory;
 use memory::Memory;
 use rusqlite::config::DbConfig;
@@ -59,7 +59,7 @@ const PROOF: &str = "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON;
     SELECT min(coalesce(min(mid), 0), 0) - 1, 0, 0, 0, 1, '' FROM message";
 
 /// What an ask came to; the error is the database's own.
-type Answered = rusqlite::Result<Answer>;
+type Answered = rusqlite::Result<StoreResult>;
 
 /// SQLite and the directory that it lives in.
 pub struct Embedded {
@@ -117,65 +117,70 @@ impl Embedded {
     fn one(&mut self, order: &Order) -> rusqlite::Result<Outcome> {
         let ask = match order {
             Order::Enroll { name, hash } => {
-                return accounts::enroll(&self.db, name, hash).map(Outcome::Answer);
+                return accounts::enroll(&self.db, name, hash).map(Outcome::Reply);
             }
             Order::Lookup { who } => return accounts::lookup(&self.db, who).map(Outcome::Found),
-            Order::Confirm { account } => return accounts::confirm(&self.db, account).map(Outcome::Answer),
+            Order::Confirm { account } => return accounts::confirm(&self.db, account).map(Outcome::Reply),
             Order::Replace { user, old, new } => {
                 let replaced =
                     tokens::replace_password(&self.db, &self.limits, &mut self.uses, *user, old, new);
-                return replaced.map(Outcome::Answer);
+                return replaced.map(Outcome::Reply);
             }
-            Order::Ask(ask) => ask,
+            Order::Request(ask) => ask,
         };
         let (db, limits, memory, uses) = (&self.db, &self.limits, &mut self.memory, &mut self.uses);
         let answer = match ask {
-            Ask::Register { .. } | Ask::Verify { .. } | Ask::ChangePassword { .. } => {
+            StoreRequest::Register { .. }
+            | StoreRequest::Verify { .. }
+            | StoreRequest::ChangePassword { .. } => {
                 panic!("the worker turns passwords into other orders")
             }
-            Ask::Remember { .. } => panic!("the worker remembers it"),
-            Ask::Resume { secret } => tokens::resume(db, limits, uses, secret),
-            Ask::Roster { user, proof, detail, issue } => {
+            StoreRequest::Remember { .. } => panic!("the worker remembers it"),
+            StoreRequest::Resume { secret } => tokens::resume(db, limits, uses, secret),
+            StoreRequest::LoadProfile { user, proof, detail, issue } => {
                 if !tokens::holds(db, *user, *proof)? {
-                    return Ok(Outcome::Answer(Err(Code::Refused)));
+                    return Ok(Outcome::Reply(Err(Code::Refused)));
                 }
                 let mut roster = groups::roster(db, limits, *user, *detail)?;
                 if *issue == Issue::Token {
                     roster.token = Some(tokens::issue(db, limits, uses, *user)?);
                 }
-                Ok(Ok(Done::Roster(Box::new(roster))))
+                Ok(Ok(StoreReply::Profile(Box::new(roster))))
             }
-            Ask::Revoke { user, token } => tokens::revoke(db, *user, *token),
-            Ask::Find { who } => accounts::find(db, who),
-            Ask::Block { user, blocked } => blocks::block(db, memory, limits, *user, *blocked),
-            Ask::Unblock { user, blocked } => blocks::unblock(db, *user, *blocked),
-            Ask::Members { user, group, after, members } => {
+            StoreRequest::Revoke { user, token } => tokens::revoke(db, *user, *token),
+            StoreRequest::Find { user, who } => accounts::find(db, *user, who),
+            StoreRequest::Hidden { user } => accounts::hidden(db, *user),
+            StoreRequest::Block { user, blocked } => blocks::block(db, memory, limits, *user, *blocked),
+            StoreRequest::Unblock { user, blocked } => blocks::unblock(db, *user, *blocked),
+            StoreRequest::Members { user, group, after, members } => {
                 groups::page_of_members(db, *user, *group, *after, *members)
             }
-            Ask::History { user, conversation, span, messages, bytes } => {
+            StoreRequest::History { user, conversation, span, messages, bytes } => {
                 let room = Room { messages: *messages, bytes: *bytes };
                 history::history(db, *user, *conversation, *span, room)
             }
-            Ask::Friends { user } => accounts::friends(db, limits, *user),
-            Ask::AddFriend { user, friend } => accounts::add_friend(db, limits, *user, *friend),
-            Ask::DelFriend { user, friend } => accounts::del_friend(db, *user, *friend),
-            Ask::CreateGroup { user, name, desc } => groups::create(db, limits, *user, name, desc),
-            Ask::AddGroup { user, group } => groups::join(db, limits, *user, *group),
-            Ask::DelGroup { user, group } => {
+            StoreRequest::Friends { user } => accounts::friends(db, limits, *user),
+            StoreRequest::AddFriend { user, friend } => accounts::add_friend(db, limits, *user, *friend),
+            StoreRequest::DelFriend { user, friend } => accounts::del_friend(db, *user, *friend),
+            StoreRequest::CreateGroup { user, name, desc } => groups::create(db, limits, *user, name, desc),
+            StoreRequest::AddGroup { user, group } => groups::join(db, limits, *user, *group),
+            StoreRequest::DelGroup { user, group } => {
                 self.dissolved = Dissolved::Remains;
                 groups::leave(db, *user, *group)
             }
-            Ask::MayWrite { user, group } => groups::may_write(db, *user, *group),
-            Ask::Keep { envelope } => messages::keep(db, memory, envelope),
-            Ask::Record { envelopes } => messages::record(db, memory, envelopes),
-            Ask::Owe { user, mids } => backlog::owe(db, memory, *user, mids),
-            Ask::Settle { user, mids, progress } => backlog::settle(db, memory, *user, mids, progress),
-            Ask::Take { user, after, have, messages, bytes } => {
+            StoreRequest::CheckMembership { user, group } => groups::may_write(db, *user, *group),
+            StoreRequest::StoreMessage { envelope } => messages::keep(db, memory, envelope),
+            StoreRequest::AppendHistory { envelopes } => messages::record(db, memory, envelopes),
+            StoreRequest::Owe { user, mids } => backlog::owe(db, memory, *user, mids),
+            StoreRequest::AckDelivered { user, mids, cursors: progress } => {
+                backlog::settle(db, memory, *user, mids, progress)
+            }
+            StoreRequest::FetchBacklog { user, after, have, messages, bytes } => {
                 memory.write(db)?;
                 page::take(db, *user, *after, have, Room { messages: *messages, bytes: *bytes })
             }
         };
-        answer.map(Outcome::Answer)
+        answer.map(Outcome::Reply)
     }
 
     fn all(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> rusqlite::Result<()> {
@@ -267,7 +272,7 @@ impl Store for Embedded {
         history::greatest_mid(&self.db).map_err(|error| StoreError::Down(error.to_string()))
     }
 
-    fn will_keep(&mut self, keep: Keep) -> Result<(), StoreError> {
+    fn will_keep(&mut self, keep: Retention) -> Result<(), StoreError> {
         history::will_keep(&self.db, keep).map_err(|error| StoreError::Down(error.to_string()))
     }
 

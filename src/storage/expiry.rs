@@ -4,7 +4,7 @@
 //! for that, now or later: so it is taken for the earlier, and written down as the later, of two times
 //! that the clocks make possible. What is right again is written and judged rightly at once.
 
-use crate::chat::ids::{CoreId, MessageClock, MessageId, Millis};
+use chatd_chat::model::ids::{CoreId, MessageClock, MessageId, Millis};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -14,8 +14,8 @@
 //!
 //! Knows no password and no clock: time is an argument, in milliseconds.
 
-use crate::chat::limits::Limits;
-use crate::chat::source::Source;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::source::Source;
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash};

@@ -1,7 +1,7 @@
 //! Whether the store works, for whoever must be told: readiness checks, and people, once each time.
 
 use super::Committed;
-use crate::log;
+use chatd_process::log;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,8 +1,8 @@
 //! What is the same in the history of every store: how much of it fits, and what is missing.
 
 use super::expiry;
-use crate::chat::ask::{Placed, Span};
-use crate::chat::ids::{CoreId, MessageClock, MessageId, Millis};
+use chatd_chat::model::history::{Placed, Span};
+use chatd_chat::model::ids::{CoreId, MessageClock, MessageId, Millis};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Days for which it is remembered that a message came again under another id.

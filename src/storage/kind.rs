@@ -1,7 +1,7 @@
 //! What orders are called in the log and in reports: a kind, and nothing that somebody said.
 
 use super::Order;
-use crate::chat::ask::Ask;
+use chatd_chat::port::store::StoreRequest;
 
 impl Order {
     /// What this kind of order is called.
@@ -11,36 +11,37 @@ impl Order {
             Order::Replace { .. } => "replace a password",
             Order::Lookup { .. } => "look up a password",
             Order::Confirm { .. } => "look at a password again",
-            Order::Ask(ask) => of(ask),
+            Order::Request(ask) => of(ask),
         }
     }
 }
 
-fn of(ask: &Ask) -> &'static str {
+fn of(ask: &StoreRequest) -> &'static str {
     match ask {
-        Ask::Register { .. } => "register",
-        Ask::Verify { .. } => "verify a password",
-        Ask::Resume { .. } => "resume",
-        Ask::Roster { .. } => "roster",
-        Ask::Revoke { .. } => "revoke a token",
-        Ask::ChangePassword { .. } => "change a password",
-        Ask::Find { .. } => "find a user",
-        Ask::Block { .. } => "block",
-        Ask::Unblock { .. } => "unblock",
-        Ask::Members { .. } => "members",
-        Ask::History { .. } => "history",
-        Ask::Friends { .. } => "friends",
-        Ask::AddFriend { .. } => "add a friend",
-        Ask::DelFriend { .. } => "remove a friend",
-        Ask::CreateGroup { .. } => "create a group",
-        Ask::AddGroup { .. } => "join a group",
-        Ask::DelGroup { .. } => "leave a group",
-        Ask::MayWrite { .. } => "may write",
-        Ask::Keep { .. } => "keep a message",
-        Ask::Record { .. } => "record messages",
-        Ask::Owe { .. } => "owe messages",
-        Ask::Take { .. } => "take a backlog",
-        Ask::Settle { .. } => "settle",
-        Ask::Remember { .. } => "remember",
+        StoreRequest::Register { .. } => "register",
+        StoreRequest::Verify { .. } => "verify a password",
+        StoreRequest::Resume { .. } => "resume",
+        StoreRequest::LoadProfile { .. } => "roster",
+        StoreRequest::Revoke { .. } => "revoke a token",
+        StoreRequest::ChangePassword { .. } => "change a password",
+        StoreRequest::Find { .. } => "find a user",
+        StoreRequest::Hidden { .. } => "hidden",
+        StoreRequest::Block { .. } => "block",
+        StoreRequest::Unblock { .. } => "unblock",
+        StoreRequest::Members { .. } => "members",
+        StoreRequest::History { .. } => "history",
+        StoreRequest::Friends { .. } => "friends",
+        StoreRequest::AddFriend { .. } => "add a friend",
+        StoreRequest::DelFriend { .. } => "remove a friend",
+        StoreRequest::CreateGroup { .. } => "create a group",
+        StoreRequest::AddGroup { .. } => "join a group",
+        StoreRequest::DelGroup { .. } => "leave a group",
+        StoreRequest::CheckMembership { .. } => "may write",
+        StoreRequest::StoreMessage { .. } => "keep a message",
+        StoreRequest::AppendHistory { .. } => "record messages",
+        StoreRequest::Owe { .. } => "owe messages",
+        StoreRequest::FetchBacklog { .. } => "take a backlog",
+        StoreRequest::AckDelivered { .. } => "settle",
+        StoreRequest::Remember { .. } => "remember",
     }
 }

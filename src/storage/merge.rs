@@ -8,7 +8,7 @@
 //! Nothing is read here. [`Merge::proceed`] says what has to be read before it can go on, all of it
 //! at once, and is told; streams are read ahead a little, numbers only.
 
-use crate::chat::ids::{GroupId, MessageId};
+use chatd_chat::model::ids::{GroupId, MessageId};
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Messages that a group's stream reads ahead at least when it is empty, and at most. What is owed

@@ -37,13 +37,13 @@ mod url;
 use super::health::News;
 use super::siblings::{Entry, Sibling};
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError};
-use crate::chat::ask::Answer;
-use crate::chat::ids::MessageId;
-use crate::chat::keep::Keep;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::log;
 use batch::Batch;
+use chatd_chat::model::ids::MessageId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::retention::Retention;
+use chatd_chat::port::store::StoreResult;
+use chatd_chat::wire::code::Code;
+use chatd_process::log;
 use client::Client;
 use fault::{Did, Fault};
 use held::Held;
@@ -57,7 +57,7 @@ use tokio::task::JoinHandle;
 pub use url::MySqlUrl;
 
 /// What an ask came to; the error is the database's own.
-type Answered = Did<Answer>;
+type Answered = Did<StoreResult>;
 
 /// Messages of dissolved groups that are deleted after one batch at most.
 const SWEEP_MESSAGES: u64 = 256;
@@ -157,7 +157,7 @@ impl Store for MySql {
         greatest.map_err(|fault| StoreError::Down(fault.why()))
     }
 
-    fn will_keep(&mut self, keep: Keep) -> Result<(), StoreError> {
+    fn will_keep(&mut self, keep: Retention) -> Result<(), StoreError> {
         let (runtime, desk) = self.parts();
         let Link::Up(line, _) = &mut desk.link else {
             return Err(StoreError::Down(format!("{} is gone", desk.url)));
@@ -344,12 +344,14 @@ impl Desk {
             let outcome = match batch::read(&mut line.writer, &self.limits, &orders[place]).await {
                 Ok(outcome) => outcome,
                 // What was committed is committed, whatever becomes of what is only read.
-                Err(_) if committed == Committed::Changes => Outcome::Answer(Err(Code::Busy)),
+                Err(_) if committed == Committed::Changes => Outcome::Reply(Err(Code::Busy)),
                 Err(fault) => return Err(fault),
             };
             batch.set(place, outcome);
         }
-        if orders.iter().any(|order| matches!(order, Order::Ask(crate::chat::ask::Ask::DelGroup { .. }))) {
+        if orders.iter().any(|order| {
+            matches!(order, Order::Request(chatd_chat::port::store::StoreRequest::DelGroup { .. }))
+        }) {
             self.dissolved = Dissolved::Remains;
         }
         outcomes.extend(batch.finish());

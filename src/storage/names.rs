@@ -4,8 +4,8 @@
 //! characters that cannot be seen, in compatibility composition (NFKC), without case. So names that differ
 //! only in case, width or composition are one. What may be a name is for the core to say.
 
-use crate::log;
 use caseless::default_case_fold_str;
+use chatd_process::log;
 use unicode_normalization::UnicodeNormalization;
 
 /// Characters of a name that are looked at: no name that is stored has as many.
@@ -14,7 +14,7 @@ const CHARS_MOST: usize = 255;
 /// What two names have in common if they are one.
 pub fn fold(name: &str) -> String {
     let seen: String =
-        name.trim().chars().filter(|&c| !crate::chat::name::is_invisible(c)).take(CHARS_MOST).collect();
+        name.trim().chars().filter(|&c| !chatd_chat::model::name::is_invisible(c)).take(CHARS_MOST).collect();
     let composed: String = seen.nfkc().collect();
     // Folding may undo a composition, and composing may bring a letter that has a case.
     let folded: String = default_case_fold_str(&composed).nfkc().collect();

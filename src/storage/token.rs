@@ -3,9 +3,9 @@
 //! Never keeps a token's text and never prints one. Which tokens there are, the stores know.
 
 use super::expiry;
-use crate::chat::ask::{PasswordPrint, Secret, Token, TokenId};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chatd_chat::model::token::{PasswordPrint, Secret, Token, TokenId};
 use sha2::{Digest, Sha256};
 
 const SECRET_BYTES: usize = 32;

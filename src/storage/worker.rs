@@ -11,12 +11,14 @@ use super::pool::{Hashed, Job, Pool, Queue, Task};
 use super::rates::Rates;
 use super::siblings::{self, Call};
 use super::{Config, OpenError, Order, Outcome, Store, StoreError};
-use crate::chat::ask::{AnswerQueue, Ask, Done, Password, Question, Who};
-use crate::chat::envelope::Envelope;
-use crate::chat::ids::UserId;
-use crate::chat::source::Source;
-use crate::chat::wire::code::Code;
-use crate::log;
+use chatd_chat::model::envelope::Envelope;
+use chatd_chat::model::ids::UserId;
+use chatd_chat::model::profile::Who;
+use chatd_chat::model::source::Source;
+use chatd_chat::model::token::Password;
+use chatd_chat::port::store::{ReplyQueue, StoreCall, StoreReply, StoreRequest};
+use chatd_chat::wire::code::Code;
+use chatd_process::log;
 use futures_lite::future;
 use std::ops::ControlFlow;
 use std::pin::pin;
@@ -84,8 +86,8 @@ impl Running {
 pub fn start(
     store: Box<dyn Store>,
     config: &Config,
-    questions: flume::Receiver<Question>,
-    answers: Vec<AnswerQueue>,
+    questions: flume::Receiver<StoreCall>,
+    answers: Vec<ReplyQueue>,
 ) -> Result<Running, OpenError> {
     start_with(store, config, questions, answers, ASIDE)
 }
@@ -93,8 +95,8 @@ pub fn start(
 fn start_with(
     store: Box<dyn Store>,
     config: &Config,
-    questions: flume::Receiver<Question>,
-    answers: Vec<AnswerQueue>,
+    questions: flume::Receiver<StoreCall>,
+    answers: Vec<ReplyQueue>,
     patience: Duration,
 ) -> Result<Running, OpenError> {
     let answers = Answers::new(answers);
@@ -168,7 +170,7 @@ struct Worker {
 enum Next {
     /// Nothing yet.
     Nothing,
-    Question(Question),
+    Request(StoreCall),
     Hashed(Hashed),
     Call(Call),
     /// Nothing will ever come again.
@@ -176,7 +178,7 @@ enum Next {
 }
 
 impl Worker {
-    fn run(mut self, questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) {
+    fn run(mut self, questions: &flume::Receiver<StoreCall>, hashed: &flume::Receiver<Hashed>) {
         // Where it shares a CPU with a core, messages go first. That it cannot is no reason to stop.
         let _ = rustix::process::setpriority_process(None, NICENESS);
         loop {
@@ -195,7 +197,7 @@ impl Worker {
                     }
                     0
                 }
-                Next::Question(question) => self.take(question),
+                Next::Request(question) => self.take(question),
                 Next::Hashed(hashed) => self.store(hashed),
                 Next::End => break,
             };
@@ -223,9 +225,9 @@ impl Worker {
     }
 
     /// The next thing to do. While there is none, the store minds its own business.
-    fn next(&mut self, questions: &flume::Receiver<Question>, hashed: &flume::Receiver<Hashed>) -> Next {
+    fn next(&mut self, questions: &flume::Receiver<StoreCall>, hashed: &flume::Receiver<Hashed>) -> Next {
         match questions.try_recv() {
-            Ok(question) => return Next::Question(question),
+            Ok(question) => return Next::Request(question),
             Err(flume::TryRecvError::Disconnected) => {
                 return self.calls.recv().map_or(Next::End, Next::Call);
             }
@@ -269,49 +271,49 @@ impl Worker {
     }
 
     /// Puts a question into the batch and returns its weight.
-    fn take(&mut self, question: Question) -> usize {
-        let asker = Asker { core: question.core, ticket: question.ticket };
-        match question.ask {
-            Ask::Register { name, password, from } => {
+    fn take(&mut self, question: StoreCall) -> usize {
+        let asker = Asker { core: question.core, ticket: question.id };
+        match question.request {
+            StoreRequest::Register { name, password, from } => {
                 self.offer(Job { asker, from, task: Task::Hash { name, password } });
                 0
             }
-            Ask::Verify { who, password, from } => {
+            StoreRequest::Verify { who, password, from } => {
                 self.orders.push(Order::Lookup { who: who.clone() });
                 self.steps.push(Step::Verify { asker, from, who, password });
                 1
             }
-            Ask::ChangePassword { user, old, new, from } => {
+            StoreRequest::ChangePassword { user, old, new, from } => {
                 let who = Who::Id(user);
                 self.orders.push(Order::Lookup { who: who.clone() });
                 self.steps.push(Step::Change { asker, from, who, old, new });
                 1
             }
-            Ask::Remember { user, window } => {
+            StoreRequest::Remember { user, window } => {
                 self.windows.put(user, window);
-                self.answers.send(asker, Ok(Done::Done));
+                self.answers.send(asker, Ok(StoreReply::Done));
                 0
             }
-            Ask::Roster { user, .. } => {
-                let weight = weight(&question.ask);
-                self.orders.push(Order::Ask(question.ask));
+            StoreRequest::LoadProfile { user, .. } => {
+                let weight = weight(&question.request);
+                self.orders.push(Order::Request(question.request));
                 self.steps.push(Step::Roster(asker, user));
                 weight
             }
-            Ask::CreateGroup { user, .. }
+            StoreRequest::CreateGroup { user, .. }
                 if !self.made.take(user, self.began.elapsed().as_millis() as u64) =>
             {
                 self.answers.send(asker, Err(Code::TooFast));
                 0
             }
-            ask @ Ask::CreateGroup { user, .. } => {
-                self.orders.push(Order::Ask(ask));
+            ask @ StoreRequest::CreateGroup { user, .. } => {
+                self.orders.push(Order::Request(ask));
                 self.steps.push(Step::Made(asker, user));
                 1
             }
             ask => {
                 let weight = weight(&ask);
-                self.orders.push(Order::Ask(ask));
+                self.orders.push(Order::Request(ask));
                 self.steps.push(Step::Answer(asker));
                 weight
             }
@@ -351,7 +353,7 @@ impl Worker {
             Err(StoreError::Down(why)) => {
                 self.health.blame(why);
                 outcomes.clear();
-                outcomes.extend(self.orders.iter().map(|_| Outcome::Answer(Err(Code::Busy))));
+                outcomes.extend(self.orders.iter().map(|_| Outcome::Reply(Err(Code::Busy))));
             }
         }
         assert_eq!(outcomes.len(), self.steps.len(), "a store has one outcome for each order");
@@ -361,7 +363,7 @@ impl Worker {
             let since = since.next();
             match (step, outcome) {
                 (step, Outcome::Later) => self.set_aside(order, step, since.unwrap_or_else(Instant::now)),
-                (Step::Made(asker, user), Outcome::Answer(answer)) => {
+                (Step::Made(asker, user), Outcome::Reply(answer)) => {
                     if answer.is_err() {
                         self.made.give_back(&user);
                     }
@@ -369,10 +371,10 @@ impl Worker {
                 }
                 (
                     Step::Answer(asker) | Step::Verify { asker, .. } | Step::Change { asker, .. },
-                    Outcome::Answer(answer),
+                    Outcome::Reply(answer),
                 ) => self.answers.send(asker, answer),
-                (Step::Roster(asker, user), Outcome::Answer(mut answer)) => {
-                    if let Ok(Done::Roster(roster)) = &mut answer {
+                (Step::Roster(asker, user), Outcome::Reply(mut answer)) => {
+                    if let Ok(StoreReply::Profile(roster)) = &mut answer {
                         roster.dedup = self.windows.take(user);
                     }
                     self.answers.send(asker, answer);
@@ -414,22 +416,22 @@ impl Worker {
     fn judge(&mut self, order: &Order, why: &str) -> Outcome {
         if let Err(error) = self.store.prove() {
             self.health.blame(error.to_string());
-            return Outcome::Answer(Err(Code::Busy));
+            return Outcome::Reply(Err(Code::Busy));
         }
-        if let Order::Ask(Ask::Record { envelopes }) = order
+        if let Order::Request(StoreRequest::AppendHistory { envelopes }) = order
             && envelopes.len() > 1
         {
             return self.record_one_by_one(envelopes);
         }
         self.health.wonder(order.kind(), why);
-        Outcome::Answer(Err(Code::InvalidField))
+        Outcome::Reply(Err(Code::InvalidField))
     }
 
     /// One message makes all fail that are to be recorded with it: the others must not suffer from it.
     fn record_one_by_one(&mut self, envelopes: &[Envelope]) -> Outcome {
-        let mut outcome = Outcome::Answer(Ok(Done::Done));
+        let mut outcome = Outcome::Reply(Ok(StoreReply::Done));
         for envelope in envelopes {
-            let order = Order::Ask(Ask::Record { envelopes: vec![envelope.clone()] });
+            let order = Order::Request(StoreRequest::AppendHistory { envelopes: vec![envelope.clone()] });
             let mut outcomes = Vec::new();
             match self.store.perform(std::slice::from_ref(&order), &mut outcomes) {
                 Ok(committed) => {
@@ -440,7 +442,7 @@ impl Worker {
                 Err(StoreError::Order(why)) => self.health.wonder(order.kind(), &why),
                 Err(StoreError::Down(why)) => {
                     self.health.blame(why);
-                    return Outcome::Answer(Err(Code::Busy));
+                    return Outcome::Reply(Err(Code::Busy));
                 }
             }
         }
@@ -462,7 +464,7 @@ impl Worker {
                     outcomes.truncate(done);
                     if let [order] = half {
                         outcomes.push(self.judge(order, &why));
-                        if outcomes.last() == Some(&Outcome::Answer(Err(Code::Busy))) {
+                        if outcomes.last() == Some(&Outcome::Reply(Err(Code::Busy))) {
                             go_on = ControlFlow::Break(());
                         }
                     } else {
@@ -472,11 +474,11 @@ impl Worker {
                 Err(StoreError::Down(why)) => {
                     self.health.blame(why);
                     outcomes.truncate(done);
-                    outcomes.extend(half.iter().map(|_| Outcome::Answer(Err(Code::Busy))));
+                    outcomes.extend(half.iter().map(|_| Outcome::Reply(Err(Code::Busy))));
                 }
             }
             if go_on.is_break() {
-                outcomes.resize(before + orders.len(), Outcome::Answer(Err(Code::Busy)));
+                outcomes.resize(before + orders.len(), Outcome::Reply(Err(Code::Busy)));
                 return go_on;
             }
             if outcomes[done..].contains(&Outcome::Later) {
@@ -491,12 +493,12 @@ impl Worker {
 
 /// What comes out of any of the queues first.
 async fn first(
-    questions: &flume::Receiver<Question>,
+    questions: &flume::Receiver<StoreCall>,
     hashed: &flume::Receiver<Hashed>,
     calls: &flume::Receiver<Call>,
 ) -> Next {
     // Whether that is the end is for the next look to say.
-    let question = async { questions.recv_async().await.map_or(Next::Nothing, Next::Question) };
+    let question = async { questions.recv_async().await.map_or(Next::Nothing, Next::Request) };
     let password = async {
         match hashed.recv_async().await {
             Ok(hashed) => Next::Hashed(hashed),
@@ -515,13 +517,16 @@ async fn first(
 
 /// How much of a batch an ask takes up, so that those who wait for a small one are not kept by
 /// hundreds of large ones. Measured: a roster or a page of backlog takes 20 to 50 stored messages.
-fn weight(ask: &Ask) -> usize {
+fn weight(ask: &StoreRequest) -> usize {
     match ask {
-        Ask::Roster { .. } | Ask::Take { .. } | Ask::History { .. } | Ask::Members { .. } => 16,
-        Ask::Friends { .. } | Ask::DelGroup { .. } => 8,
-        Ask::Record { envelopes } => envelopes.len().max(1),
-        Ask::Owe { mids, .. } => 1 + mids.len() / 4,
-        Ask::Settle { mids, progress, .. } => 1 + (mids.len() + progress.len()) / 4,
+        StoreRequest::LoadProfile { .. }
+        | StoreRequest::FetchBacklog { .. }
+        | StoreRequest::History { .. }
+        | StoreRequest::Members { .. } => 16,
+        StoreRequest::Friends { .. } | StoreRequest::DelGroup { .. } => 8,
+        StoreRequest::AppendHistory { envelopes } => envelopes.len().max(1),
+        StoreRequest::Owe { mids, .. } => 1 + mids.len() / 4,
+        StoreRequest::AckDelivered { mids, cursors: progress, .. } => 1 + (mids.len() + progress.len()) / 4,
         _ => 1,
     }
 }

@@ -4,8 +4,8 @@ use super::screen::until_free;
 use super::stand_in::StandIn;
 use crate::common::DEADLINE;
 use crate::common::chatd::Chatd;
-use chatd::chat::ids::{GroupId, UserId};
-use chatd::client::{Address, Answer, Client, Config, Conversation, Event, Events, Failure, Ticket};
+use chatd::chat::model::ids::{GroupId, UserId};
+use chatd_client::{Address, Answer, Client, Config, Conversation, Event, Events, Failure, Ticket};
 use serde_json::json;
 use std::net::{SocketAddr, TcpListener};
 

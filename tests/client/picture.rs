@@ -21,8 +21,8 @@ fn without_times(svg: &str) -> String {
 
 #[test]
 fn the_picture_of_the_first_conversation_is_what_happens() {
-    let [chatd, chat] = [env!("CARGO_BIN_EXE_chatd"), env!("CARGO_BIN_EXE_chat")].map(Path::new);
-    let happened = record_conversation::record(chatd, chat).expect("the conversation happens");
+    let [chatd, chat] = ["chatd", "chat"].map(chatd_testing::program);
+    let happened = record_conversation::record(&chatd, &chat).expect("the conversation happens");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/first-conversation.svg");
     let drawn = std::fs::read_to_string(file).expect("the picture is there");
     assert!(

@@ -40,10 +40,10 @@ fn size(columns: u16, rows: u16) -> PtySize {
 
 impl Setup {
     pub fn new() -> Self {
-        Self::of(env!("CARGO_BIN_EXE_chat"))
+        Self::of(chatd_testing::program("chat"))
     }
 
-    pub fn of(program: &str) -> Self {
+    pub fn of(program: impl AsRef<std::ffi::OsStr>) -> Self {
         let mut command = CommandBuilder::new(program);
         for name in ["NO_COLOR", "CHAT_SERVER"] {
             command.env_remove(name);

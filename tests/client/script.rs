@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chat"));
+    let mut command = Command::new(chatd_testing::program("chat"));
     command.env_remove("CHAT_SERVER").env_remove("NO_COLOR").stderr(Stdio::piped());
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command

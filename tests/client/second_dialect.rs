@@ -26,18 +26,18 @@ fn times(screen: &Screen, end: &str) -> usize {
 fn names_work_wherever_ids_do() {
     let chatd = Chatd::start(2);
     let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
-    chatd.register("Ben");
+    chatd.register("Zoë");
     let mut amys = enter(&chatd, "amy", &amy.password);
     amys.line("chat:ben:hello: you");
     amys.see("✓ safe: hello: you");
     amys.line("addfriend:ben");
     amys.see("ben (2) is a friend now");
-    amys.line("find:Ben");
-    amys.see("    3  Ben  offline");
+    amys.line("find:zoë");
+    amys.see("    3  Zoë  offline");
     amys.line("chat:nobody:x");
     amys.see("nobody is not found: no such user");
-    amys.line("/open BEN");
-    amys.see("BEN is not found: no such user");
+    amys.line("/open ben2");
+    amys.see("ben2 is not found: no such user");
     let mut bens = enter(&chatd, "ben", &ben.password);
     bens.see("amy: hello: you");
     amys.see("ben is online");

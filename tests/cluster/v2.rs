@@ -173,3 +173,35 @@ fn a_readers_word_spares_the_row_across_servers() {
     let rows = page["messages"].as_array().expect("a list");
     assert_eq!((texts(rows), &page["complete"]), (vec!["read, perhaps".to_owned()], &json!(false)));
 }
+
+#[test]
+fn whoever_blocks_somebody_is_offline_to_it_at_other_servers() {
+    let cluster = Backends::of_all_tests().share().cluster(2);
+    let [first, second] = &cluster.servers;
+    let (amy, ben) = (cluster.register("amy"), cluster.register("ben"));
+    let presence = |state: &str| json!({"msgid": 28, "id": ben.id, "state": state});
+    let (mut bens, mut watcher) = (enter(first, &ben).0, enter(second, &amy).0);
+    watcher.say(json!({"msgid": 7, "id": amy.id, "friendid": ben.id}));
+    assert_eq!(watcher.hear("PRESENCE"), presence("online"));
+    for (msgid, state) in [(32, "offline"), (33, "online"), (32, "offline")] {
+        bens.say(json!({"msgid": msgid, "userid": amy.id, "cid": "block"}));
+        bens.hear_ack("block");
+        assert_eq!(watcher.hear("PRESENCE"), presence(state));
+        watcher.say(json!({"msgid": 29, "id": ben.id}));
+        assert_eq!(watcher.hear("FIND_ACK")["state"], state);
+        watcher.say(json!({"msgid": 13, "id": amy.id}));
+        assert_eq!(watcher.hear("SHOW_FRIENDS_ACK")["friends"][0]["state"], state);
+    }
+    bens.logout();
+    bens.hear_until_logged_out();
+    drop(enter(second, &ben));
+    watcher.hear_nothing();
+    watcher.logout();
+    watcher.hear_until_logged_out();
+    let _bens = until("Ben to be let in", SOON, || {
+        let mut client = ask_login(first, &ben, true);
+        (client.hear("the answer to a login")["errno"] == 0).then_some(client)
+    });
+    let mut watcher = ask_login(first, &amy, false);
+    assert_eq!(watcher.hear_login()["friends"][0]["state"], "offline");
+}

@@ -19,6 +19,7 @@
 //! done · refused 110             the store's answer to the question that has been out longest (a
 //!                                page and word of keeping: to the first such question):
 //! resumed 1 ann 77 · issued 78   the user of a token, and its number · a new token
+//! hidden 2 3                     of the friends, these block the user; in lists of people: `2=bob!`
 //! found 3=cy · members 1=ann*,2=bob · history 1>2@7 text   a person, a page of each (with `more`)
 //! verified alice (by name: `1 alice`) · registered 7 · kept · kept 3 · grouped 5 head 2 · left · dissolved
 //! friends 2=bob 3=cy · roster blocked 4 token 77 friends 2=bob groups 5=team:9 members 1=ann*,2=bob
@@ -38,20 +39,23 @@
 //! ```
 
 use super::show;
-use chatd::chat::ask::{
-    Answer, Ask, Done, Member, Membership, PasswordPrint, Person, Placed, Role, Roster, Secret, Token,
-    TokenId, Waiting, Who,
-};
-use chatd::chat::effect::Effect;
-use chatd::chat::envelope::{Demand, Envelope, Kind, Message, Notice, Storing, Target};
-use chatd::chat::event::{BusDown, Channel, Event};
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::{
-    CoreId, GroupId, MessageClock, MessageId, Millis, Monotonic, Now, SessionId, Ticket, UserId,
+use chatd::chat::model::envelope::{Demand, Durability, Envelope, Kind, Message, Notice, Target};
+use chatd::chat::model::history::Placed;
+use chatd::chat::model::ids::{
+    ConnectionId, CoreId, GroupId, MessageClock, MessageId, Millis, Monotonic, Now, RequestId, UserId,
 };
-use chatd::chat::keep::Keep;
-use chatd::chat::limits::Limits;
-use chatd::chat::source::Source;
+use chatd::chat::model::limits::Limits;
+use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role, Who};
+use chatd::chat::model::retention::Retention;
+use chatd::chat::model::source::Source;
+use chatd::chat::model::token::{PasswordPrint, Secret, Token, TokenId};
+use chatd::chat::port::effect::Effect;
+use chatd::chat::port::event::{BusDown, Channel, Event};
+use chatd::chat::port::store::{
+    BacklogMessage, BacklogPage, HistoryPage, Joined, Left, MembersPage, Resumed, StoreReply, StoreRequest,
+    StoreResult, StoredMessage, Verified,
+};
 use chatd::chat::wire::code::Code;
 use chatd::chat::wire::frame::Terminator;
 use chatd::chat::wire::json::Parser;
@@ -63,15 +67,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 pub struct Script {
     hub: Option<Hub>,
     limits: Limits,
-    keeping: Keep,
+    keeping: Retention,
     now: Now,
     names: Vec<String>,
-    sent: HashMap<SessionId, u64>,
-    joins: VecDeque<Ticket>,
-    publishes: VecDeque<Ticket>,
-    told_cores: VecDeque<Ticket>,
-    looks: VecDeque<(Ticket, Vec<UserId>)>,
-    asks: VecDeque<(Ticket, Ask)>,
+    sent: HashMap<ConnectionId, u64>,
+    joins: VecDeque<RequestId>,
+    publishes: VecDeque<RequestId>,
+    told_cores: VecDeque<RequestId>,
+    looks: VecDeque<(RequestId, Vec<UserId>)>,
+    asks: VecDeque<(RequestId, StoreRequest)>,
     groups: HashSet<u64>,
     elsewhere: Option<MessageClock>,
     own_claim: Option<Envelope>,
@@ -109,7 +113,8 @@ fn token(number: &str) -> Token {
 }
 
 fn person((id, name): (&str, &str)) -> Person {
-    Person { id: user(id), name: name.to_owned() }
+    let hides = name.ends_with('!');
+    Person { id: user(id), name: name.trim_end_matches('!').to_owned(), hides }
 }
 
 impl Script {
@@ -118,14 +123,14 @@ impl Script {
         Self { now, ..Self::default() }
     }
 
-    pub fn name(&self, session: SessionId) -> &str {
+    pub fn name(&self, session: ConnectionId) -> &str {
         &self.names[session.index as usize]
     }
 
-    fn session(&self, name: &str) -> SessionId {
+    fn session(&self, name: &str) -> ConnectionId {
         let index = self.names.iter().position(|known| known == name);
         let index = index.unwrap_or_else(|| panic!("{name} is not open"));
-        SessionId { index: index as u32, generation: 0 }
+        ConnectionId { index: index as u32, generation: 0 }
     }
 
     pub fn step(&mut self, line: &str) -> Vec<String> {
@@ -153,7 +158,7 @@ impl Script {
             }
             "keep" => {
                 self.keeping = match rest {
-                    "undelivered" => Keep::Undelivered,
+                    "undelivered" => Retention::Undelivered,
                     other => panic!("not to be kept: {other}"),
                 };
                 return Vec::new();
@@ -184,6 +189,10 @@ impl Script {
             "tickets" => self.limits.tickets = value,
             "name_chars" => self.limits.name_chars = value,
             "orphans" => self.limits.orphans = value,
+            "confirm_piece" => self.limits.confirm_piece = value,
+            "lookups" => self.limits.lookups = value,
+            "lookups_waiting" => self.limits.lookups_waiting = value,
+            "walk_sessions" => self.limits.walk_sessions = value,
             "unconfirmed" => self.limits.unconfirmed = value,
             other => panic!("no such limit here: {other}"),
         }
@@ -217,26 +226,26 @@ impl Script {
             "open" => {
                 self.names.push(rest.to_owned());
                 let session = self.session(rest);
-                self.handle(Event::Opened { session, from: Source::Proxy })
+                self.handle(Event::Opened { connection: session, from: Source::Proxy })
             }
-            "overdue" => self.handle(Event::Overdue { session: self.session(rest) }),
-            "end" => self.handle(Event::Ended { session: self.session(rest) }),
+            "overdue" => self.handle(Event::FrameTimeout { connection: self.session(rest) }),
+            "end" => self.handle(Event::HalfClosed { connection: self.session(rest) }),
             "close" => {
                 let (name, acked) = rest.split_once(' ').expect("who, and how many bytes");
                 let session = self.session(name);
-                self.handle(Event::Closed { session, acked: self.bytes(session, acked) })
+                self.handle(Event::Closed { connection: session, acked: self.bytes(session, acked) })
             }
             "acked" => {
                 let (name, acked) = rest.split_once(' ').expect("who, and how many bytes");
                 let session = self.session(name);
-                self.handle(Event::Acked { session, bytes: self.bytes(session, acked) })
+                self.handle(Event::Acked { connection: session, bytes: self.bytes(session, acked) })
             }
             "tick" => self.handle(Event::Tick { utc_offset_s: 0 }),
             "drain" => self.handle(Event::Drain),
             "joined" => {
                 let ticket = self.joins.pop_front().expect("something is to be joined");
                 let result = if down { Err(BusDown) } else { Ok(()) };
-                self.handle(Event::Joined { ticket, result })
+                self.handle(Event::Joined { id: ticket, result })
             }
             "counted" => {
                 let (queue, rest) = match rest.strip_prefix("cores ") {
@@ -246,23 +255,26 @@ impl Script {
                 let ticket = queue.pop_front().expect("something was published");
                 let down = rest == "down";
                 let heard = if down { Err(BusDown) } else { Ok(rest.parse().expect("how many")) };
-                self.handle(Event::Counted { ticket, heard })
+                self.handle(Event::Published { id: ticket, receivers: heard })
             }
             "present" => {
                 let (ticket, users) = self.looks.pop_front().expect("somebody was looked for");
                 let there: Vec<UserId> =
                     if down { Vec::new() } else { rest.split_whitespace().map(user).collect() };
                 let online = users.iter().map(|user| there.contains(user)).collect();
-                self.handle(Event::Present { ticket, online: if down { Err(BusDown) } else { Ok(online) } })
+                self.handle(Event::PresenceResult {
+                    id: ticket,
+                    online: if down { Err(BusDown) } else { Ok(online) },
+                })
             }
             "arrives" => self.arrives(rest),
             "rejoined" => self.handle(Event::Rejoined { core: CoreId(rest.parse().expect("a core")) }),
             "gone" => self.handle(Event::CoreGone { core: CoreId(rest.parse().expect("a core")) }),
             _ => {
                 // A page answers a Take, and so on; the rest answers what has been out longest.
-                let fits = |ask: &Ask| match word {
-                    "kept" | "idtaken" => matches!(ask, Ask::Keep { .. }),
-                    "taken" => matches!(ask, Ask::Take { .. }),
+                let fits = |ask: &StoreRequest| match word {
+                    "kept" | "idtaken" => matches!(ask, StoreRequest::StoreMessage { .. }),
+                    "taken" => matches!(ask, StoreRequest::FetchBacklog { .. }),
                     _ => true,
                 };
                 let at = self.asks.iter().position(|(_, ask)| fits(ask));
@@ -270,7 +282,7 @@ impl Script {
                     Some(answer) => {
                         let (ticket, _) =
                             self.asks.remove(at.expect("something was asked")).expect("is there");
-                        self.handle(Event::Answered { ticket, answer })
+                        self.handle(Event::Answered { id: ticket, result: answer })
                     }
                     None => self.says(word, rest),
                 }
@@ -278,7 +290,7 @@ impl Script {
         }
     }
 
-    fn bytes(&self, session: SessionId, text: &str) -> u64 {
+    fn bytes(&self, session: ConnectionId, text: &str) -> u64 {
         let all = self.sent.get(&session).copied().unwrap_or(0);
         if text == "all" { all } else { text.parse().expect("bytes") }
     }
@@ -294,20 +306,20 @@ impl Script {
         let mut bytes = frame.replace("{{16385}}", &"x".repeat(16_385)).into_bytes();
         let limits = self.limits.clone();
         match request::parse(&mut bytes, &mut Parser::new(), &limits) {
-            Ok(request) => self.handle(Event::Said { session, terminator, request }),
-            Err(fault) => self.handle(Event::Garbled { session, fault }),
+            Ok(request) => self.handle(Event::Request { connection: session, terminator, request }),
+            Err(fault) => self.handle(Event::BadFrame { connection: session, fault }),
         }
     }
 
-    fn answer(&mut self, word: &str, rest: &str, at: Option<usize>) -> Option<Answer> {
+    fn answer(&mut self, word: &str, rest: &str, at: Option<usize>) -> Option<StoreResult> {
         Some(Ok(match word {
-            "done" => Done::Done,
+            "done" => StoreReply::Done,
             // Messages are stored under the id of the last one.
-            "settled" => Done::SettledAs(vec![self.last_mid.expect("a message was there before")]),
+            "settled" => StoreReply::DeliveredAs(vec![self.last_mid.expect("a message was there before")]),
             "refused" => return Some(Err(code(rest))),
             "verified" => {
                 let who = match at.map(|at| &self.asks[at]) {
-                    Some((_, Ask::Verify { who, .. })) => who,
+                    Some((_, StoreRequest::Verify { who, .. })) => who,
                     _ => panic!("nobody is to be verified"),
                 };
                 let (user, name) = match (who, rest.split_once(' ')) {
@@ -315,18 +327,21 @@ impl Script {
                     (Who::Name(_), Some((id, name))) => (user(id), name),
                     (Who::Name(_), None) => panic!("a number and a name"),
                 };
-                Done::Verified { user, name: name.to_owned(), print: PasswordPrint(1) }
+                StoreReply::Verified(Verified { user, name: name.to_owned(), print: PasswordPrint(1) })
             }
             "resumed" => {
                 let words: Vec<&str> = rest.split(' ').collect();
                 let token = TokenId(words[2].parse().expect("a token's number"));
-                Done::Resumed { user: user(words[0]), name: words[1].to_owned(), token }
+                StoreReply::Resumed(Resumed { user: user(words[0]), name: words[1].to_owned(), token })
             }
-            "issued" => Done::Issued(token(rest)),
-            "found" => Done::Found(person(rest.split_once('=').expect("a number and a name"))),
+            "issued" => StoreReply::Issued(token(rest)),
+            "found" => StoreReply::Found(person(rest.split_once('=').expect("a number and a name"))),
             "members" => {
                 let complete = !rest.ends_with(" more");
-                Done::Members { members: members(rest.trim_end_matches(" more")), complete }
+                StoreReply::Members(MembersPage {
+                    members: members(rest.trim_end_matches(" more")),
+                    complete,
+                })
             }
             "history" => {
                 let (mut messages, mut complete) = (Vec::new(), true);
@@ -337,30 +352,31 @@ impl Script {
                     }
                     let (ends, text) = part.split_once(' ').expect("from whom to whom, and a text");
                     let (ends, pos) = ends.split_once('@').expect("its place");
-                    let envelope = self.message(ends, text, false, Storing::Always);
+                    let envelope = self.message(ends, text, false, Durability::Always);
                     messages.push(Placed { envelope, pos: pos.parse().expect("a place") });
                 }
-                Done::History { messages, complete }
+                StoreReply::History(HistoryPage { messages, complete })
             }
-            "registered" => Done::Registered(user(rest)),
+            "registered" => StoreReply::Registered(user(rest)),
             "kept" => {
-                let Some((_, Ask::Keep { envelope })) = at.map(|at| &self.asks[at]) else {
+                let Some((_, StoreRequest::StoreMessage { envelope })) = at.map(|at| &self.asks[at]) else {
                     panic!("nothing is to be kept")
                 };
                 let (mid, ts) = (envelope.mid(), envelope.ts());
-                Done::Kept { mid, ts, pos: rest.parse().ok() }
+                StoreReply::Stored(StoredMessage { mid, ts, pos: rest.parse().ok() })
             }
             "grouped" => {
                 let (id, head) = rest.split_once(" head ").expect("a group and its head");
-                Done::Joined { group: group(id), head: head.parse().expect("a place") }
+                StoreReply::Joined(Joined { group: group(id), head: head.parse().expect("a place") })
             }
-            "idtaken" => Done::IdTaken,
-            "left" => Done::Left { dissolved: false },
-            "dissolved" => Done::Left { dissolved: true },
-            "friends" => Done::Friends(people(rest)),
-            "roster" => Done::Roster(Box::new(self.roster(rest))),
+            "idtaken" => StoreReply::IdTaken,
+            "left" => StoreReply::Left(Left { dissolved: false }),
+            "dissolved" => StoreReply::Left(Left { dissolved: true }),
+            "friends" => StoreReply::Friends(people(rest)),
+            "hidden" => StoreReply::Hidden(rest.split_whitespace().map(user).collect()),
+            "roster" => StoreReply::Profile(Box::new(self.roster(rest))),
             "taken" => {
-                let Some((_, Ask::Take { have, .. })) = at.map(|at| &self.asks[at]) else {
+                let Some((_, StoreRequest::FetchBacklog { have, .. })) = at.map(|at| &self.asks[at]) else {
                     panic!("nothing is to be taken")
                 };
                 let have = have.clone();
@@ -370,9 +386,9 @@ impl Script {
         }))
     }
 
-    fn roster(&mut self, text: &str) -> Roster {
+    fn roster(&mut self, text: &str) -> Profile {
         let (friends, groups) = text.split_once("groups ").unwrap_or((text, ""));
-        let mut roster = Roster { friends: people(friends), ..Roster::default() };
+        let mut roster = Profile { friends: people(friends), ..Profile::default() };
         let words: Vec<&str> = friends.split_whitespace().collect();
         for pair in words.windows(2) {
             match pair[0] {
@@ -399,7 +415,7 @@ impl Script {
         roster
     }
 
-    fn taken(&mut self, text: &str, mut heads: Vec<(GroupId, u64)>) -> Done {
+    fn taken(&mut self, text: &str, mut heads: Vec<(GroupId, u64)>) -> StoreReply {
         let (mut messages, mut complete) = (Vec::new(), true);
         for part in text.split("; ").filter(|part| !part.is_empty()) {
             if part == "more" {
@@ -414,16 +430,16 @@ impl Script {
                 messages.push(self.waiting(part));
             }
         }
-        Done::Taken { messages, complete, heads }
+        StoreReply::Backlog(BacklogPage { messages, complete, heads })
     }
 
-    fn waiting(&mut self, text: &str) -> Waiting {
+    fn waiting(&mut self, text: &str) -> BacklogMessage {
         let (ends, text) = text.split_once(' ').expect("from whom to whom, and a text");
         let (ends, pos) = ends.split_once('@').map_or((ends, None), |(ends, pos)| (ends, pos.parse().ok()));
-        Waiting { envelope: self.message(ends, text, pos.is_some(), Storing::Always), pos }
+        BacklogMessage { envelope: self.message(ends, text, pos.is_some(), Durability::Always), pos }
     }
 
-    fn message(&mut self, ends: &str, text: &str, to_group: bool, storing: Storing) -> Envelope {
+    fn message(&mut self, ends: &str, text: &str, to_group: bool, durability: Durability) -> Envelope {
         let (from, to) = ends.split_once('>').expect("from whom to whom");
         let mid = self.next_elsewhere();
         let text = text.replace("{{1000}}", &"x".repeat(1_000));
@@ -437,7 +453,7 @@ impl Script {
         };
         let cid = &self.cid;
         let message =
-            Message { sender: user(from), target, mid, ts: self.now.wall, cid, storing, body: &body };
+            Message { sender: user(from), target, mid, ts: self.now.wall, cid, durability, body: &body };
         Envelope::message(message, &mut Vec::new())
     }
 
@@ -453,7 +469,8 @@ impl Script {
                 let claim = self.own_claim.clone().expect("a claim was published");
                 (Channel::User(claim.user()), claim)
             }
-            ["user", id, "waiting"] => (Channel::User(user(id)), Envelope::waiting(user(id))),
+            ["user", id, "hiding"] => (Channel::User(user(id)), Envelope::hiding_hint(user(id))),
+            ["user", id, "waiting"] => (Channel::User(user(id)), Envelope::backlog_hint(user(id))),
             ["user", id, "takeover", number] => {
                 let claim = Envelope::demanding(user(id), number.parse().unwrap(), Demand::Takeover);
                 (Channel::User(user(id)), claim)
@@ -465,13 +482,13 @@ impl Script {
             ["user", id, word @ ("confirmed" | "unconfirmed"), "by", reader] => {
                 let kind = if word == "confirmed" { Kind::Confirmed } else { Kind::Unconfirmed };
                 let mid = self.last_mid.expect("a message was there before");
-                (Channel::User(user(id)), Envelope::word(kind, user(id), user(reader), &[mid]))
+                (Channel::User(user(id)), Envelope::receipt(kind, user(id), user(reader), &[mid]))
             }
-            ["cores", "farewell"] => (Channel::Cores, Envelope::farewell(self.next_elsewhere())),
+            ["cores", "farewell"] => (Channel::Cores, Envelope::core_leaving(self.next_elsewhere())),
             ["cores", state @ ("online" | "offline"), id, visit] => {
                 let notice = Notice {
                     user: user(id),
-                    visit: visit.parse().expect("a login's number"),
+                    epoch: visit.parse().expect("a login's number"),
                     online: state == "online",
                 };
                 (Channel::Cores, Envelope::presence(self.next_elsewhere(), &[notice]))
@@ -479,8 +496,8 @@ impl Script {
             ["user", id, kind, number] => {
                 let kind = match kind {
                     "claim" => Kind::Claim,
-                    "held" => Kind::Held,
-                    "yield" => Kind::Yield,
+                    "held" => Kind::ClaimDenied,
+                    "yield" => Kind::ClaimConceded,
                     other => panic!("no such notice: {other}"),
                 };
                 let own = self.own_claim.as_ref().map_or(0, |claim| claim.mid().0);
@@ -490,7 +507,7 @@ impl Script {
             ["group", id, "dissolved"] => (Channel::Group(group(id)), Envelope::dissolved(group(id))),
             ["group", id, "stored", pos] => {
                 let mid = self.last_mid.expect("a message was there before");
-                let notice = Envelope::stored(group(id), &[(mid, pos.parse().expect("a place"))]);
+                let notice = Envelope::group_offsets(group(id), &[(mid, pos.parse().expect("a place"))]);
                 (Channel::Group(group(id)), notice)
             }
             _ => {
@@ -499,15 +516,15 @@ impl Script {
                     None => ("", text),
                 };
                 self.cid = cid.to_owned();
-                let (storing, text) = match text.split_once(' ') {
-                    Some(("stored", text)) => (Storing::Always, text),
-                    Some(("awaited", text)) => (Storing::IfUnconfirmed, text),
-                    _ => (Storing::IfUnheard, text),
+                let (durability, text) = match text.split_once(' ') {
+                    Some(("stored", text)) => (Durability::Always, text),
+                    Some(("awaited", text)) => (Durability::IfUnacked, text),
+                    _ => (Durability::IfUndelivered, text),
                 };
                 let (ends, text) = text.split_once(' ').expect("from whom to whom, and a text");
                 let to = ends.split_once('>').expect("from whom to whom").1;
                 let to_group = self.groups.contains(&to.parse().expect("a number"));
-                let envelope = self.message(ends, text, to_group, storing);
+                let envelope = self.message(ends, text, to_group, durability);
                 self.cid.clear();
                 self.last_mid = Some(envelope.mid());
                 let channel = if to_group { Channel::Group(group(to)) } else { Channel::User(user(to)) };
@@ -520,18 +537,18 @@ impl Script {
     fn handle(&mut self, event: Event<'_>) -> Vec<Effect> {
         let limits = &self.limits;
         let keeping = self.keeping;
-        let hub = self.hub.get_or_insert_with(|| Hub::new(CoreId(0), limits.clone()).keeping(keeping));
+        let hub = self.hub.get_or_insert_with(|| Hub::new(CoreId(0), limits.clone()).retaining(keeping));
         let mut effects = Vec::new();
         hub.handle(self.now, event, &mut effects);
         for effect in &effects {
             match effect {
-                Effect::Send { session, frame } => {
+                Effect::Send { connection: session, frame } => {
                     self.last_mid = frame.message().map(Envelope::mid).or(self.last_mid);
                     *self.sent.entry(*session).or_default() += frame.len() as u64 + 1;
                 }
-                Effect::Join { ticket, .. } => self.joins.push_back(*ticket),
-                Effect::Publish { ticket, channel: Channel::Cores, .. } => self.told_cores.extend(ticket),
-                Effect::Publish { ticket, envelope, .. } => {
+                Effect::Join { id: ticket, .. } => self.joins.push_back(*ticket),
+                Effect::Publish { id: ticket, channel: Channel::Cores, .. } => self.told_cores.extend(ticket),
+                Effect::Publish { id: ticket, envelope, .. } => {
                     self.publishes.extend(ticket);
                     match envelope.kind() {
                         Kind::Claim => self.own_claim = Some(envelope.clone()),
@@ -539,8 +556,8 @@ impl Script {
                         _ => {}
                     }
                 }
-                Effect::Look { ticket, users } => self.looks.push_back((*ticket, users.clone())),
-                Effect::Ask { ticket, ask } => self.asks.push_back((*ticket, ask.clone())),
+                Effect::QueryPresence { id: ticket, users } => self.looks.push_back((*ticket, users.clone())),
+                Effect::Store { id: ticket, request: ask } => self.asks.push_back((*ticket, ask.clone())),
                 _ => {}
             }
         }

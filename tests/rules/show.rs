@@ -1,34 +1,36 @@
 //! Effects as lines of text.
 
 use super::script::Script;
-use chatd::chat::ask::{Ask, Detail, Issue, Progress, Proof, Who};
-use chatd::chat::effect::Effect;
-use chatd::chat::envelope::{Demand, Envelope, Kind, Notice, Storing};
-use chatd::chat::event::Channel;
-use chatd::chat::ids::{GroupId, MessageId};
+use chatd::chat::model::envelope::{Demand, Durability, Envelope, Kind, Notice};
+use chatd::chat::model::ids::{GroupId, MessageId};
+use chatd::chat::model::profile::Who;
+use chatd::chat::model::token::Proof;
+use chatd::chat::port::effect::Effect;
+use chatd::chat::port::event::Channel;
+use chatd::chat::port::store::{CursorUpdate, Detail, Issue, StoreRequest};
 
 pub fn effect(script: &Script, effect: &Effect) -> String {
     match effect {
-        Effect::Send { session, frame } => {
+        Effect::Send { connection: session, frame } => {
             let mut bytes = Vec::new();
             frame.write(&mut bytes);
             format!("send {} {}", script.name(*session), shorten(&String::from_utf8_lossy(&bytes)))
         }
-        Effect::Close { session } => format!("close {}", script.name(*session)),
-        Effect::Pause { session } => format!("pause {}", script.name(*session)),
-        Effect::Resume { session } => format!("resume {}", script.name(*session)),
-        Effect::Probe { session } => format!("probe {}", script.name(*session)),
+        Effect::Close { connection: session } => format!("close {}", script.name(*session)),
+        Effect::Pause { connection: session } => format!("pause {}", script.name(*session)),
+        Effect::Resume { connection: session } => format!("resume {}", script.name(*session)),
+        Effect::Probe { connection: session } => format!("probe {}", script.name(*session)),
         Effect::Join { channel, .. } => format!("join {}", show_channel(*channel)),
         Effect::Leave { channel } => format!("leave {}", show_channel(*channel)),
-        Effect::Publish { ticket, channel, envelope } => {
+        Effect::Publish { id: ticket, channel, envelope } => {
             let counted = if ticket.is_some() { " counted" } else { "" };
             format!("publish{counted} {}: {}", show_channel(*channel), show_envelope(envelope))
         }
-        Effect::Look { users, .. } => {
+        Effect::QueryPresence { users, .. } => {
             let users: Vec<String> = users.iter().map(ToString::to_string).collect();
             format!("look {}", users.join(" "))
         }
-        Effect::Ask { ask, .. } => format!("ask {}", show_ask(ask)),
+        Effect::Store { request: ask, .. } => format!("ask {}", show_ask(ask)),
     }
 }
 
@@ -43,15 +45,15 @@ fn show_channel(channel: Channel) -> String {
 fn show_envelope(envelope: &Envelope) -> String {
     match envelope.kind() {
         Kind::Direct | Kind::Group => {
-            let storing = match envelope.storing() {
-                Storing::Always => "stored",
-                Storing::IfUnconfirmed => "unless confirmed",
-                Storing::IfUnheard => "unless heard",
+            let storing = match envelope.durability() {
+                Durability::Always => "stored",
+                Durability::IfUnacked => "unless confirmed",
+                Durability::IfUndelivered => "unless heard",
             };
             format!("{} ({storing})", shorten(&String::from_utf8_lossy(envelope.body())))
         }
-        Kind::Stored => {
-            let pairs: Vec<String> = envelope.stored_pairs().map(|(_, pos)| pos.to_string()).collect();
+        Kind::GroupOffsets => {
+            let pairs: Vec<String> = envelope.offsets().map(|(_, pos)| pos.to_string()).collect();
             format!("stored at {}", pairs.join(" "))
         }
         Kind::Presence => {
@@ -69,8 +71,20 @@ fn show_envelope(envelope: &Envelope) -> String {
             Demand::Takeover => "claim for takeover".to_owned(),
             Demand::Token(token) => format!("claim by token {}", token.0),
         },
-        notice => format!("{notice:?}").to_lowercase(),
+        notice => words(&format!("{notice:?}")),
     }
+}
+
+/// A name of a notice as words: `ClaimConceded` is "claim conceded".
+fn words(name: &str) -> String {
+    let mut words = String::new();
+    for (at, letter) in name.char_indices() {
+        if at > 0 && letter.is_uppercase() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
 }
 
 /// Long runs of one letter are counted, so that a text of 16 KiB is a line to read.
@@ -100,55 +114,64 @@ fn show_places(places: &[(GroupId, u64)]) -> String {
     places.join(" ")
 }
 
-fn show_ask(ask: &Ask) -> String {
+fn show_ask(ask: &StoreRequest) -> String {
     match ask {
-        Ask::Register { name, password, .. } => format!("Register {name} {}", password.0),
-        Ask::Verify { who: Who::Id(user), password, .. } => format!("Verify {user} {}", password.0),
-        Ask::Verify { who: Who::Name(name), password, .. } => format!("Verify {name:?} {}", password.0),
-        Ask::Roster { user, detail: Detail::Members, issue: Issue::Nothing, .. } => format!("Roster {user}"),
-        Ask::Friends { user } => format!("Friends {user}"),
-        Ask::AddFriend { user, friend } => format!("AddFriend {user} {friend}"),
-        Ask::DelFriend { user, friend } => format!("DelFriend {user} {friend}"),
-        Ask::CreateGroup { user, name, desc } => format!("CreateGroup {user} {name:?} {desc:?}"),
-        Ask::AddGroup { user, group } => format!("AddGroup {user} {group}"),
-        Ask::DelGroup { user, group } => format!("DelGroup {user} {group}"),
-        Ask::MayWrite { user, group } => format!("MayWrite {user} {group}"),
-        Ask::Roster { user, proof: Proof::Token(token), detail, issue } => {
+        StoreRequest::Register { name, password, .. } => format!("Register {name} {}", password.0),
+        StoreRequest::Verify { who: Who::Id(user), password, .. } => format!("Verify {user} {}", password.0),
+        StoreRequest::Verify { who: Who::Name(name), password, .. } => {
+            format!("Verify {name:?} {}", password.0)
+        }
+        StoreRequest::LoadProfile { user, detail: Detail::Members, issue: Issue::Nothing, .. } => {
+            format!("Roster {user}")
+        }
+        StoreRequest::Friends { user } => format!("Friends {user}"),
+        StoreRequest::AddFriend { user, friend } => format!("AddFriend {user} {friend}"),
+        StoreRequest::DelFriend { user, friend } => format!("DelFriend {user} {friend}"),
+        StoreRequest::CreateGroup { user, name, desc } => format!("CreateGroup {user} {name:?} {desc:?}"),
+        StoreRequest::AddGroup { user, group } => format!("AddGroup {user} {group}"),
+        StoreRequest::DelGroup { user, group } => format!("DelGroup {user} {group}"),
+        StoreRequest::CheckMembership { user, group } => format!("MayWrite {user} {group}"),
+        StoreRequest::LoadProfile { user, proof: Proof::Token(token), detail, issue } => {
             format!("Roster {user} {detail:?} {issue:?}, by token {}", token.0)
         }
-        Ask::Roster { user, detail, issue, .. } => format!("Roster {user} {detail:?} {issue:?}"),
-        Ask::Remember { user, window } => format!("Remember {user} {} cids", window.len()),
-        Ask::Resume { secret } => format!("Resume {}", secret.0),
-        Ask::Revoke { user, token } => format!("Revoke {user} {}", token.0),
-        Ask::ChangePassword { user, old, new, .. } => format!("ChangePassword {user} {} {}", old.0, new.0),
-        Ask::Find { who: Who::Id(user) } => format!("Find {user}"),
-        Ask::Find { who: Who::Name(name) } => format!("Find {name:?}"),
-        Ask::Block { user, blocked } => format!("Block {user} {blocked}"),
-        Ask::Unblock { user, blocked } => format!("Unblock {user} {blocked}"),
-        Ask::Members { user, group, after, members } => {
+        StoreRequest::LoadProfile { user, detail, issue, .. } => {
+            format!("Roster {user} {detail:?} {issue:?}")
+        }
+        StoreRequest::Remember { user, window } => format!("Remember {user} {} cids", window.len()),
+        StoreRequest::Resume { secret } => format!("Resume {}", secret.0),
+        StoreRequest::Revoke { user, token } => format!("Revoke {user} {}", token.0),
+        StoreRequest::ChangePassword { user, old, new, .. } => {
+            format!("ChangePassword {user} {} {}", old.0, new.0)
+        }
+        StoreRequest::Hidden { user } => format!("Hidden {user}"),
+        StoreRequest::Find { who: Who::Id(id), .. } => format!("Find {id}"),
+        StoreRequest::Find { who: Who::Name(name), .. } => format!("Find {name:?}"),
+        StoreRequest::Block { user, blocked } => format!("Block {user} {blocked}"),
+        StoreRequest::Unblock { user, blocked } => format!("Unblock {user} {blocked}"),
+        StoreRequest::Members { user, group, after, members } => {
             let after = after.map_or(String::new(), |after| format!(" after {after}"));
             format!("Members {user} {group}{after}, at most {members}")
         }
-        Ask::History { user, conversation, span, messages, bytes } => {
+        StoreRequest::History { user, conversation, span, messages, bytes } => {
             format!("History {user} {conversation:?} {span:?}, at most {messages} in {bytes} bytes")
         }
-        Ask::Record { envelopes } => format!("Record {} messages", envelopes.len()),
-        Ask::Keep { envelope } => format!("Keep {}", show_envelope(envelope)),
-        Ask::Owe { user, mids } => format!("Owe {user} {}", show_mids(mids)),
-        Ask::Take { user, after, have, .. } => {
+        StoreRequest::AppendHistory { envelopes } => format!("Record {} messages", envelopes.len()),
+        StoreRequest::StoreMessage { envelope } => format!("Keep {}", show_envelope(envelope)),
+        StoreRequest::Owe { user, mids } => format!("Owe {user} {}", show_mids(mids)),
+        StoreRequest::FetchBacklog { user, after, have, .. } => {
             let after = if after.0 == 0 { "the front" } else { "there" };
             format!("Take {user} from {after}, have {}", show_places(have))
                 .trim_end_matches(", have ")
                 .to_owned()
         }
-        Ask::Settle { user, mids, progress } => {
+        StoreRequest::AckDelivered { user, mids, cursors: progress } => {
             let progress: Vec<String> = progress.iter().map(show_progress).collect();
             format!("Settle {user} {} {}", show_mids(mids), progress.join(" ")).trim_end().to_owned()
         }
     }
 }
 
-fn show_progress(progress: &Progress) -> String {
-    let Progress { group, upto, beyond } = progress;
+fn show_progress(progress: &CursorUpdate) -> String {
+    let CursorUpdate { group, upto, beyond } = progress;
     format!("{group}:{upto}+{}", beyond.len())
 }

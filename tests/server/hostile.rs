@@ -339,7 +339,7 @@ fn random_bytes() {
         let mut bytes = Vec::new();
         for _ in 0..random.below(8) {
             match random.below(4) {
-                0 => bytes.extend((0..random.below(300)).map(|_| random.next() as u8)),
+                0 => bytes.extend((0..random.below(300)).map(|_| random.number() as u8)),
                 1 => {
                     let alphabet = b"{}[]\",:\\u0123456789.eE+-\0\n\r truefalsn";
                     bytes.extend((0..random.below(200)).map(|_| alphabet[random.below(alphabet.len())]));
@@ -350,7 +350,7 @@ fn random_bytes() {
                     for _ in 0..random.below(4) {
                         let at = random.below(frame.len());
                         match random.below(3) {
-                            0 => frame[at] = random.next() as u8,
+                            0 => frame[at] = random.number() as u8,
                             1 => drop(frame.remove(at)),
                             _ => frame.insert(at, b"\"\\{}[],:0\0"[random.below(10)]),
                         }

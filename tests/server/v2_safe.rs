@@ -259,6 +259,34 @@ fn confirming_any_push_of_a_repeated_message_counts() {
     }
 }
 
+#[test]
+fn a_flood_pushes_nothing_of_others_out_of_the_window() {
+    for cores in [1, 2] {
+        let chatd = Chatd::start(cores);
+        let (amy, ben, mallory) = (chatd.register("amy"), chatd.register("ben"), chatd.register("mallory"));
+        let mut friend = enter_v2(&chatd, &amy).0;
+        let mut stranger = enter_v2(&chatd, &mallory).0;
+        let mut reader = enter_v2(&chatd, &ben).0;
+        friend.say(with_cid(chat(amy.id, ben.id, "of a friend"), "k"));
+        friend.hear_ack("k");
+        reader.hear_msg("of a friend");
+        let flood = numbered(1_100);
+        for text in &flood {
+            stranger.say(with_cid(chat(mallory.id, ben.id, text), text));
+            stranger.hear_ack(text);
+            reader.hear_msg(text);
+        }
+        // What TCP has acknowledged is looked at before this is done.
+        reader.logout();
+        reader.hear_until_logged_out();
+        let chatd = chatd.restart(libc::SIGKILL, cores);
+        let (_, messages) = enter_with_backlog(&chatd, &ben, 1_000);
+        let mut expected = vec!["of a friend".to_owned()];
+        expected.extend_from_slice(&flood[101..]);
+        assert_same(&texts(&messages), &expected, &format!("{cores} cores"));
+    }
+}
+
 /// Lets a process write no file beyond so many bytes: its disk is full.
 fn limit_files(pid: u32, bytes: u64) {
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
@@ -351,5 +379,44 @@ fn a_reader_of_the_seed_is_not_waited_for() {
             assert_eq!(sender.hear_ack(text)["pos"], json!(number + 1), "{cores} cores");
             reader.hear_msg(text);
         }
+    }
+}
+
+/// Twenty readers confirm a thousand ids each, nearly all of which nobody was ever sent, over and over. Everybody is
+/// answered, in the order asked; what was sent among them counts; and somebody else's messages are acknowledged.
+#[test]
+fn a_thousand_unknown_ids_of_each_of_twenty_readers_are_answered_in_order() {
+    let chatd = Chatd::start(2);
+    let sender = chatd.register("sender");
+    let mut other = enter_v2(&chatd, &sender).0;
+    let mut readers: Vec<(Client, User)> = (0..20)
+        .map(|number| chatd.register(&format!("reader {number}")))
+        .map(|user| (enter_v2(&chatd, &user).0, user))
+        .collect();
+    for (client, user) in &mut readers {
+        other.chat_stored(user, "for you", &format!("to {}", user.id));
+        let mid = client.hear_msg("for you")["mid"].clone();
+        for round in 0..3 {
+            let unknown = (1..1_000).map(|id| json!((id * 1_000 + round).to_string()));
+            let mids: Vec<Value> = unknown.chain([mid.clone()]).collect();
+            client.say(json!({"msgid": 24, "mids": mids, "cid": format!("confirm {round}")}));
+        }
+        client.say(json!({"msgid": 29, "name": "sender", "cid": "found"}));
+    }
+    for (_, user) in &readers {
+        other.chat_stored(user, "meanwhile", &format!("meanwhile to {}", user.id));
+    }
+    for (client, _) in &mut readers {
+        let heard: Vec<Value> = (0..5).map(|_| client.hear("an answer, or the message")).collect();
+        let answers: Vec<&Value> = heard.iter().filter(|frame| frame["msgid"] != 6).collect();
+        let cids: Vec<&Value> = answers.iter().map(|frame| &frame["cid"]).collect();
+        assert_eq!(cids, ["confirm 0", "confirm 1", "confirm 2", "found"], "{heard:?}");
+        assert!(answers.iter().all(|frame| frame["errno"] == 0), "{heard:?}");
+    }
+    for (client, user) in readers {
+        drop(client);
+        chatd.until_offline(&user);
+        let (_, waiting) = enter_with_backlog(&chatd, &user, 1);
+        assert_eq!(texts(&waiting), ["meanwhile"]);
     }
 }

@@ -4,16 +4,16 @@
 //! What one core says on one channel reaches the home in the order said; what the home passes on
 //! to one core about one channel reaches it in that order. Nothing else is in any order.
 
-use chatd::chat::envelope::Envelope;
-use chatd::chat::event::Channel;
-use chatd::chat::ids::{Ticket, UserId};
+use chatd::chat::model::envelope::Envelope;
+use chatd::chat::model::ids::{RequestId, UserId};
+use chatd::chat::port::event::Channel;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Something on its way to a channel's home.
 #[derive(Debug)]
 pub enum Op {
     Join {
-        ticket: Ticket,
+        ticket: RequestId,
         channel: Channel,
     },
     /// After the core was cut off: what it had joined is joined again.
@@ -24,12 +24,12 @@ pub enum Op {
         channel: Channel,
     },
     Publish {
-        ticket: Option<Ticket>,
+        ticket: Option<RequestId>,
         channel: Channel,
         envelope: Envelope,
     },
     Look {
-        ticket: Ticket,
+        ticket: RequestId,
         users: Vec<UserId>,
     },
 }

@@ -6,8 +6,8 @@ use super::oracle::Text;
 use super::tcp::Reading;
 use super::world::{Next, World};
 use crate::trace;
-use chatd::chat::envelope::Target;
-use chatd::chat::ids::{GroupId, UserId};
+use chatd::chat::model::envelope::Target;
+use chatd::chat::model::ids::{GroupId, UserId};
 use chatd::chat::wire::frame::Terminator;
 
 /// Who sits behind a connection.

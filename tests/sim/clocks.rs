@@ -5,7 +5,7 @@
 use super::oracle::numbers;
 use super::world::World;
 use crate::trace;
-use chatd::chat::ids::{CoreId, MessageId, Millis, Monotonic, Now, UserId};
+use chatd::chat::model::ids::{CoreId, MessageId, Millis, Monotonic, Now, UserId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 const START_MS: u64 = 1_700_000_000_000;

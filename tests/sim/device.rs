@@ -1,8 +1,8 @@
 //! What a client of the second dialect remembers: in a connection, and from one to the next.
 
 use super::oracle::Text;
-use chatd::chat::ask::Conversation;
-use chatd::chat::ids::MessageId;
+use chatd::chat::model::history::Conversation;
+use chatd::chat::model::ids::MessageId;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 /// When a client says that messages are safe with it.

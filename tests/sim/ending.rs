@@ -2,9 +2,9 @@
 
 use super::oracle::{Stay, numbers};
 use super::world::World;
-use chatd::chat::envelope::{Envelope, Target};
-use chatd::chat::event::Event;
-use chatd::chat::ids::{MessageId, UserId};
+use chatd::chat::model::envelope::{Envelope, Target};
+use chatd::chat::model::ids::{MessageId, UserId};
+use chatd::chat::port::event::Event;
 
 impl World {
     /// Exactly one of several simultaneous logins wins.

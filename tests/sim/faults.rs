@@ -9,10 +9,10 @@ use super::bus::Op;
 use super::plan::{Phase, Plan};
 use super::world::{Core, Fact, Next, World};
 use crate::trace;
-use chatd::chat::envelope::Kind;
-use chatd::chat::event::{BusDown, Event};
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::{CoreId, MessageId, Millis};
+use chatd::chat::model::envelope::Kind;
+use chatd::chat::model::ids::{CoreId, MessageId, Millis};
+use chatd::chat::port::event::{BusDown, Event};
 
 /// Listeners from here on are dead cores that the bus has not noticed yet.
 const GHOSTS: usize = 1_000;
@@ -346,7 +346,7 @@ impl World {
 impl Core {
     /// A core of a server that starts when this is the greatest id that is stored.
     pub fn new(id: CoreId, plan: &Plan, stored: MessageId, wall: Millis) -> Self {
-        Self::with(Hub::new(id, plan.limits.clone()).keeping(plan.keep).after(stored, wall))
+        Self::with(Hub::new(id, plan.limits.clone()).retaining(plan.keep).after(stored, wall))
     }
 }
 

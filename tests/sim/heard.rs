@@ -1,6 +1,6 @@
 //! What a client reads in a frame of the server's.
 
-use chatd::chat::ids::MessageId;
+use chatd::chat::model::ids::MessageId;
 use serde_json::Value;
 
 /// One frame, taken apart.

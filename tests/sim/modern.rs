@@ -5,8 +5,8 @@ use super::device::{Confirms, Device, Phone};
 use super::heard::Heard;
 use super::oracle::Text;
 use super::world::World;
-use chatd::chat::ask::Conversation;
-use chatd::chat::ids::{GroupId, MessageId, UserId};
+use chatd::chat::model::history::Conversation;
+use chatd::chat::model::ids::{GroupId, MessageId, UserId};
 
 impl World {
     /// Whether somebody who connects now speaks the second dialect, and how.

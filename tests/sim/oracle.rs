@@ -4,9 +4,9 @@
 
 use super::clocks::Ids;
 use super::plan::{Phase, Plan};
-use chatd::chat::ask::Ask;
-use chatd::chat::envelope::{Envelope, Kind, Target};
-use chatd::chat::ids::{GroupId, MessageId, UserId};
+use chatd::chat::model::envelope::{Envelope, Kind, Target};
+use chatd::chat::model::ids::{GroupId, MessageId, UserId};
+use chatd::chat::port::store::StoreRequest;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Something that somebody says, known by its number wherever it turns up.
@@ -184,8 +184,8 @@ impl Oracle {
     }
 
     /// The store is too busy for this.
-    pub fn busy(&mut self, ask: &Ask) {
-        if let Ask::Keep { envelope } = ask {
+    pub fn busy(&mut self, ask: &StoreRequest) {
+        if let StoreRequest::StoreMessage { envelope } = ask {
             let number = numbers(envelope.body())[0];
             if let Some(said) = &mut self.texts[number as usize].said {
                 said.busy = true;

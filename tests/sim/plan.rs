@@ -2,8 +2,8 @@
 //! are, what will fail, and how tight the limits are.
 
 use super::rng::Rng;
-use chatd::chat::keep::Keep;
-use chatd::chat::limits::Limits;
+use chatd::chat::model::limits::Limits;
+use chatd::chat::model::retention::Retention;
 
 /// A stretch of time, after which everything comes to rest and is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,7 +61,7 @@ pub struct Plan {
     pub friends: u64,
     /// Whether people block each other now and then.
     pub refuses: bool,
-    pub keep: Keep,
+    pub keep: Retention,
     /// Of a thousand questions in a faulty phase: answered with Busy.
     pub busy: u64,
     /// Pause between two faults of a faulty phase, and how long one lasts.
@@ -120,7 +120,7 @@ impl Plan {
             modern: rng.pick(&[0, 500, 1_000]),
             friends: rng.pick(&[0, 400]),
             refuses: rng.chance(200),
-            keep: if rng.chance(250) { Keep::Undelivered } else { Keep::All },
+            keep: if rng.chance(250) { Retention::Undelivered } else { Retention::All },
             busy: rng.pick(&[50, 300, 900]),
             fault_gap_us: rng.pick(&[50_000, 300_000, 1_000_000]),
             fault_us: rng.pick(&[20_000, 300_000, 2_000_000]),

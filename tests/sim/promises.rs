@@ -5,10 +5,10 @@ use super::heard::Heard;
 use super::modern::Asked;
 use super::plan::Phase;
 use super::world::World;
-use chatd::chat::ask::Conversation;
-use chatd::chat::envelope::Target;
-use chatd::chat::ids::{GroupId, MessageId, UserId};
-use chatd::chat::keep::Keep;
+use chatd::chat::model::envelope::Target;
+use chatd::chat::model::history::Conversation;
+use chatd::chat::model::ids::{GroupId, MessageId, UserId};
+use chatd::chat::model::retention::Retention;
 use std::collections::HashMap;
 
 impl World {
@@ -18,7 +18,7 @@ impl World {
         let (sender, text) = self.oracle.text(number).expect("it was written");
         let mid = heard.mid().expect("an ACK has the message's id");
         let spared = match text.target {
-            Target::User(to) if self.plan.keep == Keep::Undelivered => Some(to),
+            Target::User(to) if self.plan.keep == Retention::Undelivered => Some(to),
             _ => None,
         };
         let kept = self.store.cids.get(&(sender, format!("c{number}"))).copied();
@@ -87,7 +87,7 @@ impl World {
                 _ => {}
             }
         }
-        let whole = matches!(conversation, Conversation::Group(_)) || self.plan.keep == Keep::All;
+        let whole = matches!(conversation, Conversation::Group(_)) || self.plan.keep == Retention::All;
         assert_eq!(heard.is_partial(), !whole, "(k) whether {conversation:?} is complete");
         for (row, &place) in rows.iter().zip(&places) {
             let number = row.said().expect("what is in a row was said");
@@ -122,7 +122,7 @@ impl World {
         let name = if text.wants_ack { format!("c{number}") } else { format!("mid:{}", mid.0) };
         assert_eq!(row.cid(), name, "(k) text {number}");
         if let Some(&acked) = self.oracle.acked.get(&number) {
-            let spared = self.plan.keep == Keep::Undelivered && matches!(of, Conversation::With(_));
+            let spared = self.plan.keep == Retention::Undelivered && matches!(of, Conversation::With(_));
             assert!(acked == mid || spared, "(k) text {number} is {mid:?} and was acknowledged as {acked:?}");
         }
     }
@@ -196,7 +196,7 @@ impl World {
     fn is_kept_for_good(&self, number: u64) -> bool {
         let (sender, text) = self.oracle.text(number).expect("counted");
         let direct = matches!(text.target, Target::User(_));
-        if direct && self.plan.keep == Keep::Undelivered {
+        if direct && self.plan.keep == Retention::Undelivered {
             // Its reader has it, or it has a row: that is looked at elsewhere.
             return false;
         }
@@ -228,9 +228,12 @@ impl World {
             let Some(phone) = &self.people[conn].phone else { continue };
             for friend in self.store.friends_of(user) {
                 let Some(&told) = phone.friends.get(&u64::from(friend.id.get())) else { continue };
-                let is_online = online.iter().any(|&(other, _)| other == friend.id);
+                let is_online = !friend.hides && online.iter().any(|&(other, _)| other == friend.id);
                 assert_eq!(told, is_online, "(l) {user:?} on conn {conn} was told about {:?}", friend.id);
                 self.oracle.tally.count("friends seen as they are");
+                if friend.hides {
+                    self.oracle.tally.count("friends who hide");
+                }
             }
         }
     }

@@ -3,8 +3,8 @@
 
 use super::oracle::numbers;
 use super::world::World;
-use chatd::chat::envelope::Target;
-use chatd::chat::ids::MessageId;
+use chatd::chat::model::envelope::Target;
+use chatd::chat::model::ids::MessageId;
 use chatd::chat::wire::json::{Parser, Value};
 
 impl World {

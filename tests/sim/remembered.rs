@@ -2,8 +2,11 @@
 //! page by page.
 
 use super::store::Store;
-use chatd::chat::ask::{Answer, Conversation, Done, Member, Placed, Secret, Span, Token, TokenId};
-use chatd::chat::ids::{GroupId, MessageId, UserId};
+use chatd::chat::model::history::{Conversation, Placed, Span};
+use chatd::chat::model::ids::{GroupId, MessageId, UserId};
+use chatd::chat::model::profile::Member;
+use chatd::chat::model::token::{Secret, Token, TokenId};
+use chatd::chat::port::store::{HistoryPage, MembersPage, StoreReply, StoreResult};
 use chatd::chat::wire::code::Code;
 use std::collections::{BTreeSet, HashMap};
 
@@ -55,16 +58,16 @@ impl Remembered {
 }
 
 impl Store {
-    pub fn members(&self, user: UserId, group: GroupId, after: Option<UserId>, most: usize) -> Answer {
+    pub fn members(&self, user: UserId, group: GroupId, after: Option<UserId>, most: usize) -> StoreResult {
         let all = &self.group(group)?.members;
         all.get(&user).ok_or(Code::NotAMember)?;
         let mut later = all.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
         let member = |(&id, seat): (_, &super::store::Seat)| Member {
-            person: self.person(id).expect("members are users"),
+            person: self.seen_by(user, id),
             role: seat.role,
         };
         let members = later.by_ref().take(most).map(member).collect();
-        Ok(Done::Members { members, complete: later.next().is_none() })
+        Ok(StoreReply::Members(MembersPage { members, complete: later.next().is_none() }))
     }
 
     /// Of what has no row, nobody knows whether it is missing.
@@ -75,7 +78,7 @@ impl Store {
         span: Span,
         most: usize,
         bytes: usize,
-    ) -> Answer {
+    ) -> StoreResult {
         let (all, first): (&[MessageId], u64) = match conversation {
             Conversation::With(other) => {
                 self.person(other).ok_or(Code::NoSuchUser)?;
@@ -112,6 +115,6 @@ impl Store {
         }
         messages.sort_by_key(|message| message.pos);
         let complete = !(self.spares_rows && matches!(conversation, Conversation::With(_)));
-        Ok(Done::History { messages, complete })
+        Ok(StoreReply::History(HistoryPage { messages, complete }))
     }
 }

@@ -4,9 +4,9 @@
 use super::oracle::Stay;
 use super::world::World;
 use crate::trace;
-use chatd::chat::event::Channel;
-use chatd::chat::ids::{GroupId, MessageId, UserId};
-use chatd::chat::keep::Keep;
+use chatd::chat::model::ids::{GroupId, MessageId, UserId};
+use chatd::chat::model::retention::Retention;
+use chatd::chat::port::event::Channel;
 use std::collections::HashSet;
 
 impl World {
@@ -33,7 +33,7 @@ impl World {
                 |mid: &&MessageId| self.store.has_refused(user, self.store.messages[*mid].0.sender());
             let missed = |mid: &&MessageId| self.was_missed(conn, **mid);
             // Word that it is confirmed may be lost; then it comes once more.
-            let spared = self.plan.keep == Keep::Undelivered && self.oracle.faulty;
+            let spared = self.plan.keep == Retention::Undelivered && self.oracle.faulty;
             let unheard = |mid: &&MessageId| spared && self.oracle.confirmed.contains(&(user, **mid));
             let stranded =
                 |mid: &&MessageId| !(with_reader(mid) || refused(mid) || missed(mid) || unheard(mid));
@@ -167,7 +167,7 @@ impl World {
         let user = self.oracle.stays[stay].user;
         let mut right = String::new();
         for person in self.store.friends_of(user) {
-            let online = self.oracle.online_stays().any(|stay| stay.user == person.id);
+            let online = !person.hides && self.oracle.online_stays().any(|stay| stay.user == person.id);
             let state = if online { "online" } else { "offline" };
             let entry = if self.people[conn].phone.is_some() {
                 format!("{{\"id\":{},\"name\":\"{}\",\"state\":\"{state}\"}}", person.id, person.name)

@@ -3,10 +3,10 @@
 use super::tcp::{Conn, Reading};
 use super::world::{Next, World};
 use crate::trace;
-use chatd::chat::effect::Frame;
-use chatd::chat::event::Event;
-use chatd::chat::ids::SessionId;
-use chatd::chat::source::Source;
+use chatd::chat::model::ids::ConnectionId;
+use chatd::chat::model::source::Source;
+use chatd::chat::port::effect::Frame;
+use chatd::chat::port::event::Event;
 use chatd::chat::wire::frame::{self, Step, Terminator};
 use chatd::chat::wire::request::{self, Fault};
 
@@ -20,13 +20,13 @@ impl World {
         });
         let conn = self.conns.len();
         slots[index].1 = Some(conn);
-        let id = SessionId { index: index as u32, generation: slots[index].0 };
+        let id = ConnectionId { index: index as u32, generation: slots[index].0 };
         self.conns.push(Conn::new(core, id, terminator));
-        self.feed(core, Event::Opened { session: id, from: Source::Proxy });
+        self.feed(core, Event::Opened { connection: id, from: Source::Proxy });
         conn
     }
 
-    pub fn conn(&self, core: usize, id: SessionId) -> usize {
+    pub fn conn(&self, core: usize, id: ConnectionId) -> usize {
         let (generation, conn) = self.cores[core].slots[id.index as usize];
         assert_eq!(generation, id.generation, "an effect for a connection that is gone");
         conn.expect("an effect for a connection that is gone")
@@ -73,26 +73,29 @@ impl World {
                     match request::parse(&mut bytes, &mut parser, &limits) {
                         Ok(request) => {
                             self.hear(number, &request);
-                            self.feed(core, Event::Said { session, terminator, request });
+                            self.feed(core, Event::Request { connection: session, terminator, request });
                         }
-                        Err(fault) => self.feed(core, Event::Garbled { session, fault }),
+                        Err(fault) => self.feed(core, Event::BadFrame { connection: session, fault }),
                     }
                     self.cores[core].parser = parser;
                 }
                 Step::Partial { .. } => break,
                 Step::TooLarge => {
-                    return self.feed(core, Event::Garbled { session, fault: Fault::frame_too_large() });
+                    return self.feed(
+                        core,
+                        Event::BadFrame { connection: session, fault: Fault::frame_too_large() },
+                    );
                 }
             }
         }
         let conn = &mut self.conns[number];
         if conn.finished && conn.to_server.is_empty() && !std::mem::replace(&mut conn.told_ended, true) {
             let (core, session) = (conn.core, conn.id);
-            self.feed(core, Event::Ended { session });
+            self.feed(core, Event::HalfClosed { connection: session });
         }
     }
 
-    pub fn send(&mut self, core: usize, session: SessionId, frame: &Frame) {
+    pub fn send(&mut self, core: usize, session: ConnectionId, frame: &Frame) {
         let number = self.conn(core, session);
         if let Frame::Reply(bytes) = frame {
             self.replied(number, bytes);
@@ -142,7 +145,7 @@ impl World {
         let conn = &self.conns[number];
         if !conn.closed {
             let (core, session, bytes) = (conn.core, conn.id, conn.acked as u64);
-            self.feed(core, Event::Acked { session, bytes });
+            self.feed(core, Event::Acked { connection: session, bytes });
         }
     }
 
@@ -154,7 +157,7 @@ impl World {
         }
         let (core, session, acked) = (conn.core, conn.id, conn.acked as u64);
         self.parted(number);
-        self.feed(core, Event::Closed { session, acked });
+        self.feed(core, Event::Closed { connection: session, acked });
         let slot = &mut self.cores[core].slots[session.index as usize];
         *slot = (slot.0 + 1, None);
         // What was on its way may still arrive.

@@ -2,20 +2,22 @@
 
 use super::remembered::Remembered;
 use super::rng::Rng;
-use chatd::chat::ask::{
-    Answer, Ask, Detail, Done, Issue, Member, Membership, PasswordPrint, Person, Proof, Role, Roster, Who,
+use chatd::chat::model::dedup::DedupWindow;
+use chatd::chat::model::envelope::{Envelope, Target};
+use chatd::chat::model::ids::{GroupId, MessageId, RequestId, UserId};
+use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role, Who};
+use chatd::chat::model::retention::Retention;
+use chatd::chat::model::token::{PasswordPrint, Proof};
+use chatd::chat::port::store::{
+    Detail, Issue, Joined, Left, Resumed, StoreReply, StoreRequest, StoreResult, StoredMessage, Verified,
 };
-use chatd::chat::dedup::DedupWindow;
-use chatd::chat::envelope::{Envelope, Target};
-use chatd::chat::ids::{GroupId, MessageId, Ticket, UserId};
-use chatd::chat::keep::Keep;
 use chatd::chat::wire::code::Code;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 /// The queue of one server.
 #[derive(Default)]
 pub struct Queue {
-    pub waiting: VecDeque<(usize, Ticket, Ask)>,
+    pub waiting: VecDeque<(usize, RequestId, StoreRequest)>,
     pub committing: bool,
     /// The store does not answer this server.
     pub down: bool,
@@ -68,8 +70,8 @@ fn print(password: &str) -> PasswordPrint {
 pub const MOST_MEMBERS: usize = 5;
 
 impl Store {
-    pub fn new(keep: Keep) -> Self {
-        Self { spares_rows: keep == Keep::Undelivered, ..Self::default() }
+    pub fn new(keep: Retention) -> Self {
+        Self { spares_rows: keep == Retention::Undelivered, ..Self::default() }
     }
 
     pub fn enroll(&mut self, name: &str, password: &str) -> UserId {
@@ -88,7 +90,16 @@ impl Store {
 
     pub fn person(&self, id: UserId) -> Option<Person> {
         let (name, _) = self.users.get(id.get() as usize - 1)?;
-        Some(Person { id, name: name.clone() })
+        Some(Person { id, name: name.clone(), hides: false })
+    }
+
+    /// Somebody as a user sees it.
+    pub fn seen_by(&self, user: UserId, id: UserId) -> Person {
+        Person { hides: self.blocks(id, user), ..self.person(id).expect("a user") }
+    }
+
+    pub fn blocks(&self, user: UserId, blocked: UserId) -> bool {
+        self.remembered.blocked.contains(&(user, blocked))
     }
 
     pub fn named(&self, who: &Who) -> Option<(UserId, String)> {
@@ -100,28 +111,28 @@ impl Store {
         self.users.get(at).map(|(name, _)| (user, name.clone()))
     }
 
-    pub fn answer(&mut self, ask: &Ask) -> Answer {
+    pub fn answer(&mut self, ask: &StoreRequest) -> StoreResult {
         match ask {
-            Ask::Register { name, password, .. } => {
+            StoreRequest::Register { name, password, .. } => {
                 if self.users.iter().any(|(taken, _)| taken == name) {
                     return Err(Code::Refused);
                 }
-                Ok(Done::Registered(self.enroll(name, &password.0)))
+                Ok(StoreReply::Registered(self.enroll(name, &password.0)))
             }
-            Ask::Verify { who, password, .. } => match self.named(who) {
+            StoreRequest::Verify { who, password, .. } => match self.named(who) {
                 Some((user, name)) if self.users[user.get() as usize - 1].1 == password.0 => {
-                    Ok(Done::Verified { user, name, print: print(&password.0) })
+                    Ok(StoreReply::Verified(Verified { user, name, print: print(&password.0) }))
                 }
                 _ => Err(Code::Refused),
             },
-            Ask::Resume { secret } => match self.remembered.resume(secret) {
+            StoreRequest::Resume { secret } => match self.remembered.resume(secret) {
                 Some((user, token)) => {
                     let name = self.person(user).expect("who has a token is a user").name;
-                    Ok(Done::Resumed { user, name, token })
+                    Ok(StoreReply::Resumed(Resumed { user, name, token }))
                 }
                 None => Err(Code::Refused),
             },
-            &Ask::Roster { user, proof, detail, issue } => {
+            &StoreRequest::LoadProfile { user, proof, detail, issue } => {
                 let proven = match proof {
                     Proof::Password(compared) => print(&self.users[user.get() as usize - 1].1) == compared,
                     Proof::Token(token) => self.remembered.has(user, token),
@@ -131,80 +142,90 @@ impl Store {
                 }
                 let mut roster = self.roster(user, detail);
                 roster.token = (issue == Issue::Token).then(|| self.remembered.issue(user));
-                Ok(Done::Roster(Box::new(roster)))
+                Ok(StoreReply::Profile(Box::new(roster)))
             }
             // A server's own affair: see `Queue`.
-            Ask::Remember { .. } => Ok(Done::Done),
-            &Ask::Revoke { user, token } => {
+            StoreRequest::Remember { .. } => Ok(StoreReply::Done),
+            &StoreRequest::Revoke { user, token } => {
                 self.remembered.revoke(user, token);
-                Ok(Done::Done)
+                Ok(StoreReply::Done)
             }
-            Ask::ChangePassword { user, old, new, .. } => {
+            StoreRequest::ChangePassword { user, old, new, .. } => {
                 let password = &mut self.users[user.get() as usize - 1].1;
                 if *password != old.0 {
                     return Err(Code::Refused);
                 }
                 password.clone_from(&new.0);
                 self.remembered.revoke_all(*user);
-                Ok(Done::Issued(self.remembered.issue(*user)))
+                Ok(StoreReply::Issued(self.remembered.issue(*user)))
             }
-            Ask::Find { who } => {
-                let (id, name) = self.named(who).ok_or(Code::NoSuchUser)?;
-                Ok(Done::Found(Person { id, name }))
+            StoreRequest::Find { user, who } => {
+                let (id, _) = self.named(who).ok_or(Code::NoSuchUser)?;
+                Ok(StoreReply::Found(self.seen_by(*user, id)))
             }
-            &Ask::Block { user, blocked } => {
+            &StoreRequest::Block { user, blocked } => {
                 self.person(blocked).ok_or(Code::NoSuchUser)?;
                 self.remembered.ever_blocked.insert((user, blocked));
                 if self.remembered.blocked.insert((user, blocked)) {
-                    Ok(Done::Done)
+                    Ok(StoreReply::Done)
                 } else {
                     Err(Code::Exists)
                 }
             }
-            &Ask::Unblock { user, blocked } => {
+            &StoreRequest::Unblock { user, blocked } => {
                 if self.remembered.blocked.remove(&(user, blocked)) {
-                    Ok(Done::Done)
+                    Ok(StoreReply::Done)
                 } else {
                     Err(Code::NoSuchUser)
                 }
             }
-            &Ask::Members { user, group, after, members } => self.members(user, group, after, members),
-            &Ask::History { user, conversation, span, messages, bytes } => {
+            &StoreRequest::Members { user, group, after, members } => {
+                self.members(user, group, after, members)
+            }
+            &StoreRequest::History { user, conversation, span, messages, bytes } => {
                 self.history(user, conversation, span, messages, bytes)
             }
-            Ask::Record { envelopes } => {
+            StoreRequest::AppendHistory { envelopes } => {
                 envelopes.iter().for_each(|envelope| drop(self.record(envelope)));
-                Ok(Done::Done)
+                Ok(StoreReply::Done)
             }
-            &Ask::Friends { user } => Ok(Done::Friends(self.friends_of(user))),
-            &Ask::AddFriend { user, friend } => {
+            &StoreRequest::Friends { user } => Ok(StoreReply::Friends(self.friends_of(user))),
+            &StoreRequest::Hidden { user } => {
+                let friends = self.friends_of(user).into_iter().filter(|friend| friend.hides);
+                Ok(StoreReply::Hidden(friends.map(|friend| friend.id).collect()))
+            }
+            &StoreRequest::AddFriend { user, friend } => {
                 self.person(friend).ok_or(Code::NoSuchUser)?;
-                if self.friends.insert((user, friend)) { Ok(Done::Done) } else { Err(Code::Exists) }
+                if !self.friends.insert((user, friend)) {
+                    return Err(Code::Exists);
+                }
+                let hides = self.blocks(friend, user);
+                Ok(if hides { StoreReply::Hidden(vec![friend]) } else { StoreReply::Done })
             }
-            Ask::DelFriend { user, friend } => {
+            StoreRequest::DelFriend { user, friend } => {
                 if self.friends.remove(&(*user, *friend)) {
-                    Ok(Done::Done)
+                    Ok(StoreReply::Done)
                 } else {
                     Err(Code::NoSuchUser)
                 }
             }
-            Ask::CreateGroup { user, name, desc } => self.create_group(*user, name, desc),
-            &Ask::AddGroup { user, group } => self.add_group(user, group),
-            &Ask::DelGroup { user, group } => self.del_group(user, group),
-            &Ask::MayWrite { user, group } => {
+            StoreRequest::CreateGroup { user, name, desc } => self.create_group(*user, name, desc),
+            &StoreRequest::AddGroup { user, group } => self.add_group(user, group),
+            &StoreRequest::DelGroup { user, group } => self.del_group(user, group),
+            &StoreRequest::CheckMembership { user, group } => {
                 let members = &self.group(group)?.members;
-                if members.contains_key(&user) { Ok(Done::Done) } else { Err(Code::NotAMember) }
+                if members.contains_key(&user) { Ok(StoreReply::Done) } else { Err(Code::NotAMember) }
             }
-            Ask::Keep { envelope } => self.keep(envelope),
-            Ask::Owe { user, mids } => {
+            StoreRequest::StoreMessage { envelope } => self.keep(envelope),
+            StoreRequest::Owe { user, mids } => {
                 let known = mids.iter().filter(|mid| self.messages.contains_key(mid));
                 self.owed.entry(*user).or_default().extend(known);
-                Ok(Done::Done)
+                Ok(StoreReply::Done)
             }
-            Ask::Take { user, after, have, messages, bytes } => {
+            StoreRequest::FetchBacklog { user, after, have, messages, bytes } => {
                 Ok(self.take(*user, *after, have, *messages, *bytes))
             }
-            Ask::Settle { user, mids, progress } => {
+            StoreRequest::AckDelivered { user, mids, cursors: progress } => {
                 let others: Vec<MessageId> =
                     mids.iter().filter_map(|mid| self.alias.get(mid).copied()).collect();
                 for &mid in mids.iter().chain(&others) {
@@ -212,7 +233,7 @@ impl Store {
                     self.settled.insert((*user, mid));
                 }
                 progress.iter().for_each(|progress| self.advance(*user, progress));
-                Ok(if others.is_empty() { Done::Done } else { Done::SettledAs(others) })
+                Ok(if others.is_empty() { StoreReply::Done } else { StoreReply::DeliveredAs(others) })
             }
         }
     }
@@ -224,14 +245,14 @@ impl Store {
 
     pub fn friends_of(&self, user: UserId) -> Vec<Person> {
         let friends = self.friends.iter().filter(|(of, _)| *of == user);
-        friends.map(|&(_, friend)| self.person(friend).unwrap()).collect()
+        friends.map(|&(_, friend)| self.seen_by(user, friend)).collect()
     }
 
-    fn roster(&self, user: UserId, detail: Detail) -> Roster {
+    fn roster(&self, user: UserId, detail: Detail) -> Profile {
         let groups = self.groups.iter().filter_map(|(&group, found)| {
             let cursor = found.members.get(&user)?.cursor;
             let member =
-                |(&id, seat): (&UserId, &Seat)| Member { person: self.person(id).unwrap(), role: seat.role };
+                |(&id, seat): (&UserId, &Seat)| Member { person: self.seen_by(user, id), role: seat.role };
             let members = match detail {
                 Detail::Members => found.members.iter().map(member).collect(),
                 Detail::Counts => Vec::new(),
@@ -246,7 +267,7 @@ impl Store {
             })
         });
         let blocked = self.remembered.blocked.iter().filter(|(of, _)| *of == user).map(|&(_, whom)| whom);
-        Roster {
+        Profile {
             friends: self.friends_of(user),
             groups: groups.collect(),
             blocked: blocked.collect(),
@@ -259,7 +280,7 @@ impl Store {
         self.groups.get(&group).filter(|group| !group.dissolved).ok_or(Code::NoSuchGroup)
     }
 
-    fn create_group(&mut self, user: UserId, name: &str, desc: &str) -> Answer {
+    fn create_group(&mut self, user: UserId, name: &str, desc: &str) -> StoreResult {
         if self.groups.values().any(|group| !group.dissolved && group.name == name) {
             return Err(Code::Exists);
         }
@@ -273,10 +294,10 @@ impl Store {
             dissolved: false,
         };
         self.groups.insert(id, group);
-        Ok(Done::Joined { group: id, head: 0 })
+        Ok(StoreReply::Joined(Joined { group: id, head: 0 }))
     }
 
-    fn add_group(&mut self, user: UserId, id: GroupId) -> Answer {
+    fn add_group(&mut self, user: UserId, id: GroupId) -> StoreResult {
         self.group(id)?;
         let group = self.groups.get_mut(&id).unwrap();
         if group.members.contains_key(&user) {
@@ -287,10 +308,10 @@ impl Store {
         }
         let head = group.messages.len() as u64;
         group.members.insert(user, Seat { role: Role::Normal, cursor: head, joined: head });
-        Ok(Done::Joined { group: id, head })
+        Ok(StoreReply::Joined(Joined { group: id, head }))
     }
 
-    fn del_group(&mut self, user: UserId, id: GroupId) -> Answer {
+    fn del_group(&mut self, user: UserId, id: GroupId) -> StoreResult {
         let seat = self.group(id)?.members.get(&user).ok_or(Code::NotAMember)?;
         let dissolved = seat.role == Role::Creator;
         let group = self.groups.get_mut(&id).unwrap();
@@ -300,7 +321,7 @@ impl Store {
             group.dissolved = true;
             group.members.clear();
         }
-        Ok(Done::Left { dissolved })
+        Ok(StoreReply::Left(Left { dissolved }))
     }
 
     /// The greatest id that is known, as the real ones tell it when they are opened.
@@ -309,9 +330,11 @@ impl Store {
     }
 
     /// Stores a message, and makes a direct one part of its reader's backlog.
-    fn keep(&mut self, envelope: &Envelope) -> Answer {
+    fn keep(&mut self, envelope: &Envelope) -> StoreResult {
         let answer = self.record(envelope);
-        let (Ok(Done::Kept { mid, .. }), Target::User(user)) = (&answer, envelope.target()) else {
+        let (Ok(StoreReply::Stored(StoredMessage { mid, .. })), Target::User(user)) =
+            (&answer, envelope.target())
+        else {
             return answer;
         };
         if *mid != envelope.mid() {
@@ -323,7 +346,7 @@ impl Store {
     }
 
     /// Stores a message, once.
-    fn record(&mut self, envelope: &Envelope) -> Answer {
+    fn record(&mut self, envelope: &Envelope) -> StoreResult {
         let (mid, sender) = (envelope.mid(), envelope.sender());
         let cid = (!envelope.cid().is_empty()).then(|| (sender, envelope.cid().to_owned()));
         let known = cid.as_ref().and_then(|cid| self.cids.get(cid).copied());
@@ -333,14 +356,14 @@ impl Store {
             && (other.sender(), other.cid(), other.ts(), other.body())
                 != (sender, envelope.cid(), envelope.ts(), envelope.body())
         {
-            return Ok(Done::IdTaken);
+            return Ok(StoreReply::IdTaken);
         }
         if let Some((known, pos)) = self.messages.get(&known.unwrap_or(mid)) {
             // A body has the time in it only if the sender gave one; here it always does.
             if (known.target(), known.body()) != (envelope.target(), envelope.body()) {
                 return Err(Code::CidReused);
             }
-            return Ok(Done::Kept { mid: known.mid(), ts: known.ts(), pos: *pos });
+            return Ok(StoreReply::Stored(StoredMessage { mid: known.mid(), ts: known.ts(), pos: *pos }));
         }
         let place = match envelope.target() {
             Target::User(user) => {
@@ -359,6 +382,6 @@ impl Store {
         let pos = Some(place.len() as u64);
         cid.map(|cid| self.cids.insert(cid, mid));
         self.messages.insert(mid, (envelope.clone(), pos));
-        Ok(Done::Kept { mid, ts: envelope.ts(), pos })
+        Ok(StoreReply::Stored(StoredMessage { mid, ts: envelope.ts(), pos }))
     }
 }

@@ -1,7 +1,7 @@
 //! One connection: what the client has written and the server not read, what the server has sent
 //! and the client's TCP not acknowledged.
 
-use chatd::chat::ids::SessionId;
+use chatd::chat::model::ids::ConnectionId;
 use chatd::chat::wire::frame::Terminator;
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ pub enum Reading {
 
 pub struct Conn {
     pub core: usize,
-    pub id: SessionId,
+    pub id: ConnectionId,
     pub terminator: Terminator,
     /// Written by the client, not at the server yet.
     pub to_server: VecDeque<u8>,
@@ -44,7 +44,7 @@ pub struct Conn {
 }
 
 impl Conn {
-    pub fn new(core: usize, id: SessionId, terminator: Terminator) -> Self {
+    pub fn new(core: usize, id: ConnectionId, terminator: Terminator) -> Self {
         Self {
             core,
             id,

@@ -1,13 +1,13 @@
 //! What waits in the simulated store for its reader: what is owed, and what groups are ahead.
 
 use super::store::Store;
-use chatd::chat::ask::{Done, Progress, Waiting};
-use chatd::chat::envelope::{Envelope, Kind, Message, Storing};
-use chatd::chat::ids::{GroupId, MessageId, UserId};
+use chatd::chat::model::envelope::{Durability, Envelope, Kind, Message};
+use chatd::chat::model::ids::{GroupId, MessageId, UserId};
+use chatd::chat::port::store::{BacklogMessage, BacklogPage, CursorUpdate, StoreReply};
 use std::collections::{BTreeSet, VecDeque};
 
 impl Store {
-    pub fn advance(&mut self, user: UserId, progress: &Progress) {
+    pub fn advance(&mut self, user: UserId, progress: &CursorUpdate) {
         let Some(group) = self.groups.get_mut(&progress.group) else { return };
         let Some(seat) = group.members.get_mut(&user) else { return };
         let head = group.messages.len() as u64;
@@ -41,7 +41,7 @@ impl Store {
         have: &[(GroupId, u64)],
         messages: usize,
         bytes: usize,
-    ) -> Done {
+    ) -> StoreReply {
         let none = BTreeSet::new();
         let all_owed = self.owed.get(&user).unwrap_or(&none);
         let mut owed: VecDeque<MessageId> = all_owed.iter().copied().filter(|&mid| mid > after).collect();
@@ -52,7 +52,7 @@ impl Store {
                 (group, self.behind(user, group, have).into())
             })
             .collect();
-        let (mut page, mut room) = (Vec::<Waiting>::new(), bytes);
+        let (mut page, mut room) = (Vec::<BacklogMessage>::new(), bytes);
         let complete = loop {
             for (_, stream) in &mut streams {
                 while stream
@@ -80,14 +80,14 @@ impl Store {
                 Some(at) => streams[at].1.pop_front().map(drop),
                 None => owed.pop_front().map(drop),
             };
-            page.push(Waiting { envelope, pos });
+            page.push(BacklogMessage { envelope, pos });
         };
         page.sort_by_key(|waiting| waiting.envelope.mid());
         let heads = streams.iter().map(|(group, rest)| {
             let end = self.groups[group].messages.len() as u64;
             (*group, rest.front().map_or(end, |(pos, _)| pos - 1))
         });
-        Done::Taken { messages: page, complete, heads: heads.collect() }
+        StoreReply::Backlog(BacklogPage { messages: page, complete, heads: heads.collect() })
     }
 
     /// A message as it comes from the store: flagged as stored.
@@ -99,7 +99,7 @@ impl Store {
             mid,
             ts: envelope.ts(),
             cid: envelope.cid(),
-            storing: Storing::Always,
+            durability: Durability::Always,
             body: envelope.body(),
         };
         assert!(matches!(envelope.kind(), Kind::Direct | Kind::Group));

@@ -4,10 +4,10 @@ use super::bus::Op;
 use super::plan::Phase;
 use super::world::{Fact, Next, World};
 use crate::trace;
-use chatd::chat::ask::{Ask, Done};
-use chatd::chat::envelope::{Envelope, Kind};
-use chatd::chat::event::{BusDown, Channel};
-use chatd::chat::ids::{Ticket, UserId};
+use chatd::chat::model::envelope::{Envelope, Kind};
+use chatd::chat::model::ids::{RequestId, UserId};
+use chatd::chat::port::event::{BusDown, Channel};
+use chatd::chat::port::store::{StoreReply, StoreRequest};
 use chatd::chat::wire::code::Code;
 
 impl World {
@@ -24,7 +24,7 @@ impl World {
             if let Op::Publish { envelope, .. } = &op {
                 self.oracle.tally.count(match envelope.kind() {
                     Kind::Group => "group messages said to a lost bus",
-                    Kind::Stored => "word of places said to a lost bus",
+                    Kind::GroupOffsets => "word of places said to a lost bus",
                     _ => "other things said to a lost bus",
                 });
             }
@@ -102,7 +102,7 @@ impl World {
     /// Whether something is lost on its way to one listener and nobody is told. Claims never are:
     /// a connection that loses one is lost itself.
     pub fn is_lost(&mut self, envelope: &Envelope) -> bool {
-        let kinds = [Kind::Direct, Kind::Group, Kind::Stored, Kind::Waiting];
+        let kinds = [Kind::Direct, Kind::Group, Kind::GroupOffsets, Kind::BacklogHint];
         let lost = self.fault == Some(Phase::Silence)
             && kinds.contains(&envelope.kind())
             && self.rng.chance(self.plan.loss);
@@ -119,8 +119,8 @@ impl World {
         self.at(at_us, Next::Fact(core, fact));
     }
 
-    pub fn ask(&mut self, core: usize, ticket: Ticket, ask: Ask) {
-        if let Ask::Take { have, .. } = &ask {
+    pub fn ask(&mut self, core: usize, ticket: RequestId, ask: StoreRequest) {
+        if let StoreRequest::FetchBacklog { have, .. } = &ask {
             assert!(have.is_sorted());
         }
         let down = self.queues[self.plan.server_of(core)].down;
@@ -133,7 +133,10 @@ impl World {
             let after = self.rng.delay(self.plan.answer_us);
             return self.later(after, Next::Fact(core, Fact::Answered(ticket, Err(Code::Busy))));
         }
-        if matches!(ask, Ask::Verify { .. } | Ask::Register { .. } | Ask::ChangePassword { .. }) {
+        if matches!(
+            ask,
+            StoreRequest::Verify { .. } | StoreRequest::Register { .. } | StoreRequest::ChangePassword { .. }
+        ) {
             let after = self.rng.delay(self.plan.verify_us);
             return self.later(after, Next::Checked(core, ticket, ask));
         }
@@ -175,15 +178,15 @@ impl World {
             let Some((core, ticket, ask)) = self.queues[server].waiting.pop_front() else { break };
             let mut answer = self.store.answer(&ask);
             match (&ask, &mut answer) {
-                (Ask::Remember { user, window }, _) => {
+                (StoreRequest::Remember { user, window }, _) => {
                     self.queues[server].dedup.insert(*user, window.clone());
                 }
-                (Ask::Roster { user, .. }, Ok(Done::Roster(roster))) => {
+                (StoreRequest::LoadProfile { user, .. }, Ok(StoreReply::Profile(roster))) => {
                     roster.dedup = self.queues[server].dedup.remove(user);
                 }
                 _ => {}
             }
-            if let Ask::Keep { envelope } = &ask {
+            if let StoreRequest::StoreMessage { envelope } = &ask {
                 self.oracle.kept_us.entry(envelope.mid()).or_insert(self.now_us);
             }
             let soonest = self.now_us + self.rng.delay(self.plan.answer_us);

@@ -5,7 +5,7 @@ use super::heard::Heard;
 use super::oracle::{Said, Stay, numbers};
 use super::plan::Plan;
 use super::world::World;
-use chatd::chat::ids::UserId;
+use chatd::chat::model::ids::UserId;
 use chatd::chat::wire::request::{Body, Named, Request};
 use std::collections::{HashMap, HashSet};
 
@@ -93,8 +93,14 @@ impl World {
             (2, Some(0)) => self.logged_in(conn),
             (2, Some(2)) if self.oracle.online(conn).is_some() => {}
             (2, Some(errno)) => {
-                let stay = self.oracle.current.remove(&conn).expect("a login is answered once");
-                self.oracle.stays[stay].ended_us = Some(self.now_us);
+                let stay = *self.oracle.current.get(&conn).expect("a login is answered once");
+                if self.oracle.stays[stay].online_us.is_some() {
+                    // A session asked for another login and was refused: it is over, with what it has not confirmed.
+                    self.parted(conn);
+                } else {
+                    self.oracle.current.remove(&conn);
+                    self.oracle.stays[stay].ended_us = Some(self.now_us);
+                }
                 self.oracle.tally.count(match errno {
                     1 => "logins refused: password",
                     2 => "logins refused: online",

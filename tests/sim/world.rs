@@ -10,12 +10,12 @@ use super::plan::{Phase, Plan};
 use super::rng::Rng;
 use super::store::{Queue, Store};
 use super::tcp::Conn;
-use chatd::chat::ask::{Answer, Ask};
-use chatd::chat::effect::Effect;
-use chatd::chat::envelope::Envelope;
-use chatd::chat::event::{BusDown, Channel, Event};
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::{CoreId, MessageId, Millis, Ticket};
+use chatd::chat::model::envelope::Envelope;
+use chatd::chat::model::ids::{CoreId, MessageId, Millis, RequestId};
+use chatd::chat::port::effect::Effect;
+use chatd::chat::port::event::{BusDown, Channel, Event};
+use chatd::chat::port::store::{StoreRequest, StoreResult};
 use chatd::chat::wire::json::Parser;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -33,11 +33,11 @@ macro_rules! trace {
 /// What comes to a core from elsewhere.
 #[derive(Debug)]
 pub enum Fact {
-    Joined(Ticket, Channel, Result<(), BusDown>),
-    Counted(Ticket, Result<u32, BusDown>),
+    Joined(RequestId, Channel, Result<(), BusDown>),
+    Counted(RequestId, Result<u32, BusDown>),
     Arrived(Channel, Envelope),
-    Present(Ticket, Result<Vec<bool>, BusDown>),
-    Answered(Ticket, Answer),
+    Present(RequestId, Result<Vec<bool>, BusDown>),
+    Answered(RequestId, StoreResult),
     Rejoined(CoreId),
     CoreGone(CoreId),
 }
@@ -49,7 +49,7 @@ pub enum Next {
     Home(usize, Op),
     Fact(usize, Fact),
     Commit(usize),
-    Checked(usize, Ticket, Ask),
+    Checked(usize, RequestId, StoreRequest),
     ToServer(usize),
     ToClient(usize),
     Probed(usize),
@@ -267,15 +267,15 @@ impl World {
 
     fn fact(&mut self, core: usize, fact: Fact) {
         let event = match fact {
-            Fact::Joined(ticket, _, result) => Event::Joined { ticket, result },
-            Fact::Counted(ticket, heard) => Event::Counted { ticket, heard },
+            Fact::Joined(ticket, _, result) => Event::Joined { id: ticket, result },
+            Fact::Counted(ticket, heard) => Event::Published { id: ticket, receivers: heard },
             Fact::Arrived(channel, envelope) => {
                 // Some hops cross a process.
                 let envelope = Envelope::open(envelope.bytes().clone()).expect("sealed by a hub");
                 Event::Arrived { channel, envelope }
             }
-            Fact::Present(ticket, online) => Event::Present { ticket, online },
-            Fact::Answered(ticket, answer) => Event::Answered { ticket, answer },
+            Fact::Present(ticket, online) => Event::PresenceResult { id: ticket, online },
+            Fact::Answered(ticket, answer) => Event::Answered { id: ticket, result: answer },
             about_the_bus => faults::news(about_the_bus),
         };
         self.feed(core, event);
@@ -287,41 +287,41 @@ impl World {
         }
         trace!(self, "core {core}    -> {}", show(&effect));
         match effect {
-            Effect::Send { session, frame } => self.send(core, session, &frame),
-            Effect::Close { session } => {
+            Effect::Send { connection: session, frame } => self.send(core, session, &frame),
+            Effect::Close { connection: session } => {
                 let conn = self.conn(core, session);
                 self.conns[conn].closing = true;
                 let after = self.rng.delay(20_000);
                 self.later(after, Next::Gone(conn));
             }
-            Effect::Pause { session } => {
+            Effect::Pause { connection: session } => {
                 let conn = self.conn(core, session);
                 assert!(!std::mem::replace(&mut self.conns[conn].paused, true), "paused twice");
             }
-            Effect::Resume { session } => {
+            Effect::Resume { connection: session } => {
                 let conn = self.conn(core, session);
                 assert!(std::mem::replace(&mut self.conns[conn].paused, false), "was not paused");
                 self.come_to_server(conn, 0);
             }
-            Effect::Probe { session } => {
+            Effect::Probe { connection: session } => {
                 let conn = self.conn(core, session);
                 let after = if self.rng.chance(500) { 0 } else { self.rng.delay(2_000) };
                 self.later(after, Next::Probed(conn));
             }
-            Effect::Join { ticket, channel } => self.say(core, Op::Join { ticket, channel }),
+            Effect::Join { id: ticket, channel } => self.say(core, Op::Join { ticket, channel }),
             Effect::Leave { channel } => self.say(core, Op::Leave { channel }),
-            Effect::Publish { ticket, channel, envelope } => {
+            Effect::Publish { id: ticket, channel, envelope } => {
                 self.say(core, Op::Publish { ticket, channel, envelope });
             }
-            Effect::Look { ticket, users } => self.say(core, Op::Look { ticket, users }),
-            Effect::Ask { ticket, ask } => self.ask(core, ticket, ask),
+            Effect::QueryPresence { id: ticket, users } => self.say(core, Op::Look { ticket, users }),
+            Effect::Store { id: ticket, request: ask } => self.ask(core, ticket, ask),
         }
     }
 }
 
 fn show(effect: &Effect) -> String {
     match effect {
-        Effect::Send { session, frame } => {
+        Effect::Send { connection: session, frame } => {
             let mut bytes = Vec::new();
             frame.write(&mut bytes);
             format!("Send to {session:?}: {}", String::from_utf8_lossy(&bytes))

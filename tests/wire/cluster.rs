@@ -1,13 +1,14 @@
 //! Two hubs and a store, all of it at once and in order: the world as the original servers had it.
 
 use crate::store::Store;
-use chatd::chat::ask::{Ask, Password};
-use chatd::chat::effect::Effect;
-use chatd::chat::event::{Channel, Event};
 use chatd::chat::hub::Hub;
-use chatd::chat::ids::{CoreId, Millis, Monotonic, Now, SessionId, UserId};
-use chatd::chat::limits::Limits;
-use chatd::chat::source::Source;
+use chatd::chat::model::ids::{ConnectionId, CoreId, Millis, Monotonic, Now, UserId};
+use chatd::chat::model::limits::Limits;
+use chatd::chat::model::source::Source;
+use chatd::chat::model::token::Password;
+use chatd::chat::port::effect::Effect;
+use chatd::chat::port::event::{Channel, Event};
+use chatd::chat::port::store::StoreRequest;
 use chatd::chat::wire::frame::Terminator;
 use chatd::chat::wire::json::Parser;
 use chatd::chat::wire::request;
@@ -15,7 +16,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// amy's server and ben's.
 const NAMES: [&str; 2] = ["amy", "ben"];
-const SESSION: SessionId = SessionId { index: 0, generation: 0 };
+const SESSION: ConnectionId = ConnectionId { index: 0, generation: 0 };
 
 pub struct Cluster {
     hubs: Vec<Hub>,
@@ -35,8 +36,11 @@ impl Cluster {
         }
         for number in 1..group {
             let creator = UserId::new(1).unwrap();
-            let ask =
-                Ask::CreateGroup { user: creator, name: format!("earlier {number}"), desc: String::new() };
+            let ask = StoreRequest::CreateGroup {
+                user: creator,
+                name: format!("earlier {number}"),
+                desc: String::new(),
+            };
             store.answer(&ask).expect("an earlier group");
         }
         let hub = |number| Hub::new(CoreId(number), Limits::default());
@@ -49,7 +53,7 @@ impl Cluster {
             sent: [0; 2],
         };
         for core in 0..2 {
-            cluster.queue.push_back((core, Event::Opened { session: SESSION, from: Source::Proxy }));
+            cluster.queue.push_back((core, Event::Opened { connection: SESSION, from: Source::Proxy }));
         }
         cluster.run();
         cluster
@@ -60,7 +64,7 @@ impl Cluster {
         let (mut bytes, mut effects) = (frame.as_bytes().to_vec(), Vec::new());
         let mut parser = Parser::new();
         let request = request::parse(&mut bytes, &mut parser, &Limits::default()).expect("a request");
-        let event = Event::Said { session: SESSION, terminator: Terminator::Nul, request };
+        let event = Event::Request { connection: SESSION, terminator: Terminator::Nul, request };
         self.hubs[core].handle(now(), event, &mut effects);
         self.perform(core, effects);
         self.run();
@@ -93,15 +97,15 @@ impl Cluster {
                     frame.write(&mut bytes);
                     self.heard.push((NAMES[core], String::from_utf8(bytes).unwrap()));
                 }
-                Effect::Probe { session } => {
-                    happens(core, Event::Acked { session, bytes: self.sent[core] });
+                Effect::Probe { connection: session } => {
+                    happens(core, Event::Acked { connection: session, bytes: self.sent[core] });
                 }
-                Effect::Join { ticket, channel } => {
+                Effect::Join { id: ticket, channel } => {
                     self.joined.insert((channel, core));
-                    happens(core, Event::Joined { ticket, result: Ok(()) });
+                    happens(core, Event::Joined { id: ticket, result: Ok(()) });
                 }
                 Effect::Leave { channel } => drop(self.joined.remove(&(channel, core))),
-                Effect::Publish { ticket, channel, envelope } => {
+                Effect::Publish { id: ticket, channel, envelope } => {
                     let listeners = (0..2).filter(|&core| self.joined.contains(&(channel, core)));
                     let listeners: Vec<usize> = listeners.collect();
                     let heard = listeners.len() as u32;
@@ -109,22 +113,22 @@ impl Cluster {
                         happens(listener, Event::Arrived { channel, envelope: envelope.clone() });
                     }
                     if let Some(ticket) = ticket {
-                        happens(core, Event::Counted { ticket, heard: Ok(heard) });
+                        happens(core, Event::Published { id: ticket, receivers: Ok(heard) });
                     }
                 }
-                Effect::Look { ticket, users } => {
+                Effect::QueryPresence { id: ticket, users } => {
                     let online = |user: &UserId| {
                         (0..2).any(|core| self.joined.contains(&(Channel::User(*user), core)))
                     };
                     let online = users.iter().map(online).collect();
-                    happens(core, Event::Present { ticket, online: Ok(online) });
+                    happens(core, Event::PresenceResult { id: ticket, online: Ok(online) });
                 }
-                Effect::Ask { ticket, ask } => {
-                    if let Ask::Verify { password: Password(text), .. } = &ask {
+                Effect::Store { id: ticket, request: ask } => {
+                    if let StoreRequest::Verify { password: Password(text), .. } = &ask {
                         assert!(["pw1", "pw2", "bad"].contains(&text.as_str()));
                     }
                     let answer = self.store.answer(&ask);
-                    happens(core, Event::Answered { ticket, answer });
+                    happens(core, Event::Answered { id: ticket, result: answer });
                 }
                 Effect::Close { .. } => panic!("nobody is thrown out"),
                 Effect::Pause { .. } | Effect::Resume { .. } => {}

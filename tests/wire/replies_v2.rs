@@ -2,12 +2,14 @@
 //! come whole in frames that are not too long.
 
 use super::rng::Rng;
-use chatd::chat::ask::{Conversation, Member, Membership, Person, Placed, Role, Roster, Secret, Span};
-use chatd::chat::effect::Frame;
-use chatd::chat::envelope::{Envelope, Message, Storing, Target};
-use chatd::chat::ids::{GroupId, MessageId, Millis, UserId};
+use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd::chat::model::history::{Conversation, Placed, Span};
+use chatd::chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role};
+use chatd::chat::model::token::Secret;
+use chatd::chat::port::effect::Frame;
 use chatd::chat::wire::code::Code;
-use chatd::chat::wire::found::{self, HistoryPage, MembersPage};
+use chatd::chat::wire::found::{self, HistoryFrame, MembersFrame};
 use chatd::chat::wire::push;
 use chatd::chat::wire::reply::{self, Outcome};
 use chatd::chat::wire::welcome::{self, Welcome};
@@ -27,7 +29,7 @@ fn group() -> GroupId {
 }
 
 fn person(id: u64, name: &str) -> Person {
-    Person { id: user(id), name: name.into() }
+    Person { id: user(id), name: name.into(), hides: false }
 }
 
 fn is_online(who: UserId) -> bool {
@@ -40,8 +42,8 @@ fn envelope(cid: &str, target: Target, msg: &str) -> Envelope {
         Target::User(to) => reply::one_chat(&mut body, user(25), "amy", to, msg, "t"),
         Target::Group(group) => reply::group_chat(&mut body, user(25), "amy", group, msg, "t"),
     }
-    let (sender, storing) = (user(25), Storing::Always);
-    let message = Message { sender, target, mid: MID, ts: TS, cid, storing, body: &body };
+    let (sender, durability) = (user(25), Durability::Always);
+    let message = Message { sender, target, mid: MID, ts: TS, cid, durability, body: &body };
     Envelope::message(message, &mut Vec::new())
 }
 
@@ -53,10 +55,10 @@ fn nameless() -> Envelope {
     envelope("", Target::Group(group()), "hi")
 }
 
-fn roster() -> Roster {
+fn roster() -> Profile {
     let (name, desc) = ("tea".into(), "at \"four\"".into());
     let tea = Membership { group: group(), name, desc, members: Vec::new(), size: 700, cursor: 0 };
-    Roster { friends: friends(), groups: vec![tea], ..Roster::default() }
+    Profile { friends: friends(), groups: vec![tea], ..Profile::default() }
 }
 
 fn friends() -> Vec<Person> {
@@ -105,14 +107,14 @@ fn messages() -> [(&'static str, Vec<u8>); 4] {
 
 fn lists() -> [(&'static str, Vec<u8>); 4] {
     let token = Secret("t0k".into());
-    let entered = |cid, roster: &Roster, waiting: &[Envelope]| {
+    let entered = |cid, roster: &Profile, waiting: &[Envelope]| {
         let welcome = Welcome { cid, user: user(25), name: "amy", token: Some(&token), roster };
         let mut welcomed = welcome::logged_in(welcome, &is_online, waiting.iter(), 65_536);
         assert_eq!((welcomed.frames.len(), welcomed.messages), (1, waiting.len()));
         welcomed.frames.remove(0)
     };
     [
-        ("nobody and nothing", entered(None, &Roster::default(), &[])),
+        ("nobody and nothing", entered(None, &Profile::default(), &[])),
         ("everything", entered(Some(CID), &roster(), &[direct(), nameless()])),
         ("friends", welcome::friend_list(&friends(), &is_online, 65_536).concat()),
         ("no friends", welcome::friend_list(&[], &is_online, 65_536).concat()),
@@ -124,11 +126,11 @@ fn answers() -> [(&'static str, Vec<u8>); 6] {
     let role = [Role::Creator, Role::Normal];
     let both = [Member { person: bnn.clone(), role: role[0] }, Member { person: cat, role: role[1] }];
     let members = |cid, members: &[Member], complete| {
-        found::members(MembersPage { cid, group: group(), members, complete }, &is_online, 65_536)
+        found::members(MembersFrame { cid, group: group(), members, complete }, &is_online, 65_536)
     };
     let said = [Placed { envelope: direct(), pos: 6 }, Placed { envelope: direct(), pos: 7 }];
     let history = |cid, conversation, messages: &[Placed], complete| {
-        let page = HistoryPage { cid, conversation, span: Span::Newest, messages, complete };
+        let page = HistoryFrame { cid, conversation, span: Span::Newest, messages, complete };
         found::history(page, 65_536)
     };
     [
@@ -175,9 +177,9 @@ fn a_push_has_the_length_that_was_counted_and_carries_every_mark() {
         let cid = any_cid(&mut rng);
         let (mid, ts) = (any_number(&mut rng), any_number(&mut rng));
         let body = written(|out| reply::one_chat(out, user(25), "amy", user(26), &cid, "t"));
-        let (target, storing) = (Target::User(user(26)), Storing::Always);
+        let (target, durability) = (Target::User(user(26)), Durability::Always);
         let (mid, ts) = (MessageId(mid), Millis(ts));
-        let message = Message { sender: user(25), target, mid, ts, cid: &cid, storing, body: &body };
+        let message = Message { sender: user(25), target, mid, ts, cid: &cid, durability, body: &body };
         let envelope = Envelope::message(message, &mut Vec::new());
         let pushed: Value = serde_json::from_slice(&sent(&Frame::PushV2(envelope.clone()))).unwrap();
         let named = if cid.is_empty() { format!("mid:{}", mid.0) } else { cid.clone() };
@@ -195,8 +197,8 @@ fn a_push_has_the_length_that_was_counted_and_carries_every_mark() {
 #[test]
 fn what_is_no_frame_does_no_harm() {
     for body in [&b""[..], b"{", b"{}", b"x", b"\xc3\xa9"] {
-        let (target, storing) = (Target::User(user(26)), Storing::Always);
-        let message = Message { sender: user(25), target, mid: MID, ts: TS, cid: "", storing, body };
+        let (target, durability) = (Target::User(user(26)), Durability::Always);
+        let message = Message { sender: user(25), target, mid: MID, ts: TS, cid: "", durability, body };
         sent(&Frame::PushV2(Envelope::message(message, &mut Vec::new())));
     }
 }
@@ -217,7 +219,7 @@ fn a_long_login_answer_comes_whole_in_frames_that_are_not_too_long() {
         size: id,
         cursor: 0,
     });
-    let roster = Roster { friends, groups: groups.collect(), ..Roster::default() };
+    let roster = Profile { friends, groups: groups.collect(), ..Profile::default() };
     let waiting: Vec<Envelope> = (0..200).map(|_| direct()).collect();
     let cid = "\u{1}".repeat(64);
     let welcome = Welcome { cid: Some(&cid), user: user(25), name: "amy", token: None, roster: &roster };
@@ -259,7 +261,7 @@ fn a_page_is_cut_to_what_fits_and_the_rest_is_asked_for_from_there() {
         .collect();
     let places = |span: Span| -> Vec<u64> {
         let conversation = Conversation::Group(group());
-        let page = HistoryPage { cid: None, conversation, span, messages: &said, complete: true };
+        let page = HistoryFrame { cid: None, conversation, span, messages: &said, complete: true };
         let page = found::history(page, 8 << 10);
         assert!(page.len() <= 8 << 10);
         let page: Value = serde_json::from_slice(&page).unwrap();
@@ -271,7 +273,7 @@ fn a_page_is_cut_to_what_fits_and_the_rest_is_asked_for_from_there() {
     let members: Vec<Member> =
         (1..=200).map(|id| Member { person: person(id, &long(50)), role: Role::Normal }).collect();
     for (push_bytes, whole) in [(128 << 10, true), (8 << 10, false)] {
-        let page = MembersPage { cid: None, group: group(), members: &members, complete: true };
+        let page = MembersFrame { cid: None, group: group(), members: &members, complete: true };
         let page = found::members(page, &is_online, push_bytes);
         assert!(page.len() <= push_bytes);
         let page: Value = serde_json::from_slice(&page).unwrap();
@@ -288,7 +290,7 @@ fn the_longest_message_is_a_row_and_a_push_within_bounds() {
     let messages = [Placed { envelope: longest, pos: u64::MAX }];
     let conversation = Conversation::With(user(26));
     let page =
-        HistoryPage { cid: None, conversation, span: Span::Newest, messages: &messages, complete: true };
+        HistoryFrame { cid: None, conversation, span: Span::Newest, messages: &messages, complete: true };
     let page: Value = serde_json::from_slice(&found::history(page, 128 << 10)).unwrap();
     assert_eq!(page["messages"][0]["msg"], most);
 }

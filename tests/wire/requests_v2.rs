@@ -2,8 +2,8 @@
 //! should say.
 
 use super::pieces::each_frame;
-use chatd::chat::ids::MessageId;
-use chatd::chat::limits::Limits;
+use chatd::chat::model::ids::MessageId;
+use chatd::chat::model::limits::Limits;
 use chatd::chat::wire::json::Parser;
 use chatd::chat::wire::request::{Body, Severity, parse};
 

@@ -4,7 +4,7 @@ use crate::conf::address::address;
 use crate::conf::blocks;
 use crate::conf::upstream::{self, Hash, Line, ServerLine, Upstream};
 use crate::options::Options;
-use chatd::chat::ring::{Balancing, Choice, Consistent, Plain, Server};
+use chat_ring::{Balancing, Choice, Consistent, Plain, Server};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use crate::change::changed;
 use crate::keys;
 use crate::options::Get;
 use crate::show::{visible, written};
-use chatd::chat::ring::Choice;
+use chat_ring::Choice;
 use std::io::{self, BufWriter, Write};
 
 /// Addresses are aligned; what is longer stands out.

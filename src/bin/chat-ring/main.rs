@@ -1,5 +1,5 @@
 //! chat-ring: which server nginx chooses, and what moves when that changes. The rings themselves are
-//! [`chatd::chat::ring`]; this reads configurations and shows what comes of them.
+//! [`chat_ring`]; this reads configurations and shows what comes of them.
 //!
 //! A configuration goes [`conf`] → [`change`] → [`asked`], and is answered by [`get`], [`share`],
 //! [`moves`] or written again; without one, [`shell`] has a ring that is put together by hand.

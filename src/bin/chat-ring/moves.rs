@@ -10,7 +10,7 @@ use crate::options;
 use crate::share::{self, SAMPLES, Shares};
 use crate::show::{Set, count, counted, has_colours, percent, print, table, written};
 use crate::sides::{Flows, Sides};
-use chatd::chat::ring::Balancing;
+use chat_ring::Balancing;
 use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
 

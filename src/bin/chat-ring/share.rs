@@ -7,7 +7,7 @@ use crate::draw::svg::{self, Entry, Page};
 use crate::draw::{Slice, colours, server};
 use crate::options;
 use crate::show::{Set, count, counted, has_colours, percent, print, table};
-use chatd::chat::ring::{Balancing, Choice, Consistent, POINTS_PER_WEIGHT, Server, sample_key};
+use chat_ring::{Balancing, Choice, Consistent, POINTS_PER_WEIGHT, Server, sample_key};
 use std::fs;
 use std::path::Path;
 
@@ -133,7 +133,7 @@ fn remarks(balanced: &Balanced, shares: &Shares) -> Vec<String> {
 
 /// The ring as it is, for a picture.
 fn slices(ring: &Consistent) -> Vec<Slice> {
-    let slice = |arc: chatd::chat::ring::Arc| {
+    let slice = |arc: chat_ring::Arc| {
         let has = server(arc.choice);
         Slice { first: arc.first, last: arc.last, before: has, after: has }
     };

@@ -7,7 +7,7 @@ use crate::conf::upstream::Upstream;
 use crate::draw::Slice;
 use crate::keys;
 use crate::share::SAMPLES;
-use chatd::chat::ring::{self, Balancing, Between, Choice, sample_key};
+use chat_ring::{Balancing, Between, Choice, sample_key};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -85,17 +85,17 @@ impl Sides {
     pub fn whole(&self) -> Flows {
         let moves = match (&self.before.balancing, &self.after.balancing) {
             (Balancing::Consistent(before), Balancing::Consistent(after)) => {
-                ring::Moves::of_rings(before, after)
+                chat_ring::Moves::of_rings(before, after)
             }
             (before, after) => {
                 let keys: Vec<String> = (0..SAMPLES).map(sample_key).collect();
-                ring::Moves::of_keys(before, after, keys.iter().map(String::as_bytes))
+                chat_ring::Moves::of_keys(before, after, keys.iter().map(String::as_bytes))
             }
         };
         self.flows(&moves)
     }
 
-    fn flows(&self, moves: &ring::Moves) -> Flows {
+    fn flows(&self, moves: &chat_ring::Moves) -> Flows {
         let mut flows = Flows::default();
         for (between, amount) in moves.amounts() {
             *flows.0.entry(self.named(between)).or_default() += amount;
@@ -166,7 +166,7 @@ impl Sides {
             Choice::RoundRobin => None,
         };
         let mut slices = Vec::new();
-        ring::pairs(before, after, |(from, to), first, last| {
+        chat_ring::pairs(before, after, |(from, to), first, last| {
             slices.push(Slice {
                 first,
                 last,

@@ -2,8 +2,8 @@
 //!
 //! Names that have come by are known here; for others a server that speaks v2 can be asked.
 
-use chatd::chat::ids::{GroupId, UserId};
-use chatd::client::{Conversation, Group, Member, Message, Person, Role, Spoken, Welcome};
+use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_client::{Conversation, Group, Member, Message, Person, Role, Spoken, Welcome};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ use crate::show::json;
 use crate::show::text::Style;
 use crate::talk::{Next, Talk};
 use crate::terminal::modes::Modes;
-use chatd::client::{Client, Config, Confirming, Event, Ticket};
+use chatd_client::{Client, Config, Confirming, Event, Ticket};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;

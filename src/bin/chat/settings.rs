@@ -2,8 +2,8 @@
 
 use crate::options::Options;
 use crate::talk::Elsewhere;
-use chatd::client::Address;
-use chatd::client::address::NotAnAddress;
+use chatd_client::Address;
+use chatd_client::address::NotAnAddress;
 use std::io::IsTerminal;
 use std::time::Duration;
 

@@ -5,7 +5,7 @@
 
 use chatd::executor::metrics::{Snapshot, histogram};
 use chatd::executor::observer::Observer;
-use chatd::log;
+use chatd_process::log;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriter, IntervalLogWriterBuilder, Tag};

@@ -12,15 +12,15 @@ mod siblings;
 mod stopping;
 mod top;
 
-use chatd::chat::limits::Limits;
+use chatd::chat::model::limits::Limits;
 use chatd::executor::admin::Admin;
 use chatd::executor::admin::health::Health;
 use chatd::executor::boot::{self, Cores};
 use chatd::executor::probe;
 use chatd::executor::stop::StopSignals;
-use chatd::log;
-use chatd::panic_policy::{self, LAST_LINES};
 use chatd::storage::{self, worker::Running};
+use chatd_process::log;
+use chatd_process::panic_policy::{self, LAST_LINES};
 use latency_log::LatencyLog;
 use options::{Command, Options};
 use settings::Settings;

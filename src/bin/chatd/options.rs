@@ -1,6 +1,6 @@
 //! What was typed: the command line of chatd, unchecked but for its form.
 
-use chatd::chat::keep::Keep;
+use chatd::chat::model::retention::Retention;
 use chatd::executor::metrics::Measuring;
 use chatd::storage::password::Cost;
 use clap::parser::ValueSource;
@@ -49,7 +49,7 @@ pub struct Options {
     /// Which one-to-one messages are stored. Undelivered: one that its v2 reader confirms at once needs no row, and
     /// the history has gaps.
     #[arg(long, value_name = "all|undelivered", default_value = "all", value_parser = keep)]
-    pub keep: Keep,
+    pub keep: Retention,
 
     /// What hashing a password costs (argon2id). Weaker than the default starts with a warning.
     #[arg(long, value_name = "m=KiB,t=N,p=N", default_value = "m=19456,t=2,p=1")]
@@ -144,10 +144,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn keep(text: &str) -> Result<Keep, String> {
+fn keep(text: &str) -> Result<Retention, String> {
     match text {
-        "all" => Ok(Keep::All),
-        "undelivered" => Ok(Keep::Undelivered),
+        "all" => Ok(Retention::All),
+        "undelivered" => Ok(Retention::Undelivered),
         _ => Err("all or undelivered".to_owned()),
     }
 }

@@ -1,9 +1,9 @@
 //! What was meant: the command line, checked against the machine.
 
 use crate::options::{AdminAt, Options};
-use chatd::chat::ids::CoreId;
-use chatd::chat::keep::Keep;
-use chatd::chat::limits::Limits;
+use chatd::chat::model::ids::CoreId;
+use chatd::chat::model::limits::Limits;
+use chatd::chat::model::retention::Retention;
 use chatd::executor::boot::Delivery;
 use chatd::executor::bus::redis::{RedisError, Server};
 use chatd::executor::metrics::Measuring;
@@ -35,7 +35,7 @@ pub struct Settings {
     /// Where the latency log goes, and how long its intervals are.
     pub latency_log: Option<(PathBuf, Duration)>,
     /// Which one-to-one messages are stored.
-    pub keep: Keep,
+    pub keep: Retention,
     /// What hashing a password costs.
     pub cost: Cost,
     /// Which store, and where.

@@ -1,8 +1,8 @@
 //! When to stop: the thread that hears the signals, from the start to the end.
 
 use chatd::executor::stop::{StopSignal, StopSignals};
-use chatd::log;
-use chatd::panic_policy::LAST_LINES;
+use chatd_process::log;
+use chatd_process::panic_policy::LAST_LINES;
 use std::io;
 use std::process;
 use std::sync::Arc;

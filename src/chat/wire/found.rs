@@ -8,8 +8,9 @@ use super::pages::{Pages, list};
 use super::push;
 use super::reply::{begin, refused, state};
 use super::text::{number, string};
-use crate::chat::ask::{Conversation, Member, Person, Placed, Span};
-use crate::chat::ids::GroupId;
+use crate::model::history::{Conversation, Placed, Span};
+use crate::model::ids::GroupId;
+use crate::model::profile::{Member, Person};
 
 /// What stands around the list of a page, a cid of the usual bound and its escapes included.
 const AROUND_BYTES: usize = 1_024;
@@ -22,7 +23,7 @@ pub fn user(cid: Option<&str>, person: &Person, presence: &impl Presence) -> Vec
     out.extend_from_slice(b",\"msgid\":30,\"name\":");
     string(&mut out, &person.name);
     out.extend_from_slice(b",\"state\":");
-    string(&mut out, state(presence.is_online(person.id)));
+    string(&mut out, state(!person.hides && presence.is_online(person.id)));
     out.push(b'}');
     out
 }
@@ -34,7 +35,7 @@ pub fn nobody(cid: Option<&str>) -> Vec<u8> {
 
 /// A page of a group's members.
 #[derive(Clone, Copy, Debug)]
-pub struct MembersPage<'a> {
+pub struct MembersFrame<'a> {
     /// The cid of the request, if it had one.
     pub cid: Option<&'a str>,
     /// Which group.
@@ -46,7 +47,7 @@ pub struct MembersPage<'a> {
 }
 
 /// MEMBERS_ACK of at most `push_bytes`. What does not fit is left for the next page.
-pub fn members(page: MembersPage<'_>, presence: &impl Presence, push_bytes: usize) -> Vec<u8> {
+pub fn members(page: MembersFrame<'_>, presence: &impl Presence, push_bytes: usize) -> Vec<u8> {
     let mut pages = Pages::<1>::new(push_bytes.saturating_sub(AROUND_BYTES));
     for Member { person, role } in page.members {
         pages.add(0, |out| person_entry(out, person, Some(*role), presence));
@@ -63,7 +64,7 @@ pub fn members(page: MembersPage<'_>, presence: &impl Presence, push_bytes: usiz
 
 /// A page of what was said.
 #[derive(Clone, Copy, Debug)]
-pub struct HistoryPage<'a> {
+pub struct HistoryFrame<'a> {
     /// The cid of the request, if it had one.
     pub cid: Option<&'a str>,
     /// Between whom.
@@ -77,7 +78,7 @@ pub struct HistoryPage<'a> {
 }
 
 /// HISTORY_ACK of at most `push_bytes`. What does not fit is left for the next page.
-pub fn history(page: HistoryPage<'_>, push_bytes: usize) -> Vec<u8> {
+pub fn history(page: HistoryFrame<'_>, push_bytes: usize) -> Vec<u8> {
     let room = push_bytes.saturating_sub(AROUND_BYTES);
     let fit = |messages: &mut dyn Iterator<Item = &Placed>| {
         let mut bytes = 0;

@@ -4,9 +4,9 @@
 
 use super::reply::state;
 use super::text::{escape, number, string};
-use crate::chat::ask::{Membership, Person, Role, Roster};
-use crate::chat::envelope::Envelope;
-use crate::chat::ids::UserId;
+use crate::model::envelope::Envelope;
+use crate::model::ids::UserId;
+use crate::model::profile::{Membership, Person, Profile, Role};
 
 /// Says who is online.
 pub trait Presence {
@@ -20,9 +20,9 @@ impl<F: Fn(UserId) -> bool> Presence for F {
     }
 }
 
-/// A login answer under construction has room for so many bytes.
+/// A byte budget: how many bytes the parts of a login answer may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub struct ByteBudget {
     /// For the frame with its friends and groups.
     pub lists_bytes: usize,
     /// For the frame with its offline messages too.
@@ -45,16 +45,16 @@ pub struct LoginAnswer {
 pub fn logged_in<'a>(
     user: UserId,
     name: &str,
-    roster: &Roster,
+    roster: &Profile,
     presence: &impl Presence,
     waiting: impl Iterator<Item = &'a Envelope>,
-    room: Room,
+    budget: ByteBudget,
 ) -> LoginAnswer {
     const TAIL_BYTES: usize = 64;
     let mut out = b"{\"errno\":0,\"friends\":[".to_vec();
-    let friends = people(&mut out, &roster.friends, presence, room.lists_bytes / 2);
+    let friends = people(&mut out, &roster.friends, presence, budget.lists_bytes / 2);
     out.extend_from_slice(b"],\"groups\":[");
-    groups(&mut out, &roster.groups, presence, room.lists_bytes);
+    groups(&mut out, &roster.groups, presence, budget.lists_bytes);
     out.extend_from_slice(b"],\"id\":");
     number(&mut out, user.get().into());
     out.extend_from_slice(b",\"msgid\":2,\"name\":");
@@ -65,7 +65,7 @@ pub fn logged_in<'a>(
         let before = out.len();
         separate(&mut out);
         quoted(&mut out, envelope.body());
-        if out.len() + TAIL_BYTES > room.frame_bytes {
+        if out.len() + TAIL_BYTES > budget.frame_bytes {
             out.truncate(before);
             break;
         }
@@ -152,7 +152,7 @@ pub(super) fn person_entry(out: &mut Vec<u8>, person: &Person, role: Option<Role
         None => {}
     }
     out.extend_from_slice(b",\"state\":");
-    string(out, state(presence.is_online(person.id)));
+    string(out, state(!person.hides && presence.is_online(person.id)));
     out.push(b'}');
 }
 

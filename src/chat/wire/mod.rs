@@ -5,7 +5,6 @@
 //! - [`request`] is what may be said, checked field by field.
 //! - [`reply`] and [`lists`] are what may be heard, encoded byte for byte as the original server does.
 //! - [`push`], [`welcome`] and [`found`] are what v2 hears besides or in another form.
-//! - [`said`] finds the text within a body.
 //! - [`code`] is what went wrong, in numbers.
 
 pub mod code;
@@ -18,6 +17,5 @@ mod pages;
 pub mod push;
 pub mod reply;
 pub mod request;
-pub mod said;
 pub mod text;
 pub mod welcome;

@@ -2,7 +2,7 @@
 //! front with what its envelope says of it.
 
 use super::text::{escape, escaped_len, number, number_len};
-use crate::chat::envelope::Envelope;
+use crate::model::envelope::Envelope;
 
 const CID: &[u8] = b"{\"cid\":\"";
 const MID: &[u8] = b"\",\"mid\":\"";

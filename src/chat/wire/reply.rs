@@ -6,8 +6,8 @@
 use super::code::{BAD_LOGIN, BAD_TOKEN, Code, TOO_MANY_REGISTRATIONS};
 use super::msgid;
 use super::text::{number, string};
-use crate::chat::ask::Secret;
-use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
+use crate::model::ids::{GroupId, MessageId, Millis, UserId};
+use crate::model::token::Secret;
 
 /// The ONE_CHAT frame as its recipient gets it.
 pub fn one_chat(out: &mut Vec<u8>, sender: UserId, name: &str, to: UserId, msg: &str, time: &str) {

@@ -8,8 +8,8 @@ mod fields;
 mod read;
 
 use super::msgid;
-use crate::chat::ask::{Conversation, Span};
-use crate::chat::ids::{GroupId, MessageId, UserId};
+use crate::model::history::{Conversation, Span};
+use crate::model::ids::{GroupId, MessageId, UserId};
 pub use fault::{Fault, Severity};
 pub use read::parse;
 

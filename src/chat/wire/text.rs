@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_is_escaped_reads_back_the_same() {
-        use crate::chat::wire::json::{Parser, Value};
+        use crate::wire::json::{Parser, Value};
         let all: String = (0..0x250u32).filter_map(char::from_u32).collect();
         let mut frame = b"{\"a\":".to_vec();
         string(&mut frame, &all);

@@ -8,9 +8,10 @@ use super::pages::{Pages, list};
 use super::push;
 use super::reply::begin;
 use super::text::{number, string};
-use crate::chat::ask::{Membership, Person, Roster, Secret};
-use crate::chat::envelope::Envelope;
-use crate::chat::ids::UserId;
+use crate::model::envelope::Envelope;
+use crate::model::ids::UserId;
+use crate::model::profile::{Membership, Person, Profile};
+use crate::model::token::Secret;
 
 /// What a login answer tells, besides what waits.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +25,7 @@ pub struct Welcome<'a> {
     /// What the user may resume with.
     pub token: Option<&'a Secret>,
     /// Friends and groups.
-    pub roster: &'a Roster,
+    pub roster: &'a Profile,
 }
 
 /// A login answer.

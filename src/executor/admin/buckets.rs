@@ -44,7 +44,7 @@ impl Buckets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::metrics;
+    use crate::metrics;
 
     #[test]
     fn everything_is_in_one_bucket_and_the_sum_is_close() {

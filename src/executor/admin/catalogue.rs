@@ -5,9 +5,9 @@
 
 use super::exposition::{Number, Series};
 use super::view::View;
-use crate::chat::hub::Census;
-use crate::executor::bus::BusState;
-use crate::executor::metrics::{Counters, Snapshot};
+use crate::bus::BusState;
+use crate::metrics::{Counters, Snapshot};
+use chatd_chat::hub::Census;
 use std::time::UNIX_EPOCH;
 
 /// One metric.

@@ -1,7 +1,7 @@
 //! Whether this server is usable, and if not, why: what `/readyz` says.
 
-use crate::executor::bus::BusState;
-use crate::executor::observer::Pulse;
+use crate::bus::BusState;
+use crate::observer::Pulse;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 

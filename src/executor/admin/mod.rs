@@ -26,7 +26,7 @@ mod server;
 mod view;
 
 use super::observer::Observer;
-use crate::log;
+use chatd_process::log;
 use health::Health;
 use pages::Pages;
 use rustix::event::{EventfdFlags, eventfd};

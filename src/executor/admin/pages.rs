@@ -8,8 +8,8 @@ use super::http::{Request, Response, TEXT};
 use super::plain;
 use super::process::Process;
 use super::view::View;
-use crate::executor::metrics::Snapshot;
-use crate::executor::observer::Pulse;
+use crate::metrics::Snapshot;
+use crate::observer::Pulse;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -111,7 +111,7 @@ impl Pages {
             draining: health.is_draining(),
             ready: health.trouble(&pulses, observer.cores()).is_none(),
             process: Process::look(),
-            log_lines_lost: crate::log::lost(),
+            log_lines_lost: chatd_process::log::lost(),
             snapshots,
         }
     }

@@ -1,7 +1,7 @@
 //! What was seen at one moment: the cores' snapshots and the server around them.
 
 use super::process::Process;
-use crate::executor::metrics::Snapshot;
+use crate::metrics::Snapshot;
 use hdrhistogram::Histogram;
 use std::time::{Duration, SystemTime};
 

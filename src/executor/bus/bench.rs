@@ -2,10 +2,10 @@
 
 use super::redis::{RedisBus, RedisError, Server};
 use super::{BusState, Consequences};
-use crate::chat::envelope::{Envelope, Message, Storing, Target};
-use crate::chat::event::{Channel, Event};
-use crate::chat::ids::{CoreId, MessageId, Millis, Ticket, UserId};
-use crate::executor::net::ring::{Operation, Ring};
+use crate::net::ring::{Operation, Ring};
+use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd_chat::model::ids::{CoreId, MessageId, Millis, RequestId, UserId};
+use chatd_chat::port::event::{Channel, Event};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -49,9 +49,9 @@ impl BareCore {
         Ok(Self { bus, ring, due: Consequences::new(), tickets: 0 })
     }
 
-    fn ticket(&mut self) -> Ticket {
+    fn ticket(&mut self) -> RequestId {
         self.tickets += 1;
-        Ticket { index: self.tickets, generation: 0 }
+        RequestId { index: self.tickets, generation: 0 }
     }
 
     /// Submits, waits for something to complete, and gives what came of it to `handle`.
@@ -95,7 +95,9 @@ impl BareCore {
                 self.bus.publish(Some(ticket), Channel::User(user), &envelope, &mut self.due);
                 published += 1;
             }
-            self.turn(|event| counted += u64::from(matches!(event, Event::Counted { heard: Ok(1), .. })));
+            self.turn(|event| {
+                counted += u64::from(matches!(event, Event::Published { receivers: Ok(1), .. }))
+            });
             assert_eq!(self.bus.state(), BusState::Up, "Redis has stayed");
         }
         Side { messages, wall: start.elapsed(), cpu: cpu_time() - cpu }
@@ -125,8 +127,9 @@ impl BareCore {
 fn sample(user: UserId, number: u64) -> Envelope {
     let body = [b'x'; 128];
     let mid = MessageId(number << 10 | u64::from(CoreId(1).0));
-    let (target, storing) = (Target::User(user), Storing::IfUnheard);
-    let message = Message { sender: user, target, mid, ts: Millis(now_ns()), cid: "", storing, body: &body };
+    let (target, durability) = (Target::User(user), Durability::IfUndelivered);
+    let message =
+        Message { sender: user, target, mid, ts: Millis(now_ns()), cid: "", durability, body: &body };
     Envelope::message(message, &mut Vec::new())
 }
 

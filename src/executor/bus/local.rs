@@ -3,11 +3,11 @@
 
 use super::way::Way;
 use super::{Consequences, unheard};
-use crate::chat::envelope::Envelope;
-use crate::chat::event::{BusDown, Channel, Event};
-use crate::chat::ids::{Ticket, UserId};
-use crate::executor::pace::Pace;
-use crate::executor::shard::SharedShard;
+use crate::pace::Pace;
+use crate::shard::SharedShard;
+use chatd_chat::model::envelope::Envelope;
+use chatd_chat::model::ids::{RequestId, UserId};
+use chatd_chat::port::event::{BusDown, Channel, Event};
 use futures_lite::future::poll_once;
 use glommio::channels::shared_channel::{self, ConnectedReceiver, SharedReceiver, SharedSender};
 use rustc_hash::FxHashMap;
@@ -19,17 +19,17 @@ const RING_PARCELS: usize = 1_024;
 
 /// What goes from one core to another.
 #[derive(Debug)]
-pub(in crate::executor) enum Parcel {
+pub(crate) enum Parcel {
     // To the channel's home.
-    Join { ticket: Ticket, channel: Channel },
+    Join { ticket: RequestId, channel: Channel },
     Leave { channel: Channel },
-    Publish { ticket: Option<Ticket>, channel: Channel, envelope: Envelope },
-    Look { ticket: Ticket, users: Vec<(u32, UserId)> },
+    Publish { ticket: Option<RequestId>, channel: Channel, envelope: Envelope },
+    Look { ticket: RequestId, users: Vec<(u32, UserId)> },
     // From there.
-    Joined { ticket: Ticket },
-    Counted { ticket: Ticket, heard: u32 },
+    Joined { ticket: RequestId },
+    Counted { ticket: RequestId, heard: u32 },
     Arrived { channel: Channel, envelope: Envelope },
-    Looked { ticket: Ticket, online: Vec<(u32, bool)> },
+    Looked { ticket: RequestId, online: Vec<(u32, bool)> },
 }
 
 /// The ends of the rings of one core, before its executor runs.
@@ -57,19 +57,19 @@ pub fn rings(cores: usize) -> Vec<Ends> {
 }
 
 /// One core's part of the bus.
-pub(in crate::executor) struct LocalBus {
+pub(crate) struct LocalBus {
     core: usize,
     ways: Vec<Option<Rc<Way>>>,
     bus_queue: usize,
     /// Who has joined the channels that this core is home to.
     joined: FxHashMap<Channel, Vec<usize>>,
     /// Looks that wait for other homes: how many, and what is known.
-    looks: FxHashMap<Ticket, (usize, Vec<bool>)>,
+    looks: FxHashMap<RequestId, (usize, Vec<bool>)>,
 }
 
 impl LocalBus {
     /// Connects this core to all others; waits until they are there.
-    pub(in crate::executor) async fn connect(
+    pub(crate) async fn connect(
         core: usize,
         ends: Ends,
         bus_queue: usize,
@@ -94,7 +94,7 @@ impl LocalBus {
     }
 
     /// Parcels that wait for room on their way to other cores.
-    pub(in crate::executor) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.ways.iter().flatten().map(|way| way.waiting()).sum()
     }
 
@@ -107,17 +107,17 @@ impl LocalBus {
         number as usize % self.ways.len()
     }
 
-    pub(in crate::executor) fn join(&mut self, ticket: Ticket, channel: Channel, due: &mut Consequences) {
+    pub(crate) fn join(&mut self, ticket: RequestId, channel: Channel, due: &mut Consequences) {
         let home = self.home(channel);
         if home == self.core {
             self.joined.entry(channel).or_default().push(home);
-            due.push_back(Event::Joined { ticket, result: Ok(()) });
+            due.push_back(Event::Joined { id: ticket, result: Ok(()) });
         } else if self.send(home, Parcel::Join { ticket, channel }).is_err() {
-            due.push_back(Event::Joined { ticket, result: Err(BusDown) });
+            due.push_back(Event::Joined { id: ticket, result: Err(BusDown) });
         }
     }
 
-    pub(in crate::executor) fn leave(&mut self, channel: Channel) {
+    pub(crate) fn leave(&mut self, channel: Channel) {
         let home = self.home(channel);
         if home == self.core {
             self.forget(channel, home);
@@ -126,22 +126,22 @@ impl LocalBus {
         }
     }
 
-    pub(in crate::executor) fn publish(
+    pub(crate) fn publish(
         &mut self,
-        ticket: Option<Ticket>,
+        ticket: Option<RequestId>,
         channel: Channel,
         envelope: Envelope,
         due: &mut Consequences,
     ) {
         if channel == Channel::Cores {
             let heard = self.tell_all(&envelope);
-            return due.extend(ticket.map(|ticket| Event::Counted { ticket, heard }));
+            return due.extend(ticket.map(|ticket| Event::Published { id: ticket, receivers: heard }));
         }
         let home = self.home(channel);
         if home == self.core {
             let heard = self.fan_out(channel, &envelope, due);
             if let Some(ticket) = ticket {
-                due.push_back(Event::Counted { ticket, heard: Ok(heard) });
+                due.push_back(Event::Published { id: ticket, receivers: Ok(heard) });
             }
         } else if self.send(home, Parcel::Publish { ticket, channel, envelope }).is_err()
             && let Some(ticket) = ticket
@@ -150,7 +150,7 @@ impl LocalBus {
         }
     }
 
-    pub(in crate::executor) fn look(&mut self, ticket: Ticket, users: &[UserId], due: &mut Consequences) {
+    pub(crate) fn look(&mut self, ticket: RequestId, users: &[UserId], due: &mut Consequences) {
         let mut asked: Vec<Vec<(u32, UserId)>> = vec![Vec::new(); self.ways.len()];
         for (at, &user) in users.iter().enumerate() {
             asked[self.home(Channel::User(user))].push((at as u32, user));
@@ -164,23 +164,25 @@ impl LocalBus {
         for (home, users) in asked.into_iter().enumerate().filter(|(_, users)| !users.is_empty()) {
             if self.send(home, Parcel::Look { ticket, users }).is_err() {
                 self.looks.remove(&ticket);
-                return due.push_back(Event::Present { ticket, online: Err(BusDown) });
+                return due.push_back(Event::PresenceResult { id: ticket, online: Err(BusDown) });
             }
             others += 1;
         }
         if others == 0 {
-            due.push_back(Event::Present { ticket, online: Ok(online) });
+            due.push_back(Event::PresenceResult { id: ticket, online: Ok(online) });
         } else {
             self.looks.insert(ticket, (others, online));
         }
     }
 
     /// Takes in what another core has sent.
-    pub(in crate::executor) fn receive(&mut self, from: usize, parcel: Parcel, due: &mut Consequences) {
+    pub(crate) fn receive(&mut self, from: usize, parcel: Parcel, due: &mut Consequences) {
         match parcel {
             Parcel::Arrived { channel, envelope } => due.push_back(Event::Arrived { channel, envelope }),
-            Parcel::Counted { ticket, heard } => due.push_back(Event::Counted { ticket, heard: Ok(heard) }),
-            Parcel::Joined { ticket } => due.push_back(Event::Joined { ticket, result: Ok(()) }),
+            Parcel::Counted { ticket, heard } => {
+                due.push_back(Event::Published { id: ticket, receivers: Ok(heard) })
+            }
+            Parcel::Joined { ticket } => due.push_back(Event::Joined { id: ticket, result: Ok(()) }),
             Parcel::Looked { ticket, online } => self.gather(ticket, online, due),
             Parcel::Publish { ticket, channel, envelope } => {
                 let heard = self.fan_out(channel, &envelope, due);
@@ -200,7 +202,7 @@ impl LocalBus {
         }
     }
 
-    fn gather(&mut self, ticket: Ticket, part: Vec<(u32, bool)>, due: &mut Consequences) {
+    fn gather(&mut self, ticket: RequestId, part: Vec<(u32, bool)>, due: &mut Consequences) {
         let Some((others, online)) = self.looks.get_mut(&ticket) else { return };
         for (at, is_online) in part {
             online[at as usize] = is_online;
@@ -208,7 +210,7 @@ impl LocalBus {
         *others -= 1;
         if *others == 0 {
             let (_, online) = self.looks.remove(&ticket).expect("looked at above");
-            due.push_back(Event::Present { ticket, online: Ok(online) });
+            due.push_back(Event::PresenceResult { id: ticket, online: Ok(online) });
         }
     }
 
@@ -271,12 +273,7 @@ impl LocalBus {
 }
 
 /// Hands the parcels of one other core to this core's hub, until that core is gone.
-pub(in crate::executor) async fn receive(
-    shard: SharedShard,
-    pace: Pace,
-    from: usize,
-    ring: ConnectedReceiver<Parcel>,
-) {
+pub(crate) async fn receive(shard: SharedShard, pace: Pace, from: usize, ring: ConnectedReceiver<Parcel>) {
     const PARCELS_A_TURN: usize = 64;
     let mut in_turn = 0;
     loop {

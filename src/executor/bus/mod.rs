@@ -20,9 +20,9 @@ mod way;
 pub(super) mod wires;
 
 use super::net::ring::Ring;
-use crate::chat::envelope::Envelope;
-use crate::chat::event::{BusDown, Channel, Event};
-use crate::chat::ids::{Monotonic, Ticket, UserId};
+use chatd_chat::model::envelope::Envelope;
+use chatd_chat::model::ids::{Monotonic, RequestId, UserId};
+use chatd_chat::port::event::{BusDown, Channel, Event};
 use local::LocalBus;
 use redis::RedisBus;
 use rustc_hash::FxHashMap;
@@ -66,8 +66,8 @@ pub struct Heard {
 pub(super) type Consequences = std::collections::VecDeque<Event<'static>>;
 
 /// The bus has no room: as if nobody had heard.
-pub(super) fn unheard(ticket: Ticket) -> Event<'static> {
-    Event::Counted { ticket, heard: Err(BusDown) }
+pub(super) fn unheard(ticket: RequestId) -> Event<'static> {
+    Event::Published { id: ticket, receivers: Err(BusDown) }
 }
 
 /// One core's part of the bus, whichever it is.
@@ -77,7 +77,7 @@ pub(super) enum Bus {
 }
 
 impl Bus {
-    pub(super) fn join(&mut self, ticket: Ticket, channel: Channel, due: &mut Consequences) {
+    pub(super) fn join(&mut self, ticket: RequestId, channel: Channel, due: &mut Consequences) {
         match self {
             Bus::Local(bus) => bus.join(ticket, channel, due),
             Bus::Redis(bus) => bus.join(ticket, channel, due),
@@ -93,7 +93,7 @@ impl Bus {
 
     pub(super) fn publish(
         &mut self,
-        ticket: Option<Ticket>,
+        ticket: Option<RequestId>,
         channel: Channel,
         envelope: Envelope,
         due: &mut Consequences,
@@ -104,7 +104,7 @@ impl Bus {
         }
     }
 
-    pub(super) fn look(&mut self, ticket: Ticket, users: &[UserId], due: &mut Consequences) {
+    pub(super) fn look(&mut self, ticket: RequestId, users: &[UserId], due: &mut Consequences) {
         match self {
             Bus::Local(bus) => bus.look(ticket, users, due),
             Bus::Redis(bus) => bus.look(ticket, users, due),

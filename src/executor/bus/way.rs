@@ -1,7 +1,7 @@
 //! The way from one core to another: a ring of bounded size, and what waits for room in it.
 
 use super::local::Parcel;
-use crate::executor::guard::spawn_service;
+use crate::guard::spawn_service;
 use glommio::channels::shared_channel::ConnectedSender;
 use glommio::{GlommioError, ResourceType};
 use std::cell::{Cell, RefCell};

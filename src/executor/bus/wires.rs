@@ -3,9 +3,9 @@
 use super::Bus;
 use super::local::{self, Ends, LocalBus, Parcel};
 use super::redis::{Greeted, RedisBus, RedisError, Server};
-use crate::chat::ids::CoreId;
-use crate::executor::alarm::sleep;
-use crate::executor::boot::Delivery;
+use crate::alarm::sleep;
+use crate::boot::Delivery;
+use chatd_chat::model::ids::CoreId;
 use glommio::channels::shared_channel::ConnectedReceiver;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use std::time::Duration;
 const HEARTBEAT: Duration = Duration::from_millis(1);
 
 /// One core's.
-pub(in crate::executor) enum Wires {
+pub(crate) enum Wires {
     Local(Ends),
     Redis(Arc<Server>, Greeted),
 }
 
 /// The ways from other cores to this one, if parcels come over rings.
-pub(in crate::executor) type Rings = Vec<(usize, ConnectedReceiver<Parcel>)>;
+pub(crate) type Rings = Vec<(usize, ConnectedReceiver<Parcel>)>;
 
 impl Wires {
     /// Those of all cores.
-    pub(in crate::executor) fn lay(delivery: &Delivery, cores: usize) -> Result<Vec<Self>, RedisError> {
+    pub(crate) fn lay(delivery: &Delivery, cores: usize) -> Result<Vec<Self>, RedisError> {
         match delivery {
             Delivery::InProcess => Ok(local::rings(cores).into_iter().map(Wires::Local).collect()),
             Delivery::Redis(server) => (0..cores)
@@ -34,7 +34,7 @@ impl Wires {
     }
 
     /// On the core's own thread: its part of the bus, and the number that it goes by.
-    pub(in crate::executor) async fn connect(self, core: usize, bus_queue: usize) -> (Bus, Rings, CoreId) {
+    pub(crate) async fn connect(self, core: usize, bus_queue: usize) -> (Bus, Rings, CoreId) {
         match self {
             Wires::Local(ends) => {
                 // An executor of glommio that is preempted at the wrong moment goes to sleep with tasks

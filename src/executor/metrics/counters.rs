@@ -1,7 +1,7 @@
 //! Plain numbers of one core: what it has counted, and how much there is now.
 
-use crate::chat::hub::Census;
-use crate::executor::bus::BusState;
+use crate::bus::BusState;
+use chatd_chat::hub::Census;
 
 /// What a core has counted since it started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

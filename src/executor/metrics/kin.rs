@@ -1,6 +1,6 @@
 //! Which of the cluster's core numbers belong to this server: what tells another core from another server.
 
-use crate::chat::ids::CoreId;
+use chatd_chat::model::ids::CoreId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

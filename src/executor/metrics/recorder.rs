@@ -1,11 +1,11 @@
 //! What one core measures with.
 
 use super::{Counters, Kin, Mark, Measuring, Path, Stage, Timed, Timers, histogram};
-use crate::chat::ask::{Answer, Done};
-use crate::chat::effect::Frame;
-use crate::chat::envelope::{Envelope, Kind};
-use crate::chat::event::BusDown;
-use crate::chat::ids::{CoreId, Ticket};
+use chatd_chat::model::envelope::{Envelope, Kind};
+use chatd_chat::model::ids::{CoreId, RequestId};
+use chatd_chat::port::effect::Frame;
+use chatd_chat::port::event::BusDown;
+use chatd_chat::port::store::{BacklogPage, StoreReply, StoreResult};
 use hdrhistogram::Histogram;
 
 /// What a duration that ends with a flush is of.
@@ -129,14 +129,14 @@ impl Metrics {
     }
 
     /// A ticket was given out whose answer ends a stage.
-    pub fn begin(&mut self, timed: Timed, ticket: Ticket, now_ns: u64) {
+    pub fn begin(&mut self, timed: Timed, ticket: RequestId, now_ns: u64) {
         if self.is_on() && !self.timers.begin(timed, ticket, now_ns) {
             self.counters.unmeasured += 1;
         }
     }
 
     /// A publish was counted, or could not be.
-    pub fn counted(&mut self, ticket: Ticket, heard: Result<u32, BusDown>, now_ns: u64) {
+    pub fn counted(&mut self, ticket: RequestId, heard: Result<u32, BusDown>, now_ns: u64) {
         if let Some((Timed::Publish, began_ns)) = self.timers.end(ticket)
             // What was counted in the turn of its publish was counted here, without asking anybody.
             && now_ns > began_ns
@@ -148,14 +148,14 @@ impl Metrics {
 
     /// The store has answered. What is to be measured of the first frame that comes of it, if it is
     /// the one that tells a client of the answer.
-    pub fn answered(&mut self, ticket: Ticket, answer: &Answer, now_ns: u64) -> Option<Mark> {
+    pub fn answered(&mut self, ticket: RequestId, answer: &StoreResult, now_ns: u64) -> Option<Mark> {
         let (timed, began_ns) = self.timers.end(ticket)?;
         match (timed, answer) {
-            (Timed::Keep, Ok(Done::Kept { .. })) => {
+            (Timed::Keep, Ok(StoreReply::Stored(_))) => {
                 self.record(Stage::Stored, began_ns, now_ns);
                 Some(Mark { way: Way::Acked, began_ns })
             }
-            (Timed::Take, Ok(Done::Taken { messages, .. })) if !messages.is_empty() => {
+            (Timed::Take, Ok(StoreReply::Backlog(BacklogPage { messages, .. }))) if !messages.is_empty() => {
                 Some(Mark { way: Way::Path(Path::Offline), began_ns })
             }
             _ => None,

@@ -1,18 +1,25 @@
 //! What is measured of what, and what is not.
 
 use super::*;
-use crate::chat::ask::Waiting;
-use crate::chat::envelope::{Message, Storing, Target};
-use crate::chat::ids::{GroupId, MessageClock, MessageId, Millis, UserId};
-use crate::chat::wire::code::Code;
+use chatd_chat::model::envelope::{Durability, Message, Target};
+use chatd_chat::model::ids::{GroupId, MessageClock, MessageId, Millis, UserId};
+use chatd_chat::port::store::{BacklogMessage, BacklogPage, StoredMessage};
+use chatd_chat::wire::code::Code;
 
 const NOW_NS: u64 = (1 << 42) * 1_000 + 7_000;
 
 fn envelope(core: u16, target: Target, read_us: u32) -> Envelope {
     let mid = MessageClock::new(CoreId(core)).next(Millis(1_700_000_000_000));
     let sender = UserId::new(1).expect("valid");
-    let message =
-        Message { sender, target, mid, ts: Millis(1), cid: "", storing: Storing::IfUnheard, body: b"{}" };
+    let message = Message {
+        sender,
+        target,
+        mid,
+        ts: Millis(1),
+        cid: "",
+        durability: Durability::IfUndelivered,
+        body: b"{}",
+    };
     Envelope::read_at(message, read_us, &mut Vec::new())
 }
 
@@ -26,12 +33,12 @@ fn metrics(measuring: Measuring) -> Metrics {
     Metrics::new(CoreId(0), kin, measuring)
 }
 
-fn ticket(index: u32) -> Ticket {
-    Ticket { index, generation: 3 }
+fn ticket(index: u32) -> RequestId {
+    RequestId { index, generation: 3 }
 }
 
-fn kept() -> Answer {
-    Ok(Done::Kept { mid: MessageId(1), ts: Millis(1), pos: None })
+fn kept() -> StoreResult {
+    Ok(StoreReply::Stored(StoredMessage { mid: MessageId(1), ts: Millis(1), pos: None }))
 }
 
 #[test]
@@ -78,11 +85,12 @@ fn only_a_kept_message_is_stored_and_its_first_reply_is_the_ack() {
 #[test]
 fn a_page_is_measured_once_if_it_held_something() {
     let mut metrics = metrics(Measuring::On);
-    let page = |messages| Ok(Done::Taken { messages, complete: true, heads: Vec::new() });
+    let page =
+        |messages| Ok(StoreReply::Backlog(BacklogPage { messages, complete: true, heads: Vec::new() }));
     metrics.begin(Timed::Take, ticket(0), NOW_NS);
     assert_eq!(metrics.answered(ticket(0), &page(Vec::new()), NOW_NS + 1), None);
     metrics.begin(Timed::Take, ticket(1), NOW_NS);
-    let stored = Waiting { envelope: direct(0, 0), pos: None };
+    let stored = BacklogMessage { envelope: direct(0, 0), pos: None };
     let mut answered = metrics.answered(ticket(1), &page(vec![stored]), NOW_NS + 1);
     let live = Frame::Push(direct(0, (NOW_NS / 1_000) as u32));
     let live = metrics.mark(&live, &mut answered, NOW_NS + 1).expect("it has a time");

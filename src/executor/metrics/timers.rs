@@ -3,7 +3,7 @@
 //! A table as the hub's own: tickets are small numbers that are used again, so a timer is found by
 //! its index, and its generation tells it from the ticket that had the index before.
 
-use crate::chat::ids::Ticket;
+use chatd_chat::model::ids::RequestId;
 
 /// Tickets whose duration is measured at most; those above are not.
 const TICKETS: usize = 65_536;
@@ -32,7 +32,7 @@ struct Timer {
 
 impl Timers {
     /// A ticket was given out. Whether it is timed: not if too many are.
-    pub fn begin(&mut self, timed: Timed, ticket: Ticket, began_ns: u64) -> bool {
+    pub fn begin(&mut self, timed: Timed, ticket: RequestId, began_ns: u64) -> bool {
         let index = ticket.index as usize;
         if index >= TICKETS {
             return false;
@@ -45,7 +45,7 @@ impl Timers {
     }
 
     /// The answer has come: what was timed, and since when.
-    pub fn end(&mut self, ticket: Ticket) -> Option<(Timed, u64)> {
+    pub fn end(&mut self, ticket: RequestId) -> Option<(Timed, u64)> {
         let slot = self.0.get_mut(ticket.index as usize)?;
         let timer = slot.take_if(|timer| timer.generation == ticket.generation)?;
         Some((timer.timed, timer.began_ns))
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_ticket_ends_once_and_a_stale_one_never() {
         let mut timers = Timers::default();
-        let (first, next) = (Ticket { index: 7, generation: 0 }, Ticket { index: 7, generation: 1 });
+        let (first, next) = (RequestId { index: 7, generation: 0 }, RequestId { index: 7, generation: 1 });
         assert!(timers.begin(Timed::Keep, first, 5));
         assert_eq!(timers.end(next), None);
         assert_eq!(timers.end(first), Some((Timed::Keep, 5)));
@@ -67,6 +67,6 @@ mod tests {
         assert!(timers.begin(Timed::Take, next, 6));
         assert_eq!(timers.end(first), None);
         assert_eq!(timers.end(next), Some((Timed::Take, 6)));
-        assert!(!timers.begin(Timed::Keep, Ticket { index: 1 << 20, generation: 0 }, 7));
+        assert!(!timers.begin(Timed::Keep, RequestId { index: 1 << 20, generation: 0 }, 7));
     }
 }

@@ -1,12 +1,12 @@
 //! Takes connections in: as many as the limits allow, the rest is told so and closed.
 
-use crate::chat::event::Event;
-use crate::chat::source::Source;
-use crate::chat::wire::code::Code;
-use crate::chat::wire::reply::{self, Refusal};
-use crate::executor::alarm;
-use crate::executor::pace::Pace;
-use crate::executor::shard::SharedShard;
+use crate::alarm;
+use crate::pace::Pace;
+use crate::shard::SharedShard;
+use chatd_chat::model::source::Source;
+use chatd_chat::port::event::Event;
+use chatd_chat::wire::code::Code;
+use chatd_chat::wire::reply::{self, Refusal};
 use glommio::io::PollableFd;
 use rustix::net::{Shutdown, SocketAddrAny, SocketFlags};
 use std::io::Write;
@@ -37,7 +37,7 @@ impl Drop for Listening {
 }
 
 /// Accepts until the core stops.
-pub(in crate::executor) async fn accept(shard: SharedShard, pace: Pace, listener: TcpListener) {
+pub(crate) async fn accept(shard: SharedShard, pace: Pace, listener: TcpListener) {
     let listener = PollableFd::new(Listening(listener)).expect("this task runs on an executor");
     loop {
         if pace.wait(listener.readable()).await.is_err() {
@@ -82,7 +82,7 @@ fn welcome(shard: &SharedShard, stream: TcpStream, from: Source) {
     match shard.sockets.insert(stream) {
         Ok(session) => {
             shard.metrics.counters.accepted += 1;
-            shard.feed(Event::Opened { session, from });
+            shard.feed(Event::Opened { connection: session, from });
         }
         Err(stream) => {
             shard.metrics.counters.refused += 1;

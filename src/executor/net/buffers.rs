@@ -31,7 +31,7 @@ enum Way {
 }
 
 /// A filled buffer. It is ours until it is given back.
-pub(in crate::executor) struct Lease {
+pub(crate) struct Lease {
     bytes: *mut u8,
     len: usize,
     id: u16,

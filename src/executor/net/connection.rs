@@ -3,16 +3,16 @@
 //! A silent connection owns no buffer in either direction.
 
 use super::pacing::{Next, Pacing, PacingLimits};
-use crate::chat::effect::Frame;
-use crate::chat::ids::{Monotonic, SessionId};
-use crate::chat::wire::frame::Terminator;
-use crate::executor::metrics::Queue;
+use crate::metrics::Queue;
+use chatd_chat::model::ids::{ConnectionId, Monotonic};
+use chatd_chat::port::effect::Frame;
+use chatd_chat::wire::frame::Terminator;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 
 /// One connection of this core.
 pub(super) struct Connection {
-    pub(super) id: SessionId,
+    pub(super) id: ConnectionId,
     stream: TcpStream,
     pub(super) stage: Stage,
     /// What ends its frames; known from the first frame of the client.
@@ -93,7 +93,7 @@ impl Outbox {
 }
 
 impl Connection {
-    pub(super) fn new(id: SessionId, stream: TcpStream) -> Self {
+    pub(super) fn new(id: ConnectionId, stream: TcpStream) -> Self {
         Self {
             id,
             stream,

@@ -4,8 +4,8 @@
 //! it the second one, a byte beyond 1,024 ends it. Whose first frame ended with NUL is taken for such a client, until it
 //! asks for v2: its frames leave one a write, some milliseconds apart. Owns no bytes: only how the outbox is cut.
 
-use crate::chat::limits::Limits;
-use crate::chat::wire::request::{Body, Dialect, Request};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::wire::request::{Body, Dialect, Request};
 use std::collections::VecDeque;
 
 /// What the original client reads at once. A terminator that would be one byte more is left out.

@@ -5,14 +5,14 @@
 
 use super::connection::{Connection, Stage, Tail};
 use super::ring::{Completion, Expect, Operation};
-use crate::chat::event::Event;
-use crate::chat::ids::SessionId;
-use crate::chat::wire::frame::{self, Step};
-use crate::chat::wire::request::{self, Fault};
-use crate::executor::metrics;
-use crate::executor::pace::Pace;
-use crate::executor::shard::{Shard, SharedShard};
-use crate::panic_policy;
+use crate::metrics;
+use crate::pace::Pace;
+use crate::shard::{Shard, SharedShard};
+use chatd_chat::model::ids::ConnectionId;
+use chatd_chat::port::event::Event;
+use chatd_chat::wire::frame::{self, Step};
+use chatd_chat::wire::request::{self, Fault};
+use chatd_process::panic_policy;
 use glommio::io::{PollState, PollableFd};
 use std::future::poll_fn;
 use std::os::fd::{AsRawFd, RawFd};
@@ -28,7 +28,7 @@ impl AsRawFd for Descriptor {
 }
 
 /// Turns the ring for as long as the core runs.
-pub(in crate::executor) async fn turn_ring(shard: SharedShard, pace: Pace) {
+pub(crate) async fn turn_ring(shard: SharedShard, pace: Pace) {
     let descriptor = Descriptor(shard.borrow().sockets.ring.descriptor());
     let descriptor = PollableFd::new(descriptor).expect("this task runs on an executor");
     let mut state = PollState::new();
@@ -91,7 +91,7 @@ impl Shard {
             self.metrics.record(metrics::Stage::Read, entered_ns, self.clock().steady_ns());
         }
         for session in self.sockets.over(self.limits.partial_core_bytes) {
-            self.feed(Event::Shed { session });
+            self.feed(Event::Shed { connection: session });
         }
         self.tell_gone();
         handled
@@ -150,7 +150,7 @@ impl Shard {
     }
 
     /// A panic over one connection's bytes costs that connection; one inside the hub, everything.
-    fn guarded(&mut self, id: SessionId, handle: impl FnOnce(&mut Self)) {
+    fn guarded(&mut self, id: ConnectionId, handle: impl FnOnce(&mut Self)) {
         if panic_policy::contain(|| handle(self)).is_err() {
             if self.is_broken() {
                 panic_policy::die("the hub");
@@ -159,7 +159,7 @@ impl Shard {
         }
     }
 
-    fn received(&mut self, id: SessionId, bytes: &mut [u8], more: bool) {
+    fn received(&mut self, id: ConnectionId, bytes: &mut [u8], more: bool) {
         let connection = self.sockets.at(id.index).expect("looked at before");
         match connection.stage {
             Stage::Open => {
@@ -213,17 +213,17 @@ impl Shard {
     }
 
     /// Tells the hub that a client has said its last word, once all before it was handed over.
-    fn tell_ended(&mut self, session: SessionId) {
+    fn tell_ended(&mut self, session: ConnectionId) {
         let has_ended = |connection: &mut Connection| {
             connection.stage == Stage::Open && connection.ended && !connection.paused
         };
         if self.sockets.at(session.index).is_some_and(has_ended) {
-            self.guarded(session, |shard| shard.feed(Event::Ended { session }));
+            self.guarded(session, |shard| shard.feed(Event::HalfClosed { connection: session }));
         }
     }
 
     /// Goes on with a connection that was paused: first with what it said before.
-    fn go_on(&mut self, id: SessionId) {
+    fn go_on(&mut self, id: ConnectionId) {
         let open = |connection: &mut Connection| connection.id == id && connection.stage == Stage::Open;
         if !self.sockets.at(id.index).is_some_and(open) {
             return;
@@ -237,7 +237,7 @@ impl Shard {
         }
     }
 
-    fn hand_over_tail(&mut self, id: SessionId) {
+    fn hand_over_tail(&mut self, id: ConnectionId) {
         let connection = self.sockets.at(id.index).expect("looked at before");
         let Tail { mut bytes, searched, read_us } = std::mem::take(&mut connection.tail);
         if let Some(read_us) = read_us {
@@ -262,7 +262,7 @@ impl Shard {
     }
 
     /// Keeps what was not handed over, and notes since when a frame is under way.
-    fn keep_tail(&mut self, id: SessionId, searched: usize, keep: impl FnOnce(&mut Vec<u8>)) {
+    fn keep_tail(&mut self, id: ConnectionId, searched: usize, keep: impl FnOnce(&mut Vec<u8>)) {
         let (now, read_us) = (self.clock().now().monotonic, self.read_us());
         let Some(connection) = self.sockets.at(id.index).filter(|connection| connection.stage == Stage::Open)
         else {
@@ -280,7 +280,7 @@ impl Shard {
 
     /// Hands over every whole frame of `bytes`, until the connection is paused or closed. Gives
     /// back where the rest begins, and how far it was searched.
-    fn hand_over(&mut self, id: SessionId, bytes: &mut [u8], mut searched: usize) -> (usize, usize) {
+    fn hand_over(&mut self, id: ConnectionId, bytes: &mut [u8], mut searched: usize) -> (usize, usize) {
         let frame_bytes = self.limits.frame_bytes;
         let session = id;
         let mut from = 0;
@@ -294,7 +294,9 @@ impl Shard {
             }
             match frame::next(bytes, from, searched, frame_bytes) {
                 Step::Partial { start } => return (start, bytes.len()),
-                Step::TooLarge => self.feed(Event::Garbled { session, fault: Fault::frame_too_large() }),
+                Step::TooLarge => {
+                    self.feed(Event::BadFrame { connection: session, fault: Fault::frame_too_large() })
+                }
                 Step::Frame { start, end, next, terminator } => {
                     if connection.terminator.is_none() {
                         connection.begin(terminator);
@@ -307,8 +309,8 @@ impl Shard {
                     }
                     let parsed_ns = sampled_ns.map(|_| self.clock().peek_ns());
                     match parsed {
-                        Ok(request) => self.feed(Event::Said { session, terminator, request }),
-                        Err(fault) => self.feed(Event::Garbled { session, fault }),
+                        Ok(request) => self.feed(Event::Request { connection: session, terminator, request }),
+                        Err(fault) => self.feed(Event::BadFrame { connection: session, fault }),
                     }
                     if let (Some(sampled_ns), Some(parsed_ns)) = (sampled_ns, parsed_ns) {
                         let routed_ns = self.clock().peek_ns();
@@ -324,7 +326,7 @@ impl Shard {
     /// Tells the hub of connections that are over.
     fn tell_gone(&mut self) {
         while let Some((session, acked)) = self.sockets.gone.pop() {
-            self.feed(Event::Closed { session, acked });
+            self.feed(Event::Closed { connection: session, acked });
             self.sockets.told(session);
         }
     }

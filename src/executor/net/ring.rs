@@ -17,7 +17,7 @@ const COMPLETIONS: u32 = 8_192;
 const POLL_FIRST: u16 = 1;
 
 /// One ring and its receive buffers.
-pub(in crate::executor) struct Ring {
+pub(crate) struct Ring {
     // Before the buffers: dropped first.
     ring: IoUring,
     buffers: Buffers,
@@ -27,7 +27,7 @@ pub(in crate::executor) struct Ring {
 
 /// Which operation of which connection has completed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::executor) enum Operation {
+pub(crate) enum Operation {
     Receive(u32),
     Send(u32),
     /// Of the bus.
@@ -38,19 +38,19 @@ pub(in crate::executor) enum Operation {
 }
 
 /// What has come of an operation.
-pub(in crate::executor) struct Completion {
-    pub(in crate::executor) operation: Operation,
+pub(crate) struct Completion {
+    pub(crate) operation: Operation,
     /// Bytes, or a negated errno.
-    pub(in crate::executor) result: i32,
+    pub(crate) result: i32,
     /// Whether the socket has more to read.
-    pub(in crate::executor) more: bool,
+    pub(crate) more: bool,
     /// The bytes received.
-    pub(in crate::executor) lease: Option<Lease>,
+    pub(crate) lease: Option<Lease>,
 }
 
 /// Whether something is likely to be there already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::executor) enum Expect {
+pub(crate) enum Expect {
     Bytes,
     Nothing,
 }
@@ -63,7 +63,7 @@ const KIND_LINK_SEND: u64 = 4;
 
 impl Ring {
     /// A ring of this thread, with what this kernel offers.
-    pub(in crate::executor) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let (ring, wait_flags) = build()?;
         let (buffers, first) = Buffers::register(&ring)?;
         let mut ring = Self { ring, buffers, wait_flags };
@@ -79,7 +79,7 @@ impl Ring {
     }
 
     /// Asks for the next bytes of a link of the bus.
-    pub(in crate::executor) fn receive_link(&mut self, number: u32, fd: RawFd, expect: Expect) {
+    pub(crate) fn receive_link(&mut self, number: u32, fd: RawFd, expect: Expect) {
         self.push_receive(KIND_LINK_RECEIVE, number, fd, expect);
     }
 
@@ -106,7 +106,7 @@ impl Ring {
     ///
     /// # Safety
     /// As for `send`.
-    pub(in crate::executor) unsafe fn send_link(&mut self, number: u32, fd: RawFd, bytes: &[u8]) {
+    pub(crate) unsafe fn send_link(&mut self, number: u32, fd: RawFd, bytes: &[u8]) {
         self.push_send(KIND_LINK_SEND, number, fd, bytes);
     }
 
@@ -134,7 +134,7 @@ impl Ring {
     }
 
     /// The same, and waits until something has completed.
-    pub(in crate::executor) fn enter_and_wait(&mut self) {
+    pub(crate) fn enter_and_wait(&mut self) {
         self.enter_for(1);
     }
 
@@ -148,7 +148,7 @@ impl Ring {
     }
 
     /// The next of the completions that `enter` has brought.
-    pub(in crate::executor) fn next(&mut self) -> Option<Completion> {
+    pub(crate) fn next(&mut self) -> Option<Completion> {
         let entry = self.ring.completion().next()?;
         let index = entry.user_data() as u32;
         let operation = match entry.user_data() >> KIND_SHIFT {
@@ -169,7 +169,7 @@ impl Ring {
     }
 
     /// Gives received bytes back to the pool.
-    pub(in crate::executor) fn give_back(&mut self, lease: Lease) {
+    pub(crate) fn give_back(&mut self, lease: Lease) {
         if let Some(entry) = self.buffers.give_back(lease) {
             self.push(&entry.user_data(0));
         }

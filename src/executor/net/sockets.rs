@@ -6,11 +6,11 @@
 use super::connection::{Connection, Outbox, Stage};
 use super::pacing::PacingLimits;
 use super::ring::{Expect, Ring};
-use crate::chat::effect::Frame;
-use crate::chat::ids::{Monotonic, SessionId};
-use crate::chat::limits::Limits;
-use crate::chat::wire::request::Request;
-use crate::executor::metrics::{Mark, Marks};
+use crate::metrics::{Mark, Marks};
+use chatd_chat::model::ids::{ConnectionId, Monotonic};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::port::effect::Frame;
+use chatd_chat::wire::request::Request;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
@@ -25,7 +25,7 @@ const SPARE_BUFFERS: usize = 256;
 const SPARE_BYTES: usize = 64 << 10;
 
 /// The client sockets of one core.
-pub(in crate::executor) struct Sockets {
+pub(crate) struct Sockets {
     limit: usize,
     slots: Vec<Slot>,
     free: Vec<u32>,
@@ -33,28 +33,28 @@ pub(in crate::executor) struct Sockets {
     /// Those with something to be sent.
     dirty: Vec<u32>,
     /// Those that may go on with what they have received before.
-    pub(super) resumed: Vec<SessionId>,
+    pub(super) resumed: Vec<ConnectionId>,
     /// Those that are gone, with what their peers had acknowledged, for the hub.
-    pub(super) gone: Vec<(SessionId, u64)>,
+    pub(super) gone: Vec<(ConnectionId, u64)>,
     /// Those that are being closed.
-    closing: Vec<SessionId>,
+    closing: Vec<ConnectionId>,
     spare: Vec<Vec<u8>>,
     /// Memory of all that is half read.
     tail_bytes: usize,
     pacing: PacingLimits,
     /// Those whose next frame waits for its time, in nanoseconds: the earliest first.
-    paced: BinaryHeap<Reverse<(u64, SessionId)>>,
+    paced: BinaryHeap<Reverse<(u64, ConnectionId)>>,
     /// Wakes the task that waits for that time.
     pacer: Option<Waker>,
     /// Wakes the task that turns the ring.
     pub(super) turner: Option<Waker>,
     /// The time of this turn.
-    pub(in crate::executor) now: Monotonic,
+    pub(crate) now: Monotonic,
     /// The same, of the clock to measure with.
-    pub(in crate::executor) now_ns: u64,
+    pub(crate) now_ns: u64,
     marks: Marks,
     /// Frames that were not measured because too many were under way.
-    pub(in crate::executor) unmarked: u64,
+    pub(crate) unmarked: u64,
 }
 
 struct Slot {
@@ -64,7 +64,7 @@ struct Slot {
 
 impl Sockets {
     /// No sockets, `connections` at most. Makes the core's ring: call on its thread.
-    pub(in crate::executor) fn new(limits: &Limits) -> io::Result<Self> {
+    pub(crate) fn new(limits: &Limits) -> io::Result<Self> {
         Ok(Self {
             limit: limits.connections,
             slots: Vec::new(),
@@ -88,16 +88,16 @@ impl Sockets {
     }
 
     /// How many connections there are.
-    pub(in crate::executor) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    pub(in crate::executor) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.free.len() == self.slots.len()
     }
 
     /// Takes a socket in, if the limit allows one more, and begins to receive from it.
-    pub(super) fn insert(&mut self, stream: TcpStream) -> Result<SessionId, TcpStream> {
+    pub(super) fn insert(&mut self, stream: TcpStream) -> Result<ConnectionId, TcpStream> {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.slots.len() < self.limit => {
@@ -107,13 +107,13 @@ impl Sockets {
             None => return Err(stream),
         };
         let slot = &mut self.slots[index as usize];
-        let id = SessionId { index, generation: slot.generation };
+        let id = ConnectionId { index, generation: slot.generation };
         slot.connection = Some(Box::new(Connection::new(id, stream)));
         self.receive(index, Expect::Nothing);
         Ok(id)
     }
 
-    fn get(&mut self, id: SessionId) -> Option<&mut Connection> {
+    fn get(&mut self, id: ConnectionId) -> Option<&mut Connection> {
         self.at(id.index).filter(|connection| connection.id == id)
     }
 
@@ -122,7 +122,7 @@ impl Sockets {
     }
 
     /// Wakes the task that turns the ring.
-    pub(in crate::executor) fn wake(&mut self) {
+    pub(crate) fn wake(&mut self) {
         if let Some(waker) = self.turner.take() {
             waker.wake();
         }
@@ -139,7 +139,7 @@ impl Sockets {
     }
 
     /// Appends a frame to an outbox. Whether it was: not to a connection that is being closed.
-    pub(in crate::executor) fn send(&mut self, id: SessionId, frame: &Frame, mark: Option<Mark>) -> bool {
+    pub(crate) fn send(&mut self, id: ConnectionId, frame: &Frame, mark: Option<Mark>) -> bool {
         let Some(slot) = self.slots.get_mut(id.index as usize) else { return false };
         let Some(connection) = slot.connection.as_deref_mut().filter(|connection| connection.id == id) else {
             return false;
@@ -165,13 +165,13 @@ impl Sockets {
         true
     }
 
-    pub(in crate::executor) fn pause(&mut self, id: SessionId) {
+    pub(crate) fn pause(&mut self, id: ConnectionId) {
         if let Some(connection) = self.get(id) {
             connection.paused = true;
         }
     }
 
-    pub(in crate::executor) fn resume(&mut self, id: SessionId) {
+    pub(crate) fn resume(&mut self, id: ConnectionId) {
         if let Some(connection) = self.get(id) {
             connection.paused = false;
             self.resumed.push(id);
@@ -180,7 +180,7 @@ impl Sockets {
     }
 
     /// What the peer's TCP has acknowledged. If much waits to be sent, it is submitted first.
-    pub(in crate::executor) fn probe(&mut self, id: SessionId) -> Option<u64> {
+    pub(crate) fn probe(&mut self, id: ConnectionId) -> Option<u64> {
         const MUCH_BYTES: usize = 64 << 10;
         if self.get(id)?.outbox.waiting.len() > MUCH_BYTES {
             self.flush();
@@ -190,7 +190,7 @@ impl Sockets {
     }
 
     /// Closes a connection: what was said last is to arrive first.
-    pub(in crate::executor) fn close(&mut self, id: SessionId) {
+    pub(crate) fn close(&mut self, id: ConnectionId) {
         let deadline = self.now.plus(LINGER_MS);
         let Some(connection) = self.get(id).filter(|connection| connection.stage == Stage::Open) else {
             return;
@@ -245,7 +245,7 @@ impl Sockets {
     }
 
     /// Goes on with the connections that are being closed.
-    pub(in crate::executor) fn close_on(&mut self) {
+    pub(crate) fn close_on(&mut self) {
         for id in std::mem::take(&mut self.closing) {
             self.close_if_flushed(id.index);
             let now = self.now;
@@ -278,7 +278,7 @@ impl Sockets {
     }
 
     /// The hub knows that the connection is gone.
-    pub(super) fn told(&mut self, id: SessionId) {
+    pub(super) fn told(&mut self, id: ConnectionId) {
         if let Some(connection) = self.get(id) {
             connection.stage = Stage::Over;
             self.release(id.index);
@@ -363,7 +363,7 @@ impl Sockets {
     }
 
     /// How long it is until the next frame of somebody's may be written, once there is such a frame.
-    pub(in crate::executor) fn next_write(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
+    pub(crate) fn next_write(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
         match self.paced.peek() {
             Some(Reverse((due_ns, _))) => {
                 Poll::Ready(Duration::from_nanos(due_ns.saturating_sub(self.now_ns)))
@@ -376,7 +376,7 @@ impl Sockets {
     }
 
     /// Goes on with those whose time has come.
-    pub(in crate::executor) fn write_due(&mut self) {
+    pub(crate) fn write_due(&mut self) {
         while let Some(&Reverse((due_ns, id))) = self.paced.peek()
             && due_ns <= self.now_ns
         {
@@ -441,7 +441,7 @@ impl Sockets {
     /// The connections to be cut where too much is half read: the largest frames under way first, and of
     /// these the oldest, until an eighth of `limit_bytes` is free again. What waits through a pause is
     /// not among them: it is one buffer at most, and it is we who do not read on.
-    pub(super) fn over(&self, limit_bytes: usize) -> Vec<SessionId> {
+    pub(super) fn over(&self, limit_bytes: usize) -> Vec<ConnectionId> {
         if self.tail_bytes <= limit_bytes {
             return Vec::new();
         }
@@ -464,12 +464,14 @@ impl Sockets {
         chosen
     }
 
-    /// Connections whose frame has been under way for longer than `frame_ms`.
-    pub(in crate::executor) fn with_overdue_frame(&self, frame_ms: u64) -> Vec<SessionId> {
+    /// Connections whose frame has been under way for longer than `frame_ms`, of one part of all slots: of so many
+    /// looks one after the other, each meets another part.
+    pub(crate) fn with_overdue_frame(&self, frame_ms: u64, look: usize, looks: usize) -> Vec<ConnectionId> {
         let overdue = |connection: &&Connection| {
             connection.partial_since.is_some_and(|since| self.now.since(since) > frame_ms)
         };
-        let connections = self.slots.iter().filter_map(|slot| slot.connection.as_deref());
+        let slots = self.slots.iter().skip(look % looks).step_by(looks);
+        let connections = slots.filter_map(|slot| slot.connection.as_deref());
         connections.filter(overdue).map(|connection| connection.id).collect()
     }
 }

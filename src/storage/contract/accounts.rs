@@ -2,11 +2,12 @@
 
 use super::trial::Trial;
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Done, Person, Who};
-use crate::chat::ids::UserId;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::{Account, Order, Outcome};
+use crate::{Account, Order, Outcome};
+use chatd_chat::model::ids::UserId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::{Person, Who};
+use chatd_chat::port::store::{StoreReply, StoreRequest};
+use chatd_chat::wire::code::Code;
 
 pub const CASES: &[Case] = &[
     Case { name: "names are kept as they are written", run: names_are_kept_as_they_are_written },
@@ -50,8 +51,12 @@ fn names_that_look_alike_are_one(open: &mut Opener<'_>) {
         for name in alike {
             assert_eq!(trial.enroll(name), Err(Code::Refused), "{name:?} is {:?}", alike[0]);
             let who = Who::Name((*name).to_owned());
-            let person = Person { id: user, name: alike[0].to_owned() };
-            assert_eq!(trial.ask(Ask::Find { who: who.clone() }), Ok(Done::Found(person)), "{name:?}");
+            let person = Person { id: user, name: alike[0].to_owned(), hides: false };
+            assert_eq!(
+                trial.ask(StoreRequest::Find { user, who: who.clone() }),
+                Ok(StoreReply::Found(person)),
+                "{name:?}"
+            );
             let found = trial.batch(&[Order::Lookup { who }]).remove(0);
             assert!(matches!(found, Outcome::Found(Some(account)) if account.user == user), "{name:?}");
         }
@@ -89,22 +94,26 @@ fn friends_are_one_way_once_and_bounded(open: &mut Opener<'_>) {
     let limits = Limits { friends: 2, ..Limits::default() };
     let mut trial = Trial::with(open, &limits);
     let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
-    let person = |id, name: &str| Person { id, name: name.to_owned() };
-    let add = |trial: &mut Trial, user, friend| trial.ask(Ask::AddFriend { user, friend });
-    let del = |trial: &mut Trial, user, friend| trial.ask(Ask::DelFriend { user, friend });
+    let person = |id, name: &str| Person { id, name: name.to_owned(), hides: false };
+    let add = |trial: &mut Trial, user, friend| trial.ask(StoreRequest::AddFriend { user, friend });
+    let del = |trial: &mut Trial, user, friend| trial.ask(StoreRequest::DelFriend { user, friend });
     assert_eq!(add(&mut trial, amy, stranger()), Err(Code::NoSuchUser));
-    assert_eq!(add(&mut trial, amy, cleo), Ok(Done::Done));
+    assert_eq!(add(&mut trial, amy, cleo), Ok(StoreReply::Done));
     assert_eq!(add(&mut trial, amy, cleo), Err(Code::Exists));
-    assert_eq!(add(&mut trial, amy, ben), Ok(Done::Done));
+    assert_eq!(add(&mut trial, amy, ben), Ok(StoreReply::Done));
     assert_eq!(add(&mut trial, amy, dan), Err(Code::TooMany));
     assert_eq!(add(&mut trial, amy, ben), Err(Code::Exists), "what is there already is not too much");
     let both = vec![person(ben, "ben"), person(cleo, "cleo")];
-    assert_eq!(trial.ask(Ask::Friends { user: amy }), Ok(Done::Friends(both)), "by id");
-    assert_eq!(trial.ask(Ask::Friends { user: ben }), Ok(Done::Friends(vec![])), "not the other way");
+    assert_eq!(trial.ask(StoreRequest::Friends { user: amy }), Ok(StoreReply::Friends(both)), "by id");
+    assert_eq!(
+        trial.ask(StoreRequest::Friends { user: ben }),
+        Ok(StoreReply::Friends(vec![])),
+        "not the other way"
+    );
     assert_eq!(del(&mut trial, ben, amy), Err(Code::NoSuchUser));
-    assert_eq!(del(&mut trial, amy, ben), Ok(Done::Done));
+    assert_eq!(del(&mut trial, amy, ben), Ok(StoreReply::Done));
     assert_eq!(del(&mut trial, amy, ben), Err(Code::NoSuchUser));
-    assert_eq!(add(&mut trial, amy, dan), Ok(Done::Done), "there is room again");
+    assert_eq!(add(&mut trial, amy, dan), Ok(StoreReply::Done), "there is room again");
 }
 
 fn a_batch_is_carried_out_in_its_order(open: &mut Opener<'_>) {
@@ -115,8 +124,8 @@ fn a_batch_is_carried_out_in_its_order(open: &mut Opener<'_>) {
     let ids: Vec<Option<UserId>> = outcomes
         .iter()
         .map(|outcome| match outcome {
-            Outcome::Answer(Ok(Done::Registered(id))) => Some(*id),
-            Outcome::Answer(Err(Code::Refused)) => None,
+            Outcome::Reply(Ok(StoreReply::Registered(id))) => Some(*id),
+            Outcome::Reply(Err(Code::Refused)) => None,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -124,23 +133,23 @@ fn a_batch_is_carried_out_in_its_order(open: &mut Opener<'_>) {
         panic!("only new names are registered: {ids:?}");
     };
     let answers = trial.asks(vec![
-        Ask::AddFriend { user: amy, friend: ben },
-        Ask::AddFriend { user: amy, friend: ben },
-        Ask::DelFriend { user: amy, friend: ben },
-        Ask::AddFriend { user: amy, friend: stranger() },
-        Ask::AddFriend { user: amy, friend: cleo },
-        Ask::Friends { user: amy },
+        StoreRequest::AddFriend { user: amy, friend: ben },
+        StoreRequest::AddFriend { user: amy, friend: ben },
+        StoreRequest::DelFriend { user: amy, friend: ben },
+        StoreRequest::AddFriend { user: amy, friend: stranger() },
+        StoreRequest::AddFriend { user: amy, friend: cleo },
+        StoreRequest::Friends { user: amy },
     ]);
-    let cleo = Person { id: cleo, name: "cleo".to_owned() };
+    let cleo = Person { id: cleo, name: "cleo".to_owned(), hides: false };
     assert_eq!(
         answers,
         [
-            Ok(Done::Done),
+            Ok(StoreReply::Done),
             Err(Code::Exists),
-            Ok(Done::Done),
+            Ok(StoreReply::Done),
             Err(Code::NoSuchUser),
-            Ok(Done::Done),
-            Ok(Done::Friends(vec![cleo])),
+            Ok(StoreReply::Done),
+            Ok(StoreReply::Friends(vec![cleo])),
         ]
     );
     assert_eq!(trial.batch(&[]), [], "nothing asked, nothing answered");

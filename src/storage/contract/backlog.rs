@@ -2,9 +2,9 @@
 
 use super::trial::{Trial, body, sealed};
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Detail, Done, Issue, Progress};
-use crate::chat::envelope::Target;
-use crate::chat::ids::MessageId;
+use chatd_chat::model::envelope::Target;
+use chatd_chat::model::ids::MessageId;
+use chatd_chat::port::store::{CursorUpdate, Detail, Issue, Left, StoreReply, StoreRequest};
 
 pub const CASES: &[Case] = &[
     Case { name: "taking takes nothing away, settling does", run: taking_takes_nothing_away },
@@ -34,7 +34,7 @@ fn taking_takes_nothing_away(open: &mut Opener<'_>) {
     }
     trial.settle(ben, &[third, third, other, MessageId(u64::MAX), MessageId(0)], vec![]);
     assert_eq!(trial.take(ben).mids(), [first.0, second.0]);
-    let progress = Progress { group, upto: 1, beyond: vec![] };
+    let progress = CursorUpdate { group, upto: 1, beyond: vec![] };
     trial.settle(ben, &[first], vec![progress]);
     let page = trial.take(ben);
     assert_eq!((page.mids(), page.complete, page.heads), (vec![], true, vec![(group, 1)]));
@@ -92,10 +92,11 @@ fn own_messages_are_not_given(open: &mut Opener<'_>) {
 }
 
 /// The cursor in the user's only group.
-fn cursor(trial: &mut Trial, user: crate::chat::ids::UserId) -> u64 {
+fn cursor(trial: &mut Trial, user: chatd_chat::model::ids::UserId) -> u64 {
     let proof = trial.proof(user);
-    match trial.ask(Ask::Roster { user, proof, detail: Detail::Members, issue: Issue::Nothing }) {
-        Ok(Done::Roster(roster)) => roster.groups[0].cursor,
+    match trial.ask(StoreRequest::LoadProfile { user, proof, detail: Detail::Members, issue: Issue::Nothing })
+    {
+        Ok(StoreReply::Profile(roster)) => roster.groups[0].cursor,
         other => panic!("{other:?}"),
     }
 }
@@ -186,7 +187,10 @@ fn who_left_gets_nothing_more(open: &mut Opener<'_>) {
     let [amy, ben] = trial.users(["amy", "ben"]);
     let group = trial.group("g", amy, &[ben]);
     trial.post(amy, group, "x");
-    assert_eq!(trial.ask(Ask::DelGroup { user: ben, group }), Ok(Done::Left { dissolved: false }));
+    assert_eq!(
+        trial.ask(StoreRequest::DelGroup { user: ben, group }),
+        Ok(StoreReply::Left(Left { dissolved: false }))
+    );
     let page = trial.take(ben);
     assert_eq!((page.mids(), page.complete, page.heads), (vec![], true, vec![]));
 }

@@ -3,11 +3,12 @@
 use super::accounts::{ALIKE, NAMES};
 use super::trial::Trial;
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Detail, Done, Issue, Member, Membership, Person, Role, Roster};
-use crate::chat::ids::{GroupId, UserId};
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::{Order, ROSTER_ENTRIES};
+use crate::{Order, ROSTER_ENTRIES};
+use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::{Member, Membership, Person, Profile, Role};
+use chatd_chat::port::store::{Detail, Issue, Left, StoreReply, StoreRequest};
+use chatd_chat::wire::code::Code;
 
 pub const CASES: &[Case] = &[
     Case { name: "groups are made, joined and left", run: groups_are_made_joined_and_left },
@@ -18,14 +19,15 @@ pub const CASES: &[Case] = &[
     Case { name: "a roster leaves members out, never groups", run: a_roster_leaves_members_out },
 ];
 
-fn create(trial: &mut Trial, user: UserId, name: &str) -> Result<Done, Code> {
-    trial.ask(Ask::CreateGroup { user, name: name.to_owned(), desc: String::new() })
+fn create(trial: &mut Trial, user: UserId, name: &str) -> Result<StoreReply, Code> {
+    trial.ask(StoreRequest::CreateGroup { user, name: name.to_owned(), desc: String::new() })
 }
 
-fn roster(trial: &mut Trial, user: UserId) -> Roster {
+fn roster(trial: &mut Trial, user: UserId) -> Profile {
     let proof = trial.proof(user);
-    match trial.ask(Ask::Roster { user, proof, detail: Detail::Members, issue: Issue::Nothing }) {
-        Ok(Done::Roster(roster)) => *roster,
+    match trial.ask(StoreRequest::LoadProfile { user, proof, detail: Detail::Members, issue: Issue::Nothing })
+    {
+        Ok(StoreReply::Profile(roster)) => *roster,
         other => panic!("a roster is always given, not {other:?}"),
     }
 }
@@ -36,22 +38,27 @@ fn groups_are_made_joined_and_left(open: &mut Opener<'_>) {
     let nowhere = GroupId::new(77).expect("an id");
     let group = trial.group("g", amy, &[]);
     for ask in [
-        Ask::AddGroup { user: amy, group: nowhere },
-        Ask::DelGroup { user: amy, group: nowhere },
-        Ask::MayWrite { user: amy, group: nowhere },
+        StoreRequest::AddGroup { user: amy, group: nowhere },
+        StoreRequest::DelGroup { user: amy, group: nowhere },
+        StoreRequest::CheckMembership { user: amy, group: nowhere },
     ] {
         assert_eq!(trial.ask(ask), Err(Code::NoSuchGroup));
     }
-    for ask in [Ask::DelGroup { user: ben, group }, Ask::MayWrite { user: ben, group }] {
+    for ask in
+        [StoreRequest::DelGroup { user: ben, group }, StoreRequest::CheckMembership { user: ben, group }]
+    {
         assert_eq!(trial.ask(ask), Err(Code::NotAMember));
     }
     assert_eq!(trial.join(ben, group), 0);
-    assert_eq!(trial.ask(Ask::AddGroup { user: ben, group }), Err(Code::Exists));
-    assert_eq!(trial.ask(Ask::AddGroup { user: amy, group }), Err(Code::Exists));
-    assert_eq!(trial.ask(Ask::MayWrite { user: ben, group }), Ok(Done::Done));
+    assert_eq!(trial.ask(StoreRequest::AddGroup { user: ben, group }), Err(Code::Exists));
+    assert_eq!(trial.ask(StoreRequest::AddGroup { user: amy, group }), Err(Code::Exists));
+    assert_eq!(trial.ask(StoreRequest::CheckMembership { user: ben, group }), Ok(StoreReply::Done));
     trial.post(amy, group, "one");
-    assert_eq!(trial.ask(Ask::DelGroup { user: ben, group }), Ok(Done::Left { dissolved: false }));
-    assert_eq!(trial.ask(Ask::DelGroup { user: ben, group }), Err(Code::NotAMember));
+    assert_eq!(
+        trial.ask(StoreRequest::DelGroup { user: ben, group }),
+        Ok(StoreReply::Left(Left { dissolved: false }))
+    );
+    assert_eq!(trial.ask(StoreRequest::DelGroup { user: ben, group }), Err(Code::NotAMember));
     trial.post(amy, group, "two");
     assert_eq!(trial.join(ben, group), 2, "who joins again begins at the head");
     assert_eq!(trial.take(ben).mids(), [0_u64; 0]);
@@ -75,7 +82,10 @@ fn group_names_are_those_of_users(open: &mut Opener<'_>) {
         for name in alike {
             assert_eq!(create(&mut trial, amy, name), Err(Code::Exists), "{name:?} is {:?}", alike[0]);
         }
-        assert_eq!(trial.ask(Ask::DelGroup { user: amy, group }), Ok(Done::Left { dissolved: true }));
+        assert_eq!(
+            trial.ask(StoreRequest::DelGroup { user: amy, group }),
+            Ok(StoreReply::Left(Left { dissolved: true }))
+        );
         trial.group(alike[1], amy, &[]);
     }
 }
@@ -85,14 +95,17 @@ fn groups_and_members_are_bounded(open: &mut Opener<'_>) {
     let mut trial = Trial::with(open, &limits);
     let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
     let full = trial.group("full", amy, &[ben, cleo]);
-    assert_eq!(trial.ask(Ask::AddGroup { user: dan, group: full }), Err(Code::TooMany));
-    assert_eq!(trial.ask(Ask::AddGroup { user: ben, group: full }), Err(Code::Exists));
+    assert_eq!(trial.ask(StoreRequest::AddGroup { user: dan, group: full }), Err(Code::TooMany));
+    assert_eq!(trial.ask(StoreRequest::AddGroup { user: ben, group: full }), Err(Code::Exists));
     trial.group("second", amy, &[]);
     let third = trial.group("third", dan, &[]);
     assert_eq!(create(&mut trial, amy, "fourth"), Err(Code::TooMany));
     assert_eq!(create(&mut trial, amy, "third"), Err(Code::Exists));
-    assert_eq!(trial.ask(Ask::AddGroup { user: amy, group: third }), Err(Code::TooMany));
-    assert_eq!(trial.ask(Ask::DelGroup { user: cleo, group: full }), Ok(Done::Left { dissolved: false }));
+    assert_eq!(trial.ask(StoreRequest::AddGroup { user: amy, group: third }), Err(Code::TooMany));
+    assert_eq!(
+        trial.ask(StoreRequest::DelGroup { user: cleo, group: full }),
+        Ok(StoreReply::Left(Left { dissolved: false }))
+    );
     trial.join(dan, full);
     assert_eq!(roster(&mut trial, amy).groups.len(), 2, "what was refused left nothing behind");
 }
@@ -107,16 +120,22 @@ fn a_dissolved_group_is_gone(open: &mut Opener<'_>) {
     let kept = trial.tell(amy, ben, "not of the group");
     // cleo left before, and is still owed something.
     trial.owe(cleo, &[first]);
-    assert_eq!(trial.ask(Ask::DelGroup { user: cleo, group }), Ok(Done::Left { dissolved: false }));
-    assert_eq!(trial.ask(Ask::DelGroup { user: amy, group }), Ok(Done::Left { dissolved: true }));
+    assert_eq!(
+        trial.ask(StoreRequest::DelGroup { user: cleo, group }),
+        Ok(StoreReply::Left(Left { dissolved: false }))
+    );
+    assert_eq!(
+        trial.ask(StoreRequest::DelGroup { user: amy, group }),
+        Ok(StoreReply::Left(Left { dissolved: true }))
+    );
     for ask in [
-        Ask::AddGroup { user: ben, group },
-        Ask::DelGroup { user: amy, group },
-        Ask::MayWrite { user: ben, group },
+        StoreRequest::AddGroup { user: ben, group },
+        StoreRequest::DelGroup { user: amy, group },
+        StoreRequest::CheckMembership { user: ben, group },
     ] {
         assert_eq!(trial.ask(ask), Err(Code::NoSuchGroup));
     }
-    let late = trial.message(ben, crate::chat::envelope::Target::Group(group), "", "late");
+    let late = trial.message(ben, chatd_chat::model::envelope::Target::Group(group), "", "late");
     assert_eq!(trial.keep(&late), Err(Code::NoSuchGroup));
     assert_eq!(trial.take(ben).mids(), [kept.0]);
     assert_eq!(trial.take(ben).heads, []);
@@ -132,15 +151,15 @@ fn a_dissolved_group_is_gone(open: &mut Opener<'_>) {
 fn a_roster_shows_all(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
-    assert_eq!(roster(&mut trial, amy), Roster::default());
-    assert_eq!(trial.ask(Ask::AddFriend { user: amy, friend: cleo }), Ok(Done::Done));
+    assert_eq!(roster(&mut trial, amy), Profile::default());
+    assert_eq!(trial.ask(StoreRequest::AddFriend { user: amy, friend: cleo }), Ok(StoreReply::Done));
     let one = trial.group("one", ben, &[amy]);
     let two = trial.group("two", amy, &[]);
     trial.post(ben, one, "hello");
     trial.seen(amy, one, 1, &[]);
-    let person = |id, name: &str| Person { id, name: name.to_owned() };
+    let person = |id, name: &str| Person { id, name: name.to_owned(), hides: false };
     let member = |id, name: &str, role| Member { person: person(id, name), role };
-    let expected = Roster {
+    let expected = Profile {
         friends: vec![person(cleo, "cleo")],
         groups: vec![
             Membership {
@@ -160,7 +179,7 @@ fn a_roster_shows_all(open: &mut Opener<'_>) {
                 cursor: 0,
             },
         ],
-        ..Roster::default()
+        ..Profile::default()
     };
     assert_eq!(roster(&mut trial, amy), expected);
 }
@@ -173,12 +192,12 @@ fn a_roster_leaves_members_out(open: &mut Opener<'_>) {
     let enrolments: Vec<Order> = (0..ROSTER_ENTRIES + 100)
         .map(|number| Order::Enroll { name: format!("user {number}"), hash: String::new() })
         .collect();
-    let joining: Vec<Ask> = trial
+    let joining: Vec<StoreRequest> = trial
         .batch(&enrolments)
         .into_iter()
         .map(|outcome| match outcome {
-            crate::storage::Outcome::Answer(Ok(Done::Registered(user))) => {
-                Ask::AddGroup { user, group: large }
+            crate::Outcome::Reply(Ok(StoreReply::Registered(user))) => {
+                StoreRequest::AddGroup { user, group: large }
             }
             other => panic!("{other:?}"),
         })

@@ -3,11 +3,12 @@
 use super::accounts::stranger;
 use super::trial::{Told, Trial, body, sealed};
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Conversation, Done, Span};
-use crate::chat::envelope::Target;
-use crate::chat::ids::{GroupId, MessageId, UserId};
-use crate::chat::keep::Keep;
-use crate::chat::wire::code::Code;
+use chatd_chat::model::envelope::Target;
+use chatd_chat::model::history::{Conversation, Span};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::retention::Retention;
+use chatd_chat::port::store::{HistoryPage, StoreReply, StoreRequest};
+use chatd_chat::wire::code::Code;
 
 pub const CASES: &[Case] = &[
     Case { name: "a history is read in both directions", run: a_history_is_read_in_both_directions },
@@ -121,7 +122,7 @@ fn a_history_is_for_those_who_were_there(open: &mut Opener<'_>) {
     }
     assert_eq!(trial.span(ben, conversation, Span::Before(4), 100, usize::MAX).mids(), [0_u64; 0]);
     let mut ask = |user, conversation| {
-        trial.ask(Ask::History { user, conversation, span: Span::Newest, messages: 9, bytes: 9_999 })
+        trial.ask(StoreRequest::History { user, conversation, span: Span::Newest, messages: 9, bytes: 9_999 })
     };
     let nowhere = Conversation::Group(GroupId::new(77).expect("an id"));
     assert_eq!(ask(cleo, conversation), Err(Code::NotAMember));
@@ -129,7 +130,7 @@ fn a_history_is_for_those_who_were_there(open: &mut Opener<'_>) {
     assert_eq!(ask(amy, Conversation::With(stranger())), Err(Code::NoSuchUser));
     assert_eq!(
         ask(amy, Conversation::With(ben)),
-        Ok(Done::History { messages: vec![], complete: true }),
+        Ok(StoreReply::History(HistoryPage { messages: vec![], complete: true })),
         "nothing was said"
     );
 }
@@ -146,15 +147,15 @@ fn a_history_says_what_it_does_not_have(open: &mut Opener<'_>) {
         assert!(trial.keep(&message).is_ok());
     };
     // As a server does at every start.
-    trial.will_keep(Keep::All);
+    trial.will_keep(Retention::All);
     assert!(trial.history(amy, with_ben).complete);
     keep(&mut trial, 1_000);
     assert!(trial.history(amy, with_ben).complete);
-    trial.will_keep(Keep::Undelivered);
+    trial.will_keep(Retention::Undelivered);
     keep(&mut trial, 2_000);
     assert!(!trial.history(amy, with_ben).complete);
     assert!(trial.history(amy, in_group).complete, "of groups all is kept");
-    for again in [Keep::All, Keep::All] {
+    for again in [Retention::All, Retention::All] {
         trial.will_keep(again);
         // Far beyond the clock of this machine.
         let far = if trial.history(amy, with_ben).messages.len() == 2 { 1 << 62 } else { (1 << 62) + 1 };

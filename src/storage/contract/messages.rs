@@ -3,10 +3,10 @@
 use super::accounts::stranger;
 use super::trial::{Trial, body, sealed};
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Done};
-use crate::chat::envelope::{Storing, Target};
-use crate::chat::ids::{GroupId, MessageId};
-use crate::chat::wire::code::Code;
+use chatd_chat::model::envelope::{Durability, Target};
+use chatd_chat::model::ids::{GroupId, MessageId};
+use chatd_chat::port::store::{Left, StoreReply, StoreRequest, StoredMessage};
+use chatd_chat::wire::code::Code;
 
 pub const CASES: &[Case] = &[
     Case { name: "a direct message is kept and owed", run: a_direct_message_is_kept_and_owed },
@@ -26,14 +26,17 @@ fn a_direct_message_is_kept_and_owed(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let [amy, ben] = trial.users(["amy", "ben"]);
     let message = trial.message(amy, Target::User(ben), "c", "hello");
-    assert_eq!(trial.keep(&message), Ok(Done::Kept { mid: message.mid(), ts: message.ts(), pos: Some(1) }));
+    assert_eq!(
+        trial.keep(&message),
+        Ok(StoreReply::Stored(StoredMessage { mid: message.mid(), ts: message.ts(), pos: Some(1) }))
+    );
     let page = trial.take(ben);
     let [waiting] = &page.messages[..] else { panic!("one message waits: {page:?}") };
     assert_eq!(waiting.pos, None);
     let kept = &waiting.envelope;
     assert_eq!((kept.kind(), kept.sender(), kept.target()), (message.kind(), amy, Target::User(ben)));
     assert_eq!((kept.mid(), kept.ts(), kept.cid()), (message.mid(), message.ts(), "c"));
-    assert_eq!((kept.body(), kept.storing()), (message.body(), Storing::Always));
+    assert_eq!((kept.body(), kept.durability()), (message.body(), Durability::Always));
     assert!(page.complete);
     assert_eq!(trial.take(amy).mids(), [0_u64; 0]);
 
@@ -84,7 +87,11 @@ fn the_same_cid_is_kept_once(open: &mut Opener<'_>) {
     for (sender, cid, pos) in [(cleo, "c", 1), (amy, "C", 2), (amy, "c ", 3), (amy, "c\0", 4)] {
         let other = trial.message(sender, Target::User(ben), cid, "hello");
         let answer = trial.keep(&other);
-        assert_eq!(answer, Ok(Done::Kept { mid: other.mid(), ts: other.ts(), pos: Some(pos) }), "{cid:?}");
+        assert_eq!(
+            answer,
+            Ok(StoreReply::Stored(StoredMessage { mid: other.mid(), ts: other.ts(), pos: Some(pos) })),
+            "{cid:?}"
+        );
     }
     // No cid is no cid.
     for _ in 0..2 {
@@ -99,8 +106,9 @@ fn the_same_cid_in_one_batch(open: &mut Opener<'_>) {
     let first = trial.message(amy, Target::User(ben), "c", "hello");
     let retry = trial.message(amy, Target::User(ben), "c", "hello");
     let other = trial.message(amy, Target::User(ben), "c", "bye");
-    let asks = [&first, &retry, &other, &first].map(|envelope| Ask::Keep { envelope: envelope.clone() });
-    let kept = Ok(Done::Kept { mid: first.mid(), ts: first.ts(), pos: Some(1) });
+    let asks = [&first, &retry, &other, &first]
+        .map(|envelope| StoreRequest::StoreMessage { envelope: envelope.clone() });
+    let kept = Ok(StoreReply::Stored(StoredMessage { mid: first.mid(), ts: first.ts(), pos: Some(1) }));
     assert_eq!(trial.asks(asks.to_vec()), [kept.clone(), kept.clone(), Err(Code::CidReused), kept]);
     assert_eq!(trial.take(ben).mids(), [first.mid().0]);
 }
@@ -139,14 +147,18 @@ fn one_id_for_two_messages(open: &mut Opener<'_>) {
         [(cleo, "c", "other"), (cleo, "c", "hello"), (amy, "d", "hello"), (amy, "", "hello"), (cleo, "", "x")]
     {
         let other = sealed(sender, target, first.mid(), cid, &body(sender, target, text, ""));
-        assert_eq!(trial.keep(&other), Ok(Done::IdTaken), "never Kept of what is not: {sender} {cid} {text}");
+        assert_eq!(
+            trial.keep(&other),
+            Ok(StoreReply::IdTaken),
+            "never Kept of what is not: {sender} {cid} {text}"
+        );
     }
     // One without a cid is known by its id alone, if nothing is different.
     let nameless = trial.message(amy, target, "", "nameless");
     let kept = trial.keep(&nameless);
     assert_eq!(trial.keep(&nameless), kept);
     let other = sealed(amy, target, nameless.mid(), "", &body(amy, target, "nameless", "another time"));
-    assert_eq!(trial.keep(&other), Ok(Done::IdTaken));
+    assert_eq!(trial.keep(&other), Ok(StoreReply::IdTaken));
     trial.settle(ben, &[nameless.mid()], vec![]);
     let retry = sealed(cleo, target, trial.mid(), "c", &body(cleo, target, "other", ""));
     assert!(trial.keep(&retry).is_ok());
@@ -161,7 +173,7 @@ fn what_no_row_can_hold(open: &mut Opener<'_>) {
     let forged = sealed(amy, target, MessageId(1 << 63), "f", &body(amy, target, "forged", ""));
     assert_eq!(trial.keep(&forged), Err(Code::InvalidField));
     let nameless = sealed(amy, target, MessageId(1 << 63), "", &body(amy, target, "forged", ""));
-    assert_eq!(trial.ask(Ask::Record { envelopes: vec![nameless] }), Ok(Done::Done));
+    assert_eq!(trial.ask(StoreRequest::AppendHistory { envelopes: vec![nameless] }), Ok(StoreReply::Done));
     let good = trial.message(amy, target, "g", "good");
     assert!(trial.keep(&good).is_ok());
     assert_eq!(trial.take(ben).mids(), [good.mid().0]);
@@ -200,12 +212,13 @@ fn places_have_no_gap(open: &mut Opener<'_>) {
         (ben, one, ""),
     ]
     .map(|(sender, group, cid)| trial.message(sender, Target::Group(group), cid, "hello"));
-    let asks = messages.iter().map(|envelope| Ask::Keep { envelope: envelope.clone() }).collect();
+    let asks =
+        messages.iter().map(|envelope| StoreRequest::StoreMessage { envelope: envelope.clone() }).collect();
     let answers: Vec<Result<Option<u64>, Code>> = trial
         .asks(asks)
         .into_iter()
         .map(|answer| match answer {
-            Ok(Done::Kept { pos, .. }) => Ok(pos),
+            Ok(StoreReply::Stored(StoredMessage { pos, .. })) => Ok(pos),
             Ok(other) => panic!("{other:?}"),
             Err(code) => Err(code),
         })
@@ -230,7 +243,10 @@ fn a_group_message_is_kept_once(open: &mut Opener<'_>) {
     let group = trial.group("g", amy, &[ben]);
     let message = trial.message(ben, Target::Group(group), "c", "hello");
     let kept = trial.keep(&message);
-    assert_eq!(kept, Ok(Done::Kept { mid: message.mid(), ts: message.ts(), pos: Some(1) }));
+    assert_eq!(
+        kept,
+        Ok(StoreReply::Stored(StoredMessage { mid: message.mid(), ts: message.ts(), pos: Some(1) }))
+    );
     assert_eq!(trial.keep(&message), kept);
     let retry = trial.message(ben, Target::Group(group), "c", "hello");
     assert_eq!(trial.keep(&retry), kept);
@@ -238,7 +254,10 @@ fn a_group_message_is_kept_once(open: &mut Opener<'_>) {
     assert_eq!(trial.keep(&other), Err(Code::CidReused));
     assert_eq!(trial.post(amy, group, "x").1, 2);
     // What was acknowledged once is acknowledged for ever, even to who left since.
-    assert_eq!(trial.ask(Ask::DelGroup { user: ben, group }), Ok(Done::Left { dissolved: false }));
+    assert_eq!(
+        trial.ask(StoreRequest::DelGroup { user: ben, group }),
+        Ok(StoreReply::Left(Left { dissolved: false }))
+    );
     assert_eq!(trial.keep(&retry), kept);
     let new = trial.message(ben, Target::Group(group), "d", "hello");
     assert_eq!(trial.keep(&new), Err(Code::NotAMember));

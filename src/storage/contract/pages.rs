@@ -2,8 +2,8 @@
 
 use super::trial::{Page, Trial};
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Done, Progress};
-use crate::chat::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::port::store::{CursorUpdate, StoreReply, StoreRequest};
 use std::collections::HashMap;
 
 pub const CASES: &[Case] = &[
@@ -85,9 +85,9 @@ fn pages_come_by_id_across_groups(open: &mut Opener<'_>) {
 
 /// The user has all of a page.
 pub fn settle(trial: &mut Trial, user: UserId, page: &Page) {
-    let owed = |waiting: &&crate::chat::ask::Waiting| waiting.pos.is_none();
+    let owed = |waiting: &&chatd_chat::port::store::BacklogMessage| waiting.pos.is_none();
     let mids: Vec<MessageId> = page.messages.iter().filter(owed).map(|one| one.envelope.mid()).collect();
-    let progress = |&(group, upto)| Progress { group, upto, beyond: vec![] };
+    let progress = |&(group, upto)| CursorUpdate { group, upto, beyond: vec![] };
     trial.settle(user, &mids, page.heads.iter().map(progress).collect());
 }
 
@@ -121,18 +121,18 @@ fn two_hundred_groups_fit(open: &mut Opener<'_>) {
     let [amy, ben] = trial.users(["amy", "ben"]);
     let groups: Vec<GroupId> =
         (0..200).map(|number| trial.group(&format!("g{number}"), amy, &[ben])).collect();
-    let keeps = |trial: &mut Trial| -> Vec<Ask> {
+    let keeps = |trial: &mut Trial| -> Vec<StoreRequest> {
         groups
             .iter()
             .map(|group| {
-                let target = crate::chat::envelope::Target::Group(*group);
-                Ask::Keep { envelope: trial.message(amy, target, "", "x") }
+                let target = chatd_chat::model::envelope::Target::Group(*group);
+                StoreRequest::StoreMessage { envelope: trial.message(amy, target, "", "x") }
             })
             .collect()
     };
     for _ in 0..3 {
         let asks = keeps(&mut trial);
-        assert!(trial.asks(asks).iter().all(|answer| matches!(answer, Ok(Done::Kept { .. }))));
+        assert!(trial.asks(asks).iter().all(|answer| matches!(answer, Ok(StoreReply::Stored(_)))));
     }
     let all = trial.take(ben).mids();
     assert_eq!(all.len(), 600);

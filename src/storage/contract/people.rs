@@ -3,27 +3,30 @@
 use super::accounts::{NAMES, stranger};
 use super::trial::Trial;
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Detail, Done, Issue, Member, Person, Role, Roster, Who};
-use crate::chat::ids::{GroupId, UserId};
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::{Order, Outcome};
+use crate::{Order, Outcome};
+use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::{Member, Person, Profile, Role, Who};
+use chatd_chat::port::store::{Detail, Issue, Left, MembersPage, StoreReply, StoreRequest};
+use chatd_chat::wire::code::Code;
 
 pub const CASES: &[Case] = &[
     Case { name: "users are found by id and by name", run: users_are_found },
     Case { name: "blocking is one way, once, and bounded", run: blocking_is_one_way },
+    Case { name: "whoever blocks somebody hides from it, in every list", run: whoever_blocks_hides },
     Case { name: "members come page by page", run: members_come_page_by_page },
     Case { name: "a roster counts members", run: a_roster_counts_members },
 ];
 
 fn person(id: UserId, name: &str) -> Person {
-    Person { id, name: name.to_owned() }
+    Person { id, name: name.to_owned(), hides: false }
 }
 
-fn roster(trial: &mut Trial, user: UserId) -> Roster {
+fn roster(trial: &mut Trial, user: UserId) -> Profile {
     let proof = trial.proof(user);
-    match trial.ask(Ask::Roster { user, proof, detail: Detail::Counts, issue: Issue::Nothing }) {
-        Ok(Done::Roster(roster)) => *roster,
+    match trial.ask(StoreRequest::LoadProfile { user, proof, detail: Detail::Counts, issue: Issue::Nothing })
+    {
+        Ok(StoreReply::Profile(roster)) => *roster,
         other => panic!("a roster is always given, not {other:?}"),
     }
 }
@@ -33,13 +36,16 @@ fn users_are_found(open: &mut Opener<'_>) {
     let ids = NAMES.map(|name| trial.user(name));
     for (id, name) in ids.into_iter().zip(NAMES) {
         for who in [Who::Id(id), Who::Name(name.to_owned())] {
-            assert_eq!(trial.ask(Ask::Find { who: who.clone() }), Ok(Done::Found(person(id, name))));
+            assert_eq!(
+                trial.ask(StoreRequest::Find { user: ids[0], who: who.clone() }),
+                Ok(StoreReply::Found(person(id, name)))
+            );
             let found = trial.batch(&[Order::Lookup { who }]).remove(0);
             assert!(matches!(found, Outcome::Found(Some(account)) if account.user == id));
         }
     }
     for who in [Who::Id(stranger()), Who::Name("am".to_owned()), Who::Name(String::new())] {
-        assert_eq!(trial.ask(Ask::Find { who: who.clone() }), Err(Code::NoSuchUser));
+        assert_eq!(trial.ask(StoreRequest::Find { user: ids[0], who: who.clone() }), Err(Code::NoSuchUser));
         assert_eq!(trial.batch(&[Order::Lookup { who }]), [Outcome::Found(None)]);
     }
 }
@@ -47,9 +53,9 @@ fn users_are_found(open: &mut Opener<'_>) {
 fn blocking_is_one_way(open: &mut Opener<'_>) {
     let mut trial = Trial::with(open, &Limits { blocked: 2, ..Limits::default() });
     let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
-    let block = |user, blocked| Ask::Block { user, blocked };
-    let unblock = |user, blocked| Ask::Unblock { user, blocked };
-    let done = || Ok(Done::Done);
+    let block = |user, blocked| StoreRequest::Block { user, blocked };
+    let unblock = |user, blocked| StoreRequest::Unblock { user, blocked };
+    let done = || Ok(StoreReply::Done);
     let answers = trial.asks(vec![
         block(amy, stranger()),
         unblock(amy, ben),
@@ -70,12 +76,66 @@ fn blocking_is_one_way(open: &mut Opener<'_>) {
     assert_eq!(roster(&mut trial, amy).blocked, [cleo, dan]);
 }
 
+fn whoever_blocks_hides(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
+    let group = trial.group("g", amy, &[ben, cleo, dan]);
+    let add = |user, friend| StoreRequest::AddFriend { user, friend };
+    let done = || Ok(StoreReply::Done);
+    assert_eq!(trial.asks(vec![add(ben, amy), add(ben, dan), add(cleo, amy)]), [done(), done(), done()]);
+    // Amy blocks ben and not cleo; that ben blocks dan hides nobody from ben.
+    for (user, blocked) in [(amy, ben), (cleo, ben), (ben, dan)] {
+        assert_eq!(trial.ask(StoreRequest::Block { user, blocked }), done());
+    }
+    let of = |people: &[Person]| -> Vec<(UserId, bool)> { people.iter().map(|p| (p.id, p.hides)).collect() };
+    let seen = |trial: &mut Trial, user: UserId| {
+        let Ok(StoreReply::Friends(friends)) = trial.ask(StoreRequest::Friends { user }) else {
+            panic!("friends are always given")
+        };
+        let proof = trial.proof(user);
+        let detail = Detail::Members;
+        let load = StoreRequest::LoadProfile { user, proof, detail, issue: Issue::Nothing };
+        let Ok(StoreReply::Profile(profile)) = trial.ask(load) else { panic!("a profile is always given") };
+        assert_eq!(profile.friends, friends);
+        let Ok(StoreReply::Members(page)) =
+            trial.ask(StoreRequest::Members { user, group, after: None, members: 9 })
+        else {
+            panic!("a member is told")
+        };
+        assert_eq!(profile.groups[0].members, page.members);
+        let Ok(StoreReply::Hidden(hidden)) = trial.ask(StoreRequest::Hidden { user }) else {
+            panic!("it is always given")
+        };
+        let members: Vec<Person> = page.members.into_iter().map(|member| member.person).collect();
+        for person in friends.iter().chain(&members) {
+            let found = trial.ask(StoreRequest::Find { user, who: Who::Name(person.name.clone()) });
+            assert_eq!(found, Ok(StoreReply::Found(person.clone())));
+        }
+        (of(&friends), of(&members), hidden)
+    };
+    let members =
+        |hiding: &[UserId]| [amy, ben, cleo, dan].map(|user| (user, hiding.contains(&user))).to_vec();
+    assert_eq!(seen(&mut trial, ben), (vec![(amy, true), (dan, false)], members(&[amy, cleo]), vec![amy]));
+    assert_eq!(seen(&mut trial, cleo), (vec![(amy, false)], members(&[]), vec![]));
+    assert_eq!(seen(&mut trial, dan), (vec![], members(&[ben]), vec![]));
+    assert_eq!(trial.ask(add(ben, cleo)), Ok(StoreReply::Hidden(vec![cleo])), "added, and hidden");
+    assert_eq!(trial.ask(add(ben, cleo)), Err(Code::Exists));
+    assert_eq!(
+        trial.ask(StoreRequest::Hidden { user: ben }),
+        Ok(StoreReply::Hidden(vec![amy, cleo])),
+        "by id"
+    );
+    assert_eq!(trial.ask(StoreRequest::Unblock { user: amy, blocked: ben }), done());
+    let friends = vec![(amy, false), (cleo, true), (dan, false)];
+    assert_eq!(seen(&mut trial, ben), (friends, members(&[cleo]), vec![cleo]));
+}
+
 fn members_come_page_by_page(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
     let group = trial.group("g", ben, &[cleo, amy]);
     let other = trial.group("other", dan, &[]);
-    let members = |user, group, after, members| Ask::Members { user, group, after, members };
+    let members = |user, group, after, members| StoreRequest::Members { user, group, after, members };
     let nowhere = GroupId::new(77).expect("an id");
     assert_eq!(trial.ask(members(amy, nowhere, None, 9)), Err(Code::NoSuchGroup));
     assert_eq!(trial.ask(members(dan, group, None, 9)), Err(Code::NotAMember));
@@ -85,7 +145,9 @@ fn members_come_page_by_page(open: &mut Opener<'_>) {
     for most in 1..=4 {
         let (mut told, mut after) = (Vec::new(), None);
         loop {
-            let Ok(Done::Members { members, complete }) = trial.ask(members(cleo, group, after, most)) else {
+            let Ok(StoreReply::Members(MembersPage { members, complete })) =
+                trial.ask(members(cleo, group, after, most))
+            else {
                 panic!("a member is told")
             };
             assert!(members.len() == most || complete);
@@ -97,7 +159,7 @@ fn members_come_page_by_page(open: &mut Opener<'_>) {
         }
         assert_eq!(told, all);
     }
-    let none = Ok(Done::Members { members: vec![], complete: true });
+    let none = Ok(StoreReply::Members(MembersPage { members: vec![], complete: true }));
     assert_eq!(trial.ask(members(amy, group, Some(cleo), 5)), none);
 }
 
@@ -106,13 +168,19 @@ fn a_roster_counts_members(open: &mut Opener<'_>) {
     let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
     let one = trial.group("one", amy, &[ben, cleo]);
     let two = trial.group("two", ben, &[amy]);
-    let sizes = |roster: &Roster| -> Vec<(GroupId, u64, usize)> {
+    let sizes = |roster: &Profile| -> Vec<(GroupId, u64, usize)> {
         roster.groups.iter().map(|group| (group.group, group.size, group.members.len())).collect()
     };
     assert_eq!(sizes(&roster(&mut trial, amy)), [(one, 3, 0), (two, 2, 0)]);
-    assert!(trial.ask(Ask::AddGroup { user: ben, group: one }).is_err());
-    assert_eq!(trial.ask(Ask::DelGroup { user: cleo, group: one }), Ok(Done::Left { dissolved: false }));
-    assert_eq!(trial.ask(Ask::DelGroup { user: ben, group: two }), Ok(Done::Left { dissolved: true }));
+    assert!(trial.ask(StoreRequest::AddGroup { user: ben, group: one }).is_err());
+    assert_eq!(
+        trial.ask(StoreRequest::DelGroup { user: cleo, group: one }),
+        Ok(StoreReply::Left(Left { dissolved: false }))
+    );
+    assert_eq!(
+        trial.ask(StoreRequest::DelGroup { user: ben, group: two }),
+        Ok(StoreReply::Left(Left { dissolved: true }))
+    );
     assert_eq!(sizes(&roster(&mut trial, amy)), [(one, 2, 0)]);
     assert_eq!(roster(&mut trial, amy).token, None);
 }

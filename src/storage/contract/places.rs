@@ -3,10 +3,11 @@
 use super::accounts::stranger;
 use super::trial::{Trial, body, sealed};
 use super::{Case, Opener};
-use crate::chat::ask::{Answer, Ask, Conversation, Done, Progress};
-use crate::chat::envelope::{Envelope, Target};
-use crate::chat::ids::MessageId;
-use crate::chat::wire::code::Code;
+use chatd_chat::model::envelope::{Envelope, Target};
+use chatd_chat::model::history::Conversation;
+use chatd_chat::model::ids::MessageId;
+use chatd_chat::port::store::{CursorUpdate, StoreReply, StoreRequest, StoreResult, StoredMessage};
+use chatd_chat::wire::code::Code;
 
 pub const CASES: &[Case] = &[
     Case { name: "places of a conversation have no gap", run: places_have_no_gap },
@@ -19,15 +20,15 @@ pub const CASES: &[Case] = &[
     Case { name: "blocked senders are refused", run: blocked_senders_are_refused },
 ];
 
-fn place(answer: &Answer) -> Option<u64> {
+fn place(answer: &StoreResult) -> Option<u64> {
     match answer {
-        Ok(Done::Kept { pos, .. }) => *pos,
+        Ok(StoreReply::Stored(StoredMessage { pos, .. })) => *pos,
         other => panic!("it was kept, not {other:?}"),
     }
 }
 
-fn keep(envelope: &Envelope) -> Ask {
-    Ask::Keep { envelope: envelope.clone() }
+fn keep(envelope: &Envelope) -> StoreRequest {
+    StoreRequest::StoreMessage { envelope: envelope.clone() }
 }
 
 fn places_have_no_gap(open: &mut Opener<'_>) {
@@ -63,9 +64,12 @@ fn what_is_recorded_is_owed_to_nobody(open: &mut Opener<'_>) {
     let envelopes: Vec<Envelope> =
         ["one", "two", "three"].map(|text| trial.message(amy, Target::User(ben), "", text)).into();
     for _ in 0..2 {
-        assert_eq!(trial.ask(Ask::Record { envelopes: envelopes.clone() }), Ok(Done::Done));
+        assert_eq!(
+            trial.ask(StoreRequest::AppendHistory { envelopes: envelopes.clone() }),
+            Ok(StoreReply::Done)
+        );
     }
-    assert_eq!(trial.ask(Ask::Record { envelopes: vec![] }), Ok(Done::Done));
+    assert_eq!(trial.ask(StoreRequest::AppendHistory { envelopes: vec![] }), Ok(StoreReply::Done));
     assert_eq!(trial.take(ben).mids(), [0_u64; 0]);
     let next = trial.message(ben, Target::User(amy), "", "four");
     assert_eq!(place(&trial.keep(&next)), Some(4), "it has taken its places, once");
@@ -81,9 +85,9 @@ fn recorded_and_then_kept(open: &mut Opener<'_>) {
     let messages = [1, 2, 3].map(|_| trial.message(amy, Target::User(ben), "", "x"));
     // ben left before it was acknowledged: its core keeps it, before, in, and after the recording.
     assert_eq!(place(&trial.keep(&messages[0])), Some(1));
-    let record = Ask::Record { envelopes: messages.to_vec() };
+    let record = StoreRequest::AppendHistory { envelopes: messages.to_vec() };
     let answers = trial.asks(vec![record, keep(&messages[1])]);
-    assert_eq!((answers[0].clone(), place(&answers[1])), (Ok(Done::Done), Some(2)));
+    assert_eq!((answers[0].clone(), place(&answers[1])), (Ok(StoreReply::Done), Some(2)));
     assert_eq!(trial.take(ben).mids(), [messages[0].mid().0, messages[1].mid().0]);
     assert_eq!(place(&trial.keep(&messages[2])), Some(3));
     assert_eq!(trial.take(ben).mids(), messages.map(|message| message.mid().0));
@@ -92,10 +96,13 @@ fn recorded_and_then_kept(open: &mut Opener<'_>) {
 fn what_would_be_refused(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let [amy, ben] = trial.users(["amy", "ben"]);
-    assert_eq!(trial.ask(Ask::Block { user: ben, blocked: amy }), Ok(Done::Done));
+    assert_eq!(trial.ask(StoreRequest::Block { user: ben, blocked: amy }), Ok(StoreReply::Done));
     let envelopes = [(amy, stranger()), (amy, ben), (ben, amy)]
         .map(|(sender, to)| trial.message(sender, Target::User(to), "", "x"));
-    assert_eq!(trial.ask(Ask::Record { envelopes: envelopes.to_vec() }), Ok(Done::Done));
+    assert_eq!(
+        trial.ask(StoreRequest::AppendHistory { envelopes: envelopes.to_vec() }),
+        Ok(StoreReply::Done)
+    );
     assert_eq!(trial.history(amy, Conversation::With(ben)).mids(), [envelopes[2].mid().0]);
 }
 
@@ -103,10 +110,10 @@ fn settling_in_the_same_batch(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let [amy, ben] = trial.users(["amy", "ben"]);
     let messages = [1, 2, 3, 4].map(|_| trial.message(amy, Target::User(ben), "", "x"));
-    let settle = |mids: &[&Envelope]| Ask::Settle {
+    let settle = |mids: &[&Envelope]| StoreRequest::AckDelivered {
         user: ben,
         mids: mids.iter().map(|envelope| envelope.mid()).collect(),
-        progress: vec![],
+        cursors: vec![],
     };
     let [one, two, three, four] = &messages;
     let answers = trial.asks(vec![
@@ -116,12 +123,12 @@ fn settling_in_the_same_batch(open: &mut Opener<'_>) {
         keep(two),
         settle(&[two, three]),
         keep(three),
-        Ask::Owe { user: ben, mids: vec![three.mid()] },
+        StoreRequest::Owe { user: ben, mids: vec![three.mid()] },
         settle(&[three]),
         keep(four),
         settle(&[four]),
         keep(four),
-        Ask::Owe { user: ben, mids: vec![one.mid(), four.mid()] },
+        StoreRequest::Owe { user: ben, mids: vec![one.mid(), four.mid()] },
         settle(&[one]),
     ]);
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
@@ -142,14 +149,19 @@ fn settling_another_id(open: &mut Opener<'_>) {
     }
     trial.settle(cleo, &[retry.mid()], vec![]);
     assert_eq!(trial.take(ben).mids(), [first.mid().0, other.mid().0], "nobody settles for somebody else");
-    let settle = Ask::Settle { user: ben, mids: vec![MessageId(5), retry.mid()], progress: vec![] };
-    assert_eq!(trial.ask(settle), Ok(Done::SettledAs(vec![first.mid()])), "it says which message that was");
+    let settle =
+        StoreRequest::AckDelivered { user: ben, mids: vec![MessageId(5), retry.mid()], cursors: vec![] };
+    assert_eq!(
+        trial.ask(settle),
+        Ok(StoreReply::DeliveredAs(vec![first.mid()])),
+        "it says which message that was"
+    );
     assert_eq!(trial.take(ben).mids(), [other.mid().0]);
     // In one batch, too.
     let again = trial.message(amy, Target::User(ben), "d", "hello");
-    let settle = Ask::Settle { user: ben, mids: vec![again.mid()], progress: vec![] };
+    let settle = StoreRequest::AckDelivered { user: ben, mids: vec![again.mid()], cursors: vec![] };
     let answers = trial.asks(vec![keep(&third), keep(&again), settle]);
-    assert_eq!(answers[2], Ok(Done::SettledAs(vec![other.mid()])));
+    assert_eq!(answers[2], Ok(StoreReply::DeliveredAs(vec![other.mid()])));
     assert_eq!(trial.take(ben).mids(), [0_u64; 0]);
     // What was refused is no other id of anything.
     let content = trial.message(amy, Target::User(ben), "d", "bye");
@@ -169,7 +181,7 @@ fn a_cursor_follows_other_ids(open: &mut Opener<'_>) {
     assert_eq!(place(&trial.keep(&first)), Some(1));
     assert_eq!(place(&trial.keep(&retry)), Some(1));
     let (two, _) = trial.post(amy, group, "two");
-    let progress = |beyond: &[MessageId]| vec![Progress { group, upto: 0, beyond: beyond.to_vec() }];
+    let progress = |beyond: &[MessageId]| vec![CursorUpdate { group, upto: 0, beyond: beyond.to_vec() }];
     trial.settle(ben, &[], progress(&[two, MessageId(5)]));
     assert_eq!(trial.take(ben).mids(), [first.mid().0, two.0]);
     trial.settle(ben, &[], progress(&[two, retry.mid()]));
@@ -183,8 +195,13 @@ fn blocked_senders_are_refused(open: &mut Opener<'_>) {
     let first = trial.message(amy, Target::User(ben), "c", "hello");
     let kept = trial.keep(&first);
     let late = trial.message(amy, Target::User(ben), "", "hello");
-    let answers = trial.asks(vec![Ask::Block { user: ben, blocked: amy }, keep(&late), keep(&first)]);
-    assert_eq!(answers, [Ok(Done::Done), Err(Code::NotYours), kept.clone()], "what was kept stays kept");
+    let answers =
+        trial.asks(vec![StoreRequest::Block { user: ben, blocked: amy }, keep(&late), keep(&first)]);
+    assert_eq!(
+        answers,
+        [Ok(StoreReply::Done), Err(Code::NotYours), kept.clone()],
+        "what was kept stays kept"
+    );
     let retry = trial.message(amy, Target::User(ben), "c", "hello");
     assert_eq!(trial.keep(&retry), kept);
     let content = sealed(amy, Target::User(ben), trial.mid(), "c", &body(amy, Target::User(ben), "bye", ""));
@@ -194,7 +211,7 @@ fn blocked_senders_are_refused(open: &mut Opener<'_>) {
     trial.tell(cleo, ben, "x");
     let group = trial.group("g", amy, &[ben]);
     trial.post(amy, group, "x");
-    assert_eq!(trial.ask(Ask::Unblock { user: ben, blocked: amy }), Ok(Done::Done));
+    assert_eq!(trial.ask(StoreRequest::Unblock { user: ben, blocked: amy }), Ok(StoreReply::Done));
     let free = trial.message(amy, Target::User(ben), "", "hello");
     assert_eq!(place(&trial.keep(&free)), Some(3), "what was refused took no place");
 }

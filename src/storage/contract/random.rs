@@ -6,9 +6,10 @@
 use super::pages::settle;
 use super::trial::{Trial, body, sealed};
 use super::{Case, Opener};
-use crate::chat::ask::{Ask, Conversation, Done, Span};
-use crate::chat::envelope::{Envelope, Target};
-use crate::chat::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::envelope::{Envelope, Target};
+use chatd_chat::model::history::{Conversation, Span};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::port::store::{StoreReply, StoreRequest, StoredMessage};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub const CASES: &[Case] =
@@ -121,7 +122,10 @@ impl History {
         let envelope = self.seal(sender, Target::User(to));
         let answer = self.trial.keep(&envelope);
         let pos = Some(self.place(&envelope));
-        assert_eq!(answer, Ok(Done::Kept { mid: envelope.mid(), ts: envelope.ts(), pos }));
+        assert_eq!(
+            answer,
+            Ok(StoreReply::Stored(StoredMessage { mid: envelope.mid(), ts: envelope.ts(), pos }))
+        );
         self.owed.insert((to, envelope.mid()));
         self.kept.push(envelope);
     }
@@ -142,7 +146,10 @@ impl History {
             self.place(&envelope);
             envelopes.push(envelope);
         }
-        assert_eq!(self.trial.ask(Ask::Record { envelopes: envelopes.clone() }), Ok(Done::Done));
+        assert_eq!(
+            self.trial.ask(StoreRequest::AppendHistory { envelopes: envelopes.clone() }),
+            Ok(StoreReply::Done)
+        );
         self.kept.extend(envelopes);
     }
 
@@ -155,7 +162,9 @@ impl History {
         let first = self.kept[place].clone();
         let retry =
             sealed(first.sender(), first.target(), self.trial.mid(), first.cid(), &text_of(first.body()));
-        let Ok(Done::Kept { mid, .. }) = self.trial.keep(&retry) else { panic!("it was kept before") };
+        let Ok(StoreReply::Stored(StoredMessage { mid, .. })) = self.trial.keep(&retry) else {
+            panic!("it was kept before")
+        };
         assert_eq!(mid, first.mid());
         let user = self.any_user();
         self.trial.settle(user, &[retry.mid()], vec![]);
@@ -187,7 +196,10 @@ impl History {
         let places = self.places.entry(group).or_default();
         places.push((envelope.mid(), sender));
         let pos = Some(places.len() as u64);
-        assert_eq!(answer, Ok(Done::Kept { mid: envelope.mid(), ts: envelope.ts(), pos }));
+        assert_eq!(
+            answer,
+            Ok(StoreReply::Stored(StoredMessage { mid: envelope.mid(), ts: envelope.ts(), pos }))
+        );
         self.kept.push(envelope);
     }
 
@@ -198,7 +210,9 @@ impl History {
         }
         let place = self.below(self.kept.len());
         let envelope = self.kept[place].clone();
-        let Ok(Done::Kept { mid, .. }) = self.trial.keep(&envelope) else { panic!("it was kept before") };
+        let Ok(StoreReply::Stored(StoredMessage { mid, .. })) = self.trial.keep(&envelope) else {
+            panic!("it was kept before")
+        };
         assert_eq!(mid, envelope.mid());
         if let Target::User(to) = envelope.target() {
             self.owed.insert((to, mid));
@@ -246,7 +260,7 @@ impl History {
             return;
         }
         if self.cursors.remove(&(user, group)).is_some() {
-            assert!(self.trial.ask(Ask::DelGroup { user, group }).is_ok());
+            assert!(self.trial.ask(StoreRequest::DelGroup { user, group }).is_ok());
         } else {
             let head = self.trial.join(user, group);
             assert_eq!(head, self.places.get(&group).map_or(0, Vec::len) as u64);

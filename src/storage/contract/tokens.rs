@@ -3,11 +3,12 @@
 use super::accounts::stranger;
 use super::trial::Trial;
 use super::{Case, Opener};
-use crate::chat::ask::{Answer, Ask, Detail, Done, Issue, Proof, Secret, Token, TokenId};
-use crate::chat::ids::UserId;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::{Order, Outcome};
+use crate::{Order, Outcome};
+use chatd_chat::model::ids::UserId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::token::{Proof, Secret, Token, TokenId};
+use chatd_chat::port::store::{Detail, Issue, Resumed, StoreReply, StoreRequest, StoreResult, Verified};
+use chatd_chat::wire::code::Code;
 
 pub const CASES: &[Case] = &[
     Case { name: "a token resumes, until it is revoked", run: a_token_resumes },
@@ -19,18 +20,18 @@ pub const CASES: &[Case] = &[
 
 fn issue(trial: &mut Trial, user: UserId) -> Token {
     let proof = trial.proof(user);
-    match trial.ask(Ask::Roster { user, proof, detail: Detail::Counts, issue: Issue::Token }) {
-        Ok(Done::Roster(roster)) => roster.token.expect("one was to be issued"),
+    match trial.ask(StoreRequest::LoadProfile { user, proof, detail: Detail::Counts, issue: Issue::Token }) {
+        Ok(StoreReply::Profile(roster)) => roster.token.expect("one was to be issued"),
         other => panic!("a roster is always given, not {other:?}"),
     }
 }
 
-fn resume(token: &Token) -> Ask {
-    Ask::Resume { secret: token.secret.clone() }
+fn resume(token: &Token) -> StoreRequest {
+    StoreRequest::Resume { secret: token.secret.clone() }
 }
 
-fn resumed(user: UserId, name: &str, token: &Token) -> Answer {
-    Ok(Done::Resumed { user, name: name.to_owned(), token: token.id })
+fn resumed(user: UserId, name: &str, token: &Token) -> StoreResult {
+    Ok(StoreReply::Resumed(Resumed { user, name: name.to_owned(), token: token.id }))
 }
 
 fn a_token_resumes(open: &mut Opener<'_>) {
@@ -45,19 +46,19 @@ fn a_token_resumes(open: &mut Opener<'_>) {
     let mut other = one.secret.0.to_string();
     other.replace_range(..1, if other.starts_with('x') { "y" } else { "x" });
     for text in ["", "x", other.as_str(), &one.secret.0[1..], "\0", "' OR 1=1 --", &"x".repeat(10_000)] {
-        assert_eq!(trial.ask(Ask::Resume { secret: Secret(text.into()) }), Err(Code::Refused));
+        assert_eq!(trial.ask(StoreRequest::Resume { secret: Secret(text.into()) }), Err(Code::Refused));
     }
     // Only its user revokes it.
     let answers = trial.asks(vec![
-        Ask::Revoke { user: ben, token: one.id },
+        StoreRequest::Revoke { user: ben, token: one.id },
         resume(&one),
-        Ask::Revoke { user: amy, token: one.id },
+        StoreRequest::Revoke { user: amy, token: one.id },
         resume(&one),
-        Ask::Revoke { user: amy, token: one.id },
-        Ask::Revoke { user: amy, token: TokenId(u64::MAX) },
+        StoreRequest::Revoke { user: amy, token: one.id },
+        StoreRequest::Revoke { user: amy, token: TokenId(u64::MAX) },
         resume(&two),
     ]);
-    let done = || Ok(Done::Done);
+    let done = || Ok(StoreReply::Done);
     let refused = || Err(Code::Refused);
     let expected =
         [done(), resumed(amy, "amy", &one), done(), refused(), done(), done(), resumed(ben, "ben", &two)];
@@ -93,12 +94,12 @@ fn a_proof_is_looked_at_again(open: &mut Opener<'_>) {
     let (old, bens) = (trial.proof(amy), trial.proof(ben));
     let found = trial.lookup(amy).expect("she is there");
     let token = issue(&mut trial, amy);
-    let enter = |user, proof, issue| Ask::Roster { user, proof, detail: Detail::Counts, issue };
+    let enter = |user, proof, issue| StoreRequest::LoadProfile { user, proof, detail: Detail::Counts, issue };
     let both = [Issue::Nothing, Issue::Token];
     let may_enter = |trial: &mut Trial, user, proof| {
         let answers = both.map(|issue| trial.ask(enter(user, proof, issue)));
         match answers {
-            [Ok(Done::Roster(none)), Ok(Done::Roster(one))] => {
+            [Ok(StoreReply::Profile(none)), Ok(StoreReply::Profile(one))] => {
                 assert!(none.token.is_none() && one.token.is_some());
                 true
             }
@@ -118,24 +119,24 @@ fn a_proof_is_looked_at_again(open: &mut Opener<'_>) {
     }
     assert!(matches!(
         trial.batch(&[Order::Confirm { account: found.clone() }])[..],
-        [Outcome::Answer(Ok(Done::Verified { user, print, .. }))]
+        [Outcome::Reply(Ok(StoreReply::Verified(Verified { user, print, .. })))]
             if user == amy && Proof::Password(print) == old
     ));
     let mut outcomes = trial.batch(&[
         Order::Replace { user: amy, old: "hash of amy".into(), new: "new".into() },
-        Order::Ask(enter(amy, old, Issue::Token)),
-        Order::Ask(enter(amy, old, Issue::Nothing)),
-        Order::Ask(enter(amy, Proof::Token(token.id), Issue::Nothing)),
+        Order::Request(enter(amy, old, Issue::Token)),
+        Order::Request(enter(amy, old, Issue::Nothing)),
+        Order::Request(enter(amy, Proof::Token(token.id), Issue::Nothing)),
         Order::Confirm { account: found },
     ]);
-    let Outcome::Answer(Ok(Done::Issued(new))) = outcomes.remove(0) else { panic!("{outcomes:?}") };
-    assert_eq!(outcomes, vec![Outcome::Answer(Err(Code::Refused)); 4]);
+    let Outcome::Reply(Ok(StoreReply::Issued(new))) = outcomes.remove(0) else { panic!("{outcomes:?}") };
+    assert_eq!(outcomes, vec![Outcome::Reply(Err(Code::Refused)); 4]);
     for (proof, may) in [(old, false), (Proof::Token(token.id), false), (Proof::Token(new.id), true)] {
         assert_eq!(may_enter(&mut trial, amy, proof), may, "by {proof:?}");
     }
     let proof = trial.proof(amy);
     assert!(may_enter(&mut trial, amy, proof));
-    assert_eq!(trial.ask(Ask::Revoke { user: amy, token: new.id }), Ok(Done::Done));
+    assert_eq!(trial.ask(StoreRequest::Revoke { user: amy, token: new.id }), Ok(StoreReply::Done));
     assert!(!may_enter(&mut trial, amy, Proof::Token(new.id)));
 }
 
@@ -150,10 +151,10 @@ fn a_new_password(open: &mut Opener<'_>) {
         replace(amy, "hash of amy", "new"),
         replace(amy, "hash of amy", "late"),
     ]);
-    let refused = Outcome::Answer(Err(Code::Refused));
+    let refused = Outcome::Reply(Err(Code::Refused));
     let issued = outcomes.remove(2);
     assert_eq!(outcomes, [refused.clone(), refused.clone(), refused]);
-    let Outcome::Answer(Ok(Done::Issued(new))) = issued else { panic!("{issued:?}") };
+    let Outcome::Reply(Ok(StoreReply::Issued(new))) = issued else { panic!("{issued:?}") };
     assert_eq!(trial.lookup(amy).map(|account| account.hash).as_deref(), Some("new"));
     assert_eq!(trial.lookup(ben).map(|account| account.hash).as_deref(), Some("hash of ben"));
     assert_eq!(trial.asks(vec![resume(&one), resume(&two)]), [Err(Code::Refused), Err(Code::Refused)]);

@@ -1,13 +1,19 @@
 //! A store on trial, and short ways to ask it things.
 
-use crate::chat::ask::{Answer, Ask, Conversation, Done, Placed, Progress, Proof, Span, Waiting, Who};
-use crate::chat::envelope::{Envelope, Message, Storing, Target};
-use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
-use crate::chat::keep::Keep;
-use crate::chat::limits::Limits;
-use crate::storage::contract::Opener;
-use crate::storage::token::password_print;
-use crate::storage::{Account, Order, Outcome, Store};
+use crate::contract::Opener;
+use crate::token::password_print;
+use crate::{Account, Order, Outcome, Store};
+use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd_chat::model::history::{Conversation, Placed, Span};
+use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::Who;
+use chatd_chat::model::retention::Retention;
+use chatd_chat::model::token::Proof;
+use chatd_chat::port::store::{
+    BacklogMessage, BacklogPage, CursorUpdate, HistoryPage, Joined, StoreReply, StoreRequest, StoreResult,
+    StoredMessage,
+};
 
 pub struct Trial {
     store: Box<dyn Store>,
@@ -17,7 +23,7 @@ pub struct Trial {
 /// One page, as tests look at it.
 #[derive(Debug)]
 pub struct Page {
-    pub messages: Vec<Waiting>,
+    pub messages: Vec<BacklogMessage>,
     pub complete: bool,
     pub heads: Vec<(GroupId, u64)>,
 }
@@ -68,24 +74,24 @@ impl Trial {
     }
 
     /// One batch of asks.
-    pub fn asks(&mut self, asks: Vec<Ask>) -> Vec<Answer> {
-        let orders: Vec<Order> = asks.into_iter().map(Order::Ask).collect();
+    pub fn asks(&mut self, asks: Vec<StoreRequest>) -> Vec<StoreResult> {
+        let orders: Vec<Order> = asks.into_iter().map(Order::Request).collect();
         let answer = |outcome| match outcome {
-            Outcome::Answer(answer) => answer,
+            Outcome::Reply(answer) => answer,
             Outcome::Found(_) | Outcome::Later => panic!("an ask is answered"),
         };
         self.batch(&orders).into_iter().map(answer).collect()
     }
 
     /// A batch of one ask.
-    pub fn ask(&mut self, ask: Ask) -> Answer {
+    pub fn ask(&mut self, ask: StoreRequest) -> StoreResult {
         self.asks(vec![ask]).remove(0)
     }
 
-    pub fn enroll(&mut self, name: &str) -> Answer {
+    pub fn enroll(&mut self, name: &str) -> StoreResult {
         let order = Order::Enroll { name: name.to_owned(), hash: format!("hash of {name}") };
         match self.batch(&[order]).remove(0) {
-            Outcome::Answer(answer) => answer,
+            Outcome::Reply(answer) => answer,
             Outcome::Found(_) | Outcome::Later => panic!("an enrolment is answered"),
         }
     }
@@ -93,7 +99,7 @@ impl Trial {
     pub fn lookup(&mut self, user: UserId) -> Option<Account> {
         match self.batch(&[Order::Lookup { who: Who::Id(user) }]).remove(0) {
             Outcome::Found(account) => account,
-            Outcome::Answer(_) | Outcome::Later => panic!("a lookup finds or does not"),
+            Outcome::Reply(_) | Outcome::Later => panic!("a lookup finds or does not"),
         }
     }
 
@@ -105,7 +111,7 @@ impl Trial {
 
     pub fn user(&mut self, name: &str) -> UserId {
         match self.enroll(name) {
-            Ok(Done::Registered(user)) => user,
+            Ok(StoreReply::Registered(user)) => user,
             other => panic!("{name} could not be made: {other:?}"),
         }
     }
@@ -116,9 +122,10 @@ impl Trial {
 
     /// A new group of a creator and members.
     pub fn group(&mut self, name: &str, creator: UserId, members: &[UserId]) -> GroupId {
-        let ask = Ask::CreateGroup { user: creator, name: name.to_owned(), desc: format!("about {name}") };
+        let ask =
+            StoreRequest::CreateGroup { user: creator, name: name.to_owned(), desc: format!("about {name}") };
         let group = match self.ask(ask) {
-            Ok(Done::Joined { group, head: 0 }) => group,
+            Ok(StoreReply::Joined(Joined { group, head: 0 })) => group,
             other => panic!("{name} could not be made: {other:?}"),
         };
         for &user in members {
@@ -129,8 +136,8 @@ impl Trial {
 
     /// Joins and returns the head at that time.
     pub fn join(&mut self, user: UserId, group: GroupId) -> u64 {
-        match self.ask(Ask::AddGroup { user, group }) {
-            Ok(Done::Joined { group: joined, head }) if joined == group => head,
+        match self.ask(StoreRequest::AddGroup { user, group }) {
+            Ok(StoreReply::Joined(Joined { group: joined, head })) if joined == group => head,
             other => panic!("{user} could not join {group}: {other:?}"),
         }
     }
@@ -158,13 +165,15 @@ impl Trial {
     pub fn post(&mut self, sender: UserId, group: GroupId, text: &str) -> (MessageId, u64) {
         let envelope = self.message(sender, Target::Group(group), "", text);
         match self.keep(&envelope) {
-            Ok(Done::Kept { mid, pos: Some(pos), .. }) if mid == envelope.mid() => (mid, pos),
+            Ok(StoreReply::Stored(StoredMessage { mid, pos: Some(pos), .. })) if mid == envelope.mid() => {
+                (mid, pos)
+            }
             other => panic!("a member's message is kept, not {other:?}"),
         }
     }
 
-    pub fn keep(&mut self, envelope: &Envelope) -> Answer {
-        self.ask(Ask::Keep { envelope: envelope.clone() })
+    pub fn keep(&mut self, envelope: &Envelope) -> StoreResult {
+        self.ask(StoreRequest::StoreMessage { envelope: envelope.clone() })
     }
 
     /// A page large enough for all.
@@ -173,8 +182,16 @@ impl Trial {
     }
 
     pub fn page(&mut self, user: UserId, have: &[(GroupId, u64)], messages: usize, bytes: usize) -> Page {
-        match self.ask(Ask::Take { user, after: MessageId(0), have: have.to_vec(), messages, bytes }) {
-            Ok(Done::Taken { messages, complete, heads }) => Page { messages, complete, heads },
+        match self.ask(StoreRequest::FetchBacklog {
+            user,
+            after: MessageId(0),
+            have: have.to_vec(),
+            messages,
+            bytes,
+        }) {
+            Ok(StoreReply::Backlog(BacklogPage { messages, complete, heads })) => {
+                Page { messages, complete, heads }
+            }
             other => panic!("a page is always given, not {other:?}"),
         }
     }
@@ -192,8 +209,8 @@ impl Trial {
         messages: usize,
         bytes: usize,
     ) -> Told {
-        match self.ask(Ask::History { user, conversation, span, messages, bytes }) {
-            Ok(Done::History { messages, complete }) => Told { messages, complete },
+        match self.ask(StoreRequest::History { user, conversation, span, messages, bytes }) {
+            Ok(StoreReply::History(HistoryPage { messages, complete })) => Told { messages, complete },
             other => panic!("it was told, not {other:?}"),
         }
     }
@@ -203,22 +220,22 @@ impl Trial {
     }
 
     /// As a server does when it starts.
-    pub fn will_keep(&mut self, keep: Keep) {
+    pub fn will_keep(&mut self, keep: Retention) {
         self.store.will_keep(keep).expect("the store works");
     }
 
-    pub fn settle(&mut self, user: UserId, mids: &[MessageId], progress: Vec<Progress>) {
-        let answer = self.ask(Ask::Settle { user, mids: mids.to_vec(), progress });
-        assert!(matches!(answer, Ok(Done::Done | Done::SettledAs(_))), "{answer:?}");
+    pub fn settle(&mut self, user: UserId, mids: &[MessageId], progress: Vec<CursorUpdate>) {
+        let answer = self.ask(StoreRequest::AckDelivered { user, mids: mids.to_vec(), cursors: progress });
+        assert!(matches!(answer, Ok(StoreReply::Done | StoreReply::DeliveredAs(_))), "{answer:?}");
     }
 
     /// Settles one group.
     pub fn seen(&mut self, user: UserId, group: GroupId, upto: u64, beyond: &[MessageId]) {
-        self.settle(user, &[], vec![Progress { group, upto, beyond: beyond.to_vec() }]);
+        self.settle(user, &[], vec![CursorUpdate { group, upto, beyond: beyond.to_vec() }]);
     }
 
     pub fn owe(&mut self, user: UserId, mids: &[MessageId]) {
-        assert_eq!(self.ask(Ask::Owe { user, mids: mids.to_vec() }), Ok(Done::Done));
+        assert_eq!(self.ask(StoreRequest::Owe { user, mids: mids.to_vec() }), Ok(StoreReply::Done));
     }
 }
 
@@ -229,7 +246,7 @@ pub fn sealed(sender: UserId, target: Target, mid: MessageId, cid: &str, body: &
         mid,
         ts: Millis(mid.0 + 7),
         cid,
-        storing: Storing::IfUnheard,
+        durability: Durability::IfUndelivered,
         body: body.as_bytes(),
     };
     Envelope::message(message, &mut Vec::new())

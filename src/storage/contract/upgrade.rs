@@ -1,12 +1,17 @@
 //! What becomes of a database that version 1 of the schema made. Both stores are given the same rows.
 
-use crate::chat::ask::{Answer, Ask, Conversation, Detail, Done, Issue, Proof, Span, Who};
-use crate::chat::envelope::Target;
-use crate::chat::ids::{GroupId, MessageId, UserId};
-use crate::chat::wire::code::Code;
-use crate::storage::contract::trial::{body, sealed};
-use crate::storage::token::password_print;
-use crate::storage::{Order, Outcome, Store};
+use crate::contract::trial::{body, sealed};
+use crate::token::password_print;
+use crate::{Order, Outcome, Store};
+use chatd_chat::model::envelope::Target;
+use chatd_chat::model::history::{Conversation, Span};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::profile::Who;
+use chatd_chat::model::token::Proof;
+use chatd_chat::port::store::{
+    BacklogPage, Detail, HistoryPage, Issue, StoreReply, StoreRequest, StoreResult, StoredMessage,
+};
+use chatd_chat::wire::code::Code;
 
 /// What was in it: four users of whom two have names that are one, a group of two, direct messages with and without a reader yet.
 pub const VERSION_1: &str = "
@@ -26,24 +31,25 @@ fn user(number: u64) -> UserId {
     UserId::new(number).expect("an id")
 }
 
-fn answer(store: &mut dyn Store, order: Order) -> Answer {
+fn answer(store: &mut dyn Store, order: Order) -> StoreResult {
     let mut outcomes = Vec::new();
     store.perform(&[order], &mut outcomes).expect("the store works");
     match outcomes.remove(0) {
-        Outcome::Answer(answer) => answer,
+        Outcome::Reply(answer) => answer,
         other => panic!("{other:?}"),
     }
 }
 
-fn ask(store: &mut dyn Store, ask: Ask) -> Done {
-    answer(store, Order::Ask(ask)).expect("it is done")
+fn ask(store: &mut dyn Store, ask: StoreRequest) -> StoreReply {
+    answer(store, Order::Request(ask)).expect("it is done")
 }
 
 /// Places and ids of a conversation, and whether that is all of it.
 fn told(store: &mut dyn Store, one: u64, other: u64, span: Span) -> (Vec<(u64, u64)>, bool) {
     let conversation = Conversation::With(user(other));
-    match ask(store, Ask::History { user: user(one), conversation, span, messages: 9, bytes: 9_999 }) {
-        Done::History { messages, complete } => {
+    match ask(store, StoreRequest::History { user: user(one), conversation, span, messages: 9, bytes: 9_999 })
+    {
+        StoreReply::History(HistoryPage { messages, complete }) => {
             (messages.iter().map(|message| (message.pos, message.envelope.mid().0)).collect(), complete)
         }
         other => panic!("{other:?}"),
@@ -63,31 +69,36 @@ pub fn check_version_1(store: &mut dyn Store) {
     assert_eq!(told(store, 2, 3, Span::Newest), (vec![], false), "what was not stored is not known of");
     let group = GroupId::new(1).expect("an id");
     let proof = Proof::Password(password_print("h2"));
-    match ask(store, Ask::Roster { user: user(2), proof, detail: Detail::Counts, issue: Issue::Nothing }) {
-        Done::Roster(roster) => assert_eq!((roster.groups[0].group, roster.groups[0].size), (group, 2)),
+    match ask(
+        store,
+        StoreRequest::LoadProfile { user: user(2), proof, detail: Detail::Counts, issue: Issue::Nothing },
+    ) {
+        StoreReply::Profile(roster) => {
+            assert_eq!((roster.groups[0].group, roster.groups[0].size), (group, 2))
+        }
         other => panic!("{other:?}"),
     }
     // Names that are one now: the older one has it in every form, the other as it is written.
     for (name, id) in [("AMY", 1), ("Ben", 2), ("ben", 2), ("bEN", 2), ("BEN", 4), ("Cleo", 3)] {
-        match ask(store, Ask::Find { who: Who::Name(name.to_owned()) }) {
-            Done::Found(person) => assert_eq!(person.id, user(id), "{name}"),
+        match ask(store, StoreRequest::Find { user: user(1), who: Who::Name(name.to_owned()) }) {
+            StoreReply::Found(person) => assert_eq!(person.id, user(id), "{name}"),
             other => panic!("{other:?}"),
         }
         let order = Order::Enroll { name: name.to_owned(), hash: String::new() };
         assert_eq!(answer(store, order), Err(Code::Refused), "{name} is taken");
     }
     for name in ["g", "G", "ｇ"] {
-        let ask = Ask::CreateGroup { user: user(1), name: name.to_owned(), desc: String::new() };
-        assert_eq!(answer(store, Order::Ask(ask)), Err(Code::Exists), "{name} is taken");
+        let ask = StoreRequest::CreateGroup { user: user(1), name: name.to_owned(), desc: String::new() };
+        assert_eq!(answer(store, Order::Request(ask)), Err(Code::Exists), "{name} is taken");
     }
     let target = Target::User(user(2));
     let new = sealed(user(1), target, MessageId(61), "d", &body(user(1), target, "x", ""));
-    let kept = Done::Kept { mid: MessageId(61), ts: new.ts(), pos: Some(4) };
-    assert_eq!(ask(store, Ask::Keep { envelope: new }), kept);
+    let kept = StoreReply::Stored(StoredMessage { mid: MessageId(61), ts: new.ts(), pos: Some(4) });
+    assert_eq!(ask(store, StoreRequest::StoreMessage { envelope: new }), kept);
     // The same (sender, cid) is still the same message.
     let again = sealed(user(1), target, MessageId(62), "c", "{}");
-    match ask(store, Ask::Keep { envelope: again }) {
-        Done::Kept { mid: MessageId(50), pos: Some(3), .. } => {}
+    match ask(store, StoreRequest::StoreMessage { envelope: again }) {
+        StoreReply::Stored(StoredMessage { mid: MessageId(50), pos: Some(3), .. }) => {}
         other => panic!("{other:?}"),
     }
     check_again(store);
@@ -101,9 +112,15 @@ pub fn check_again(store: &mut dyn Store) {
     assert_eq!(told(store, 1, 2, Span::After(2)), (vec![(3, 50), (4, 61)], false));
     assert_eq!(told(store, 1, 2, Span::After(3)), (vec![(4, 61)], false), "between the two may be more");
     assert_eq!(told(store, 1, 2, Span::After(4)), (vec![], true));
-    let take = Ask::Take { user: user(2), after: MessageId(0), have: vec![], messages: 9, bytes: 9_999 };
+    let take = StoreRequest::FetchBacklog {
+        user: user(2),
+        after: MessageId(0),
+        have: vec![],
+        messages: 9,
+        bytes: 9_999,
+    };
     match ask(store, take) {
-        Done::Taken { messages, .. } => {
+        StoreReply::Backlog(BacklogPage { messages, .. }) => {
             let mids: Vec<u64> = messages.iter().map(|waiting| waiting.envelope.mid().0).collect();
             assert_eq!(mids, [10, 50, 61]);
         }

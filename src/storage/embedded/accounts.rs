@@ -1,12 +1,13 @@
 //! Users and their friends.
 
 use super::{Answered, row};
-use crate::chat::ask::{Done, Person, Who};
-use crate::chat::ids::UserId;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::Account;
-use crate::storage::names::fold;
+use crate::Account;
+use crate::names::fold;
+use chatd_chat::model::ids::UserId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::{Person, Who};
+use chatd_chat::port::store::StoreReply;
+use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, OptionalExtension, ffi, params};
 
 pub fn enroll(db: &Connection, name: &str, hash: &str) -> Answered {
@@ -21,7 +22,7 @@ pub fn enroll(db: &Connection, name: &str, hash: &str) -> Answered {
     let made = db
         .prepare_cached("INSERT INTO user (name, folded, password) VALUES (?1, ?2, ?3) RETURNING id")?
         .query_row(params![name, folded, hash], |found| row::user(found, 0));
-    Ok(given(made)?.map(Done::Registered))
+    Ok(given(made)?.map(StoreReply::Registered))
 }
 
 /// The id that an insert gave away; `TooMany` once they are used up, which can never succeed again.
@@ -73,29 +74,43 @@ pub fn confirm(db: &Connection, account: &Account) -> Answered {
     Ok(if same { Ok(account.verified()) } else { Err(Code::Refused) })
 }
 
-pub fn find(db: &Connection, who: &Who) -> Answered {
+pub fn find(db: &Connection, user: UserId, who: &Who) -> Answered {
     let Some(id) = id_of(db, who)? else { return Ok(Err(Code::NoSuchUser)) };
-    let found =
-        db.prepare_cached("SELECT id, name FROM user WHERE id = ?1")?.query_row([id], person).optional()?;
-    Ok(found.map(Done::Found).ok_or(Code::NoSuchUser))
+    let sql =
+        "SELECT id, name, EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?2)
+        FROM user WHERE id = ?1";
+    let found = db.prepare_cached(sql)?.query_row([id, user.get()], person).optional()?;
+    Ok(found.map(StoreReply::Found).ok_or(Code::NoSuchUser))
 }
 
 pub fn friends(db: &Connection, limits: &Limits, user: UserId) -> Answered {
-    friend_list(db, limits, user).map(|friends| Ok(Done::Friends(friends)))
+    friend_list(db, limits, user).map(|friends| Ok(StoreReply::Friends(friends)))
 }
 
 pub fn friend_list(db: &Connection, limits: &Limits, user: UserId) -> rusqlite::Result<Vec<Person>> {
     db.prepare_cached(
-        "SELECT user.id, user.name FROM friend JOIN user ON user.id = friend.friendid
+        "SELECT user.id, user.name, EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?1)
+         FROM friend JOIN user ON user.id = friend.friendid
          WHERE friend.userid = ?1 ORDER BY friend.friendid LIMIT ?2",
     )?
     .query_map(params![user.get(), row::sql_place(limits.friends as u64)], person)?
     .collect()
 }
 
-/// A person from a row that begins with its id and name.
+/// Which friends of a user block it, by id.
+pub fn hidden(db: &Connection, user: UserId) -> Answered {
+    let mut hidden = db.prepare_cached(
+        "SELECT friend.friendid FROM friend
+         JOIN blocked AS b ON b.userid = friend.friendid AND b.blocked = friend.userid
+         WHERE friend.userid = ?1 ORDER BY friend.friendid",
+    )?;
+    let hidden = hidden.query_map([user.get()], |found| row::user(found, 0))?;
+    Ok(Ok(StoreReply::Hidden(hidden.collect::<rusqlite::Result<_>>()?)))
+}
+
+/// A person from a row that begins with its id, its name, and whether it blocks whoever asks.
 pub fn person(found: &rusqlite::Row<'_>) -> rusqlite::Result<Person> {
-    Ok(Person { id: row::user(found, 0)?, name: found.get(1)? })
+    Ok(Person { id: row::user(found, 0)?, name: found.get(1)?, hides: found.get(2)? })
 }
 
 pub fn add_friend(db: &Connection, limits: &Limits, user: UserId, friend: UserId) -> Answered {
@@ -113,14 +128,16 @@ pub fn add_friend(db: &Connection, limits: &Limits, user: UserId, friend: UserId
         return Ok(Err(Code::TooMany));
     }
     db.prepare_cached("INSERT INTO friend (userid, friendid) VALUES (?1, ?2)")?.execute(pair)?;
-    Ok(Ok(Done::Done))
+    let hides =
+        db.prepare_cached("SELECT 1 FROM blocked WHERE userid = ?2 AND blocked = ?1")?.exists(pair)?;
+    Ok(Ok(if hides { StoreReply::Hidden(vec![friend]) } else { StoreReply::Done }))
 }
 
 pub fn del_friend(db: &Connection, user: UserId, friend: UserId) -> Answered {
     let gone = db
         .prepare_cached("DELETE FROM friend WHERE userid = ?1 AND friendid = ?2")?
         .execute(params![user.get(), friend.get()])?;
-    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(Done::Done) })
+    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
 }
 
 /// Whether there is such a user.

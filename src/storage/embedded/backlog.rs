@@ -4,8 +4,8 @@
 
 use super::memory::Memory;
 use super::{Answered, messages, row};
-use crate::chat::ask::{Done, Progress};
-use crate::chat::ids::{MessageId, UserId};
+use chatd_chat::model::ids::{MessageId, UserId};
+use chatd_chat::port::store::{CursorUpdate, StoreReply};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ pub fn owe(db: &Connection, memory: &Memory, user: UserId, mids: &[MessageId]) -
     for mid in mids.iter().copied().filter_map(row::sql_mid).filter(|mid| !memory.owes(user, *mid)) {
         statement.execute(params![user.get(), mid])?;
     }
-    Ok(Ok(Done::Done))
+    Ok(Ok(StoreReply::Done))
 }
 
 pub fn settle(
@@ -26,7 +26,7 @@ pub fn settle(
     memory: &mut Memory,
     user: UserId,
     mids: &[MessageId],
-    progress: &[Progress],
+    progress: &[CursorUpdate],
 ) -> Answered {
     let mut statement = db.prepare_cached("DELETE FROM offlinemessage WHERE userid = ?1 AND mid = ?2")?;
     let mut settle = |mid: i64| -> rusqlite::Result<bool> {
@@ -44,11 +44,11 @@ pub fn settle(
     for step in progress {
         advance(db, user, step)?;
     }
-    Ok(Ok(if others.is_empty() { Done::Done } else { Done::SettledAs(others) }))
+    Ok(Ok(if others.is_empty() { StoreReply::Done } else { StoreReply::DeliveredAs(others) }))
 }
 
 /// Moves a cursor to where `step` says, over what follows and the user has too, and never back.
-fn advance(db: &Connection, user: UserId, step: &Progress) -> rusqlite::Result<()> {
+fn advance(db: &Connection, user: UserId, step: &CursorUpdate) -> rusqlite::Result<()> {
     let member = db
         .prepare_cached(
             "SELECT upto, head FROM groupuser JOIN allgroup ON allgroup.id = groupid
@@ -73,7 +73,7 @@ fn advance(db: &Connection, user: UserId, step: &Progress) -> rusqlite::Result<(
 }
 
 /// The last of the places after `upto` that hold the user's own messages and those in `beyond`.
-fn follow(db: &Connection, user: UserId, step: &Progress, mut upto: u64) -> rusqlite::Result<u64> {
+fn follow(db: &Connection, user: UserId, step: &CursorUpdate, mut upto: u64) -> rusqlite::Result<u64> {
     let mut beyond: HashSet<MessageId> = step.beyond.iter().copied().collect();
     let mut under_other_ids = step.beyond.iter().copied().filter_map(row::sql_mid);
     let mut statement = db.prepare_cached(

@@ -2,10 +2,10 @@
 
 use super::memory::Memory;
 use super::{Answered, accounts, row};
-use crate::chat::ask::Done;
-use crate::chat::ids::UserId;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
+use chatd_chat::model::ids::UserId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::port::store::StoreReply;
+use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, params};
 
 pub fn block(
@@ -30,14 +30,14 @@ pub fn block(
     db.prepare_cached("INSERT INTO blocked (userid, blocked) VALUES (?1, ?2)")?
         .execute(params![user.get(), blocked.get()])?;
     memory.blocker(user);
-    Ok(Ok(Done::Done))
+    Ok(Ok(StoreReply::Done))
 }
 
 pub fn unblock(db: &Connection, user: UserId, blocked: UserId) -> Answered {
     let gone = db
         .prepare_cached("DELETE FROM blocked WHERE userid = ?1 AND blocked = ?2")?
         .execute(params![user.get(), blocked.get()])?;
-    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(Done::Done) })
+    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
 }
 
 /// Whom a user blocks, by id.

@@ -3,7 +3,7 @@
 //! The lock is the operating system's, on an open file: it dies with the process, however that
 //! dies, and nothing has to be cleaned up. Never opens the database: what is in one is for others.
 
-use crate::storage::OpenError;
+use crate::OpenError;
 use rustix::fs::FlockOperation;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;

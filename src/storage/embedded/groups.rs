@@ -5,12 +5,13 @@
 //! [`sweep`], so that a long history holds nobody up.
 
 use super::{Answered, accounts, blocks, row};
-use crate::chat::ask::{Detail, Done, Member, Membership, Role, Roster};
-use crate::chat::ids::{GroupId, UserId};
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::ROSTER_ENTRIES;
-use crate::storage::names::fold;
+use crate::ROSTER_ENTRIES;
+use crate::names::fold;
+use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::{Member, Membership, Profile, Role};
+use chatd_chat::port::store::{Detail, Joined, Left, MembersPage, StoreReply};
+use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub fn create(db: &Connection, limits: &Limits, user: UserId, name: &str, desc: &str) -> Answered {
@@ -34,7 +35,7 @@ pub fn create(db: &Connection, limits: &Limits, user: UserId, name: &str, desc: 
         Err(code) => return Ok(Err(code)),
     };
     add_member(db, user, group, Role::Creator, 0)?;
-    Ok(Ok(Done::Joined { group, head: 0 }))
+    Ok(Ok(StoreReply::Joined(Joined { group, head: 0 })))
 }
 
 pub fn join(db: &Connection, limits: &Limits, user: UserId, group: GroupId) -> Answered {
@@ -51,7 +52,7 @@ pub fn join(db: &Connection, limits: &Limits, user: UserId, group: GroupId) -> A
         return Ok(Err(Code::TooMany));
     }
     add_member(db, user, group, Role::Normal, head)?;
-    Ok(Ok(Done::Joined { group, head }))
+    Ok(Ok(StoreReply::Joined(Joined { group, head })))
 }
 
 pub fn leave(db: &Connection, user: UserId, group: GroupId) -> Answered {
@@ -61,7 +62,7 @@ pub fn leave(db: &Connection, user: UserId, group: GroupId) -> Answered {
             db.prepare_cached("DELETE FROM groupuser WHERE userid = ?1 AND groupid = ?2")?
                 .execute(params![user.get(), group.get()])?;
             db.prepare_cached("UPDATE allgroup SET size = size - 1 WHERE id = ?1")?.execute([group.get()])?;
-            Ok(Ok(Done::Left { dissolved: false }))
+            Ok(Ok(StoreReply::Left(Left { dissolved: false })))
         }
         Some(Role::Creator) => {
             db.prepare_cached("DELETE FROM groupuser WHERE groupid = ?1")?.execute([group.get()])?;
@@ -69,13 +70,13 @@ pub fn leave(db: &Connection, user: UserId, group: GroupId) -> Answered {
                 "UPDATE allgroup SET groupname = NULL, folded = NULL, groupdesc = '', size = 0 WHERE id = ?1",
             )?
             .execute([group.get()])?;
-            Ok(Ok(Done::Left { dissolved: true }))
+            Ok(Ok(StoreReply::Left(Left { dissolved: true })))
         }
     }
 }
 
 pub fn may_write(db: &Connection, user: UserId, group: GroupId) -> Answered {
-    if role(db, user, group)?.is_some() { Ok(Ok(Done::Done)) } else { not_a_member(db, group) }
+    if role(db, user, group)?.is_some() { Ok(Ok(StoreReply::Done)) } else { not_a_member(db, group) }
 }
 
 /// Why somebody who is no member of `group` cannot do what members do.
@@ -94,13 +95,13 @@ pub fn page_of_members(
     if role(db, user, group)?.is_none() {
         return not_a_member(db, group);
     }
-    let mut members = members(db, group, after, most.saturating_add(1))?;
+    let mut members = members(db, user, group, after, most.saturating_add(1))?;
     let complete = members.len() <= most;
     members.truncate(most);
-    Ok(Ok(Done::Members { members, complete }))
+    Ok(Ok(StoreReply::Members(MembersPage { members, complete })))
 }
 
-pub fn roster(db: &Connection, limits: &Limits, user: UserId, detail: Detail) -> rusqlite::Result<Roster> {
+pub fn roster(db: &Connection, limits: &Limits, user: UserId, detail: Detail) -> rusqlite::Result<Profile> {
     let friends = accounts::friend_list(db, limits, user)?;
     let mut groups: Vec<Membership> = db
         .prepare_cached(
@@ -126,10 +127,10 @@ pub fn roster(db: &Connection, limits: &Limits, user: UserId, detail: Detail) ->
         if room == 0 {
             break;
         }
-        group.members = members(db, group.group, None, room)?;
+        group.members = members(db, user, group.group, None, room)?;
         room -= group.members.len();
     }
-    Ok(Roster { friends, groups, blocked: blocks::all(db, user)?, token: None, dedup: None })
+    Ok(Profile { friends, groups, blocked: blocks::all(db, user)?, token: None, dedup: None })
 }
 
 /// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups.
@@ -158,17 +159,21 @@ pub fn sweep(db: &Connection, most: usize) -> rusqlite::Result<usize> {
 
 fn members(
     db: &Connection,
+    asker: UserId,
     group: GroupId,
     after: Option<UserId>,
     most: usize,
 ) -> rusqlite::Result<Vec<Member>> {
     db.prepare_cached(
-        "SELECT user.id, user.name, grouprole FROM groupuser JOIN user ON user.id = userid
+        "SELECT user.id, user.name,
+             EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?4), grouprole
+         FROM groupuser JOIN user ON user.id = userid
          WHERE groupid = ?1 AND userid > ?2 ORDER BY userid LIMIT ?3",
     )?
-    .query_map(params![group.get(), after.map_or(0, UserId::get), row::sql_place(most as u64)], |found| {
-        Ok(Member { person: accounts::person(found)?, role: role_of(found.get_ref(2)?.as_str()?) })
-    })?
+    .query_map(
+        params![group.get(), after.map_or(0, UserId::get), row::sql_place(most as u64), asker.get()],
+        |found| Ok(Member { person: accounts::person(found)?, role: role_of(found.get_ref(3)?.as_str()?) }),
+    )?
     .collect()
 }
 

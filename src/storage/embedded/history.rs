@@ -1,12 +1,13 @@
 //! What was said, page by page, and from when on all of it is here.
 
 use super::{Answered, accounts, groups, page, row};
-use crate::chat::ask::{Conversation, Done, Placed, Span};
-use crate::chat::ids::{GroupId, MessageId, UserId};
-use crate::chat::keep::Keep;
-use crate::chat::wire::code::Code;
-use crate::storage::history::{NEVER, Window, from_now_on, is_complete};
-use crate::storage::merge::Room;
+use crate::history::{NEVER, Window, from_now_on, is_complete};
+use crate::merge::Room;
+use chatd_chat::model::history::{Conversation, Placed, Span};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::retention::Retention;
+use chatd_chat::port::store::{HistoryPage, StoreReply};
+use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// What a page of a direct conversation needs the database for; `rest` begins with the place.
@@ -44,14 +45,17 @@ pub fn history(
                 Span::Newest | Span::Before(_) => None,
             };
             let complete = is_complete(&messages, start, complete_from(db)?);
-            Ok(Ok(Done::History { messages, complete }))
+            Ok(Ok(StoreReply::History(HistoryPage { messages, complete })))
         }
         Conversation::Group(group) => {
             let Some(joined) = groups::joined(db, user, group)? else {
                 return groups::not_a_member(db, group);
             };
             let places = of_group(db, group, joined, window, most)?;
-            Ok(Ok(Done::History { messages: read(db, places, room.bytes)?, complete: true }))
+            Ok(Ok(StoreReply::History(HistoryPage {
+                messages: read(db, places, room.bytes)?,
+                complete: true,
+            })))
         }
     }
 }
@@ -138,11 +142,11 @@ pub fn greatest_mid(db: &Connection) -> rusqlite::Result<MessageId> {
     db.query_row(sql, [], |found| row::mid(found, 0))
 }
 
-pub fn will_keep(db: &Connection, keep: Keep) -> rusqlite::Result<()> {
+pub fn will_keep(db: &Connection, keep: Retention) -> rusqlite::Result<()> {
     let from = match keep {
-        Keep::Undelivered => MessageId(NEVER),
-        Keep::All if complete_from(db)? == NEVER => from_now_on(greatest_mid(db)?),
-        Keep::All => return Ok(()),
+        Retention::Undelivered => MessageId(NEVER),
+        Retention::All if complete_from(db)? == NEVER => from_now_on(greatest_mid(db)?),
+        Retention::All => return Ok(()),
     };
     db.execute("UPDATE history SET complete_from = ?1", [row::sql_mid(from)]).map(drop)
 }

@@ -5,7 +5,7 @@
 //! somebody by their number, and what is owed by what one batch keeps.
 
 use super::row;
-use crate::chat::ids::UserId;
+use chatd_chat::model::ids::UserId;
 use rusqlite::{Connection, params};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;

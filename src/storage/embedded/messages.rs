@@ -5,12 +5,12 @@
 
 use super::memory::Memory;
 use super::{Answered, groups, row};
-use crate::chat::ask::{Answer, Done};
-use crate::chat::envelope::{Envelope, Target};
-use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
-use crate::chat::wire::code::Code;
-use crate::chat::wire::said::said;
-use crate::storage::history::forgotten_before;
+use crate::history::forgotten_before;
+use chatd_chat::model::envelope::said::said;
+use chatd_chat::model::envelope::{Envelope, Target};
+use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use chatd_chat::port::store::{StoreReply, StoreResult, StoredMessage};
+use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, Error, OptionalExtension, ffi, params};
 
 /// Stores a message, and makes a direct one part of its recipient's backlog.
@@ -30,7 +30,7 @@ pub fn record(db: &Connection, memory: &mut Memory, envelopes: &[Envelope]) -> A
             drop(insert_direct(db, memory, envelope, &new, user)?);
         }
     }
-    Ok(Ok(Done::Done))
+    Ok(Ok(StoreReply::Done))
 }
 
 /// The columns of a message to be stored.
@@ -81,7 +81,7 @@ fn keep_direct(
         Inserted::Again(stored) => {
             // The same message from another core: the user left before that one could deliver it, so
             // it is owed, whatever became of it elsewhere. Twice is allowed, never is not.
-            let same = stored.mid == envelope.mid() && stored.answer(envelope) != Ok(Done::IdTaken);
+            let same = stored.mid == envelope.mid() && stored.answer(envelope) != Ok(StoreReply::IdTaken);
             if same && stored.is(envelope) && !memory.owes(user, new.mid) {
                 owe(db, user, new.mid)?;
             }
@@ -187,8 +187,8 @@ fn owe(db: &Connection, user: UserId, mid: i64) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-fn kept(envelope: &Envelope, pos: Option<u64>) -> Done {
-    Done::Kept { mid: envelope.mid(), ts: envelope.ts(), pos }
+fn kept(envelope: &Envelope, pos: Option<u64>) -> StoreReply {
+    StoreReply::Stored(StoredMessage { mid: envelope.mid(), ts: envelope.ts(), pos })
 }
 
 fn extended_code(error: &Error) -> i32 {
@@ -255,7 +255,7 @@ impl Stored {
             && said(self.body.as_bytes()) == said(envelope.body())
     }
 
-    fn answer(&self, envelope: &Envelope) -> Answer {
+    fn answer(&self, envelope: &Envelope) -> StoreResult {
         let cid = self.cid.as_deref().unwrap_or_default();
         if cid.is_empty() || (self.sender, cid) != (envelope.sender(), envelope.cid()) {
             // Found by its id. The same message was asked for twice, in every byte, or it is another one:
@@ -265,11 +265,11 @@ impl Stored {
                     == (envelope.sender(), envelope.target(), envelope.ts())
                 && self.body.as_bytes() == envelope.body();
             if !same {
-                return Ok(Done::IdTaken);
+                return Ok(StoreReply::IdTaken);
             }
         } else if !self.is(envelope) {
             return Err(Code::CidReused);
         }
-        Ok(Done::Kept { mid: self.mid, ts: self.ts, pos: self.pos })
+        Ok(StoreReply::Stored(StoredMessage { mid: self.mid, ts: self.ts, pos: self.pos }))
     }
 }

@@ -1,6 +1,6 @@
 //! The folded form of names that were stored before there was one.
 
-use crate::storage::names::{self, Clash};
+use crate::names::{self, Clash};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// A table of names, and how it is asked.

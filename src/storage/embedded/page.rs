@@ -1,10 +1,10 @@
 //! One page of a backlog, read for [`Merge`]: what is owed, what groups hold, and the bodies.
 
 use super::{Answered, row};
-use crate::chat::ask::{Done, Waiting};
-use crate::chat::envelope::{Envelope, Row, Target};
-use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
-use crate::storage::merge::{Candidate, Group, Merge, Room, Want};
+use crate::merge::{Candidate, Group, Merge, Room, Want};
+use chatd_chat::model::envelope::{Envelope, Row, Target};
+use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use chatd_chat::port::store::{BacklogMessage, BacklogPage, StoreReply};
 use rusqlite::{CachedStatement, Connection, params};
 
 pub fn take(
@@ -30,7 +30,7 @@ pub fn take(
         }
     };
     let messages = read(db, &page.messages)?;
-    Ok(Ok(Done::Taken { messages, complete: page.complete, heads: page.heads }))
+    Ok(Ok(StoreReply::Backlog(BacklogPage { messages, complete: page.complete, heads: page.heads })))
 }
 
 fn groups(db: &Connection, user: UserId) -> rusqlite::Result<Vec<Group>> {
@@ -88,13 +88,13 @@ fn bytes_of(found: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<usize>
 pub const BODY: &str = "SELECT ts, sender, recipient, groupid, cid, body FROM message WHERE mid = ?1";
 
 /// The messages of a page, with their bodies.
-fn read(db: &Connection, page: &[Candidate]) -> rusqlite::Result<Vec<Waiting>> {
+fn read(db: &Connection, page: &[Candidate]) -> rusqlite::Result<Vec<BacklogMessage>> {
     let mut statement = db.prepare_cached(BODY)?;
     let mut scratch = Vec::new();
     page.iter()
         .map(|candidate| {
             let envelope = envelope(&mut statement, candidate.mid, &mut scratch)?;
-            Ok(Waiting { envelope, pos: candidate.pos })
+            Ok(BacklogMessage { envelope, pos: candidate.pos })
         })
         .collect()
 }

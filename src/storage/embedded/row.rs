@@ -3,7 +3,7 @@
 //! SQL integers are signed and 64 bits wide. What does not fit into one is nothing that was ever
 //! stored.
 
-use crate::chat::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use rusqlite::types::Type;
 use rusqlite::{Error, Row};
 use std::fmt;

@@ -1,12 +1,12 @@
 //! What only the embedded store promises: its directory, its file, its lock, what a crash leaves.
 
 use super::{Embedded, SWEEP_MESSAGES};
-use crate::chat::ask::{Ask, Done};
-use crate::chat::envelope::{Envelope, Message, Storing, Target};
-use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
-use crate::chat::limits::Limits;
-use crate::storage::scratch::Scratch;
-use crate::storage::{OpenError, Order, Outcome, Store, StoreError, contract, migrate};
+use crate::scratch::Scratch;
+use crate::{OpenError, Order, Outcome, Store, StoreError, contract, migrate};
+use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::port::store::{BacklogPage, StoreReply, StoreRequest, StoredMessage};
 use rusqlite::Connection;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -27,7 +27,7 @@ fn perform(store: &mut Embedded, orders: &[Order]) -> Vec<Outcome> {
 
 fn enroll(store: &mut Embedded, name: &str) {
     let outcomes = perform(store, &[Order::Enroll { name: name.into(), hash: "h".into() }]);
-    assert!(matches!(outcomes[..], [Outcome::Answer(Ok(Done::Registered(_)))]), "{outcomes:?}");
+    assert!(matches!(outcomes[..], [Outcome::Reply(Ok(StoreReply::Registered(_)))]), "{outcomes:?}");
 }
 
 fn amy() -> UserId {
@@ -41,10 +41,10 @@ fn keep(target: Target, mid: u64) -> Order {
         mid: MessageId(mid),
         ts: Millis(mid),
         cid: "",
-        storing: Storing::Always,
+        durability: Durability::Always,
         body: b"{}",
     };
-    Order::Ask(Ask::Keep { envelope: Envelope::message(message, &mut Vec::new()) })
+    Order::Request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
 }
 
 fn count(path: &Path, table: &str) -> i64 {
@@ -238,12 +238,17 @@ fn what_was_answered_is_there_after_a_crash_and_after_a_close() {
     for file in ["chatd.db", "chatd.db-wal"] {
         std::fs::copy(scratch.path().join(file), copy.join(file)).unwrap();
     }
-    let take =
-        Order::Ask(Ask::Take { user: amy(), after: MessageId(0), have: vec![], messages: 10, bytes: 1_000 });
+    let take = Order::Request(StoreRequest::FetchBacklog {
+        user: amy(),
+        after: MessageId(0),
+        have: vec![],
+        messages: 10,
+        bytes: 1_000,
+    });
     let mut crashed = open(&copy).unwrap();
     let outcomes = perform(&mut crashed, std::slice::from_ref(&take));
     assert!(
-        matches!(&outcomes[..], [Outcome::Answer(Ok(Done::Taken { messages, .. }))] if messages.len() == 1)
+        matches!(&outcomes[..], [Outcome::Reply(Ok(StoreReply::Backlog(BacklogPage { messages, .. })))] if messages.len() == 1)
     );
     Box::new(store).close().unwrap();
     assert!(!scratch.path().join("chatd.db-wal").exists(), "a clean end leaves one file");
@@ -256,8 +261,9 @@ fn a_long_history_is_swept_a_few_at_a_time() {
     let scratch = Scratch::new();
     let mut store = open(scratch.path()).unwrap();
     enroll(&mut store, "amy");
-    let create =
-        |name: &str| Order::Ask(Ask::CreateGroup { user: amy(), name: name.to_owned(), desc: String::new() });
+    let create = |name: &str| {
+        Order::Request(StoreRequest::CreateGroup { user: amy(), name: name.to_owned(), desc: String::new() })
+    };
     perform(&mut store, &[create("old"), create("other")]);
     let [old, other] = [1, 2].map(|number| GroupId::new(number).unwrap());
     let length = 2 * SWEEP_MESSAGES as u64 + SWEEP_MESSAGES as u64 / 2;
@@ -265,16 +271,21 @@ fn a_long_history_is_swept_a_few_at_a_time() {
     perform(&mut store, &orders);
     perform(&mut store, &[keep(Target::Group(other), length)]);
     let mids: Vec<MessageId> = (0..length).map(MessageId).collect();
-    perform(&mut store, &[Order::Ask(Ask::Owe { user: amy(), mids })]);
-    let dissolve = Order::Ask(Ask::DelGroup { user: amy(), group: old });
-    let take =
-        Order::Ask(Ask::Take { user: amy(), after: MessageId(0), have: vec![], messages: 10, bytes: 1_000 });
+    perform(&mut store, &[Order::Request(StoreRequest::Owe { user: amy(), mids })]);
+    let dissolve = Order::Request(StoreRequest::DelGroup { user: amy(), group: old });
+    let take = Order::Request(StoreRequest::FetchBacklog {
+        user: amy(),
+        after: MessageId(0),
+        have: vec![],
+        messages: 10,
+        bytes: 1_000,
+    });
     let outcomes = perform(&mut store, &[dissolve, create("old"), take]);
-    let taken = Outcome::Answer(Ok(Done::Taken {
+    let taken = Outcome::Reply(Ok(StoreReply::Backlog(BacklogPage {
         messages: vec![],
         complete: true,
         heads: vec![(other, 1), (GroupId::new(3).unwrap(), 0)],
-    }));
+    })));
     assert_eq!(outcomes[2], taken, "what is not swept yet is not seen either");
     let mut left = vec![count(scratch.path(), "message")];
     while *left.last().unwrap() > 1 {
@@ -304,7 +315,10 @@ fn a_database_that_is_locked_is_down_and_comes_back() {
     assert!(matches!(failed, Err(StoreError::Down(_))), "{failed:?}");
     other.execute_batch("ROLLBACK").unwrap();
     let outcomes = perform(&mut store, &[keep(Target::User(amy()), 1)]);
-    assert!(matches!(outcomes[..], [Outcome::Answer(Ok(Done::Kept { pos: Some(1), .. }))]));
+    assert!(matches!(
+        outcomes[..],
+        [Outcome::Reply(Ok(StoreReply::Stored(StoredMessage { pos: Some(1), .. })))]
+    ));
     assert_eq!(waits(&store), super::PATIENCE.as_millis() as i64, "it is patient again");
 }
 

@@ -1,11 +1,12 @@
 //! Tokens, and the password that they hang on.
 
 use super::{Answered, row};
-use crate::chat::ask::{Done, Proof, Secret, Token, TokenId};
-use crate::chat::ids::UserId;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::token::{Uses, make, password_print, print_of, stale_at};
+use crate::token::{Uses, make, password_print, print_of, stale_at};
+use chatd_chat::model::ids::UserId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::token::{Proof, Secret, Token, TokenId};
+use chatd_chat::port::store::{Resumed, StoreReply};
+use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub fn resume(db: &Connection, limits: &Limits, uses: &mut Uses, secret: &Secret) -> Answered {
@@ -23,7 +24,7 @@ pub fn resume(db: &Connection, limits: &Limits, uses: &mut Uses, secret: &Secret
     let Some((user, name)) = found else { return Ok(Err(Code::Refused)) };
     db.prepare_cached("UPDATE token SET used = ?2 WHERE id = ?1")?
         .execute(params![sql_token(print.id), row::sql_place(now)])?;
-    Ok(Ok(Done::Resumed { user, name, token: print.id }))
+    Ok(Ok(StoreReply::Resumed(Resumed { user, name, token: print.id })))
 }
 
 /// Whether what a login was proven by is the user's still.
@@ -57,7 +58,7 @@ pub fn issue(db: &Connection, limits: &Limits, uses: &mut Uses, user: UserId) ->
 pub fn revoke(db: &Connection, user: UserId, token: TokenId) -> Answered {
     db.prepare_cached("DELETE FROM token WHERE id = ?1 AND userid = ?2")?
         .execute(params![sql_token(token), user.get()])?;
-    Ok(Ok(Done::Done))
+    Ok(Ok(StoreReply::Done))
 }
 
 pub fn replace_password(
@@ -76,7 +77,7 @@ pub fn replace_password(
         return Ok(Err(Code::Refused));
     }
     db.prepare_cached("DELETE FROM token WHERE userid = ?1")?.execute([user.get()])?;
-    Ok(Ok(Done::Issued(issue(db, limits, uses, user)?)))
+    Ok(Ok(StoreReply::Issued(issue(db, limits, uses, user)?)))
 }
 
 /// A token's id as SQL has it; `None` for one that no token has.

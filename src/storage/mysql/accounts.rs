@@ -3,12 +3,13 @@
 use super::client::Client;
 use super::fault::{Did, Fault};
 use super::{Answered, row};
-use crate::chat::ask::{Done, Person, Who};
-use crate::chat::ids::UserId;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::Account;
-use crate::storage::names::fold;
+use crate::Account;
+use crate::names::fold;
+use chatd_chat::model::ids::UserId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::{Person, Who};
+use chatd_chat::port::store::StoreReply;
+use chatd_chat::wire::code::Code;
 use mysql_async::Row;
 
 pub async fn enroll(client: &mut Client, name: &str, hash: &str) -> Answered {
@@ -21,7 +22,7 @@ pub async fn enroll(client: &mut Client, name: &str, hash: &str) -> Answered {
     }
     let values = vec![row::sql_text(name), folded, row::sql_text(hash)];
     match client.write("INSERT INTO user (name, folded, password) VALUES (?, ?, ?)", values).await {
-        Ok(_) => Ok(Ok(Done::Registered(given(client, UserId::new)?))),
+        Ok(_) => Ok(Ok(StoreReply::Registered(given(client, UserId::new)?))),
         Err(Fault::Exists(_)) => Ok(Err(Code::Refused)),
         Err(Fault::UsedUp(_)) => Ok(Err(Code::TooMany)),
         Err(fault) => Err(fault),
@@ -67,11 +68,14 @@ pub async fn confirm(client: &mut Client, account: &Account) -> Answered {
     Ok(if same { Ok(account.verified()) } else { Err(Code::Refused) })
 }
 
-pub async fn find(client: &mut Client, who: &Who) -> Answered {
+pub async fn find(client: &mut Client, user: UserId, who: &Who) -> Answered {
     let Some(id) = id_of(client, who).await? else { return Ok(Err(Code::NoSuchUser)) };
-    let found = client.find_one("SELECT id, name FROM user WHERE id = ?", vec![id.into()]).await?;
+    let sql =
+        "SELECT id, name, EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?)
+        FROM user WHERE id = ?";
+    let found = client.find_one(sql, vec![user.get().into(), id.into()]).await?;
     let Some(found) = found else { return Ok(Err(Code::NoSuchUser)) };
-    Ok(Ok(Done::Found(person(&found, 0)?)))
+    Ok(Ok(StoreReply::Found(person(&found, 0)?)))
 }
 
 /// Whether there is such a user.
@@ -81,19 +85,32 @@ pub async fn is_user(client: &mut Client, user: UserId) -> Did<bool> {
 }
 
 pub async fn friends(client: &mut Client, limits: &Limits, user: UserId) -> Answered {
-    Ok(Ok(Done::Friends(friend_list(client, limits, user).await?)))
+    Ok(Ok(StoreReply::Friends(friend_list(client, limits, user).await?)))
 }
 
 pub async fn friend_list(client: &mut Client, limits: &Limits, user: UserId) -> Did<Vec<Person>> {
-    let sql = "SELECT user.id, user.name FROM friend JOIN user ON user.id = friend.friendid
+    let sql = "SELECT user.id, user.name,
+            EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = friend.userid)
+        FROM friend JOIN user ON user.id = friend.friendid
         WHERE friend.userid = ? ORDER BY friend.friendid LIMIT ?";
     let found = client.find(sql, vec![user.get().into(), row::sql_place(limits.friends as u64)]).await?;
     found.iter().map(|found| person(found, 0)).collect()
 }
 
-/// A person from a row that has its id at `column` and its name after it.
+/// Which friends of a user block it, by id.
+pub async fn hidden(client: &mut Client, user: UserId) -> Answered {
+    let sql = "SELECT friend.friendid FROM friend
+        JOIN blocked AS b ON b.userid = friend.friendid AND b.blocked = friend.userid
+        WHERE friend.userid = ? ORDER BY friend.friendid";
+    let found = client.find(sql, vec![user.get().into()]).await?;
+    let hidden = found.iter().map(|found| row::user(found, 0)).collect::<Did<_>>()?;
+    Ok(Ok(StoreReply::Hidden(hidden)))
+}
+
+/// A person from a row that has its id at `column`, then its name, then whether it blocks whoever asks.
 pub fn person(found: &Row, column: usize) -> Did<Person> {
-    Ok(Person { id: row::user(found, column)?, name: row::text(found, column + 1)?.to_owned() })
+    let (id, name) = (row::user(found, column)?, row::text(found, column + 1)?.to_owned());
+    Ok(Person { id, name, hides: row::number(found, column + 2)? != 0 })
 }
 
 pub async fn add_friend(client: &mut Client, limits: &Limits, user: UserId, friend: UserId) -> Answered {
@@ -110,16 +127,19 @@ pub async fn add_friend(client: &mut Client, limits: &Limits, user: UserId, frie
         return Ok(Err(Code::TooMany));
     }
     match client.write("INSERT INTO friend (userid, friendid) VALUES (?, ?)", pair()).await {
-        Ok(_) => Ok(Ok(Done::Done)),
-        Err(Fault::Exists(_)) => Ok(Err(Code::Exists)),
-        Err(fault) => Err(fault),
+        Ok(_) => {}
+        Err(Fault::Exists(_)) => return Ok(Err(Code::Exists)),
+        Err(fault) => return Err(fault),
     }
+    let other_way = vec![friend.get().into(), user.get().into()];
+    let hides = client.find_one("SELECT 1 FROM blocked WHERE userid = ? AND blocked = ?", other_way).await?;
+    Ok(Ok(if hides.is_some() { StoreReply::Hidden(vec![friend]) } else { StoreReply::Done }))
 }
 
 pub async fn del_friend(client: &mut Client, user: UserId, friend: UserId) -> Answered {
     let sql = "DELETE FROM friend WHERE userid = ? AND friendid = ?";
     let gone = client.write(sql, vec![user.get().into(), friend.get().into()]).await?;
-    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(Done::Done) })
+    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
 }
 
 /// The number that a statement about one id counts.

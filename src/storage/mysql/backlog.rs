@@ -5,8 +5,8 @@
 use super::client::{Client, Many};
 use super::fault::Did;
 use super::row;
-use crate::chat::ask::Progress;
-use crate::chat::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::port::store::CursorUpdate;
 use mysql_async::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -104,7 +104,7 @@ async fn others(client: &mut Client, mids: impl Iterator<Item = i64>) -> Did<Oth
 }
 
 /// Moves cursors to where `steps` say, over what follows and the user has too, and never back.
-pub async fn advance(client: &mut Client, steps: &[(UserId, &Progress)]) -> Did<()> {
+pub async fn advance(client: &mut Client, steps: &[(UserId, &CursorUpdate)]) -> Did<()> {
     let mut left = steps.to_vec();
     while !left.is_empty() {
         // Who moves twice moves from where it then is.
@@ -125,7 +125,7 @@ struct Cursor {
     head: u64,
 }
 
-async fn advance_once(client: &mut Client, steps: &[(UserId, &Progress)]) -> Did<()> {
+async fn advance_once(client: &mut Client, steps: &[(UserId, &CursorUpdate)]) -> Did<()> {
     let mut cursors = cursors(client, steps).await?;
     let beyond = cursors.iter().flat_map(|cursor| cursor.beyond.iter().copied().filter_map(row::sql_mid));
     let others = others(client, beyond).await?;
@@ -143,8 +143,8 @@ async fn advance_once(client: &mut Client, steps: &[(UserId, &Progress)]) -> Did
 }
 
 /// Where the cursors stand, with what the steps say. They are locked.
-async fn cursors(client: &mut Client, steps: &[(UserId, &Progress)]) -> Did<Vec<Cursor>> {
-    let steps: BTreeMap<(UserId, GroupId), &Progress> =
+async fn cursors(client: &mut Client, steps: &[(UserId, &CursorUpdate)]) -> Did<Vec<Cursor>> {
+    let steps: BTreeMap<(UserId, GroupId), &CursorUpdate> =
         steps.iter().map(|(user, step)| ((*user, step.group), *step)).collect();
     let seats: Vec<Value> =
         steps.keys().flat_map(|(user, group)| [user.get().into(), group.get().into()]).collect();

@@ -12,12 +12,14 @@ use super::fault::Did;
 use super::known::Known;
 use super::segment::Segment;
 use super::{accounts, blocks, groups, history, page, tokens};
-use crate::chat::ask::{Ask, Done, Issue, Roster, Secret};
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::merge::Room;
-use crate::storage::token::Uses;
-use crate::storage::{Order, Outcome};
+use crate::merge::Room;
+use crate::token::Uses;
+use crate::{Order, Outcome};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::Profile;
+use chatd_chat::model::token::Secret;
+use chatd_chat::port::store::{Issue, StoreReply, StoreRequest};
+use chatd_chat::wire::code::Code;
 
 /// What came of the orders of a batch, each at its place.
 pub struct Batch<'a> {
@@ -64,13 +66,13 @@ impl<'a> Batch<'a> {
                 self.read_now(client).await?;
             }
             match order {
-                Order::Ask(ask) if Segment::takes(ask) => {
+                Order::Request(ask) if Segment::takes(ask) => {
                     if !self.segment.fits(ask) {
                         self.flush(client, known).await?;
                     }
                     self.segment.push(place, ask);
                 }
-                Order::Ask(Ask::Resume { secret }) => self.resumed.push((place, secret)),
+                Order::Request(StoreRequest::Resume { secret }) => self.resumed.push((place, secret)),
                 order => {
                     self.flush(client, known).await?;
                     self.resume(client, known).await?;
@@ -88,14 +90,14 @@ impl<'a> Batch<'a> {
         let secrets: Vec<&Secret> = resumed.iter().map(|(_, secret)| *secret).collect();
         let answers = tokens::resume(client, self.limits, &mut known.uses, &secrets).await?;
         for ((place, _), answer) in resumed.into_iter().zip(answers) {
-            self.outcomes[place] = Some(Outcome::Answer(answer));
+            self.outcomes[place] = Some(Outcome::Reply(answer));
         }
         Ok(())
     }
 
     async fn flush(&mut self, client: &mut Client, known: &mut Known) -> Did<()> {
         for (place, answer) in self.segment.perform(client, known).await? {
-            self.outcomes[place] = Some(Outcome::Answer(answer));
+            self.outcomes[place] = Some(Outcome::Reply(answer));
         }
         Ok(())
     }
@@ -130,78 +132,86 @@ fn is_read(order: &Order) -> bool {
     match order {
         Order::Lookup { .. } | Order::Confirm { .. } => true,
         Order::Enroll { .. } | Order::Replace { .. } => false,
-        Order::Ask(ask) => matches!(
+        Order::Request(ask) => matches!(
             ask,
-            Ask::Roster { issue: Issue::Nothing, .. }
-                | Ask::Friends { .. }
-                | Ask::MayWrite { .. }
-                | Ask::Take { .. }
-                | Ask::Find { .. }
-                | Ask::Members { .. }
-                | Ask::History { .. }
+            StoreRequest::LoadProfile { issue: Issue::Nothing, .. }
+                | StoreRequest::Friends { .. }
+                | StoreRequest::Hidden { .. }
+                | StoreRequest::CheckMembership { .. }
+                | StoreRequest::FetchBacklog { .. }
+                | StoreRequest::Find { .. }
+                | StoreRequest::Members { .. }
+                | StoreRequest::History { .. }
         ),
     }
 }
 
 /// Whether the answer to `read` must not know of `change`, which was asked after it.
 fn must_precede(read: &Order, change: &Order) -> bool {
-    let (Order::Ask(read), Order::Ask(change)) = (read, change) else { return false };
+    let (Order::Request(read), Order::Request(change)) = (read, change) else { return false };
     match change {
         // What is read knows nothing of tokens.
-        Ask::Keep { .. }
-        | Ask::Record { .. }
-        | Ask::Resume { .. }
-        | Ask::Revoke { .. }
-        | Ask::Roster { .. } => false,
-        Ask::Settle { user, .. } | Ask::Owe { user, .. } => {
-            matches!(read, Ask::Take { user: reader, .. } | Ask::Roster { user: reader, .. } if reader == user)
+        StoreRequest::StoreMessage { .. }
+        | StoreRequest::AppendHistory { .. }
+        | StoreRequest::Resume { .. }
+        | StoreRequest::Revoke { .. }
+        | StoreRequest::LoadProfile { .. } => false,
+        StoreRequest::AckDelivered { user, .. } | StoreRequest::Owe { user, .. } => {
+            matches!(read, StoreRequest::FetchBacklog { user: reader, .. } | StoreRequest::LoadProfile { user: reader, .. } if reader == user)
         }
-        Ask::AddFriend { user, .. } | Ask::DelFriend { user, .. } => {
-            matches!(read, Ask::Friends { user: reader } | Ask::Roster { user: reader, .. } if reader == user)
+        StoreRequest::AddFriend { user, .. } | StoreRequest::DelFriend { user, .. } => {
+            matches!(read, StoreRequest::Friends { user: reader } | StoreRequest::LoadProfile { user: reader, .. } if reader == user)
         }
-        Ask::Block { user, .. } | Ask::Unblock { user, .. } => {
-            matches!(read, Ask::Roster { user: reader, .. } if reader == user)
+        StoreRequest::Block { user, .. } | StoreRequest::Unblock { user, .. } => {
+            matches!(read, StoreRequest::LoadProfile { user: reader, .. } if reader == user)
         }
-        _ => !matches!(read, Ask::Friends { .. } | Ask::Find { .. }),
+        _ => !matches!(
+            read,
+            StoreRequest::Friends { .. } | StoreRequest::Hidden { .. } | StoreRequest::Find { .. }
+        ),
     }
 }
 
 async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &Order) -> Did<Outcome> {
     let ask = match order {
         Order::Enroll { name, hash } => {
-            return accounts::enroll(client, name, hash).await.map(Outcome::Answer);
+            return accounts::enroll(client, name, hash).await.map(Outcome::Reply);
         }
         Order::Replace { user, old, new } => {
             let replaced = tokens::replace_password(client, limits, uses, *user, old, new).await;
-            return replaced.map(Outcome::Answer);
+            return replaced.map(Outcome::Reply);
         }
-        Order::Ask(ask) => ask,
+        Order::Request(ask) => ask,
         Order::Lookup { .. } | Order::Confirm { .. } => unreachable!("it changes nothing"),
     };
     let answer = match ask {
-        Ask::AddFriend { user, friend } => accounts::add_friend(client, limits, *user, *friend).await,
-        Ask::DelFriend { user, friend } => accounts::del_friend(client, *user, *friend).await,
-        Ask::CreateGroup { user, name, desc } => groups::create(client, limits, *user, name, desc).await,
-        Ask::AddGroup { user, group } => groups::join(client, limits, *user, *group).await,
-        Ask::DelGroup { user, group } => groups::leave(client, *user, *group).await,
-        Ask::Block { user, blocked } => blocks::block(client, limits, *user, *blocked).await,
-        Ask::Unblock { user, blocked } => blocks::unblock(client, *user, *blocked).await,
-        Ask::Revoke { user, token } => tokens::revoke(client, *user, *token).await,
-        Ask::Roster { user, proof, detail, .. } => {
+        StoreRequest::AddFriend { user, friend } => {
+            accounts::add_friend(client, limits, *user, *friend).await
+        }
+        StoreRequest::DelFriend { user, friend } => accounts::del_friend(client, *user, *friend).await,
+        StoreRequest::CreateGroup { user, name, desc } => {
+            groups::create(client, limits, *user, name, desc).await
+        }
+        StoreRequest::AddGroup { user, group } => groups::join(client, limits, *user, *group).await,
+        StoreRequest::DelGroup { user, group } => groups::leave(client, *user, *group).await,
+        StoreRequest::Block { user, blocked } => blocks::block(client, limits, *user, *blocked).await,
+        StoreRequest::Unblock { user, blocked } => blocks::unblock(client, *user, *blocked).await,
+        StoreRequest::Revoke { user, token } => tokens::revoke(client, *user, *token).await,
+        StoreRequest::LoadProfile { user, proof, detail, .. } => {
             if !tokens::holds_locked(client, *user, *proof).await? {
-                return Ok(Outcome::Answer(Err(Code::Refused)));
+                return Ok(Outcome::Reply(Err(Code::Refused)));
             }
             let token = tokens::issue(client, limits, uses, *user).await?;
             let roster = groups::roster(client, limits, *user, *detail).await?;
-            Ok(Ok(Done::Roster(Box::new(Roster { token: Some(token), ..roster }))))
+            Ok(Ok(StoreReply::Profile(Box::new(Profile { token: Some(token), ..roster }))))
         }
-        Ask::Register { .. } | Ask::Verify { .. } | Ask::ChangePassword { .. } => {
+        StoreRequest::Register { .. } | StoreRequest::Verify { .. } | StoreRequest::ChangePassword { .. } => {
             panic!("the worker turns passwords into other orders")
         }
-        Ask::Remember { .. } => panic!("the worker remembers it"),
+        StoreRequest::Remember { .. } => panic!("the worker remembers it"),
         other => unreachable!("{other:?} is carried out elsewhere"),
     };
-    answer.map(Outcome::Answer)
+    answer.map(Outcome::Reply)
 }
 
 /// Carries out what only reads.
@@ -211,34 +221,35 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> Did<Ou
             return Ok(Outcome::Found(accounts::lookup(client, who).await?));
         }
         Order::Confirm { account } => {
-            return accounts::confirm(client, account).await.map(Outcome::Answer);
+            return accounts::confirm(client, account).await.map(Outcome::Reply);
         }
-        Order::Ask(ask) => ask,
+        Order::Request(ask) => ask,
         Order::Enroll { .. } | Order::Replace { .. } => unreachable!("it is no reading"),
     };
     let answer = match ask {
-        Ask::Roster { user, proof, detail, .. } => {
+        StoreRequest::LoadProfile { user, proof, detail, .. } => {
             if !tokens::holds(client, *user, *proof).await? {
-                return Ok(Outcome::Answer(Err(Code::Refused)));
+                return Ok(Outcome::Reply(Err(Code::Refused)));
             }
             let roster = groups::roster(client, limits, *user, *detail).await?;
-            Ok(Ok(Done::Roster(Box::new(roster))))
+            Ok(Ok(StoreReply::Profile(Box::new(roster))))
         }
-        Ask::Friends { user } => accounts::friends(client, limits, *user).await,
-        Ask::MayWrite { user, group } => groups::may_write(client, *user, *group).await,
-        Ask::Take { user, after, have, messages, bytes } => {
+        StoreRequest::Friends { user } => accounts::friends(client, limits, *user).await,
+        StoreRequest::CheckMembership { user, group } => groups::may_write(client, *user, *group).await,
+        StoreRequest::FetchBacklog { user, after, have, messages, bytes } => {
             let room = Room { messages: *messages, bytes: *bytes };
             page::take(client, *user, *after, have, room).await
         }
-        Ask::Find { who } => accounts::find(client, who).await,
-        Ask::Members { user, group, after, members } => {
+        StoreRequest::Find { user, who } => accounts::find(client, *user, who).await,
+        StoreRequest::Hidden { user } => accounts::hidden(client, *user).await,
+        StoreRequest::Members { user, group, after, members } => {
             groups::page_of_members(client, *user, *group, *after, *members).await
         }
-        Ask::History { user, conversation, span, messages, bytes } => {
+        StoreRequest::History { user, conversation, span, messages, bytes } => {
             let room = Room { messages: *messages, bytes: *bytes };
             history::history(client, *user, *conversation, *span, room).await
         }
         other => unreachable!("{other:?} is no reading"),
     };
-    answer.map(Outcome::Answer)
+    answer.map(Outcome::Reply)
 }

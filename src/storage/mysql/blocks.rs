@@ -5,10 +5,10 @@ use super::accounts::{count, is_user};
 use super::client::Client;
 use super::fault::Did;
 use super::{Answered, row};
-use crate::chat::ask::Done;
-use crate::chat::ids::UserId;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
+use chatd_chat::model::ids::UserId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::port::store::StoreReply;
+use chatd_chat::wire::code::Code;
 use mysql_async::Value;
 
 /// The mark on a conversation that `user` refuses the messages of `sender`.
@@ -35,7 +35,7 @@ pub async fn block(client: &mut Client, limits: &Limits, user: UserId, blocked: 
     let sql = "INSERT INTO conversation (low, high, refuses) VALUES (?, ?, ?)
         ON DUPLICATE KEY UPDATE refuses = refuses | VALUES(refuses)";
     client.write(sql, marked(user, blocked)).await?;
-    Ok(Ok(Done::Done))
+    Ok(Ok(StoreReply::Done))
 }
 
 pub async fn unblock(client: &mut Client, user: UserId, blocked: UserId) -> Answered {
@@ -47,7 +47,7 @@ pub async fn unblock(client: &mut Client, user: UserId, blocked: UserId) -> Answ
     values.rotate_right(1);
     let sql = "UPDATE conversation SET refuses = refuses & ~? WHERE low = ? AND high = ?";
     client.write(sql, values).await?;
-    Ok(Ok(Done::Done))
+    Ok(Ok(StoreReply::Done))
 }
 
 fn marked(user: UserId, blocked: UserId) -> Vec<Value> {

@@ -8,7 +8,7 @@
 
 use super::fault::{Did, Fault};
 use super::row;
-use crate::panic_policy::{Panicked, contain_library};
+use chatd_process::panic_policy::{Panicked, contain_library};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Row, Statement, Value};
 use std::collections::HashMap;

@@ -12,19 +12,22 @@ use super::accounts::{self, count, given};
 use super::client::{Client, Many};
 use super::fault::{Did, Fault};
 use super::{Answered, blocks, row};
-use crate::chat::ask::{Detail, Done, Member, Membership, Role, Roster};
-use crate::chat::ids::{GroupId, UserId};
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::ROSTER_ENTRIES;
-use crate::storage::names::fold;
+use crate::ROSTER_ENTRIES;
+use crate::names::fold;
+use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::{Member, Membership, Profile, Role};
+use chatd_chat::port::store::{Detail, Joined, Left, MembersPage, StoreReply};
+use chatd_chat::wire::code::Code;
 use mysql_async::{Row, Value};
 
 /// Groups whose members one statement reads.
 const GROUPS: usize = 16;
 const MEMBERS: Many = Many {
     head: "",
-    row: "(SELECT groupid, user.id, user.name, grouprole FROM groupuser JOIN user ON user.id = userid
+    row: "(SELECT groupid, user.id, user.name,
+               EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?), grouprole
+           FROM groupuser JOIN user ON user.id = userid
            WHERE groupid = ? AND userid > ? ORDER BY userid LIMIT ?)",
     between: " UNION ALL ",
     tail: "",
@@ -49,7 +52,7 @@ pub async fn create(client: &mut Client, limits: &Limits, user: UserId, name: &s
     }
     let group = given(client, GroupId::new)?;
     add_member(client, user, group, Role::Creator, 0).await?;
-    Ok(Ok(Done::Joined { group, head: 0 }))
+    Ok(Ok(StoreReply::Joined(Joined { group, head: 0 })))
 }
 
 pub async fn join(client: &mut Client, limits: &Limits, user: UserId, group: GroupId) -> Answered {
@@ -65,7 +68,7 @@ pub async fn join(client: &mut Client, limits: &Limits, user: UserId, group: Gro
         return Ok(Err(Code::TooMany));
     }
     add_member(client, user, group, Role::Normal, head).await?;
-    Ok(Ok(Done::Joined { group, head }))
+    Ok(Ok(StoreReply::Joined(Joined { group, head })))
 }
 
 pub async fn leave(client: &mut Client, user: UserId, group: GroupId) -> Answered {
@@ -77,7 +80,7 @@ pub async fn leave(client: &mut Client, user: UserId, group: GroupId) -> Answere
             client.write("DELETE FROM groupuser WHERE userid = ? AND groupid = ?", values).await?;
             let sql = "UPDATE allgroup SET size = size - 1 WHERE id = ?";
             client.write(sql, vec![group.get().into()]).await?;
-            Ok(Ok(Done::Left { dissolved: false }))
+            Ok(Ok(StoreReply::Left(Left { dissolved: false })))
         }
         Some(Role::Creator) => {
             let id = || vec![group.get().into()];
@@ -85,14 +88,14 @@ pub async fn leave(client: &mut Client, user: UserId, group: GroupId) -> Answere
             let sql =
                 "UPDATE allgroup SET groupname = NULL, folded = NULL, groupdesc = '', size = 0 WHERE id = ?";
             client.write(sql, id()).await?;
-            Ok(Ok(Done::Left { dissolved: true }))
+            Ok(Ok(StoreReply::Left(Left { dissolved: true })))
         }
     }
 }
 
 pub async fn may_write(client: &mut Client, user: UserId, group: GroupId) -> Answered {
     if role(client, user, group).await?.is_some() {
-        return Ok(Ok(Done::Done));
+        return Ok(Ok(StoreReply::Done));
     }
     not_a_member(client, group).await
 }
@@ -116,16 +119,17 @@ pub async fn page_of_members(
         return not_a_member(client, group).await;
     }
     let after = after.map_or(0, UserId::get);
-    let values = vec![group.get().into(), after.into(), row::sql_place(most.saturating_add(1) as u64)];
+    let most_rows = row::sql_place(most.saturating_add(1) as u64);
+    let values = vec![user.get().into(), group.get().into(), after.into(), most_rows];
     let found = client.find_rows(MEMBERS, 1, values).await?;
     let mut members: Vec<Member> = found.iter().map(|found| Ok(member(found)?.1)).collect::<Did<_>>()?;
     members.sort_unstable_by_key(|member| member.person.id);
     let complete = members.len() <= most;
     members.truncate(most);
-    Ok(Ok(Done::Members { members, complete }))
+    Ok(Ok(StoreReply::Members(MembersPage { members, complete })))
 }
 
-pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: Detail) -> Did<Roster> {
+pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: Detail) -> Did<Profile> {
     let friends = accounts::friend_list(client, limits, user).await?;
     let sql = "SELECT allgroup.id, groupname, groupdesc, size, upto FROM groupuser
         JOIN allgroup ON allgroup.id = groupid WHERE userid = ? ORDER BY groupid";
@@ -146,22 +150,22 @@ pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: 
         Detail::Counts => 0,
     };
     for part in groups.chunks_mut(GROUPS) {
-        room = fill(client, part, room).await?;
+        room = fill(client, user, part, room).await?;
     }
-    Ok(Roster { friends, groups, blocked: blocks::all(client, user).await?, token: None, dedup: None })
+    Ok(Profile { friends, groups, blocked: blocks::all(client, user).await?, token: None, dedup: None })
 }
 
 /// Tells the groups' members, by id, until `room` is used up. Returns what is left of it.
-async fn fill(client: &mut Client, groups: &mut [Membership], mut room: usize) -> Did<usize> {
+async fn fill(client: &mut Client, user: UserId, groups: &mut [Membership], mut room: usize) -> Did<usize> {
     // At first a few of each: most groups are small.
     let few = ROSTER_ENTRIES.div_ceil(GROUPS);
     if room == 0 {
         return Ok(0);
     }
-    let mut values = Vec::with_capacity(GROUPS * 3);
+    let mut values = Vec::with_capacity(GROUPS * 4);
     for place in 0..groups.len().next_power_of_two() {
         let (group, most) = groups.get(place).map_or((0, 0), |group| (group.group.get(), few.min(room)));
-        values.extend([group.into(), 0.into(), Value::Int(most as i64)]);
+        values.extend([user.get().into(), group.into(), 0.into(), Value::Int(most as i64)]);
     }
     let found = client.find_rows(MEMBERS, groups.len().next_power_of_two(), values).await?;
     for row in &found {
@@ -174,7 +178,8 @@ async fn fill(client: &mut Client, groups: &mut [Membership], mut room: usize) -
         group.members.sort_unstable_by_key(|member| member.person.id);
         if group.members.len() == few && few < room {
             let last = group.members.last().map_or(0, |member| member.person.id.get());
-            let values = vec![group.group.get().into(), last.into(), Value::Int((room - few) as i64)];
+            let rest = Value::Int((room - few) as i64);
+            let values = vec![user.get().into(), group.group.get().into(), last.into(), rest];
             for row in client.find_rows(MEMBERS, 1, values).await? {
                 group.members.push(member(&row)?.1);
             }
@@ -186,7 +191,7 @@ async fn fill(client: &mut Client, groups: &mut [Membership], mut room: usize) -
 }
 
 fn member(found: &Row) -> Did<(GroupId, Member)> {
-    let member = Member { person: accounts::person(found, 1)?, role: role_of(row::bytes(found, 3)?) };
+    let member = Member { person: accounts::person(found, 1)?, role: role_of(row::bytes(found, 4)?) };
     Ok((row::group(found, 0)?, member))
 }
 

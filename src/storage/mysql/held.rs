@@ -9,7 +9,7 @@ use super::client::{Client, Many};
 use super::fault::{Did, Fault};
 use super::row;
 use super::touched::{Row, Turn, rows, turns};
-use crate::storage::Order;
+use crate::Order;
 use mysql_async::Value;
 use std::collections::HashSet;
 

@@ -3,12 +3,13 @@
 use super::client::Client;
 use super::fault::{Did, Fault};
 use super::{Answered, accounts, groups, page, row};
-use crate::chat::ask::{Conversation, Done, Placed, Span};
-use crate::chat::ids::{GroupId, MessageId, UserId};
-use crate::chat::keep::Keep;
-use crate::chat::wire::code::Code;
-use crate::storage::history::{NEVER, Window, from_now_on, is_complete};
-use crate::storage::merge::{Candidate, Room};
+use crate::history::{NEVER, Window, from_now_on, is_complete};
+use crate::merge::{Candidate, Room};
+use chatd_chat::model::history::{Conversation, Placed, Span};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::retention::Retention;
+use chatd_chat::port::store::{HistoryPage, StoreReply};
+use chatd_chat::wire::code::Code;
 use mysql_async::{Row, Value};
 
 const DIRECT_DOWN: &str = "SELECT pos, mid FROM message
@@ -43,14 +44,17 @@ pub async fn history(
                 Span::Newest | Span::Before(_) => None,
             };
             let complete = is_complete(&messages, start, complete_from(client).await?);
-            Ok(Ok(Done::History { messages, complete }))
+            Ok(Ok(StoreReply::History(HistoryPage { messages, complete })))
         }
         Conversation::Group(group) => {
             let Some(joined) = groups::joined(client, user, group).await? else {
                 return groups::not_a_member(client, group).await;
             };
             let places = of_group(client, group, joined, window, most).await?;
-            Ok(Ok(Done::History { messages: read(client, places, room.bytes).await?, complete: true }))
+            Ok(Ok(StoreReply::History(HistoryPage {
+                messages: read(client, places, room.bytes).await?,
+                complete: true,
+            })))
         }
     }
 }
@@ -141,11 +145,11 @@ pub async fn greatest_mid(client: &mut Client) -> Did<MessageId> {
     found.first().map_or(Ok(MessageId(0)), |found| row::mid(found, 0))
 }
 
-pub async fn will_keep(client: &mut Client, keep: Keep) -> Did<()> {
+pub async fn will_keep(client: &mut Client, keep: Retention) -> Did<()> {
     let from = match keep {
-        Keep::Undelivered => NEVER,
-        Keep::All if complete_from(client).await? == NEVER => from_now_on(greatest_mid(client).await?).0,
-        Keep::All => return client.run("COMMIT").await,
+        Retention::Undelivered => NEVER,
+        Retention::All if complete_from(client).await? == NEVER => from_now_on(greatest_mid(client).await?).0,
+        Retention::All => return client.run("COMMIT").await,
     };
     client.write("UPDATE history SET complete_from = ? WHERE one = 1", vec![row::sql_place(from)]).await?;
     client.run("COMMIT").await

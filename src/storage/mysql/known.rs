@@ -6,8 +6,8 @@
 use super::client::{Client, Many};
 use super::fault::Did;
 use super::row;
-use crate::chat::ids::{MessageId, UserId};
-use crate::storage::token::Uses;
+use crate::token::Uses;
+use chatd_chat::model::ids::{MessageId, UserId};
 use mysql_async::Value;
 use std::collections::HashSet;
 

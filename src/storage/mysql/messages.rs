@@ -18,11 +18,11 @@ use super::fault::{Did, Fault};
 use super::known::Known;
 use super::row;
 use super::stored::Stored;
-use crate::chat::ask::{Answer, Done};
-use crate::chat::envelope::{Envelope, Target};
-use crate::chat::ids::{GroupId, MessageId, UserId};
-use crate::chat::wire::code::Code;
-use crate::storage::history::forgotten_before;
+use crate::history::forgotten_before;
+use chatd_chat::model::envelope::{Envelope, Target};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::port::store::{StoreReply, StoreResult, StoredMessage};
+use chatd_chat::wire::code::Code;
 use mysql_async::Value;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -68,7 +68,7 @@ const PATIENCE: usize = 3;
 #[derive(Debug)]
 pub struct Kept {
     /// The answer to whoever asked.
-    pub answer: Answer,
+    pub answer: StoreResult,
     /// Whose backlog it now belongs to.
     pub owed_to: Option<UserId>,
     /// Whether its row was made just now.
@@ -270,7 +270,11 @@ impl Work<'_> {
     }
 
     fn done(&mut self, new: &New<'_>) {
-        let answer = Ok(Done::Kept { mid: new.envelope.mid(), ts: new.envelope.ts(), pos: new.pos });
+        let answer = Ok(StoreReply::Stored(StoredMessage {
+            mid: new.envelope.mid(),
+            ts: new.envelope.ts(),
+            pos: new.pos,
+        }));
         let owed_to = new.group().is_none().then(|| new.envelope.user());
         self.kept[new.place] = Some(Kept { answer, owed_to, fresh: true });
     }
@@ -294,7 +298,7 @@ impl Work<'_> {
         // is owed, whatever became of it elsewhere. Twice is allowed, never is not.
         let same = stored.mid == new.envelope.mid();
         let answer = stored.answer(new.envelope);
-        let is_kept = matches!(answer, Ok(Done::Kept { .. }));
+        let is_kept = matches!(answer, Ok(StoreReply::Stored(_)));
         let owed_to = (same && is_kept && new.group().is_none()).then(|| new.envelope.user());
         if let (true, false, Some(stored)) = (is_kept, same, row::sql_mid(stored.mid)) {
             self.aliases.insert(new.mid, stored);

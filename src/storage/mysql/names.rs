@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::fault::{Did, Fault};
 use super::row;
-use crate::storage::names::{self, Clash};
+use crate::names::{self, Clash};
 use mysql_async::Value;
 
 /// A table of names, and how it is asked.

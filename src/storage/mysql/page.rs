@@ -9,10 +9,10 @@ use super::Answered;
 use super::client::{Client, Many};
 use super::fault::Did;
 use super::row;
-use crate::chat::ask::{Done, Waiting};
-use crate::chat::envelope::{Envelope, Row as Stored, Target};
-use crate::chat::ids::{GroupId, MessageId, Millis, UserId};
-use crate::storage::merge::{Candidate, Group, Merge, Room, Want};
+use crate::merge::{Candidate, Group, Merge, Room, Want};
+use chatd_chat::model::envelope::{Envelope, Row as Stored, Target};
+use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use chatd_chat::port::store::{BacklogMessage, BacklogPage, StoreReply};
 use mysql_async::{Row, Value};
 use std::collections::HashMap;
 
@@ -58,7 +58,7 @@ pub async fn take(
         read_ahead(client, user, &wants, &mut merge).await?;
     };
     let messages = read(client, &page.messages).await?;
-    Ok(Ok(Done::Taken { messages, complete: page.complete, heads: page.heads }))
+    Ok(Ok(StoreReply::Backlog(BacklogPage { messages, complete: page.complete, heads: page.heads })))
 }
 
 async fn groups(client: &mut Client, user: UserId) -> Did<Vec<Group>> {
@@ -128,7 +128,7 @@ fn bytes_of(found: &Row, column: usize) -> Did<usize> {
 pub const READ: usize = 32;
 
 /// The messages of a page, with their bodies.
-pub async fn read(client: &mut Client, page: &[Candidate]) -> Did<Vec<Waiting>> {
+pub async fn read(client: &mut Client, page: &[Candidate]) -> Did<Vec<BacklogMessage>> {
     let mids: Vec<Value> = page.iter().filter_map(|one| row::sql_mid(one.mid)).map(Value::Int).collect();
     let mut scratch = Vec::new();
     let mut envelopes = HashMap::with_capacity(page.len());
@@ -136,7 +136,8 @@ pub async fn read(client: &mut Client, page: &[Candidate]) -> Did<Vec<Waiting>> 
         let envelope = envelope(&found, &mut scratch)?;
         envelopes.insert(envelope.mid(), envelope);
     }
-    let waiting = |one: &Candidate| Some(Waiting { envelope: envelopes.remove(&one.mid)?, pos: one.pos });
+    let waiting =
+        |one: &Candidate| Some(BacklogMessage { envelope: envelopes.remove(&one.mid)?, pos: one.pos });
     Ok(page.iter().filter_map(waiting).collect())
 }
 

@@ -3,8 +3,8 @@
 use super::batch::{Batch, read};
 use super::client::Client;
 use super::fault::Did;
-use crate::chat::limits::Limits;
-use crate::storage::{Order, Outcome};
+use crate::{Order, Outcome};
+use chatd_chat::model::limits::Limits;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;

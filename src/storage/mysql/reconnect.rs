@@ -3,8 +3,8 @@
 
 use super::fault::Fault;
 use super::{Desk, Link, line};
-use crate::storage::StoreError;
-use crate::storage::health::News;
+use crate::StoreError;
+use crate::health::News;
 use futures_lite::future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};

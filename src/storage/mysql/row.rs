@@ -4,7 +4,7 @@
 //! stored.
 
 use super::fault::{Did, Fault};
-use crate::chat::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use mysql_async::{Row, Value};
 
 fn value(row: &Row, column: usize) -> Did<&Value> {

@@ -11,7 +11,7 @@ use super::fault::{Did, Fault};
 use super::refusal::Refusal;
 use super::row;
 use super::url::MySqlUrl;
-use crate::storage::OpenError;
+use crate::OpenError;
 use std::time::Duration;
 
 /// The schema files; the first one makes version 1.

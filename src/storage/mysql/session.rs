@@ -10,7 +10,7 @@ use super::refusal::Refusal;
 use super::row;
 use super::schema;
 use super::url::MySqlUrl;
-use crate::storage::OpenError;
+use crate::OpenError;
 use mysql_async::Row;
 
 /// The first thing that a connection says: from then on all texts are UTF-8 in both directions,

@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::fault::{Did, Fault};
 use super::row;
-use crate::storage::siblings::{Entry, Hearing, Sibling};
+use crate::siblings::{Entry, Hearing, Sibling};
 use std::time::Duration;
 
 /// A row that nobody has touched for so long is of a server that died: it is deleted.

@@ -4,11 +4,11 @@ use super::client::{Client, Many};
 use super::fault::Did;
 use super::messages::New;
 use super::row;
-use crate::chat::ask::{Answer, Done};
-use crate::chat::envelope::{Envelope, Target};
-use crate::chat::ids::{MessageId, Millis, UserId};
-use crate::chat::wire::code::Code;
-use crate::chat::wire::said::said;
+use chatd_chat::model::envelope::said::said;
+use chatd_chat::model::envelope::{Envelope, Target};
+use chatd_chat::model::ids::{MessageId, Millis, UserId};
+use chatd_chat::port::store::{StoreReply, StoreResult, StoredMessage};
+use chatd_chat::wire::code::Code;
 use mysql_async::{Row, Value};
 use std::collections::HashMap;
 
@@ -93,7 +93,7 @@ impl Stored {
     }
 
     /// What is said to whoever wants `envelope` kept.
-    pub fn answer(&self, envelope: &Envelope) -> Answer {
+    pub fn answer(&self, envelope: &Envelope) -> StoreResult {
         let cid = envelope.cid().as_bytes();
         if cid.is_empty() || (self.sender, &self.cid[..]) != (envelope.sender(), cid) {
             // Found by its id. The same message was asked for twice, in every byte, or it is another one:
@@ -103,11 +103,11 @@ impl Stored {
                     == (envelope.sender(), envelope.target(), envelope.ts())
                 && self.body == envelope.body();
             if !same {
-                return Ok(Done::IdTaken);
+                return Ok(StoreReply::IdTaken);
             }
         } else if !self.is(envelope) {
             return Err(Code::CidReused);
         }
-        Ok(Done::Kept { mid: self.mid, ts: self.ts, pos: self.pos })
+        Ok(StoreReply::Stored(StoredMessage { mid: self.mid, ts: self.ts, pos: self.pos }))
     }
 }

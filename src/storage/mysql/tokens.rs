@@ -3,11 +3,12 @@
 use super::client::{Client, Many, ROWS};
 use super::fault::Did;
 use super::{Answered, row};
-use crate::chat::ask::{Answer, Done, Proof, Secret, Token, TokenId};
-use crate::chat::ids::UserId;
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::storage::token::{Print, Uses, make, password_print, print_of, stale_at};
+use crate::token::{Print, Uses, make, password_print, print_of, stale_at};
+use chatd_chat::model::ids::UserId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::token::{Proof, Secret, Token, TokenId};
+use chatd_chat::port::store::{Resumed, StoreReply, StoreResult};
+use chatd_chat::wire::code::Code;
 use mysql_async::{Row, Value};
 use std::collections::HashMap;
 
@@ -21,7 +22,7 @@ pub async fn resume(
     limits: &Limits,
     uses: &mut Uses,
     secrets: &[&Secret],
-) -> Did<Vec<Answer>> {
+) -> Did<Vec<StoreResult>> {
     let (prints, now): (Vec<Print>, u64) =
         (secrets.iter().map(|secret| print_of(secret)).collect(), uses.next());
     let ids: Vec<Value> = prints.iter().map(|print| sql_token(print.id)).collect();
@@ -48,7 +49,7 @@ pub async fn resume(
     let answer = |print: &Print| {
         let user = *users.get(&print.hash[..]).ok_or(Code::Refused)?;
         let name = names.get(&user).cloned().ok_or(Code::Refused)?;
-        Ok(Done::Resumed { user, name, token: print.id })
+        Ok(StoreReply::Resumed(Resumed { user, name, token: print.id }))
     };
     Ok(prints.iter().map(answer).collect())
 }
@@ -107,7 +108,7 @@ pub async fn issue(client: &mut Client, limits: &Limits, uses: &mut Uses, user: 
 pub async fn revoke(client: &mut Client, user: UserId, token: TokenId) -> Answered {
     let sql = "DELETE FROM token WHERE id = ? AND userid = ?";
     client.write(sql, vec![sql_token(token), user.get().into()]).await?;
-    Ok(Ok(Done::Done))
+    Ok(Ok(StoreReply::Done))
 }
 
 pub async fn replace_password(
@@ -125,7 +126,7 @@ pub async fn replace_password(
         return Ok(Err(Code::Refused));
     }
     client.write("DELETE FROM token WHERE userid = ?", vec![user.get().into()]).await?;
-    Ok(Ok(Done::Issued(issue(client, limits, uses, user).await?)))
+    Ok(Ok(StoreReply::Issued(issue(client, limits, uses, user).await?)))
 }
 
 /// A token's id as SQL has it; none is greater than the greatest.

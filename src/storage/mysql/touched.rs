@@ -5,11 +5,11 @@
 //! left out is found out by waiting for it, as everything was before.
 
 use super::row;
-use crate::chat::ask::{Ask, Issue};
-use crate::chat::envelope::{Envelope, Target};
-use crate::chat::ids::{GroupId, MessageId, UserId};
-use crate::storage::Order;
-use crate::storage::token::print_of;
+use crate::Order;
+use crate::token::print_of;
+use chatd_chat::model::envelope::{Envelope, Target};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::port::store::{Issue, StoreRequest};
 
 /// A row.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -46,34 +46,35 @@ pub enum Turn {
 /// The rows that `order` may have to lock.
 pub fn rows(order: &Order) -> Vec<Row> {
     let ask = match order {
-        Order::Ask(ask) => ask,
+        Order::Request(ask) => ask,
         Order::Replace { user, .. } => return vec![Row::User(*user)],
         Order::Enroll { .. } | Order::Lookup { .. } | Order::Confirm { .. } => return Vec::new(),
     };
     match ask {
-        Ask::Keep { envelope } => rows_of(envelope).collect(),
-        Ask::Record { envelopes } => envelopes.iter().flat_map(rows_of).collect(),
-        Ask::Owe { user, mids } => owed(*user, mids).collect(),
-        Ask::Settle { user, mids, progress } => {
+        StoreRequest::StoreMessage { envelope } => rows_of(envelope).collect(),
+        StoreRequest::AppendHistory { envelopes } => envelopes.iter().flat_map(rows_of).collect(),
+        StoreRequest::Owe { user, mids } => owed(*user, mids).collect(),
+        StoreRequest::AckDelivered { user, mids, cursors: progress } => {
             let seats = progress
                 .iter()
                 .flat_map(|step| [Row::Seat(*user, step.group), Row::Group(step.group), Row::User(*user)]);
             owed(*user, mids).chain(seats).collect()
         }
-        Ask::AddFriend { user, friend } => vec![Row::User(*user), Row::User(*friend)],
-        Ask::Block { user, blocked } => {
+        StoreRequest::AddFriend { user, friend } => vec![Row::User(*user), Row::User(*friend)],
+        StoreRequest::Block { user, blocked } => {
             vec![Row::User(*user), Row::User(*blocked), conversation(*user, *blocked)]
         }
-        Ask::Unblock { user, blocked } => vec![conversation(*user, *blocked)],
-        Ask::AddGroup { user, group } => {
+        StoreRequest::Unblock { user, blocked } => vec![conversation(*user, *blocked)],
+        StoreRequest::AddGroup { user, group } => {
             vec![Row::User(*user), Row::Group(*group), Row::Seat(*user, *group)]
         }
-        Ask::DelGroup { user, group } => vec![Row::Group(*group), Row::Seat(*user, *group)],
-        Ask::CreateGroup { user, .. } | Ask::Roster { user, issue: Issue::Token, .. } => {
+        StoreRequest::DelGroup { user, group } => vec![Row::Group(*group), Row::Seat(*user, *group)],
+        StoreRequest::CreateGroup { user, .. }
+        | StoreRequest::LoadProfile { user, issue: Issue::Token, .. } => {
             vec![Row::User(*user)]
         }
-        Ask::Resume { secret } => vec![Row::Token(print_of(secret).id.0)],
-        Ask::Revoke { token, .. } => vec![Row::Token(token.0)],
+        StoreRequest::Resume { secret } => vec![Row::Token(print_of(secret).id.0)],
+        StoreRequest::Revoke { token, .. } => vec![Row::Token(token.0)],
         // They lock nothing, or nothing that is known before.
         _ => Vec::new(),
     }
@@ -82,7 +83,7 @@ pub fn rows(order: &Order) -> Vec<Row> {
 /// What `order` is about.
 pub fn turns(order: &Order) -> Vec<Turn> {
     let ask = match order {
-        Order::Ask(ask) => ask,
+        Order::Request(ask) => ask,
         Order::Replace { user, .. } => return vec![Turn::Does(*user)],
         Order::Enroll { .. } | Order::Lookup { .. } | Order::Confirm { .. } => return Vec::new(),
     };
@@ -90,19 +91,21 @@ pub fn turns(order: &Order) -> Vec<Turn> {
         [Turn::Says(envelope.sender(), envelope.target()), Turn::Message(envelope.mid())]
     };
     match ask {
-        Ask::Keep { envelope } => of(envelope).to_vec(),
-        Ask::Record { envelopes } => envelopes.iter().flat_map(of).collect(),
-        Ask::Owe { mids, .. } | Ask::Settle { mids, .. } => mids.iter().copied().map(Turn::Message).collect(),
-        Ask::AddGroup { user, group } | Ask::DelGroup { user, group } => {
+        StoreRequest::StoreMessage { envelope } => of(envelope).to_vec(),
+        StoreRequest::AppendHistory { envelopes } => envelopes.iter().flat_map(of).collect(),
+        StoreRequest::Owe { mids, .. } | StoreRequest::AckDelivered { mids, .. } => {
+            mids.iter().copied().map(Turn::Message).collect()
+        }
+        StoreRequest::AddGroup { user, group } | StoreRequest::DelGroup { user, group } => {
             vec![Turn::Does(*user), Turn::Says(*user, Target::Group(*group))]
         }
-        Ask::AddFriend { user, .. }
-        | Ask::DelFriend { user, .. }
-        | Ask::CreateGroup { user, .. }
-        | Ask::Block { user, .. }
-        | Ask::Unblock { user, .. }
-        | Ask::Revoke { user, .. }
-        | Ask::Roster { user, issue: Issue::Token, .. } => vec![Turn::Does(*user)],
+        StoreRequest::AddFriend { user, .. }
+        | StoreRequest::DelFriend { user, .. }
+        | StoreRequest::CreateGroup { user, .. }
+        | StoreRequest::Block { user, .. }
+        | StoreRequest::Unblock { user, .. }
+        | StoreRequest::Revoke { user, .. }
+        | StoreRequest::LoadProfile { user, issue: Issue::Token, .. } => vec![Turn::Does(*user)],
         _ => Vec::new(),
     }
 }

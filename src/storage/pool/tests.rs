@@ -1,7 +1,7 @@
 //! The order in which passwords are looked at, without a thread.
 
 use super::*;
-use crate::chat::ids::{Ticket, UserId};
+use chatd_chat::model::ids::{RequestId, UserId};
 
 const ATTACKER: Source = Source::V4(0x7f00_0009);
 const OTHER: Source = Source::V4(0x7f00_0002);
@@ -11,7 +11,7 @@ fn limits() -> Limits {
 }
 
 fn job(number: u32, from: Source, task: Task) -> Job {
-    Job { asker: Asker { core: 0, ticket: Ticket { index: number, generation: 0 } }, from, task }
+    Job { asker: Asker { core: 0, ticket: RequestId { index: number, generation: 0 } }, from, task }
 }
 
 /// A login as the user of this number.

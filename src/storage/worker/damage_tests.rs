@@ -2,13 +2,12 @@
 
 use super::tests::{Cores, config, user};
 use super::*;
-use crate::chat::envelope::{Message, Storing, Target};
-use crate::chat::ids::{MessageId, Millis};
-use crate::chat::source::Source;
-use crate::storage;
-use crate::storage::health::Condition;
-use crate::storage::password::Cost;
-use crate::storage::scratch::Scratch;
+use crate::health::Condition;
+use crate::password::Cost;
+use crate::scratch::Scratch;
+use chatd_chat::model::envelope::{Durability, Message, Target};
+use chatd_chat::model::ids::{MessageId, Millis};
+use chatd_chat::model::source::Source;
 use rusqlite::Connection;
 
 const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
@@ -31,13 +30,13 @@ impl Trial {
     fn new() -> Self {
         let scratch = Scratch::new();
         let (cores, questions, answers) = Cores::new();
-        let store = storage::open(config(scratch.path(), CHEAP)).unwrap();
+        let store = crate::open(config(scratch.path(), CHEAP)).unwrap();
         let running = store.start(questions, answers).unwrap();
         let mut trial = Self { scratch, cores, running, said: 0 };
         for name in ["amy", "ben", "carl"] {
             let password = Password("secret".to_owned());
-            trial.cores.ask(Ask::Register { name: name.to_owned(), password, from: Source::Proxy });
-            assert!(matches!(trial.cores.answer().1, Ok(Done::Registered(_))));
+            trial.cores.ask(StoreRequest::Register { name: name.to_owned(), password, from: Source::Proxy });
+            assert!(matches!(trial.cores.answer().1, Ok(StoreReply::Registered(_))));
         }
         trial
     }
@@ -55,14 +54,14 @@ impl Trial {
     fn message(&mut self, sender: u64) -> Envelope {
         self.said += 1;
         let target = Target::User(user(3));
-        let (mid, ts, storing) = (MessageId(self.said), Millis(1), Storing::Always);
-        let message = Message { sender: user(sender), target, mid, ts, cid: "", storing, body: b"{}" };
+        let (mid, ts, durability) = (MessageId(self.said), Millis(1), Durability::Always);
+        let message = Message { sender: user(sender), target, mid, ts, cid: "", durability, body: b"{}" };
         Envelope::message(message, &mut Vec::new())
     }
 
     fn keep(&mut self, sender: u64) -> Result<(), Code> {
         let envelope = self.message(sender);
-        self.cores.ask(Ask::Keep { envelope });
+        self.cores.ask(StoreRequest::StoreMessage { envelope });
         self.cores.answer().1.map(drop)
     }
 
@@ -94,8 +93,8 @@ fn of_messages_that_are_recorded_together_only_the_damaged_are_lost() {
     let mut trial = Trial::new();
     trial.change(REFUSES_ONE);
     let envelopes = [1, 2, 1, 2, 1].map(|sender| trial.message(sender)).to_vec();
-    trial.cores.ask(Ask::Record { envelopes });
-    assert_eq!(trial.cores.answer().1, Ok(Done::Done));
+    trial.cores.ask(StoreRequest::AppendHistory { envelopes });
+    assert_eq!(trial.cores.answer().1, Ok(StoreReply::Done));
     assert_eq!((trial.count(), trial.state()), (3, (Condition::Up, 2)));
     trial.end();
 }
@@ -108,7 +107,7 @@ fn a_store_that_can_store_no_message_is_down_whatever_its_error() {
         let answer = match damage {
             REFUSES_ALL => trial.keep(1),
             _ => {
-                trial.cores.ask(Ask::AddFriend { user: user(1), friend: user(2) });
+                trial.cores.ask(StoreRequest::AddFriend { user: user(1), friend: user(2) });
                 trial.cores.answer().1.map(drop)
             }
         };

@@ -4,14 +4,14 @@
 //! the whole process's, so each test runs itself again in a child that has them.
 
 use super::*;
-use crate::chat::ask::{Answer, Answered, Done, Waiting};
-use crate::chat::envelope::{Envelope, Message, Storing, Target};
-use crate::chat::ids::{MessageId, Millis, Ticket, UserId};
-use crate::chat::keep::Keep;
-use crate::chat::limits::Limits;
-use crate::storage::password::Cost;
-use crate::storage::scratch::Scratch;
-use crate::storage::{self, Place};
+use crate::Place;
+use crate::password::Cost;
+use crate::scratch::Scratch;
+use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd_chat::model::ids::{MessageId, Millis, RequestId, UserId};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::retention::Retention;
+use chatd_chat::port::store::{BacklogMessage, BacklogPage, StoreReply, StoreResult, StoreReturn};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::PathBuf;
 use std::process::Command;
@@ -23,7 +23,7 @@ const ROUNDS: u64 = 3;
 fn a_file_that_cannot_grow_loses_nothing() {
     // Without the trap, the signal that comes with the limit would end the child.
     let before = "trap '' XFSZ; exec \"$@\"";
-    let name = "storage::worker::disk_tests::a_file_that_cannot_grow_loses_nothing";
+    let name = "worker::disk_tests::a_file_that_cannot_grow_loses_nothing";
     run(name, before, |directory| in_the_child(directory, |room| allow(room.map(|round| (round + 2) << 20))));
 }
 
@@ -35,7 +35,7 @@ fn a_full_disk_loses_nothing() {
         return;
     }
     let before = "exec unshare -rm sh -c 'mount -t tmpfs -o size=6m tmpfs \"$CHATD_TEST_FULL_DISK\" && exec \"$@\"' - \"$@\"";
-    let name = "storage::worker::disk_tests::a_full_disk_loses_nothing";
+    let name = "worker::disk_tests::a_full_disk_loses_nothing";
     run(name, before, |directory| {
         let ballast = |number: u64| directory.join(format!("ballast{number}"));
         for number in 0..=ROUNDS {
@@ -68,19 +68,19 @@ fn run(name: &str, before: &str, child: impl FnOnce(PathBuf)) {
 }
 
 struct Talk {
-    questions: flume::Sender<Question>,
-    answers: flume::Receiver<Answered>,
+    questions: flume::Sender<StoreCall>,
+    answers: flume::Receiver<StoreReturn>,
     mid: u64,
 }
 
 impl Talk {
-    fn ask(&self, ask: Ask) -> Answer {
-        let ticket = Ticket { index: 0, generation: 0 };
-        self.questions.send(Question { core: 0, ticket, ask }).unwrap();
-        self.answers.recv().unwrap().answer
+    fn ask(&self, ask: StoreRequest) -> StoreResult {
+        let ticket = RequestId { index: 0, generation: 0 };
+        self.questions.send(StoreCall { core: 0, id: ticket, request: ask }).unwrap();
+        self.answers.recv().unwrap().result
     }
 
-    fn keep(&mut self, user: UserId) -> Answer {
+    fn keep(&mut self, user: UserId) -> StoreResult {
         self.mid += 1;
         let (cid, body) = (format!("cid {}", self.mid), format!("{{\"msg\":\"{}\"}}", "x".repeat(8_000)));
         let message = Message {
@@ -89,10 +89,10 @@ impl Talk {
             mid: MessageId(self.mid),
             ts: Millis(self.mid),
             cid: &cid,
-            storing: Storing::Always,
+            durability: Durability::Always,
             body: body.as_bytes(),
         };
-        self.ask(Ask::Keep { envelope: Envelope::message(message, &mut Vec::new()) })
+        self.ask(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
     }
 }
 
@@ -106,18 +106,18 @@ fn allow(bytes: Option<u64>) {
 fn in_the_child(directory: PathBuf, make_room: impl Fn(Option<u64>)) {
     let cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
     let (place, limits) = (Place::Directory(directory), Limits::default());
-    let config = Config { place, cost, limits, keep: Keep::All };
+    let config = Config { place, cost, limits, keep: Retention::All };
     let (questions, theirs) = flume::bounded(16);
     let (answer, answers) = flume::unbounded();
-    let running = storage::open(config).unwrap().start(theirs, vec![answer]).unwrap();
+    let running = crate::open(config).unwrap().start(theirs, vec![answer]).unwrap();
     let mut talk = Talk { questions, answers, mid: 0 };
     let password = Password("secret".to_owned());
-    let registered = talk.ask(Ask::Register {
+    let registered = talk.ask(StoreRequest::Register {
         name: "amy".to_owned(),
         password,
-        from: crate::chat::source::Source::Proxy,
+        from: chatd_chat::model::source::Source::Proxy,
     });
-    let Ok(Done::Registered(amy)) = registered else { panic!("{registered:?}") };
+    let Ok(StoreReply::Registered(amy)) = registered else { panic!("{registered:?}") };
 
     let mut kept = Vec::new();
     for round in 0..ROUNDS {
@@ -143,13 +143,13 @@ fn in_the_child(directory: PathBuf, make_room: impl Fn(Option<u64>)) {
 }
 
 fn take(talk: &Talk, user: UserId) -> Vec<u64> {
-    let page = talk.ask(Ask::Take {
+    let page = talk.ask(StoreRequest::FetchBacklog {
         user,
         after: MessageId(0),
         have: vec![],
         messages: usize::MAX,
         bytes: usize::MAX,
     });
-    let Ok(Done::Taken { messages, .. }) = page else { panic!("{page:?}") };
-    messages.iter().map(|Waiting { envelope, .. }| envelope.mid().0).collect()
+    let Ok(StoreReply::Backlog(BacklogPage { messages, .. })) = page else { panic!("{page:?}") };
+    messages.iter().map(|BacklogMessage { envelope, .. }| envelope.mid().0).collect()
 }

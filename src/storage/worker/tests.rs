@@ -1,15 +1,17 @@
 //! The worker against a store that does what the test says, and against the real one.
 
 use super::*;
-use crate::chat::ask::{Answer, Answered, Done, TokenId, Who};
-use crate::chat::ids::{Ticket, UserId};
-use crate::chat::keep::Keep;
-use crate::chat::limits::Limits;
-use crate::chat::source::Source;
-use crate::storage::health::Condition;
-use crate::storage::password::Cost;
-use crate::storage::scratch::Scratch;
-use crate::storage::{self, Committed, Place};
+use crate::health::Condition;
+use crate::password::Cost;
+use crate::scratch::Scratch;
+use crate::{Committed, Place};
+use chatd_chat::model::ids::{RequestId, UserId};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::model::profile::Who;
+use chatd_chat::model::retention::Retention;
+use chatd_chat::model::source::Source;
+use chatd_chat::model::token::TokenId;
+use chatd_chat::port::store::{Resumed, StoreReply, StoreResult, StoreReturn, Verified};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +19,7 @@ const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
 
 pub(super) fn config(directory: &Path, cost: Cost) -> Config {
     let place = Place::Directory(directory.to_path_buf());
-    Config { place, cost, limits: Limits::default(), keep: Keep::All }
+    Config { place, cost, limits: Limits::default(), keep: Retention::All }
 }
 
 pub(super) fn user(number: u64) -> UserId {
@@ -26,33 +28,33 @@ pub(super) fn user(number: u64) -> UserId {
 
 /// The cores' side of the queues: asks in the name of core 0.
 pub(super) struct Cores {
-    pub(super) questions: flume::Sender<Question>,
-    pub(super) answers: flume::Receiver<Answered>,
+    pub(super) questions: flume::Sender<StoreCall>,
+    pub(super) answers: flume::Receiver<StoreReturn>,
     asked: u32,
 }
 
 impl Cores {
-    pub(super) fn new() -> (Self, flume::Receiver<Question>, Vec<AnswerQueue>) {
+    pub(super) fn new() -> (Self, flume::Receiver<StoreCall>, Vec<ReplyQueue>) {
         let (questions, theirs) = flume::bounded(16_384);
         let (answer, answers) = flume::unbounded();
         (Self { questions, answers, asked: 0 }, theirs, vec![answer])
     }
 
-    pub(super) fn ask(&mut self, ask: Ask) -> u32 {
-        let ticket = Ticket { index: self.asked, generation: 7 };
-        self.questions.send(Question { core: 0, ticket, ask }).unwrap();
+    pub(super) fn ask(&mut self, ask: StoreRequest) -> u32 {
+        let ticket = RequestId { index: self.asked, generation: 7 };
+        self.questions.send(StoreCall { core: 0, id: ticket, request: ask }).unwrap();
         self.asked += 1;
         ticket.index
     }
 
-    pub(super) fn answer(&self) -> (u32, Answer) {
+    pub(super) fn answer(&self) -> (u32, StoreResult) {
         let answered = self.answers.recv().unwrap();
-        assert_eq!(answered.ticket.generation, 7);
-        (answered.ticket.index, answered.answer)
+        assert_eq!(answered.id.generation, 7);
+        (answered.id.index, answered.result)
     }
 
     fn register(&mut self, name: &str, password: &str) -> u32 {
-        self.ask(Ask::Register {
+        self.ask(StoreRequest::Register {
             name: name.to_owned(),
             password: Password(password.to_owned()),
             from: Source::Proxy,
@@ -60,7 +62,7 @@ impl Cores {
     }
 
     fn verify(&mut self, user: UserId, password: &str) -> u32 {
-        self.ask(Ask::Verify {
+        self.ask(StoreRequest::Verify {
             who: Who::Id(user),
             password: Password(password.to_owned()),
             from: Source::Proxy,
@@ -94,7 +96,7 @@ fn puppet() -> (Box<Puppet>, Strings) {
 impl Store for Puppet {
     fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
         self.asked.send(batch.to_vec()).unwrap();
-        outcomes.extend(batch.iter().map(|_| Outcome::Answer(Ok(Done::Done))));
+        outcomes.extend(batch.iter().map(|_| Outcome::Reply(Ok(StoreReply::Done))));
         self.told.recv().unwrap()
     }
 
@@ -102,11 +104,11 @@ impl Store for Puppet {
         self.proof.lock().unwrap().clone()
     }
 
-    fn greatest_mid(&mut self) -> Result<crate::chat::ids::MessageId, StoreError> {
-        Ok(crate::chat::ids::MessageId(0))
+    fn greatest_mid(&mut self) -> Result<chatd_chat::model::ids::MessageId, StoreError> {
+        Ok(chatd_chat::model::ids::MessageId(0))
     }
 
-    fn will_keep(&mut self, _keep: Keep) -> Result<(), StoreError> {
+    fn will_keep(&mut self, _keep: Retention) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -129,15 +131,18 @@ fn started(store: Box<dyn Store>) -> (Cores, Running) {
 fn answers_come_after_the_commit_and_in_order() {
     let (store, strings) = puppet();
     let (mut cores, running) = started(store);
-    cores.ask(Ask::Friends { user: user(1) });
+    cores.ask(StoreRequest::Friends { user: user(1) });
     assert_eq!(strings.asked.recv().unwrap().len(), 1);
     // While that one is being committed, more comes.
     for number in 1..=3 {
-        cores.ask(Ask::MayWrite { user: user(number), group: crate::chat::ids::GroupId::new(1).unwrap() });
+        cores.ask(StoreRequest::CheckMembership {
+            user: user(number),
+            group: chatd_chat::model::ids::GroupId::new(1).unwrap(),
+        });
     }
     assert!(cores.answers.is_empty(), "nothing is answered before it is committed");
     strings.tell.send(Ok(Committed::Nothing)).unwrap();
-    assert_eq!(cores.answer(), (0, Ok(Done::Done)));
+    assert_eq!(cores.answer(), (0, Ok(StoreReply::Done)));
     assert_eq!(strings.asked.recv().unwrap().len(), 3, "what came meanwhile is one batch");
     assert!(cores.answers.is_empty());
     strings.tell.send(Ok(Committed::Nothing)).unwrap();
@@ -152,7 +157,7 @@ fn what_was_asked_is_answered_before_the_end_however_much_it_is() {
     let (store, strings) = puppet();
     let (mut cores, running) = started(store);
     for _ in 0..2_000 {
-        cores.ask(Ask::AddFriend { user: user(1), friend: user(2) });
+        cores.ask(StoreRequest::AddFriend { user: user(1), friend: user(2) });
     }
     let Cores { questions, answers, .. } = cores;
     drop(questions);
@@ -161,7 +166,7 @@ fn what_was_asked_is_answered_before_the_end_however_much_it_is() {
     }
     running.join().unwrap();
     assert!(strings.asked.iter().all(|batch| batch.len() <= super::BATCH_WEIGHT), "a batch has a bound");
-    let tickets: Vec<u32> = answers.iter().map(|answered| answered.ticket.index).collect();
+    let tickets: Vec<u32> = answers.iter().map(|answered| answered.id.index).collect();
     assert_eq!(tickets, (0..2_000).collect::<Vec<_>>());
 }
 
@@ -169,18 +174,18 @@ fn what_was_asked_is_answered_before_the_end_however_much_it_is() {
 fn a_store_that_is_down_makes_all_of_the_batch_busy_and_nothing_else() {
     let (store, strings) = puppet();
     let (mut cores, running) = started(store);
-    cores.ask(Ask::Friends { user: user(1) });
+    cores.ask(StoreRequest::Friends { user: user(1) });
     strings.asked.recv().unwrap();
-    cores.ask(Ask::Friends { user: user(2) });
+    cores.ask(StoreRequest::Friends { user: user(2) });
     cores.verify(user(3), "secret");
     strings.tell.send(Err(StoreError::Down("a test pulls the plug".to_owned()))).unwrap();
     strings.tell.send(Err(StoreError::Down("a test still does".to_owned()))).unwrap();
     for ticket in 0..3 {
         assert_eq!(cores.answer(), (ticket, Err(Code::Busy)));
     }
-    cores.ask(Ask::Friends { user: user(4) });
+    cores.ask(StoreRequest::Friends { user: user(4) });
     strings.tell.send(Ok(Committed::Changes)).unwrap();
-    assert_eq!(cores.answer(), (3, Ok(Done::Done)));
+    assert_eq!(cores.answer(), (3, Ok(StoreReply::Done)));
     drop(cores);
     running.join().unwrap();
 }
@@ -189,10 +194,10 @@ fn a_store_that_is_down_makes_all_of_the_batch_busy_and_nothing_else() {
 fn an_order_that_fails_every_batch_fails_alone() {
     let (store, strings) = puppet();
     let (mut cores, running) = started(store);
-    cores.ask(Ask::Friends { user: user(1) });
+    cores.ask(StoreRequest::Friends { user: user(1) });
     strings.asked.recv().unwrap();
     for number in 2..=4 {
-        cores.ask(Ask::Friends { user: user(number) });
+        cores.ask(StoreRequest::Friends { user: user(number) });
     }
     let odd = || Err(StoreError::Order("a test made it up".to_owned()));
     let fine = || Ok(Committed::Nothing);
@@ -200,7 +205,7 @@ fn an_order_that_fails_every_batch_fails_alone() {
         strings.tell.send(told).unwrap();
     }
     let answers = [0; 4].map(|_| cores.answer());
-    let done = || Ok(Done::Done);
+    let done = || Ok(StoreReply::Done);
     assert_eq!(answers, [(0, done()), (1, done()), (2, Err(Code::InvalidField)), (3, done())]);
     assert_eq!(strings.asked.iter().take(5).map(|batch| batch.len()).collect::<Vec<_>>(), [3, 1, 2, 1, 1]);
     drop(cores);
@@ -215,12 +220,11 @@ struct Fussy {
 impl Store for Fussy {
     fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
         *self.batches.lock().unwrap() += 1;
-        let is_bad =
-            |order: &Order| matches!(order, Order::Ask(Ask::Friends { user: bad }) if bad.get() == 700);
+        let is_bad = |order: &Order| matches!(order, Order::Request(StoreRequest::Friends { user: bad }) if bad.get() == 700);
         if batch.iter().any(is_bad) {
             return Err(StoreError::Order("it is this one".to_owned()));
         }
-        outcomes.extend(batch.iter().map(|_| Outcome::Answer(Ok(Done::Done))));
+        outcomes.extend(batch.iter().map(|_| Outcome::Reply(Ok(StoreReply::Done))));
         Ok(Committed::Nothing)
     }
 
@@ -228,11 +232,11 @@ impl Store for Fussy {
         Ok(())
     }
 
-    fn greatest_mid(&mut self) -> Result<crate::chat::ids::MessageId, StoreError> {
-        Ok(crate::chat::ids::MessageId(0))
+    fn greatest_mid(&mut self) -> Result<chatd_chat::model::ids::MessageId, StoreError> {
+        Ok(chatd_chat::model::ids::MessageId(0))
     }
 
-    fn will_keep(&mut self, _keep: Keep) -> Result<(), StoreError> {
+    fn will_keep(&mut self, _keep: Retention) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -252,17 +256,17 @@ fn the_one_bad_order_of_a_thousand_is_found_without_redoing_all() {
     for number in 1..=1_000 {
         // Each weighs as little as may be, so that they are one batch.
         cores.ask(match number {
-            700 => Ask::Friends { user: user(number) },
-            _ => Ask::Revoke { user: user(number), token: TokenId(1) },
+            700 => StoreRequest::Friends { user: user(number) },
+            _ => StoreRequest::Revoke { user: user(number), token: TokenId(1) },
         });
     }
     let store = Box::new(Fussy { batches: batches.clone() });
     let running = start(store, &config(Path::new("nowhere"), CHEAP), questions, answers).unwrap();
-    let answers: Vec<(u32, Answer)> = (0..1_000).map(|_| cores.answer()).collect();
+    let answers: Vec<(u32, StoreResult)> = (0..1_000).map(|_| cores.answer()).collect();
     drop(cores);
     running.join().unwrap();
     for (place, (ticket, answer)) in answers.into_iter().enumerate() {
-        let expected = if place == 699 { Err(Code::InvalidField) } else { Ok(Done::Done) };
+        let expected = if place == 699 { Err(Code::InvalidField) } else { Ok(StoreReply::Done) };
         assert_eq!((ticket as usize, answer), (place, expected));
     }
     let batches = *batches.lock().unwrap();
@@ -277,15 +281,15 @@ fn a_user_makes_so_many_groups_and_what_is_refused_does_not_count() {
     (config.limits.group_makes, config.limits.group_make_ms) = (2, 3_600_000);
     let running = start(store, &config, questions, answers).unwrap();
     let make = |cores: &mut Cores, number| {
-        cores.ask(Ask::CreateGroup { user: user(number), name: "g".into(), desc: String::new() });
+        cores.ask(StoreRequest::CreateGroup { user: user(number), name: "g".into(), desc: String::new() });
     };
     let down = || Err(StoreError::Down("a test pulls the plug".to_owned()));
     for (number, told, answer) in [
-        (1, Some(Ok(Committed::Changes)), Ok(Done::Done)),
+        (1, Some(Ok(Committed::Changes)), Ok(StoreReply::Done)),
         (1, Some(down()), Err(Code::Busy)),
-        (1, Some(Ok(Committed::Changes)), Ok(Done::Done)),
+        (1, Some(Ok(Committed::Changes)), Ok(StoreReply::Done)),
         (1, None, Err(Code::TooFast)),
-        (2, Some(Ok(Committed::Changes)), Ok(Done::Done)),
+        (2, Some(Ok(Committed::Changes)), Ok(StoreReply::Done)),
     ] {
         if let Some(told) = told {
             strings.tell.send(told).unwrap();
@@ -305,10 +309,10 @@ fn a_store_that_fails_at_one_order_and_proves_nothing_is_down() {
     let state = running.state();
     let odd = || Err(StoreError::Order("a test made it up".to_owned()));
     *strings.proof.lock().unwrap() = Err(StoreError::Down("it writes nothing".to_owned()));
-    cores.ask(Ask::Friends { user: user(1) });
+    cores.ask(StoreRequest::Friends { user: user(1) });
     strings.asked.recv().unwrap();
     for number in 2..=4 {
-        cores.ask(Ask::Friends { user: user(number) });
+        cores.ask(StoreRequest::Friends { user: user(number) });
     }
     for told in [odd(), odd(), odd()] {
         strings.tell.send(told).unwrap();
@@ -317,7 +321,7 @@ fn a_store_that_fails_at_one_order_and_proves_nothing_is_down() {
     assert_eq!((state.now(), state.unexpected()), (Condition::Down, 0));
     assert_eq!(strings.asked.iter().take(2).map(|batch| batch.len()).collect::<Vec<_>>(), [3, 1]);
     *strings.proof.lock().unwrap() = Ok(());
-    cores.ask(Ask::Friends { user: user(5) });
+    cores.ask(StoreRequest::Friends { user: user(5) });
     strings.tell.send(odd()).unwrap();
     assert_eq!(cores.answer(), (4, Err(Code::InvalidField)));
     assert_eq!(state.unexpected(), 1);
@@ -332,8 +336,8 @@ fn a_core_that_is_gone_needs_no_answer() {
     let running =
         start(store, &config(Path::new("nowhere"), CHEAP), theirs, vec![flume::unbounded().0]).unwrap();
     for core in [0, 1, usize::MAX] {
-        let ask = Ask::Friends { user: user(1) };
-        questions.send(Question { core, ticket: Ticket { index: 0, generation: 0 }, ask }).unwrap();
+        let ask = StoreRequest::Friends { user: user(1) };
+        questions.send(StoreCall { core, id: RequestId { index: 0, generation: 0 }, request: ask }).unwrap();
         strings.tell.send(Ok(Committed::Nothing)).unwrap();
     }
     drop(questions);
@@ -344,13 +348,13 @@ fn a_core_that_is_gone_needs_no_answer() {
 fn users_register_and_log_in() {
     let scratch = Scratch::new();
     let (mut cores, questions, answers) = Cores::new();
-    let running = storage::open(config(scratch.path(), CHEAP)).unwrap().start(questions, answers).unwrap();
+    let running = crate::open(config(scratch.path(), CHEAP)).unwrap().start(questions, answers).unwrap();
     cores.register("amy", "secret");
-    assert_eq!(cores.answer(), (0, Ok(Done::Registered(user(1)))));
+    assert_eq!(cores.answer(), (0, Ok(StoreReply::Registered(user(1)))));
     cores.register("amy", "other");
     assert_eq!(cores.answer(), (1, Err(Code::Refused)));
     cores.register("ben", "secret");
-    assert_eq!(cores.answer(), (2, Ok(Done::Registered(user(2)))));
+    assert_eq!(cores.answer(), (2, Ok(StoreReply::Registered(user(2)))));
     let verified = |number, name: &str| Ok((user(number), name.to_owned()));
     for (user, password, answer) in [
         (user(1), "secret", verified(1, "amy")),
@@ -363,7 +367,7 @@ fn users_register_and_log_in() {
         let ticket = cores.verify(user, password);
         let (answered, found) = cores.answer();
         let found = found.map(|done| match done {
-            Done::Verified { user, name, .. } => (user, name),
+            StoreReply::Verified(Verified { user, name, .. }) => (user, name),
             other => panic!("{other:?}"),
         });
         assert_eq!((answered, found), (ticket, answer));
@@ -379,27 +383,27 @@ fn users_register_and_log_in() {
 fn a_password_is_changed_by_who_knows_it() {
     let scratch = Scratch::new();
     let (mut cores, questions, answers) = Cores::new();
-    let running = storage::open(config(scratch.path(), CHEAP)).unwrap().start(questions, answers).unwrap();
+    let running = crate::open(config(scratch.path(), CHEAP)).unwrap().start(questions, answers).unwrap();
     cores.register("amy", "secret");
     assert!(cores.answer().1.is_ok());
     let change = |cores: &mut Cores, number: u64, old: &str, new: &str| {
         let [old, new] = [old, new].map(|text| Password(text.to_owned()));
-        cores.ask(Ask::ChangePassword { user: user(number), old, new, from: Source::Proxy });
+        cores.ask(StoreRequest::ChangePassword { user: user(number), old, new, from: Source::Proxy });
         cores.answer().1
     };
     for (number, old) in [(1, "wrong"), (1, ""), (2, "secret")] {
         assert_eq!(change(&mut cores, number, old, "other"), Err(Code::Refused));
     }
     let changed = change(&mut cores, 1, "secret", "other");
-    let Ok(Done::Issued(token)) = changed else { panic!("{changed:?}") };
+    let Ok(StoreReply::Issued(token)) = changed else { panic!("{changed:?}") };
     for (password, right) in [("secret", false), ("other", true)] {
         cores.verify(user(1), password);
         assert_eq!(cores.answer().1.is_ok(), right);
     }
-    cores.ask(Ask::Resume { secret: token.secret.clone() });
-    assert!(matches!(cores.answer().1, Ok(Done::Resumed { token: id, .. }) if id == token.id));
-    assert!(matches!(change(&mut cores, 1, "other", "third"), Ok(Done::Issued(_))));
-    cores.ask(Ask::Resume { secret: token.secret.clone() });
+    cores.ask(StoreRequest::Resume { secret: token.secret.clone() });
+    assert!(matches!(cores.answer().1, Ok(StoreReply::Resumed(Resumed { token: id, .. })) if id == token.id));
+    assert!(matches!(change(&mut cores, 1, "other", "third"), Ok(StoreReply::Issued(_))));
+    cores.ask(StoreRequest::Resume { secret: token.secret.clone() });
     assert_eq!(cores.answer().1, Err(Code::Refused));
     drop(cores);
     running.join().unwrap();
@@ -413,11 +417,11 @@ fn passwords_do_not_keep_anything_else_waiting() {
     let scratch = Scratch::new();
     let (mut cores, questions, answers) = Cores::new();
     let slow = Cost { memory_kib: 32 << 10, passes: 8, lanes: 1 };
-    let running = storage::open(config(scratch.path(), slow)).unwrap().start(questions, answers).unwrap();
+    let running = crate::open(config(scratch.path(), slow)).unwrap().start(questions, answers).unwrap();
     let first = cores.register("amy", "secret");
-    let second = cores.ask(Ask::Friends { user: user(1) });
-    assert_eq!(cores.answer(), (second, Ok(Done::Friends(vec![]))));
-    assert_eq!(cores.answer(), (first, Ok(Done::Registered(user(1)))));
+    let second = cores.ask(StoreRequest::Friends { user: user(1) });
+    assert_eq!(cores.answer(), (second, Ok(StoreReply::Friends(vec![]))));
+    assert_eq!(cores.answer(), (first, Ok(StoreReply::Registered(user(1)))));
     drop(cores);
     running.join().unwrap();
 }
@@ -428,16 +432,16 @@ fn too_many_passwords_are_turned_away_and_the_end_does_not_wait_for_them() {
     let (mut cores, questions, answers) = Cores::new();
     let mut config = config(scratch.path(), Cost { memory_kib: 32 << 10, passes: 8, lanes: 1 });
     config.limits.registration_queue = 10;
-    let running = storage::open(config).unwrap().start(questions, answers).unwrap();
+    let running = crate::open(config).unwrap().start(questions, answers).unwrap();
     for number in 0..100 {
         cores.register(&format!("user{number}"), "secret");
     }
     let Cores { questions, answers, .. } = cores;
     drop(questions);
     running.join().unwrap();
-    let answers: Vec<Answer> = answers.iter().map(|answered| answered.answer).collect();
+    let answers: Vec<StoreResult> = answers.iter().map(|answered| answered.result).collect();
     assert_eq!(answers.len(), 100, "everybody is answered");
-    let registered = answers.iter().filter(|answer| matches!(answer, Ok(Done::Registered(_)))).count();
+    let registered = answers.iter().filter(|answer| matches!(answer, Ok(StoreReply::Registered(_)))).count();
     let busy = answers.iter().filter(|answer| **answer == Err(Code::Busy)).count();
     assert_eq!(registered + busy, 100);
     assert!(registered <= 12, "at most the queue and one a thread: {registered}");

@@ -7,7 +7,7 @@ pub mod colours;
 pub mod letters;
 pub mod svg;
 
-use chatd::chat::ring::Choice;
+use chat_ring::Choice;
 
 /// A part of the ring, from hash to hash, and who has it: before a change, and after it. Where nothing
 /// changes, both are the same.

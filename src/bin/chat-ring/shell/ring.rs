@@ -3,7 +3,7 @@
 use super::command::{COMMANDS, Command};
 use crate::options::Whose;
 use crate::show::{Set, count, counted, percent, table, visible};
-use chatd::chat::ring::{
+use chat_ring::{
     Choice, Consistent, MAX_POINTS, POINTS_PER_WEIGHT, Seed, Server, seed_points, server_points,
 };
 use std::collections::BTreeSet;
@@ -228,7 +228,7 @@ impl Shell {
         Ok(self.ring.as_ref().expect("it was made above"))
     }
 
-    fn made(&self) -> Result<Ring, chatd::chat::ring::RingError> {
+    fn made(&self) -> Result<Ring, chat_ring::RingError> {
         match self.whose {
             Whose::Seed => {
                 let servers =

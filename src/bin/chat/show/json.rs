@@ -5,7 +5,7 @@
 
 use super::{Deed, Shown};
 use crate::visible::is_hidden;
-use chatd::client::{Conversation, Failure, Group, Mark, Member, Message, Person, Refusal, Role};
+use chatd_client::{Conversation, Failure, Group, Mark, Member, Message, Person, Refusal, Role};
 use serde_json::{Value, json};
 
 /// The line, with its newline; nothing, where there is nothing for a program.
@@ -192,7 +192,7 @@ fn ascii_where_hidden(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chatd::chat::ids::UserId;
+    use chatd_chat::model::ids::UserId;
 
     #[test]
     fn texts_come_through_whole_and_touch_no_terminal() {

@@ -6,8 +6,8 @@
 pub mod json;
 pub mod text;
 
-use chatd::chat::ids::{GroupId, MessageId, UserId};
-use chatd::client::{
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_client::{
     Address, Conversation, Failure, Group, Mark, Member, Message, Person, Refusal, Spoken, event::Lost,
 };
 

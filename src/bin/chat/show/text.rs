@@ -3,9 +3,9 @@
 use super::{Deed, Shown};
 use crate::command::COMMANDS;
 use crate::visible::{short, visible};
-use chatd::chat::ids::UserId;
-use chatd::chat::wire::code::Code;
-use chatd::client::{Conversation, Group, Member, Message, Person, Role, Spoken};
+use chatd_chat::model::ids::UserId;
+use chatd_chat::wire::code::Code;
+use chatd_client::{Conversation, Group, Member, Message, Person, Role, Spoken};
 
 /// So much of a message says which one is meant, in characters.
 const QUOTE: usize = 40;
@@ -287,14 +287,14 @@ fn sentence(shown: &Shown) -> Option<(&'static str, String)> {
     })
 }
 
-fn said(refusal: &chatd::client::Refusal) -> String {
+fn said(refusal: &chatd_client::Refusal) -> String {
     short(&refusal.to_string(), 300)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chatd::chat::ids::GroupId;
+    use chatd_chat::model::ids::GroupId;
 
     fn style(colours: bool, short: bool) -> Style {
         Style { colours, short, today: "2026-01-02".into() }

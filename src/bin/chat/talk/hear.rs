@@ -5,10 +5,10 @@ use super::{Elsewhere, Next, Pending, SHOWN_AGAIN, Step, Talk};
 use crate::exit::Exit;
 use crate::show::{Deed, Shown};
 use crate::visible::short;
-use chatd::chat::ids::{GroupId, UserId};
-use chatd::chat::wire::code::Code;
-use chatd::client::event::Lost;
-use chatd::client::{
+use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_chat::wire::code::Code;
+use chatd_client::event::Lost;
+use chatd_client::{
     Answer, Conversation, Event, Failure, Member, Message, Refusal, Request, Spoken, Takeover, Ticket,
 };
 

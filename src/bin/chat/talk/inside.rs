@@ -4,8 +4,8 @@ use super::seek::Then;
 use super::{Next, Pending, Step, Talk, bad};
 use crate::command::{self, Command};
 use crate::show::Shown;
-use chatd::chat::ids::{GroupId, UserId};
-use chatd::client::{Conversation, Failure, Group, Member, Named, Request, Span, Spoken, local_time};
+use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_client::{Conversation, Failure, Group, Member, Named, Request, Span, Spoken, local_time};
 
 /// Messages in a page of history: they fit a window, with what is around them.
 const PAGE: u32 = 20;

@@ -2,8 +2,8 @@
 
 use super::{Elsewhere, Next, Pending, Step, Talk, bad};
 use crate::show::Shown;
-use chatd::chat::ids::UserId;
-use chatd::client::{Named, Request, Secret, Takeover};
+use chatd_chat::model::ids::UserId;
+use chatd_client::{Named, Request, Secret, Takeover};
 
 impl Talk {
     pub(super) fn outside(&mut self, line: &str, say: &mut Vec<Shown>) -> Next {

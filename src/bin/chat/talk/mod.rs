@@ -14,8 +14,8 @@ mod tests;
 use crate::directory::Directory;
 use crate::show::Shown;
 use crate::visible::short;
-use chatd::chat::ids::{GroupId, UserId};
-use chatd::client::{Conversation, Member, Message, Named, Request, Secret, Takeover, Ticket};
+use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_client::{Conversation, Member, Message, Named, Request, Secret, Takeover, Ticket};
 use seek::Then;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

@@ -4,8 +4,8 @@
 use super::{Next, Pending, Talk};
 use crate::directory::bare;
 use crate::show::Shown;
-use chatd::chat::ids::UserId;
-use chatd::client::{Conversation, Named, Request, Spoken};
+use chatd_chat::model::ids::UserId;
+use chatd_client::{Conversation, Named, Request, Spoken};
 
 /// What is to be done with a user, once it is known who that is.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -4,8 +4,8 @@ use super::hear::Reaction;
 use super::*;
 use crate::exit::Exit;
 use crate::show::Deed;
-use chatd::chat::wire::code::Code;
-use chatd::client::{Answer, Event, Failure, Mark, Person, Refusal, Span, Spoken, Welcome};
+use chatd_chat::wire::code::Code;
+use chatd_client::{Answer, Event, Failure, Mark, Person, Refusal, Span, Spoken, Welcome};
 
 struct Trial {
     talk: Talk,
@@ -246,7 +246,7 @@ fn members_are_put_together_from_their_pages() {
     let mut trial = Trial::inside_of(Spoken::V2);
     let member = |id, name: &str| {
         let person = Person { id: user(id), name: name.into(), online: true };
-        chatd::client::Member { person, role: chatd::client::Role::Normal }
+        chatd_client::Member { person, role: chatd_client::Role::Normal }
     };
     let (request, asked) = trial.ask("members:4");
     assert!(matches!(request, Request::Members { after: None, .. }));
@@ -309,6 +309,6 @@ fn friends_who_come_and_go_are_shown_once() {
     assert_eq!(trial.say.pop(), Some(Shown::Presence(user(2), "bob".into(), false)));
     let refusal = Refusal { errno: 113, text: "replaced".into(), retry_after_ms: None };
     trial.hear(Event::SignedOut(refusal.clone()));
-    trial.hear(Event::Lost { reason: chatd::client::event::Lost::Said(refusal), retry_in: None });
+    trial.hear(Event::Lost { reason: chatd_client::event::Lost::Said(refusal), retry_in: None });
     assert!(matches!(&trial.say[..], [Shown::SignedOut(_)]), "once: {:?}", trial.say);
 }

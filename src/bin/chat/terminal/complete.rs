@@ -74,8 +74,8 @@ fn commands() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chatd::chat::ids::{GroupId, UserId};
-    use chatd::client::{Event, Group, Person, Welcome};
+    use chatd_chat::model::ids::{GroupId, UserId};
+    use chatd_client::{Event, Group, Person, Welcome};
 
     fn talk() -> Talk {
         let (mut talk, mut welcome) = (Talk::default(), Welcome::new(UserId::new(1).unwrap(), "amy".into()));

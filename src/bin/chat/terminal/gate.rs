@@ -7,7 +7,7 @@
 //!
 //! Lines may be of messages, and whoever prints is told once those are on the terminal.
 
-use chatd::chat::ids::MessageId;
+use chatd_chat::model::ids::MessageId;
 use rustyline::ExternalPrinter;
 use std::collections::VecDeque;
 use std::io::{self, Write};

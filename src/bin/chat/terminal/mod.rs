@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::show::Shown;
 use crate::show::text::Style;
 use crate::talk::{Next, Pending, Prompt, Talk};
-use chatd::client::{Client, Config, Confirming, Events, Request, Ticket, local_time};
+use chatd_client::{Client, Config, Confirming, Events, Request, Ticket, local_time};
 use editor::LineEditor;
 use gate::Gate;
 use history::HistoryFile;

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// How long a server may take to answer, and to send a page.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// `/metrics` is read as OpenMetrics, whose end says that it is whole.
+const ACCEPTED: &str = "application/openmetrics-text; version=1.0.0, */*; q=0.1";
 /// Bytes of a page at most: far more than a server of 1,024 cores says.
 const PAGE_BYTES: u64 = 64 << 20;
 
@@ -96,7 +98,10 @@ fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: {ACCEPTED}\r\nConnection: close\r\n\r\n"
+    )?;
     let mut page = String::new();
     stream.take(PAGE_BYTES).read_to_string(&mut page)?;
     let (head, body) = page.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;

@@ -1,6 +1,6 @@
 //! Why a frame is not a request, and what becomes of its connection.
 
-use crate::chat::wire::code::Code;
+use crate::wire::code::Code;
 use std::borrow::Cow;
 
 /// What happens to the connection after a fault.

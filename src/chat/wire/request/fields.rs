@@ -1,10 +1,10 @@
 //! The fields of a frame, each checked for type, size and range. An error names the field and never
 //! repeats what is in it.
 
-use crate::chat::ids::{GroupId, MessageId, UserId};
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::chat::wire::json::{Fields, Value};
+use crate::model::ids::{GroupId, MessageId, UserId};
+use crate::model::limits::Limits;
+use crate::wire::code::Code;
+use crate::wire::json::{Fields, Value};
 use std::borrow::Cow;
 
 /// What was read, or errno and errmsg.

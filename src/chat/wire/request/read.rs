@@ -3,12 +3,12 @@
 use super::fault::{Fault, Severity};
 use super::fields::{Checked, Reader, invalid};
 use super::{Body, Dialect, Named, Request, Takeover};
-use crate::chat::ask::{Conversation, Span};
-use crate::chat::ids::{ID_MAX, UserId};
-use crate::chat::limits::Limits;
-use crate::chat::wire::code::Code;
-use crate::chat::wire::json::Parser;
-use crate::chat::wire::msgid;
+use crate::model::history::{Conversation, Span};
+use crate::model::ids::{ID_MAX, UserId};
+use crate::model::limits::Limits;
+use crate::wire::code::Code;
+use crate::wire::json::Parser;
+use crate::wire::msgid;
 use std::borrow::Cow;
 
 /// Reads one frame. The frame's bytes are unescaped in place and are garbage afterwards, but for

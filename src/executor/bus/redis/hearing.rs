@@ -5,7 +5,7 @@
 //! heartbeats of this core's own that came back, as [`liveness`](super::liveness) does. Decides nothing:
 //! whoever knows which servers live asks for this.
 
-use crate::executor::bus::Heard;
+use crate::bus::Heard;
 use rustc_hash::FxHashMap;
 
 /// Cores that are remembered at most, far more than Redis has numbers for. Above: none is learnt.

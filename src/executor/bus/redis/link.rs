@@ -1,8 +1,8 @@
 //! One connection to Redis: commands go out in one pipeline, answers are awaited in that order.
 
-use crate::chat::event::Channel;
-use crate::chat::ids::{Monotonic, Ticket};
-use crate::executor::net::ring::{Expect, Ring};
+use crate::net::ring::{Expect, Ring};
+use chatd_chat::model::ids::{Monotonic, RequestId};
+use chatd_chat::port::event::Channel;
 use std::collections::VecDeque;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
@@ -13,10 +13,10 @@ const PAUSE_MS: u64 = 1_000;
 /// What an answer is for. Redis confirms a subscription in its place among the answers.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Awaited {
-    Publish(Option<Ticket>),
+    Publish(Option<RequestId>),
     Join {
         channel: Channel,
-        ticket: Option<Ticket>,
+        ticket: Option<RequestId>,
     },
     Rejoin {
         #[allow(dead_code)]
@@ -26,7 +26,7 @@ pub(super) enum Awaited {
     Rejoined,
     /// Counts of the users from this place of the look on.
     Look {
-        ticket: Ticket,
+        ticket: RequestId,
         from: usize,
     },
     /// Whether the other side is a replica now.

@@ -9,7 +9,7 @@
 //! go on, it finds its connection lost, connects again and claims its users anew.
 
 use super::link::{Awaited, Link};
-use crate::chat::ids::{CoreId, Monotonic};
+use chatd_chat::model::ids::{CoreId, Monotonic};
 use rustc_hash::FxHashMap;
 
 const BEAT_MS: u64 = 2_000;

@@ -18,10 +18,10 @@ pub use error::{RedisError, Refused};
 pub use server::Server;
 
 use super::{BusState, Consequences, Heard, Unity, unheard};
-use crate::chat::envelope::Envelope;
-use crate::chat::event::{BusDown, Channel, Event};
-use crate::chat::ids::{CoreId, GroupId, Monotonic, Ticket, UserId};
-use crate::executor::net::ring::Ring;
+use crate::net::ring::Ring;
+use chatd_chat::model::envelope::Envelope;
+use chatd_chat::model::ids::{CoreId, GroupId, Monotonic, RequestId, UserId};
+use chatd_chat::port::event::{BusDown, Channel, Event};
 use hearing::Hearing;
 use link::{Awaited, Link};
 use liveness::{Liveness, Whose};
@@ -29,7 +29,7 @@ use redis::Value;
 use resp::Frame;
 use retry::Retry;
 use rustc_hash::{FxHashMap, FxHashSet};
-pub(in crate::executor) use server::Greeted;
+pub(crate) use server::Greeted;
 use std::sync::Arc;
 
 /// How long Redis may leave a command unanswered.
@@ -43,7 +43,7 @@ const ODD: &str = "it does not keep to its protocol";
 const REPLICA: &str = "it is a replica now, where cores that use its master are not heard";
 
 /// One core's part of the bus.
-pub(in crate::executor) struct RedisBus {
+pub(crate) struct RedisBus {
     server: Arc<Server>,
     bus_queue: usize,
     core: CoreId,
@@ -56,7 +56,7 @@ pub(in crate::executor) struct RedisBus {
     /// Channels to be joined again before the hub is told that the bus is back.
     rejoining: usize,
     /// Looks that wait for answers: how many, and what is known.
-    looks: FxHashMap<Ticket, (usize, Vec<bool>)>,
+    looks: FxHashMap<RequestId, (usize, Vec<bool>)>,
     liveness: Liveness,
     hearing: Hearing,
     /// Which Redis the link leads to.
@@ -78,12 +78,7 @@ enum Useless {
 
 impl RedisBus {
     /// The part of the `number`-th core of this process.
-    pub(in crate::executor) fn new(
-        server: Arc<Server>,
-        greeted: Greeted,
-        number: usize,
-        bus_queue: usize,
-    ) -> Self {
+    pub(crate) fn new(server: Arc<Server>, greeted: Greeted, number: usize, bus_queue: usize) -> Self {
         let number = u16::try_from(number).expect("fewer cores than core ids");
         let hearing = Hearing::new(server.id, number);
         let mut bus = Self {
@@ -108,11 +103,11 @@ impl RedisBus {
     }
 
     /// The number that this core goes by in the cluster.
-    pub(in crate::executor) fn core(&self) -> CoreId {
+    pub(crate) fn core(&self) -> CoreId {
         self.core
     }
 
-    pub(in crate::executor) fn state(&self) -> BusState {
+    pub(crate) fn state(&self) -> BusState {
         match (&self.link, self.unity) {
             (None, _) => BusState::Lost,
             (Some(_), Unity::Split) => BusState::Split,
@@ -122,7 +117,7 @@ impl RedisBus {
 
     /// Whether all servers are heard, as somebody found out who knows them. While they are not, nobody is
     /// let in; when they are again, it is settled who holds whom, as after a loss.
-    pub(in crate::executor) fn attend(&mut self, unity: Unity, due: &mut Consequences) -> Heard {
+    pub(crate) fn attend(&mut self, unity: Unity, due: &mut Consequences) -> Heard {
         let was = std::mem::replace(&mut self.unity, unity);
         if (was, unity) == (Unity::Split, Unity::Whole) && self.link.is_some() {
             due.push_back(Event::Rejoined { core: self.core });
@@ -131,7 +126,7 @@ impl RedisBus {
     }
 
     /// Commands that Redis has not answered.
-    pub(in crate::executor) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.link.as_ref().map_or(0, |link| link.awaited.len())
     }
 
@@ -144,7 +139,7 @@ impl RedisBus {
         self.link = Some(Link::new(self.links_made, greeted.stream, greeted.heard));
     }
 
-    pub(in crate::executor) fn join(&mut self, ticket: Ticket, channel: Channel, due: &mut Consequences) {
+    pub(crate) fn join(&mut self, ticket: RequestId, channel: Channel, due: &mut Consequences) {
         let name = self.name(channel);
         let may_be_elsewhere = self.unity == Unity::Split && matches!(channel, Channel::User(_));
         match &mut self.link {
@@ -156,11 +151,11 @@ impl RedisBus {
                 let awaited = Awaited::Join { channel, ticket: Some(ticket) };
                 link.command(redis::cmd("SUBSCRIBE").arg(name), awaited);
             }
-            _ => due.push_back(Event::Joined { ticket, result: Err(BusDown) }),
+            _ => due.push_back(Event::Joined { id: ticket, result: Err(BusDown) }),
         }
     }
 
-    pub(in crate::executor) fn leave(&mut self, channel: Channel) {
+    pub(crate) fn leave(&mut self, channel: Channel) {
         let name = self.name(channel);
         self.joined.remove(&channel);
         if let Some(link) = &mut self.link {
@@ -168,9 +163,9 @@ impl RedisBus {
         }
     }
 
-    pub(in crate::executor) fn publish(
+    pub(crate) fn publish(
         &mut self,
-        ticket: Option<Ticket>,
+        ticket: Option<RequestId>,
         channel: Channel,
         envelope: &Envelope,
         due: &mut Consequences,
@@ -187,13 +182,13 @@ impl RedisBus {
         }
     }
 
-    pub(in crate::executor) fn look(&mut self, ticket: Ticket, users: &[UserId], due: &mut Consequences) {
+    pub(crate) fn look(&mut self, ticket: RequestId, users: &[UserId], due: &mut Consequences) {
         let prefix = self.server.prefix.clone();
         let Some(link) = &mut self.link else {
-            return due.push_back(Event::Present { ticket, online: Err(BusDown) });
+            return due.push_back(Event::PresenceResult { id: ticket, online: Err(BusDown) });
         };
         if users.is_empty() {
-            return due.push_back(Event::Present { ticket, online: Ok(Vec::new()) });
+            return due.push_back(Event::PresenceResult { id: ticket, online: Ok(Vec::new()) });
         }
         for (at, some) in users.chunks(A_COMMAND).enumerate() {
             let mut command = redis::cmd("PUBSUB");
@@ -207,7 +202,7 @@ impl RedisBus {
     }
 
     /// Time passes: the connection is watched, and made again if it is lost.
-    pub(in crate::executor) fn tick(&mut self, now: Monotonic, due: &mut Consequences) {
+    pub(crate) fn tick(&mut self, now: Monotonic, due: &mut Consequences) {
         self.now = now;
         if let Some(result) = self.retry.ended() {
             self.retried(result);
@@ -269,7 +264,7 @@ impl RedisBus {
     }
 
     /// The connection is of no use any more: nothing that is under way has been done.
-    pub(in crate::executor) fn lose(&mut self, why: &str, due: &mut Consequences) {
+    pub(crate) fn lose(&mut self, why: &str, due: &mut Consequences) {
         let Some(mut link) = self.link.take() else { return };
         self.rejoining = 0;
         for awaited in link.awaited.drain(..) {
@@ -277,11 +272,11 @@ impl RedisBus {
                 Awaited::Publish(ticket) => due.extend(ticket.map(unheard)),
                 Awaited::Join { channel, ticket } => {
                     self.joined.remove(&channel);
-                    due.extend(ticket.map(|ticket| Event::Joined { ticket, result: Err(BusDown) }));
+                    due.extend(ticket.map(|ticket| Event::Joined { id: ticket, result: Err(BusDown) }));
                 }
                 Awaited::Look { ticket, .. } => {
                     if self.looks.remove(&ticket).is_some() {
-                        due.push_back(Event::Present { ticket, online: Err(BusDown) });
+                        due.push_back(Event::PresenceResult { id: ticket, online: Err(BusDown) });
                     }
                 }
                 Awaited::Rejoin { .. } | Awaited::Rejoined | Awaited::Role | Awaited::Nothing => {}
@@ -306,19 +301,19 @@ impl RedisBus {
     }
 
     /// Submits what is to be sent.
-    pub(in crate::executor) fn flush(&mut self, ring: &mut Ring) {
+    pub(crate) fn flush(&mut self, ring: &mut Ring) {
         if let Some(link) = &mut self.link {
             link.flush(ring);
         }
     }
 
     /// Whether something waits to be submitted.
-    pub(in crate::executor) fn has_work(&self) -> bool {
+    pub(crate) fn has_work(&self) -> bool {
         self.link.as_ref().is_some_and(Link::has_work)
     }
 
     /// A send of a link has completed.
-    pub(in crate::executor) fn sent(&mut self, number: u32, result: i32, due: &mut Consequences) {
+    pub(crate) fn sent(&mut self, number: u32, result: i32, due: &mut Consequences) {
         match &mut self.link {
             Some(link) if link.number == number => {
                 if !link.sent(result) {
@@ -330,13 +325,7 @@ impl RedisBus {
     }
 
     /// A receive of a link has completed, perhaps with bytes.
-    pub(in crate::executor) fn received(
-        &mut self,
-        number: u32,
-        bytes: &[u8],
-        result: i32,
-        due: &mut Consequences,
-    ) {
+    pub(crate) fn received(&mut self, number: u32, bytes: &[u8], result: i32, due: &mut Consequences) {
         let Some(link) = self.link.as_mut().filter(|link| link.number == number) else {
             return self.release(number, Link::let_go_of_receive);
         };
@@ -390,7 +379,7 @@ impl RedisBus {
             Frame::Integer(number) => match self.next_awaited() {
                 Some(Awaited::Publish(ticket)) => {
                     let heard = Ok(u32::try_from(number).unwrap_or(0));
-                    due.extend(ticket.map(|ticket| Event::Counted { ticket, heard }));
+                    due.extend(ticket.map(|ticket| Event::Published { id: ticket, receivers: heard }));
                     Ok(())
                 }
                 Some(Awaited::Nothing) => Ok(()),
@@ -424,7 +413,7 @@ impl RedisBus {
             Some(Awaited::Nothing) => {}
             Some(Awaited::Publish(ticket)) => due.extend(ticket.map(unheard)),
             Some(Awaited::Join { ticket, .. }) => {
-                due.extend(ticket.map(|ticket| Event::Joined { ticket, result: Ok(()) }));
+                due.extend(ticket.map(|ticket| Event::Joined { id: ticket, result: Ok(()) }));
             }
             // What is published on a replica is heard by nobody at its master, and is no error.
             Some(Awaited::Role) if server::is_replica(value) => return Err(Useless::This(REPLICA)),
@@ -437,11 +426,11 @@ impl RedisBus {
     }
 
     /// The answer to PUBSUB NUMSUB: a name and a count for each.
-    fn looked(&mut self, ticket: Ticket, from: usize, value: &Value, due: &mut Consequences) {
+    fn looked(&mut self, ticket: RequestId, from: usize, value: &Value, due: &mut Consequences) {
         let Some((others, online)) = self.looks.get_mut(&ticket) else { return };
         let Value::Array(pairs) = value else {
             self.looks.remove(&ticket);
-            return due.push_back(Event::Present { ticket, online: Err(BusDown) });
+            return due.push_back(Event::PresenceResult { id: ticket, online: Err(BusDown) });
         };
         for (at, pair) in pairs.chunks_exact(2).enumerate() {
             if let (Some(slot), Value::Int(count)) = (online.get_mut(from + at), &pair[1]) {
@@ -451,7 +440,7 @@ impl RedisBus {
         *others -= 1;
         if *others == 0 {
             let (_, online) = self.looks.remove(&ticket).expect("looked at above");
-            due.push_back(Event::Present { ticket, online: Ok(online) });
+            due.push_back(Event::PresenceResult { id: ticket, online: Ok(online) });
         }
     }
 

@@ -1,7 +1,7 @@
 //! The next attempt to connect.
 
 use super::{Greeted, RedisError, Server};
-use crate::chat::ids::{CoreId, Monotonic};
+use chatd_chat::model::ids::{CoreId, Monotonic};
 use flume::{Receiver, Sender};
 use std::sync::Arc;
 

@@ -4,8 +4,8 @@ use super::error::{RedisError, Refused};
 use super::liveness;
 use super::resp::{self, Frame};
 use super::voice::Voice;
-use crate::chat::ids::CoreId;
-use crate::chat::limits::Limits;
+use chatd_chat::model::ids::CoreId;
+use chatd_chat::model::limits::Limits;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Value};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -37,19 +37,19 @@ impl fmt::Debug for Server {
 }
 
 /// A connection that is greeted, and the number of the core that it is leased to.
-pub(in crate::executor) struct Greeted {
-    pub(in crate::executor) stream: TcpStream,
+pub(crate) struct Greeted {
+    pub(crate) stream: TcpStream,
     /// What Redis calls the connection.
-    pub(in crate::executor) client: i64,
+    pub(crate) client: i64,
     /// Unique in the cluster for as long as the connection lives: the lease is a subscription.
-    pub(in crate::executor) core: CoreId,
+    pub(crate) core: CoreId,
     /// What Redis calls the connections of all cores that were there already: those that hang say
     /// nothing of themselves.
-    pub(in crate::executor) others: Vec<i64>,
+    pub(crate) others: Vec<i64>,
     /// What came on the channel of all cores meanwhile, and perhaps the beginning of more.
-    pub(in crate::executor) heard: Vec<u8>,
+    pub(crate) heard: Vec<u8>,
     /// Which bus this is: two that say the same are one. Empty if Redis does not tell.
-    pub(in crate::executor) bus: String,
+    pub(crate) bus: String,
 }
 
 /// What is known when a connection has said who it is.
@@ -109,7 +109,7 @@ impl Server {
     ///
     /// # Errors
     /// With a sentence for whoever started the server.
-    pub(in crate::executor) fn greet(&self, wanted: Option<CoreId>) -> Result<Greeted, RedisError> {
+    pub(crate) fn greet(&self, wanted: Option<CoreId>) -> Result<Greeted, RedisError> {
         let (stream, bytes) = (self.connect()?, self.limits.bus_list_bytes);
         let mut talk = Talk { stream, read: Vec::new(), heard: Vec::new(), bytes, at: self.at() };
         let settings = self.info.redis_settings();

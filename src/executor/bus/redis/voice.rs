@@ -3,7 +3,7 @@
 //! Each core has a connection, and one that alone may not do its work is lost alone, so all speak with one voice: the
 //! first that is lost is said, each new reason why one cannot come back is said once, and so is that all are back.
 
-use crate::log;
+use chatd_process::log;
 use std::sync::{Mutex, PoisonError};
 
 /// Reasons why it cannot come back that are said until it is, at most: each once.

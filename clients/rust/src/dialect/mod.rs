@@ -1,0 +1,157 @@
+//! What is said in bytes, and what bytes say: one sibling a dialect of the wire.
+//!
+//! [`seed::Seed`] speaks the original client's dialect, with `cid`s; [`v2::V2`] the same and more,
+//! and it understands a server that answers in the seed's. A further dialect is a further
+//! implementation of [`Dialect`]; what it can hear more becomes a variant of [`Heard`], what it can
+//! ask more a variant of [`Request`]. Which one is spoken is decided once, where a
+//! [`Config`](super::Config) is made.
+
+mod object;
+pub mod seed;
+mod seed_read;
+pub mod v2;
+mod v2_read;
+
+use super::message::{Mark, Message};
+use super::refusal::Refusal;
+use super::request::Request;
+use super::roster::{Member, Person, Welcome};
+use super::secret::Secret;
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+
+/// The answer to a login.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entrance {
+    /// Who is in, and knows whom.
+    pub welcome: Welcome,
+    /// Messages that waited; more may follow by themselves.
+    pub waiting: Vec<Message>,
+    /// What to come back with. A server that speaks v2 gives one.
+    pub token: Option<Secret>,
+    /// Whether this is all of it. Else the rest is in the next answer of this kind.
+    pub complete: bool,
+}
+
+/// Something that the server said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Heard {
+    /// The login is granted.
+    LoggedIn(Box<Entrance>),
+    /// The login is refused.
+    LoginRefused(Refusal),
+    /// There is a new user.
+    Registered(UserId),
+    /// There is no new user.
+    NotRegistered(Refusal),
+    /// Somebody said something.
+    Message(Message),
+    /// The user's friends.
+    Friends {
+        /// Some or all of them.
+        friends: Vec<Person>,
+        /// Whether this is all of them. Else the rest is in the next list.
+        complete: bool,
+    },
+    /// The request with this `cid` is done.
+    Done {
+        /// The request's.
+        cid: String,
+        /// The group that was made, joined or left.
+        group: Option<GroupId>,
+        /// What the server knows of the message that this was.
+        mark: Mark,
+        /// What to come back with from now on, where that is another than before.
+        token: Option<Secret>,
+    },
+    /// The user that was looked for.
+    Found {
+        /// The request's.
+        cid: String,
+        /// Who.
+        person: Person,
+    },
+    /// A page of history.
+    History {
+        /// The request's.
+        cid: String,
+        /// In their places. Those that the user said are as if said to the user.
+        messages: Vec<Message>,
+        /// Whether nothing between them is missing.
+        complete: bool,
+    },
+    /// A page of a group's members.
+    Members {
+        /// The request's.
+        cid: String,
+        /// By id.
+        members: Vec<Member>,
+        /// Whether these were the last ones.
+        complete: bool,
+    },
+    /// A friend has come or gone.
+    Presence(UserId, bool),
+    /// The server wants to hear this number, to know that somebody is there.
+    Ping(u64),
+    /// The server is there.
+    Pong,
+    /// Something is refused.
+    Refused {
+        /// The request's, where the server knows.
+        cid: Option<String>,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// Something that this dialect does not know, and that is to be ignored.
+    Unknown,
+}
+
+/// A frame that says nothing: no JSON object, or one whose fields make no sense.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Garbled;
+
+/// Who says something. In the seed dialect every request but the first ones names its sender.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaker<'a> {
+    /// Who is logged in.
+    pub id: UserId,
+    /// The user's name.
+    pub name: &'a str,
+}
+
+/// What a client says to the server.
+#[derive(Clone, Copy, Debug)]
+pub enum Saying<'a> {
+    /// What the user wants.
+    Ask(&'a Request),
+    /// To be again who the token was given to.
+    Resume(&'a Secret),
+    /// Is anybody there?
+    Ping(u64),
+    /// Somebody is.
+    Pong(u64),
+    /// These messages arrived.
+    Confirm(&'a [MessageId]),
+}
+
+/// A way of putting requests and answers into frames. Has no state.
+pub trait Dialect: Send {
+    /// Appends the frame of `saying`, with its terminator; nothing, where there are no words for it.
+    ///
+    /// `speaker` is who is logged in: nobody for a login and a registration. `cid` names the request
+    /// for its answer; logins and registrations are answered without one.
+    fn write(&self, out: &mut Vec<u8>, speaker: Option<Speaker<'_>>, cid: &str, saying: Saying<'_>);
+
+    /// Reads one frame, which comes without its terminator.
+    ///
+    /// # Errors
+    /// If it says nothing.
+    fn read(&self, frame: &[u8]) -> Result<Heard, Garbled>;
+
+    /// The longest frame that the server may send, without its terminator.
+    fn frame_bytes(&self) -> usize;
+
+    /// The longest frame that the server takes, without its terminator. It hangs up on longer ones,
+    /// so they are not sent.
+    fn request_bytes(&self) -> usize;
+}

@@ -1,0 +1,229 @@
+//! Reads what a server says in the seed's dialect.
+//!
+//! A list's entry is a string that holds an object; an object is taken too. An entry that makes no
+//! sense is left out: the rest of an answer is worth more than its worst line.
+
+use super::{Entrance, Garbled, Heard};
+use crate::message::{Conversation, Mark, Message};
+use crate::refusal::Refusal;
+use crate::roster::{Group, Member, Person, Role, Spoken, Welcome};
+use crate::secret::Secret;
+use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use chatd_chat::wire::msgid;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+pub(super) type Object = Map<String, Value>;
+
+/// Reads one frame.
+pub(super) fn read(frame: &[u8]) -> Result<Heard, Garbled> {
+    let (kind, object) = open(frame)?;
+    read_object(kind, &object)
+}
+
+/// The frame's msgid and fields.
+pub(super) fn open(frame: &[u8]) -> Result<(u32, Object), Garbled> {
+    let Ok(Value::Object(object)) = serde_json::from_slice(frame) else { return Err(Garbled) };
+    let kind = number(&object, "msgid").and_then(|kind| u32::try_from(kind).ok()).ok_or(Garbled)?;
+    Ok((kind, object))
+}
+
+pub(super) fn read_object(kind: u32, object: &Object) -> Result<Heard, Garbled> {
+    let errno = number(object, "errno").unwrap_or(0);
+    match kind {
+        msgid::LOGIN_ACK if errno != 0 => Ok(Heard::LoginRefused(refusal(object))),
+        msgid::LOGIN_ACK => logged_in(object).ok_or(Garbled),
+        msgid::REGISTER_ACK if errno != 0 => Ok(Heard::NotRegistered(refusal(object))),
+        msgid::REGISTER_ACK => user(object, "id").map(Heard::Registered).ok_or(Garbled),
+        msgid::ONE_CHAT | msgid::GROUP_CHAT => message(object).map(Heard::Message).ok_or(Garbled),
+        msgid::SHOW_FRIENDS => {
+            Ok(Heard::Friends { friends: list(object, "friends", person), complete: is_complete(object) })
+        }
+        msgid::ACK if errno == 0 => Ok(Heard::Done {
+            cid: text(object, "cid").ok_or(Garbled)?,
+            group: group(object, "groupid"),
+            mark: mark(object),
+            token: text(object, "token").map(Secret::from),
+        }),
+        msgid::ACK | msgid::ERROR => Ok(refused(object)),
+        _ => Ok(Heard::Unknown),
+    }
+}
+
+/// An ERROR about a login or a registration that was no good has no `cid`; its `re` tells.
+pub(super) fn refused(object: &Object) -> Heard {
+    let refusal = refusal(object);
+    match number(object, "re").and_then(|re| u32::try_from(re).ok()) {
+        Some(msgid::LOGIN | msgid::RESUME) => Heard::LoginRefused(refusal),
+        Some(msgid::REGISTER) => Heard::NotRegistered(refusal),
+        _ => Heard::Refused { cid: text(object, "cid"), refusal },
+    }
+}
+
+fn refusal(object: &Object) -> Refusal {
+    Refusal {
+        errno: number(object, "errno").and_then(|errno| u16::try_from(errno).ok()).unwrap_or(u16::MAX),
+        text: text(object, "errmsg").unwrap_or_default(),
+        retry_after_ms: number(object, "retry_after_ms"),
+    }
+}
+
+fn logged_in(object: &Object) -> Option<Heard> {
+    let mut welcome = Welcome::new(user(object, "id")?, text(object, "name")?);
+    welcome.friends = list(object, "friends", person);
+    welcome.groups = list(object, "groups", |entry| {
+        let mut known = Group::new(group(entry, "id")?, &text(entry, "groupname")?, "");
+        known.desc = text(entry, "groupdesc").unwrap_or_default();
+        known.members = list(entry, "users", member);
+        known.size = number(entry, "members");
+        known.role = entry.contains_key("role").then(|| role(entry));
+        Some(known)
+    });
+    let token = text(object, "token").map(Secret::from);
+    welcome.spoken = if token.is_some() { Spoken::V2 } else { Spoken::Seed };
+    let waiting = list(object, "offlinemsg", message);
+    Some(Heard::LoggedIn(Box::new(Entrance { welcome, waiting, token, complete: is_complete(object) })))
+}
+
+pub(super) fn message(object: &Object) -> Option<Message> {
+    let from = user(object, "id")?;
+    let conversation = match u32::try_from(number(object, "msgid")?).ok()? {
+        msgid::GROUP_CHAT => Conversation::In(group(object, "groupid")?),
+        _ => Conversation::With(from),
+    };
+    let field = |key| text(object, key);
+    Some(Message {
+        conversation,
+        from,
+        name: field("name")?,
+        text: field("msg")?,
+        time: field("time").unwrap_or_default(),
+        mark: mark(object),
+    })
+}
+
+/// Of the seed's frames: nothing.
+fn mark(object: &Object) -> Mark {
+    Mark {
+        cid: text(object, "cid"),
+        mid: text(object, "mid").and_then(|mid| mid.parse().ok()).map(MessageId),
+        pos: number(object, "pos"),
+        ts: number(object, "ts").map(Millis),
+    }
+}
+
+/// Frames of the seed's dialect say nothing of it, and are.
+fn is_complete(object: &Object) -> bool {
+    object.get("complete") != Some(&Value::Bool(false))
+}
+
+pub(super) fn member(object: &Object) -> Option<Member> {
+    Some(Member { person: person(object)?, role: role(object) })
+}
+
+pub(super) fn person(object: &Object) -> Option<Person> {
+    Some(Person { id: user(object, "id")?, name: text(object, "name")?, online: is_online(object) })
+}
+
+pub(super) fn is_online(object: &Object) -> bool {
+    object.get("state").and_then(Value::as_str) == Some("online")
+}
+
+fn role(object: &Object) -> Role {
+    let creator = object.get("role").and_then(Value::as_str) == Some("creator");
+    if creator { Role::Creator } else { Role::Normal }
+}
+
+pub(super) fn list<T>(object: &Object, key: &str, entry: impl Fn(&Object) -> Option<T>) -> Vec<T> {
+    let entries = object.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    entries.iter().filter_map(inner).filter_map(|object| entry(&object)).collect()
+}
+
+fn inner(entry: &Value) -> Option<Cow<'_, Object>> {
+    match entry {
+        Value::Object(object) => Some(Cow::Borrowed(object)),
+        Value::String(text) => serde_json::from_str(text).ok().map(Cow::Owned),
+        _ => None,
+    }
+}
+
+pub(super) fn number(object: &Object, key: &str) -> Option<u64> {
+    object.get(key)?.as_u64()
+}
+
+pub(super) fn text(object: &Object, key: &str) -> Option<String> {
+    Some(object.get(key)?.as_str()?.to_owned())
+}
+
+pub(super) fn user(object: &Object, key: &str) -> Option<UserId> {
+    UserId::new(number(object, key)?)
+}
+
+pub(super) fn group(object: &Object, key: &str) -> Option<GroupId> {
+    GroupId::new(number(object, key)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uid(number: u64) -> UserId {
+        UserId::new(number).unwrap()
+    }
+
+    #[test]
+    fn a_login_answer_is_read_to_its_depths() {
+        let frame = br#"{"errno":0,"friends":["{\"id\":2,\"name\":\"bob\",\"state\":\"online\"}","rubbish",7],
+            "groups":["{\"groupdesc\":\"d\",\"groupname\":\"dev\",\"id\":1,\"users\":[\"{\\\"id\\\":9,\\\"name\\\":\\\"amy\\\",\\\"role\\\":\\\"creator\\\",\\\"state\\\":\\\"offline\\\"}\"]}"],
+            "id":9,"msgid":2,"name":"amy",
+            "offlinemsg":["{\"groupid\":1,\"id\":2,\"msg\":\"hi\",\"msgid\":10,\"name\":\"bob\",\"time\":\"t\"}"]}"#;
+        let Ok(Heard::LoggedIn(entrance)) = read(frame) else { panic!("not a login") };
+        let Entrance { welcome, waiting, token, complete: true } = *entrance else { panic!("not complete") };
+        assert_eq!((welcome.spoken, token), (Spoken::Seed, None));
+        assert_eq!((welcome.id, welcome.name.as_str()), (uid(9), "amy"));
+        assert_eq!(welcome.friends, [Person { id: uid(2), name: "bob".into(), online: true }]);
+        let dev = &welcome.groups[0];
+        assert_eq!((dev.name.as_str(), dev.desc.as_str()), ("dev", "d"));
+        assert_eq!(dev.members[0].role, Role::Creator);
+        assert_eq!(waiting, [Message::new(Conversation::In(dev.id), uid(2), "bob", "hi", "t")]);
+    }
+
+    #[test]
+    fn refusals_find_what_they_refuse() {
+        let refused = |text: &str| Refusal { errno: 102, text: text.into(), retry_after_ms: None };
+        assert_eq!(
+            read(br#"{"errmsg":"x","errno":102,"msgid":21,"re":1}"#),
+            Ok(Heard::LoginRefused(refused("x")))
+        );
+        assert_eq!(
+            read(br#"{"errno":102,"msgid":21,"re":6,"cid":"c"}"#),
+            Ok(Heard::Refused { cid: Some("c".into()), refusal: refused("") })
+        );
+        assert_eq!(read(br#"{"msgid":99}"#), Ok(Heard::Unknown));
+    }
+
+    #[test]
+    fn rubbish_is_garbled_and_never_more() {
+        let deep = "[".repeat(100_000);
+        let nested = format!("{{\"msgid\":2,\"friends\":{}", "[".repeat(60_000));
+        for rubbish in [
+            "",
+            "{",
+            "[]",
+            "1",
+            "{}",
+            "{\"msgid\":\"2\"}",
+            "{\"msgid\":2}",
+            "{\"msgid\":6,\"id\":0}",
+            "{\"msgid\":-1}",
+            "{\"msgid\":20,\"errno\":0}",
+            "\u{0}",
+            "{\"msgid\":5,\"errno\":0,\"id\":99999999999}",
+            &deep,
+            &nested,
+        ] {
+            assert_eq!(read(rubbish.as_bytes()), Err(Garbled), "{}", &rubbish[..rubbish.len().min(60)]);
+        }
+        assert_eq!(read(b"{\"msgid\":2,\"name\":\"\xff\"}"), Err(Garbled));
+    }
+}

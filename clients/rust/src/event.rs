@@ -1,0 +1,139 @@
+//! What a client is told.
+
+use super::address::Address;
+use super::message::{Mark, Message};
+use super::refusal::{Failure, Refusal};
+use super::roster::{Member, Person, Welcome};
+use chatd_chat::model::ids::{GroupId, UserId};
+use std::fmt;
+use std::time::Duration;
+
+/// Names a request, so that its answer can be told from others. Unique for one `Client`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ticket(pub u64);
+
+/// What came of a request that was granted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// The message is safe: no failure of one process loses it.
+    Safe(Mark),
+    /// It was written to a server that acknowledges nothing, and may be lost.
+    Sent,
+    /// This group was made, joined or left.
+    Group(GroupId),
+    /// This user is logged in. The [`Event::LoggedIn`] came before.
+    LoggedIn(UserId),
+    /// This user was made.
+    Registered(UserId),
+    /// These are the user's friends.
+    Friends(Vec<Person>),
+    /// This user was looked for.
+    Found(Person),
+    /// A page of history.
+    History {
+        /// In their places, lowest first.
+        messages: Vec<Message>,
+        /// Whether nothing that was said between the first and the last of them is missing.
+        complete: bool,
+    },
+    /// A page of a group's members.
+    Members {
+        /// By id.
+        members: Vec<Member>,
+        /// Whether these were the last ones.
+        complete: bool,
+    },
+}
+
+/// How a connection ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Lost {
+    /// The server closed it.
+    Closed,
+    /// The server closed it and said why.
+    Said(Refusal),
+    /// The system reports this.
+    Io(String),
+    /// Nothing came for so long that the server is taken for dead.
+    Silent,
+    /// The server sent a frame over this many bytes.
+    FrameTooLarge(usize),
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lost::Closed => f.write_str("the server closed it"),
+            Lost::Said(refusal) => write!(f, "the server said: {refusal}"),
+            Lost::Io(text) => f.write_str(text),
+            Lost::Silent => f.write_str("the server does not answer"),
+            Lost::FrameTooLarge(bytes) => write!(f, "a frame of more than {bytes} bytes came"),
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// There is a connection. `again`: there was one before.
+    Connected {
+        /// To whom.
+        address: Address,
+        /// Whether this follows a [`Event::Lost`] or an [`Event::Unreachable`].
+        again: bool,
+    },
+    /// The connection is lost. While somebody is logged in or something is asked for, it is tried
+    /// again and again without a further word until [`Event::Connected`].
+    Lost {
+        /// How it ended.
+        reason: Lost,
+        /// After how long it is tried again; nothing where nobody needs a connection.
+        retry_in: Option<Duration>,
+    },
+    /// No address could be reached. Told once an outage; it is tried again and again.
+    Unreachable {
+        /// The address tried last.
+        address: Address,
+        /// Why not, in the system's words.
+        reason: String,
+    },
+    /// Somebody is logged in. What waited for the user follows as messages.
+    LoggedIn {
+        /// What the server told.
+        welcome: Welcome,
+        /// Whether this is the same login as before, on a new connection.
+        again: bool,
+    },
+    /// The server does not let the user in just now, and is asked again.
+    LoginDelayed(Refusal),
+    /// The user could not be logged in again and is nobody now.
+    SignedOut(Refusal),
+    /// Somebody said something. With a server that speaks v2 each message is told once, and the
+    /// server has to be told that it arrived: see [`Confirming`](super::Confirming).
+    Message(Message),
+    /// A friend has come or gone.
+    Presence {
+        /// Who.
+        user: UserId,
+        /// Whether the friend is there now.
+        online: bool,
+    },
+    /// The user's friends, told unasked.
+    Friends(Vec<Person>),
+    /// A request is answered, for good.
+    Settled {
+        /// Which.
+        ticket: Ticket,
+        /// What came of it.
+        result: Result<Answer, Failure>,
+    },
+    /// The server says something that answers no request.
+    Notice(Refusal),
+    /// The server said something that nobody understands. Told once a connection.
+    Garbled,
+}

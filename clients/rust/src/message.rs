@@ -1,0 +1,52 @@
+//! What people say to each other, and what is known of a message besides its text.
+
+use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
+
+/// Where something is said.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Conversation {
+    /// Between this user and another.
+    With(UserId),
+    /// In a group.
+    In(GroupId),
+}
+
+/// What the server knows of a message besides what was said. Of the seed's dialect: nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Mark {
+    /// What the sender calls it. It and the sender together tell a message from all others.
+    pub cid: Option<String>,
+    /// Its place in the order in which everybody shows messages.
+    pub mid: Option<MessageId>,
+    /// Its place in its conversation, counted from 1 without gaps. A message that is just being
+    /// said has none yet.
+    pub pos: Option<u64>,
+    /// When the server took it.
+    pub ts: Option<Millis>,
+}
+
+/// A message, from somebody else or out of the history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Message {
+    /// Where it was said, as seen by the one who got it: an answer goes there.
+    pub conversation: Conversation,
+    /// Who said it.
+    pub from: UserId,
+    /// The sender's name, by the server's own record; not safe to show as it is.
+    pub name: String,
+    /// What was said; not safe to show as it is.
+    pub text: String,
+    /// When, as the sender wrote it; not safe to show as it is.
+    pub time: String,
+    /// What the server knows of it.
+    pub mark: Mark,
+}
+
+impl Message {
+    /// A message of `from`, whose name is `name`, of which nothing more is known.
+    pub fn new(conversation: Conversation, from: UserId, name: &str, text: &str, time: &str) -> Self {
+        let (name, text, time) = (name.to_owned(), text.to_owned(), time.to_owned());
+        Self { conversation, from, name, text, time, mark: Mark::default() }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a client may ask for.
+
+use super::message::Conversation;
+use super::secret::Secret;
+use chatd_chat::model::ids::{GroupId, UserId};
+
+/// How a user is named: by id, or by the name of the registration.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Named {
+    /// By its id.
+    Id(UserId),
+    /// By its name, letter for letter. Only v2 knows users by name.
+    Name(String),
+}
+
+impl From<UserId> for Named {
+    fn from(id: UserId) -> Self {
+        Named::Id(id)
+    }
+}
+
+impl From<&str> for Named {
+    fn from(name: &str) -> Self {
+        Named::Name(name.to_owned())
+    }
+}
+
+impl From<String> for Named {
+    fn from(name: String) -> Self {
+        Named::Name(name)
+    }
+}
+
+/// What becomes of the session that the user has somewhere else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Takeover {
+    /// It stays, and the login is refused with errno 2.
+    #[default]
+    Refuse,
+    /// It is replaced, and told so. Only v2 does that.
+    Replace,
+}
+
+/// Which page of a conversation's history: places are counted from 1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Span {
+    /// The last one.
+    Latest,
+    /// The one that ends before this place.
+    Before(u64),
+    /// The one that begins after this place.
+    After(u64),
+}
+
+/// Something that a client wants of the server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Request {
+    /// To be this user from now on.
+    Login {
+        /// Who.
+        user: Named,
+        /// Kept for as long as the user is logged in, for logging in again.
+        password: Secret,
+        /// What becomes of another session of this user.
+        takeover: Takeover,
+    },
+    /// To be nobody again; what was asked before is finished first.
+    Logout,
+    /// A new user.
+    Register {
+        /// Unique.
+        name: String,
+        /// To log in with.
+        password: Secret,
+    },
+    /// To say something.
+    Say {
+        /// Where.
+        to: Conversation,
+        /// What.
+        text: String,
+        /// When, as others are to see it: `YYYY-MM-DD HH:MM:SS`.
+        time: String,
+    },
+    /// To have this user among one's friends.
+    AddFriend(UserId),
+    /// To have this user among one's friends no more.
+    DelFriend(UserId),
+    /// A new group, with oneself as its creator.
+    CreateGroup {
+        /// Unique.
+        name: String,
+        /// May be empty.
+        desc: String,
+    },
+    /// To become a member.
+    AddGroup(GroupId),
+    /// To be a member no more; of its creator: to dissolve it.
+    DelGroup(GroupId),
+    /// Who one's friends are, and which of them are online.
+    ShowFriends,
+    /// One page of what was said. v2.
+    History {
+        /// Where.
+        of: Conversation,
+        /// Which page.
+        span: Span,
+        /// Messages in it at most; the server may give fewer.
+        limit: u32,
+    },
+    /// Who this is, and whether online. v2.
+    Find(Named),
+    /// Another password, which the one that is used now allows. Other sessions of the user stay,
+    /// but cannot come back without the new one. v2.
+    ChangePassword {
+        /// What it is.
+        old: Secret,
+        /// What it is to be.
+        new: Secret,
+    },
+    /// To hear nothing from this user any more. v2.
+    Block(UserId),
+    /// To hear from this user again. v2.
+    Unblock(UserId),
+    /// One page of who is in a group, by id. v2.
+    Members {
+        /// Which.
+        group: GroupId,
+        /// Only those with a greater id.
+        after: Option<UserId>,
+        /// Members in it at most; the server may give fewer.
+        limit: u32,
+    },
+}
+
+impl Request {
+    /// Whether the seed's dialect has no words for it.
+    pub fn is_of_v2(&self) -> bool {
+        match self {
+            Request::Login { user, .. } => matches!(user, Named::Name(_)),
+            Request::History { .. }
+            | Request::Find(_)
+            | Request::ChangePassword { .. }
+            | Request::Block(_)
+            | Request::Unblock(_)
+            | Request::Members { .. } => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What the server says, and which request it answers.
+
+use super::outbox::Entry;
+use super::{Output, Session, settled};
+use crate::dialect::{Heard, Saying};
+use crate::event::{Answer, Event};
+use crate::message::{Mark, Message};
+use crate::refusal::{Failure, Refusal};
+use crate::request::Request;
+use crate::roster::Person;
+use crate::secret::Secret;
+use chatd_chat::wire::code::Code;
+use std::time::{Duration, Instant};
+
+/// How often a message is said that the server is too busy to store.
+pub(super) const BUSY_TRIES: u32 = 8;
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+
+impl Session {
+    pub(super) fn frame(&mut self, frame: &[u8], now: Instant, out: &mut Vec<Output>) {
+        self.pulse.heard(now);
+        let Ok(heard) = self.dialect.read(frame) else {
+            if !std::mem::replace(&mut self.garbled_told, true) {
+                out.push(Output::Tell(Event::Garbled));
+            }
+            return;
+        };
+        if !matches!(heard, Heard::Refused { .. } | Heard::LoginRefused(_) | Heard::Unknown) {
+            self.route.worked();
+        }
+        match heard {
+            Heard::LoggedIn(entrance) => {
+                if let Some(whole) = self.parts.entrance(*entrance) {
+                    self.entered(whole, now, out);
+                }
+            }
+            Heard::LoginRefused(refusal) => self.login_refused(refusal, now, out),
+            Heard::Registered(user) => self.registered(Ok(Answer::Registered(user)), out),
+            Heard::NotRegistered(refusal) => self.not_registered(refusal, out),
+            Heard::Message(message) => self.message(message, now, out),
+            Heard::Presence(user, online) => out.push(Output::Tell(Event::Presence { user, online })),
+            Heard::Friends { friends, complete } => {
+                if let Some(friends) = self.parts.friends(friends, complete) {
+                    self.friends.clone_from(&friends);
+                    out.push(Output::Tell(Event::Friends(friends)));
+                }
+            }
+            Heard::Done { cid, group, mark, token } => {
+                self.outbox.acknowledged();
+                self.note_done(&cid, token);
+                let friends = self.friends_asked_for(&cid);
+                self.answered(&cid, out, |entry| match (&entry.request, group) {
+                    (Request::ShowFriends, _) => Answer::Friends(friends),
+                    (Request::Say { .. }, _) => Answer::Safe(Mark { cid: Some(entry.cid.clone()), ..mark }),
+                    (_, Some(group)) => Answer::Group(group),
+                    _ => Answer::Done,
+                });
+            }
+            Heard::Found { cid, person } => self.answered(&cid, out, |_| Answer::Found(person)),
+            Heard::History { cid, mut messages, complete } => self.answered(&cid, out, |entry| {
+                if let Request::History { of, .. } = entry.request {
+                    messages.iter_mut().for_each(|message| message.conversation = of);
+                }
+                Answer::History { messages, complete }
+            }),
+            Heard::Members { cid, members, complete } => {
+                self.answered(&cid, out, |_| Answer::Members { members, complete });
+            }
+            Heard::Refused { cid: Some(cid), refusal } => {
+                self.outbox.acknowledged();
+                self.refused(&cid, refusal, now, out);
+            }
+            Heard::Refused { cid: None, refusal } => {
+                if is_farewell(refusal.errno) {
+                    self.last_words = Some(refusal);
+                } else {
+                    out.push(Output::Tell(Event::Notice(refusal)));
+                }
+            }
+            Heard::Ping(n) => self.write(Saying::Pong(n), out),
+            Heard::Pong | Heard::Unknown => {}
+        }
+    }
+
+    /// Tells a message that is new; confirms one that is not, for the server cannot know.
+    pub(super) fn message(&mut self, message: Message, now: Instant, out: &mut Vec<Output>) {
+        if self.seen.is_new(&message) {
+            out.push(Output::Tell(Event::Message(message)));
+        } else if let Some(mid) = message.mark.mid {
+            self.arrived.add(mid, now);
+        }
+    }
+
+    /// A request is done, and may have changed how to come back.
+    fn note_done(&mut self, cid: &str, token: Option<Secret>) {
+        if let Some(Request::ChangePassword { new, .. }) = self.outbox.find(cid).map(|entry| &entry.request) {
+            let new = new.clone();
+            self.password_changed(new, token);
+        }
+    }
+
+    /// The list came before the word that this is all of it.
+    fn friends_asked_for(&mut self, cid: &str) -> Vec<Person> {
+        let asked = self.outbox.find(cid).is_some_and(|entry| entry.request == Request::ShowFriends);
+        if asked { std::mem::take(&mut self.friends) } else { Vec::new() }
+    }
+
+    fn answered(&mut self, cid: &str, out: &mut Vec<Output>, answer: impl FnOnce(&Entry) -> Answer) {
+        let Some(entry) = self.outbox.take(cid) else { return };
+        out.push(settled(entry.ticket, Ok(answer(&entry))));
+        if entry.request == Request::Logout {
+            self.forget_account(out);
+        }
+    }
+
+    fn registered(&mut self, result: Result<Answer, Failure>, out: &mut Vec<Output>) {
+        if let Some(registration) = self.registration.take() {
+            out.push(settled(registration.ticket, result));
+        }
+    }
+
+    fn not_registered(&mut self, mut refusal: Refusal, out: &mut Vec<Output>) {
+        let again = self.registration.as_ref().is_some_and(|registration| registration.attempts > 1);
+        if again && refusal.errno == Code::Refused.errno() {
+            refusal.text = "the name is taken, perhaps by this registration: the connection was lost before \
+                            its answer came"
+                .to_owned();
+        }
+        self.registered(Err(Failure::Refused(refusal)), out);
+    }
+
+    /// A server with a smaller bound hangs up on a frame without saying which. It would do so again
+    /// and again: the longest that is not answered goes.
+    pub(super) fn give_up_what_is_too_large(&mut self, out: &mut Vec<Output>) {
+        let Some(words) = self.last_words.as_ref().filter(|words| words.errno == Code::TooLarge.errno())
+        else {
+            return;
+        };
+        let Some(longest) = self.outbox.longest_written() else { return };
+        out.push(settled(longest, Err(Failure::Refused(words.clone()))));
+        self.outbox.settle(|entry| entry.ticket == longest);
+    }
+
+    fn refused(&mut self, cid: &str, refusal: Refusal, now: Instant, out: &mut Vec<Output>) {
+        let Some(entry) = self.outbox.find(cid) else { return };
+        let wait = refusal.retry_after_ms.map_or(BUSY_WAIT, Duration::from_millis);
+        if is_passing(refusal.errno) && entry.attempts < BUSY_TRIES {
+            return self.outbox.put_off(cid, now + wait);
+        }
+        let Some(entry) = self.outbox.take(cid) else { return };
+        let result = match done_before(&entry, refusal.errno) {
+            true => Ok(Answer::Done),
+            false => Err(Failure::Refused(refusal)),
+        };
+        out.push(settled(entry.ticket, result));
+    }
+}
+
+/// Whether the server may say yes a moment later.
+pub(super) fn is_passing(errno: u16) -> bool {
+    [Code::Busy, Code::TooFast, Code::Draining].iter().any(|code| code.errno() == errno)
+}
+
+/// Whether the server hangs up after saying this of no request in particular; it is told with that.
+fn is_farewell(errno: u16) -> bool {
+    const FAREWELLS: [Code; 6] =
+        [Code::NotAFrame, Code::TooLarge, Code::Replaced, Code::Draining, Code::TooSlow, Code::TooMany];
+    FAREWELLS.iter().any(|code| code.errno() == errno)
+}
+
+/// Whether a request that was written before, on a connection that was lost, turns out to have been
+/// granted then: what it wants made is there, what it wants gone is not.
+fn done_before(entry: &Entry, errno: u16) -> bool {
+    let told = |codes: &[Code]| codes.iter().any(|code| code.errno() == errno);
+    entry.attempts > 1
+        && match entry.request {
+            Request::AddFriend(_) | Request::AddGroup(_) => told(&[Code::Exists]),
+            Request::DelFriend(_) => told(&[Code::NoSuchUser]),
+            Request::DelGroup(_) => told(&[Code::NoSuchGroup, Code::NotAMember]),
+            _ => false,
+        }
+}

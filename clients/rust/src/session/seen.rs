@@ -1,0 +1,85 @@
+//! Which messages were told, so that none is told twice.
+//!
+//! A server delivers at least once: what was not confirmed comes again, and a retry that was pushed
+//! before the store knew it for one comes under another `mid`. (sender, cid) tells them.
+
+use crate::message::Message;
+use chatd_chat::model::ids::UserId;
+use std::collections::{HashSet, VecDeque};
+
+/// Messages that are remembered. A server has at most a thousand unconfirmed ones of a session to
+/// say again.
+const REMEMBERED: usize = 4_096;
+
+type Key = (UserId, String);
+
+/// Invariant: `keys` and `order` hold the same, at most `REMEMBERED` of them.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Whose messages these are.
+    reader: Option<UserId>,
+    keys: HashSet<Key>,
+    order: VecDeque<Key>,
+}
+
+impl Seen {
+    /// From now on this user's messages are looked at. A user who returns has not forgotten.
+    pub(super) fn is_read_by(&mut self, reader: UserId) {
+        if self.reader != Some(reader) {
+            *self = Self { reader: Some(reader), ..Self::default() };
+        }
+    }
+
+    /// Whether this is told for the first time. One without a `cid` always is.
+    pub(super) fn is_new(&mut self, message: &Message) -> bool {
+        let Some(cid) = &message.mark.cid else { return true };
+        let key = (message.from, cid.clone());
+        if !self.keys.insert(key.clone()) {
+            return false;
+        }
+        self.order.push_back(key);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.keys.remove(&oldest);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Conversation;
+
+    fn message(from: u64, cid: &str) -> Message {
+        let from = UserId::new(from).unwrap();
+        let mut message = Message::new(Conversation::With(from), from, "n", "m", "t");
+        message.mark.cid = Some(cid.to_owned()).filter(|cid| !cid.is_empty());
+        message
+    }
+
+    #[test]
+    fn a_message_is_new_once_for_each_sender_and_reader() {
+        let mut seen = Seen::default();
+        seen.is_read_by(UserId::new(9).unwrap());
+        assert!(seen.is_new(&message(1, "a")) && seen.is_new(&message(2, "a")));
+        assert!(!seen.is_new(&message(1, "a")));
+        assert!(seen.is_new(&message(1, "")) && seen.is_new(&message(1, "")));
+        seen.is_read_by(UserId::new(9).unwrap());
+        assert!(!seen.is_new(&message(2, "a")));
+        seen.is_read_by(UserId::new(8).unwrap());
+        assert!(seen.is_new(&message(2, "a")));
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let mut seen = Seen::default();
+        for n in 0..REMEMBERED + 1 {
+            assert!(seen.is_new(&message(1, &n.to_string())));
+        }
+        assert_eq!((seen.keys.len(), seen.order.len()), (REMEMBERED, REMEMBERED));
+        assert!(!seen.is_new(&message(1, "1")));
+        assert!(seen.is_new(&message(1, "0")));
+    }
+}

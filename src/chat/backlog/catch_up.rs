@@ -1,0 +1,531 @@
+//! Catch-up: a backlog on its way to its reader.
+//!
+//! Fetching takes nothing away. A page is pushed, the next one is fetched when there is room for it, and what
+//! arrives live meanwhile is buffered; when nothing waits any more, the buffer follows and the reader is live. What
+//! the reader was sent already is recognised by its id.
+
+use super::Backlog;
+use super::live_buffer::{BufferedMessage, LiveBuffer, PATIENCE_MS, stored_as};
+use super::reader::{Reader, Stage};
+use crate::connection::{Connection, Connections, StoredAs, UnackedPush};
+use crate::model::envelope::{Envelope, Target};
+use crate::model::ids::{ConnectionId, GroupId, MessageId, Monotonic, SessionEpoch};
+use crate::port::cx::Cx;
+use crate::port::effect::Effect;
+use crate::port::in_flight::BacklogFlow;
+use crate::port::store::{BacklogMessage, BacklogPage, StoreRequest};
+use crate::wire::code::Code;
+use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
+
+/// A backlog on its way to its reader.
+#[derive(Debug)]
+pub(super) struct CatchUp {
+    /// Whether the first page is to come with the login answer.
+    awaits_welcome: bool,
+    buffer: LiveBuffer,
+    /// Whether a page is being fetched.
+    fetching: bool,
+    /// Whether the page that is being fetched is not to be used.
+    stale: bool,
+    /// Whether something was put into the backlog since its first page was fetched: there will be another round.
+    again: bool,
+    /// Whether the store was busy: while nothing is fetched, live messages are not buffered.
+    failed: bool,
+    /// The last message that is in the backlog by itself, of the page before.
+    after: MessageId,
+    /// What is left of the page, while it is sent message by message.
+    rest: VecDeque<BacklogMessage>,
+    /// The groups that the page was fetched for.
+    fetched_for: Vec<GroupId>,
+    /// Where they stand once `rest` is through.
+    heads: Vec<(GroupId, u64)>,
+    /// Whether that page was the last one.
+    complete: bool,
+    /// Messages on their way into the backlog because the buffer was full: the catch-up is not through before them.
+    spilling: u32,
+    /// Until when it waits for word that messages it is missing are stored.
+    patience: Monotonic,
+    /// What was sent to the reader and could be in a page: live before the catch-up began, or with an earlier page.
+    sent: FxHashSet<MessageId>,
+}
+
+/// Whether a reader is to fetch its backlog again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FetchAgain {
+    /// It is not logged in: it will fetch later anyway.
+    No,
+    /// It catches up already, and will make another round.
+    Continues,
+    /// It was live: its catch-up is to begin.
+    Begins,
+}
+
+/// What a reader knows of its groups when its catch-up begins.
+#[derive(Debug, Default)]
+pub(crate) struct CatchUpStart {
+    /// The place in each group up to which it has everything.
+    pub(crate) upto: Vec<(GroupId, u64)>,
+    /// Messages of groups that reached it and lie beyond.
+    pub(crate) beyond: Vec<MessageId>,
+}
+
+/// What a page leaves to be done.
+#[derive(Debug)]
+pub(crate) enum PageOutcome {
+    /// It is for nobody.
+    Nothing,
+    /// It is here: the login answer goes out with it where it is waited for, then the catch-up goes on.
+    Arrived {
+        awaits_welcome: bool,
+        /// Groups that it was fetched for and does not name: they were dissolved before their channel was joined.
+        absent: Vec<GroupId>,
+        /// Groups that it names and that are new here: they were joined by another connection.
+        new: Vec<GroupId>,
+    },
+    /// It is not to be used: the catch-up goes on.
+    Stale,
+    /// There is none, and the login comes to nothing for it.
+    RefuseLogin(Code),
+}
+
+/// What came of going on with a catch-up.
+#[derive(Debug)]
+pub(crate) enum CatchUpOutcome {
+    /// It goes on later, or was through before.
+    Waits,
+    /// Nothing waits any more: the reader is live, and stands here in its groups.
+    Finished { upto: Vec<(GroupId, u64)> },
+}
+
+impl CatchUp {
+    fn new(buffer: LiveBuffer, sent: FxHashSet<MessageId>) -> Self {
+        Self {
+            awaits_welcome: false,
+            buffer,
+            fetching: false,
+            stale: false,
+            again: true,
+            failed: false,
+            after: MessageId(0),
+            rest: VecDeque::new(),
+            fetched_for: Vec::new(),
+            heads: Vec::new(),
+            complete: false,
+            spilling: 0,
+            patience: Monotonic(0),
+            sent,
+        }
+    }
+
+    pub(super) fn awaits_welcome(&self) -> bool {
+        self.awaits_welcome
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    pub(super) fn sent(&self) -> &FxHashSet<MessageId> {
+        &self.sent
+    }
+
+    pub(super) fn buffer_mut(&mut self) -> &mut LiveBuffer {
+        &mut self.buffer
+    }
+
+    pub(super) fn into_buffer(self) -> LiveBuffer {
+        self.buffer
+    }
+
+    pub(super) fn buffered_messages(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// The place up to which the page that is being sent has brought a group, from `upto` on.
+    pub(super) fn reached(&self, group: GroupId, upto: u64) -> u64 {
+        let Some(&(_, head)) = self.heads.iter().find(|(of, _)| *of == group) else { return upto };
+        let of_group = |message: &&BacklogMessage| {
+            message.pos.is_some() && message.envelope.target() == Target::Group(group)
+        };
+        let next = self.rest.iter().filter(of_group).filter_map(|message| message.pos).min();
+        upto.max(next.map_or(head, |next| next - 1))
+    }
+
+    /// What was buffered is in the backlog, or will be: begins again from the front, so that nothing overtakes it.
+    pub(super) fn begin_again(&mut self, patience: Monotonic, spilling: u32) {
+        self.rest.clear();
+        self.heads.clear();
+        self.stale = self.fetching;
+        (self.complete, self.again) = (true, true);
+        self.patience = patience;
+        self.spilling += spilling;
+    }
+
+    /// What is buffered and was not sent with a page.
+    pub(super) fn unsent(&self) -> impl Iterator<Item = (&Envelope, StoredAs)> + '_ {
+        let buffered = self.buffer.iter().map(|buffered| (&buffered.envelope, buffered.stored_as));
+        buffered.filter(|(envelope, _)| !self.sent.contains(&envelope.mid()))
+    }
+
+    /// Notes that a message was sent; whether it is the first time. Forgets all where a store is busy for so long
+    /// that it becomes too much: after a fault, a message may come twice.
+    pub(super) fn note_sent(&mut self, mid: MessageId) -> bool {
+        const MOST: usize = 65_536;
+        if self.sent.len() >= MOST {
+            self.sent.clear();
+        }
+        self.sent.insert(mid)
+    }
+}
+
+impl Backlog {
+    /// A login is through: its reader catches up, and its first page comes with the login answer.
+    pub(crate) fn finish_login(&mut self, cx: &Cx, id: ConnectionId) {
+        let Some(reader) = self.readers.get_mut(id) else { return };
+        let Stage::LoggingIn(buffer) = std::mem::replace(&mut reader.stage, Stage::Live) else { return };
+        let mut catch_up = CatchUp::new(buffer, FxHashSet::default());
+        (catch_up.awaits_welcome, catch_up.patience) = (true, cx.now.plus(PATIENCE_MS));
+        reader.stage = Stage::CatchingUp(Box::new(catch_up));
+        self.catching_up.push(id);
+    }
+
+    /// Somebody says that the reader has something waiting. If its catch-up is to begin, `begin` is next; then
+    /// `continue_catch_up`.
+    pub(crate) fn fetch_again(&mut self, id: ConnectionId) -> FetchAgain {
+        let Some(reader) = self.readers.get_mut(id) else { return FetchAgain::No };
+        match &mut reader.stage {
+            Stage::LoggingIn(_) => FetchAgain::No,
+            Stage::CatchingUp(catch_up) => {
+                catch_up.again = true;
+                FetchAgain::Continues
+            }
+            Stage::Live => FetchAgain::Begins,
+        }
+    }
+
+    /// From now on live messages are buffered; what was sent until now and could be in a page is noted.
+    pub(crate) fn begin(&mut self, connections: &Connections, id: ConnectionId, start: CatchUpStart) {
+        let Some(reader) = self.readers.get_mut(id) else { return };
+        let mut sent: FxHashSet<MessageId> = reader.in_backlog.iter().copied().collect();
+        sent.extend(reader.live.iter().chain(reader.from_pages.iter()));
+        let unconfirmed =
+            connections.get(id).into_iter().flat_map(|connection| connection.window.unconfirmed());
+        sent.extend(unconfirmed.map(|push| push.envelope.mid()));
+        sent.extend(start.beyond.into_iter().filter(|mid| !reader.missing.contains_key(mid)));
+        for (group, upto) in start.upto {
+            reader.upto.entry(group).or_insert(upto);
+        }
+        reader.stage = Stage::CatchingUp(Box::new(CatchUp::new(LiveBuffer::default(), sent)));
+        self.catching_up.push(id);
+    }
+
+    /// Time has passed: the connections whose catch-up goes on. `tick` is next for each, then `end_tick`.
+    pub(crate) fn begin_tick(&mut self, connections: &Connections) -> Vec<ConnectionId> {
+        let mut ids = std::mem::take(&mut self.catching_up);
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|&id| self.is_under_way(connections, id));
+        ids
+    }
+
+    /// Looks at what TCP has acknowledged where there is no room.
+    pub(crate) fn tick(&self, cx: &mut Cx, connections: &Connections, id: ConnectionId) {
+        if !has_room(cx, connections, id) {
+            cx.emit(Effect::Probe { connection: id });
+        }
+    }
+
+    /// The catch-ups that are not through go on with the next tick.
+    pub(crate) fn end_tick(&mut self, connections: &Connections, mut ids: Vec<ConnectionId>) {
+        ids.retain(|&id| self.is_under_way(connections, id));
+        self.catching_up.append(&mut ids);
+    }
+
+    /// Whether a catch-up goes on with time.
+    pub(crate) fn is_under_way(&self, connections: &Connections, id: ConnectionId) -> bool {
+        connections.get(id).is_some_and(|connection| !connection.is_closing()) && self.is_catching_up(id)
+    }
+
+    /// Goes on with a catch-up as far as it can without waiting.
+    pub(crate) fn continue_catch_up(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnectionId,
+    ) -> CatchUpOutcome {
+        if !has_room(cx, connections, id) {
+            return CatchUpOutcome::Waits;
+        }
+        let Some(catch_up) = self.catch_up_of_mut(id) else { return CatchUpOutcome::Waits };
+        if catch_up.fetching || catch_up.failed {
+            return CatchUpOutcome::Waits;
+        }
+        if !self.push_rest(cx, connections, id) {
+            return CatchUpOutcome::Waits;
+        }
+        self.settle_page(id);
+        let Some(reader) = self.readers.get_mut(id) else { return CatchUpOutcome::Waits };
+        let is_missing = !reader.missing.is_empty();
+        let Some(catch_up) = reader.catch_up_mut() else { return CatchUpOutcome::Waits };
+        if catch_up.spilling > 0 {
+            // What was buffered is being put into the backlog.
+            CatchUpOutcome::Waits
+        } else if !catch_up.complete || catch_up.again {
+            fetch_page(cx, id, reader);
+            CatchUpOutcome::Waits
+        } else if is_missing && cx.now < catch_up.patience {
+            CatchUpOutcome::Waits
+        } else {
+            self.finish_catch_up(cx, connections, id)
+        }
+    }
+
+    /// Pushes what is left of a page; whether that is all. A client that reads one frame at a time gets some of it, and
+    /// more when its TCP has acknowledged these.
+    fn push_rest(&mut self, cx: &mut Cx, connections: &mut Connections, id: ConnectionId) -> bool {
+        let most = match connections.get(id) {
+            Some(connection) if connection.reads_single_frames() => cx.limits.paced_backlog,
+            Some(_) | None => usize::MAX,
+        };
+        let Some(catch_up) = self.catch_up_of_mut(id) else { return false };
+        let mut rest = std::mem::take(&mut catch_up.rest);
+        while connections.get(id).is_some_and(|connection| connection.window.unacked() < most)
+            && let Some(message) = rest.pop_front()
+        {
+            self.push_from_page(cx, connections, id, message);
+        }
+        let through = rest.is_empty();
+        if let Some(catch_up) = self.catch_up_of_mut(id) {
+            catch_up.rest = rest;
+        }
+        through
+    }
+
+    /// The groups stand where what was sent of the page has left them.
+    pub(super) fn settle_page(&mut self, id: ConnectionId) {
+        let Some(reader) = self.readers.get_mut(id) else { return };
+        let Stage::CatchingUp(catch_up) = &mut reader.stage else { return };
+        for (&group, upto) in &mut reader.upto {
+            *upto = catch_up.reached(group, *upto);
+            catch_up.buffer.advance(group, *upto);
+        }
+        catch_up.heads.clear();
+    }
+
+    pub(crate) fn on_page(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnectionId,
+        epoch: SessionEpoch,
+        page: Result<BacklogPage, Code>,
+    ) -> PageOutcome {
+        let Some(reader) = self.readers.get_mut(id).filter(|reader| reader.epoch == epoch) else {
+            return PageOutcome::Nothing;
+        };
+        let (user, upto) = (reader.user, &reader.upto);
+        let Stage::CatchingUp(catch_up) = &mut reader.stage else { return PageOutcome::Nothing };
+        catch_up.fetching = false;
+        if std::mem::take(&mut catch_up.stale) && page.is_ok() {
+            return PageOutcome::Stale;
+        }
+        let page = match page {
+            Ok(page) => page,
+            Err(code) if catch_up.awaits_welcome => return PageOutcome::RefuseLogin(code),
+            Err(_) => {
+                self.fetch_later(cx, connections, id);
+                return PageOutcome::Nothing;
+            }
+        };
+        if let Some(last) = page.messages.iter().rfind(|message| message.pos.is_none()) {
+            catch_up.after = last.envelope.mid();
+        }
+        let mut fresh = VecDeque::from(page.messages);
+        let connection = connections.get(id);
+        let mut refused: Vec<MessageId> = Vec::new();
+        let (sent, buffer) = (&catch_up.sent, &mut catch_up.buffer);
+        fresh.retain(|message| {
+            let refuses = connection.is_some_and(|connection| connection.refuses(&message.envelope));
+            refused.extend(refuses.then(|| message.envelope.mid()));
+            !refuses && (sent.contains(&message.envelope.mid()) || !buffer.takes(message))
+        });
+        let named: FxHashSet<GroupId> = page.heads.iter().map(|&(group, _)| group).collect();
+        let absent = catch_up.fetched_for.iter().copied().filter(|group| !named.contains(group)).collect();
+        let new = named.into_iter().filter(|group| !upto.contains_key(group)).collect();
+        (catch_up.rest, catch_up.complete, catch_up.heads) = (fresh, page.complete, page.heads);
+        let awaits_welcome = catch_up.awaits_welcome;
+        self.ack_delivered(cx, Some(id), user, refused);
+        PageOutcome::Arrived { awaits_welcome, absent, new }
+    }
+
+    /// The store is busy. What is live goes on meanwhile.
+    fn fetch_later(&mut self, cx: &mut Cx, connections: &mut Connections, id: ConnectionId) {
+        let Some(catch_up) = self.catch_up_of_mut(id) else { return };
+        (catch_up.again, catch_up.failed) = (true, true);
+        for buffered in std::mem::take(&mut catch_up.buffer).into_messages() {
+            let Some(catch_up) = self.catch_up_of_mut(id) else { return };
+            if catch_up.note_sent(buffered.envelope.mid()) {
+                self.push_buffered(cx, connections, id, buffered);
+            }
+        }
+    }
+
+    fn push_buffered(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnectionId,
+        buffered: BufferedMessage,
+    ) {
+        let BufferedMessage { envelope, stored_as, given } = buffered;
+        if let Some(reader) = self.readers.get_mut(id).filter(|_| given) {
+            reader.from_pages.note(envelope.mid());
+        }
+        self.push(cx, connections, id, envelope, stored_as);
+    }
+
+    /// Fetches again where the store was too busy: those whose catch-up is to go on.
+    pub(crate) fn retry_failed(&mut self, cx: &Cx) -> Vec<ConnectionId> {
+        let now = self.failed.len().min(cx.limits.walk_sessions);
+        let ids: Vec<ConnectionId> = self.failed.drain(..now).collect();
+        for &id in &ids {
+            if let Some(catch_up) = self.catch_up_of_mut(id) {
+                catch_up.failed = false;
+            }
+        }
+        ids
+    }
+
+    /// What was buffered and became too much is in the backlog now.
+    pub(super) fn spilled(&mut self, id: ConnectionId) {
+        if let Some(catch_up) = self.catch_up_of_mut(id) {
+            catch_up.spilling = catch_up.spilling.saturating_sub(1);
+            catch_up.again = true;
+        }
+    }
+
+    fn push_from_page(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnectionId,
+        message: BacklogMessage,
+    ) {
+        let mid = message.envelope.mid();
+        let Some(reader) = self.readers.get_mut(id) else { return };
+        reader.missing.remove(&mid);
+        let Stage::CatchingUp(catch_up) = &mut reader.stage else { return };
+        if catch_up.sent.contains(&mid) {
+            if message.pos.is_none() && !reader.in_backlog.contains(&mid) {
+                self.ack_sent(cx, connections, id, mid);
+            }
+        } else if !catch_up.buffer.takes(&message) {
+            catch_up.note_sent(mid);
+            reader.from_pages.note(mid);
+            let stored_as = stored_as(&message);
+            self.push(cx, connections, id, message.envelope, stored_as);
+        }
+    }
+
+    /// A message was pushed live and came to lie in the backlog all the same: somebody else heard it too, and
+    /// could not deliver it.
+    fn ack_sent(&mut self, cx: &mut Cx, connections: &mut Connections, id: ConnectionId, mid: MessageId) {
+        let in_window = connections.get_mut(id).and_then(|connection| connection.window.find_mut(mid));
+        let arrived = in_window.map(|push| push.stored_as = StoredAs::Backlog).is_none();
+        let Some(reader) = self.readers.get_mut(id) else { return };
+        reader.in_backlog.insert(mid);
+        let user = reader.user;
+        if arrived {
+            self.ack_delivered(cx, Some(id), user, vec![mid]);
+        }
+    }
+
+    /// Nothing waits any more: what was buffered goes out, and the reader is live.
+    fn finish_catch_up(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnectionId,
+    ) -> CatchUpOutcome {
+        let Some(reader) = self.readers.get_mut(id) else { return CatchUpOutcome::Waits };
+        let Stage::CatchingUp(catch_up) = std::mem::replace(&mut reader.stage, Stage::Live) else {
+            return CatchUpOutcome::Waits;
+        };
+        let mut sent = catch_up.sent;
+        for buffered in catch_up.buffer.into_messages() {
+            if sent.insert(buffered.envelope.mid()) {
+                self.push_buffered(cx, connections, id, buffered);
+            }
+        }
+        let upto = self.readers.get_mut(id).map(|reader| std::mem::take(&mut reader.upto));
+        CatchUpOutcome::Finished { upto: upto.unwrap_or_default().into_iter().collect() }
+    }
+
+    /// The first page, for the login answer; whether more follows it.
+    pub(crate) fn first_page(&self, id: ConnectionId) -> impl Iterator<Item = &Envelope> + '_ {
+        let messages = self.catch_up_of(id).into_iter().flat_map(|catch_up| &catch_up.rest);
+        messages.map(|message| &message.envelope)
+    }
+
+    /// The login answer holds so many messages of the first page, and will end at `end`: when it is acknowledged,
+    /// all of them are.
+    pub(crate) fn welcome(
+        &mut self,
+        connections: &mut Connections,
+        id: ConnectionId,
+        messages: usize,
+        end: u64,
+    ) {
+        let Some(reader) = self.readers.get_mut(id) else { return };
+        let Stage::CatchingUp(catch_up) = &mut reader.stage else { return };
+        catch_up.awaits_welcome = false;
+        let answered: Vec<BacklogMessage> = catch_up.rest.drain(..messages).collect();
+        for message in answered {
+            let (mid, stored_as) = (message.envelope.mid(), stored_as(&message));
+            catch_up.sent.insert(mid);
+            reader.from_pages.note(mid);
+            reader.missing.remove(&mid);
+            if stored_as == StoredAs::Backlog {
+                reader.in_backlog.insert(mid);
+            }
+            if let Some(connection) = connections.get_mut(id) {
+                let envelope = message.envelope;
+                connection.window.note(UnackedPush::new(end, reader.user, envelope, stored_as));
+            }
+        }
+    }
+}
+
+/// Fetches the next page.
+fn fetch_page(cx: &mut Cx, id: ConnectionId, reader: &mut Reader) {
+    let (messages, bytes) = (cx.limits.page_messages, cx.limits.page_bytes);
+    let mut have: Vec<(GroupId, u64)> = reader.upto.iter().map(|(&group, &upto)| (group, upto)).collect();
+    have.sort_unstable();
+    let (user, epoch) = (reader.user, reader.epoch);
+    let Some(catch_up) = reader.catch_up_mut() else { return };
+    if catch_up.complete {
+        // From the front, for what came to lie before the pages of the last round.
+        catch_up.after = MessageId(0);
+    }
+    if catch_up.after == MessageId(0) {
+        catch_up.again = false;
+    }
+    (catch_up.fetching, catch_up.complete) = (true, false);
+    let after = catch_up.after;
+    catch_up.fetched_for = have.iter().map(|&(group, _)| group).collect();
+    let request = StoreRequest::FetchBacklog { user, after, have, messages, bytes };
+    cx.request(request, BacklogFlow::Page { connection: id, epoch });
+}
+
+/// Whether so little is under way to a connection that more of its backlog may follow. A crowd of readers with long
+/// backlogs must not be cut for them: half of what each may have under way when all together have too much.
+fn has_room(cx: &Cx, connections: &Connections, id: ConnectionId) -> bool {
+    let half_bytes = cx.limits.outbox_squeezed_bytes as u64 / 2;
+    let has_room = |connection: &Connection| {
+        let window = &connection.window;
+        let paced = connection.reads_single_frames() && window.unacked() >= cx.limits.paced_backlog;
+        !connection.is_closing() && window.unacked_bytes() < half_bytes && !paced
+    };
+    connections.get(id).is_some_and(has_room)
+}

@@ -1,0 +1,186 @@
+//! A reader: what one connection was sent and could be sent again, and what it is missing.
+
+use super::Backlog;
+use super::catch_up::CatchUp;
+use super::live_buffer::LiveBuffer;
+use crate::connection::StoredAs;
+use crate::model::envelope::Envelope;
+use crate::model::ids::{ConnectionId, GroupId, MessageId, SessionEpoch, UserId};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::VecDeque;
+
+/// One connection that gets a user's messages.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) user: UserId,
+    pub(super) epoch: SessionEpoch,
+    pub(super) stage: Stage,
+    /// Pushed messages that lie in the user's backlog until they are taken out.
+    pub(super) in_backlog: FxHashSet<MessageId>,
+    /// The last pushes that were in no backlog when they were pushed, to recognise them in a page.
+    pub(super) live: RecentPushes,
+    /// The last pushes from pages, to recognise them when they arrive.
+    pub(super) from_pages: RecentPushes,
+    /// Group messages that reached this core and were not pushed: they come from the backlog, when they are stored.
+    pub(super) missing: FxHashMap<MessageId, GroupId>,
+    /// Until it is live: the place in each of its groups up to which it was sent everything.
+    pub(super) upto: FxHashMap<GroupId, u64>,
+}
+
+/// How far a reader is.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Its login is under way: what arrives waits.
+    LoggingIn(LiveBuffer),
+    /// It gets its backlog: what arrives waits in it.
+    CatchingUp(Box<CatchUp>),
+    Live,
+}
+
+/// The last few pushes of some sort.
+#[derive(Debug, Default)]
+pub(super) struct RecentPushes(VecDeque<MessageId>);
+
+impl RecentPushes {
+    /// More than a page of the backlog holds.
+    const MOST: usize = 256;
+
+    pub(super) fn note(&mut self, mid: MessageId) {
+        if self.0.len() == Self::MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(mid);
+    }
+
+    pub(super) fn has(&self, mid: MessageId) -> bool {
+        self.0.contains(&mid)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = MessageId> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+impl Reader {
+    fn new(user: UserId, epoch: SessionEpoch) -> Self {
+        Self {
+            user,
+            epoch,
+            stage: Stage::LoggingIn(LiveBuffer::default()),
+            in_backlog: FxHashSet::default(),
+            live: RecentPushes::default(),
+            from_pages: RecentPushes::default(),
+            missing: FxHashMap::default(),
+            upto: FxHashMap::default(),
+        }
+    }
+
+    pub(super) fn catch_up(&self) -> Option<&CatchUp> {
+        match &self.stage {
+            Stage::CatchingUp(catch_up) => Some(catch_up),
+            Stage::LoggingIn(_) | Stage::Live => None,
+        }
+    }
+
+    pub(super) fn catch_up_mut(&mut self) -> Option<&mut CatchUp> {
+        match &mut self.stage {
+            Stage::CatchingUp(catch_up) => Some(catch_up),
+            Stage::LoggingIn(_) | Stage::Live => None,
+        }
+    }
+}
+
+impl Backlog {
+    /// Somebody is logging in: live messages wait from now on.
+    pub(crate) fn begin_login(&mut self, id: ConnectionId, user: UserId, epoch: SessionEpoch) {
+        self.readers.insert(id, Box::new(Reader::new(user, epoch)));
+    }
+
+    pub(super) fn catch_up_of(&self, id: ConnectionId) -> Option<&CatchUp> {
+        self.readers.get(id)?.catch_up()
+    }
+
+    pub(super) fn catch_up_of_mut(&mut self, id: ConnectionId) -> Option<&mut CatchUp> {
+        self.readers.get_mut(id)?.catch_up_mut()
+    }
+
+    /// The connection reads no more; live messages that it was not pushed.
+    pub(crate) fn end(&mut self, id: ConnectionId) -> impl Iterator<Item = Envelope> + use<> {
+        let buffer = match self.readers.remove(id).map(|reader| reader.stage) {
+            Some(Stage::LoggingIn(buffer)) => buffer,
+            Some(Stage::CatchingUp(catch_up)) => catch_up.into_buffer(),
+            Some(Stage::Live) | None => LiveBuffer::default(),
+        };
+        buffer.into_messages().map(|buffered| buffered.envelope)
+    }
+
+    /// A group more: everything up to `upto` was sent, or is none of the reader's.
+    pub(crate) fn track_group(&mut self, id: ConnectionId, group: GroupId, upto: u64) {
+        if let Some(reader) = self.readers.get_mut(id) {
+            reader.upto.insert(group, upto);
+        }
+    }
+
+    /// A group less.
+    pub(crate) fn forget_group(&mut self, id: ConnectionId, group: GroupId) {
+        if let Some(reader) = self.readers.get_mut(id) {
+            reader.upto.remove(&group);
+            reader.missing.retain(|_, of| *of != group);
+        }
+    }
+
+    /// Until a reader is live: the place in a group up to which it was sent everything.
+    pub(crate) fn upto(&self, id: ConnectionId, group: GroupId) -> Option<u64> {
+        self.readers.get(id)?.upto.get(&group).copied()
+    }
+
+    /// Whether a group message reached this core and was not pushed to this reader.
+    pub(crate) fn is_missing(&self, id: ConnectionId, mid: MessageId) -> bool {
+        self.readers.get(id).is_some_and(|reader| reader.missing.contains_key(&mid))
+    }
+
+    /// Whether nothing but what is said from now on is still to come to a reader.
+    pub(crate) fn is_live(&self, id: ConnectionId) -> bool {
+        let is_live = |reader: &Reader| matches!(reader.stage, Stage::Live) && reader.upto.is_empty();
+        self.readers.get(id).is_some_and(|reader| is_live(reader))
+    }
+
+    /// Whether a reader's catch-up is not through.
+    pub(crate) fn is_catching_up(&self, id: ConnectionId) -> bool {
+        self.catch_up_of(id).is_some()
+    }
+
+    /// Whether a reader waits for its login answer: the store has to be there for that.
+    pub(crate) fn awaits_welcome(&self, id: ConnectionId) -> bool {
+        self.catch_up_of(id).is_some_and(CatchUp::awaits_welcome)
+    }
+
+    /// Nothing has been under way to a reader for a while: it forgets its last pushes.
+    pub(crate) fn forget_recent(&mut self, id: ConnectionId) {
+        if let Some(reader) = self.readers.get_mut(id) {
+            (reader.live, reader.from_pages) = Default::default();
+        }
+    }
+
+    /// Live messages that wait until their reader's catch-up is through.
+    pub(crate) fn buffered_messages(&self) -> usize {
+        let catch_ups = self.catching_up.iter().filter_map(|&id| self.catch_up_of(id));
+        catch_ups.map(CatchUp::buffered_messages).sum()
+    }
+
+    /// What waits for a catch-up and was not sent with a page.
+    pub(crate) fn unsent(&self, id: ConnectionId) -> impl Iterator<Item = (&Envelope, StoredAs)> + '_ {
+        self.catch_up_of(id).into_iter().flat_map(CatchUp::unsent)
+    }
+
+    /// While a reader catches up: the place that the page being sent has brought it to in a group.
+    pub(crate) fn reached(&self, id: ConnectionId, group: GroupId) -> Option<u64> {
+        let reader = self.readers.get(id)?;
+        Some(reader.catch_up()?.reached(group, reader.upto.get(&group).copied()?))
+    }
+
+    /// While a reader catches up: what it was sent and could be in a page.
+    pub(crate) fn sent(&self, id: ConnectionId) -> Option<&FxHashSet<MessageId>> {
+        self.catch_up_of(id).map(CatchUp::sent)
+    }
+}

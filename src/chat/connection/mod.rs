@@ -1,0 +1,124 @@
+//! Connections: who each one is, what was sent to it, and whether its requests are handed over.
+//!
+//! Owns every connection of its core ([`state`]), which user is where, how connections begin and end
+//! ([`lifecycle`]), what was sent and not acknowledged ([`send_window`]), how far senders are ahead of the store
+//! ([`backpressure`]), what it said lately ([`dedup`]), and pings ([`keepalive`]).
+//!
+//! Handles `Opened`, `BadFrame`, `FrameTimeout`, `HalfClosed`, `Closed`, `Acked`. Emits `Send`, `Close`, `Pause`,
+//! `Resume`, `Probe`. Gives back what an acknowledgement or an end leaves to be done: [`Acked`], [`UnackedPush`].
+//!
+//! Never knows a rule of chat.
+
+pub(crate) mod backpressure;
+mod dedup;
+mod keepalive;
+mod lifecycle;
+mod per_connection;
+pub(crate) mod send_window;
+mod shares;
+pub(crate) mod state;
+mod unauthenticated;
+mod walk;
+
+use crate::model::ids::{ConnectionId, UserId};
+use backpressure::Backpressure;
+pub(crate) use dedup::Dedup;
+pub(crate) use keepalive::LOOK_MS as KEEPALIVE_MS;
+pub(crate) use lifecycle::About;
+pub(crate) use per_connection::PerConnection;
+use rustc_hash::FxHashMap;
+pub(crate) use send_window::{StoredAs, UnackedPush};
+pub(crate) use state::{AuthState, Connection, Identity, Leaving, Pause};
+use std::collections::VecDeque;
+use unauthenticated::Unauthenticated;
+pub(crate) use walk::Walk;
+
+/// Every connection of a core.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    slots: Vec<Option<Box<Connection>>>,
+    /// Users whose channel this core has joined or is joining, and for which connection.
+    by_user: FxHashMap<UserId, ConnectionId>,
+    /// Connections that are not logged in and are not about to be, oldest first.
+    unauthenticated: Unauthenticated,
+    /// Connections that something was sent to since TCP was last looked at.
+    to_probe: VecDeque<ConnectionId>,
+    /// How many of these are still to be looked at, of those that were there when it became time to.
+    probes_left: usize,
+    /// Which connections are still to be looked at for silence.
+    silence: Walk,
+    /// Bytes sent and not acknowledged, over all connections.
+    unacked_bytes: u64,
+    /// What senders are ahead of the store.
+    backpressure: Backpressure,
+    /// Numbers the pings.
+    pings: u64,
+}
+
+impl Connections {
+    pub(crate) fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        self.slots.get(id.index as usize)?.as_deref().filter(|connection| connection.id() == id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.slots.get_mut(id.index as usize)?.as_deref_mut().filter(|connection| connection.id() == id)
+    }
+
+    /// The connection that holds a user, or is about to.
+    pub(crate) fn of_user(&self, user: UserId) -> Option<ConnectionId> {
+        self.by_user.get(&user).copied()
+    }
+
+    /// The connection of a user who is logged in.
+    pub(crate) fn logged_in(&self, user: UserId) -> Option<ConnectionId> {
+        self.of_user(user).filter(|&id| self.get(id).is_some_and(Connection::is_logged_in))
+    }
+
+    /// A user is this connection's from now on.
+    pub(crate) fn hold(&mut self, user: UserId, id: ConnectionId) {
+        self.by_user.insert(user, id);
+    }
+
+    /// A user is nobody's here from now on.
+    pub(crate) fn release(&mut self, user: UserId) {
+        self.by_user.remove(&user);
+    }
+
+    /// Slots there are, for a [`Walk`] over all connections.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The connection in a slot.
+    pub(crate) fn at(&self, slot: usize) -> Option<&Connection> {
+        self.slots.get(slot)?.as_deref()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.slots.iter().flatten().map(|connection| &**connection)
+    }
+
+    /// Every connection whose user is logged in.
+    pub(crate) fn all_logged_in(&self) -> Vec<ConnectionId> {
+        self.iter().filter(|connection| connection.is_logged_in()).map(Connection::id).collect()
+    }
+
+    /// Every connection that is logging in.
+    pub(crate) fn all_logging_in(&self) -> Vec<ConnectionId> {
+        let logging_in = |connection: &&Connection| matches!(connection.auth(), AuthState::LoggingIn(_));
+        self.iter().filter(logging_in).map(Connection::id).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.iter().all(Option::is_none)
+    }
+
+    /// Users who are logged in here, or about to be.
+    pub(crate) fn users(&self) -> usize {
+        self.by_user.len()
+    }
+
+    pub(crate) fn unacked_bytes(&self) -> u64 {
+        self.unacked_bytes
+    }
+}

@@ -1,0 +1,230 @@
+//! One connection: who it is, how far it has come, and what it is waiting for.
+
+use super::send_window::SendWindow;
+use crate::model::dedup::DedupWindow;
+use crate::model::envelope::{Envelope, Kind};
+use crate::model::ids::{ConnectionId, Monotonic, SessionEpoch, UserId};
+use crate::model::source::Source;
+use crate::wire::frame::Terminator;
+use crate::wire::request::Dialect;
+use rustc_hash::FxHashSet;
+
+/// Why a connection's requests are not handed over for now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pause {
+    /// A request is being answered that later ones may build on.
+    AwaitingReply = 1,
+    /// Too many of its messages are neither stored nor known to be heard.
+    SenderLimit = 2,
+    /// All connections of the core together have too many such messages.
+    CoreLimit = 4,
+}
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(crate) enum AuthState {
+    Unauthenticated,
+    /// The password was right; the user is being claimed and its profile is being loaded.
+    LoggingIn(Identity),
+    LoggedIn(Identity),
+}
+
+/// Who a connection is, or is about to be.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) user: UserId,
+    pub(crate) name: Box<str>,
+    /// Tells this login apart from every other, also of the same connection.
+    pub(crate) epoch: SessionEpoch,
+}
+
+/// A logout under way.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    pub(crate) cid: Option<Box<str>>,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    id: ConnectionId,
+    /// Where it comes from.
+    pub(crate) from: Source,
+    auth: AuthState,
+    /// Whether its claim of the user is won: no other connection of the cluster holds the user.
+    has_claimed: bool,
+    /// What its last login or registration asked for.
+    pub(crate) dialect: Dialect,
+    /// What ends its frames, known from its first one.
+    pub(crate) terminator: Terminator,
+    /// Set of [`Pause`] bits; requests are handed over while it is 0.
+    pub(super) paused: u8,
+    /// Whether a Close was asked for: nothing is sent any more.
+    pub(super) closing: bool,
+    /// Whether the client has said its last word.
+    pub(super) half_closed: bool,
+    /// When it last said something.
+    pub(super) heard_at: Monotonic,
+    /// Until when it is to answer the ping that it was sent.
+    pub(super) pong_by: Option<Monotonic>,
+    /// Messages it sent that are neither stored nor known to be heard.
+    pub(super) sends_in_flight: u32,
+    pub(crate) window: SendWindow,
+    /// What its user said lately, and how that was answered.
+    pub(crate) dedup: Box<DedupWindow>,
+    /// Whose direct messages its user refuses.
+    pub(crate) refused_senders: FxHashSet<UserId>,
+    /// A logout that waits for a look at what TCP has acknowledged.
+    pub(crate) leaving: Option<Leaving>,
+    /// The client's name for a login that is being answered.
+    pub(crate) login_cid: Option<Box<str>>,
+    /// Wrong passwords since the last right one.
+    pub(crate) wrong_passwords: u32,
+    /// When it may try the next password.
+    pub(crate) may_guess_at: Monotonic,
+    /// Passwords that nobody looked at, since one was looked at.
+    pub(crate) turned_away: u32,
+    /// Registrations that nobody looked at, since one was looked at.
+    pub(crate) registrations_turned_away: u32,
+    /// When it may register the next user.
+    pub(crate) may_register_at: Monotonic,
+    /// Whether its token is being revoked: it is logged out once that is done.
+    pub(crate) revoking: bool,
+}
+
+impl Connection {
+    pub(super) fn new(id: ConnectionId, from: Source) -> Self {
+        Self {
+            id,
+            from,
+            auth: AuthState::Unauthenticated,
+            has_claimed: false,
+            dialect: Dialect::Seed,
+            terminator: Terminator::Newline,
+            paused: 0,
+            closing: false,
+            half_closed: false,
+            heard_at: Monotonic(0),
+            pong_by: None,
+            sends_in_flight: 0,
+            window: SendWindow::default(),
+            dedup: Box::default(),
+            refused_senders: FxHashSet::default(),
+            leaving: None,
+            login_cid: None,
+            wrong_passwords: 0,
+            may_guess_at: Monotonic(0),
+            turned_away: 0,
+            registrations_turned_away: 0,
+            may_register_at: Monotonic(0),
+            revoking: false,
+        }
+    }
+
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    pub(crate) fn auth(&self) -> &AuthState {
+        &self.auth
+    }
+
+    /// Its user has been let in so far: the claim and the profile are to come.
+    pub(crate) fn begin_login(&mut self, identity: Identity) {
+        debug_assert!(
+            matches!(self.auth, AuthState::Unauthenticated),
+            "requests wait while a login is answered"
+        );
+        self.auth = AuthState::LoggingIn(identity);
+    }
+
+    /// Its claim of the user is won.
+    pub(crate) fn note_claimed(&mut self) {
+        self.has_claimed = true;
+    }
+
+    /// Whether it is the one login of its user. While the claim is undecided, another core may hold the user.
+    pub(crate) fn holds_user(&self) -> bool {
+        self.has_claimed
+    }
+
+    /// From logging in to logged in.
+    pub(crate) fn finish_login(&mut self) {
+        self.auth = match std::mem::replace(&mut self.auth, AuthState::Unauthenticated) {
+            AuthState::LoggingIn(identity) | AuthState::LoggedIn(identity) => AuthState::LoggedIn(identity),
+            AuthState::Unauthenticated => AuthState::Unauthenticated,
+        };
+    }
+
+    /// It is nobody from now on; what it was.
+    pub(crate) fn end_login(&mut self) -> AuthState {
+        self.refused_senders = FxHashSet::default();
+        self.has_claimed = false;
+        std::mem::replace(&mut self.auth, AuthState::Unauthenticated)
+    }
+
+    pub(crate) fn is_logged_in(&self) -> bool {
+        matches!(self.auth, AuthState::LoggedIn(_))
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// Who it is, or is about to be.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        match &self.auth {
+            AuthState::Unauthenticated => None,
+            AuthState::LoggingIn(identity) | AuthState::LoggedIn(identity) => Some(identity),
+        }
+    }
+
+    /// The user that it is or is about to be.
+    pub(crate) fn user(&self) -> Option<UserId> {
+        self.identity().map(|identity| identity.user)
+    }
+
+    /// The user that it is logged in as.
+    pub(crate) fn logged_in_user(&self) -> Option<UserId> {
+        match &self.auth {
+            AuthState::LoggedIn(identity) => Some(identity.user),
+            AuthState::Unauthenticated | AuthState::LoggingIn(_) => None,
+        }
+    }
+
+    /// Whether it is logged in by this login.
+    pub(crate) fn is_in(&self, epoch: SessionEpoch) -> bool {
+        matches!(&self.auth, AuthState::LoggedIn(identity) if identity.epoch == epoch)
+    }
+
+    /// Whether its client has said its last word.
+    pub(crate) fn is_half_closed(&self) -> bool {
+        self.half_closed
+    }
+
+    /// Whether a message is not for its user.
+    pub(crate) fn refuses(&self, envelope: &Envelope) -> bool {
+        !self.refused_senders.is_empty()
+            && envelope.kind() == Kind::Direct
+            && self.refused_senders.contains(&envelope.sender())
+    }
+
+    /// Whether its client may read as the original does: one frame a read.
+    pub(crate) fn reads_single_frames(&self) -> bool {
+        self.terminator == Terminator::Nul && self.dialect == Dialect::Seed
+    }
+
+    /// Whether it is not read from for this reason.
+    pub(super) fn is_paused(&self, why: Pause) -> bool {
+        self.paused & why as u8 != 0
+    }
+
+    /// Takes note that its client has said something.
+    pub(crate) fn note_heard(&mut self, now: Monotonic) {
+        (self.heard_at, self.pong_by) = (now, None);
+    }
+
+    pub(crate) fn sends_in_flight(&self) -> u32 {
+        self.sends_in_flight
+    }
+}

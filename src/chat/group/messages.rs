@@ -1,0 +1,264 @@
+//! Group messages: stored once, pushed to the members here, published once for all others.
+
+use super::Groups;
+use super::subscription::Noted;
+use crate::backlog::Backlog;
+use crate::connection::{About, Connection, Connections, Dedup, Pause, StoredAs};
+use crate::model::envelope::{Envelope, Target};
+use crate::model::ids::{ConnectionId, GroupId, MessageId};
+use crate::port::cx::Cx;
+use crate::port::event::{BusDown, Channel};
+use crate::port::in_flight::{GroupFlow, PublishFlow, StoreRetry};
+use crate::port::seal::Draft;
+use crate::port::store::{StoreRequest, StoredMessage};
+use crate::wire::code::Code;
+use crate::wire::msgid;
+use crate::wire::reply::{self, Outcome};
+
+/// Where a message of this core is stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) group: GroupId,
+    pub(crate) mid: MessageId,
+    pub(crate) pos: u64,
+}
+
+/// Whether a refusal says that a user is no member any more.
+pub(crate) fn ends_membership(code: Code) -> bool {
+    code == Code::NotAMember || code == Code::NoSuchGroup
+}
+
+impl Groups {
+    /// GROUP_CHAT.
+    pub(crate) fn on_group_chat(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &mut Backlog,
+        about: About<'_>,
+        (group, msg, time): (GroupId, &str, Option<&str>),
+    ) {
+        let (id, target) = (about.connection, Target::Group(group));
+        let dedup = connections.dedup(cx, about, target, msg);
+        let Some(identity) = connections.get(id).and_then(Connection::identity) else { return };
+        if matches!(dedup, Dedup::Repeated) {
+            return;
+        }
+        if !self.is_member(id, group) {
+            let user = identity.user;
+            if cx.lookups_are_full() {
+                return connections.refuse(cx, about, Code::Busy);
+            }
+            connections.pause(cx, id, Pause::AwaitingReply);
+            let flow = GroupFlow::CheckMembership { connection: id, group, cid: about.cid.map(Into::into) };
+            return cx.look_up(StoreRequest::CheckMembership { user, group }, flow);
+        }
+        cx.counters.group += 1;
+        let envelope =
+            cx.seal(Draft { sender: identity.user, name: &identity.name, target, cid: about.cid, msg, time });
+        connections.note_said(cx, id, dedup, envelope.mid());
+        connections.begin_send(cx, id);
+        let flow = GroupFlow::Store { connection: id, envelope: envelope.clone() };
+        cx.request(StoreRequest::StoreMessage { envelope: envelope.clone() }, flow);
+        self.push_to_members(cx, connections, backlog, &envelope);
+        cx.publish(Channel::Group(group), envelope);
+    }
+
+    /// Why a group is not to be written to: ERROR. A member after all is one of whom the store knows more than this
+    /// core did: it has joined already, and is to try again.
+    pub(crate) fn refuse_chat(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnectionId,
+        cid: Option<&str>,
+        code: Code,
+    ) {
+        connections.refuse(cx, About { connection: id, re: msgid::GROUP_CHAT, cid }, code);
+        connections.resume(cx, id, Pause::AwaitingReply);
+    }
+
+    /// Pushes a group message to every member of this core but its sender.
+    fn push_to_members(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &mut Backlog,
+        envelope: &Envelope,
+    ) {
+        let (group, sender) = (envelope.group(), envelope.sender());
+        let Some(subscription) = self.subscriptions.get_mut(&group) else { return };
+        subscription.push(envelope.mid());
+        let here = subscription.contiguous_upto;
+        self.note_unsettled(group);
+        let Some(subscription) = self.subscriptions.get(&group) else { return };
+        for &member in &subscription.members {
+            if connections.get(member).and_then(Connection::user) == Some(sender) {
+                continue;
+            }
+            // A live message is beyond all that the subscription and the reader's backlog know of.
+            let cursor = self.cursors.get(member).and_then(|cursors| cursors.of.get(&group));
+            let known = cursor.map_or(0, |cursor| backlog.upto(member, group).unwrap_or(cursor.from));
+            let stored_as = StoredAs::GroupLog(here.max(known));
+            backlog.push_or_buffer(cx, connections, member, envelope.clone(), stored_as);
+        }
+    }
+
+    /// Another core sends a message of a group.
+    pub(crate) fn on_group_envelope(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &mut Backlog,
+        envelope: &Envelope,
+    ) {
+        // What this core published comes back to it, and was pushed when it was sent.
+        if envelope.mid().core() != cx.core {
+            self.push_to_members(cx, connections, backlog, envelope);
+        }
+    }
+
+    /// The store has a message, or not: ACK or ERROR. Gives back where it is stored.
+    pub(crate) fn on_stored(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &mut Backlog,
+        (id, envelope): (ConnectionId, Envelope),
+        stored: Result<StoredMessage, Code>,
+    ) -> Option<Place> {
+        let group = envelope.group();
+        let mut place = None;
+        match stored {
+            Ok(StoredMessage { mid, ts, pos }) => {
+                let answers = connections.note_answered(id, &envelope, Some((mid, ts, pos)));
+                for _ in 0..if envelope.cid().is_empty() { 0 } else { answers } {
+                    cx.counters.acks += 1;
+                    let outcome = Outcome { mid: Some(mid), pos, ts: Some(ts), ..Outcome::default() };
+                    connections.reply(cx, id, reply::ack(envelope.cid(), msgid::GROUP_CHAT, outcome));
+                }
+                place = pos.map(|pos| Place { group, mid, pos });
+            }
+            Err(code) => {
+                let cid = Some(envelope.cid()).filter(|cid| !cid.is_empty());
+                for _ in 0..connections.note_answered(id, &envelope, None) {
+                    connections.refuse(cx, About { connection: id, re: msgid::GROUP_CHAT, cid }, code);
+                }
+                if code == Code::Busy {
+                    // Its readers may have it, so it is to be in the history too.
+                    backlog.retry_later(cx, None, StoreRetry::StoreMessage { envelope });
+                }
+            }
+        }
+        connections.end_send(cx, id);
+        place
+    }
+
+    /// A message of this core's is stored: the other cores are told with the next offsets.
+    pub(crate) fn tell_place(&mut self, place: Place) {
+        self.offsets.entry(place.group).or_default().push((place.mid, place.pos));
+    }
+
+    /// It is time to tell the other cores where messages of this one are stored. What was to be told before comes first.
+    pub(crate) fn begin_offsets(&mut self) {
+        if self.telling.len() == 0 {
+            self.telling = std::mem::take(&mut self.offsets).into_iter();
+        }
+    }
+
+    /// Tells the other cores of some groups where messages of this one are stored, of the others with the next ticks.
+    pub(crate) fn publish_offsets(&mut self, cx: &mut Cx) {
+        const PAIRS: usize = 1_024;
+        for (group, pairs) in self.telling.by_ref().take(cx.limits.walk_sessions) {
+            for pairs in pairs.chunks(PAIRS) {
+                let Some(&last) = pairs.last() else { continue };
+                let flow = PublishFlow::GroupOffsets { group, last };
+                cx.publish_counted(Channel::Group(group), Envelope::group_offsets(group, pairs), flow);
+            }
+        }
+    }
+
+    /// What the bus could not publish is told with the next offsets: the last place is enough, since whoever did not
+    /// get what is before it finds a gap.
+    pub(crate) fn on_offsets_published(
+        &mut self,
+        cx: &Cx,
+        group: GroupId,
+        last: (MessageId, u64),
+        receivers: Result<u32, BusDown>,
+    ) {
+        if receivers.is_ok() {
+            self.told.insert(group, last);
+        } else if !cx.draining {
+            self.offsets.entry(group).or_default().insert(0, last);
+        }
+    }
+
+    /// It is time to tell last places once more. Those of the last time are told first.
+    pub(crate) fn begin_repeats(&mut self) {
+        if self.repeating.len() == 0 {
+            self.repeating = std::mem::take(&mut self.told).into_iter();
+        }
+    }
+
+    /// Offsets may have been lost together with their message, and nothing may have been said in the group since:
+    /// the last place is told once more. Tells some, the others with the next ticks.
+    pub(crate) fn repeat_offsets(&mut self, cx: &mut Cx) {
+        for (group, last) in self.repeating.by_ref().take(cx.limits.walk_sessions) {
+            cx.publish(Channel::Group(group), Envelope::group_offsets(group, &[last]));
+        }
+    }
+
+    /// A message is stored at this place: the members who did not get it, and are to fetch again. `advance` is next.
+    pub(crate) fn note_place(
+        &mut self,
+        connections: &Connections,
+        backlog: &Backlog,
+        place: Place,
+    ) -> Vec<ConnectionId> {
+        let Some(subscription) = self.subscriptions.get_mut(&place.group) else { return Vec::new() };
+        let noted = subscription.store(place.mid, place.pos);
+        self.note_unsettled(place.group);
+        if noted == Noted::Before {
+            return Vec::new();
+        }
+        let Some(subscription) = self.subscriptions.get(&place.group) else { return Vec::new() };
+        let members = subscription.members.iter().copied();
+        members.filter(|&id| self.lacks(connections, backlog, id, place, noted)).collect()
+    }
+
+    /// Who lacked something has been told to fetch: the subscription moves on.
+    pub(crate) fn advance(&mut self, group: GroupId) {
+        let Some(subscription) = self.subscriptions.get_mut(&group) else { return };
+        let before = subscription.contiguous_upto;
+        subscription.advance();
+        if subscription.contiguous_upto > before {
+            self.mark_moved(group);
+        }
+    }
+
+    /// Whether a member did not get a message that is stored now.
+    fn lacks(
+        &self,
+        connections: &Connections,
+        backlog: &Backlog,
+        id: ConnectionId,
+        place: Place,
+        noted: Noted,
+    ) -> bool {
+        // Who is logging in fetches its backlog later anyway.
+        if !connections.get(id).is_some_and(Connection::is_logged_in) {
+            return false;
+        }
+        let Some(cursor) = self.cursors.get(id).and_then(|cursors| cursors.of.get(&place.group)) else {
+            return false;
+        };
+        let beyond = backlog.upto(id, place.group).unwrap_or(cursor.from) < place.pos;
+        match noted {
+            Noted::Before => false,
+            Noted::Overflow => true,
+            Noted::Never => beyond,
+            Noted::Pushed(number) => backlog.is_missing(id, place.mid) || (number <= cursor.since && beyond),
+        }
+    }
+}

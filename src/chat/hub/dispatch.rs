@@ -1,0 +1,128 @@
+//! Dispatch: which room an event is for.
+
+use super::Hub;
+use crate::model::envelope::{Envelope, Kind};
+use crate::model::ids::SessionEpoch;
+use crate::port::event::{Channel, Event};
+
+impl Hub {
+    pub(super) fn dispatch(&mut self, event: Event<'_>) {
+        let Self { cx, connections, .. } = self;
+        match event {
+            Event::Request { connection, terminator, request } => {
+                self.on_request(connection, terminator, request)
+            }
+            Event::Arrived { channel, envelope } => self.on_envelope(channel, envelope),
+            Event::Published { id, receivers } => {
+                if let Some(flow) = cx.in_flight.publish.take(id) {
+                    self.on_published(flow, receivers);
+                }
+            }
+            Event::Answered { id, result } => {
+                if let Some(flow) = cx.in_flight.store.take(id) {
+                    self.on_store_reply(flow, result);
+                }
+            }
+            Event::Joined { id, result } => {
+                if let Some(flow) = cx.in_flight.join.take(id) {
+                    self.on_joined(flow, result);
+                }
+            }
+            Event::PresenceResult { id, online } => {
+                if let Some(flow) = cx.in_flight.query.take(id) {
+                    self.on_presence_result(flow, online);
+                }
+            }
+            Event::Acked { connection, bytes } => self.on_acked(connection, bytes),
+            Event::Rejoined { core } => self.on_rejoined(core),
+            Event::CoreGone { core } => self.on_core_gone(core),
+            Event::BadFrame { connection, fault } => connections.on_bad_frame(cx, connection, &fault),
+            Event::Shed { connection } => connections.on_shed(cx, connection),
+            Event::FrameTimeout { connection } => connections.on_frame_timeout(cx, connection),
+            Event::Opened { connection, from } => connections.opened(cx, connection, from),
+            Event::HalfClosed { connection } => connections.on_half_close(cx, connection),
+            Event::Closed { connection, acked } => self.on_closed(connection, acked),
+            Event::Tick { utc_offset_s } => self.on_tick(utc_offset_s),
+            Event::Drain => self.on_drain(),
+        }
+    }
+
+    /// Something was published on a channel of this core's. An envelope on a channel that it does not belong to is
+    /// another version's, or a forgery.
+    fn on_envelope(&mut self, channel: Channel, envelope: Envelope) {
+        match channel {
+            Channel::User(_) => self.on_user_envelope(envelope),
+            Channel::Group(_) => self.on_group_envelope(&envelope),
+            Channel::Cores => self.on_cores_envelope(&envelope),
+        }
+    }
+
+    fn on_user_envelope(&mut self, envelope: Envelope) {
+        let user = envelope.user();
+        if envelope.kind() == Kind::Claim && self.concede_if_half_closed(&envelope) {
+            return;
+        }
+        let Self { cx, connections, backlog, direct, logins, .. } = self;
+        match envelope.kind() {
+            Kind::Direct => {
+                cx.observe(envelope.mid());
+                direct.on_direct_envelope(cx, connections, backlog, envelope);
+            }
+            Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded => {
+                let outcome = logins.on_claim_envelope(cx, connections, &envelope);
+                self.after_login(outcome);
+            }
+            Kind::Reclaim => {
+                let outcome = logins.on_reclaim(cx, connections, user, SessionEpoch(envelope.mid().0));
+                self.after_login(outcome);
+            }
+            kind @ (Kind::Confirmed | Kind::Unconfirmed) => {
+                direct.on_receipt(cx, connections, backlog, envelope.sender(), kind, envelope.mids());
+            }
+            Kind::BacklogHint => self.fetch_for(user),
+            Kind::HidingHint => self.social.on_hiding_hint(&mut self.cx, &self.connections, user),
+            Kind::Group | Kind::GroupOffsets | Kind::Dissolved | Kind::Presence | Kind::CoreLeaving => {}
+        }
+    }
+
+    /// A session whose client has said its last word makes room for a claim; whether one did.
+    fn concede_if_half_closed(&mut self, claim: &Envelope) -> bool {
+        let user = claim.user();
+        let made_room = self.connections.of_user(user).is_some_and(|id| self.end_if_half_closed(id));
+        if made_room {
+            let conceded = Envelope::claim(Kind::ClaimConceded, user, claim.mid().0);
+            self.cx.publish(Channel::User(user), conceded);
+        }
+        made_room
+    }
+
+    fn on_group_envelope(&mut self, envelope: &Envelope) {
+        let Self { cx, connections, backlog, groups, .. } = self;
+        match envelope.kind() {
+            Kind::Group => {
+                cx.observe(envelope.mid());
+                groups.on_group_envelope(cx, connections, backlog, envelope);
+            }
+            Kind::GroupOffsets => {
+                for (mid, pos) in envelope.offsets() {
+                    self.note_place(envelope.group(), mid, pos);
+                }
+            }
+            Kind::Dissolved => self.drop_group(envelope.group()),
+            Kind::Direct | Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::BacklogHint => {}
+            Kind::Reclaim | Kind::Presence | Kind::CoreLeaving | Kind::Confirmed | Kind::Unconfirmed => {}
+            Kind::HidingHint => {}
+        }
+    }
+
+    fn on_cores_envelope(&mut self, envelope: &Envelope) {
+        let Self { cx, connections, backlog, social, .. } = self;
+        match envelope.kind() {
+            Kind::Presence => social.on_presence_envelope(cx, connections, backlog, envelope),
+            Kind::CoreLeaving => social.on_core_leaving(cx, envelope.mid().core()),
+            Kind::Direct | Kind::Group | Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded => {}
+            Kind::BacklogHint | Kind::Reclaim | Kind::GroupOffsets | Kind::Dissolved => {}
+            Kind::Confirmed | Kind::Unconfirmed | Kind::HidingHint => {}
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The hub: one core's rooms, put together. Events come in, effects go out.
+//!
+//! Owns the rooms and nothing else. [`dispatch`]: which room an event is for · [`requests`]: which room answers what a
+//! client says · [`replies`]: what is done with what was waited for · [`sessions`] and [`memberships`]: what all rooms
+//! have a part in · [`timers`]: what time brings.
+//!
+//! Rooms do not call each other sideways: they give back what came of a call, and the hub makes the next one.
+
+mod dispatch;
+mod memberships;
+mod mutations;
+mod replies;
+mod requests;
+mod sessions;
+mod timers;
+#[cfg(test)]
+mod walk_tests;
+
+use crate::backlog::Backlog;
+use crate::connection::Connections;
+use crate::direct::Direct;
+use crate::group::Groups;
+use crate::login::Logins;
+use crate::model::ids::{CoreId, MessageId, Millis, Now};
+use crate::model::limits::Limits;
+use crate::model::retention::Retention;
+use crate::port::counters::HubCounters;
+use crate::port::cx::Cx;
+use crate::port::effect::Effect;
+use crate::port::event::Event;
+use crate::social::Social;
+use timers::Timers;
+
+/// What one core knows and decides.
+#[derive(Debug)]
+pub struct Hub {
+    cx: Cx,
+    connections: Connections,
+    backlog: Backlog,
+    direct: Direct,
+    groups: Groups,
+    logins: Logins,
+    social: Social,
+    timers: Timers,
+}
+
+/// How much a hub holds of everything, for whoever watches it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Census {
+    /// Connections.
+    pub sessions: usize,
+    /// Users who are logged in here, or about to be.
+    pub users: usize,
+    /// Groups with a member here.
+    pub groups: usize,
+    /// Of the users, those whose login is under way.
+    pub entering: usize,
+    /// Requests in flight.
+    pub pending: usize,
+    /// Users whose messages go through the store first.
+    pub late: usize,
+    /// Messages that wait for that.
+    pub late_messages: usize,
+    /// Live messages that wait for their reader's catch-up to be through.
+    pub held_messages: usize,
+    /// Things for the store that wait because it was busy.
+    pub orphans: usize,
+    /// Groups with stored messages that the other cores are still to be told of.
+    pub stored: usize,
+    /// Claims that are not decided.
+    pub claims: usize,
+    /// Bytes sent and not acknowledged.
+    pub unacked_bytes: u64,
+}
+
+impl Hub {
+    /// The hub of `core`, which has nobody yet.
+    pub fn new(core: CoreId, limits: Limits) -> Self {
+        Self {
+            cx: Cx::new(core, limits),
+            connections: Connections::default(),
+            backlog: Backlog::default(),
+            direct: Direct::default(),
+            groups: Groups::default(),
+            logins: Logins::default(),
+            social: Social::default(),
+            timers: Timers::default(),
+        }
+    }
+
+    /// The same, storing what it is told to.
+    pub fn retaining(mut self, retention: Retention) -> Self {
+        self.cx.retention = retention;
+        self
+    }
+
+    /// The same, started at `wall` and giving ids after `stored`, the greatest that the store knows.
+    pub fn after(mut self, stored: MessageId, wall: Millis) -> Self {
+        self.cx.clock.begin_after(stored, wall);
+        self
+    }
+
+    /// Whether nothing is left to do: no connections, no replies to come, nothing to be stored.
+    pub fn is_idle(&self) -> bool {
+        self.connections.is_empty()
+            && self.cx.in_flight.len() == 0
+            && self.backlog.is_idle()
+            && self.direct.is_idle()
+            && self.groups.is_idle()
+    }
+
+    /// How much there is of everything.
+    pub fn census(&self) -> Census {
+        let (late, late_messages) = self.direct.store_first_census();
+        let (groups, stored) = self.groups.census();
+        Census {
+            sessions: self.connections.iter().count(),
+            users: self.connections.users(),
+            groups,
+            entering: self.cx.counters.entering as usize,
+            pending: self.cx.in_flight.len(),
+            late,
+            late_messages,
+            held_messages: self.backlog.buffered_messages(),
+            orphans: self.backlog.retries(),
+            stored,
+            claims: self.logins.undecided(),
+            unacked_bytes: self.connections.unacked_bytes(),
+        }
+    }
+
+    /// What it has counted.
+    pub fn counts(&self) -> &HubCounters {
+        &self.cx.counters
+    }
+
+    /// What comes from now on was read from its sockets at `read_us`: the low 32 bits of the microseconds since the
+    /// Unix epoch. Measuring only; nothing is decided by it.
+    pub fn note_read(&mut self, read_us: u32) {
+        self.cx.read_us = read_us;
+    }
+
+    /// Takes in one event at `now` and says what is to be done about it.
+    ///
+    /// `now.monotonic` never goes back; `now.wall` may. Effects are to be performed in their order, and before the next event is handled.
+    pub fn handle(&mut self, now: Now, event: Event<'_>, out: &mut Vec<Effect>) {
+        self.cx.now = self.cx.now.max(now.monotonic);
+        self.cx.wall = now.wall;
+        std::mem::swap(&mut self.cx.effects, out);
+        self.dispatch(event);
+        std::mem::swap(&mut self.cx.effects, out);
+    }
+}

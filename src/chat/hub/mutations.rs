@@ -1,0 +1,150 @@
+//! Mutations: a request that changed what the store knows of a user, and what its session makes of that.
+//!
+//! While such a request is being answered the session's later ones wait: whoever adds itself to a group and writes to
+//! it in one breath is understood.
+
+use super::Hub;
+use crate::connection::About;
+use crate::model::ids::{ConnectionId, GroupId, MessageId};
+use crate::model::token::Token;
+use crate::port::in_flight::{Change, Mutation};
+use crate::port::store::{Joined, Left, Reply, StoreReply, StoreResult};
+use crate::social::Hides;
+use crate::wire::code::Code;
+use crate::wire::reply::{self, Outcome, Refusal};
+
+impl Hub {
+    /// The store has changed it, or not: ACK, or ERROR.
+    pub(super) fn on_mutated(&mut self, mutation: Mutation, result: StoreResult) {
+        let Mutation { connection, user, re, cid, change } = mutation;
+        if let Change::Block { user } | Change::Unblock { user } = change
+            && matches!(result, Ok(_) | Err(Code::Busy))
+        {
+            // Also if that is not known: whoever looks finds what is so.
+            self.social.publish_hiding_hint(&mut self.cx, user);
+        }
+        if self.connections.get(connection).is_none()
+            && let Ok(reply) = &result
+        {
+            if let (Change::Leave { group }, StoreReply::Left(Left { dissolved: true })) = (change, reply) {
+                self.dissolve_group(group);
+            }
+            // Wherever the user is now, it may have looked before this was done.
+            return self.notify_backlog(user);
+        }
+        let reply = match result {
+            Ok(reply) => reply,
+            Err(code) => {
+                self.reconcile(connection, change, code);
+                if code == Code::Busy && matches!(change, Change::Join { .. } | Change::Leave { .. }) {
+                    // It may have been done all the same: the next page names all groups.
+                    self.fetch_again(connection);
+                }
+                self.refuse_mutation(About { connection, re, cid: cid.as_deref() }, change, code);
+                return self.resume(connection);
+            }
+        };
+        let token = Token::of(reply.clone());
+        let group = self.apply(connection, change, reply);
+        if let Some(cid) = cid {
+            let token = token.as_ref().map(|token| &token.secret);
+            let ack = reply::ack(&cid, re, Outcome { group, token, ..Outcome::default() });
+            self.connections.reply(&mut self.cx, connection, ack);
+        }
+        self.resume(connection);
+    }
+
+    /// The store has taken out a piece of what a session confirmed and does not know: the next one, or ACK, or ERROR.
+    pub(super) fn on_confirmed(
+        &mut self,
+        mutation: Box<Mutation>,
+        rest: Vec<MessageId>,
+        result: StoreResult,
+    ) {
+        let Ok(reply) = result else { return self.on_mutated(*mutation, result) };
+        if rest.is_empty() {
+            return self.on_mutated(*mutation, Ok(reply));
+        }
+        self.apply(mutation.connection, mutation.change, reply);
+        self.direct.confirm_piece(&mut self.cx, mutation, rest);
+    }
+
+    /// ERROR, with the time after which it makes sense to try again.
+    fn refuse_mutation(&mut self, about: About<'_>, change: Change, code: Code) {
+        let Self { cx, connections, logins, .. } = self;
+        if code != Code::TooFast {
+            return connections.refuse(cx, about, code);
+        }
+        if matches!(change, Change::Token) {
+            let retry_after_ms = logins.turned_away(cx, connections, about.connection);
+            return logins.refuse_change_yet(cx, connections, about, retry_after_ms);
+        }
+        let text = "too many groups made, try again later";
+        let retry_after_ms = Some(cx.limits.group_make_ms);
+        let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
+        cx.counters.error(code);
+        connections.reply(cx, about.connection, reply::error(refusal));
+    }
+
+    /// A refusal tells what the store knows and this session does not: an earlier request was done although its
+    /// answer was lost.
+    fn reconcile(&mut self, id: ConnectionId, change: Change, code: Code) {
+        let Self { cx, connections, logins, social, .. } = self;
+        match change {
+            Change::Join { group: Some(group) } if code == Code::Exists => self.join_group(id, group, 0),
+            Change::Leave { group } if crate::group::ends_membership(code) => self.leave_group(id, group),
+            Change::Befriend { friend } if code == Code::Exists => {
+                social.befriend(cx, connections, id, (friend, Hides::Perhaps));
+            }
+            Change::Unfriend { friend } if code == Code::NoSuchUser => social.unfriend(id, friend),
+            Change::Token if code == Code::Refused => logins.guessed_wrong(cx, connections, id),
+            Change::Join { .. }
+            | Change::Leave { .. }
+            | Change::Befriend { .. }
+            | Change::Unfriend { .. } => {}
+            Change::Token | Change::Block { .. } | Change::Unblock { .. } | Change::Confirm => {}
+        }
+    }
+
+    /// Does in the session what was done in the store; gives back the group that it was about.
+    fn apply(&mut self, id: ConnectionId, change: Change, reply: StoreReply) -> Option<GroupId> {
+        let Self { cx, connections, logins, social, .. } = self;
+        match change {
+            Change::Join { .. } => {
+                let Joined { group, head } = Joined::of(reply)?;
+                self.join_group(id, group, head);
+                return Some(group);
+            }
+            Change::Leave { group } => {
+                let Left { dissolved } = Left::of(reply)?;
+                match dissolved {
+                    true => self.dissolve_group(group),
+                    false => self.leave_group(id, group),
+                }
+                return Some(group);
+            }
+            Change::Befriend { friend } => {
+                let hides = if matches!(reply, StoreReply::Hidden(_)) { Hides::Yes } else { Hides::No };
+                social.befriend(cx, connections, id, (friend, hides));
+            }
+            Change::Unfriend { friend } => social.unfriend(id, friend),
+            Change::Block { user } => {
+                connections.get_mut(id)?.refused_senders.insert(user);
+            }
+            Change::Unblock { user } => {
+                connections.get_mut(id)?.refused_senders.remove(&user);
+            }
+            Change::Token => {
+                logins.guessed_right(connections, id);
+                logins.set_token(id, Token::of(reply)?.id);
+            }
+            Change::Confirm => {
+                if let StoreReply::DeliveredAs(mids) = reply {
+                    let Self { cx, connections, backlog, direct, .. } = self;
+                    direct.take_confirmed(cx, connections, backlog, id, mids);
+                }
+            }
+        }
+        None
+    }
+}

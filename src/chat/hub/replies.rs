@@ -1,0 +1,264 @@
+//! Replies: what is done with what was waited for.
+
+use super::Hub;
+use crate::connection::{Connection, Connections, Pause};
+use crate::group::ends_membership;
+use crate::login::LoginOutcome;
+use crate::model::ids::{ConnectionId, GroupId, UserId};
+use crate::model::profile::Profile;
+use crate::port::event::BusDown;
+use crate::port::in_flight::{
+    BacklogFlow, DirectFlow, GroupFlow, JoinFlow, LoginFlow, PublishFlow, QueryFlow, SocialFlow, StoreFlow,
+    StoreRetry,
+};
+use crate::port::store::{
+    BacklogPage, HistoryPage, Reply, Resumed, StoreReply, StoreRequest, StoreResult, StoredMessage, Verified,
+};
+use crate::wire::code::Code;
+use crate::wire::request::Dialect;
+
+impl Hub {
+    pub(super) fn on_store_reply(&mut self, flow: StoreFlow, result: StoreResult) {
+        if result == Ok(StoreReply::IdTaken) {
+            return self.store_renamed(flow);
+        }
+        // Who is shown it may answer, and is to get a greater id.
+        if let Some(seen) = result.as_ref().ok().and_then(StoreReply::greatest_mid) {
+            self.cx.observe(seen);
+        }
+        let is_look_up = flow.looks_up_for().is_some();
+        match flow {
+            StoreFlow::Login(flow) => self.on_login_reply(flow, result),
+            StoreFlow::Backlog(flow) => self.on_backlog_reply(flow, result),
+            StoreFlow::Direct(flow) => self.on_direct_reply(flow, result),
+            StoreFlow::Group(flow) => self.on_group_reply(flow, result),
+            StoreFlow::Social(flow) => self.on_social_reply(flow, result),
+            StoreFlow::Remember => {}
+            StoreFlow::Mutation(mutation) => self.on_mutated(*mutation, result),
+        }
+        if is_look_up {
+            let Self { cx, connections, .. } = self;
+            cx.end_look_up(|flow| is_awaited(connections, flow));
+        }
+    }
+
+    /// The id of the message that `flow` has the store keep is taken: it is stored under another one.
+    fn store_renamed(&mut self, mut flow: StoreFlow) {
+        let (sender, envelope) = match &mut flow {
+            StoreFlow::Direct(DirectFlow::Store { connection, envelope }) => (Some(*connection), envelope),
+            StoreFlow::Group(GroupFlow::Store { connection, envelope }) => (Some(*connection), envelope),
+            StoreFlow::Direct(DirectFlow::StoreFirst { envelope, .. }) => (None, envelope),
+            StoreFlow::Backlog(BacklogFlow::Retry {
+                retry: StoreRetry::StoreMessage { envelope }, ..
+            }) => (None, envelope),
+            StoreFlow::Direct(DirectFlow::HistoryBatch { .. } | DirectFlow::Confirm { .. })
+            | StoreFlow::Backlog(_) => return,
+            StoreFlow::Group(_) | StoreFlow::Login(_) | StoreFlow::Social(_) => return,
+            StoreFlow::Mutation(_) | StoreFlow::Remember => return,
+        };
+        let renamed = self.cx.rename(envelope);
+        if let Some(connection) = sender.and_then(|id| self.connections.get_mut(id)) {
+            connection.dedup.rename(envelope.mid(), renamed.mid());
+        }
+        *envelope = renamed.clone();
+        self.cx.request(StoreRequest::StoreMessage { envelope: renamed }, flow);
+    }
+
+    fn on_login_reply(&mut self, flow: LoginFlow, result: StoreResult) {
+        let Self { cx, connections, logins, .. } = self;
+        match flow {
+            LoginFlow::Register { connection } => {
+                logins.on_registered(cx, connections, connection, UserId::from_result(result));
+            }
+            LoginFlow::Verify { connection, demand } => {
+                let verified = Verified::from_result(result);
+                match logins.on_verified(cx, connections, connection, demand, verified) {
+                    Ok(let_in) => self.claim(connection, let_in),
+                    Err(outcome) => self.after_login(outcome),
+                }
+            }
+            LoginFlow::Resume { connection, secret } => {
+                match logins.on_resumed(connection, secret, Resumed::from_result(result)) {
+                    Ok(let_in) => self.claim(connection, let_in),
+                    Err(outcome) => self.after_login(outcome),
+                }
+            }
+            LoginFlow::Revoke { connection, user, revoking } => {
+                self.on_token_revoked(connection, user, revoking, result.map(drop));
+            }
+            LoginFlow::LoadProfile { connection, epoch } => {
+                if logins.is_under_way(connection, epoch) {
+                    match Box::<Profile>::from_result(result) {
+                        Ok(profile) => self.on_profile(connection, epoch, *profile),
+                        Err(Code::Refused) => {
+                            let outcome = logins.unproven(cx, connections, connection);
+                            self.after_login(outcome);
+                        }
+                        Err(code) => self.refuse_login(connection, code),
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_backlog_reply(&mut self, flow: BacklogFlow, result: StoreResult) {
+        match flow {
+            BacklogFlow::Page { connection, epoch } => {
+                self.on_page(connection, epoch, BacklogPage::from_result(result))
+            }
+            BacklogFlow::Retry { connection, retry } => self.on_retried(connection, retry, result),
+        }
+    }
+
+    fn on_direct_reply(&mut self, flow: DirectFlow, result: StoreResult) {
+        let Self { cx, connections, backlog, direct, .. } = self;
+        match flow {
+            DirectFlow::Store { connection, envelope } => {
+                let stored = StoredMessage::from_result(result);
+                let outcome = direct.on_stored(cx, connections, backlog, (connection, envelope), stored);
+                self.after_store(outcome);
+            }
+            DirectFlow::StoreFirst { connection, envelope } => {
+                let stored = StoredMessage::from_result(result);
+                let outcome =
+                    direct.on_stored_first(cx, connections, backlog, (connection, envelope), stored);
+                self.after_store_first(outcome);
+            }
+            DirectFlow::HistoryBatch { batch } => {
+                direct.on_history_appended(cx, connections, backlog, batch, &result);
+            }
+            DirectFlow::Confirm { mutation, rest } => self.on_confirmed(mutation, rest, result),
+        }
+    }
+
+    fn on_group_reply(&mut self, flow: GroupFlow, result: StoreResult) {
+        match flow {
+            GroupFlow::Store { connection, envelope } => {
+                let stored = StoredMessage::from_result(result);
+                let sender = self.connections.get(connection).and_then(Connection::user);
+                if sender == Some(envelope.sender()) && stored.is_err_and(ends_membership) {
+                    self.leave_group(connection, envelope.group());
+                }
+                let Self { cx, connections, backlog, groups, .. } = self;
+                if let Some(place) =
+                    groups.on_stored(cx, connections, backlog, (connection, envelope), stored)
+                {
+                    self.tell_place(place);
+                }
+            }
+            GroupFlow::CheckMembership { connection, group, cid } => {
+                self.on_membership_checked(connection, group, cid.as_deref(), result);
+            }
+            GroupFlow::Cursors { connection, epoch, upto } => {
+                self.groups.on_cursors_written(&self.connections, (connection, epoch), &upto, &result);
+            }
+        }
+    }
+
+    /// A member after all means that the store knows more than this core did: the client is to try again.
+    fn on_membership_checked(
+        &mut self,
+        id: ConnectionId,
+        group: GroupId,
+        cid: Option<&str>,
+        result: StoreResult,
+    ) {
+        let code = result.err().unwrap_or_else(|| {
+            self.join_group(id, group, 0);
+            Code::Busy
+        });
+        let Self { cx, connections, groups, .. } = self;
+        groups.refuse_chat(cx, connections, id, cid, code);
+    }
+
+    fn on_social_reply(&mut self, flow: SocialFlow, result: StoreResult) {
+        let Self { cx, connections, backlog, social, .. } = self;
+        match flow {
+            SocialFlow::Hidden { connection, user } => {
+                let hidden = result
+                    .map(|reply| if let StoreReply::Hidden(users) = reply { users } else { Vec::new() });
+                social.on_hidden(cx, connections, backlog, (connection, user), hidden);
+            }
+            SocialFlow::Directory(query) => social.on_directory_reply(cx, connections, *query, result),
+            SocialFlow::History { connection, asked, cid } => {
+                let page = HistoryPage::from_result(result);
+                social.on_history_page(cx, connections, connection, asked, cid.as_deref(), page);
+            }
+        }
+    }
+
+    pub(super) fn on_published(&mut self, flow: PublishFlow, receivers: Result<u32, BusDown>) {
+        let Self { cx, connections, backlog, direct, groups, logins, social, .. } = self;
+        match flow {
+            PublishFlow::Claim { connection, epoch } => {
+                let outcome = logins.on_claim_published(cx, connections, connection, epoch, receivers);
+                self.after_login(outcome);
+            }
+            PublishFlow::Direct { connection, envelope } => {
+                direct.on_direct_published(cx, connections, connection, envelope, receivers);
+            }
+            PublishFlow::Receipt { reader, mids } => {
+                direct.on_receipt_published(cx, backlog, (reader, mids), receivers);
+            }
+            PublishFlow::StoreFirstHint { user } => {
+                direct.on_store_first_hint(cx, connections, backlog, user, receivers);
+            }
+            PublishFlow::BacklogHint { user } => backlog.on_hint_published(user, receivers),
+            PublishFlow::HidingHint { user } => social.on_hiding_hint_published(user, receivers),
+            PublishFlow::GroupOffsets { group, last } => {
+                groups.on_offsets_published(cx, group, last, receivers)
+            }
+            PublishFlow::PresenceUpdates { updates } => social.on_updates_published(cx, updates, receivers),
+        }
+    }
+
+    pub(super) fn on_joined(&mut self, flow: JoinFlow, result: Result<(), BusDown>) {
+        match flow {
+            JoinFlow::User { connection, epoch } => {
+                let outcome = self.logins.on_channel_joined(&mut self.cx, connection, epoch, result);
+                self.after_login(outcome);
+            }
+            JoinFlow::Group { group, number } => self.on_group_joined(group, number, result),
+        }
+    }
+
+    pub(super) fn on_presence_result(&mut self, flow: QueryFlow, online: Result<Vec<bool>, BusDown>) {
+        let Self { cx, connections, backlog, logins, social, .. } = self;
+        match flow {
+            QueryFlow::Login { connection, epoch, users, begun } => {
+                let is_v2 = connections.get(connection).is_some_and(|c| c.dialect == Dialect::V2);
+                // One of v1 has looked for users who are watched and known, too, and may have met one who will be back.
+                if let (Ok(online), true) = (&online, is_v2) {
+                    social.apply_probe(cx, connections, backlog, &users, begun, online);
+                }
+                if !logins.is_under_way(connection, epoch) {
+                    return;
+                }
+                let Ok(online) = online else {
+                    return self.after_login(LoginOutcome::Refuse { connection, code: Code::Busy });
+                };
+                let there = users.into_iter().zip(online).filter(|&(_, online)| online).map(|(user, _)| user);
+                logins.note_online(connection, there.collect());
+                self.start_if_ready(connection);
+            }
+            QueryFlow::Unverified { users, begun } => {
+                social.on_unverified(cx, connections, backlog, (users, begun), online);
+            }
+            QueryFlow::Directory(reply) => {
+                social.on_directory_presence(cx, connections, backlog, *reply, online);
+            }
+        }
+    }
+
+    /// Requests of a connection are handed over again.
+    pub(super) fn resume(&mut self, id: ConnectionId) {
+        self.connections.resume(&mut self.cx, id, Pause::AwaitingReply);
+    }
+}
+
+/// Whether a look-up that waits is still to be made: an answer whose client is gone need not be found, but what it has
+/// confirmed counts.
+fn is_awaited(connections: &Connections, flow: &StoreFlow) -> bool {
+    let is_confirmed = matches!(flow, StoreFlow::Direct(DirectFlow::Confirm { .. }));
+    is_confirmed || flow.looks_up_for().is_some_and(|id| connections.get(id).is_some())
+}

@@ -1,0 +1,145 @@
+//! Requests: whether a connection may ask for something, and which room answers it.
+
+use super::Hub;
+use crate::connection::About;
+use crate::login::Credentials;
+use crate::model::ids::{ConnectionId, UserId};
+use crate::model::name;
+use crate::port::in_flight::Change;
+use crate::port::store::StoreRequest;
+use crate::social::HistoryQuery;
+use crate::wire::code::Code;
+use crate::wire::frame::Terminator;
+use crate::wire::msgid;
+use crate::wire::request::{Body, Dialect, Request};
+
+impl Hub {
+    pub(super) fn on_request(&mut self, id: ConnectionId, terminator: Terminator, request: Request<'_>) {
+        let Self { cx, connections, .. } = self;
+        let Some(connection) = connections.get_mut(id).filter(|connection| !connection.is_closing()) else {
+            return;
+        };
+        connection.terminator = terminator;
+        connection.note_heard(cx.now);
+        let (dialect, user) = (connection.dialect, connection.logged_in_user());
+        let about = About { connection: id, re: request.body.msgid(), cid: request.cid };
+        if let Body::Ping { n } = request.body {
+            return connections.on_ping(cx, id, n);
+        }
+        if matches!(request.body, Body::Pong) && dialect == Dialect::V2 {
+            // That it came is all there is to it. Who has not logged in yet is pinged, too.
+            return;
+        }
+        if cx.in_flight.len() >= cx.limits.tickets {
+            return connections.refuse(cx, about, Code::Busy);
+        }
+        if self.on_entrance(about, &request.body, dialect, user) {
+            return;
+        }
+        let Self { cx, connections, .. } = self;
+        let Some(user) = user else { return connections.refuse(cx, about, Code::LoginFirst) };
+        if dialect == Dialect::Seed && msgid::is_of_v2(about.re) {
+            return connections.refuse(cx, about, Code::UnknownMsgid);
+        }
+        if request.id.is_some_and(|id| id != user) {
+            return connections.refuse_with(cx, about, Code::NotYours, "id is not the user of this session");
+        }
+        self.on_session_request(about, user, request.body);
+    }
+
+    /// What may be asked for before a login; whether it was that. `user` is who the connection is already.
+    fn on_entrance(
+        &mut self,
+        about: About<'_>,
+        body: &Body<'_>,
+        dialect: Dialect,
+        user: Option<UserId>,
+    ) -> bool {
+        let Self { cx, connections, logins, .. } = self;
+        match *body {
+            Body::Register { name, password, dialect: asked_for } => {
+                // Who is logged in goes on as it logged in.
+                let dialect = if user.is_some() { dialect } else { asked_for };
+                logins.on_register(cx, connections, about.connection, (name, password), dialect);
+            }
+            Body::Login { who, password, dialect, takeover } => {
+                let credentials = Credentials { who, password, dialect, takeover };
+                logins.on_login(cx, connections, about, user, credentials);
+            }
+            Body::Resume { token } => logins.on_resume(cx, connections, about, user, token),
+            Body::Ping { .. }
+            | Body::Pong
+            | Body::Confirm { .. }
+            | Body::History { .. }
+            | Body::Find { .. } => {
+                return false;
+            }
+            Body::Password { .. } | Body::Block { .. } | Body::Unblock { .. } | Body::Members { .. } => {
+                return false;
+            }
+            Body::Logout | Body::OneChat { .. } | Body::GroupChat { .. } | Body::ShowFriends => return false,
+            Body::AddFriend { .. } | Body::DelFriend { .. } => return false,
+            Body::CreateGroup { .. } | Body::AddGroup { .. } | Body::DelGroup { .. } => return false,
+        }
+        true
+    }
+
+    /// What a session may ask for.
+    fn on_session_request(&mut self, about: About<'_>, user: UserId, body: Body<'_>) {
+        let Self { cx, connections, backlog, direct, groups, logins, social, .. } = self;
+        match body {
+            Body::OneChat { to, msg, time } => {
+                direct.on_one_chat(cx, connections, backlog, about, (to, msg, time))
+            }
+            Body::GroupChat { group, msg, time } => {
+                groups.on_group_chat(cx, connections, backlog, about, (group, msg, time));
+            }
+            Body::Confirm { mids } => direct.on_confirm(cx, connections, backlog, about, mids),
+            Body::AddFriend { friend } => social.on_add_friend(cx, connections, about, user, friend),
+            Body::DelFriend { friend } => social.on_del_friend(cx, connections, about, user, friend),
+            Body::ShowFriends => social.on_show_friends(cx, connections, about, user),
+            Body::Find { who } => social.on_find(cx, connections, about, user, who),
+            Body::Members { group, after, members } => {
+                social.on_members(cx, connections, about, user, (group, after, members));
+            }
+            Body::History { conversation, span, messages } => {
+                let query = HistoryQuery { conversation, span, messages };
+                social.on_history(cx, connections, about, user, query);
+            }
+            Body::Block { user: blocked } => social.on_block(cx, connections, about, user, blocked),
+            Body::Unblock { user: blocked } => social.on_unblock(cx, connections, about, user, blocked),
+            Body::Password { old, new } => logins.on_password(cx, connections, about, user, (old, new)),
+            Body::CreateGroup { name, desc } => self.on_create_group(about, user, name, desc),
+            Body::AddGroup { group } => {
+                let change = Change::Join { group: Some(group) };
+                connections.request_mutation(cx, about, user, StoreRequest::AddGroup { user, group }, change);
+            }
+            Body::DelGroup { group } => {
+                let change = Change::Leave { group };
+                connections.request_mutation(cx, about, user, StoreRequest::DelGroup { user, group }, change);
+            }
+            Body::Logout => self.on_logout(about),
+            // A PONG of v1, which knows none. The others were answered before a login was asked for.
+            Body::Pong
+            | Body::Ping { .. }
+            | Body::Register { .. }
+            | Body::Login { .. }
+            | Body::Resume { .. } => {
+                connections.refuse(cx, about, Code::UnknownMsgid);
+            }
+        }
+    }
+
+    fn on_create_group(&mut self, about: About<'_>, user: UserId, name: &str, desc: &str) {
+        let Self { cx, connections, .. } = self;
+        let name = match name::check(name, cx.limits.name_chars) {
+            Ok(name) => name,
+            Err(text) => {
+                let text = format!("groupname: {text}");
+                return connections.refuse_with(cx, about, Code::InvalidField, &text);
+            }
+        };
+        let request = StoreRequest::CreateGroup { user, name: name.to_owned(), desc: desc.to_owned() };
+        connections.request_mutation(cx, about, user, request, Change::Join { group: None });
+    }
+}

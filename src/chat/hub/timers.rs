@@ -1,0 +1,137 @@
+//! Timers: what time brings: deadlines, and everything that is done now and then.
+//!
+//! What is done now and then of all sessions is spread: it begins when it is due, a tick does a bounded part of it, and
+//! the next ticks go on.
+
+use super::Hub;
+use crate::connection::{Connection, KEEPALIVE_MS, Walk};
+use crate::model::ids::{ConnectionId, Monotonic};
+use crate::social::PresenceOutcome;
+use std::collections::VecDeque;
+
+/// When everything is next done that is done now and then.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    probe: Monotonic,
+    cursors: Monotonic,
+    keepalive: Monotonic,
+    offsets: Monotonic,
+    /// All connections, while everybody is to fetch.
+    everybody: Walk,
+    /// Whoever else is to fetch.
+    to_fetch: VecDeque<ConnectionId>,
+}
+
+/// Whether something is due; if it is, it is next due `every_ms` later.
+fn is_due(timer: &mut Monotonic, now: Monotonic, every_ms: u64) -> bool {
+    let is_due = now >= *timer;
+    if is_due {
+        *timer = now.plus(every_ms);
+    }
+    is_due
+}
+
+impl Hub {
+    pub(super) fn on_tick(&mut self, utc_offset_s: i32) {
+        self.cx.local_time.utc_offset_s = utc_offset_s;
+        let now = self.cx.now;
+        self.decide_claims();
+        self.tick_catch_ups();
+        let Self { cx, connections, backlog, direct, social, .. } = self;
+        direct.flush_history(cx);
+        direct.store_overdue(cx, now);
+        match social.tick(cx, connections, backlog) {
+            PresenceOutcome::Nothing => {}
+            PresenceOutcome::FetchAll => self.fetch_all(),
+        }
+        let limits = &self.cx.limits;
+        let (offsets_ms, probe_ms, cursors_ms) = (limits.stored_notice_ms, limits.probe_ms, limits.seen_ms);
+        if is_due(&mut self.timers.offsets, now, offsets_ms) {
+            self.groups.begin_offsets();
+        }
+        self.groups.publish_offsets(&mut self.cx);
+        if is_due(&mut self.timers.probe, now, probe_ms) {
+            self.connections.begin_probes();
+            self.backlog.begin_retries();
+            self.groups.begin_rejoins();
+        }
+        self.probe();
+        if is_due(&mut self.timers.keepalive, now, KEEPALIVE_MS) {
+            self.connections.begin_pings();
+        }
+        self.connections.ping_silent(&mut self.cx);
+        if is_due(&mut self.timers.cursors, now, cursors_ms) {
+            self.groups.begin_repeats();
+            self.groups.begin_looks();
+            self.groups.begin_writes();
+        }
+        self.groups.repeat_offsets(&mut self.cx);
+        if self.timers.to_fetch.is_empty() {
+            let overdue = self.groups.overdue(&self.cx, &self.connections, &self.backlog);
+            self.timers.to_fetch.extend(overdue);
+        }
+        self.go_on_fetching();
+        self.groups.write_cursors(&mut self.cx, &self.connections, &self.backlog);
+    }
+
+    /// Everybody fetches their backlog again: some now, the others with the next ticks.
+    pub(super) fn fetch_all(&mut self) {
+        self.timers.everybody.begin(self.connections.slots());
+        self.go_on_fetching();
+    }
+
+    /// Has some of those fetch who are to.
+    fn go_on_fetching(&mut self) {
+        for _ in 0..self.cx.limits.walk_sessions {
+            let next = match self.timers.everybody.next(self.connections.slots()) {
+                Some(slot) => {
+                    let connection = self.connections.at(slot);
+                    connection.filter(|connection| connection.is_logged_in()).map(Connection::id)
+                }
+                None => match self.timers.to_fetch.pop_front() {
+                    Some(id) => Some(id),
+                    None => return,
+                },
+            };
+            next.into_iter().for_each(|id| self.fetch_again(id));
+        }
+    }
+
+    /// Claims whose deadline has passed are decided; those that are decided are forgotten.
+    fn decide_claims(&mut self) {
+        for (id, epoch) in self.logins.take_claims() {
+            let outcome = self.logins.decide(&mut self.cx, &mut self.connections, id, epoch);
+            self.after_login(outcome);
+            self.logins.keep_if_undecided(id, epoch);
+        }
+    }
+
+    /// Goes on with every catch-up that is not through.
+    fn tick_catch_ups(&mut self) {
+        let ids = self.backlog.begin_tick(&self.connections);
+        for &id in &ids {
+            let Self { cx, connections, backlog, .. } = self;
+            if backlog.is_under_way(connections, id) {
+                backlog.tick(cx, connections, id);
+                self.continue_catch_up(id);
+            }
+        }
+        self.backlog.end_tick(&self.connections, ids);
+    }
+
+    /// Looks at what TCP has acknowledged, and tries again what could not be done, as far as a tick may.
+    fn probe(&mut self) {
+        for id in self.connections.probe_unacked(&mut self.cx) {
+            self.backlog.forget_recent(id);
+        }
+        self.social.repeat_hiding_hints(&mut self.cx);
+        self.backlog.retry(&mut self.cx);
+        for user in self.backlog.take_to_notify(&self.cx) {
+            self.notify_backlog(user);
+        }
+        for id in self.backlog.retry_failed(&self.cx) {
+            self.continue_catch_up(id);
+        }
+        self.groups.rejoin(&mut self.cx);
+    }
+}

@@ -1,0 +1,454 @@
+//! What travels between cores: versioned bytes, with the recipient's frame already encoded.
+//!
+//! A message is encoded once, here, where it was parsed. Every later hop (another session, another
+//! core, another server, the store, a window that waits for TCP) shares or carries these bytes.
+//!
+//! Layout, little endian, 32 bytes and then the variable parts:
+//!
+//! ```text
+//! 0 version  1 kind  2 flags  3 cid length  4..8 sender  8..12 target  12..20 mid  20..28 ts (ms)
+//! 28..32 read_us  then cid (UTF-8)  then body: the seed frame, without its terminator
+//! ```
+//!
+//! `read_us` is for measuring only: the low 32 bits of the microseconds since the Unix epoch at which
+//! the message was read from its sender's socket, 0 where that is not known.
+//!
+//! For the notices ([`Kind::Claim`] and below) the body is empty or a list of numbers, and the
+//! fields that a notice does not need are zero. They are made and read in `envelope/notice.rs`.
+
+mod notice;
+pub mod said;
+
+use super::ids::{GroupId, MessageId, Millis, UserId};
+use notice::NOTICE_BYTES;
+pub use notice::{Demand, Notice};
+use said::said;
+use std::fmt;
+use std::sync::Arc;
+
+/// Version of the layout. A reader refuses every other.
+pub const VERSION: u8 = 1;
+const HEADER_BYTES: usize = 32;
+const FLAG_STORED: u8 = 1;
+const FLAG_AWAITS_RECEIPT: u8 = 2;
+
+/// What an envelope is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// A message to one user. Body: the ONE_CHAT frame.
+    Direct = 1,
+    /// A message to a group. Body: the GROUP_CHAT frame.
+    Group = 2,
+    /// On a user's channel: a core wants to hold the user's session. mid: the claim's number. Body:
+    /// what it demands of a session that the user has already.
+    Claim = 16,
+    /// The answer of a core that holds the session. mid: the claim's number.
+    ClaimDenied = 17,
+    /// The answer of a core that listens but does not hold. mid: the claim's number.
+    ClaimConceded = 18,
+    /// On a user's channel: something was put into the user's backlog; take it.
+    BacklogHint = 19,
+    /// On a user's channel: a core that was cut off from the bus holds the user's session. mid: the
+    /// number of that login.
+    Reclaim = 22,
+    /// On a group's channel: these messages are stored. Body: pairs (mid, pos).
+    GroupOffsets = 20,
+    /// On a group's channel: the group was dissolved.
+    Dissolved = 21,
+    /// On the cores' channel: users of a core came and went. mid: made by that core. Body: notices.
+    Presence = 24,
+    /// On the cores' channel: a core stops. mid: made by that core.
+    CoreLeaving = 25,
+    /// On a user's channel: a reader has confirmed messages of this user's. sender: the reader. Body:
+    /// their ids.
+    Confirmed = 26,
+    /// On a user's channel: a reader was sent messages of this user's and cannot confirm them.
+    Unconfirmed = 27,
+    /// On a user's channel: somebody blocks the user, or does so no more; look who hides from it.
+    HidingHint = 28,
+}
+
+impl Kind {
+    fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Kind::Direct,
+            2 => Kind::Group,
+            16 => Kind::Claim,
+            17 => Kind::ClaimDenied,
+            18 => Kind::ClaimConceded,
+            19 => Kind::BacklogHint,
+            20 => Kind::GroupOffsets,
+            21 => Kind::Dissolved,
+            22 => Kind::Reclaim,
+            24 => Kind::Presence,
+            25 => Kind::CoreLeaving,
+            26 => Kind::Confirmed,
+            27 => Kind::Unconfirmed,
+            28 => Kind::HidingHint,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether the sender's core asked the store to keep a message at the time it published it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durability {
+    /// Only if nobody hears it.
+    IfUndelivered,
+    /// Only if its reader does not confirm it in time: the sender's core waits for that.
+    IfUnacked,
+    /// In any case, and the recipient owes the store word that it arrived.
+    Always,
+}
+
+/// The parts of a message, to be sealed into an [`Envelope`].
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Who sent it; the session's user, never what the client said.
+    pub sender: UserId,
+    /// Who or what it is for.
+    pub target: Target,
+    /// Its place in the order.
+    pub mid: MessageId,
+    /// When it was accepted.
+    pub ts: Millis,
+    /// The sender's own name for it; empty if it gave none. At most 255 bytes.
+    pub cid: &'a str,
+    /// Whether it is being stored already.
+    pub durability: Durability,
+    /// The seed frame, without its terminator.
+    pub body: &'a [u8],
+}
+
+/// A message as it is stored: its texts are bytes that nobody has looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Who sent it.
+    pub sender: UserId,
+    /// Who or what it is for.
+    pub target: Target,
+    /// Its place in the order.
+    pub mid: MessageId,
+    /// When it was accepted.
+    pub ts: Millis,
+    /// The sender's own name for it; empty if it gave none.
+    pub cid: &'a [u8],
+    /// The seed frame, without its terminator.
+    pub body: &'a [u8],
+}
+
+/// Who a message is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Target {
+    /// One user.
+    User(UserId),
+    /// All members of a group but the sender.
+    Group(GroupId),
+}
+
+/// Shared, immutable bytes of the layout above. Cloning is a reference count.
+///
+/// Invariant: at least `HEADER_BYTES` long, of [`VERSION`], of a known kind, with a sender and a
+/// target that are valid ids where the kind has them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Envelope(Arc<[u8]>);
+
+/// Bytes that are not an envelope of this version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotAnEnvelope;
+
+impl fmt::Display for NotAnEnvelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not an envelope of version {VERSION}")
+    }
+}
+
+impl std::error::Error for NotAnEnvelope {}
+
+impl Envelope {
+    /// Seals a message. `scratch` is reused from call to call, so that this allocates once.
+    pub fn message(message: Message<'_>, scratch: &mut Vec<u8>) -> Self {
+        Self::read_at(message, 0, scratch)
+    }
+
+    /// Seals a message that was read from its sender's socket at `read_us`.
+    pub fn read_at(message: Message<'_>, read_us: u32, scratch: &mut Vec<u8>) -> Self {
+        let (kind, target) = match message.target {
+            Target::User(user) => (Kind::Direct, user.get()),
+            Target::Group(group) => (Kind::Group, group.get()),
+        };
+        let flags = match message.durability {
+            Durability::Always => FLAG_STORED,
+            Durability::IfUnacked => FLAG_AWAITS_RECEIPT,
+            Durability::IfUndelivered => 0,
+        };
+        let header = Header {
+            kind,
+            flags,
+            sender: message.sender.get(),
+            target,
+            mid: message.mid.0,
+            ts: message.ts.0,
+            read_us,
+        };
+        header.seal(message.cid, message.body, scratch)
+    }
+
+    /// Seals a message as a row of the store has it. Somebody else may have written that row, so what no message of ours
+    /// can have is put right: a `cid` that is too long, or no text, is none, and what is no text of a body is replaced.
+    pub fn of_row(row: Row<'_>, scratch: &mut Vec<u8>) -> Self {
+        let cid = std::str::from_utf8(row.cid).ok().filter(|cid| cid.len() <= usize::from(u8::MAX));
+        let body = String::from_utf8_lossy(row.body);
+        let Row { sender, target, mid, ts, .. } = row;
+        let (cid, durability) = (cid.unwrap_or_default(), Durability::Always);
+        Self::message(Message { sender, target, mid, ts, cid, durability, body: body.as_bytes() }, scratch)
+    }
+
+    /// The same message under another id.
+    pub fn renamed(&self, mid: MessageId) -> Self {
+        let mut bytes = self.0.to_vec();
+        bytes[12..20].copy_from_slice(&mid.0.to_le_bytes());
+        Self(bytes.into())
+    }
+
+    /// Reads bytes from another core or server, which may be of another version.
+    ///
+    /// # Errors
+    /// If the bytes are not an envelope of [`VERSION`] in every field that is read later.
+    pub fn open(bytes: Arc<[u8]>) -> Result<Self, NotAnEnvelope> {
+        let well_formed = || {
+            if bytes.len() < HEADER_BYTES || bytes[0] != VERSION {
+                return None;
+            }
+            let kind = Kind::from_byte(bytes[1])?;
+            let envelope = Self(bytes.clone());
+            let of_cores = matches!(kind, Kind::Presence | Kind::CoreLeaving);
+            if !of_cores {
+                UserId::new(u64::from(envelope.u32_at(8)))?;
+            }
+            if matches!(kind, Kind::Direct | Kind::Group | Kind::Confirmed | Kind::Unconfirmed) {
+                UserId::new(u64::from(envelope.u32_at(4)))?;
+            }
+            let cid_end = HEADER_BYTES + usize::from(bytes[3]);
+            std::str::from_utf8(bytes.get(HEADER_BYTES..cid_end)?).ok()?;
+            let body = &bytes[cid_end..];
+            let is_whole = match kind {
+                Kind::GroupOffsets => body.len().is_multiple_of(16),
+                Kind::Presence => body.len().is_multiple_of(NOTICE_BYTES),
+                Kind::Confirmed | Kind::Unconfirmed => body.len().is_multiple_of(8),
+                _ => std::str::from_utf8(body).is_ok(),
+            };
+            is_whole.then_some(envelope)
+        };
+        well_formed().ok_or(NotAnEnvelope)
+    }
+
+    /// The bytes, for a bus that crosses a process.
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.0
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        Kind::from_byte(self.0[1]).expect("checked when sealed or opened")
+    }
+
+    /// Who sent the message, or the reader who sends word on messages.
+    ///
+    /// # Panics
+    /// If this is another notice: those have no sender.
+    pub fn sender(&self) -> UserId {
+        UserId::new(u64::from(self.u32_at(4))).expect("messages have a sender")
+    }
+
+    /// The user that a direct message or a notice about a user is for.
+    pub fn user(&self) -> UserId {
+        UserId::new(u64::from(self.u32_at(8))).expect("checked when sealed or opened")
+    }
+
+    /// The group that a group message or a notice about a group is for.
+    pub fn group(&self) -> GroupId {
+        GroupId::new(u64::from(self.u32_at(8))).expect("checked when sealed or opened")
+    }
+
+    /// Who the message is for.
+    pub fn target(&self) -> Target {
+        if self.kind() == Kind::Group { Target::Group(self.group()) } else { Target::User(self.user()) }
+    }
+
+    /// The message's id; for a notice about a claim, the claim's number.
+    pub fn mid(&self) -> MessageId {
+        MessageId(self.u64_at(12))
+    }
+
+    /// When the message was accepted.
+    pub fn ts(&self) -> Millis {
+        Millis(self.u64_at(20))
+    }
+
+    /// When it was read from its sender's socket; 0 if that is not known.
+    pub fn read_us(&self) -> u32 {
+        self.u32_at(28)
+    }
+
+    /// Whether the sender's core has asked the store to keep it in any case.
+    pub fn durability(&self) -> Durability {
+        match self.0[2] {
+            flags if flags & FLAG_STORED != 0 => Durability::Always,
+            flags if flags & FLAG_AWAITS_RECEIPT != 0 => Durability::IfUnacked,
+            _ => Durability::IfUndelivered,
+        }
+    }
+
+    /// The sender's name for the message; empty if it gave none.
+    pub fn cid(&self) -> &str {
+        std::str::from_utf8(&self.0[HEADER_BYTES..self.body_start()]).expect("checked when sealed or opened")
+    }
+
+    /// Whether two messages are one that was said again: the same sender, cid, target and text. `name`
+    /// and `time` do not count.
+    pub fn repeats(&self, other: &Self) -> bool {
+        !self.cid().is_empty()
+            && (self.sender(), self.cid(), self.target()) == (other.sender(), other.cid(), other.target())
+            && said(self.body()) == said(other.body())
+    }
+
+    /// The seed frame of a message, without its terminator.
+    pub fn body(&self) -> &[u8] {
+        &self.0[self.body_start()..]
+    }
+
+    fn body_start(&self) -> usize {
+        HEADER_BYTES + usize::from(self.0[3])
+    }
+
+    fn u32_at(&self, at: usize) -> u32 {
+        u32::from_le_bytes(self.0[at..at + 4].try_into().expect("four bytes"))
+    }
+
+    fn u64_at(&self, at: usize) -> u64 {
+        u64::from_le_bytes(self.0[at..at + 8].try_into().expect("eight bytes"))
+    }
+}
+
+impl fmt::Debug for Envelope {
+    /// Never the body: what users write does not belong into a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?}({} to {}, mid {}, {} bytes)",
+            self.kind(),
+            self.u32_at(4),
+            self.u32_at(8),
+            self.mid().0,
+            self.0.len()
+        )
+    }
+}
+
+struct Header {
+    kind: Kind,
+    flags: u8,
+    sender: u32,
+    target: u32,
+    mid: u64,
+    ts: u64,
+    read_us: u32,
+}
+
+impl Header {
+    fn seal(&self, cid: &str, body: &[u8], scratch: &mut Vec<u8>) -> Envelope {
+        let cid_len = u8::try_from(cid.len()).expect("a cid is at most 255 bytes");
+        scratch.clear();
+        scratch.extend_from_slice(&[VERSION, self.kind as u8, self.flags, cid_len]);
+        scratch.extend_from_slice(&self.sender.to_le_bytes());
+        scratch.extend_from_slice(&self.target.to_le_bytes());
+        scratch.extend_from_slice(&self.mid.to_le_bytes());
+        scratch.extend_from_slice(&self.ts.to_le_bytes());
+        scratch.extend_from_slice(&self.read_us.to_le_bytes());
+        scratch.extend_from_slice(cid.as_bytes());
+        scratch.extend_from_slice(body);
+        Envelope(Arc::from(scratch.as_slice()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(n: u64) -> UserId {
+        UserId::new(n).unwrap()
+    }
+
+    fn sample() -> Envelope {
+        let message = Message {
+            sender: user(25),
+            target: Target::User(user(26)),
+            mid: MessageId(77),
+            ts: Millis(1_234),
+            cid: "c-1",
+            durability: Durability::Always,
+            body: "{\"msg\":\"héllo\"}".as_bytes(),
+        };
+        Envelope::message(message, &mut Vec::new())
+    }
+
+    #[test]
+    fn a_message_survives_the_trip_in_every_field() {
+        let opened = Envelope::open(sample().bytes().clone()).unwrap();
+        assert_eq!(
+            (opened.kind(), opened.sender(), opened.target()),
+            (Kind::Direct, user(25), Target::User(user(26)))
+        );
+        assert_eq!((opened.mid(), opened.ts(), opened.cid()), (MessageId(77), Millis(1_234), "c-1"));
+        assert_eq!(opened.durability(), Durability::Always);
+        assert_eq!(opened.body(), "{\"msg\":\"héllo\"}".as_bytes());
+    }
+
+    #[test]
+    fn a_row_that_somebody_else_wrote_is_a_message() {
+        let long = "c".repeat(256);
+        for (cid, body, read) in [
+            (&b"c-1"[..], &b"{\"msg\":\"x\"}"[..], ("c-1", "{\"msg\":\"x\"}")),
+            (&long.as_bytes()[1..], b"", (&long[1..], "")),
+            (long.as_bytes(), b"{}", ("", "{}")),
+            (b"\xff", b"{\"msg\":\"\xff\"}", ("", "{\"msg\":\"\u{fffd}\"}")),
+        ] {
+            let (sender, target) = (user(1), Target::User(user(2)));
+            let row = Row { sender, target, mid: MessageId(3), ts: Millis(4), cid, body };
+            let sealed = Envelope::of_row(row, &mut Vec::new());
+            let opened = Envelope::open(sealed.bytes().clone()).unwrap();
+            assert_eq!((opened.cid(), opened.body()), (read.0, read.1.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn no_cut_or_damage_of_the_header_panics_later() {
+        let notices = [Notice { user: user(1), epoch: 2, online: true }; 3];
+        for bytes in [sample().bytes().to_vec(), Envelope::presence(MessageId(7), &notices).bytes().to_vec()]
+        {
+            for len in 0..bytes.len() {
+                check(&bytes[..len]);
+            }
+            for at in 0..bytes.len() {
+                for value in [0, 1, 24, 0x7f, 0x80, 0xff] {
+                    let mut damaged = bytes.clone();
+                    damaged[at] = value;
+                    check(&damaged);
+                }
+            }
+        }
+    }
+
+    fn check(bytes: &[u8]) {
+        if let Ok(envelope) = Envelope::open(Arc::from(bytes)) {
+            let _ = (envelope.kind(), envelope.mid(), envelope.cid().len(), envelope.body().len());
+            let _ =
+                (envelope.offsets().count(), envelope.notices().count(), envelope.demand(), envelope.mids());
+            if matches!(envelope.kind(), Kind::Direct | Kind::Group) {
+                let _ = (envelope.sender(), envelope.target());
+            }
+        }
+    }
+}

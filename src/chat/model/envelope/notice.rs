@@ -1,0 +1,216 @@
+//! Notices: what cores tell each other besides messages, in the same layout.
+
+use super::{Envelope, Header, Kind};
+use crate::model::ids::{GroupId, MessageId, UserId};
+use crate::model::token::TokenId;
+
+const TAKEOVER: &str = "takeover";
+
+/// Who came or went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// Who.
+    pub user: UserId,
+    /// The number of the login that this is about.
+    pub epoch: u64,
+    /// Whether it came.
+    pub online: bool,
+}
+
+/// Bytes of a notice: user, epoch, 1 for online.
+pub(super) const NOTICE_BYTES: usize = 13;
+
+/// What a claim demands of a session that the user has already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Demand {
+    /// Nothing: if there is one, the claim is lost.
+    Nothing,
+    /// That it gives way, whichever it is.
+    Takeover,
+    /// That it gives way if it has this token.
+    Token(TokenId),
+}
+
+impl Envelope {
+    /// A notice about a claim on `user`: Claim, Held, Yield or Reclaim.
+    ///
+    /// # Panics
+    /// If `kind` is none of these.
+    pub fn claim(kind: Kind, user: UserId, claim: u64) -> Self {
+        assert!(
+            matches!(kind, Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::Reclaim),
+            "a notice about a claim"
+        );
+        Header { kind, flags: 0, sender: 0, target: user.get(), mid: claim, ts: 0, read_us: 0 }.seal(
+            "",
+            &[],
+            &mut Vec::new(),
+        )
+    }
+
+    /// A claim on `user` that demands something of a session that is there already.
+    pub fn demanding(user: UserId, claim: u64, demand: Demand) -> Self {
+        let body = match demand {
+            Demand::Nothing => String::new(),
+            Demand::Takeover => TAKEOVER.to_owned(),
+            Demand::Token(TokenId(token)) => token.to_string(),
+        };
+        Header { kind: Kind::Claim, flags: 0, sender: 0, target: user.get(), mid: claim, ts: 0, read_us: 0 }
+            .seal("", body.as_bytes(), &mut Vec::new())
+    }
+
+    /// What a claim demands; what cannot be read demands nothing.
+    pub fn demand(&self) -> Demand {
+        match std::str::from_utf8(self.body()) {
+            Ok(TAKEOVER) => Demand::Takeover,
+            Ok(text) => text.parse().map_or(Demand::Nothing, |token| Demand::Token(TokenId(token))),
+            Err(_) => Demand::Nothing,
+        }
+    }
+
+    /// A notice that `user` has something waiting in the store.
+    pub fn backlog_hint(user: UserId) -> Self {
+        Header { kind: Kind::BacklogHint, flags: 0, sender: 0, target: user.get(), mid: 0, ts: 0, read_us: 0 }
+            .seal("", &[], &mut Vec::new())
+    }
+
+    /// A notice that somebody blocks `user`, or does so no more. Who that is stands in the store.
+    pub fn hiding_hint(user: UserId) -> Self {
+        Header { kind: Kind::HidingHint, flags: 0, sender: 0, target: user.get(), mid: 0, ts: 0, read_us: 0 }
+            .seal("", &[], &mut Vec::new())
+    }
+
+    /// A notice that these messages of `group` are stored, with their places.
+    pub fn group_offsets(group: GroupId, messages: &[(MessageId, u64)]) -> Self {
+        let mut body = Vec::with_capacity(messages.len() * 16);
+        for (mid, pos) in messages {
+            body.extend_from_slice(&mid.0.to_le_bytes());
+            body.extend_from_slice(&pos.to_le_bytes());
+        }
+        Header {
+            kind: Kind::GroupOffsets,
+            flags: 0,
+            sender: 0,
+            target: group.get(),
+            mid: 0,
+            ts: 0,
+            read_us: 0,
+        }
+        .seal("", &body, &mut Vec::new())
+    }
+
+    /// A notice that `group` is no more.
+    pub fn dissolved(group: GroupId) -> Self {
+        Header { kind: Kind::Dissolved, flags: 0, sender: 0, target: group.get(), mid: 0, ts: 0, read_us: 0 }
+            .seal("", &[], &mut Vec::new())
+    }
+
+    /// Word of `reader` on messages of `sender`: Confirmed or Unconfirmed.
+    pub fn receipt(kind: Kind, sender: UserId, reader: UserId, mids: &[MessageId]) -> Self {
+        let body: Vec<u8> = mids.iter().flat_map(|mid| mid.0.to_le_bytes()).collect();
+        let (sender, target) = (reader.get(), sender.get());
+        Header { kind, flags: 0, sender, target, mid: 0, ts: 0, read_us: 0 }.seal("", &body, &mut Vec::new())
+    }
+
+    /// The messages that a reader sends word on.
+    pub fn mids(&self) -> Vec<MessageId> {
+        let number = |bytes: &[u8]| MessageId(u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
+        self.body().chunks_exact(8).map(number).collect()
+    }
+
+    /// Who came and went on the core that made `mid`.
+    pub fn presence(mid: MessageId, notices: &[Notice]) -> Self {
+        let mut body = Vec::with_capacity(notices.len() * NOTICE_BYTES);
+        for notice in notices {
+            body.extend_from_slice(&notice.user.get().to_le_bytes());
+            body.extend_from_slice(&notice.epoch.to_le_bytes());
+            body.push(notice.online.into());
+        }
+        Self::of_core(Kind::Presence, mid, &body)
+    }
+
+    /// The core that made `mid` stops.
+    pub fn core_leaving(mid: MessageId) -> Self {
+        Self::of_core(Kind::CoreLeaving, mid, &[])
+    }
+
+    fn of_core(kind: Kind, mid: MessageId, body: &[u8]) -> Self {
+        Header { kind, flags: 0, sender: 0, target: 0, mid: mid.0, ts: 0, read_us: 0 }.seal(
+            "",
+            body,
+            &mut Vec::new(),
+        )
+    }
+
+    /// The (mid, pos) pairs of a [`Kind::GroupOffsets`] notice.
+    pub fn offsets(&self) -> impl Iterator<Item = (MessageId, u64)> + '_ {
+        let number = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("eight bytes"));
+        self.body().chunks_exact(16).map(move |pair| (MessageId(number(&pair[..8])), number(&pair[8..])))
+    }
+
+    /// The notices of a [`Kind::Presence`]; those about nobody are left out.
+    pub fn notices(&self) -> impl Iterator<Item = Notice> + '_ {
+        self.body().chunks_exact(NOTICE_BYTES).filter_map(|notice| {
+            let user = u32::from_le_bytes(notice[..4].try_into().expect("four bytes"));
+            let epoch = u64::from_le_bytes(notice[4..12].try_into().expect("eight bytes"));
+            Some(Notice { user: UserId::new(user.into())?, epoch, online: notice[12] != 0 })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::ID_MAX;
+
+    fn user(n: u64) -> UserId {
+        UserId::new(n).unwrap()
+    }
+
+    #[test]
+    fn a_claim_carries_its_demand() {
+        for demand in [Demand::Nothing, Demand::Takeover, Demand::Token(TokenId(u64::MAX))] {
+            let claim = Envelope::open(Envelope::demanding(user(7), 77, demand).bytes().clone()).unwrap();
+            assert_eq!((claim.kind(), claim.user(), claim.mid()), (Kind::Claim, user(7), MessageId(77)));
+            assert_eq!(claim.demand(), demand);
+        }
+    }
+
+    #[test]
+    fn a_hint_to_look_who_hides_names_the_user() {
+        let hint = Envelope::open(Envelope::hiding_hint(user(7)).bytes().clone()).unwrap();
+        assert_eq!((hint.kind(), hint.user(), hint.body()), (Kind::HidingHint, user(7), &[][..]));
+    }
+
+    #[test]
+    fn a_readers_word_names_the_messages() {
+        let sealed =
+            Envelope::receipt(Kind::Confirmed, user(1), user(2), &[MessageId(7), MessageId(u64::MAX)]);
+        let word = Envelope::open(sealed.bytes().clone()).unwrap();
+        assert_eq!((word.kind(), word.user(), word.sender()), (Kind::Confirmed, user(1), user(2)));
+        assert_eq!(word.mids(), [MessageId(7), MessageId(u64::MAX)]);
+    }
+
+    #[test]
+    fn a_notice_of_presence_carries_who_came_and_went() {
+        let notices = [
+            Notice { user: user(1), epoch: u64::MAX, online: true },
+            Notice { user: user(ID_MAX), epoch: 2, online: false },
+        ];
+        let sealed = Envelope::presence(MessageId(77), &notices);
+        let opened = Envelope::open(sealed.bytes().clone()).unwrap();
+        assert_eq!((opened.kind(), opened.mid()), (Kind::Presence, MessageId(77)));
+        assert_eq!(opened.notices().collect::<Vec<_>>(), notices);
+    }
+
+    #[test]
+    fn a_stored_notice_carries_its_pairs() {
+        let group = GroupId::new(5).unwrap();
+        let notice = Envelope::open(
+            Envelope::group_offsets(group, &[(MessageId(1), 2), (MessageId(u64::MAX), 3)]).bytes().clone(),
+        );
+        let notice = notice.unwrap();
+        assert_eq!(notice.group(), group);
+        assert_eq!(notice.offsets().collect::<Vec<_>>(), [(MessageId(1), 2), (MessageId(u64::MAX), 3)]);
+    }
+}

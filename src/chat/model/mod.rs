@@ -1,0 +1,24 @@
+//! What everybody talks about: plain values, and the bounds of all of them.
+//!
+//! - [`ids`]: newtypes for ids, and the clock that makes message ids.
+//! - [`envelope`]: a message or a notice as it travels between cores and into the store.
+//! - [`profile`], [`token`], [`history`]: people and groups, secrets, pages of conversations.
+//! - [`dedup`]: what a user said lately, and how that was answered.
+//! - [`limits`]: every bound, its default, and what happens at it.
+//! - [`retention`]: which messages are stored, as whoever runs the server chose.
+//! - [`source`]: where a connection comes from, as far as shares go.
+//! - `name`: what may be a name. `local_time`: the server's time as text.
+//!
+//! Owns no state of the core and knows no other room.
+
+pub mod dedup;
+pub mod envelope;
+pub mod history;
+pub mod ids;
+pub mod limits;
+pub(crate) mod local_time;
+pub mod name;
+pub mod profile;
+pub mod retention;
+pub mod source;
+pub mod token;

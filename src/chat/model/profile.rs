@@ -1,0 +1,75 @@
+//! People and groups as lists show them, and what a login answer is made of.
+
+use super::dedup::DedupWindow;
+use super::ids::{GroupId, UserId};
+use super::token::Token;
+
+/// How somebody names a user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Who {
+    /// By its id.
+    Id(UserId),
+    /// By its name: as it is written, or one that differs only in case, width or composition.
+    Name(String),
+}
+
+/// A user as a list shows it. Whether it is online is not the store's to know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// Its id.
+    pub id: UserId,
+    /// Its name.
+    pub name: String,
+    /// Whether it blocks whoever is told of it, and is therefore shown as offline.
+    pub hides: bool,
+}
+
+/// A member's part in a group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Made the group and may dissolve it.
+    Creator,
+    /// Everybody else.
+    Normal,
+}
+
+/// A member of a group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    /// Who.
+    pub person: Person,
+    /// As what.
+    pub role: Role,
+}
+
+/// A group as its member sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Membership {
+    /// Its id.
+    pub group: GroupId,
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub desc: String,
+    /// Its members by id, as many as the roster has room for; none if only counts were asked for.
+    pub members: Vec<Member>,
+    /// How many members it has.
+    pub size: u64,
+    /// The place up to which the user has everything, as far as the store knows.
+    pub cursor: u64,
+}
+
+/// What a login answer is made of.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Profile {
+    /// Friends by id.
+    pub friends: Vec<Person>,
+    /// Groups by id; every group of the user is here, whatever is left out of its members.
+    pub groups: Vec<Membership>,
+    /// Users whose direct messages are refused, by id.
+    pub blocked: Vec<UserId>,
+    /// The new token, if one was to be issued.
+    pub token: Option<Token>,
+    /// What the user's last session left for this one, if that was on this server.
+    pub dedup: Option<Box<DedupWindow>>,
+}

@@ -1,0 +1,135 @@
+//! What can happen to a core, as seen by its hub.
+
+use super::store::StoreResult;
+use crate::model::envelope::Envelope;
+use crate::model::ids::{ConnectionId, CoreId, GroupId, RequestId, UserId};
+use crate::model::source::Source;
+use crate::wire::frame::Terminator;
+use crate::wire::request::{Fault, Request};
+
+/// A channel of the bus: cores join a user's while they hold its session, a group's while they
+/// hold a member.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Channel {
+    /// A user's.
+    User(UserId),
+    /// A group's.
+    Group(GroupId),
+    /// The one that every core hears, always: nobody joins or leaves it.
+    Cores,
+}
+
+/// The bus could not do it: it is down, or its queue is full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BusDown;
+
+/// Something that happened. Borrowed requests live as long as the bytes that were read.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A connection was accepted.
+    Opened {
+        /// Its name from now on.
+        connection: ConnectionId,
+        /// Where it comes from.
+        from: Source,
+    },
+    /// A client said something that a client may say.
+    Request {
+        /// Who.
+        connection: ConnectionId,
+        /// What ended its frame.
+        terminator: Terminator,
+        /// What.
+        request: Request<'a>,
+    },
+    /// A client said something that nobody may say.
+    BadFrame {
+        /// Who.
+        connection: ConnectionId,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// A frame of a client's has been under way for longer than `frame_ms`.
+    FrameTimeout {
+        /// Whose.
+        connection: ConnectionId,
+    },
+    /// Too much of this core's memory is unfinished frames, and this client's is one of the largest.
+    Shed {
+        /// Whose.
+        connection: ConnectionId,
+    },
+    /// The peer's TCP has acknowledged this many bytes of all that was ever sent to it.
+    Acked {
+        /// Whose peer.
+        connection: ConnectionId,
+        /// Bytes since the connection was opened.
+        bytes: u64,
+    },
+    /// The client will say nothing more, and everything it said has been handed over. It may
+    /// still listen.
+    HalfClosed {
+        /// Who.
+        connection: ConnectionId,
+    },
+    /// A connection is gone, from whichever side.
+    Closed {
+        /// Which.
+        connection: ConnectionId,
+        /// Bytes that its peer's TCP had acknowledged.
+        acked: u64,
+    },
+    /// The channel is joined: whatever is published on it from now on will arrive.
+    Joined {
+        /// The id of the join.
+        id: RequestId,
+        /// Or not.
+        result: Result<(), BusDown>,
+    },
+    /// A publish was counted.
+    Published {
+        /// The id of the publish.
+        id: RequestId,
+        /// How many cores heard it, the publisher included if it has joined the channel.
+        receivers: Result<u32, BusDown>,
+    },
+    /// Something was published on a channel that this core has joined, perhaps by itself.
+    Arrived {
+        /// Where.
+        channel: Channel,
+        /// What.
+        envelope: Envelope,
+    },
+    /// Who of those asked about is online anywhere.
+    PresenceResult {
+        /// The id of the query.
+        id: RequestId,
+        /// One for each user asked about, in that order.
+        online: Result<Vec<bool>, BusDown>,
+    },
+    /// The bus was lost and is back, with every channel joined again. What was published meanwhile
+    /// has not arrived.
+    Rejoined {
+        /// The number that this core goes by from now on.
+        core: CoreId,
+    },
+    /// Another core is dead, or hangs and was cut off from the bus: it holds nobody any more.
+    CoreGone {
+        /// The number that it went by.
+        core: CoreId,
+    },
+    /// The store has answered.
+    Answered {
+        /// The id of the request.
+        id: RequestId,
+        /// What.
+        result: StoreResult,
+    },
+    /// Time has passed. Comes several times a second.
+    Tick {
+        /// Seconds to add to UTC for the server's local time, for messages that bring no time.
+        utc_offset_s: i32,
+    },
+    /// The server is stopping: finish with every session.
+    Drain,
+}

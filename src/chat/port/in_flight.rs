@@ -1,0 +1,338 @@
+//! Requests in flight, and what is to be done with each reply.
+//!
+//! There is a table for each kind of reply, so that a reply meets only what waits for its kind. Of the store's
+//! replies each room has its own enum of flows; the hub dispatches them without a wildcard.
+
+use super::store::CursorUpdate;
+use crate::model::envelope::{Demand, Envelope, Notice};
+use crate::model::history::{Conversation, Span};
+use crate::model::ids::{ConnectionId, GroupId, MessageId, RequestId, SessionEpoch, UserId};
+use crate::model::profile::{Member, Person};
+use crate::model::token::{Secret, TokenId};
+use crate::wire::msgid;
+
+/// What a reply of the store is for. Connections named here may be gone when it comes.
+#[derive(Debug)]
+pub(crate) enum StoreFlow {
+    Login(LoginFlow),
+    Backlog(BacklogFlow),
+    Direct(DirectFlow),
+    Group(GroupFlow),
+    Social(SocialFlow),
+    /// A dedup window that waits for the user's next session.
+    Remember,
+    /// A request that changes friends, groups or the account → ACK, if it has a cid, or ERROR.
+    Mutation(Box<Mutation>),
+}
+
+/// What the login room waits for.
+#[derive(Debug)]
+pub(crate) enum LoginFlow {
+    /// Register → REG_MSG_ACK.
+    Register { connection: ConnectionId },
+    /// Verify → claim the user, or refuse.
+    Verify { connection: ConnectionId, demand: Demand },
+    /// Resume → likewise.
+    Resume { connection: ConnectionId, secret: Secret },
+    /// Revoke for a logout → logged out.
+    Revoke { connection: ConnectionId, user: UserId, revoking: Revoking },
+    /// LoadProfile → join the groups, query who is online.
+    LoadProfile { connection: ConnectionId, epoch: SessionEpoch },
+}
+
+/// A logout whose token is being revoked.
+#[derive(Debug)]
+pub(crate) struct Revoking {
+    /// The login that it ends.
+    pub(crate) epoch: SessionEpoch,
+    pub(crate) token: TokenId,
+    /// The client's name for the logout.
+    pub(crate) cid: Option<Box<str>>,
+}
+
+/// What the backlog room waits for.
+#[derive(Debug)]
+pub(crate) enum BacklogFlow {
+    /// A page of the backlog.
+    Page { connection: ConnectionId, epoch: SessionEpoch },
+    /// Something that no client waits for: requested again while the store is busy.
+    Retry { connection: Option<ConnectionId>, retry: StoreRetry },
+}
+
+/// What the direct room waits for.
+#[derive(Debug)]
+pub(crate) enum DirectFlow {
+    /// StoreMessage for the sender's sake → ACK, or ERROR.
+    Store { connection: ConnectionId, envelope: Envelope },
+    /// StoreMessage for the recipient's sake: nobody heard it.
+    StoreFirst { connection: ConnectionId, envelope: Envelope },
+    /// AppendHistory → the senders have that many sends in flight less.
+    HistoryBatch { batch: Vec<(ConnectionId, Envelope)> },
+    /// AckDelivered of a piece of what a CONFIRM names and its session does not know → the next piece of the rest,
+    /// or ACK, if it has a cid, or ERROR.
+    Confirm { mutation: Box<Mutation>, rest: Vec<MessageId> },
+}
+
+/// What the group room waits for.
+#[derive(Debug)]
+pub(crate) enum GroupFlow {
+    /// StoreMessage → ACK, or ERROR.
+    Store { connection: ConnectionId, envelope: Envelope },
+    /// Why a group is not to be written to → ERROR.
+    CheckMembership { connection: ConnectionId, group: GroupId, cid: Option<Box<str>> },
+    /// How far an online member has come → that need not be written again.
+    Cursors { connection: ConnectionId, epoch: SessionEpoch, upto: Vec<(GroupId, u64)> },
+}
+
+/// What the social room waits for.
+#[derive(Debug)]
+pub(crate) enum SocialFlow {
+    /// Friends, members, or whoever was looked for → query who is online.
+    Directory(Box<DirectoryQuery>),
+    /// A page of what was said → HISTORY_ACK.
+    History { connection: ConnectionId, asked: (Conversation, Span), cid: Option<Box<str>> },
+    /// Which friends hide from a session's user → it is told of them no more, or again.
+    Hidden { connection: ConnectionId, user: UserId },
+}
+
+macro_rules! store_flow {
+    ($($flow:ident => $variant:ident),*) => {
+        $(impl From<$flow> for StoreFlow {
+            fn from(flow: $flow) -> Self {
+                StoreFlow::$variant(flow)
+            }
+        })*
+    };
+}
+
+store_flow!(
+    LoginFlow => Login, BacklogFlow => Backlog, DirectFlow => Direct, GroupFlow => Group, SocialFlow => Social
+);
+
+/// What a count of receivers is for.
+#[derive(Debug)]
+pub(crate) enum PublishFlow {
+    /// A claim → how many must answer.
+    Claim { connection: ConnectionId, epoch: SessionEpoch },
+    /// A direct message → if nobody heard it, it is stored.
+    Direct { connection: ConnectionId, envelope: Envelope },
+    /// A reader's receipt → if nobody heard it, what it is about is taken out of the backlog.
+    Receipt { reader: UserId, mids: Box<[MessageId]> },
+    /// The hint that a batch of a store-first queue is stored → is anybody there now?
+    StoreFirstHint { user: UserId },
+    /// The hint that something is in a backlog → repeated while the bus is down.
+    BacklogHint { user: UserId },
+    /// The hint that somebody blocks a user, or does so no more → repeated while the bus is down.
+    HidingHint { user: UserId },
+    /// Places of stored group messages → the last one is repeated if the bus was down.
+    GroupOffsets { group: GroupId, last: (MessageId, u64) },
+    /// Who came and went → repeated while the bus is down.
+    PresenceUpdates { updates: Box<[Notice]> },
+}
+
+/// What a join is for.
+#[derive(Debug)]
+pub(crate) enum JoinFlow {
+    /// A user's channel → publish the claim.
+    User { connection: ConnectionId, epoch: SessionEpoch },
+    /// A group's channel → its members wait for this.
+    Group { group: GroupId, number: u64 },
+}
+
+/// What a query for presence is for.
+#[derive(Debug)]
+pub(crate) enum QueryFlow {
+    /// A login answer.
+    Login { connection: ConnectionId, epoch: SessionEpoch, users: Vec<UserId>, begun: u64 },
+    /// Watched users whose state is not known for sure.
+    Unverified { users: Vec<UserId>, begun: u64 },
+    /// A list of people.
+    Directory(Box<DirectoryReply>),
+}
+
+/// Something for the store that no client waits for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum StoreRetry {
+    /// A message that its reader may not have got, or that no row is known of.
+    StoreMessage { envelope: Envelope },
+    /// Messages for the history.
+    AppendHistory { envelopes: Vec<Envelope> },
+    /// What a reader has got.
+    AckDelivered { user: UserId, mids: Vec<MessageId>, cursors: Vec<CursorUpdate> },
+    /// The token of a session that logged out.
+    Revoke { user: UserId, token: TokenId },
+}
+
+/// A request that changes what the store knows of a user.
+#[derive(Debug)]
+pub(crate) struct Mutation {
+    pub(crate) connection: ConnectionId,
+    /// Who asked: the session may be gone when the reply comes.
+    pub(crate) user: UserId,
+    pub(crate) re: u32,
+    pub(crate) cid: Option<Box<str>>,
+    pub(crate) change: Change,
+}
+
+/// What a mutation changes in the session when the store says yes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    /// A group more; which one, if it is there already.
+    Join { group: Option<GroupId> },
+    /// A group less.
+    Leave { group: GroupId },
+    /// One more whose messages are refused.
+    Block { user: UserId },
+    /// One less.
+    Unblock { user: UserId },
+    /// A friend more.
+    Befriend { friend: UserId },
+    /// A friend less.
+    Unfriend { friend: UserId },
+    /// Another token.
+    Token,
+    /// Messages that count as confirmed besides those that the session knows: under other ids.
+    Confirm,
+}
+
+/// What the store is asked for of people, and what that answers.
+#[derive(Debug)]
+pub(crate) struct DirectoryQuery {
+    pub(crate) connection: ConnectionId,
+    pub(crate) re: u32,
+    /// Whose members are asked for, if they are.
+    pub(crate) group: Option<GroupId>,
+    pub(crate) cid: Option<Box<str>>,
+}
+
+/// A list whose entries' states are being found out, and what it answers.
+#[derive(Debug)]
+pub(crate) struct DirectoryReply {
+    pub(crate) connection: ConnectionId,
+    pub(crate) cid: Option<Box<str>>,
+    pub(crate) list: List,
+    /// What was known of who is online when that was asked.
+    pub(crate) begun: u64,
+}
+
+/// Which list.
+#[derive(Debug)]
+pub(crate) enum List {
+    Found(Person),
+    Friends(Vec<Person>),
+    Members { group: GroupId, members: Vec<Member>, complete: bool },
+}
+
+impl List {
+    fn people(&self) -> Vec<&Person> {
+        match self {
+            List::Found(person) => vec![person],
+            List::Friends(people) => people.iter().collect(),
+            List::Members { members, .. } => members.iter().map(|member| &member.person).collect(),
+        }
+    }
+
+    /// Sets who hides from whoever asks: of those that it knows, `hides` says so.
+    pub(crate) fn set_hiding(&mut self, hides: impl Fn(UserId) -> Option<bool>) {
+        let set = |person: &mut Person| person.hides = hides(person.id).unwrap_or(person.hides);
+        match self {
+            List::Found(person) => set(person),
+            List::Friends(people) => people.iter_mut().for_each(set),
+            List::Members { members, .. } => members.iter_mut().for_each(|member| set(&mut member.person)),
+        }
+    }
+
+    pub(crate) fn ids(&self) -> Vec<UserId> {
+        self.people().iter().map(|person| person.id).collect()
+    }
+
+    /// The msgid of the request that it answers.
+    pub(crate) fn re(&self) -> u32 {
+        match self {
+            List::Found(_) => msgid::FIND,
+            List::Friends(_) => msgid::SHOW_FRIENDS,
+            List::Members { .. } => msgid::MEMBERS,
+        }
+    }
+}
+
+/// Everything that is under way.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) store: Table<StoreFlow>,
+    pub(crate) publish: Table<PublishFlow>,
+    pub(crate) join: Table<JoinFlow>,
+    pub(crate) query: Table<QueryFlow>,
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self { store: Table::new(), publish: Table::new(), join: Table::new(), query: Table::new() }
+    }
+}
+
+impl InFlight {
+    pub(crate) fn len(&self) -> usize {
+        self.store.len() + self.publish.len() + self.join.len() + self.query.len()
+    }
+}
+
+/// Requests of one kind that are under way.
+///
+/// Invariant: a request is found at most once; a stale or foreign id never.
+#[derive(Debug)]
+pub(crate) struct Table<F> {
+    slots: Vec<(u32, Option<F>)>,
+    free: Vec<u32>,
+}
+
+impl<F> Table<F> {
+    fn new() -> Self {
+        Self { slots: Vec::new(), free: Vec::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    pub(crate) fn insert(&mut self, flow: F) -> RequestId {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push((0, None));
+            u32::try_from(self.slots.len() - 1).expect("requests in flight are bounded by limits")
+        });
+        let (generation, slot) = &mut self.slots[index as usize];
+        debug_assert!(slot.is_none(), "a free slot holds nothing");
+        *slot = Some(flow);
+        RequestId { index, generation: *generation }
+    }
+
+    pub(crate) fn take(&mut self, id: RequestId) -> Option<F> {
+        let (generation, slot) = self.slots.get_mut(id.index as usize)?;
+        if *generation != id.generation {
+            return None;
+        }
+        let flow = slot.take()?;
+        *generation = generation.wrapping_add(1);
+        self.free.push(id.index);
+        Some(flow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_good_once_and_its_slot_is_used_again() {
+        let mut table = Table::new();
+        let first = table.insert('a');
+        assert_eq!(table.len(), 1);
+        assert!(table.take(first).is_some());
+        assert!(table.take(first).is_none());
+        let second = table.insert('b');
+        assert_eq!(first.index, second.index);
+        assert!(table.take(first).is_none());
+        assert!(table.take(second).is_some());
+        assert_eq!(table.len(), 0);
+    }
+}

@@ -1,0 +1,95 @@
+//! Friends: one direction, no consent.
+
+use super::Social;
+use crate::connection::{About, Connections};
+use crate::model::ids::{ConnectionId, UserId};
+use crate::port::cx::Cx;
+use crate::port::in_flight::Change;
+use crate::port::store::StoreRequest;
+use crate::wire::code::Code;
+use crate::wire::reply;
+
+/// Whether a new friend blocks whoever made it one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hides {
+    Yes,
+    No,
+    /// That is still to be found out.
+    Perhaps,
+}
+
+impl Social {
+    /// ADD_FRIEND.
+    pub(crate) fn on_add_friend(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        about: About<'_>,
+        user: UserId,
+        friend: UserId,
+    ) {
+        if user == friend {
+            return connections.refuse_with(cx, about, Code::InvalidField, "friendid is you");
+        }
+        let request = StoreRequest::AddFriend { user, friend };
+        connections.request_mutation(cx, about, user, request, Change::Befriend { friend });
+    }
+
+    /// DEL_FRIEND.
+    pub(crate) fn on_del_friend(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        about: About<'_>,
+        user: UserId,
+        friend: UserId,
+    ) {
+        let request = StoreRequest::DelFriend { user, friend };
+        connections.request_mutation(cx, about, user, request, Change::Unfriend { friend });
+    }
+
+    /// Watches a friend more for a session of v2, which is told of its state.
+    pub(crate) fn befriend(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnectionId,
+        (friend, hides): (UserId, Hides),
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(friends) = &mut session.friends else { return };
+        if friends.contains(&friend) {
+            return;
+        }
+        friends.push(friend);
+        if hides != Hides::No {
+            session.hidden.insert(friend);
+        }
+        self.presence.watch(id, &[friend]);
+        if hides != Hides::No {
+            connections.reply(cx, id, reply::presence(friend, false));
+            if hides == Hides::Perhaps {
+                self.look_at_hidden(connections, id);
+            }
+            if self.presence.state_of(friend).is_none() {
+                self.verify(cx, friend);
+            }
+            return;
+        }
+        match self.presence.state_of(friend) {
+            Some(online) => connections.reply(cx, id, reply::presence(friend, online)),
+            None => self.verify(cx, friend),
+        }
+    }
+
+    /// Watches a friend no more.
+    pub(crate) fn unfriend(&mut self, id: ConnectionId, friend: UserId) {
+        if let Some(friends) = self.sessions.get_mut(id).and_then(|session| session.friends.as_mut()) {
+            friends.retain(|&other| other != friend);
+            self.presence.unwatch(id, &[friend]);
+        }
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.hidden.remove(&friend);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Social: friends, blocked users, who is online, and what can be looked up.
+//!
+//! Owns presence as one core knows it ([`presence`]) and whose presence each session is told of. [`friends`] and
+//! [`blocks`] request changes; [`hiding`] keeps from a session who blocks its user; [`directory`] and [`history`] answer look-ups.
+//!
+//! Handles `AddFriend`, `DelFriend`, `Block`, `Unblock`, `Find`, `Members`, `ShowFriends`, `History`, notices of other
+//! cores, replies to queries. Emits requests to the store, `QueryPresence`, PRESENCE, notices.
+//!
+//! Never knows a message under way, a claim, or a subscription.
+
+mod blocks;
+mod directory;
+mod friends;
+mod hiding;
+mod history;
+mod presence;
+
+use crate::connection::PerConnection;
+use crate::model::ids::{SessionEpoch, UserId};
+pub(crate) use friends::Hides;
+use hiding::Hiding;
+pub(crate) use history::HistoryQuery;
+use presence::Presence;
+pub(crate) use presence::{Gone, PresenceOutcome};
+use rustc_hash::FxHashSet;
+
+/// What a core knows of people.
+#[derive(Debug, Default)]
+pub(crate) struct Social {
+    presence: Presence,
+    hiding: Hiding,
+    sessions: PerConnection<Watching>,
+}
+
+/// What a session is told, and is known by.
+#[derive(Debug)]
+struct Watching {
+    /// Whose coming and going it is told of: its friends. `None` if it speaks v1, which has no word for it.
+    friends: Option<Vec<UserId>>,
+    /// Those of them who block its user: to it they are offline.
+    hidden: FxHashSet<UserId>,
+    /// The number by which the other cores know that its user is here: that of its login, or a newer one if it has
+    /// stayed when the session of a newer login went.
+    known_as: SessionEpoch,
+}

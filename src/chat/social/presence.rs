@@ -1,0 +1,485 @@
+//! Presence: who of its users' friends is online, as one core knows it.
+//!
+//! A core tells all others which of its users came and went, a few times a second at most and only
+//! if somebody did. Each notice carries the number of the login that it is about, so an older one
+//! is known from a newer one. What a notice cannot settle is looked up: the bus knows who is there.
+//! Nothing is counted and nothing expires, so nothing can go stale.
+
+use super::{Social, Watching};
+use crate::backlog::Backlog;
+use crate::connection::{AuthState, Connections};
+use crate::model::envelope::{Envelope, Notice};
+use crate::model::ids::{ConnectionId, CoreId, Monotonic, SessionEpoch, UserId};
+use crate::port::cx::Cx;
+use crate::port::event::{BusDown, Channel};
+use crate::port::in_flight::{PublishFlow, QueryFlow};
+use crate::wire::reply;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::VecDeque;
+
+/// Notices in one envelope.
+const NOTICES: usize = 1_024;
+/// Looks that agree before somebody is believed to be online whom no notice has told of: the first
+/// may have met a login that came to nothing.
+const LOOKS: u8 = 3;
+
+/// What one core knows of who is online, and what others are still to be told.
+#[derive(Debug, Default)]
+pub(super) struct Presence {
+    /// Friends of the core's sessions of v2.
+    watched: FxHashMap<UserId, Watched>,
+    /// The core's own users that came or went since the others were told.
+    pending_updates: FxHashMap<UserId, Notice>,
+    /// Those who lost their connection, until when they may be back as if nothing had been.
+    lost: VecDeque<(Monotonic, UserId, SessionEpoch)>,
+    /// Cores that said that they stop, and when their users are looked for; everybody, after the
+    /// bus was lost.
+    later: VecDeque<(Monotonic, Option<CoreId>)>,
+    /// Watched users who are to be looked for.
+    unverified: FxHashSet<UserId>,
+    /// Numbers what is learned, to tell what a look was overtaken by.
+    learned: u64,
+    next_update: Monotonic,
+    next_query: Monotonic,
+    next_reconcile: Monotonic,
+}
+
+/// A user with friends here.
+#[derive(Debug, Default)]
+struct Watched {
+    watchers: Vec<ConnectionId>,
+    /// `None` until it is known.
+    online: Option<bool>,
+    /// The newest login that a notice told of; 0 if none did.
+    epoch: u64,
+    /// The core that told of it.
+    holder: Option<CoreId>,
+    /// Looks that found it online, since a notice told of it last; those at one time are one.
+    looks: u8,
+    /// When the last of them was counted.
+    looked_at: Monotonic,
+    /// When something was last learned by a notice, in numbers of `learned`.
+    learned: u64,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Gone {
+    /// Its user said so.
+    LoggedOut,
+    /// Its connection was lost or closed, or another session takes its place: the user may be back.
+    Lost,
+}
+
+impl Presence {
+    /// Watches users for a session. Gives back those that are not known.
+    pub(super) fn watch(&mut self, session: ConnectionId, users: &[UserId]) -> Vec<UserId> {
+        let mut unknown = Vec::new();
+        for &user in users {
+            let watched = self.watched.entry(user).or_default();
+            watched.watchers.push(session);
+            if watched.online.is_none() {
+                unknown.push(user);
+            }
+        }
+        unknown
+    }
+
+    /// Watches them no more; those that nobody watches are forgotten.
+    pub(super) fn unwatch(&mut self, session: ConnectionId, users: &[UserId]) {
+        for user in users {
+            let Some(watched) = self.watched.get_mut(user) else { continue };
+            if let Some(at) = watched.watchers.iter().position(|&watcher| watcher == session) {
+                watched.watchers.swap_remove(at);
+            }
+            if watched.watchers.is_empty() {
+                self.watched.remove(user);
+                self.unverified.remove(user);
+            }
+        }
+    }
+
+    /// Whether a watched user is online, as far as is known.
+    pub(super) fn is_online(&self, user: UserId) -> bool {
+        self.state_of(user) == Some(true)
+    }
+
+    /// The same, and `None` while that is being found out.
+    pub(super) fn state_of(&self, user: UserId) -> Option<bool> {
+        self.watched.get(&user).and_then(|watched| watched.online)
+    }
+
+    /// Numbers a look that is about to be made.
+    pub(super) fn begin_query(&self) -> u64 {
+        self.learned
+    }
+
+    fn suspect(&mut self, which: impl Fn(&Watched) -> bool) {
+        let suspected = self.watched.iter().filter(|(_, watched)| which(watched)).map(|(&user, _)| user);
+        self.unverified.extend(suspected);
+    }
+
+    /// Takes in a notice; whether watchers are to be told.
+    fn learn(&mut self, core: CoreId, notice: Notice) -> bool {
+        self.learned += 1;
+        let Notice { user, epoch, online } = notice;
+        let Some(watched) = self.watched.get_mut(&user) else { return false };
+        if epoch < watched.epoch || (!online && watched.epoch == 0 && watched.online != Some(false)) {
+            // It is late, or about a login that this core has not heard of: perhaps not the last one.
+            if watched.online != Some(online) {
+                self.unverified.insert(user);
+                // A look that agrees with what was known may have been too early.
+                watched.looks = 0;
+            }
+            return false;
+        }
+        (watched.epoch, watched.learned, watched.looks) = (epoch, self.learned, 0);
+        watched.holder = online.then_some(core);
+        watched.online.replace(online) != Some(online)
+    }
+
+    /// Takes in that a look has found a user or not; whether watchers are to be told. `begun` is
+    /// what was learned before the look: what was learned since is newer. Looks less than `apart_ms`
+    /// apart count once.
+    fn see(&mut self, user: UserId, online: bool, begun: u64, now: Monotonic, apart_ms: u64) -> bool {
+        let Some(watched) = self.watched.get_mut(&user).filter(|watched| watched.learned <= begun) else {
+            return false;
+        };
+        if !online {
+            watched.looks = 0;
+        } else if watched.looks == 0 || now.since(watched.looked_at) >= apart_ms {
+            (watched.looks, watched.looked_at) = (watched.looks.saturating_add(1), now);
+        }
+        if watched.online != Some(online) {
+            watched.holder = None;
+        }
+        watched.online.replace(online) != Some(online)
+    }
+}
+
+/// What time has brought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PresenceOutcome {
+    Nothing,
+    /// The bus was lost a while ago: what was on its way then may be stored by now, and everybody fetches again.
+    FetchAll,
+}
+
+impl Social {
+    /// A login is about to be a session: it is told of these friends, if it speaks v2, but for those that hide from it.
+    /// Gives back those of whom nothing is known.
+    pub(crate) fn begin_session(
+        &mut self,
+        id: ConnectionId,
+        epoch: SessionEpoch,
+        friends: Option<Vec<UserId>>,
+        hidden: FxHashSet<UserId>,
+    ) -> Vec<UserId> {
+        let unknown = friends.as_ref().map_or_else(Vec::new, |friends| self.presence.watch(id, friends));
+        self.sessions.insert(id, Watching { friends, hidden, known_as: epoch });
+        unknown
+    }
+
+    /// A session ends, or a login comes to nothing.
+    pub(crate) fn end_session(&mut self, id: ConnectionId) {
+        if let Some(Watching { friends: Some(friends), .. }) = self.sessions.remove(id) {
+            self.presence.unwatch(id, &friends);
+        }
+    }
+
+    /// Whether a watched user is online, and `None` while that is being found out.
+    pub(super) fn state_of(&self, user: UserId) -> Option<bool> {
+        self.presence.state_of(user)
+    }
+
+    /// Numbers a query that is about to be made.
+    pub(crate) fn begin_query(&self) -> u64 {
+        self.presence.begin_query()
+    }
+
+    /// A user of this core is logged in.
+    pub(crate) fn mark_online(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        user: UserId,
+        epoch: SessionEpoch,
+    ) {
+        self.announce(cx, connections, backlog, Notice { user, epoch: epoch.0, online: true });
+    }
+
+    /// A user of this core is logged in no more.
+    pub(crate) fn mark_offline(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        (id, user): (ConnectionId, UserId),
+        gone: Gone,
+    ) {
+        let Some(known_as) = self.sessions.get(id).map(|session| session.known_as) else { return };
+        match gone {
+            Gone::LoggedOut => {
+                self.announce(cx, connections, backlog, Notice { user, epoch: known_as.0, online: false });
+            }
+            Gone::Lost => self.wait_for(cx, user, known_as),
+        }
+    }
+
+    /// Who lost its connection may be back, as if nothing had been.
+    fn wait_for(&mut self, cx: &Cx, user: UserId, epoch: SessionEpoch) {
+        let due = cx.now.plus(cx.limits.presence_grace_ms);
+        self.presence.lost.push_back((due, user, epoch));
+    }
+
+    /// Tells the friends here at once, and the other cores with the next notice.
+    fn announce(&mut self, cx: &mut Cx, connections: &mut Connections, backlog: &Backlog, notice: Notice) {
+        let last = self.presence.pending_updates.entry(notice.user).or_insert(notice);
+        if last.epoch <= notice.epoch {
+            *last = notice;
+        }
+        if self.presence.learn(cx.core, notice) {
+            self.tell_watchers(cx, connections, backlog, notice.user, notice.online);
+        }
+    }
+
+    /// PRESENCE to all who watch a user here. Who waits for its login answer is told by that; whom the user blocks is
+    /// not told.
+    fn tell_watchers(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        user: UserId,
+        online: bool,
+    ) {
+        let Some(watched) = self.presence.watched.get(&user) else { return };
+        for &id in &watched.watchers {
+            if connections.get(id).is_some_and(|connection| connection.is_logged_in())
+                && !backlog.awaits_welcome(id)
+                && !self.hides_from(id, user)
+            {
+                connections.reply(cx, id, reply::presence(user, online));
+            }
+        }
+    }
+
+    /// Another core tells who came and went there.
+    pub(crate) fn on_presence_envelope(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        envelope: &Envelope,
+    ) {
+        cx.observe(envelope.mid());
+        let core = envelope.mid().core();
+        // What this core published comes back to it.
+        if core == cx.core {
+            return;
+        }
+        for notice in envelope.notices() {
+            if !notice.online && self.stays_here(cx, connections, backlog, notice) {
+                // It is about another session of that user.
+            } else if self.presence.learn(core, notice) {
+                self.tell_watchers(cx, connections, backlog, notice.user, notice.online);
+            }
+        }
+    }
+
+    /// Whether a user is here of whom another core tells that it is gone. There were two sessions of it for a while.
+    /// If the other one is that of a newer login, word of this one takes a number that is newer still.
+    fn stays_here(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        gone: Notice,
+    ) -> bool {
+        let Some(id) = connections.logged_in(gone.user) else { return false };
+        let Some(session) = self.sessions.get_mut(id) else { return false };
+        if session.known_as.0 < gone.epoch {
+            session.known_as = SessionEpoch(gone.epoch + 1);
+            let here = Notice { epoch: session.known_as.0, online: true, ..gone };
+            self.announce(cx, connections, backlog, here);
+        }
+        true
+    }
+
+    /// Another core stops. Its users have as long to be back as those whose connection was lost.
+    pub(crate) fn on_core_leaving(&mut self, cx: &Cx, core: CoreId) {
+        let due = cx.now.plus(cx.limits.presence_grace_ms);
+        self.presence.later.push_back((due, Some(core)));
+    }
+
+    /// A core is dead, or as good as dead: who of its users is nowhere else is offline.
+    pub(crate) fn on_core_gone(&mut self, cx: &mut Cx, core: CoreId) {
+        self.presence.suspect(|watched| watched.holder.is_none_or(|holder| holder == core));
+        self.query_unverified(cx);
+    }
+
+    /// The bus was lost: notices may have been missed, and the others may have missed ours. They too are joining
+    /// their channels again, so that they are not looked for at once.
+    pub(crate) fn announce_again(&mut self, cx: &Cx, connections: &Connections) {
+        for id in connections.all_logged_in() {
+            let user = connections.get(id).and_then(|connection| connection.user());
+            let (Some(user), Some(session)) = (user, self.sessions.get(id)) else { continue };
+            let notice = Notice { user, epoch: session.known_as.0, online: true };
+            self.presence.pending_updates.insert(user, notice);
+        }
+        self.look_at_all_hidden(connections);
+        let due = cx.now.plus(cx.limits.presence_grace_ms);
+        self.presence.later.push_back((due, None));
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+    ) -> PresenceOutcome {
+        let now = cx.now;
+        self.tick_hiding(cx, connections);
+        let mut outcome = PresenceOutcome::Nothing;
+        let lost = self.presence.lost.iter().take_while(|&&(due, ..)| due <= now).count();
+        for (_, user, epoch) in self.presence.lost.drain(..lost).collect::<Vec<_>>() {
+            self.lost_for_good(cx, connections, backlog, user, epoch);
+        }
+        let gone = self.presence.later.iter().take_while(|&&(due, _)| due <= now).count();
+        for (_, core) in self.presence.later.drain(..gone).collect::<Vec<_>>() {
+            match core {
+                Some(core) => self.on_core_gone(cx, core),
+                None => {
+                    self.presence.suspect(|_| true);
+                    self.query_unverified(cx);
+                    outcome = PresenceOutcome::FetchAll;
+                }
+            }
+        }
+        if now >= self.presence.next_reconcile {
+            self.presence.next_reconcile = now.plus(cx.limits.presence_look_ms);
+            self.presence.suspect(|watched| {
+                let unsure = watched.holder.is_none() && watched.looks < LOOKS;
+                watched.online.is_none() || (watched.online == Some(true) && unsure)
+            });
+        }
+        if now >= self.presence.next_query {
+            self.query_unverified(cx);
+        }
+        if now >= self.presence.next_update {
+            self.publish_updates(cx);
+        }
+        outcome
+    }
+
+    /// Somebody's connection was lost a while ago: offline, unless the user is back here. If it is back elsewhere,
+    /// the others know a newer login than this one.
+    fn lost_for_good(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        user: UserId,
+        epoch: SessionEpoch,
+    ) {
+        let here = connections.of_user(user).and_then(|id| connections.get(id));
+        match here.map(|connection| connection.auth()) {
+            Some(AuthState::LoggedIn(_)) => {}
+            // About to be back, or not.
+            Some(AuthState::LoggingIn(_)) => self.wait_for(cx, user, epoch),
+            Some(AuthState::Unauthenticated) | None => {
+                self.announce(cx, connections, backlog, Notice { user, epoch: epoch.0, online: false });
+            }
+        }
+    }
+
+    /// Tells the other cores who came and went.
+    pub(crate) fn publish_updates(&mut self, cx: &mut Cx) {
+        if self.presence.pending_updates.is_empty() {
+            return;
+        }
+        self.presence.next_update = cx.now.plus(cx.limits.presence_notice_ms);
+        let mut updates: Vec<Notice> =
+            std::mem::take(&mut self.presence.pending_updates).into_values().collect();
+        updates.sort_unstable_by_key(|notice| notice.user);
+        for updates in updates.chunks(NOTICES) {
+            let envelope = Envelope::presence(cx.next_mid(), updates);
+            cx.publish_counted(
+                Channel::Cores,
+                envelope,
+                PublishFlow::PresenceUpdates { updates: updates.into() },
+            );
+        }
+    }
+
+    /// What the bus could not publish is told with the next notice, unless something newer is.
+    pub(crate) fn on_updates_published(
+        &mut self,
+        cx: &Cx,
+        updates: Box<[Notice]>,
+        receivers: Result<u32, BusDown>,
+    ) {
+        if receivers.is_err() {
+            for notice in updates {
+                self.presence.pending_updates.entry(notice.user).or_insert(notice);
+            }
+            self.presence.next_update = cx.now.plus(cx.limits.probe_ms);
+        }
+    }
+
+    /// The state of this user is not known: it is looked for.
+    pub(super) fn verify(&mut self, cx: &mut Cx, user: UserId) {
+        self.presence.unverified.insert(user);
+        self.query_unverified(cx);
+    }
+
+    fn query_unverified(&mut self, cx: &mut Cx) {
+        if self.presence.unverified.is_empty() {
+            return;
+        }
+        let mut users: Vec<UserId> = std::mem::take(&mut self.presence.unverified).into_iter().collect();
+        users.sort_unstable();
+        let begun = self.presence.begin_query();
+        cx.query_presence(users.clone(), QueryFlow::Unverified { users, begun });
+    }
+
+    pub(crate) fn on_unverified(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        (users, begun): (Vec<UserId>, u64),
+        online: Result<Vec<bool>, BusDown>,
+    ) {
+        match online {
+            Ok(online) => self.apply_probe(cx, connections, backlog, &users, begun, &online),
+            Err(BusDown) => {
+                self.presence.next_query = cx.now.plus(cx.limits.probe_ms);
+                let watched = users.into_iter().filter(|user| self.presence.watched.contains_key(user));
+                let watched: Vec<UserId> = watched.collect();
+                self.presence.unverified.extend(watched);
+            }
+        }
+    }
+
+    /// A query has found these users online or not.
+    pub(crate) fn apply_probe(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        users: &[UserId],
+        begun: u64,
+        online: &[bool],
+    ) {
+        // Some answers are faster than others.
+        let (now, apart_ms) = (cx.now, cx.limits.presence_look_ms / 2);
+        for (&user, &online) in users.iter().zip(online) {
+            if self.presence.see(user, online, begun, now, apart_ms) {
+                self.tell_watchers(cx, connections, backlog, user, online);
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! All I/O: one glommio executor on each core, its sockets, its end of the bus and of the store.
+//!
+//! Decides nothing: what happens becomes an event for the core's hub, and what the hub wants done
+//! is done. Knows no SQL, no JSON library and no password. glommio is named here and nowhere else.
+
+// Those who work on a crate read its pages with its private items.
+#![allow(rustdoc::private_intra_doc_links)]
+
+pub mod admin;
+mod alarm;
+pub mod boot;
+pub mod bus;
+mod clock;
+mod guard;
+mod memory;
+pub mod metrics;
+mod net;
+pub mod observer;
+mod pace;
+pub mod probe;
+mod rest;
+mod shard;
+pub mod stop;
+mod store_link;
+mod watch;
