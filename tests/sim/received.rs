@@ -44,6 +44,10 @@ impl World {
             self.oracle.told.insert(mid, number);
             let again = !self.oracle.stays[stay].mids.insert(mid);
             self.oracle.stays[stay].unconfirmed.insert(mid, number);
+            if self.oracle.stays[stay].ended_us.is_some() {
+                // What comes after the reader asked to go cannot be confirmed any more.
+                self.oracle.stays[stay].clean = false;
+            }
             let written = &self.oracle.texts[number as usize];
             let heard_twice = written.said.as_ref().is_some_and(|said| said.heard_twice);
             let excused = self.oracle.faulty || anew || heard_twice;

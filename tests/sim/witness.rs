@@ -95,8 +95,10 @@ impl World {
             (2, Some(errno)) => {
                 let stay = *self.oracle.current.get(&conn).expect("a login is answered once");
                 if self.oracle.stays[stay].online_us.is_some() {
-                    // A session asked for another login and was refused: it is over, with what it has not confirmed.
+                    // A session asked for another login and was refused: it is over. What it confirmed since then
+                    // may have met its end and come to nothing.
                     self.parted(conn);
+                    self.oracle.stays[stay].clean = false;
                 } else {
                     self.oracle.current.remove(&conn);
                     self.oracle.stays[stay].ended_us = Some(self.now_us);
