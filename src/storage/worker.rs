@@ -335,6 +335,10 @@ impl Worker {
 
     /// Has the batch performed, and answers it.
     fn perform(&mut self) {
+        if self.orders.is_empty() {
+            // All that came was answered without the store.
+            return;
+        }
         let mut outcomes = std::mem::take(&mut self.outcomes);
         match self.store.perform(&self.orders, &mut outcomes) {
             Ok(committed) => self.health.praise(committed),
