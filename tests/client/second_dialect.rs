@@ -176,17 +176,17 @@ fn a_server_that_is_killed_while_two_talk_loses_nothing_and_repeats_nothing() {
             until_free(port);
         }
     }
-    amys.see("connection lost");
-    bens.see("connection lost");
+    amys.see_go_by("connection lost");
+    bens.see_go_by("connection lost");
     let chatd = ChatdSetup::new(2).port(port).data(&data).start();
     for screen in [&amys, &bens] {
-        screen.see("logged in again");
+        screen.see_go_by("logged in again");
     }
     let last = EACH - 1;
-    amys.see(&format!("✓ safe: a{last:02}"));
-    bens.see(&format!("✓ safe: b{last:02}"));
-    amys.see(&format!("ben: b{last:02}"));
-    bens.see(&format!("amy: a{last:02}"));
+    amys.see_go_by(&format!("✓ safe: a{last:02}"));
+    bens.see_go_by(&format!("✓ safe: b{last:02}"));
+    amys.see_go_by(&format!("ben: b{last:02}"));
+    bens.see_go_by(&format!("amy: a{last:02}"));
     for n in 0..EACH {
         assert_eq!(times(&amys, &format!("ben: b{n:02}")), 1, "b{n:02}: {:#?}", amys.all_rows());
         assert_eq!(times(&bens, &format!("amy: a{n:02}")), 1, "a{n:02}: {:#?}", bens.all_rows());
