@@ -30,8 +30,12 @@ pub(super) struct CatchUp {
     stale: bool,
     /// Whether something was put into the backlog since its first page was fetched: there will be another round.
     again: bool,
-    /// Whether the store was busy: while nothing is fetched, live messages are not buffered.
+    /// Whether the store gave no page: while nothing is fetched, live messages are not buffered.
     failed: bool,
+    /// How often, one after the other, the store refused a page for good.
+    refusals: u32,
+    /// Before then it is not asked again.
+    refused_until: Monotonic,
     /// The last message that is in the backlog by itself, of the page before.
     after: MessageId,
     /// What is left of the page, while it is sent message by message.
@@ -107,6 +111,8 @@ impl CatchUp {
             stale: false,
             again: true,
             failed: false,
+            refusals: 0,
+            refused_until: Monotonic(0),
             after: MessageId(0),
             rest: VecDeque::new(),
             fetched_for: Vec::new(),
@@ -160,6 +166,16 @@ impl CatchUp {
         (self.complete, self.again) = (true, true);
         self.patience = patience;
         self.spilling += spilling;
+    }
+
+    /// The store refuses a page for good. It may be repaired while the reader is here, so it is asked again, each
+    /// time after twice as long: asking costs it a proof that it works at all.
+    fn refuse(&mut self, now: Monotonic) {
+        const FIRST_MS: u64 = 1_000;
+        const LONGEST_MS: u64 = 300_000;
+        let wait_ms = FIRST_MS << self.refusals.min(16);
+        self.refusals += 1;
+        self.refused_until = now.plus(wait_ms.min(LONGEST_MS));
     }
 
     /// What is buffered and was not sent with a page.
@@ -333,11 +349,15 @@ impl Backlog {
         let page = match page {
             Ok(page) => page,
             Err(code) if catch_up.awaits_welcome => return PageOutcome::RefuseLogin(code),
-            Err(_) => {
+            Err(code) => {
+                if code != Code::Busy {
+                    catch_up.refuse(cx.now);
+                }
                 self.fetch_later(cx, connections, id);
                 return PageOutcome::Nothing;
             }
         };
+        catch_up.refusals = 0;
         if let Some(last) = page.messages.iter().rfind(|message| message.pos.is_none()) {
             catch_up.after = last.envelope.mid();
         }
@@ -359,7 +379,7 @@ impl Backlog {
         PageOutcome::Arrived { awaits_welcome, absent, new }
     }
 
-    /// The store is busy. What is live goes on meanwhile.
+    /// The store gave no page. What is live goes on meanwhile.
     fn fetch_later(&mut self, cx: &mut Cx, connections: &mut Connections, id: ConnectionId) {
         let Some(catch_up) = self.catch_up_of_mut(id) else { return };
         (catch_up.again, catch_up.failed) = (true, true);
@@ -385,13 +405,13 @@ impl Backlog {
         self.push(cx, connections, id, envelope, stored_as);
     }
 
-    /// Fetches again where the store was too busy: those whose catch-up is to go on.
+    /// Fetches again where the store gave no page: those whose catch-up is to go on.
     pub(crate) fn retry_failed(&mut self, cx: &Cx) -> Vec<ConnectionId> {
         let now = self.failed.len().min(cx.limits.walk_sessions);
         let ids: Vec<ConnectionId> = self.failed.drain(..now).collect();
         for &id in &ids {
             if let Some(catch_up) = self.catch_up_of_mut(id) {
-                catch_up.failed = false;
+                catch_up.failed &= cx.now < catch_up.refused_until;
             }
         }
         ids

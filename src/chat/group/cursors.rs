@@ -12,6 +12,7 @@ use crate::model::ids::{ConnectionId, GroupId, MessageId, SessionEpoch, UserId};
 use crate::port::cx::Cx;
 use crate::port::in_flight::GroupFlow;
 use crate::port::store::{CursorUpdate, StoreRequest, StoreResult};
+use crate::wire::code::Code;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Messages beyond its place that a connection names at most while it catches up. What is not named may come again.
@@ -195,7 +196,8 @@ impl Groups {
         backlog.reached(id, group).unwrap_or_else(|| subscription.place_of(cursor, backlog.upto(id, group)))
     }
 
-    /// The store was told how far a member has come. If it was not, the next time says it again.
+    /// The store was told how far a member has come. If it was busy, the next time says it again; if it refuses
+    /// that for good, the next time after the member has come further.
     pub(crate) fn on_cursors_written(
         &mut self,
         connections: &Connections,
@@ -208,8 +210,8 @@ impl Groups {
         }
         let Some(cursors) = self.cursors.get_mut(id) else { return };
         cursors.writing = false;
-        if result.is_err() {
-            cursors.moved = true;
+        if let Err(code) = result {
+            cursors.moved |= *code == Code::Busy;
             return;
         }
         for (group, upto) in upto {
