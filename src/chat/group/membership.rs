@@ -133,6 +133,8 @@ impl Groups {
         backlog: &Backlog,
         id: ConnectionId,
     ) {
+        // What it said as a member is stored before it may have left them for good.
+        self.store_batch(cx);
         let Some(cursors) = self.cursors.remove(id) else { return };
         for &group in cursors.of.keys() {
             self.unsubscribe(cx, connections, backlog, id, group);

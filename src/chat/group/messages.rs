@@ -58,8 +58,7 @@ impl Groups {
             cx.seal(Draft { sender: identity.user, name: &identity.name, target, cid: about.cid, msg, time });
         connections.note_said(cx, id, dedup, envelope.mid());
         connections.begin_send(cx, id);
-        let flow = GroupFlow::Store { connection: id, envelope: envelope.clone() };
-        cx.request(StoreRequest::StoreMessage { envelope: envelope.clone() }, flow);
+        self.store(cx, connections, id, envelope.clone());
         self.push_to_members(cx, connections, backlog, &envelope);
         cx.publish(Channel::Group(group), envelope);
     }

@@ -1,7 +1,8 @@
 //! Groups: one publish and one stored row a message, however many members, and who has come how far.
 //!
-//! Owns this core's subscriptions ([`subscription`]) and the cursors of its members ([`cursors`]). [`messages`] takes
-//! a message in and gets it to the members; [`membership`] is who sits here.
+//! Owns this core's subscriptions ([`subscription`]), the messages that are to be stored together ([`batch`]) and the
+//! cursors of its members ([`cursors`]). [`messages`] takes a message in and gets it to the members; [`membership`] is
+//! who sits here.
 //!
 //! Handles `GroupChat`, group envelopes, offsets of other cores, joins of channels, replies and counts of these.
 //! Emits `StoreMessage`, `AckDelivered`, `Publish`, `Join`, `Leave`, ACKs. Gives back who is to fetch its backlog
@@ -9,6 +10,7 @@
 //!
 //! Never knows a login, a friend or a direct message.
 
+mod batch;
 mod cursors;
 mod membership;
 mod messages;
@@ -16,6 +18,7 @@ mod subscription;
 
 use crate::connection::{PerConnection, Walk};
 use crate::model::ids::{GroupId, MessageId};
+use batch::StoreBatch;
 use cursors::Cursors;
 pub(crate) use membership::Subscribed;
 pub(crate) use messages::{Place, ends_membership};
@@ -27,6 +30,8 @@ use subscription::GroupSubscription;
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     subscriptions: FxHashMap<GroupId, GroupSubscription>,
+    /// Messages that are to be stored.
+    to_store: StoreBatch,
     cursors: PerConnection<Cursors>,
     /// Which connections' cursors are still to be written.
     writes: Walk,
@@ -58,6 +63,6 @@ impl Groups {
 
     /// Whether nothing is to be told.
     pub(crate) fn is_idle(&self) -> bool {
-        self.offsets.is_empty() && self.telling.len() == 0
+        self.to_store.is_empty() && self.offsets.is_empty() && self.telling.len() == 0
     }
 }

@@ -87,6 +87,10 @@ impl Hub {
     /// What a session may ask for.
     fn on_session_request(&mut self, about: About<'_>, user: UserId, body: Body<'_>) {
         let Self { cx, connections, backlog, direct, groups, logins, social, .. } = self;
+        if !matches!(body, Body::OneChat { .. } | Body::GroupChat { .. } | Body::Confirm { .. }) {
+            // It finds in the store what was said before it.
+            groups.store_batch(cx);
+        }
         match body {
             Body::OneChat { to, msg, time } => {
                 direct.on_one_chat(cx, connections, backlog, about, (to, msg, time))

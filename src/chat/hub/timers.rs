@@ -37,7 +37,8 @@ impl Hub {
         let now = self.cx.now;
         self.decide_claims();
         self.tick_catch_ups();
-        let Self { cx, connections, backlog, direct, social, .. } = self;
+        let Self { cx, connections, backlog, direct, groups, social, .. } = self;
+        groups.store_overdue(cx);
         direct.flush_history(cx);
         direct.store_overdue(cx, now);
         match social.tick(cx, connections, backlog) {
