@@ -9,6 +9,7 @@ pub mod client;
 pub mod clock;
 pub mod cluster;
 pub mod door;
+pub mod node;
 pub mod original;
 pub mod services;
 

@@ -33,6 +33,11 @@ pub fn advice(packages: &[&str]) -> String {
 
 /// Has apt install what is not there. Panics where that does not work.
 pub fn by_apt() {
+    packages_by_apt(missing);
+}
+
+/// Has apt install the packages that `missing` gives. Panics if it still gives some then.
+pub fn packages_by_apt(missing: impl Fn() -> Vec<&'static str>) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let packages = missing();

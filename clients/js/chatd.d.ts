@@ -1,0 +1,314 @@
+/**
+ * The JavaScript client of chatd, for browsers and Node 20 or newer.
+ *
+ * @packageDocumentation
+ */
+
+/** Where something is said: between this user and another, or in a group. */
+export type Conversation = { user: number; group?: undefined } | { group: number; user?: undefined };
+
+/** What somebody said. Names and texts are what people typed: show them as text, never as HTML. */
+export interface Message {
+  /** Where it was said, as seen by this user: an answer goes there. */
+  conversation: Conversation;
+  /** Who said it, and that user's name by the server's own record. */
+  from: number;
+  name: string;
+  text: string;
+  /** When, as the sender wrote it; see `ts`. */
+  time: string;
+  /** What the sender calls it. It and the sender together tell a message from all others. */
+  cid: string | null;
+  /** Its id, a 64-bit number written out: all clients show messages in this order. See {@link compareMids}. */
+  mid: string | null;
+  /** When the server took it, in milliseconds since 1970. */
+  ts: number | null;
+  /** Its place in its conversation, from 1. A message that has only just been said has none yet. */
+  pos: number | null;
+}
+
+/** That a message is safe: no failure of one machine loses it. */
+export interface Receipt {
+  cid: string;
+  mid: string | null;
+  ts: number | null;
+  pos: number | null;
+}
+
+/** A user, as a friend list tells of one. */
+export interface Person {
+  id: number;
+  name: string;
+  /** Whether the user was online when the server said so. */
+  online: boolean;
+}
+
+/** A user in a group. */
+export interface Member extends Person {
+  role: 'creator' | 'normal';
+}
+
+/** A group that the user is a member of. */
+export interface Group {
+  id: number;
+  name: string;
+  description: string;
+  /** How many are in it. */
+  members: number | null;
+}
+
+/** What the server says to whoever logs in. */
+export interface Welcome {
+  id: number;
+  name: string;
+  friends: Person[];
+  groups: Group[];
+}
+
+/** One page of what was said, lowest place first. */
+export interface HistoryPage {
+  messages: Message[];
+  /** Whether nothing that was said between the first and the last of them is missing. */
+  complete: boolean;
+}
+
+/** One page of who is in a group, by id. */
+export interface MemberPage {
+  members: Member[];
+  /** Whether these were the last ones. */
+  complete: boolean;
+}
+
+/**
+ * Why something was not done.
+ *
+ * - `refused`: the server's no, with its `errno`
+ * - `logged_out`: nobody is logged in, or not any more
+ * - `busy`: another login or registration is under way, or somebody is logged in already
+ * - `full`: too much waits for the connection; this was not taken
+ * - `too_large`: it is longer than the server takes
+ * - `not_spoken`: the server is an older one and does not speak v2
+ * - `garbled`: the server's answer makes no sense
+ * - `closed`: the client was closed
+ */
+export type ErrorKind =
+  | 'refused' | 'logged_out' | 'busy' | 'full' | 'too_large' | 'not_spoken' | 'garbled' | 'closed';
+
+/** Why something was not done. `message` is a sentence for people, which may have come from the server. */
+export class ChatError extends Error {
+  constructor(kind: ErrorKind, message: string, more?: { errno?: number; retryAfterMs?: number | null });
+  readonly kind: ErrorKind;
+  /** The protocol's number ({@link ERRNO}); 0 where it was not the server that refused. */
+  readonly errno: number;
+  /** When it is worth trying again. */
+  readonly retryAfterMs: number | null;
+}
+
+/** The numbers of the protocol's refusals. */
+export const ERRNO: Readonly<{
+  REFUSED: 1;
+  ONLINE_ALREADY: 2;
+  NOT_A_FRAME: 100;
+  UNKNOWN: 101;
+  BAD_FIELD: 102;
+  LOG_IN_FIRST: 103;
+  NOT_YOURS: 104;
+  NO_SUCH_USER: 105;
+  NO_SUCH_GROUP: 106;
+  NOT_A_MEMBER: 107;
+  EXISTS: 108;
+  TOO_FAST: 109;
+  BUSY: 110;
+  TOO_LARGE: 111;
+  OTHER_CONTENT: 112;
+  REPLACED: 113;
+  STOPPING: 114;
+  TOO_SLOW: 115;
+  TOO_MANY: 116;
+}>;
+
+/** Everything that is told, and what with. */
+export interface Events {
+  /** There is a connection. `again`: there was one before, or it was told that there was none. */
+  connected: { address: string; again: boolean };
+  /**
+   * The connection is lost. Where somebody is logged in, or something is asked for, it is tried again and again without a
+   * further word until `connected`; `retryInMs` is null otherwise. `error` is what the server said before it hung up.
+   */
+  lost: { reason: string; error: ChatError | null; retryInMs: number | null };
+  /** No address could be reached. Told once an outage; it is tried again and again. */
+  unreachable: { address: string; reason: string };
+  /** Somebody is logged in. What waited follows as messages. `again`: the same login, on a new connection. */
+  loggedin: Welcome & { again: boolean };
+  /** The server does not let the user in just now, and is asked again. */
+  delayed: ChatError;
+  /** The user could not be logged in again, or was replaced by a newer session (errno 113), and is nobody now. */
+  signedout: ChatError;
+  /** Somebody said something. Each message is told once, and confirmed when its listeners are done: see `confirm`. */
+  message: Message;
+  /** A friend has come or gone. */
+  presence: { id: number; online: boolean };
+  /** The whole friend list, which somebody asked for. */
+  friends: Person[];
+  /** The token to come back with is another now; null: it is good no more. */
+  token: string | null;
+  /** The server says something that answers no request. */
+  notice: ChatError;
+  /** The server said something that makes no sense. Told once a connection. */
+  garbled: null;
+}
+
+/** Time, for tests. `now` never goes back. */
+export interface Clock {
+  now(): number;
+  set(call: () => void, ms: number): unknown;
+  clear(timer: unknown): void;
+}
+
+/** An address that was read. */
+export interface Address {
+  readonly scheme: 'ws' | 'wss' | 'tcp' | 'tls';
+  /** Of ws and wss. */
+  readonly url?: string;
+  /** Of tcp and tls. */
+  readonly host?: string;
+  readonly port?: number;
+  /** As it is shown. */
+  readonly text: string;
+}
+
+/** What is told of a connection: `opened` once, then frames, without what ends them, and once how it ended. */
+export interface Hear {
+  opened(): void;
+  frame(line: string): void;
+  ended(reason: string): void;
+}
+
+/** A connection. After `close` it tells nothing more. */
+export interface Way {
+  send(frames: string[]): void;
+  close(): void;
+  /** To read no more for now, and to go on reading, where that can be done. */
+  pause?(): void;
+  go?(): void;
+}
+
+export interface Options {
+  /** Requests that may wait for the connection; 1,000. Above, they fail with `full`. */
+  mostWaiting?: number;
+  /**
+   * When the server is told that a message has arrived; until then it is the server's to keep, and comes again.
+   * `handled`: when every listener has returned, and the promises that they returned are fulfilled. A listener that
+   * fails leaves it unconfirmed. `manual`: when {@link Client.confirm} says so.
+   */
+  confirm?: 'handled' | 'manual';
+  /** For `tls://`: options of Node's `tls.connect`, such as `ca`. */
+  tls?: object;
+  /** Another way to a server than WebSocket, TCP and TLS. */
+  transport?: (address: Address, hear: Hear, options: { clock: Clock; tls: object }) => Way;
+  /** Another clock, for tests. */
+  clock?: Clock;
+}
+
+/**
+ * One user's dealings with the servers.
+ *
+ * Nothing is connected before something is asked for. Every request gives a promise: it is fulfilled when the server has
+ * done what was asked, and rejected with a {@link ChatError} when that will not happen. A request that was not answered
+ * when the connection was lost is said again, under the same cid, on the next one. Arguments that make no sense are
+ * rejected with a TypeError.
+ */
+export class Client {
+  /**
+   * @param addresses `ws://host/ws`, `wss://host/ws`; in Node also `tcp://host:6000`, `tls://host:6000`. Several are
+   * tried in turn, now and after every loss.
+   */
+  constructor(addresses: string | string[], options?: Options);
+
+  /** Calls `listener` for each such event; the function that it gives ends that. */
+  on<Type extends keyof Events>(type: Type, listener: (told: Events[Type]) => unknown): () => void;
+  /** The next such event. */
+  once<Type extends keyof Events>(type: Type): Promise<Events[Type]>;
+
+  /** Who is logged in on this connection; null also while there is none. */
+  readonly user: { id: number; name: string } | null;
+  /** What {@link Client.resume} takes: as good as the password for 30 days, so keep it as one. */
+  readonly token: string | null;
+  /** Whether there is a connection. */
+  readonly connected: boolean;
+  /** How many requests are not answered. */
+  readonly unanswered: number;
+
+  /** Makes a user; its id. */
+  register(name: string, password: string): Promise<number>;
+  /**
+   * Logs a user in, by id or by name. The password is kept in memory, to come back with if the token is good no more.
+   * `takeover`: what becomes of a session that the user has elsewhere. It stays, and this is refused with errno 2; or
+   * with `true` it is replaced; or a function is asked.
+   */
+  login(
+    who: number | string,
+    password: string,
+    options?: { takeover?: boolean | ((refusal: ChatError) => boolean | Promise<boolean>) },
+  ): Promise<Welcome>;
+  /** Logs in with the token of an earlier session, which is replaced if it is still there. */
+  resume(token: string): Promise<Welcome>;
+  /** Logs out, and has the token revoked; what was asked before is finished first. */
+  logout(): Promise<void>;
+  /** Changes the password. All other tokens of the user are worthless then. */
+  changePassword(old: string, anew: string): Promise<void>;
+
+  /** Says something. Fulfilled when it is safe. `time` is what readers are shown, by itself the local time. */
+  say(conversation: Conversation, text: string, options?: { time?: string }): Promise<Receipt>;
+  /** One page of what was said: the newest messages, those `before` a place, or those `after` one. */
+  history(
+    conversation: Conversation,
+    span?: { before?: number; after?: number; limit?: number },
+  ): Promise<HistoryPage>;
+  /** Pages of what was said, from the newest (or from `before`) back to the first message. */
+  historyPages(
+    conversation: Conversation,
+    span?: { before?: number; limit?: number },
+  ): AsyncGenerator<HistoryPage, void, void>;
+  /** This message has arrived where it was to arrive: see {@link Options.confirm}. */
+  confirm(message: Message): void;
+
+  /** The user's friends, and who of them is online. */
+  friends(): Promise<Person[]>;
+  addFriend(user: number): Promise<void>;
+  removeFriend(user: number): Promise<void>;
+  /** Who this is, by id or by name, and whether online. */
+  find(who: number | string): Promise<Person>;
+  /** Hears no more one-to-one messages of this user, or hears them again. */
+  block(user: number): Promise<void>;
+  unblock(user: number): Promise<void>;
+
+  /** Makes a group, with this user in it; its id. */
+  createGroup(name: string, description?: string): Promise<number>;
+  /** Joins a group; its id. */
+  joinGroup(group: number): Promise<number>;
+  /** Leaves a group; its creator dissolves it. */
+  leaveGroup(group: number): Promise<void>;
+  /** One page of who is in a group: those with a greater id than `after`. */
+  members(group: number, span?: { after?: number; limit?: number }): Promise<MemberPage>;
+  /** Pages of who is in a group, to the last. */
+  memberPages(group: number, span?: { limit?: number }): AsyncGenerator<MemberPage, void, void>;
+
+  /**
+   * Something may have changed: the network is back, the page is seen again. Connects at once where it waits to, and
+   * asks the server whether it is there where there is a connection.
+   */
+  wake(): void;
+  /** Ends the connection. Every promise that is not settled is rejected with `closed`; the token stays good. */
+  close(): void;
+}
+
+/** Which of two message ids comes first, as a sort wants it. */
+export function compareMids(a: string, b: string): number;
+
+/**
+ * Reads an address.
+ *
+ * @throws TypeError if it is none.
+ */
+export function parseAddress(address: string): Address;

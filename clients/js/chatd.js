@@ -1,0 +1,1370 @@
+// The client's half of chatd for JavaScript: connection, protocol, reconnection. One module, no dependency.
+//
+// A Client says requests, each of which gives a promise, and tells events. The connection is its problem, not yours:
+// it tries several addresses in turn, waits between rounds, comes back with the token that the server gave, and says
+// again under the same cid what the server has not acknowledged, so that the server stores it once. What others say is
+// told once, and confirmed when the listeners of it are done.
+//
+// From the top: what is exported; the rules (Client); what they are made of, each knowing nothing of the others
+// (outbox, seen, arrived, pulse, route); reading and writing frames; the ways to a server. Every queue is bounded.
+// The whole interface with its types: chatd.d.ts. The protocol: docs/protocol.md, v2.
+
+/** The numbers of the protocol's refusals that a program may want to tell apart. */
+export const ERRNO = Object.freeze({
+  REFUSED: 1,
+  ONLINE_ALREADY: 2,
+  NOT_A_FRAME: 100,
+  UNKNOWN: 101,
+  BAD_FIELD: 102,
+  LOG_IN_FIRST: 103,
+  NOT_YOURS: 104,
+  NO_SUCH_USER: 105,
+  NO_SUCH_GROUP: 106,
+  NOT_A_MEMBER: 107,
+  EXISTS: 108,
+  TOO_FAST: 109,
+  BUSY: 110,
+  TOO_LARGE: 111,
+  OTHER_CONTENT: 112,
+  REPLACED: 113,
+  STOPPING: 114,
+  TOO_SLOW: 115,
+  TOO_MANY: 116,
+});
+
+/** Why something was not done: `kind`, a sentence for people in `message`, and of a server's refusal its `errno`. */
+export class ChatError extends Error {
+  constructor(kind, message, { errno = 0, retryAfterMs = null } = {}) {
+    super(message);
+    this.name = 'ChatError';
+    this.kind = kind;
+    this.errno = errno;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** Which of two message ids comes first, as a sort wants it. They are 64-bit numbers, written out. */
+export function compareMids(a, b) {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+const EVENTS = new Set([
+  'connected', 'lost', 'unreachable', 'loggedin', 'delayed', 'signedout', 'message', 'presence', 'friends', 'token',
+  'notice', 'garbled',
+]);
+
+const MSG = Object.freeze({
+  LOGIN: 1, LOGIN_ACK: 2, LOGOUT: 3, REGISTER: 4, REGISTER_ACK: 5, ONE_CHAT: 6, ADD_FRIEND: 7, CREATE_GROUP: 8,
+  ADD_GROUP: 9, GROUP_CHAT: 10, DEL_GROUP: 11, DEL_FRIEND: 12, FRIENDS: 13, ACK: 20, ERROR: 21, PING: 22, PONG: 23,
+  CONFIRM: 24, RESUME: 25, HISTORY: 26, HISTORY_ACK: 27, PRESENCE: 28, FIND: 29, FIND_ACK: 30, PASSWORD: 31, BLOCK: 32,
+  UNBLOCK: 33, MEMBERS: 34, MEMBERS_ACK: 35,
+});
+
+/** The longest frame that a server may send, and the longest that it takes. */
+const FRAME_BYTES = 144 << 10;
+const REQUEST_BYTES = 64 << 10;
+/** Requests that may wait for the connection, if nothing else is said, and those under way at once. */
+const MOST_WAITING = 1_000;
+const WINDOW = 64;
+/** Entries of a list that comes in pieces; above, the rest is left out. */
+const MOST_LISTED = 20_000;
+/** Characters of messages whose listeners are not done: above, no more is read where reading can be stopped. */
+const MOST_UNDONE = 1 << 20;
+/** How long one try to connect may take. */
+const CONNECT_MS = 8_000;
+/** How often a request is said that the server is too busy for, and how far apart. */
+const BUSY_TRIES = 8;
+const BUSY_MS = 1_000;
+/** How long a server may hold the session of a connection that died without a word. */
+const GHOST_MS = 45_000;
+/** How soon after a loss a login of the user's own is taken for a return. */
+const RETURN_MS = 10_000;
+/** How long a server is asked that is too busy to log anybody in, and how far apart. */
+const PATIENCE_MS = 45_000;
+const WAIT_MS = 500;
+/** How long a server may take to answer a login: with a password to be hashed, and without. */
+const LOGIN_MS = 30_000;
+const RESUME_MS = 10_000;
+
+const PASSING = new Set([ERRNO.BUSY, ERRNO.TOO_FAST, ERRNO.STOPPING]);
+/** After one of these of no request in particular the server hangs up. */
+const FAREWELLS = new Set([
+  ERRNO.NOT_A_FRAME, ERRNO.TOO_LARGE, ERRNO.REPLACED, ERRNO.STOPPING, ERRNO.TOO_SLOW, ERRNO.TOO_MANY,
+]);
+
+const CLOCK = {
+  now: () => performance.now(),
+  set: (call, ms) => setTimeout(call, ms),
+  clear: (timer) => clearTimeout(timer),
+};
+
+/** One user's dealings with the servers. */
+export class Client {
+  #options;
+  #clock;
+  #timer = null;
+  #listeners = new Map();
+  /** Events to be told, in order; whoever tells them is told by `#telling`. */
+  #told = [];
+  #telling = false;
+  #closing = false;
+  /** Characters of messages that were told and whose listeners are not done. */
+  #undone = 0;
+
+  #route;
+  /** 'down' (not to be tried before `#tryAt`), 'connecting', 'up' or 'closed'. */
+  #link = 'down';
+  #tryAt;
+  #way = null;
+  /** Nobody (null), or {state: 'entering' | 'inside', who: {user, password, takeover, token}, …}. */
+  #account = null;
+  #registration = null;
+  #outbox;
+  #seen = new Seen();
+  #arrived = new Arrived();
+  #pulse;
+  #parts = { entrance: null, friends: [] };
+  /** The last friend list heard, for whoever asked for it. */
+  #friends = [];
+  /** The groups that this user is known to be in. */
+  #groups = new Set();
+  /** What the server said before it hung up. */
+  #lastWords = null;
+  #lostAt = -Infinity;
+  #connected = false;
+  #outageTold = false;
+  #garbledTold = false;
+
+  constructor(addresses, options = {}) {
+    this.#options = { mostWaiting: MOST_WAITING, confirm: 'handled', tls: {}, ...options };
+    this.#clock = this.#options.clock ?? CLOCK;
+    this.#route = new Route([addresses].flat().map(parseAddress));
+    this.#outbox = new Outbox(this.#options.mostWaiting);
+    this.#tryAt = this.#clock.now();
+    this.#pulse = new Pulse(this.#tryAt);
+  }
+
+  // Listening.
+
+  on(type, listener) {
+    if (!EVENTS.has(type)) throw new TypeError(`there is no event ${type}`);
+    if (typeof listener !== 'function') throw new TypeError('a listener is a function');
+    const listeners = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  once(type) {
+    return new Promise((resolve) => {
+      const off = this.on(type, (told) => {
+        off();
+        resolve(told);
+      });
+    });
+  }
+
+  // Who this is.
+
+  get user() {
+    return this.#account?.state === 'inside' ? { id: this.#account.id, name: this.#account.name } : null;
+  }
+
+  get token() {
+    return this.#account?.who.token ?? null;
+  }
+
+  get connected() {
+    return this.#link === 'up';
+  }
+
+  get unanswered() {
+    return this.#outbox.length;
+  }
+
+  // What may be asked.
+
+  async register(name, password) {
+    const frame = { msgid: MSG.REGISTER, name: text(name, 'a name'), password: text(password, 'a password'), v: 2 };
+    this.#isOpen();
+    if (this.#registration) throw new ChatError('busy', 'another registration is under way');
+    return new Promise((resolve, reject) => {
+      this.#registration = { frame, resolve, reject, attempts: 0, answerBy: Infinity };
+      this.#run();
+    });
+  }
+
+  async login(who, password, { takeover = false } = {}) {
+    const user = named(who);
+    const enter = (replace) =>
+      this.#enter({ user, password: text(password, 'a password'), takeover: replace, token: null });
+    if (typeof takeover !== 'function') return enter(takeover === true);
+    try {
+      return await enter(false);
+    } catch (error) {
+      if (error.errno !== ERRNO.ONLINE_ALREADY || !(await takeover(error))) throw error;
+      return enter(true);
+    }
+  }
+
+  async resume(token) {
+    return this.#enter({ user: null, password: null, takeover: false, token: text(token, 'a token') });
+  }
+
+  async logout() {
+    this.#arrived.hurry(this.#clock.now());
+    return this.#ask({ msgid: MSG.LOGOUT, own: true });
+  }
+
+  async say(conversation, message, { time = localTime() } = {}) {
+    const { user, group } = conversation ?? {};
+    const to = group === undefined
+      ? { msgid: MSG.ONE_CHAT, toid: id(user, 'user') }
+      : { msgid: MSG.GROUP_CHAT, groupid: id(group, 'group') };
+    const fields = { ...to, msg: text(message, 'a message'), time: text(time, 'a time') };
+    const answer = (ack, { cid }) => ({ cid, mid: string(ack.mid), ts: number(ack.ts), pos: number(ack.pos) });
+    return this.#ask({ ...fields, own: true }, { answer });
+  }
+
+  async addFriend(friend) {
+    const fields = { msgid: MSG.ADD_FRIEND, friendid: id(friend, 'user'), own: true };
+    return this.#ask(fields, { doneBefore: [ERRNO.EXISTS] });
+  }
+
+  async removeFriend(friend) {
+    const fields = { msgid: MSG.DEL_FRIEND, friendid: id(friend, 'user'), own: true };
+    return this.#ask(fields, { doneBefore: [ERRNO.NO_SUCH_USER] });
+  }
+
+  async friends() {
+    return this.#ask({ msgid: MSG.FRIENDS, own: true }, { answer: () => this.#friends.splice(0) });
+  }
+
+  async createGroup(name, description = '') {
+    const [groupname, groupdesc] = [text(name, 'a name'), text(description, 'a description')];
+    const fields = { msgid: MSG.CREATE_GROUP, groupname, groupdesc, own: true };
+    return this.#ask(fields, { answer: (ack) => this.#joined(ack) });
+  }
+
+  async joinGroup(group) {
+    const fields = { msgid: MSG.ADD_GROUP, groupid: id(group, 'group'), own: true };
+    return this.#ask(fields, { answer: (ack) => this.#joined(ack), doneBefore: [ERRNO.EXISTS], orElse: group });
+  }
+
+  async leaveGroup(group) {
+    const fields = { msgid: MSG.DEL_GROUP, groupid: id(group, 'group'), own: true };
+    const doneBefore = [ERRNO.NO_SUCH_GROUP, ERRNO.NOT_A_MEMBER];
+    return this.#ask(fields, { answer: () => void this.#groups.delete(group), doneBefore });
+  }
+
+  async find(who) {
+    return this.#ask({ msgid: MSG.FIND, ...named(who) }, { answer: (found) => person(found) ?? garbled() });
+  }
+
+  async history(conversation, { before, after, limit = 50 } = {}) {
+    const { user, group } = conversation ?? {};
+    const of = group === undefined ? { with: id(user, 'user') } : { groupid: id(group, 'group') };
+    const span = { before: before && place(before), after: after === undefined ? undefined : place(after) };
+    const answer = (page) => {
+      const messages = list(page.messages, message);
+      for (const each of messages) each.conversation = group === undefined ? { user } : { group };
+      return { messages, complete: page.complete === true };
+    };
+    return this.#ask({ msgid: MSG.HISTORY, ...of, ...span, limit: place(limit) }, { answer });
+  }
+
+  async *historyPages(conversation, { before, limit } = {}) {
+    for (let last = before; last !== 1; ) {
+      const page = await this.history(conversation, { before: last, limit });
+      if (page.messages.length === 0) return;
+      last = page.messages[0].pos;
+      yield page;
+    }
+  }
+
+  async members(group, { after, limit = 200 } = {}) {
+    const fields = { groupid: id(group, 'group'), after: after && id(after, 'user'), limit: place(limit) };
+    const answer = (page) => ({ members: list(page.users, member), complete: page.complete === true });
+    return this.#ask({ msgid: MSG.MEMBERS, ...fields }, { answer });
+  }
+
+  async *memberPages(group, { limit } = {}) {
+    for (let after, complete = false; !complete; ) {
+      const page = await this.members(group, { after, limit });
+      if (page.members.length === 0) return;
+      complete = page.complete;
+      after = page.members.at(-1).id;
+      yield page;
+    }
+  }
+
+  async block(user) {
+    return this.#ask({ msgid: MSG.BLOCK, userid: id(user, 'user') }, { doneBefore: [ERRNO.EXISTS] });
+  }
+
+  async unblock(user) {
+    return this.#ask({ msgid: MSG.UNBLOCK, userid: id(user, 'user') }, { doneBefore: [ERRNO.NO_SUCH_USER] });
+  }
+
+  async changePassword(old, anew) {
+    const fields = { msgid: MSG.PASSWORD, old: text(old, 'a password'), new: text(anew, 'a password') };
+    return this.#ask(fields, {
+      answer: (ack) => {
+        // Every token is revoked with the old password.
+        Object.assign(this.#account.who, { password: anew, token: string(ack.token) });
+        this.#tell('token', this.token);
+      },
+    });
+  }
+
+  confirm(message) {
+    if (message.mid) this.#isDone(message, this.#seen.find(message));
+  }
+
+  wake() {
+    const now = this.#clock.now();
+    if (this.#link === 'down') this.#tryAt = now;
+    if (this.#link === 'up' && this.#account?.state === 'inside') this.#pulse.doubt(now);
+    this.#run();
+  }
+
+  close() {
+    this.#closing = true;
+    // The message that is being told is to be confirmed first.
+    if (!this.#telling) this.#end();
+  }
+
+  #end() {
+    if (this.#link === 'closed') return;
+    const now = this.#clock.now();
+    this.#arrived.hurry(now);
+    if (this.#link === 'up' && this.#account?.state === 'inside') this.#confirm(now);
+    this.#link = 'closed';
+    this.#clock.clear(this.#timer);
+    this.#way?.close();
+    this.#way = null;
+    const closed = new ChatError('closed', 'the client was closed');
+    this.#registration?.reject(closed);
+    this.#account?.ask?.reject(closed);
+    this.#registration = this.#account = null;
+    for (const entry of this.#outbox.drain()) entry.reject(closed);
+  }
+
+  // Being connected.
+
+  #isOpen() {
+    if (this.#closing) throw new ChatError('closed', 'the client was closed');
+  }
+
+  #enter(who) {
+    this.#isOpen();
+    if (this.#account) throw new ChatError('busy', 'another login is under way, or somebody is logged in');
+    return new Promise((resolve, reject) => {
+      this.#account = entering(who, { resolve, reject }, this.#clock.now());
+      this.#run();
+    });
+  }
+
+  #ask({ own = false, ...fields }, settle = {}) {
+    this.#isOpen();
+    if (!this.#account) throw new ChatError('logged_out', 'nobody is logged in');
+    return new Promise((resolve, reject) => {
+      const entry = { fields, own, resolve, reject, answer: () => {}, doneBefore: [], orElse: undefined, ...settle };
+      if (this.#outbox.push(entry)) return this.#run();
+      reject(new ChatError('full', 'too much waits for the connection already'));
+    });
+  }
+
+  /** Does what can be done now, tells what there is to tell, and sees to being called again. */
+  #run() {
+    const now = this.#clock.now();
+    if (this.#link === 'down' && this.#needsLink() && now >= this.#tryAt) this.#connect();
+    if (this.#link === 'up') this.#advance(now);
+    this.#clock.clear(this.#timer);
+    const at = this.#wakeAt();
+    if (at < Infinity) this.#timer = this.#clock.set(() => this.#run(), Math.max(0, Math.ceil(at - now)));
+    this.#deliver();
+  }
+
+  #needsLink() {
+    return this.#registration !== null || this.#account !== null;
+  }
+
+  #wakeAt() {
+    if (this.#link === 'down') return this.#needsLink() ? this.#tryAt : Infinity;
+    if (this.#link !== 'up') return Infinity;
+    const registered = this.#registration?.answerBy ?? Infinity;
+    const { state, askAt = Infinity, answerBy = Infinity } = this.#account ?? {};
+    if (state === 'entering') return Math.min(askAt, answerBy, registered);
+    if (state !== 'inside') return registered;
+    return Math.min(registered, this.#outbox.wakeAt(), this.#arrived.due, this.#pulse.wakeAt(this.#outbox.owesSince()));
+  }
+
+  #connect() {
+    this.#link = 'connecting';
+    const address = this.#route.address;
+    const open = this.#options.transport ?? openWay;
+    const mine = (call) => (told) => {
+      if (this.#way !== way || this.#link === 'closed') return;
+      call(told, this.#clock.now());
+      this.#run();
+    };
+    const way = {};
+    this.#way = way;
+    const hear = {
+      opened: mine(() => this.#isConnected(address)),
+      frame: mine((frame, now) => this.#frame(frame, now)),
+      ended: mine((reason, now) =>
+        this.#link === 'connecting' ? this.#isUnreachable(address, reason, now) : this.#isLost(reason, now)),
+    };
+    Object.assign(way, open(address, hear, { clock: this.#clock, tls: this.#options.tls }));
+  }
+
+  #isConnected(address) {
+    this.#link = 'up';
+    this.#pulse = new Pulse(this.#clock.now());
+    this.#parts = { entrance: null, friends: [] };
+    this.#route.reached();
+    this.#lastWords = null;
+    this.#garbledTold = false;
+    if (this.#undone > MOST_UNDONE) this.#way.pause?.();
+    const again = this.#connected || this.#outageTold;
+    [this.#connected, this.#outageTold] = [true, false];
+    this.#tell('connected', { address: address.text, again });
+  }
+
+  #isUnreachable(address, reason, now) {
+    this.#link = 'down';
+    this.#way = null;
+    this.#tryAt = this.#route.failed(now);
+    if (!this.#route.exhausted || this.#outageTold) return;
+    this.#outageTold = true;
+    this.#tell('unreachable', { address: address.text, reason });
+  }
+
+  #isLost(reason, now) {
+    const wait = this.#route.lost();
+    this.#link = 'down';
+    this.#way = null;
+    this.#tryAt = now + wait;
+    this.#lostAt = now;
+    this.#outbox.interrupt();
+    if (this.#registration) this.#registration.answerBy = Infinity;
+    this.#leaveLink(now);
+    const words = this.#lastWords;
+    this.#lastWords = null;
+    if (words?.errno === ERRNO.TOO_LARGE) this.#outbox.takeLongestWritten()?.reject(words);
+    if (words?.errno === ERRNO.REPLACED && this.#account) this.#signOut(words);
+    if (this.#outageTold) return;
+    this.#outageTold = true;
+    const said = words ? `the server said: ${words.message}` : reason;
+    this.#tell('lost', { reason: said, error: words, retryInMs: this.#needsLink() ? wait : null });
+  }
+
+  /** The connection is gone, and with it the server's session. */
+  #leaveLink(now) {
+    const first = this.#outbox.first;
+    if (first?.fields.msgid === MSG.LOGOUT) {
+      // The end of the connection has done what was asked.
+      this.#outbox.take(first.cid);
+      first.resolve();
+      return this.#forgetAccount();
+    }
+    if (this.#account?.state === 'entering') Object.assign(this.#account, { askAt: now, answerBy: Infinity });
+    if (this.#account?.state === 'inside') this.#account = entering(this.#account.who, null, now);
+  }
+
+  #hangUp(reason, now) {
+    this.#way?.close();
+    this.#isLost(reason, now);
+  }
+
+  #write(...frames) {
+    this.#way.send(frames.map(encode));
+  }
+
+  #advance(now) {
+    const registration = this.#registration;
+    if (registration?.answerBy === Infinity) {
+      Object.assign(registration, { attempts: registration.attempts + 1, answerBy: now + LOGIN_MS });
+      this.#write(registration.frame);
+    }
+    if (now >= Math.min(registration?.answerBy ?? Infinity, this.#account?.answerBy ?? Infinity)) {
+      this.#route.doubted();
+      return this.#hangUp('the server does not answer', now);
+    }
+    if (this.#account?.state === 'entering') return this.#askToEnter(now);
+    if (this.#account?.state !== 'inside') return;
+    if (this.#undone > MOST_UNDONE) this.#pulse.heard(now);
+    const beat = this.#pulse.beat(now, this.#outbox.owesSince());
+    if (beat === Pulse.DEAD) {
+      this.#route.doubted();
+      return this.#hangUp('the server does not answer', now);
+    }
+    if (beat !== null) this.#write({ msgid: MSG.PING, n: beat });
+    this.#confirm(now);
+    this.#flush(now);
+  }
+
+  #confirm(now) {
+    for (let mids = this.#arrived.take(now); mids; mids = this.#arrived.take(now)) {
+      this.#write({ msgid: MSG.CONFIRM, mids });
+    }
+  }
+
+  #flush(now) {
+    const frames = [];
+    for (let entry = this.#outbox.next(now); entry; entry = this.#outbox.next(now)) {
+      const own = entry.own ? { id: this.#account.id } : {};
+      const frame = encode({ cid: entry.cid, ...own, ...entry.fields });
+      if (byteLength(frame) > REQUEST_BYTES) {
+        this.#outbox.take(entry.cid);
+        entry.reject(new ChatError('too_large', 'too long', { errno: ERRNO.TOO_LARGE }));
+      } else {
+        frames.push(frame);
+      }
+    }
+    if (frames.length > 0) this.#way.send(frames);
+  }
+
+  // Logging in, again after every loss, and out.
+
+  #askToEnter(now) {
+    const { who, ask, askAt } = this.#account;
+    if (now < askAt) return;
+    Object.assign(this.#account, { askAt: Infinity, answerBy: now + (who.token ? RESUME_MS : LOGIN_MS) });
+    if (who.token) return this.#write({ msgid: MSG.RESUME, token: who.token, v: 2 });
+    // To come back never throws anybody out.
+    const takeover = ask && who.takeover ? { takeover: true } : {};
+    this.#write({ msgid: MSG.LOGIN, ...who.user, password: who.password, ...takeover, v: 2 });
+  }
+
+  #isLoggedIn(frame, now) {
+    const whole = this.#entrance(frame);
+    if (!whole || this.#account?.state !== 'entering') return;
+    const { who, ask } = this.#account;
+    if (whole.token === null) {
+      this.#refuseEntrance(new ChatError('not_spoken', 'this server is an older one and does not speak v2'));
+      return this.#hangUp('the server does not speak v2', now);
+    }
+    const { id, name, friends, groups, waiting, token } = whole;
+    this.#account = { state: 'inside', who: { ...who, token }, id, name };
+    this.#seen.isReadBy(id);
+    const made = this.#groupsMadeBefore(groups);
+    this.#groups = new Set(groups.map((group) => group.id));
+    const welcome = { id, name, friends, groups };
+    this.#tell('token', token);
+    this.#tell('loggedin', { ...welcome, again: ask === null });
+    for (const each of waiting) this.#isSaid(each, now);
+    for (const [entry, group] of made) entry.resolve(group);
+    ask?.resolve(welcome);
+  }
+
+  /** Requests for a group whose answer was lost with the connection, and the group is there now. */
+  #groupsMadeBefore(groups) {
+    const made = [];
+    for (const entry of this.#outbox.written(MSG.CREATE_GROUP)) {
+      const isIt = ({ id, name }) => name === entry.fields.groupname.trim() && !this.#groups.has(id);
+      const group = groups.find(isIt);
+      if (group) made.push([this.#outbox.take(entry.cid), group.id]);
+    }
+    return made;
+  }
+
+  /** One frame of a login answer; all of it, with the last one. */
+  #entrance(frame) {
+    const [id, name] = [number(frame.id), string(frame.name)];
+    if (id === null || name === null) garbled();
+    const part = {
+      id, name, token: string(frame.token), friends: list(frame.friends, person), groups: list(frame.groups, group),
+      waiting: list(frame.offlinemsg, message),
+    };
+    const whole = this.#parts.entrance ?? { ...part, friends: [], groups: [], waiting: [] };
+    for (const key of ['friends', 'groups', 'waiting']) append(whole[key], part[key]);
+    whole.token = part.token ?? whole.token;
+    this.#parts.entrance = frame.complete === false ? whole : null;
+    return frame.complete === false ? null : whole;
+  }
+
+  #isRefusedEntrance(refusal, now) {
+    const account = this.#account;
+    if (account?.state !== 'entering') return;
+    account.answerBy = Infinity;
+    const { errno } = refusal;
+    if (account.who.token && account.who.password !== null && !PASSING.has(errno) && errno !== ERRNO.ONLINE_ALREADY) {
+      // It is too old, or was revoked: the password may still be good.
+      account.who.token = null;
+      account.askAt = now;
+      return;
+    }
+    const first = account.refusedAt === null;
+    account.refusedAt ??= now;
+    if (now - account.refusedAt >= this.#patience(errno, account, now, first)) return this.#refuseEntrance(refusal);
+    account.askAt = now + (refusal.retryAfterMs ?? WAIT_MS);
+    if (first) this.#tell('delayed', refusal);
+  }
+
+  #patience(errno, { ask, who }, now, first) {
+    if (PASSING.has(errno)) return PATIENCE_MS;
+    if (errno !== ERRNO.ONLINE_ALREADY) return 0;
+    // A token would have replaced the old session: this is somebody else.
+    if (!ask) return who.token ? RETURN_MS : GHOST_MS;
+    return now - this.#lostAt < RETURN_MS || !first ? RETURN_MS : 0;
+  }
+
+  #refuseEntrance(refusal) {
+    const { ask } = this.#account;
+    if (!ask) return this.#signOut(refusal);
+    ask.reject(refusal);
+    this.#forgetAccount();
+  }
+
+  #signOut(refusal) {
+    this.#tell('signedout', refusal);
+    this.#forgetAccount();
+  }
+
+  /** Nobody is logged in from now on, and nothing of what waited will be said. */
+  #forgetAccount() {
+    this.#account?.ask?.reject(new ChatError('logged_out', 'nobody is logged in'));
+    this.#account = null;
+    this.#arrived = new Arrived();
+    this.#groups.clear();
+    for (const entry of this.#outbox.drain()) entry.reject(new ChatError('logged_out', 'nobody is logged in'));
+    this.#tell('token', null);
+  }
+
+  // What the server says.
+
+  #frame(line, now) {
+    this.#pulse.heard(now);
+    try {
+      this.#hear(decode(line), now);
+    } catch (error) {
+      if (!(error instanceof Garbled)) throw error;
+      if (!this.#garbledTold) this.#tell('garbled', null);
+      this.#garbledTold = true;
+    }
+  }
+
+  #hear(frame, now) {
+    const errno = number(frame.errno) ?? 0;
+    const refused = errno !== 0 || frame.msgid === MSG.ERROR;
+    if (!refused) this.#route.worked();
+    switch (frame.msgid) {
+      case MSG.LOGIN_ACK:
+        return refused ? this.#isRefusedEntrance(refusal(frame), now) : this.#isLoggedIn(frame, now);
+      case MSG.REGISTER_ACK:
+        return refused ? this.#isNotRegistered(refusal(frame)) : this.#isRegistered(number(frame.id) ?? garbled());
+      case MSG.ONE_CHAT:
+      case MSG.GROUP_CHAT:
+        return this.#isSaid(message(frame) ?? garbled(), now);
+      case MSG.PRESENCE:
+        return this.#tell('presence', { id: number(frame.id) ?? garbled(), online: frame.state === 'online' });
+      case MSG.FRIENDS:
+        return this.#areFriends(frame);
+      case MSG.PING:
+        return this.#write({ msgid: MSG.PONG, n: number(frame.n) ?? 0 });
+      case MSG.ACK:
+      case MSG.ERROR:
+      case MSG.FIND_ACK:
+      case MSG.HISTORY_ACK:
+      case MSG.MEMBERS_ACK:
+        return refused ? this.#isRefused(frame, now) : this.#isAnswered(frame);
+      default:
+      // PONG, and what this client does not know.
+    }
+  }
+
+  #isRegistered(id) {
+    this.#registration?.resolve(id);
+    this.#registration = null;
+  }
+
+  #isNotRegistered(refusal) {
+    if (!this.#registration) return;
+    const again = this.#registration.attempts > 1 && refusal.errno === ERRNO.REFUSED;
+    const taken = 'the name is taken, perhaps by this registration: the connection was lost before its answer came';
+    this.#registration.reject(again ? new ChatError('refused', taken, { errno: refusal.errno }) : refusal);
+    this.#registration = null;
+  }
+
+  #areFriends(frame) {
+    append(this.#parts.friends, list(frame.friends, person));
+    if (frame.complete === false) return;
+    this.#friends = this.#parts.friends.splice(0);
+    this.#tell('friends', [...this.#friends]);
+  }
+
+  #joined(ack) {
+    const group = number(ack.groupid) ?? garbled();
+    this.#groups.add(group);
+    return group;
+  }
+
+  #isAnswered(frame) {
+    const entry = this.#outbox.take(string(frame.cid));
+    if (!entry) return;
+    try {
+      entry.resolve(entry.answer(frame, entry));
+    } catch (error) {
+      if (!(error instanceof Garbled)) throw error;
+      entry.reject(new ChatError('garbled', 'the answer makes no sense'));
+      throw error;
+    }
+    if (entry.fields.msgid === MSG.LOGOUT) this.#forgetAccount();
+  }
+
+  #isRefused(frame, now) {
+    const why = refusal(frame);
+    if (frame.re === MSG.LOGIN || frame.re === MSG.RESUME) return this.#isRefusedEntrance(why, now);
+    if (frame.re === MSG.REGISTER) return this.#isNotRegistered(why);
+    const cid = string(frame.cid);
+    if (cid === null && FAREWELLS.has(why.errno)) this.#lastWords = why;
+    else if (cid === null) this.#tell('notice', why);
+    const entry = this.#outbox.find(cid);
+    if (!entry) return;
+    if (PASSING.has(why.errno) && entry.attempts < BUSY_TRIES) {
+      return this.#outbox.putOff(entry, now + (why.retryAfterMs ?? BUSY_MS));
+    }
+    this.#outbox.take(cid);
+    // What was written before, on a connection that was lost, may have been granted then.
+    if (entry.attempts > 1 && entry.doneBefore.includes(why.errno)) entry.resolve(entry.orElse);
+    else entry.reject(why);
+  }
+
+  #isSaid(message, now) {
+    const known = this.#seen.look(message);
+    if (known.isNew) return this.#tell('message', message);
+    // The server cannot know that it was dealt with, or is about to be.
+    if (known.done && message.mid) this.#arrived.add(message.mid, now);
+  }
+
+  // Telling.
+
+  #tell(type, told) {
+    this.#told.push({ type, told });
+  }
+
+  #deliver() {
+    if (this.#telling) return;
+    this.#telling = true;
+    for (let next = this.#told.shift(); next && !this.#closing; next = this.#told.shift()) {
+      const results = this.#call(next.type, next.told);
+      if (next.type === 'message') this.#whenDone(next.told, results);
+    }
+    this.#telling = false;
+    if (this.#closing) this.#end();
+  }
+
+  #call(type, told) {
+    return [...(this.#listeners.get(type) ?? [])].map((listener) => {
+      try {
+        return listener(told);
+      } catch (error) {
+        report(error);
+        return FAILED;
+      }
+    });
+  }
+
+  /** Confirms a message once all its listeners are done with it. One that nobody took comes again. */
+  #whenDone(message, results) {
+    const known = this.#seen.find(message);
+    if (results.length === 0) return this.#seen.forget(known);
+    if (results.includes(FAILED)) return this.#seen.forget(known);
+    const isHandled = this.#options.confirm === 'handled';
+    if (!results.some((result) => typeof result?.then === 'function')) {
+      if (isHandled) this.#isDone(message, known);
+      return;
+    }
+    const length = message.text.length;
+    this.#isUndone(length);
+    Promise.all(results).then(
+      () => {
+        this.#isUndone(-length);
+        if (isHandled) this.#isDone(message, known);
+      },
+      (error) => {
+        this.#isUndone(-length);
+        this.#seen.forget(known);
+        report(error);
+      },
+    );
+  }
+
+  #isUndone(length) {
+    const before = this.#undone > MOST_UNDONE;
+    this.#undone += length;
+    const after = this.#undone > MOST_UNDONE;
+    if (before !== after) this.#way?.[after ? 'pause' : 'go']?.();
+  }
+
+  #isDone(message, known) {
+    if (known) known.done = true;
+    if (!message.mid || !this.#account || this.#link === 'closed') return;
+    this.#arrived.add(message.mid, this.#clock.now());
+    this.#run();
+  }
+}
+
+/** What a listener gives that threw. */
+const FAILED = Symbol('failed');
+
+/** A mistake of a listener is the program's, as it would be anywhere else: uncaught. */
+function report(error) {
+  if (typeof reportError === 'function') return reportError(error);
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
+function entering(who, ask, now) {
+  return { state: 'entering', who, ask, askAt: now, answerBy: Infinity, refusedAt: null };
+}
+
+/** What was asked for and is not answered: in order, each under its own cid, at most `WINDOW` of them under way. */
+class Outbox {
+  #entries = [];
+  #underWay = 0;
+  #numbered = 0;
+  #prefix = Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36)).join('');
+
+  constructor(most) {
+    this.most = most;
+  }
+
+  get length() {
+    return this.#entries.length;
+  }
+
+  get first() {
+    return this.#entries[0];
+  }
+
+  push(entry) {
+    if (this.#entries.length >= this.most) return false;
+    this.#numbered += 1;
+    this.#entries.push(Object.assign(entry, {
+      cid: `${this.#prefix}-${this.#numbered}`, attempts: 0, since: null, notBefore: -Infinity,
+    }));
+    return true;
+  }
+
+  /** The next request to be written, under way from now on. While one has to wait, those behind it wait too. */
+  next(now) {
+    if (this.#underWay >= WINDOW) return null;
+    const entry = this.#entries.find((entry) => entry.since === null);
+    if (!entry || entry.notBefore > now) return null;
+    Object.assign(entry, { since: now, attempts: entry.attempts + 1 });
+    this.#underWay += 1;
+    return entry;
+  }
+
+  wakeAt() {
+    if (this.#underWay >= WINDOW) return Infinity;
+    const entry = this.#entries.find((entry) => entry.since === null);
+    return entry ? entry.notBefore : Infinity;
+  }
+
+  /** Since when an answer is waited for; null where none is. */
+  owesSince() {
+    return this.#entries.find((entry) => entry.since !== null)?.since ?? null;
+  }
+
+  find(cid) {
+    return cid === null ? undefined : this.#entries.find((entry) => entry.cid === cid);
+  }
+
+  take(cid) {
+    const entry = this.find(cid);
+    if (!entry) return undefined;
+    this.#entries.splice(this.#entries.indexOf(entry), 1);
+    if (entry.since !== null) this.#underWay -= 1;
+    return entry;
+  }
+
+  putOff(entry, at) {
+    if (entry.since !== null) this.#underWay -= 1;
+    Object.assign(entry, { since: null, notBefore: at });
+  }
+
+  /** The connection is gone: what was under way is to be written again. */
+  interrupt() {
+    for (const entry of this.#entries) Object.assign(entry, { since: null, notBefore: -Infinity });
+    this.#underWay = 0;
+  }
+
+  /** Requests of this kind that were written and are not answered. */
+  written(msgid) {
+    return this.#entries.filter((entry) => entry.fields.msgid === msgid && entry.attempts > 0);
+  }
+
+  /** A server with a smaller bound hangs up on a frame without saying which, and would do so again and again. */
+  takeLongestWritten() {
+    const length = (entry) => entry.fields.msg?.length ?? 0;
+    const written = this.#entries.filter((entry) => entry.attempts > 0);
+    const longest = written.reduce((most, entry) => (most && length(most) >= length(entry) ? most : entry), undefined);
+    return longest && this.take(longest.cid);
+  }
+
+  drain() {
+    this.#underWay = 0;
+    return this.#entries.splice(0);
+  }
+}
+
+/**
+ * Which messages were told, so that none is told twice. A server delivers at least once, and a message that was said
+ * again may come under another mid: sender and cid tell it.
+ */
+class Seen {
+  static #REMEMBERED = 4_096;
+  #reader = null;
+  #known = new Map();
+
+  /** From now on this user's messages are looked at. A user who returns has not forgotten. */
+  isReadBy(reader) {
+    if (this.#reader !== reader) this.#known.clear();
+    this.#reader = reader;
+  }
+
+  look(message) {
+    const known = this.find(message);
+    if (known) return { isNew: false, done: known.done };
+    const key = keyOf(message);
+    this.#known.set(key, { key, done: false });
+    if (this.#known.size > Seen.#REMEMBERED) this.#known.delete(this.#known.keys().next().value);
+    return { isNew: true, done: false };
+  }
+
+  find(message) {
+    return this.#known.get(keyOf(message));
+  }
+
+  /** It was not dealt with, and is to be told when it comes again. */
+  forget(known) {
+    if (known) this.#known.delete(known.key);
+  }
+}
+
+function keyOf({ from, cid, mid }) {
+  return `${from} ${cid ?? mid}`;
+}
+
+/** Messages that arrived and that the server is yet to be told of: collected for a moment, many in one frame. */
+class Arrived {
+  static #COLLECT_MS = 50;
+  static #MANY = 200;
+  /** Above, the oldest are dropped: the server says those again, and they are confirmed then. */
+  static #MOST = 4_096;
+  #mids = [];
+  due = Infinity;
+
+  add(mid, now) {
+    if (this.#mids.length >= Arrived.#MOST) this.#mids.splice(0, Arrived.#MOST / 2);
+    this.#mids.push(mid);
+    if (this.#mids.length >= Arrived.#MANY) this.due = Math.min(this.due, now);
+    else this.due = Math.min(this.due, now + Arrived.#COLLECT_MS);
+  }
+
+  /** Not to wait any longer. */
+  hurry(now) {
+    if (this.#mids.length > 0) this.due = now;
+  }
+
+  take(now) {
+    if (this.due > now) return null;
+    const mids = this.#mids.splice(0, Arrived.#MANY);
+    if (this.#mids.length === 0) this.due = Infinity;
+    return mids;
+  }
+}
+
+/** Whether the server is still there: the TCP of a machine whose server hangs goes on acknowledging. */
+class Pulse {
+  static DEAD = -1;
+  /** A server that says nothing for so long is asked whether it is there; the same, where it owes an answer. */
+  static #SILENCE_MS = 20_000;
+  static #IMPATIENCE_MS = 5_000;
+  static #ANSWER_MS = 10_000;
+  #heardAt;
+  #askedAt = null;
+  #asked = 0;
+
+  constructor(now) {
+    this.#heardAt = now;
+  }
+
+  heard(now) {
+    this.#heardAt = now;
+    this.#askedAt = null;
+  }
+
+  /** It is to be asked at once. */
+  doubt(now) {
+    this.#heardAt = Math.min(this.#heardAt, now - Pulse.#SILENCE_MS);
+  }
+
+  wakeAt(owesSince) {
+    if (this.#askedAt !== null) return this.#askedAt + Pulse.#ANSWER_MS;
+    const idle = this.#heardAt + Pulse.#SILENCE_MS;
+    return owesSince === null ? idle : Math.min(idle, Math.max(this.#heardAt, owesSince) + Pulse.#IMPATIENCE_MS);
+  }
+
+  /** The number to ask with now, `DEAD`, or null where nothing is to be done yet. */
+  beat(now, owesSince) {
+    if (now < this.wakeAt(owesSince)) return null;
+    if (this.#askedAt !== null) return Pulse.DEAD;
+    this.#askedAt = now;
+    this.#asked += 1;
+    return this.#asked;
+  }
+}
+
+/** Which address is tried next, and when. One that works is stayed with. */
+class Route {
+  static #FIRST_MS = 400;
+  static #LONGEST_MS = 15_000;
+  /** A connection that worked is tried again almost at once, by not all clients at the same instant. */
+  static #SPREAD_MS = 300;
+  #addresses;
+  #at = 0;
+  /** Tries that have failed since the last that did not, and rounds of them. */
+  #failed = 0;
+  #rounds = 0;
+  /** Whether the server said something sensible on the last connection. */
+  #worked = false;
+
+  constructor(addresses) {
+    if (addresses.length === 0) throw new TypeError('a client needs an address');
+    this.#addresses = addresses;
+  }
+
+  get address() {
+    return this.#addresses[this.#at];
+  }
+
+  get exhausted() {
+    return this.#failed >= this.#addresses.length;
+  }
+
+  /** Between half and all of a wait that doubles: clients that lost one server do not come back at one instant. */
+  #backoff() {
+    const full = Math.min(Route.#LONGEST_MS, Route.#FIRST_MS * 2 ** Math.min(this.#rounds, 20));
+    this.#rounds += 1;
+    return full * (0.5 + Math.random() / 2);
+  }
+
+  #turn() {
+    this.#at = (this.#at + 1) % this.#addresses.length;
+  }
+
+  failed(now) {
+    this.#turn();
+    this.#failed += 1;
+    return this.#failed % this.#addresses.length === 0 ? now + this.#backoff() : now;
+  }
+
+  reached() {
+    this.#failed = 0;
+    this.#worked = false;
+  }
+
+  worked() {
+    this.#worked = true;
+    this.#rounds = 0;
+  }
+
+  /** The server has stopped saying anything: another one may do better. */
+  doubted() {
+    this.#worked = false;
+  }
+
+  /** The connection is lost: how long to wait. Where it never worked, somebody else is tried. */
+  lost() {
+    if (this.#worked) return Math.random() * Route.#SPREAD_MS;
+    this.#turn();
+    return this.#backoff();
+  }
+}
+
+// Reading and writing.
+
+class Garbled extends Error {}
+
+function garbled() {
+  throw new Garbled();
+}
+
+/** A surrogate without its other half is no text, and would cost the connection. */
+const LONE = /\p{Surrogate}/gu;
+
+function encode(frame) {
+  return JSON.stringify(frame, (_, value) => (typeof value === 'string' ? value.replace(LONE, '\ufffd') : value));
+}
+
+const byteLength = (line) => new TextEncoder().encode(line).length;
+
+function decode(line) {
+  let frame = null;
+  try {
+    frame = JSON.parse(line);
+  } catch {
+    garbled();
+  }
+  if (typeof frame !== 'object' || frame === null || !Number.isInteger(frame.msgid)) garbled();
+  return frame;
+}
+
+const string = (value) => (typeof value === 'string' ? value : null);
+const number = (value) => (Number.isSafeInteger(value) && value >= 0 ? value : null);
+
+/** The entries of a list that make sense: the rest of an answer is worth more than its worst line. */
+function list(entries, read) {
+  if (!Array.isArray(entries)) return [];
+  const known = entries.map((entry) => (typeof entry === 'object' && entry !== null ? read(entry) : null));
+  return known.filter((entry) => entry !== null);
+}
+
+function append(whole, part) {
+  whole.push(...part.slice(0, Math.max(0, MOST_LISTED - whole.length)));
+}
+
+function person({ id, name, state }) {
+  if (number(id) === null || string(name) === null) return null;
+  return { id, name, online: state === 'online' };
+}
+
+function member(entry) {
+  const known = person(entry);
+  return known && { ...known, role: entry.role === 'creator' ? 'creator' : 'normal' };
+}
+
+function group({ id, groupname, groupdesc, members }) {
+  if (number(id) === null || string(groupname) === null) return null;
+  return { id, name: groupname, description: string(groupdesc) ?? '', members: number(members) };
+}
+
+function message(frame) {
+  const { msgid, id, name, msg, groupid } = frame;
+  const conversation = msgid === MSG.GROUP_CHAT ? { group: number(groupid) } : { user: number(id) };
+  if (Object.values(conversation)[0] === null || number(id) === null) return null;
+  if (string(name) === null || string(msg) === null) return null;
+  const time = string(frame.time) ?? '';
+  const mark = { cid: string(frame.cid), mid: string(frame.mid), ts: number(frame.ts), pos: number(frame.pos) };
+  return { conversation, from: id, name, text: msg, time, ...mark };
+}
+
+function refusal(frame) {
+  const errno = number(frame.errno) ?? 0;
+  const sentence = string(frame.errmsg) || `refused (errno ${errno})`;
+  return new ChatError('refused', sentence, { errno, retryAfterMs: number(frame.retry_after_ms) });
+}
+
+// What a program may say: a mistake of the program's is a TypeError.
+
+function text(value, what) {
+  if (typeof value !== 'string') throw new TypeError(`${what} is a string`);
+  return value;
+}
+
+function id(value, what) {
+  const isId = Number.isInteger(value) && value >= 1 && value <= 0x7fff_ffff;
+  if (!isId) throw new TypeError(`${value} is no id of a ${what}`);
+  return value;
+}
+
+function place(value) {
+  if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`${value} is no number of messages`);
+  return value;
+}
+
+function named(who) {
+  return typeof who === 'string' ? { name: who } : { id: id(who, 'user') };
+}
+
+function localTime() {
+  const now = new Date();
+  const two = (value) => String(value).padStart(2, '0');
+  const day = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-');
+  return `${day} ${[now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join(':')}`;
+}
+
+/** `ws://host/ws`, `wss://…`, `tcp://host:port` or `tls://host:port`. */
+export function parseAddress(address) {
+  const [, scheme, rest] = /^(wss?|tcp|tls):\/\/(.+)$/.exec(address) ?? [];
+  if (!scheme) throw new TypeError(`${address} is no address: ws://, wss://, tcp:// or tls://`);
+  // The scheme http has a port of its own, which a URL leaves out.
+  const isWeb = scheme.startsWith('ws');
+  let url;
+  try {
+    url = new URL(isWeb ? address : `ftp://${rest}`);
+  } catch {
+    throw new TypeError(`${address} is no address`);
+  }
+  if (!url.hostname || url.username || url.password) throw new TypeError(`${address} is no address`);
+  if (isWeb) {
+    if (url.pathname === '/') url.pathname = '/ws';
+    return Object.freeze({ scheme, url: url.href, text: url.href });
+  }
+  const port = Number(url.port || (/:21$/.test(rest) ? 21 : 6000));
+  if (port === 0 || url.pathname.length > 1) throw new TypeError(`${address} is no address`);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  return Object.freeze({ scheme, host, port, text: `${scheme}://${url.hostname}:${port}` });
+}
+
+// The ways to a server. Each tells `opened`, `frame` and once `ended`, and nothing after it was closed.
+
+function openWay(address, hear, options) {
+  return address.url ? openWebSocket(address, hear, options) : openSocket(address, hear, options);
+}
+
+/** Tells how a way ended once and for all. */
+function ending(hear, clock) {
+  const way = { isOver: false };
+  way.end = (reason) => {
+    if (way.isOver) return;
+    way.isOver = true;
+    clock.clear(way.timer);
+    hear.ended(reason);
+  };
+  way.timer = clock.set(() => {
+    way.end('it takes too long to connect');
+    way.stop?.();
+  }, CONNECT_MS);
+  way.opened = () => {
+    clock.clear(way.timer);
+    if (!way.isOver) hear.opened();
+  };
+  way.forget = () => {
+    way.isOver = true;
+    clock.clear(way.timer);
+  };
+  return way;
+}
+
+const TOO_LARGE = `a frame of more than ${FRAME_BYTES} bytes came`;
+
+function openWebSocket(address, hear, { clock }) {
+  const way = ending(hear, clock);
+  let socket = null;
+  way.stop = () => socket?.close();
+  if (typeof WebSocket === 'undefined') {
+    queueMicrotask(() => way.end('this platform has no WebSocket: use tcp:// or tls://'));
+    return { send() {}, close: way.forget };
+  }
+  try {
+    socket = new WebSocket(address.url);
+  } catch (error) {
+    queueMicrotask(() => way.end(error.message));
+    return { send() {}, close: way.forget };
+  }
+  socket.binaryType = 'arraybuffer';
+  socket.onopen = way.opened;
+  socket.onmessage = ({ data }) => {
+    if (way.isOver) return;
+    if (typeof data === 'string' && data.length <= FRAME_BYTES) return hear.frame(data);
+    way.end(typeof data === 'string' ? TOO_LARGE : 'the server said something that is no text');
+    socket.close();
+  };
+  socket.onclose = ({ code, reason }) => {
+    const because = reason || (code === 1006 ? 'the connection broke' : 'the server closed it');
+    way.end(because);
+  };
+  const close = () => {
+    way.forget();
+    socket.close();
+  };
+  return { send: (frames) => frames.forEach((frame) => socket.send(frame)), close };
+}
+
+function openSocket(address, hear, { clock, tls }) {
+  const way = ending(hear, clock);
+  let socket = null;
+  way.stop = () => socket?.destroy();
+  const close = () => {
+    way.forget();
+    // What was written goes out first, if the server takes it in.
+    socket?.end();
+    socket?.setTimeout(2_000, () => socket.destroy());
+    socket?.resume();
+  };
+  connectSocket(address, tls).then(
+    (connected) => {
+      socket = connected;
+      if (way.isOver) return socket.destroy();
+      const lines = new Lines(hear, way, () => socket.destroy());
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, 10_000);
+      socket.on(address.scheme === 'tls' ? 'secureConnect' : 'connect', way.opened);
+      socket.on('data', (bytes) => lines.take(bytes));
+      socket.on('error', (error) => way.end(error.message || error.code));
+      socket.on('close', () => way.end('the server closed it'));
+    },
+    (error) => way.end(error.message),
+  );
+  return {
+    send: (frames) => socket.write(frames.join('\n') + '\n'),
+    close,
+    pause: () => socket?.pause(),
+    go: () => socket?.resume(),
+  };
+}
+
+async function connectSocket({ scheme, host, port }, tls) {
+  // Named so that no bundler for browsers looks for them.
+  const [plain, encrypted] = ['node:net', 'node:tls'];
+  if (scheme === 'tcp') return (await import(/* @vite-ignore */ plain)).connect({ host, port });
+  const servername = /^[\d.]+$|:/.test(host) ? undefined : host;
+  return (await import(/* @vite-ignore */ encrypted)).connect({ servername, ...tls, host, port });
+}
+
+/** Cuts what comes into frames, of which a part that is too long is never kept. */
+class Lines {
+  #hear;
+  #way;
+  #stop;
+  #parts = [];
+  #bytes = 0;
+  #text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+  constructor(hear, way, stop) {
+    [this.#hear, this.#way, this.#stop] = [hear, way, stop];
+  }
+
+  take(bytes) {
+    let from = 0;
+    for (let end = bytes.indexOf(10); end >= 0 && !this.#way.isOver; end = bytes.indexOf(10, from)) {
+      this.#keep(bytes.subarray(from, end));
+      from = end + 1;
+      this.#say();
+    }
+    this.#keep(bytes.subarray(from));
+  }
+
+  #keep(part) {
+    this.#bytes += part.length;
+    if (this.#bytes <= FRAME_BYTES) return void this.#parts.push(part);
+    this.#parts = [];
+    this.#way.end(TOO_LARGE);
+    this.#stop();
+  }
+
+  #say() {
+    const whole = new Uint8Array(this.#bytes);
+    let at = 0;
+    for (const part of this.#parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    [this.#parts, this.#bytes] = [[], 0];
+    if (this.#way.isOver || at === 0) return;
+    let line = null;
+    try {
+      line = this.#text.decode(whole);
+    } catch {
+      // No text: it is heard as something that makes no sense.
+    }
+    if (line?.trim() !== '') this.#hear.frame(line);
+  }
+}

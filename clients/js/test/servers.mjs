@@ -1,0 +1,167 @@
+// Servers for the tests: the real chatd (the program that $CHATD names), and one that says what a test wants.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Client } from '../chatd.js';
+
+const PROGRAM = process.env.CHATD ?? new URL('../../../target/debug/chatd', import.meta.url).pathname;
+
+/** A chatd with a directory and a port of its own, which stay its own when it is killed and started again. */
+export class Chatd {
+  #data = mkdtempSync(join(tmpdir(), 'chatd-js-'));
+  #child = null;
+  port = 0;
+
+  static async start(test, ...options) {
+    const chatd = new Chatd();
+    test.after(() => chatd.#remove());
+    chatd.options = options;
+    await chatd.start();
+    return chatd;
+  }
+
+  async start() {
+    const own = ['--cores', '2', '--port', `${this.port}`, '--data', this.#data];
+    const cheap = ['--admin', 'off', '--password-cost', 'm=8,t=1,p=1'];
+    // It ends when this process does, however that happens.
+    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', PROGRAM, ...own, ...cheap, ...this.options], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, CHATD_MYSQL: undefined, CHATD_REDIS: undefined },
+    });
+    for await (const line of createInterface({ input: this.#child.stdout })) {
+      const ready = /^ready .*:(\d+)$/.exec(line);
+      if (!ready) continue;
+      this.port = Number(ready[1]);
+      return;
+    }
+    throw new Error('chatd does not start');
+  }
+
+  async end(signal) {
+    const ended = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await ended;
+    // The kernel takes a moment to close the sockets of a ring.
+    while (!(await isFree(this.port))) await new Promise(setImmediate);
+  }
+
+  async #remove() {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await this.end('SIGKILL');
+    rmSync(this.#data, { recursive: true });
+  }
+
+  get address() {
+    return `tcp://127.0.0.1:${this.port}`;
+  }
+
+  /** A client of it, which is closed when the test ends. */
+  client(test, options = {}, address = this.address) {
+    const client = new Client(address, options);
+    test.after(() => client.close());
+    return client;
+  }
+
+  /** The same, of a user who registers and logs in; what that user hears. */
+  async enter(test, name, options) {
+    const client = this.client(test, options);
+    const heard = new Heard(client);
+    await client.register(name, `password of ${name}`);
+    await client.login(name, `password of ${name}`);
+    return { client, heard, id: client.user.id };
+  }
+}
+
+async function isFree(port) {
+  const server = createServer().listen(port, '127.0.0.1');
+  const free = await once(server, 'listening').then(() => true, () => false);
+  server.close();
+  return free;
+}
+
+/** The events that a client tells, to be waited for. */
+export class Heard {
+  messages = [];
+  #wanted = [];
+
+  constructor(client) {
+    client.on('message', (message) => {
+      this.messages.push(message);
+      for (const look of this.#wanted) look();
+    });
+  }
+
+  get texts() {
+    return this.messages.map(({ text }) => text);
+  }
+
+  /** When so many messages have come, in all. */
+  count(count) {
+    return new Promise((resolve) => {
+      const look = () => this.messages.length >= count && resolve(this.messages);
+      this.#wanted.push(look);
+      look();
+    });
+  }
+}
+
+/** A server that says what a test wants, and nothing else. */
+export class StandIn {
+  #waiting = [];
+  #come = [];
+
+  static async start(test, make = createServer, options = {}) {
+    const standIn = new StandIn();
+    const come = (socket) => {
+      const line = new Line(socket);
+      const next = standIn.#waiting.shift();
+      if (next) next(line);
+      else standIn.#come.push(line);
+    };
+    standIn.server = make(options, come).listen(0, '127.0.0.1');
+    await once(standIn.server, 'listening');
+    standIn.port = standIn.server.address().port;
+    test.after(() => standIn.server.close());
+    return standIn;
+  }
+
+  /** The next client that comes. */
+  async accept() {
+    return this.#come.shift() ?? new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+/** A client's connection to it. */
+class Line {
+  #frames;
+
+  constructor(socket) {
+    this.socket = socket;
+    socket.on('error', () => {});
+    this.#frames = createInterface({ input: socket })[Symbol.asyncIterator]();
+  }
+
+  async hear() {
+    const { value, done } = await this.#frames.next();
+    return done ? null : JSON.parse(value);
+  }
+
+  say(frame) {
+    this.write(`${JSON.stringify(frame)}\n`);
+  }
+
+  write(bytes) {
+    this.socket.write(bytes);
+  }
+
+  async letIn(name) {
+    const login = await this.hear();
+    const lists = { friends: [], groups: [], offlinemsg: [] };
+    this.say({ msgid: 2, errno: 0, id: 1, name, token: 't0k', complete: true, ...lists });
+    return login;
+  }
+}
