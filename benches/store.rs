@@ -20,7 +20,7 @@ use chatd::chat::port::store::{CursorUpdate, Detail, Issue, StoreReply, StoreReq
 use chatd::storage::mysql::MySqlUrl;
 use chatd::storage::password::{Cost, Hasher};
 use chatd::storage::password_print;
-use chatd::storage::{self, Order, Outcome, Place, Store};
+use chatd::storage::{self, Backend, Order, Outcome, Store};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use talk::Readers;
@@ -60,19 +60,26 @@ fn main() {
     if wanted("talk") {
         for (readers, what) in [(Readers::Away, "readers away"), (Readers::There, "settled")] {
             for under_way in [64, 256, 1_024, 4_096] {
-                let (place, path) = populated("talk");
-                talk::flat_out(&format!("direct, {what}"), place, messages, under_way, Kind::Direct, readers);
+                let (backend, path) = populated("talk");
+                talk::flat_out(
+                    &format!("direct, {what}"),
+                    backend,
+                    messages,
+                    under_way,
+                    Kind::Direct,
+                    readers,
+                );
                 drop(std::fs::remove_dir_all(path));
             }
         }
-        let (place, path) = populated("talk");
-        talk::paced("direct, settled", place, messages, 20_000, Kind::Direct, Readers::There);
+        let (backend, path) = populated("talk");
+        talk::paced("direct, settled", backend, messages, 20_000, Kind::Direct, Readers::There);
         drop(std::fs::remove_dir_all(path));
     }
     if wanted("storm") && full {
-        let (place, path) = populated("storm");
-        storm::form_groups(place.clone());
-        storm::storm("resumed within a second", place);
+        let (backend, path) = populated("storm");
+        storm::form_groups(backend.clone());
+        storm::storm("resumed within a second", backend);
         drop(std::fs::remove_dir_all(path));
     }
     if wanted("backlog") {
@@ -289,11 +296,11 @@ fn keep_and_settle(batch: usize, messages: usize) {
 }
 
 /// A store on disk with all users in it.
-fn populated(name: &str) -> (Place, PathBuf) {
+fn populated(name: &str) -> (Backend, PathBuf) {
     let (mut store, path) = open(name);
     enroll(&mut *store);
     store.close().expect("closed");
-    (Place::Directory(path.clone()), path)
+    (Backend::Directory(path.clone()), path)
 }
 
 /// The same on a MariaDB.
@@ -303,7 +310,7 @@ fn mysql(messages: usize, full: bool) {
         let url = MySqlUrl::parse(&mariadb.url(&mariadb.make_database())).expect("a URL");
         let mut store = storage::mysql::MySql::open(&url, &Limits::default()).expect("a database");
         enroll(&mut store);
-        Place::MySql(url)
+        Backend::MySql(url)
     };
     for under_way in [256, 1_024, 4_096] {
         talk::flat_out(

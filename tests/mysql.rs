@@ -201,25 +201,25 @@ fn servers_of_a_database_know_of_each_other() {
     };
     let others = |found: Vec<Sibling>| found.into_iter().map(|sibling| sibling.entry).collect::<Vec<_>>();
     let (first, second) = (entry(1 << 62, Hearing::All), entry(7, Hearing::NotAll));
-    assert_eq!(one.meet(&first).unwrap(), []);
-    assert_eq!(others(two.meet(&second).unwrap()), std::slice::from_ref(&first));
-    let found = one.meet(&first).unwrap();
+    assert_eq!(one.announce(&first).unwrap(), []);
+    assert_eq!(others(two.announce(&second).unwrap()), std::slice::from_ref(&first));
+    let found = one.announce(&first).unwrap();
     assert!(found[0].silent < Duration::from_secs(60), "{found:?}");
     assert_eq!(others(found), std::slice::from_ref(&second));
     // One that died long ago is forgotten, one that was heard of some minutes ago is told of as such.
     mariadb.sql(&format!(
         "UPDATE {database}.chatd_server SET heartbeat = heartbeat - INTERVAL 5 MINUTE WHERE id = 7"
     ));
-    let silent = one.meet(&first).unwrap()[0].silent;
+    let silent = one.announce(&first).unwrap()[0].silent;
     assert!(silent > Duration::from_secs(290), "{silent:?}");
     mariadb.sql(&format!(
         "UPDATE {database}.chatd_server SET heartbeat = heartbeat - INTERVAL 1 HOUR WHERE id = 7"
     ));
-    assert_eq!(one.meet(&first).unwrap(), []);
+    assert_eq!(one.announce(&first).unwrap(), []);
     assert_eq!(mariadb.sql(&format!("SELECT COUNT(*) FROM {database}.chatd_server")).trim(), "1");
-    assert_eq!(others(two.meet(&second).unwrap()), [first]);
-    one.part(1 << 62).unwrap();
-    assert_eq!(two.meet(&second).unwrap(), []);
+    assert_eq!(others(two.announce(&second).unwrap()), [first]);
+    one.withdraw(1 << 62).unwrap();
+    assert_eq!(two.announce(&second).unwrap(), []);
 }
 
 /// The server cuts a connection that says nothing for eight seconds; the one that writes has nothing to
@@ -395,7 +395,7 @@ fn what_waits_for_a_lock_waits_alone() {
         let mut outcomes = Vec::new();
         store.perform(&orders, &mut outcomes).expect(held);
         let places = |outcomes: &[Outcome]| -> Vec<usize> {
-            (0..outcomes.len()).filter(|place| outcomes[*place] == Outcome::Later).collect()
+            (0..outcomes.len()).filter(|place| outcomes[*place] == Outcome::Deferred).collect()
         };
         assert_eq!(places(&outcomes), waiting, "{held}: {outcomes:?}");
         drop(holder);
@@ -576,11 +576,11 @@ fn a_database_that_refuses_one_is_told_from_one_that_refuses_all() {
     refuse("NEW.sender = 2");
     let refused = try_to(&mut store, &to_three(2, 10));
     assert!(matches!(&refused, Err(StoreError::Order(why)) if why.contains("refuses this")), "{refused:?}");
-    store.prove().unwrap();
+    store.probe_write().unwrap();
     try_to(&mut store, &to_three(1, 11)).unwrap();
     refuse("TRUE");
     assert!(matches!(try_to(&mut store, &to_three(1, 12)), Err(StoreError::Order(_))));
-    let down = store.prove();
+    let down = store.probe_write();
     assert!(matches!(&down, Err(StoreError::Down(why)) if why.contains("refuses this")), "{down:?}");
     hear(&mut store, "that it stores nothing", |news| is_lost_for(news, "refuses this"));
     mariadb.sql(&format!("DROP TRIGGER {database}.refuses"));

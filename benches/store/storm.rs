@@ -6,13 +6,13 @@ use crate::{HASH, USERS, cpu, group, report, user};
 use chatd::chat::model::ids::MessageId;
 use chatd::chat::model::token::{Proof, Secret};
 use chatd::chat::port::store::{Detail, Issue, Resumed, StoreReply, StoreRequest, StoreResult};
-use chatd::storage::Place;
+use chatd::storage::Backend;
 use chatd::storage::password_print;
 use std::time::Instant;
 
 /// All users come back within a second, in a steady stream.
-pub fn storm(what: &str, place: Place) {
-    let mut through = Through::new(place);
+pub fn storm(what: &str, backend: Backend) {
+    let mut through = Through::new(backend);
     let befriend = |number: u32| {
         (1..=10).map(move |step| StoreRequest::AddFriend { user: user(number), friend: user(number + step) })
     };
@@ -86,8 +86,8 @@ fn goes_on(who: u32, answer: StoreResult) -> Option<StoreRequest> {
 }
 
 /// Everybody is in two groups.
-pub fn form_groups(place: Place) {
-    let mut through = Through::new(place);
+pub fn form_groups(backend: Backend) {
+    let mut through = Through::new(backend);
     for number in 0..1_000 {
         let name = format!("group{number}");
         through.ask(StoreRequest::CreateGroup { user: user(number), name, desc: String::new() });

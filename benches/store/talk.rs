@@ -4,7 +4,7 @@ use crate::through::Through;
 use crate::{Cid, Kind, Writer, cpu, report};
 use chatd::chat::model::envelope::Envelope;
 use chatd::chat::port::store::{StoreReply, StoreRequest};
-use chatd::storage::Place;
+use chatd::storage::Backend;
 use std::time::{Duration, Instant};
 
 /// Whether readers say that they have their messages.
@@ -17,8 +17,15 @@ pub enum Readers {
 }
 
 /// So many messages, as fast as it goes with so many of them under way.
-pub fn flat_out(what: &str, place: Place, messages: usize, under_way: usize, kind: Kind, readers: Readers) {
-    let mut through = Through::new(place);
+pub fn flat_out(
+    what: &str,
+    backend: Backend,
+    messages: usize,
+    under_way: usize,
+    kind: Kind,
+    readers: Readers,
+) {
+    let mut through = Through::new(backend);
     let mut writer = Writer::new();
     let envelopes: Vec<Envelope> = (0..messages).map(|_| writer.message(kind, Cid::Timed)).collect();
     let mut of: Vec<Option<usize>> = Vec::with_capacity(messages * 2);
@@ -43,8 +50,8 @@ pub fn flat_out(what: &str, place: Place, messages: usize, under_way: usize, kin
 }
 
 /// So many messages a second, each due at its time, whatever the store does.
-pub fn paced(what: &str, place: Place, messages: usize, a_second: usize, kind: Kind, readers: Readers) {
-    let mut through = Through::new(place);
+pub fn paced(what: &str, backend: Backend, messages: usize, a_second: usize, kind: Kind, readers: Readers) {
+    let mut through = Through::new(backend);
     let mut writer = Writer::new();
     let envelopes: Vec<Envelope> = (0..messages).map(|_| writer.message(kind, Cid::Timed)).collect();
     let mut of: Vec<Option<usize>> = Vec::with_capacity(messages * 2);

@@ -6,7 +6,7 @@ use chatd::chat::model::retention::Retention;
 use chatd::chat::port::store::{StoreCall, StoreRequest, StoreResult, StoreReturn};
 use chatd::storage::password::Cost;
 use chatd::storage::worker::Running;
-use chatd::storage::{self, Config, Place};
+use chatd::storage::{self, Backend, Config};
 use std::time::{Duration, Instant};
 
 /// Asks and hears, and knows how long each answer took.
@@ -20,8 +20,9 @@ pub struct Through {
 }
 
 impl Through {
-    pub fn new(place: Place) -> Self {
-        let config = Config { place, cost: Cost::default(), limits: Limits::default(), keep: Retention::All };
+    pub fn new(backend: Backend) -> Self {
+        let config =
+            Config { backend, cost: Cost::default(), limits: Limits::default(), retention: Retention::All };
         let opened = storage::open(config).expect("a store to measure");
         let (ask, questions) = flume::bounded(16_384);
         let (answer, answers) = flume::unbounded();

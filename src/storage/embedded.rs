@@ -1,11 +1,11 @@
 //! The embedded store: SQLite in a directory of its own.
 //!
 //! Owns the database file, the lock on its directory and the transaction around every batch. What
-//! each ask means in SQL stands in the modules below, an idea each. Never answers before the disk
+//! each request means in SQL stands in the modules below, an idea each. Never answers before the disk
 //! has it: WAL with `synchronous=FULL` is an fsync for every commit.
 //!
-//! How a refused ask is kept apart from its batch: every ask checks first and writes then, and a
-//! statement that fails takes back only itself. So an ask that is refused has changed nothing, and
+//! How a refused request is kept apart from its batch: every request checks first and writes then, and a
+//! statement that fails takes back only itself. So a request that is refused has changed nothing, and
 //! no savepoint is needed.
 
 mod accounts;
@@ -23,7 +23,7 @@ mod row;
 mod tests;
 mod tokens;
 
-use super::merge::Room;
+use super::merge::PageLimit;
 use super::names::Clash;
 use super::token::Uses;
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError, migrate};
@@ -54,11 +54,11 @@ const CHECKPOINT_PAGES_UNDER_LOAD: u32 = 4_000;
 const LOAD_ROWS: u64 = 128;
 
 /// Writes a message of nobody, which has an id that no message has. It is never committed.
-const PROOF: &str = "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON;
+const PROBE: &str = "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON;
     INSERT INTO message (mid, ts, sender, recipient, pos, body)
     SELECT min(coalesce(min(mid), 0), 0) - 1, 0, 0, 0, 1, '' FROM message";
 
-/// What an ask came to; the error is the database's own.
+/// What a request came to; the error is the database's own.
 type Answered = rusqlite::Result<StoreResult>;
 
 /// SQLite and the directory that it lives in.
@@ -115,7 +115,7 @@ impl Embedded {
     }
 
     fn one(&mut self, order: &Order) -> rusqlite::Result<Outcome> {
-        let ask = match order {
+        let request = match order {
             Order::Enroll { name, hash } => {
                 return accounts::enroll(&self.db, name, hash).map(Outcome::Reply);
             }
@@ -126,10 +126,10 @@ impl Embedded {
                     tokens::replace_password(&self.db, &self.limits, &mut self.uses, *user, old, new);
                 return replaced.map(Outcome::Reply);
             }
-            Order::Request(ask) => ask,
+            Order::Request(request) => request,
         };
         let (db, limits, memory, uses) = (&self.db, &self.limits, &mut self.memory, &mut self.uses);
-        let answer = match ask {
+        let answer = match request {
             StoreRequest::Register { .. }
             | StoreRequest::Verify { .. }
             | StoreRequest::ChangePassword { .. } => {
@@ -141,11 +141,11 @@ impl Embedded {
                 if !tokens::holds(db, *user, *proof)? {
                     return Ok(Outcome::Reply(Err(Code::Refused)));
                 }
-                let mut roster = groups::roster(db, limits, *user, *detail)?;
+                let mut profile = groups::load_profile(db, limits, *user, *detail)?;
                 if *issue == Issue::Token {
-                    roster.token = Some(tokens::issue(db, limits, uses, *user)?);
+                    profile.token = Some(tokens::issue(db, limits, uses, *user)?);
                 }
-                Ok(Ok(StoreReply::Profile(Box::new(roster))))
+                Ok(Ok(StoreReply::Profile(Box::new(profile))))
             }
             StoreRequest::Revoke { user, token } => tokens::revoke(db, *user, *token),
             StoreRequest::Find { user, who } => accounts::find(db, *user, who),
@@ -156,8 +156,8 @@ impl Embedded {
                 groups::page_of_members(db, *user, *group, *after, *members)
             }
             StoreRequest::History { user, conversation, span, messages, bytes } => {
-                let room = Room { messages: *messages, bytes: *bytes };
-                history::history(db, *user, *conversation, *span, room)
+                let limit = PageLimit { messages: *messages, bytes: *bytes };
+                history::history(db, *user, *conversation, *span, limit)
             }
             StoreRequest::Friends { user } => accounts::friends(db, limits, *user),
             StoreRequest::AddFriend { user, friend } => accounts::add_friend(db, limits, *user, *friend),
@@ -169,15 +169,14 @@ impl Embedded {
                 groups::leave(db, *user, *group)
             }
             StoreRequest::CheckMembership { user, group } => groups::may_write(db, *user, *group),
-            StoreRequest::StoreMessage { envelope } => messages::keep(db, memory, envelope),
-            StoreRequest::AppendHistory { envelopes } => messages::record(db, memory, envelopes),
-            StoreRequest::Owe { user, mids } => backlog::owe(db, memory, *user, mids),
-            StoreRequest::AckDelivered { user, mids, cursors: progress } => {
-                backlog::settle(db, memory, *user, mids, progress)
+            StoreRequest::StoreMessage { envelope } => messages::store(db, memory, envelope),
+            StoreRequest::AppendHistory { envelopes } => messages::append_history(db, memory, envelopes),
+            StoreRequest::AckDelivered { user, mids, cursors } => {
+                backlog::ack_delivered(db, memory, *user, mids, cursors)
             }
             StoreRequest::FetchBacklog { user, after, have, messages, bytes } => {
                 memory.write(db)?;
-                page::take(db, *user, *after, have, Room { messages: *messages, bytes: *bytes })
+                page::fetch(db, *user, *after, have, PageLimit { messages: *messages, bytes: *bytes })
             }
         };
         answer.map(Outcome::Reply)
@@ -257,13 +256,13 @@ impl Store for Embedded {
         })
     }
 
-    fn prove(&mut self) -> Result<(), StoreError> {
+    fn probe_write(&mut self) -> Result<(), StoreError> {
         let path = self.directory.database();
         let down = |why: String| StoreError::Down(format!("{}: {why}", path.display()));
         // A table that is gone, or another version's.
         migrate::check(&self.db, &path, migrate::SQLITE)
             .map_err(|error| StoreError::Down(error.to_string()))?;
-        let written = self.db.execute_batch(PROOF);
+        let written = self.db.execute_batch(PROBE);
         let ended = if self.db.is_autocommit() { Ok(()) } else { self.db.execute_batch("ROLLBACK") };
         written.and(ended).map_err(|error| down(error.to_string()))
     }
@@ -272,8 +271,8 @@ impl Store for Embedded {
         history::greatest_mid(&self.db).map_err(|error| StoreError::Down(error.to_string()))
     }
 
-    fn will_keep(&mut self, keep: Retention) -> Result<(), StoreError> {
-        history::will_keep(&self.db, keep).map_err(|error| StoreError::Down(error.to_string()))
+    fn set_retention(&mut self, retention: Retention) -> Result<(), StoreError> {
+        history::set_retention(&self.db, retention).map_err(|error| StoreError::Down(error.to_string()))
     }
 
     fn close(self: Box<Self>) -> Result<(), StoreError> {

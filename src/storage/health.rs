@@ -14,7 +14,7 @@ const WELL_AFTER: Duration = Duration::from_secs(1);
 const REASONS: usize = 16;
 
 /// Sentences about orders that no store should fail at that are said at most: each once.
-const ODDITIES: usize = 16;
+const UNEXPECTED_TOLD: usize = 16;
 
 /// Whether the store works. A handle: what it says changes.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +80,7 @@ pub struct Health {
     /// The reasons that were said since it is down.
     told: Vec<String>,
     /// What was said about orders that no store should fail at.
-    oddities: Vec<String>,
+    told_unexpected: Vec<String>,
 }
 
 impl Health {
@@ -90,23 +90,23 @@ impl Health {
     }
 
     /// A batch was committed.
-    pub fn praise(&mut self, committed: Committed) {
+    pub fn report_ok(&mut self, committed: Committed) {
         if committed == Committed::Changes {
             self.well();
         }
     }
 
     /// A store had something to say.
-    pub fn hear(&mut self, news: News) {
+    pub fn report_news(&mut self, news: News) {
         match news {
             News::None => {}
             News::Well => self.well(),
-            News::Lost(why) => self.blame(why),
+            News::Lost(why) => self.report_error(why),
         }
     }
 
-    /// Says what is wrong: each reason once until the store works again, however many asks meet it.
-    pub fn blame(&mut self, why: String) {
+    /// Says what is wrong: each reason once until the store works again, however many requests meet it.
+    pub fn report_error(&mut self, why: String) {
         // What is so is set before it is said.
         if self.failed.replace(Instant::now()).is_none() {
             self.state.set(Condition::Down);
@@ -119,12 +119,12 @@ impl Health {
     }
 
     /// The store works, and cannot carry out an order of this kind: counted, and said once.
-    pub fn wonder(&mut self, kind: &str, why: &str) {
+    pub fn report_unexpected(&mut self, kind: &str, why: &str) {
         self.state.0.unexpected.fetch_add(1, Ordering::Relaxed);
         let what = format!("{kind}: {why}");
-        if self.oddities.len() < ODDITIES && !self.oddities.contains(&what) {
+        if self.told_unexpected.len() < UNEXPECTED_TOLD && !self.told_unexpected.contains(&what) {
             log::line(format_args!("the store cannot carry out a request, please report this: {what}"));
-            self.oddities.push(what);
+            self.told_unexpected.push(what);
         }
     }
 

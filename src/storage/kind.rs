@@ -11,21 +11,21 @@ impl Order {
             Order::Replace { .. } => "replace a password",
             Order::Lookup { .. } => "look up a password",
             Order::Confirm { .. } => "look at a password again",
-            Order::Request(ask) => of(ask),
+            Order::Request(request) => of(request),
         }
     }
 }
 
-fn of(ask: &StoreRequest) -> &'static str {
-    match ask {
+fn of(request: &StoreRequest) -> &'static str {
+    match request {
         StoreRequest::Register { .. } => "register",
         StoreRequest::Verify { .. } => "verify a password",
         StoreRequest::Resume { .. } => "resume",
-        StoreRequest::LoadProfile { .. } => "roster",
+        StoreRequest::LoadProfile { .. } => "load a profile",
         StoreRequest::Revoke { .. } => "revoke a token",
         StoreRequest::ChangePassword { .. } => "change a password",
         StoreRequest::Find { .. } => "find a user",
-        StoreRequest::Hidden { .. } => "hidden",
+        StoreRequest::Hidden { .. } => "find who hides",
         StoreRequest::Block { .. } => "block",
         StoreRequest::Unblock { .. } => "unblock",
         StoreRequest::Members { .. } => "members",
@@ -36,12 +36,11 @@ fn of(ask: &StoreRequest) -> &'static str {
         StoreRequest::CreateGroup { .. } => "create a group",
         StoreRequest::AddGroup { .. } => "join a group",
         StoreRequest::DelGroup { .. } => "leave a group",
-        StoreRequest::CheckMembership { .. } => "may write",
-        StoreRequest::StoreMessage { .. } => "keep a message",
-        StoreRequest::AppendHistory { .. } => "record messages",
-        StoreRequest::Owe { .. } => "owe messages",
-        StoreRequest::FetchBacklog { .. } => "take a backlog",
-        StoreRequest::AckDelivered { .. } => "settle",
+        StoreRequest::CheckMembership { .. } => "check a membership",
+        StoreRequest::StoreMessage { .. } => "store a message",
+        StoreRequest::AppendHistory { .. } => "append to the history",
+        StoreRequest::FetchBacklog { .. } => "fetch a backlog",
+        StoreRequest::AckDelivered { .. } => "acknowledge delivered",
         StoreRequest::Remember { .. } => "remember",
     }
 }

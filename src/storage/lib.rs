@@ -10,7 +10,6 @@
 // Those who work on a crate read its pages with its private items.
 #![allow(rustdoc::private_intra_doc_links)]
 
-pub mod answers;
 #[doc(hidden)]
 pub mod contract;
 mod dedup_windows;
@@ -28,6 +27,7 @@ mod open_error;
 pub mod password;
 pub mod pool;
 mod rates;
+pub mod replies;
 #[cfg(test)]
 mod scratch;
 mod shares;
@@ -53,26 +53,26 @@ use std::pin::Pin;
 pub use token::password_print;
 use worker::Running;
 
-/// Friends aside, the entries (groups and members) that a roster tells about at most. All groups
+/// Friends aside, the entries (groups and members) that a profile tells about at most. All groups
 /// are told; members beyond this are left out.
-pub const ROSTER_ENTRIES: usize = 1_500;
+pub const PROFILE_ENTRIES: usize = 1_500;
 
 /// Where things are kept, and how.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Which store.
-    pub place: Place,
+    pub backend: Backend,
     /// What a new password hash costs.
     pub cost: Cost,
     /// The bounds that the store enforces.
     pub limits: Limits,
-    /// Which messages it will be asked to keep, so that its history can say whether it is complete.
-    pub keep: Retention,
+    /// Which messages it will be asked to store, so that its history can say whether it is complete.
+    pub retention: Retention,
 }
 
 /// Which store it is.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum Backend {
     /// SQLite in this directory, which is made if it is not there.
     Directory(PathBuf),
     /// MySQL or MariaDB, which several servers may share.
@@ -82,7 +82,7 @@ pub enum Place {
 /// What a store is asked: an [`StoreRequest`] whose password, if it had one, was dealt with.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// Any ask but Register, Verify and ChangePassword.
+    /// Any request but Register, Verify and ChangePassword.
     Request(StoreRequest),
     /// Make a user. → an [`StoreResult`]: `Registered` | `Refused` (name taken).
     Enroll {
@@ -140,9 +140,9 @@ pub enum Outcome {
     Reply(StoreResult),
     /// What a lookup found; `None` for unknown users.
     Found(Option<Account>),
-    /// Nothing yet: somebody else holds what it needs. It is to be asked again soon, before anything
+    /// Nothing yet: somebody else has locked what it needs. It is to be performed again soon, before anything
     /// that was asked after it. A store that says so comes back from [`Store::wait`] by itself.
-    Later,
+    Deferred,
 }
 
 /// What it took to commit a batch.
@@ -193,7 +193,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// If the store as a whole is out of order, and why.
-    fn prove(&mut self) -> Result<(), StoreError>;
+    fn probe_write(&mut self) -> Result<(), StoreError>;
 
     /// The greatest id of a message that the store knows; 0 if it knows none.
     ///
@@ -201,12 +201,12 @@ pub trait Store: Send {
     /// If it cannot be read.
     fn greatest_mid(&mut self) -> Result<MessageId, StoreError>;
 
-    /// Says which messages the store will be asked to keep from now on, so that its history can say
+    /// Says which messages the store will be asked to store from now on, so that its history can say
     /// whether it is complete. Said once, before the first batch.
     ///
     /// # Errors
     /// If that cannot be written down.
-    fn will_keep(&mut self, keep: Retention) -> Result<(), StoreError>;
+    fn set_retention(&mut self, retention: Retention) -> Result<(), StoreError>;
 
     /// Waits until `work` is done, and may mind its own business meanwhile: then it may come back
     /// earlier, with news about itself.
@@ -220,7 +220,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// If the store does not work; nothing is written then.
-    fn meet(&mut self, _entry: &Entry) -> Result<Vec<Sibling>, StoreError> {
+    fn announce(&mut self, _entry: &Entry) -> Result<Vec<Sibling>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -228,7 +228,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// If the store does not work.
-    fn part(&mut self, _server: u64) -> Result<(), StoreError> {
+    fn withdraw(&mut self, _server: u64) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -259,11 +259,11 @@ pub struct Opened {
 /// # Errors
 /// If the server cannot run with this store.
 pub fn open(config: Config) -> Result<Opened, OpenError> {
-    let mut store: Box<dyn Store> = match &config.place {
-        Place::Directory(directory) => Box::new(embedded::Embedded::open(directory, &config.limits)?),
-        Place::MySql(url) => Box::new(mysql::MySql::open(url, &config.limits)?),
+    let mut store: Box<dyn Store> = match &config.backend {
+        Backend::Directory(directory) => Box::new(embedded::Embedded::open(directory, &config.limits)?),
+        Backend::MySql(url) => Box::new(mysql::MySql::open(url, &config.limits)?),
     };
-    let told = store.will_keep(config.keep);
+    let told = store.set_retention(config.retention);
     told.map_err(|error| OpenError::Failed(store.describe(), error.to_string()))?;
     let greatest = store.greatest_mid();
     let greatest_mid = greatest.map_err(|error| OpenError::Failed(store.describe(), error.to_string()))?;
@@ -289,9 +289,9 @@ impl Opened {
     /// Starts the threads. They work until every sender of `questions` is gone: dropping those, and
     /// then [`Running::join`], is the way to stop.
     ///
-    /// `answers[core]` gets the answers to the questions of `core`; these queues must be unbounded, or
-    /// hold an answer for every ticket of the core, because the threads of all cores wait behind one
-    /// that is full. Answers keep the order of the questions, but for Register and Verify, which
+    /// `replies[core]` gets the answers to the questions of `core`; these queues must be unbounded, or
+    /// hold a reply for every request of the core, because the threads of all cores wait behind one
+    /// that is full. Replies keep the order of the requests, but for Register and Verify, which
     /// take their time aside.
     ///
     /// # Errors
@@ -299,8 +299,8 @@ impl Opened {
     pub fn start(
         self,
         questions: flume::Receiver<StoreCall>,
-        answers: Vec<ReplyQueue>,
+        replies: Vec<ReplyQueue>,
     ) -> Result<Running, OpenError> {
-        worker::start(self.store, &self.config, questions, answers)
+        worker::start(self.store, &self.config, questions, replies)
     }
 }

@@ -1,6 +1,6 @@
 //! One page of a backlog: which messages it holds, whatever store they are read from.
 //!
-//! A page is a merge. One stream holds what is owed, by mid; every group that is ahead of the user
+//! A page is a merge. One stream holds the backlog entries, by mid; every group that is ahead of the user
 //! is a stream of its own, by place. Of the streams' first messages the oldest goes into the page,
 //! until that is full. A group's part of a page is thus always the run of places right after the
 //! user's cursor: the cursor can follow, and the next page repeats nothing.
@@ -11,13 +11,13 @@
 use chatd_chat::model::ids::{GroupId, MessageId};
 use std::collections::{HashMap, HashSet, VecDeque};
 
-/// Messages that a group's stream reads ahead at least when it is empty, and at most. What is owed
+/// Messages that a group's stream reads ahead at least when it is empty, and at most. The entries
 /// is always read by the most.
 const AHEAD: std::ops::RangeInclusive<usize> = 4..=64;
 
 /// How much fits.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub struct PageLimit {
     /// Messages at most.
     pub messages: usize,
     /// Bytes of bodies at most; the first message always fits.
@@ -40,7 +40,7 @@ pub struct Group {
 pub struct Candidate {
     /// Its id.
     pub mid: MessageId,
-    /// Its place in its group; `None` for what is owed.
+    /// Its place in its group; `None` for a backlog entry.
     pub pos: Option<u64>,
     /// Bytes of its body.
     pub bytes: usize,
@@ -49,8 +49,8 @@ pub struct Candidate {
 /// Something that must be read before the page can be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Want {
-    /// The next messages that are owed, by id. → [`Merge::owed`].
-    Owed {
+    /// The next backlog entries, by id. → [`Merge::backlog`].
+    Backlog {
         /// Only messages with a greater id.
         after: MessageId,
         /// How many at most.
@@ -82,16 +82,16 @@ pub struct Page {
 
 /// A page in the making.
 pub struct Merge {
-    owed: Owed,
+    backlog: Backlog,
     streams: Vec<Stream>,
     page: Vec<Candidate>,
-    owed_in_page: HashSet<MessageId>,
+    backlog_in_page: HashSet<MessageId>,
     bytes: usize,
-    room: Room,
+    limit: PageLimit,
 }
 
-/// What is owed by itself, by mid.
-struct Owed {
+/// The backlog entries, by mid.
+struct Backlog {
     ahead: VecDeque<Candidate>,
     read: MessageId,
     done: bool,
@@ -109,9 +109,9 @@ struct Stream {
 }
 
 impl Merge {
-    /// A page of what is owed after `after`, and of what these groups hold beyond the user's
+    /// A page of the backlog entries after `after`, and of what these groups hold beyond the user's
     /// cursors; `have` says where the cursors are further than the store knows.
-    pub fn new(after: MessageId, groups: &[Group], have: &[(GroupId, u64)], room: Room) -> Self {
+    pub fn new(after: MessageId, groups: &[Group], have: &[(GroupId, u64)], limit: PageLimit) -> Self {
         let have: HashMap<GroupId, u64> = have.iter().copied().collect();
         let stream = |group: &Group| {
             let known = have.get(&group.group).copied().unwrap_or(0).min(group.head);
@@ -119,12 +119,12 @@ impl Merge {
             Stream { group: group.group, head: group.head, upto, ahead: VecDeque::new(), read: upto }
         };
         Self {
-            owed: Owed { ahead: VecDeque::new(), read: after, done: false },
+            backlog: Backlog { ahead: VecDeque::new(), read: after, done: false },
             streams: groups.iter().map(stream).collect(),
             page: Vec::new(),
-            owed_in_page: HashSet::new(),
+            backlog_in_page: HashSet::new(),
             bytes: 0,
-            room,
+            limit,
         }
     }
 
@@ -138,16 +138,16 @@ impl Merge {
                 return None;
             }
             let Some((candidate, from)) = self.oldest() else { return Some(self.finish(true)) };
-            let full = self.page.len() >= self.room.messages
-                || candidate.bytes > self.room.bytes.saturating_sub(self.bytes);
+            let full = self.page.len() >= self.limit.messages
+                || candidate.bytes > self.limit.bytes.saturating_sub(self.bytes);
             if full && !self.page.is_empty() {
                 return Some(self.finish(false));
             }
             match from {
                 Some(stream) => self.streams[stream].give(),
                 None => {
-                    self.owed.ahead.pop_front();
-                    self.owed_in_page.insert(candidate.mid);
+                    self.backlog.ahead.pop_front();
+                    self.backlog_in_page.insert(candidate.mid);
                 }
             }
             self.bytes += candidate.bytes;
@@ -155,11 +155,11 @@ impl Merge {
         }
     }
 
-    /// Tells what is owed next. Fewer than were wanted means that there are no more.
-    pub fn owed(&mut self, found: impl IntoIterator<Item = Candidate>) {
-        self.owed.ahead.extend(found);
-        self.owed.read = self.owed.ahead.back().map_or(self.owed.read, |last| last.mid);
-        self.owed.done = self.owed.ahead.len() < *AHEAD.end();
+    /// Tells the next backlog entries. Fewer than were wanted means that there are no more.
+    pub fn backlog(&mut self, found: impl IntoIterator<Item = Candidate>) {
+        self.backlog.ahead.extend(found);
+        self.backlog.read = self.backlog.ahead.back().map_or(self.backlog.read, |last| last.mid);
+        self.backlog.done = self.backlog.ahead.len() < *AHEAD.end();
     }
 
     /// Tells what comes next in a group; `most` is what was wanted.
@@ -171,16 +171,16 @@ impl Merge {
     }
 
     fn want(&mut self, wants: &mut Vec<Want>) {
-        if self.owed.ahead.is_empty() && !self.owed.done {
-            wants.push(Want::Owed { after: self.owed.read, most: *AHEAD.end() });
+        if self.backlog.ahead.is_empty() && !self.backlog.done {
+            wants.push(Want::Backlog { after: self.backlog.read, most: *AHEAD.end() });
         }
         // The more groups are behind, the less of the page is one group's.
         let behind = self.streams.iter().filter(|stream| stream.read < stream.head).count().max(1);
-        let most = (self.room.messages / behind).saturating_mul(2).clamp(*AHEAD.start(), *AHEAD.end());
+        let most = (self.limit.messages / behind).saturating_mul(2).clamp(*AHEAD.start(), *AHEAD.end());
         for (index, stream) in self.streams.iter_mut().enumerate() {
-            // Owed and of a group that is behind: given once, as owed. The owed stream is sorted, so
+            // A backlog entry, and of a group that is behind: given once, as an entry. Their stream is sorted, so
             // by now it has given all that is older than this.
-            while stream.ahead.front().is_some_and(|first| self.owed_in_page.contains(&first.mid)) {
+            while stream.ahead.front().is_some_and(|first| self.backlog_in_page.contains(&first.mid)) {
                 stream.give();
             }
             if stream.ahead.is_empty() && stream.read < stream.head {
@@ -191,7 +191,7 @@ impl Merge {
 
     /// The oldest of the streams' first messages, and which group's it is.
     fn oldest(&self) -> Option<(Candidate, Option<usize>)> {
-        let mut oldest = self.owed.ahead.front().map(|first| (*first, None));
+        let mut oldest = self.backlog.ahead.front().map(|first| (*first, None));
         for (index, stream) in self.streams.iter().enumerate() {
             if let Some(first) = stream.ahead.front()
                 && oldest.is_none_or(|(other, _)| first.mid < other.mid)
@@ -247,19 +247,19 @@ mod tests {
             head,
         });
         let have = [(group(3), 4)];
-        let room = Room { messages: 3, bytes: 1_000 };
-        let mut merge = Merge::new(MessageId(7), &groups, &have, room);
+        let limit = PageLimit { messages: 3, bytes: 1_000 };
+        let mut merge = Merge::new(MessageId(7), &groups, &have, limit);
         let mut wants = Vec::new();
         assert_eq!(merge.proceed(&mut wants), None);
         let of_group = |stream, number, after| Want::Group { stream, group: group(number), after, most: 4 };
-        let owed = Want::Owed { after: MessageId(7), most: 64 };
-        assert_eq!(wants, [owed, of_group(0, 1, 0), of_group(2, 3, 4)]);
-        merge.owed([candidate(20, None)]);
+        let backlog = Want::Backlog { after: MessageId(7), most: 64 };
+        assert_eq!(wants, [backlog, of_group(0, 1, 0), of_group(2, 3, 4)]);
+        merge.backlog([candidate(20, None)]);
         merge.group(0, 4, [candidate(30, Some(2)), candidate(10, Some(3))]);
         merge.group(2, 4, [candidate(20, Some(5)), candidate(40, Some(7))]);
         let page = merge.proceed(&mut wants).expect("nothing else is behind");
         let mids: Vec<u64> = page.messages.iter().map(|message| message.mid.0).collect();
         assert_eq!((mids, page.complete), (vec![10, 20, 30], false));
-        assert_eq!(page.heads, [(group(1), 5), (group(2), 5), (group(3), 6)], "20 is given as owed");
+        assert_eq!(page.heads, [(group(1), 5), (group(2), 5), (group(3), 6)], "20 is given as an entry");
     }
 }

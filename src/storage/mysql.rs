@@ -2,7 +2,7 @@
 //!
 //! Owns the runtime that the driver needs (it runs in the storage thread, and nowhere else), the
 //! connections, and what becomes of a batch when one of them is lost or another server is in the way.
-//! What each ask means in SQL stands in the modules below, an idea each. Never answers before the
+//! What each request means in SQL stands in the modules below, an idea each. Never answers before the
 //! server has committed.
 //!
 //! While the server is gone every batch fails at once, and a task connects again.
@@ -12,12 +12,11 @@ mod backlog;
 mod batch;
 mod blocks;
 mod client;
+mod connection_pool;
 mod fault;
 mod groups;
-mod held;
 mod history;
-mod known;
-mod line;
+mod locked_rows;
 mod messages;
 mod names;
 mod page;
@@ -33,6 +32,7 @@ mod stored;
 mod tokens;
 mod touched;
 mod url;
+mod user_cache;
 
 use super::health::News;
 use super::siblings::{Entry, Sibling};
@@ -45,19 +45,19 @@ use chatd_chat::port::store::StoreResult;
 use chatd_chat::wire::code::Code;
 use chatd_process::log;
 use client::Client;
-use fault::{Did, Fault};
-use held::Held;
-use known::Known;
-use line::Line;
+use connection_pool::ConnectionPool;
+use fault::{DbResult, Fault};
+use locked_rows::LockedRows;
 pub use refusal::Refusal;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 pub use url::MySqlUrl;
+use user_cache::UserCache;
 
-/// What an ask came to; the error is the database's own.
-type Answered = Did<StoreResult>;
+/// What a request came to; the error is the database's own.
+type Answered = DbResult<StoreResult>;
 
 /// Messages of dissolved groups that are deleted after one batch at most.
 const SWEEP_MESSAGES: u64 = 256;
@@ -67,32 +67,32 @@ const TRIES: usize = 3;
 
 /// A MySQL or MariaDB.
 pub struct MySql {
-    /// Declared first: what is dropped with the desk may want to say good-bye in it.
-    desk: Option<Desk>,
+    /// Declared first: what is dropped with the session may want to say good-bye in it.
+    session: Option<StoreSession>,
     runtime: Runtime,
 }
 
 /// Everything but the runtime that it runs in.
-struct Desk {
+struct StoreSession {
     url: MySqlUrl,
     limits: Limits,
-    server: line::Server,
+    server: connection_pool::Server,
     link: Link,
-    known: Known,
-    held: Held,
-    /// Whether orders were set aside that are to be asked again.
-    ask_again: bool,
+    cache: UserCache,
+    locked_rows: LockedRows,
+    /// Whether orders were deferred that are to be asked again.
+    retry_deferred: bool,
     dissolved: Dissolved,
     /// Whether the server said that it cannot, and has written nothing since.
-    unproven: bool,
+    unprobed: bool,
     /// When the server last answered.
     heard: Instant,
 }
 
 /// Whether the server can be reached.
 enum Link {
-    Up(Box<Line>, Option<JoinHandle<Option<Client>>>),
-    Down { why: String, again: JoinHandle<Line>, reasons: flume::Receiver<String> },
+    Up(Box<ConnectionPool>, Option<JoinHandle<Option<Client>>>),
+    Down { why: String, again: JoinHandle<ConnectionPool>, reasons: flume::Receiver<String> },
 }
 
 /// Whether messages of dissolved groups are left to be deleted.
@@ -113,100 +113,100 @@ impl MySql {
             .enable_time()
             .build()
             .map_err(OpenError::NoThread)?;
-        let (line, server) = runtime.block_on(line::open(url))?;
-        let desk = Desk {
+        let (pool, server) = runtime.block_on(connection_pool::open(url))?;
+        let session = StoreSession {
             url: url.clone(),
             limits: limits.clone(),
             server,
-            link: Link::Up(Box::new(line), None),
-            known: Known::default(),
-            held: Held::default(),
-            ask_again: false,
+            link: Link::Up(Box::new(pool), None),
+            cache: UserCache::default(),
+            locked_rows: LockedRows::default(),
+            retry_deferred: false,
             dissolved: Dissolved::Remains,
-            unproven: false,
+            unprobed: false,
             heard: Instant::now(),
         };
-        Ok(Self { desk: Some(desk), runtime })
+        Ok(Self { session: Some(session), runtime })
     }
 
-    fn parts(&mut self) -> (&Runtime, &mut Desk) {
-        (&self.runtime, self.desk.as_mut().expect("the desk is there until the store is dropped"))
+    fn parts(&mut self) -> (&Runtime, &mut StoreSession) {
+        (&self.runtime, self.session.as_mut().expect("the session is there until the store is dropped"))
     }
 }
 
 impl Store for MySql {
     fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
-        let (runtime, desk) = self.parts();
-        runtime.block_on(desk.perform(batch, outcomes))
+        let (runtime, session) = self.parts();
+        runtime.block_on(session.perform(batch, outcomes))
     }
 
-    fn prove(&mut self) -> Result<(), StoreError> {
-        let (runtime, desk) = self.parts();
-        runtime.block_on(desk.prove())
+    fn probe_write(&mut self) -> Result<(), StoreError> {
+        let (runtime, session) = self.parts();
+        runtime.block_on(session.probe_write())
     }
 
     fn greatest_mid(&mut self) -> Result<MessageId, StoreError> {
-        let (runtime, desk) = self.parts();
-        let Link::Up(line, _) = &mut desk.link else {
-            return Err(StoreError::Down(format!("{} is gone", desk.url)));
+        let (runtime, session) = self.parts();
+        let Link::Up(pool, _) = &mut session.link else {
+            return Err(StoreError::Down(format!("{} is gone", session.url)));
         };
         let greatest = runtime.block_on(async {
-            let greatest = history::greatest_mid(&mut line.writer).await?;
-            line.writer.run("COMMIT").await.map(|()| greatest)
+            let greatest = history::greatest_mid(&mut pool.writer).await?;
+            pool.writer.run("COMMIT").await.map(|()| greatest)
         });
         greatest.map_err(|fault| StoreError::Down(fault.why()))
     }
 
-    fn will_keep(&mut self, keep: Retention) -> Result<(), StoreError> {
-        let (runtime, desk) = self.parts();
-        let Link::Up(line, _) = &mut desk.link else {
-            return Err(StoreError::Down(format!("{} is gone", desk.url)));
+    fn set_retention(&mut self, retention: Retention) -> Result<(), StoreError> {
+        let (runtime, session) = self.parts();
+        let Link::Up(pool, _) = &mut session.link else {
+            return Err(StoreError::Down(format!("{} is gone", session.url)));
         };
-        let told = runtime.block_on(history::will_keep(&mut line.writer, keep));
+        let told = runtime.block_on(history::set_retention(&mut pool.writer, retention));
         told.map_err(|fault| StoreError::Down(fault.why()))
     }
 
     fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {
-        let (runtime, desk) = self.parts();
-        runtime.block_on(desk.wait(work))
+        let (runtime, session) = self.parts();
+        runtime.block_on(session.wait(work))
     }
 
-    fn meet(&mut self, entry: &Entry) -> Result<Vec<Sibling>, StoreError> {
-        let (runtime, desk) = self.parts();
-        runtime.block_on(desk.meet(entry))
+    fn announce(&mut self, entry: &Entry) -> Result<Vec<Sibling>, StoreError> {
+        let (runtime, session) = self.parts();
+        runtime.block_on(session.announce(entry))
     }
 
-    fn part(&mut self, server: u64) -> Result<(), StoreError> {
-        let (runtime, desk) = self.parts();
-        runtime.block_on(desk.part(server))
+    fn withdraw(&mut self, server: u64) -> Result<(), StoreError> {
+        let (runtime, session) = self.parts();
+        runtime.block_on(session.withdraw(server))
     }
 
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
-        if let Some(Desk { link: Link::Up(line, _), .. }) = self.desk.take() {
+        if let Some(StoreSession { link: Link::Up(pool, _), .. }) = self.session.take() {
             // Good-bye is a courtesy.
-            drop(self.runtime.block_on(async { tokio::time::timeout(reconnect::IDLE, line.close()).await }));
+            drop(self.runtime.block_on(async { tokio::time::timeout(reconnect::IDLE, pool.close()).await }));
         }
         Ok(())
     }
 
     fn describe(&self) -> String {
-        let desk = self.desk.as_ref().expect("the desk is there until the store is dropped");
-        format!("{}, {}", desk.server.version, desk.url)
+        let session = self.session.as_ref().expect("the session is there until the store is dropped");
+        format!("{}, {}", session.server.version, session.url)
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.desk.as_ref().map_or_else(Vec::new, |desk| desk.server.warnings.clone())
+        self.session.as_ref().map_or_else(Vec::new, |session| session.server.warnings.clone())
     }
 }
 
 impl Drop for MySql {
     fn drop(&mut self) {
         let _inside = self.runtime.enter();
-        self.desk = None;
+        self.session = None;
     }
 }
 
-impl Desk {
+impl StoreSession {
     async fn perform(
         &mut self,
         orders: &[Order],
@@ -218,29 +218,29 @@ impl Desk {
         let mut tries = 0;
         loop {
             tries += 1;
-            let fault = match self.without_held(orders, outcomes).await {
+            let fault = match self.without_locked(orders, outcomes).await {
                 Ok(committed) => {
                     self.heard = Instant::now();
                     return Ok(committed);
                 }
                 Err(fault) => fault,
             };
-            self.known.rolled_back();
+            self.cache.rolled_back();
             self.dissolved = Dissolved::Remains;
             match fault {
                 Fault::Lost(why) => return Err(StoreError::Down(self.lose(why))),
-                Fault::Contended(why) | Fault::Exists(why) | Fault::Held(why) => {
+                Fault::Contended(why) | Fault::Exists(why) | Fault::Locked(why) => {
                     self.roll_back().await?;
                     if tries >= TRIES && began.elapsed() > CONTENDED {
                         return Err(StoreError::Down(format!("{}: {why}", self.url)));
                     }
                 }
                 Fault::Down(why) | Fault::Full(why) => {
-                    self.unproven = true;
+                    self.unprobed = true;
                     self.roll_back().await?;
                     return Err(StoreError::Down(format!("{}: {why}", self.url)));
                 }
-                Fault::Odd(why) | Fault::UsedUp(why) => {
+                Fault::Unexpected(why) | Fault::UsedUp(why) => {
                     self.roll_back().await?;
                     return Err(StoreError::Order(why));
                 }
@@ -248,13 +248,13 @@ impl Desk {
         }
     }
 
-    async fn meet(&mut self, entry: &Entry) -> Result<Vec<Sibling>, StoreError> {
-        let met = siblings::meet(self.writer().await?, entry).await;
+    async fn announce(&mut self, entry: &Entry) -> Result<Vec<Sibling>, StoreError> {
+        let met = siblings::announce(self.writer().await?, entry).await;
         self.minded(met).await
     }
 
-    async fn part(&mut self, server: u64) -> Result<(), StoreError> {
-        let parted = siblings::part(self.writer().await?, server).await;
+    async fn withdraw(&mut self, server: u64) -> Result<(), StoreError> {
+        let parted = siblings::withdraw(self.writer().await?, server).await;
         self.minded(parted).await
     }
 
@@ -263,13 +263,13 @@ impl Desk {
         self.replace().await;
         self.stay_connected().await?;
         match &mut self.link {
-            Link::Up(line, _) => Ok(&mut line.writer),
+            Link::Up(pool, _) => Ok(&mut pool.writer),
             Link::Down { why, .. } => Err(StoreError::Down(why.clone())),
         }
     }
 
     /// What came of something that is no batch: if it came to nothing, nothing of it stays.
-    async fn minded<T>(&mut self, did: Did<T>) -> Result<T, StoreError> {
+    async fn minded<T>(&mut self, did: DbResult<T>) -> Result<T, StoreError> {
         match did {
             Ok(done) => {
                 self.heard = Instant::now();
@@ -283,71 +283,71 @@ impl Desk {
         }
     }
 
-    /// Tries to carry out a batch. What needs rows that somebody else has locked is set `aside`.
-    async fn without_held(&mut self, orders: &[Order], outcomes: &mut Vec<Outcome>) -> Did<Committed> {
-        let mut aside = Vec::new();
-        if !self.held.is_empty() {
-            aside = self.look_for_held(orders).await?;
+    /// Tries to carry out a batch. What needs rows that somebody else has locked is deferred.
+    async fn without_locked(&mut self, orders: &[Order], outcomes: &mut Vec<Outcome>) -> DbResult<Committed> {
+        let mut deferred = Vec::new();
+        if !self.locked_rows.is_empty() {
+            deferred = self.look_for_locked(orders).await?;
         }
-        let mut done = self.once(orders, outcomes, &aside).await;
-        if let Err(Fault::Held(_)) = done {
-            self.known.rolled_back();
+        let mut done = self.once(orders, outcomes, &deferred).await;
+        if let Err(Fault::Locked(_)) = done {
+            self.cache.rolled_back();
             self.roll_back().await.map_err(|error| Fault::Lost(error.to_string()))?;
-            aside = self.look_for_held(orders).await?;
-            if !self.held.is_empty() {
-                done = self.once(orders, outcomes, &aside).await;
+            deferred = self.look_for_locked(orders).await?;
+            if !self.locked_rows.is_empty() {
+                done = self.once(orders, outcomes, &deferred).await;
             }
         }
-        self.ask_again = aside.contains(&true);
+        self.retry_deferred = deferred.contains(&true);
         done
     }
 
-    async fn look_for_held(&mut self, orders: &[Order]) -> Did<Vec<bool>> {
-        let Link::Up(line, _) = &mut self.link else { return Ok(Vec::new()) };
-        let were_held = !self.held.is_empty();
-        let aside = self.held.look(&mut line.writer, orders).await?;
-        line.writer.run("ROLLBACK").await?;
-        if !were_held && !self.held.is_empty() {
-            let (which, url) = (self.held.example(), &self.url);
+    async fn look_for_locked(&mut self, orders: &[Order]) -> DbResult<Vec<bool>> {
+        let Link::Up(pool, _) = &mut self.link else { return Ok(Vec::new()) };
+        let were_locked = !self.locked_rows.is_empty();
+        let deferred = self.locked_rows.look(&mut pool.writer, orders).await?;
+        pool.writer.run("ROLLBACK").await?;
+        if !were_locked && !self.locked_rows.is_empty() {
+            let (which, url) = (self.locked_rows.example(), &self.url);
             log::line(format_args!(
                 "{url}: somebody else has locked rows for long ({which}): what needs them waits, or gets 110"
             ));
         }
-        Ok(aside)
+        Ok(deferred)
     }
 
-    /// Tries to carry out what of a batch is not set aside.
+    /// Tries to carry out what of a batch is not deferred.
     async fn once(
         &mut self,
         orders: &[Order],
         outcomes: &mut Vec<Outcome>,
-        aside: &[bool],
-    ) -> Did<Committed> {
-        let Link::Up(line, _) = &mut self.link else {
+        deferred: &[bool],
+    ) -> DbResult<Committed> {
+        let Link::Up(pool, _) = &mut self.link else {
             let Link::Down { why, .. } = &self.link else { unreachable!("it is either") };
             return Err(Fault::Lost(why.clone()));
         };
-        let mut batch = Batch::new(orders, &self.limits, aside);
+        let mut batch = Batch::new(orders, &self.limits, deferred);
         let mut committed = Committed::Nothing;
         if batch.writes() {
-            line.writer.changed = 0;
-            batch.write(&mut line.writer, &mut self.known).await?;
-            line.writer.run("COMMIT").await?;
-            self.known.committed();
-            if line.writer.changed > 0 {
+            pool.writer.changed = 0;
+            batch.write(&mut pool.writer, &mut self.cache).await?;
+            pool.writer.run("COMMIT").await?;
+            self.cache.committed();
+            if pool.writer.changed > 0 {
                 committed = Committed::Changes;
-                self.unproven = false;
+                self.unprobed = false;
             }
         }
-        let left = reads::perform(&mut batch, orders, &self.limits, &mut line.readers).await;
-        for place in left {
-            let outcome = match batch::read(&mut line.writer, &self.limits, &orders[place]).await {
+        let left = reads::perform(&mut batch, orders, &self.limits, &mut pool.readers).await;
+        for index in left {
+            let outcome = match batch::read(&mut pool.writer, &self.limits, &orders[index]).await {
                 Ok(outcome) => outcome,
                 // What was committed is committed, whatever becomes of what is only read.
                 Err(_) if committed == Committed::Changes => Outcome::Reply(Err(Code::Busy)),
                 Err(fault) => return Err(fault),
             };
-            batch.set(place, outcome);
+            batch.set(index, outcome);
         }
         if orders.iter().any(|order| {
             matches!(order, Order::Request(chatd_chat::port::store::StoreRequest::DelGroup { .. }))
@@ -362,26 +362,26 @@ impl Desk {
     /// Deletes some messages of dissolved groups, and what else is of no use any more. If that does not
     /// work, another time it will.
     async fn sweep(&mut self) {
-        let Link::Up(line, _) = &mut self.link else { return };
-        if let Some(forgotten) = self.known.forgotten.take() {
-            let done = messages::forget_aliases(&mut line.writer, forgotten).await;
-            if line.writer.run(if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await.is_err() {
+        let Link::Up(pool, _) = &mut self.link else { return };
+        if let Some(forgotten) = self.cache.forgotten.take() {
+            let done = messages::forget_aliases(&mut pool.writer, forgotten).await;
+            if pool.writer.run(if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await.is_err() {
                 return;
             }
         }
         if self.dissolved == Dissolved::Gone {
             return;
         }
-        let swept = groups::sweep(&mut line.writer, SWEEP_MESSAGES).await;
+        let swept = groups::sweep(&mut pool.writer, SWEEP_MESSAGES).await;
         let end = if swept.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        if line.writer.run(end).await.is_ok() && swept.is_ok_and(|swept| swept < SWEEP_MESSAGES) {
+        if pool.writer.run(end).await.is_ok() && swept.is_ok_and(|swept| swept < SWEEP_MESSAGES) {
             self.dissolved = Dissolved::Gone;
         }
     }
 
     async fn roll_back(&mut self) -> Result<(), StoreError> {
-        let Link::Up(line, _) = &mut self.link else { return Ok(()) };
-        let rolled_back = line.writer.run("ROLLBACK").await;
+        let Link::Up(pool, _) = &mut self.link else { return Ok(()) };
+        let rolled_back = pool.writer.run("ROLLBACK").await;
         rolled_back.map_err(|fault| StoreError::Down(self.lose(fault.why())))
     }
 }

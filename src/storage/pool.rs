@@ -7,11 +7,11 @@
 //! touches the store: a hash goes back to the [`worker`](super::worker), and so does a password that was
 //! right, to be looked at once more; a refusal goes straight to the core that asked.
 
-use super::answers::{Answers, Asker};
 use super::guesses::{AccountKey, Guesses, Try};
 use super::names::fold;
 use super::password::{Cost, Hasher, Verdict};
 use super::rates::Rates;
+use super::replies::{Replies, Requester};
 use super::shares::{Offered, Shares};
 use super::{Account, OpenError, Order};
 use chatd_chat::model::limits::Limits;
@@ -41,7 +41,7 @@ const TIDY_ACCOUNTS: usize = 1_024;
 #[derive(Debug)]
 pub struct Job {
     /// Who asked for it.
-    pub asker: Asker,
+    pub requester: Requester,
     /// Where the connection is from that it was said on.
     pub from: Source,
     /// What is to be done with it.
@@ -84,7 +84,7 @@ pub enum Task {
 #[derive(Debug)]
 pub struct Hashed {
     /// Who asked for it.
-    pub asker: Asker,
+    pub requester: Requester,
     /// What the store has to do.
     pub order: Order,
 }
@@ -117,7 +117,7 @@ struct Line {
 struct Shared {
     line: Mutex<Line>,
     work: Condvar,
-    answers: Answers,
+    replies: Replies,
     began: Instant,
 }
 
@@ -158,13 +158,13 @@ impl Pool {
     pub fn start(
         cost: Cost,
         limits: &Limits,
-        answers: &Answers,
+        replies: &Replies,
     ) -> Result<(Self, flume::Receiver<Hashed>), OpenError> {
         let (done, hashed) = flume::unbounded();
         let shared = Arc::new(Shared {
             line: Mutex::new(Line::new(limits)),
             work: Condvar::new(),
-            answers: answers.clone(),
+            replies: replies.clone(),
             began: Instant::now(),
         });
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
@@ -201,7 +201,7 @@ impl Drop for Pool {
 }
 
 /// A password that is not looked at, and what is answered instead.
-type Refused = (Asker, Code);
+type Refused = (Requester, Code);
 
 impl Shared {
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -214,8 +214,8 @@ impl Shared {
     }
 
     fn refuse(&self, refused: Vec<Refused>) {
-        for (asker, code) in refused {
-            self.answers.send(asker, Err(code));
+        for (requester, code) in refused {
+            self.replies.send(requester, Err(code));
         }
     }
 }
@@ -242,7 +242,7 @@ impl Line {
     /// Whoever is refused for it.
     fn offer(&mut self, job: Job, now: u64) -> Vec<Refused> {
         if self.stopping {
-            return vec![(job.asker, Code::Busy)];
+            return vec![(job.requester, Code::Busy)];
         }
         let Some(key) = self.key_of(&job.task) else { return self.offer_registration(job, now) };
         if self.guesses.len() >= TIDY_ACCOUNTS {
@@ -250,11 +250,11 @@ impl Line {
         }
         match self.guesses.begin(key, job.from, now) {
             Try::Now => self.offer_login(key, job),
-            Try::TooMany => vec![(job.asker, Code::TooFast)],
+            Try::TooMany => vec![(job.requester, Code::TooFast)],
             Try::Later => {
                 let line = self.later.entry(key).or_default();
                 if line.len() >= self.share {
-                    return vec![(job.asker, Code::TooFast)];
+                    return vec![(job.requester, Code::TooFast)];
                 }
                 line.push_back(job);
                 self.later_count += 1;
@@ -267,12 +267,12 @@ impl Line {
         // Behind a proxy there is nothing that registrations could be told apart by.
         let share = if job.from == Source::Proxy { usize::MAX } else { self.share };
         if job.from != Source::Proxy && !self.registered.take(job.from, now) {
-            return vec![(job.asker, Code::TooFast)];
+            return vec![(job.requester, Code::TooFast)];
         }
         match self.registrations.offer(job.from, job, share) {
             Offered::Waits => Vec::new(),
-            Offered::InsteadOf(job) | Offered::ShareFull(job) => vec![(job.asker, Code::TooFast)],
-            Offered::Full(job) => vec![(job.asker, Code::Busy)],
+            Offered::InsteadOf(job) | Offered::ShareFull(job) => vec![(job.requester, Code::TooFast)],
+            Offered::Full(job) => vec![(job.requester, Code::Busy)],
         }
     }
 
@@ -288,7 +288,7 @@ impl Line {
         };
         // Nobody looks at it.
         self.guesses.give_back(key, job.from);
-        vec![(job.asker, code)]
+        vec![(job.requester, code)]
     }
 
     fn key_of(&self, task: &Task) -> Option<AccountKey> {
@@ -324,7 +324,7 @@ impl Line {
             self.later_count -= 1;
             match self.guesses.begin(key, job.from, now) {
                 Try::Now => refused.extend(self.offer_login(key, job)),
-                Try::TooMany => refused.push((job.asker, Code::TooFast)),
+                Try::TooMany => refused.push((job.requester, Code::TooFast)),
                 Try::Later => {
                     self.later_count += 1;
                     self.later.entry(key).or_default().push_front(job);
@@ -343,10 +343,10 @@ impl Line {
         self.stopping = true;
         let mut left: Vec<Refused> = Vec::new();
         while let Some((_, job)) = self.next() {
-            left.push((job.asker, Code::Busy));
+            left.push((job.requester, Code::Busy));
         }
         let later = std::mem::take(&mut self.later).into_values().flatten();
-        left.extend(later.map(|job| (job.asker, Code::Busy)));
+        left.extend(later.map(|job| (job.requester, Code::Busy)));
         self.later_count = 0;
         left
     }
@@ -394,38 +394,38 @@ impl Thread {
     }
 
     fn work(&mut self, key: Option<AccountKey>, job: Job) {
-        let Job { asker, from, task } = job;
+        let Job { requester, from, task } = job;
         match task {
             Task::Hash { name, password } => {
-                self.hash(asker, &password, |hash| Order::Enroll { name, hash });
+                self.hash(requester, &password, |hash| Order::Enroll { name, hash });
             }
             Task::Verify { account, password, .. } => match self.verify(key, from, account, &password) {
                 // It may have been replaced since it was looked up: the store looks again.
-                Some(account) => self.hand_back(asker, Order::Confirm { account }),
-                None => self.shared.answers.send(asker, Err(Code::Refused)),
+                Some(account) => self.hand_back(requester, Order::Confirm { account }),
+                None => self.shared.replies.send(requester, Err(Code::Refused)),
             },
             Task::Change { account, old, new, .. } => match self.verify(key, from, account, &old) {
                 Some(Account { user, hash: old, .. }) => {
-                    self.hash(asker, &new, |new| Order::Replace { user, old, new });
+                    self.hash(requester, &new, |new| Order::Replace { user, old, new });
                 }
-                None => self.shared.answers.send(asker, Err(Code::Refused)),
+                None => self.shared.replies.send(requester, Err(Code::Refused)),
             },
         }
     }
 
-    fn hash(&mut self, asker: Asker, password: &Password, order: impl FnOnce(String) -> Order) {
+    fn hash(&mut self, requester: Requester, password: &Password, order: impl FnOnce(String) -> Order) {
         match self.hasher.hash(&password.0) {
-            Ok(hash) => self.hand_back(asker, order(hash)),
+            Ok(hash) => self.hand_back(requester, order(hash)),
             Err(why) => {
                 log::line(format_args!("a password could not be hashed: {why}"));
-                self.shared.answers.send(asker, Err(Code::Busy));
+                self.shared.replies.send(requester, Err(Code::Busy));
             }
         }
     }
 
-    fn hand_back(&self, asker: Asker, order: Order) {
+    fn hand_back(&self, requester: Requester, order: Order) {
         // Nobody takes it only if the worker is gone, and then nobody waits either.
-        drop(self.done.send(Hashed { asker, order }));
+        drop(self.done.send(Hashed { requester, order }));
     }
 
     /// The account, if this is its password. An unknown user and a wrong password: the same time, the

@@ -42,35 +42,35 @@ pub struct Sibling {
 }
 
 /// What is asked for, and where the answer goes.
-pub(super) enum Call {
+pub(super) enum SiblingCall {
     /// Write this down, and tell of the others.
-    Meet(Entry, Sender<Result<Vec<Sibling>, StoreError>>),
+    Announce(Entry, Sender<Result<Vec<Sibling>, StoreError>>),
     /// Strike out this server, which stops.
-    Part(u64, Sender<Result<(), StoreError>>),
+    Withdraw(u64, Sender<Result<(), StoreError>>),
 }
 
 /// Asks the storage thread.
-pub struct Line(Sender<Call>);
+pub struct SiblingLine(Sender<SiblingCall>);
 
 /// The two ends of one.
-pub(super) fn line() -> (Line, Receiver<Call>) {
+pub(super) fn line() -> (SiblingLine, Receiver<SiblingCall>) {
     let (calls, called) = flume::bounded(1);
-    (Line(calls), called)
+    (SiblingLine(calls), called)
 }
 
-impl Line {
+impl SiblingLine {
     /// Says that this server lives, and hears which others wrote that down and when; `None` if the
     /// store does not work, or does not answer in time.
-    pub fn meet(&self, entry: Entry, patience: Duration) -> Option<Vec<Sibling>> {
+    pub fn announce(&self, entry: Entry, patience: Duration) -> Option<Vec<Sibling>> {
         let (tell, told) = flume::bounded(1);
-        self.0.send_timeout(Call::Meet(entry, tell), patience).ok()?;
+        self.0.send_timeout(SiblingCall::Announce(entry, tell), patience).ok()?;
         told.recv_timeout(patience).ok()?.ok()
     }
 
     /// Says that this server stops. If that is lost, the others notice its silence.
-    pub fn part(&self, server: u64, patience: Duration) {
+    pub fn withdraw(&self, server: u64, patience: Duration) {
         let (tell, told) = flume::bounded(1);
-        if self.0.send_timeout(Call::Part(server, tell), patience).is_ok() {
+        if self.0.send_timeout(SiblingCall::Withdraw(server, tell), patience).is_ok() {
             let _ = told.recv_timeout(patience);
         }
     }

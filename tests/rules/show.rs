@@ -157,7 +157,6 @@ fn show_ask(ask: &StoreRequest) -> String {
         }
         StoreRequest::AppendHistory { envelopes } => format!("Record {} messages", envelopes.len()),
         StoreRequest::StoreMessage { envelope } => format!("Keep {}", show_envelope(envelope)),
-        StoreRequest::Owe { user, mids } => format!("Owe {user} {}", show_mids(mids)),
         StoreRequest::FetchBacklog { user, after, have, .. } => {
             let after = if after.0 == 0 { "the front" } else { "there" };
             format!("Take {user} from {after}, have {}", show_places(have))

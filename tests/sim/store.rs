@@ -217,11 +217,6 @@ impl Store {
                 if members.contains_key(&user) { Ok(StoreReply::Done) } else { Err(Code::NotAMember) }
             }
             StoreRequest::StoreMessage { envelope } => self.keep(envelope),
-            StoreRequest::Owe { user, mids } => {
-                let known = mids.iter().filter(|mid| self.messages.contains_key(mid));
-                self.owed.entry(*user).or_default().extend(known);
-                Ok(StoreReply::Done)
-            }
             StoreRequest::FetchBacklog { user, after, have, messages, bytes } => {
                 Ok(self.take(*user, *after, have, *messages, *bytes))
             }

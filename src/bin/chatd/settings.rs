@@ -9,7 +9,7 @@ use chatd::executor::bus::redis::{RedisError, Server};
 use chatd::executor::metrics::Measuring;
 use chatd::storage::mysql::Refusal;
 use chatd::storage::password::Cost;
-use chatd::storage::{Config, MySqlUrl, Place};
+use chatd::storage::{Backend, Config, MySqlUrl};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub struct Settings {
     /// What hashing a password costs.
     pub cost: Cost,
     /// Which store, and where.
-    pub place: Place,
+    pub backend: Backend,
     /// What the operator should know, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -123,11 +123,11 @@ impl Settings {
             }
             None => Delivery::InProcess,
         };
-        let place = match &options.mysql {
-            Some(url) => Place::MySql(MySqlUrl::parse(url).map_err(Impossible::MySql)?),
-            None => Place::Directory(options.data),
+        let backend = match &options.mysql {
+            Some(url) => Backend::MySql(MySqlUrl::parse(url).map_err(Impossible::MySql)?),
+            None => Backend::Directory(options.data),
         };
-        warnings.extend(half_a_cluster(&place, &delivery));
+        warnings.extend(half_a_cluster(&backend, &delivery));
         warnings.extend(options.typed_urls.iter().filter_map(|name| match *name {
             "mysql" => options.mysql.as_deref().and_then(|url| seen_password("mysql", url)),
             _ => options.redis.as_deref().and_then(|url| seen_password("redis", url)),
@@ -155,26 +155,31 @@ impl Settings {
             latency_log: options.latency_log.map(|path| (path, options.latency_log_interval)),
             keep: options.keep,
             cost: options.password_cost,
-            place,
+            backend,
             warnings,
         })
     }
 
     /// What the store is opened with.
     pub fn store(&self) -> Config {
-        Config { place: self.place.clone(), cost: self.cost, limits: self.limits.clone(), keep: self.keep }
+        Config {
+            backend: self.backend.clone(),
+            cost: self.cost,
+            limits: self.limits.clone(),
+            retention: self.keep,
+        }
     }
 }
 
 /// What goes wrong where only one of the two things that servers share is shared.
-fn half_a_cluster(place: &Place, delivery: &Delivery) -> Option<String> {
-    match (place, delivery) {
-        (Place::MySql(_), Delivery::InProcess) => Some(
+fn half_a_cluster(backend: &Backend, delivery: &Delivery) -> Option<String> {
+    match (backend, delivery) {
+        (Backend::MySql(_), Delivery::InProcess) => Some(
             "--mysql without --redis: only one server may use this database, for several would not hear of \
              each other"
                 .to_owned(),
         ),
-        (Place::Directory(_), Delivery::Redis(_)) => Some(
+        (Backend::Directory(_), Delivery::Redis(_)) => Some(
             "--redis without --mysql: only one server may use this Redis with this --redis-prefix, for the \
              users of several would get each other's messages"
                 .to_owned(),

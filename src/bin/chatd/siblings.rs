@@ -11,8 +11,8 @@ use crate::settings::Settings;
 use chatd::executor::boot::Delivery;
 use chatd::executor::bus::Unity;
 use chatd::executor::observer::Observer;
-use chatd::storage::Place;
-use chatd::storage::siblings::{Entry, Hearing, Line};
+use chatd::storage::Backend;
+use chatd::storage::siblings::{Entry, Hearing, SiblingLine};
 use chatd_process::log;
 use flume::{Receiver, RecvTimeoutError, Sender};
 use judge::Judge;
@@ -38,7 +38,7 @@ pub struct Siblings {
 /// What the thread works with.
 struct Watch {
     entry: Entry,
-    line: Line,
+    line: SiblingLine,
     observer: Observer,
     judge: Judge,
     unity: Unity,
@@ -52,10 +52,10 @@ impl Siblings {
     pub fn start(
         settings: &Settings,
         address: SocketAddr,
-        line: Line,
+        line: SiblingLine,
         observer: Observer,
     ) -> io::Result<Option<Self>> {
-        let (Delivery::Redis(redis), Place::MySql(_)) = (&settings.delivery, &settings.place) else {
+        let (Delivery::Redis(redis), Backend::MySql(_)) = (&settings.delivery, &settings.backend) else {
             return Ok(None);
         };
         let place: String =
@@ -85,7 +85,7 @@ impl Watch {
         while stopped.recv_timeout(ROUND) == Err(RecvTimeoutError::Timeout) {
             self.round();
         }
-        self.line.part(self.entry.server, STORE);
+        self.line.withdraw(self.entry.server, STORE);
     }
 
     fn round(&mut self) {
@@ -93,7 +93,7 @@ impl Watch {
         if let Some(bus) = cores.iter().find_map(|core| core.bus.clone()) {
             self.entry.bus = bus.chars().take(PLACE_CHARS).collect();
         }
-        let Some(siblings) = self.line.meet(self.entry.clone(), STORE) else {
+        let Some(siblings) = self.line.announce(self.entry.clone(), STORE) else {
             // Nobody is let in without the store; what was so before still is, as far as anybody knows.
             return;
         };
@@ -113,7 +113,7 @@ impl Watch {
         }
         if judgement.hearing == Hearing::NotAll {
             // The others are to know it at once.
-            drop(self.line.meet(self.entry.clone(), STORE));
+            drop(self.line.announce(self.entry.clone(), STORE));
         }
     }
 }

@@ -230,14 +230,6 @@ pub enum StoreRequest {
         /// The messages, in the order of their ids for each sender.
         envelopes: Vec<Envelope>,
     },
-    /// Put stored messages back into a user's backlog (group messages that a closed connection
-    /// had not acknowledged). Unknown mids are skipped. → `Done`.
-    Owe {
-        /// Whose backlog.
-        user: UserId,
-        /// Which messages.
-        mids: Vec<MessageId>,
-    },
     /// One page of a user's backlog: what is owed, and group messages behind its cursors,
     /// the user's own left out, oldest `mid` first. Takes nothing away. → [`StoreReply::Backlog`].
     ///

@@ -53,7 +53,7 @@ fn names_that_look_alike_are_one(open: &mut Opener<'_>) {
             let who = Who::Name((*name).to_owned());
             let person = Person { id: user, name: alike[0].to_owned(), hides: false };
             assert_eq!(
-                trial.ask(StoreRequest::Find { user, who: who.clone() }),
+                trial.request(StoreRequest::Find { user, who: who.clone() }),
                 Ok(StoreReply::Found(person)),
                 "{name:?}"
             );
@@ -95,8 +95,8 @@ fn friends_are_one_way_once_and_bounded(open: &mut Opener<'_>) {
     let mut trial = Trial::with(open, &limits);
     let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
     let person = |id, name: &str| Person { id, name: name.to_owned(), hides: false };
-    let add = |trial: &mut Trial, user, friend| trial.ask(StoreRequest::AddFriend { user, friend });
-    let del = |trial: &mut Trial, user, friend| trial.ask(StoreRequest::DelFriend { user, friend });
+    let add = |trial: &mut Trial, user, friend| trial.request(StoreRequest::AddFriend { user, friend });
+    let del = |trial: &mut Trial, user, friend| trial.request(StoreRequest::DelFriend { user, friend });
     assert_eq!(add(&mut trial, amy, stranger()), Err(Code::NoSuchUser));
     assert_eq!(add(&mut trial, amy, cleo), Ok(StoreReply::Done));
     assert_eq!(add(&mut trial, amy, cleo), Err(Code::Exists));
@@ -104,9 +104,9 @@ fn friends_are_one_way_once_and_bounded(open: &mut Opener<'_>) {
     assert_eq!(add(&mut trial, amy, dan), Err(Code::TooMany));
     assert_eq!(add(&mut trial, amy, ben), Err(Code::Exists), "what is there already is not too much");
     let both = vec![person(ben, "ben"), person(cleo, "cleo")];
-    assert_eq!(trial.ask(StoreRequest::Friends { user: amy }), Ok(StoreReply::Friends(both)), "by id");
+    assert_eq!(trial.request(StoreRequest::Friends { user: amy }), Ok(StoreReply::Friends(both)), "by id");
     assert_eq!(
-        trial.ask(StoreRequest::Friends { user: ben }),
+        trial.request(StoreRequest::Friends { user: ben }),
         Ok(StoreReply::Friends(vec![])),
         "not the other way"
     );
@@ -132,7 +132,7 @@ fn a_batch_is_carried_out_in_its_order(open: &mut Opener<'_>) {
     let (Some(ben), None, None, Some(cleo)) = (ids[0], ids[1], ids[2], ids[3]) else {
         panic!("only new names are registered: {ids:?}");
     };
-    let answers = trial.asks(vec![
+    let replies = trial.requests(vec![
         StoreRequest::AddFriend { user: amy, friend: ben },
         StoreRequest::AddFriend { user: amy, friend: ben },
         StoreRequest::DelFriend { user: amy, friend: ben },
@@ -142,7 +142,7 @@ fn a_batch_is_carried_out_in_its_order(open: &mut Opener<'_>) {
     ]);
     let cleo = Person { id: cleo, name: "cleo".to_owned(), hides: false };
     assert_eq!(
-        answers,
+        replies,
         [
             Ok(StoreReply::Done),
             Err(Code::Exists),

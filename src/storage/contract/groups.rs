@@ -1,9 +1,9 @@
-//! Groups and rosters.
+//! Groups and profiles.
 
 use super::accounts::{ALIKE, NAMES};
 use super::trial::Trial;
 use super::{Case, Opener};
-use crate::{Order, ROSTER_ENTRIES};
+use crate::{Order, PROFILE_ENTRIES};
 use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::{Member, Membership, Person, Profile, Role};
@@ -15,20 +15,24 @@ pub const CASES: &[Case] = &[
     Case { name: "group names are kept and are one as those of users", run: group_names_are_those_of_users },
     Case { name: "groups and members are bounded", run: groups_and_members_are_bounded },
     Case { name: "a dissolved group is gone", run: a_dissolved_group_is_gone },
-    Case { name: "a roster shows friends, groups and members", run: a_roster_shows_all },
-    Case { name: "a roster leaves members out, never groups", run: a_roster_leaves_members_out },
+    Case { name: "a profile shows friends, groups and members", run: a_profile_shows_all },
+    Case { name: "a profile leaves members out, never groups", run: a_profile_leaves_members_out },
 ];
 
 fn create(trial: &mut Trial, user: UserId, name: &str) -> Result<StoreReply, Code> {
-    trial.ask(StoreRequest::CreateGroup { user, name: name.to_owned(), desc: String::new() })
+    trial.request(StoreRequest::CreateGroup { user, name: name.to_owned(), desc: String::new() })
 }
 
-fn roster(trial: &mut Trial, user: UserId) -> Profile {
+fn profile(trial: &mut Trial, user: UserId) -> Profile {
     let proof = trial.proof(user);
-    match trial.ask(StoreRequest::LoadProfile { user, proof, detail: Detail::Members, issue: Issue::Nothing })
-    {
-        Ok(StoreReply::Profile(roster)) => *roster,
-        other => panic!("a roster is always given, not {other:?}"),
+    match trial.request(StoreRequest::LoadProfile {
+        user,
+        proof,
+        detail: Detail::Members,
+        issue: Issue::Nothing,
+    }) {
+        Ok(StoreReply::Profile(profile)) => *profile,
+        other => panic!("a profile is always given, not {other:?}"),
     }
 }
 
@@ -37,31 +41,31 @@ fn groups_are_made_joined_and_left(open: &mut Opener<'_>) {
     let [amy, ben] = trial.users(["amy", "ben"]);
     let nowhere = GroupId::new(77).expect("an id");
     let group = trial.group("g", amy, &[]);
-    for ask in [
+    for request in [
         StoreRequest::AddGroup { user: amy, group: nowhere },
         StoreRequest::DelGroup { user: amy, group: nowhere },
         StoreRequest::CheckMembership { user: amy, group: nowhere },
     ] {
-        assert_eq!(trial.ask(ask), Err(Code::NoSuchGroup));
+        assert_eq!(trial.request(request), Err(Code::NoSuchGroup));
     }
-    for ask in
+    for request in
         [StoreRequest::DelGroup { user: ben, group }, StoreRequest::CheckMembership { user: ben, group }]
     {
-        assert_eq!(trial.ask(ask), Err(Code::NotAMember));
+        assert_eq!(trial.request(request), Err(Code::NotAMember));
     }
     assert_eq!(trial.join(ben, group), 0);
-    assert_eq!(trial.ask(StoreRequest::AddGroup { user: ben, group }), Err(Code::Exists));
-    assert_eq!(trial.ask(StoreRequest::AddGroup { user: amy, group }), Err(Code::Exists));
-    assert_eq!(trial.ask(StoreRequest::CheckMembership { user: ben, group }), Ok(StoreReply::Done));
+    assert_eq!(trial.request(StoreRequest::AddGroup { user: ben, group }), Err(Code::Exists));
+    assert_eq!(trial.request(StoreRequest::AddGroup { user: amy, group }), Err(Code::Exists));
+    assert_eq!(trial.request(StoreRequest::CheckMembership { user: ben, group }), Ok(StoreReply::Done));
     trial.post(amy, group, "one");
     assert_eq!(
-        trial.ask(StoreRequest::DelGroup { user: ben, group }),
+        trial.request(StoreRequest::DelGroup { user: ben, group }),
         Ok(StoreReply::Left(Left { dissolved: false }))
     );
-    assert_eq!(trial.ask(StoreRequest::DelGroup { user: ben, group }), Err(Code::NotAMember));
+    assert_eq!(trial.request(StoreRequest::DelGroup { user: ben, group }), Err(Code::NotAMember));
     trial.post(amy, group, "two");
     assert_eq!(trial.join(ben, group), 2, "who joins again begins at the head");
-    assert_eq!(trial.take(ben).mids(), [0_u64; 0]);
+    assert_eq!(trial.fetch(ben).mids(), [0_u64; 0]);
 }
 
 fn group_names_are_those_of_users(open: &mut Opener<'_>) {
@@ -73,7 +77,7 @@ fn group_names_are_those_of_users(open: &mut Opener<'_>) {
     for name in NAMES {
         assert_eq!(create(&mut trial, amy, name), Err(Code::Exists), "{name:?} is taken");
     }
-    let names: Vec<String> = roster(&mut trial, amy).groups.into_iter().map(|group| group.name).collect();
+    let names: Vec<String> = profile(&mut trial, amy).groups.into_iter().map(|group| group.name).collect();
     assert_eq!(names, NAMES);
     let mut trial = Trial::new(open);
     let amy = trial.user("amy");
@@ -83,7 +87,7 @@ fn group_names_are_those_of_users(open: &mut Opener<'_>) {
             assert_eq!(create(&mut trial, amy, name), Err(Code::Exists), "{name:?} is {:?}", alike[0]);
         }
         assert_eq!(
-            trial.ask(StoreRequest::DelGroup { user: amy, group }),
+            trial.request(StoreRequest::DelGroup { user: amy, group }),
             Ok(StoreReply::Left(Left { dissolved: true }))
         );
         trial.group(alike[1], amy, &[]);
@@ -95,68 +99,65 @@ fn groups_and_members_are_bounded(open: &mut Opener<'_>) {
     let mut trial = Trial::with(open, &limits);
     let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
     let full = trial.group("full", amy, &[ben, cleo]);
-    assert_eq!(trial.ask(StoreRequest::AddGroup { user: dan, group: full }), Err(Code::TooMany));
-    assert_eq!(trial.ask(StoreRequest::AddGroup { user: ben, group: full }), Err(Code::Exists));
+    assert_eq!(trial.request(StoreRequest::AddGroup { user: dan, group: full }), Err(Code::TooMany));
+    assert_eq!(trial.request(StoreRequest::AddGroup { user: ben, group: full }), Err(Code::Exists));
     trial.group("second", amy, &[]);
     let third = trial.group("third", dan, &[]);
     assert_eq!(create(&mut trial, amy, "fourth"), Err(Code::TooMany));
     assert_eq!(create(&mut trial, amy, "third"), Err(Code::Exists));
-    assert_eq!(trial.ask(StoreRequest::AddGroup { user: amy, group: third }), Err(Code::TooMany));
+    assert_eq!(trial.request(StoreRequest::AddGroup { user: amy, group: third }), Err(Code::TooMany));
     assert_eq!(
-        trial.ask(StoreRequest::DelGroup { user: cleo, group: full }),
+        trial.request(StoreRequest::DelGroup { user: cleo, group: full }),
         Ok(StoreReply::Left(Left { dissolved: false }))
     );
     trial.join(dan, full);
-    assert_eq!(roster(&mut trial, amy).groups.len(), 2, "what was refused left nothing behind");
+    assert_eq!(profile(&mut trial, amy).groups.len(), 2, "what was refused left nothing behind");
 }
 
 fn a_dissolved_group_is_gone(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
     let group = trial.group("g", amy, &[ben, cleo]);
-    let (first, _) = trial.post(amy, group, "one");
+    trial.post(amy, group, "one");
     trial.post(ben, group, "two");
-    trial.owe(ben, &[first]);
-    let kept = trial.tell(amy, ben, "not of the group");
-    // cleo left before, and is still owed something.
-    trial.owe(cleo, &[first]);
+    let stored = trial.tell(amy, ben, "not of the group");
     assert_eq!(
-        trial.ask(StoreRequest::DelGroup { user: cleo, group }),
+        trial.request(StoreRequest::DelGroup { user: cleo, group }),
         Ok(StoreReply::Left(Left { dissolved: false }))
     );
     assert_eq!(
-        trial.ask(StoreRequest::DelGroup { user: amy, group }),
+        trial.request(StoreRequest::DelGroup { user: amy, group }),
         Ok(StoreReply::Left(Left { dissolved: true }))
     );
-    for ask in [
+    for request in [
         StoreRequest::AddGroup { user: ben, group },
         StoreRequest::DelGroup { user: amy, group },
         StoreRequest::CheckMembership { user: ben, group },
     ] {
-        assert_eq!(trial.ask(ask), Err(Code::NoSuchGroup));
+        assert_eq!(trial.request(request), Err(Code::NoSuchGroup));
     }
     let late = trial.message(ben, chatd_chat::model::envelope::Target::Group(group), "", "late");
-    assert_eq!(trial.keep(&late), Err(Code::NoSuchGroup));
-    assert_eq!(trial.take(ben).mids(), [kept.0]);
-    assert_eq!(trial.take(ben).heads, []);
-    assert_eq!(trial.take(cleo).mids(), [0_u64; 0]);
+    assert_eq!(trial.store(&late), Err(Code::NoSuchGroup));
+    assert_eq!(trial.fetch(ben).mids(), [stored.0]);
+    assert_eq!(trial.fetch(ben).heads, []);
+    assert_eq!(trial.fetch(cleo).mids(), [0_u64; 0]);
     for user in [amy, ben, cleo] {
-        assert_eq!(roster(&mut trial, user).groups, []);
+        assert_eq!(profile(&mut trial, user).groups, []);
     }
     let again = trial.group("g", ben, &[amy]);
     assert_ne!(again, group, "an id is never used twice");
     assert_eq!(trial.post(amy, again, "anew").1, 1);
 }
 
-fn a_roster_shows_all(open: &mut Opener<'_>) {
+fn a_profile_shows_all(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
-    assert_eq!(roster(&mut trial, amy), Profile::default());
-    assert_eq!(trial.ask(StoreRequest::AddFriend { user: amy, friend: cleo }), Ok(StoreReply::Done));
+    assert_eq!(profile(&mut trial, amy), Profile::default());
+    assert_eq!(trial.request(StoreRequest::AddFriend { user: amy, friend: cleo }), Ok(StoreReply::Done));
     let one = trial.group("one", ben, &[amy]);
     let two = trial.group("two", amy, &[]);
     trial.post(ben, one, "hello");
-    trial.seen(amy, one, 1, &[]);
+    trial.ack_group(amy, one, 1, &[]);
     let person = |id, name: &str| Person { id, name: name.to_owned(), hides: false };
     let member = |id, name: &str, role| Member { person: person(id, name), role };
     let expected = Profile {
@@ -181,15 +182,15 @@ fn a_roster_shows_all(open: &mut Opener<'_>) {
         ],
         ..Profile::default()
     };
-    assert_eq!(roster(&mut trial, amy), expected);
+    assert_eq!(profile(&mut trial, amy), expected);
 }
 
-fn a_roster_leaves_members_out(open: &mut Opener<'_>) {
+fn a_profile_leaves_members_out(open: &mut Opener<'_>) {
     let mut trial = Trial::new(open);
     let amy = trial.user("amy");
     let large = trial.group("large", amy, &[]);
     let small = trial.group("small", amy, &[]);
-    let enrolments: Vec<Order> = (0..ROSTER_ENTRIES + 100)
+    let enrolments: Vec<Order> = (0..PROFILE_ENTRIES + 100)
         .map(|number| Order::Enroll { name: format!("user {number}"), hash: String::new() })
         .collect();
     let joining: Vec<StoreRequest> = trial
@@ -202,11 +203,11 @@ fn a_roster_leaves_members_out(open: &mut Opener<'_>) {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert!(trial.asks(joining).iter().all(Result::is_ok));
-    let roster = roster(&mut trial, amy);
-    let [first, second] = &roster.groups[..] else { panic!("both groups are there") };
+    assert!(trial.requests(joining).iter().all(Result::is_ok));
+    let profile = profile(&mut trial, amy);
+    let [first, second] = &profile.groups[..] else { panic!("both groups are there") };
     assert_eq!((first.group, second.group), (large, small));
     let members = first.members.len() + second.members.len();
-    assert!(members > ROSTER_ENTRIES / 2 && members <= ROSTER_ENTRIES, "{members} members");
+    assert!(members > PROFILE_ENTRIES / 2 && members <= PROFILE_ENTRIES, "{members} members");
     assert!(first.members.is_sorted_by_key(|member| member.person.id));
 }

@@ -33,7 +33,7 @@ fn a_history_is_read_in_both_directions(open: &mut Opener<'_>) {
     }
     // Stored late, it has a late place.
     let late = sealed(ben, Target::User(amy), MessageId(8), "late", &body(ben, Target::User(amy), "x", ""));
-    assert!(trial.keep(&late).is_ok());
+    assert!(trial.store(&late).is_ok());
     direct.push(8);
     for (user, conversation, all) in [
         (amy, Conversation::With(ben), &direct),
@@ -121,15 +121,21 @@ fn a_history_is_for_those_who_were_there(open: &mut Opener<'_>) {
         assert_eq!((told.mids(), told.complete), (mids[3..].to_vec(), true));
     }
     assert_eq!(trial.span(ben, conversation, Span::Before(4), 100, usize::MAX).mids(), [0_u64; 0]);
-    let mut ask = |user, conversation| {
-        trial.ask(StoreRequest::History { user, conversation, span: Span::Newest, messages: 9, bytes: 9_999 })
+    let mut request = |user, conversation| {
+        trial.request(StoreRequest::History {
+            user,
+            conversation,
+            span: Span::Newest,
+            messages: 9,
+            bytes: 9_999,
+        })
     };
     let nowhere = Conversation::Group(GroupId::new(77).expect("an id"));
-    assert_eq!(ask(cleo, conversation), Err(Code::NotAMember));
-    assert_eq!(ask(amy, nowhere), Err(Code::NoSuchGroup));
-    assert_eq!(ask(amy, Conversation::With(stranger())), Err(Code::NoSuchUser));
+    assert_eq!(request(cleo, conversation), Err(Code::NotAMember));
+    assert_eq!(request(amy, nowhere), Err(Code::NoSuchGroup));
+    assert_eq!(request(amy, Conversation::With(stranger())), Err(Code::NoSuchUser));
     assert_eq!(
-        ask(amy, Conversation::With(ben)),
+        request(amy, Conversation::With(ben)),
         Ok(StoreReply::History(HistoryPage { messages: vec![], complete: true })),
         "nothing was said"
     );
@@ -141,25 +147,25 @@ fn a_history_says_what_it_does_not_have(open: &mut Opener<'_>) {
     let group = trial.group("g", amy, &[ben]);
     trial.post(amy, group, "x");
     let (with_ben, in_group) = (Conversation::With(ben), Conversation::Group(group));
-    let keep = |trial: &mut Trial, mid: u64| {
+    let store = |trial: &mut Trial, mid: u64| {
         let target = Target::User(ben);
         let message = sealed(amy, target, MessageId(mid), "", &body(amy, target, "x", ""));
-        assert!(trial.keep(&message).is_ok());
+        assert!(trial.store(&message).is_ok());
     };
     // As a server does at every start.
-    trial.will_keep(Retention::All);
+    trial.set_retention(Retention::All);
     assert!(trial.history(amy, with_ben).complete);
-    keep(&mut trial, 1_000);
+    store(&mut trial, 1_000);
     assert!(trial.history(amy, with_ben).complete);
-    trial.will_keep(Retention::Undelivered);
-    keep(&mut trial, 2_000);
+    trial.set_retention(Retention::Undelivered);
+    store(&mut trial, 2_000);
     assert!(!trial.history(amy, with_ben).complete);
-    assert!(trial.history(amy, in_group).complete, "of groups all is kept");
+    assert!(trial.history(amy, in_group).complete, "of groups all is stored");
     for again in [Retention::All, Retention::All] {
-        trial.will_keep(again);
+        trial.set_retention(again);
         // Far beyond the clock of this machine.
         let far = if trial.history(amy, with_ben).messages.len() == 2 { 1 << 62 } else { (1 << 62) + 1 };
-        keep(&mut trial, far);
+        store(&mut trial, far);
         assert!(!trial.history(amy, with_ben).complete, "the old ones are in it");
     }
     let complete = |trial: &mut Trial, span| trial.span(amy, with_ben, span, 100, usize::MAX).complete;

@@ -10,7 +10,7 @@ pub const CASES: &[Case] = &[
     Case { name: "a page is bounded by messages", run: a_page_is_bounded_by_messages },
     Case { name: "a page is bounded by bytes, and gives one", run: a_page_is_bounded_by_bytes },
     Case { name: "pages come by id across groups", run: pages_come_by_id_across_groups },
-    Case { name: "pages end though nothing is settled but owed", run: pages_end_with_have },
+    Case { name: "pages end though no cursor is moved", run: pages_end_with_have },
     Case { name: "two hundred groups fit", run: two_hundred_groups_fit },
 ];
 
@@ -43,7 +43,7 @@ fn a_page_is_bounded_by_bytes(open: &mut Opener<'_>) {
         trial.tell(amy, ben, &"龙".repeat(1_000));
         trial.post(amy, group, &"x".repeat(3_000));
     }
-    let all = trial.take(ben);
+    let all = trial.fetch(ben);
     let sizes: Vec<usize> = all.messages.iter().map(|waiting| waiting.envelope.body().len()).collect();
     assert_eq!(sizes.len(), 8);
     for fit in 1..=8 {
@@ -72,23 +72,23 @@ fn pages_come_by_id_across_groups(open: &mut Opener<'_>) {
     loop {
         let page = trial.page(ben, &[], 7, usize::MAX);
         given.extend(page.mids());
-        settle(&mut trial, ben, &page);
+        ack(&mut trial, ben, &page);
         if page.complete {
             break;
         }
         assert_eq!(page.messages.len(), 7, "a page is full unless it is the last");
     }
     assert_eq!(given, mids);
-    let heads: u64 = groups.iter().filter_map(|group| trial.take(ben).head(*group)).sum();
+    let heads: u64 = groups.iter().filter_map(|group| trial.fetch(ben).head(*group)).sum();
     assert_eq!(heads, 60);
 }
 
 /// The user has all of a page.
-pub fn settle(trial: &mut Trial, user: UserId, page: &Page) {
-    let owed = |waiting: &&chatd_chat::port::store::BacklogMessage| waiting.pos.is_none();
-    let mids: Vec<MessageId> = page.messages.iter().filter(owed).map(|one| one.envelope.mid()).collect();
-    let progress = |&(group, upto)| CursorUpdate { group, upto, beyond: vec![] };
-    trial.settle(user, &mids, page.heads.iter().map(progress).collect());
+pub fn ack(trial: &mut Trial, user: UserId, page: &Page) {
+    let entries = |waiting: &&chatd_chat::port::store::BacklogMessage| waiting.pos.is_none();
+    let mids: Vec<MessageId> = page.messages.iter().filter(entries).map(|one| one.envelope.mid()).collect();
+    let cursors = |&(group, upto)| CursorUpdate { group, upto, beyond: vec![] };
+    trial.ack(user, &mids, page.heads.iter().map(cursors).collect());
 }
 
 fn pages_end_with_have(open: &mut Opener<'_>) {
@@ -105,15 +105,15 @@ fn pages_end_with_have(open: &mut Opener<'_>) {
         let known: Vec<(GroupId, u64)> = have.iter().map(|(group, upto)| (*group, *upto)).collect();
         let page = trial.page(ben, &known, 8, usize::MAX);
         given.extend(page.mids().into_iter().map(MessageId));
-        let owed: Vec<MessageId> = page.mids().into_iter().map(MessageId).collect();
-        trial.settle(ben, &owed, vec![]);
+        let entries: Vec<MessageId> = page.mids().into_iter().map(MessageId).collect();
+        trial.ack(ben, &entries, vec![]);
         have.extend(page.heads);
         if page.complete {
             break;
         }
     }
     assert_eq!(given, sent);
-    assert_eq!(trial.take(ben).messages.len(), 25, "the store's own cursor has not moved");
+    assert_eq!(trial.fetch(ben).messages.len(), 25, "the store's own cursor has not moved");
 }
 
 fn two_hundred_groups_fit(open: &mut Opener<'_>) {
@@ -121,7 +121,7 @@ fn two_hundred_groups_fit(open: &mut Opener<'_>) {
     let [amy, ben] = trial.users(["amy", "ben"]);
     let groups: Vec<GroupId> =
         (0..200).map(|number| trial.group(&format!("g{number}"), amy, &[ben])).collect();
-    let keeps = |trial: &mut Trial| -> Vec<StoreRequest> {
+    let stores = |trial: &mut Trial| -> Vec<StoreRequest> {
         groups
             .iter()
             .map(|group| {
@@ -131,16 +131,16 @@ fn two_hundred_groups_fit(open: &mut Opener<'_>) {
             .collect()
     };
     for _ in 0..3 {
-        let asks = keeps(&mut trial);
-        assert!(trial.asks(asks).iter().all(|answer| matches!(answer, Ok(StoreReply::Stored(_)))));
+        let requests = stores(&mut trial);
+        assert!(trial.requests(requests).iter().all(|answer| matches!(answer, Ok(StoreReply::Stored(_)))));
     }
-    let all = trial.take(ben).mids();
+    let all = trial.fetch(ben).mids();
     assert_eq!(all.len(), 600);
     assert!(all.is_sorted());
     let page = trial.page(ben, &[], 250, usize::MAX);
     assert_eq!(page.mids(), all[..250]);
     let heads: u64 = page.heads.iter().map(|(_, head)| head).sum();
     assert_eq!((page.heads.len(), heads), (200, 250));
-    settle(&mut trial, ben, &page);
-    assert_eq!(trial.take(ben).mids(), all[250..]);
+    ack(&mut trial, ben, &page);
+    assert_eq!(trial.fetch(ben).mids(), all[250..]);
 }

@@ -1,9 +1,9 @@
 //! Random histories against a model: a few users and groups, everything at once.
 //!
 //! The model is what the promise says, in sets: a user must get every message that was for it and
-//! that it has not settled. Whatever happened, reading page by page must give exactly those.
+//! that it has not acknowledged. Whatever happened, reading page by page must give exactly those.
 
-use super::pages::settle;
+use super::pages::ack;
 use super::trial::{Trial, body, sealed};
 use super::{Case, Opener};
 use chatd_chat::model::envelope::{Envelope, Target};
@@ -36,13 +36,13 @@ struct History {
     groups: [GroupId; 2],
     /// Ids made before and not used: messages of the past that are stored late.
     late: Vec<MessageId>,
-    /// Everything that was kept.
-    kept: Vec<Envelope>,
+    /// Everything that was stored.
+    stored: Vec<Envelope>,
     /// Per group, its messages by place, from 1 on.
     places: BTreeMap<GroupId, Vec<(MessageId, UserId)>>,
     /// Per member, its cursor.
     cursors: BTreeMap<(UserId, GroupId), u64>,
-    owed: BTreeSet<(UserId, MessageId)>,
+    backlog: BTreeSet<(UserId, MessageId)>,
     /// Per two users, the smaller id first, what they said, by place from 1 on.
     direct: BTreeMap<(UserId, UserId), Vec<MessageId>>,
 }
@@ -62,10 +62,10 @@ impl History {
             users,
             groups,
             late: Vec::new(),
-            kept: Vec::new(),
+            stored: Vec::new(),
             places: BTreeMap::new(),
             cursors,
-            owed: BTreeSet::new(),
+            backlog: BTreeSet::new(),
             direct: BTreeMap::new(),
         }
     }
@@ -78,36 +78,35 @@ impl History {
     }
 
     fn any_user(&mut self) -> UserId {
-        let place = self.below(3);
-        self.users[place]
+        let index = self.below(3);
+        self.users[index]
     }
 
     fn any_group(&mut self) -> GroupId {
-        let place = self.below(2);
-        self.groups[place]
+        let index = self.below(2);
+        self.groups[index]
     }
 
     fn step(&mut self) {
         let user = self.any_user();
-        match self.below(20) {
+        match self.below(19) {
             0..=4 => self.tell(user),
             5..=9 => self.post(user),
             10 => self.late.push(self.trial.mid()),
             11 => self.again(),
-            12 => self.owe(user),
-            13 => self.see(user),
-            14 => self.come_or_go(user),
-            15 => self.record(user),
-            16 => self.under_another_id(),
-            17 => self.look_back(user),
+            12 => self.see(user),
+            13 => self.come_or_go(user),
+            14 => self.record(user),
+            15 => self.under_another_id(),
+            16 => self.look_back(user),
             _ => self.read_a_page(user),
         }
     }
 
     fn mid(&mut self) -> MessageId {
         if !self.late.is_empty() && self.below(3) == 0 {
-            let place = self.below(self.late.len());
-            return self.late.swap_remove(place);
+            let index = self.below(self.late.len());
+            return self.late.swap_remove(index);
         }
         self.trial.mid()
     }
@@ -120,14 +119,14 @@ impl History {
     fn tell(&mut self, sender: UserId) {
         let to = self.any_user();
         let envelope = self.seal(sender, Target::User(to));
-        let answer = self.trial.keep(&envelope);
+        let answer = self.trial.store(&envelope);
         let pos = Some(self.place(&envelope));
         assert_eq!(
             answer,
             Ok(StoreReply::Stored(StoredMessage { mid: envelope.mid(), ts: envelope.ts(), pos }))
         );
-        self.owed.insert((to, envelope.mid()));
-        self.kept.push(envelope);
+        self.backlog.insert((to, envelope.mid()));
+        self.stored.push(envelope);
     }
 
     /// A new direct message takes the next place of its conversation.
@@ -147,28 +146,28 @@ impl History {
             envelopes.push(envelope);
         }
         assert_eq!(
-            self.trial.ask(StoreRequest::AppendHistory { envelopes: envelopes.clone() }),
+            self.trial.request(StoreRequest::AppendHistory { envelopes: envelopes.clone() }),
             Ok(StoreReply::Done)
         );
-        self.kept.extend(envelopes);
+        self.stored.extend(envelopes);
     }
 
-    /// A message that was kept comes again under another id, and somebody settles that.
+    /// A message that was stored comes again under another id, and somebody acknowledges that.
     fn under_another_id(&mut self) {
-        if self.kept.is_empty() {
+        if self.stored.is_empty() {
             return;
         }
-        let place = self.below(self.kept.len());
-        let first = self.kept[place].clone();
+        let index = self.below(self.stored.len());
+        let first = self.stored[index].clone();
         let retry =
             sealed(first.sender(), first.target(), self.trial.mid(), first.cid(), &text_of(first.body()));
-        let Ok(StoreReply::Stored(StoredMessage { mid, .. })) = self.trial.keep(&retry) else {
-            panic!("it was kept before")
+        let Ok(StoreReply::Stored(StoredMessage { mid, .. })) = self.trial.store(&retry) else {
+            panic!("it was stored before")
         };
         assert_eq!(mid, first.mid());
         let user = self.any_user();
-        self.trial.settle(user, &[retry.mid()], vec![]);
-        self.owed.remove(&(user, mid));
+        self.trial.ack(user, &[retry.mid()], vec![]);
+        self.backlog.remove(&(user, mid));
     }
 
     /// The history, from some place on, in either direction.
@@ -189,7 +188,7 @@ impl History {
     fn post(&mut self, sender: UserId) {
         let group = self.any_group();
         let envelope = self.seal(sender, Target::Group(group));
-        let answer = self.trial.keep(&envelope);
+        let answer = self.trial.store(&envelope);
         if !self.cursors.contains_key(&(sender, group)) {
             return assert!(answer.is_err());
         }
@@ -200,33 +199,23 @@ impl History {
             answer,
             Ok(StoreReply::Stored(StoredMessage { mid: envelope.mid(), ts: envelope.ts(), pos }))
         );
-        self.kept.push(envelope);
+        self.stored.push(envelope);
     }
 
-    /// A message that was kept is kept again.
+    /// A message that was stored is stored again.
     fn again(&mut self) {
-        if self.kept.is_empty() {
+        if self.stored.is_empty() {
             return;
         }
-        let place = self.below(self.kept.len());
-        let envelope = self.kept[place].clone();
-        let Ok(StoreReply::Stored(StoredMessage { mid, .. })) = self.trial.keep(&envelope) else {
-            panic!("it was kept before")
+        let index = self.below(self.stored.len());
+        let envelope = self.stored[index].clone();
+        let Ok(StoreReply::Stored(StoredMessage { mid, .. })) = self.trial.store(&envelope) else {
+            panic!("it was stored before")
         };
         assert_eq!(mid, envelope.mid());
         if let Target::User(to) = envelope.target() {
-            self.owed.insert((to, mid));
+            self.backlog.insert((to, mid));
         }
-    }
-
-    fn owe(&mut self, user: UserId) {
-        let mut mids = vec![MessageId(1)];
-        for _ in 0..self.below(3).min(self.kept.len()) {
-            let place = self.below(self.kept.len());
-            mids.push(self.kept[place].mid());
-        }
-        self.trial.owe(user, &mids);
-        self.owed.extend(mids.iter().skip(1).map(|mid| (user, *mid)));
     }
 
     /// Messages of a group were seen live, some of them out of turn.
@@ -236,11 +225,11 @@ impl History {
         let upto = self.below(places.len() + 1).min(self.below(places.len() + 1)) as u64;
         let beyond: Vec<MessageId> = (0..self.below(4).min(places.len()))
             .map(|_| {
-                let place = self.below(places.len());
-                places[place].0
+                let index = self.below(places.len());
+                places[index].0
             })
             .collect();
-        self.trial.seen(user, group, upto, &beyond);
+        self.trial.ack_group(user, group, upto, &beyond);
         if let Some(cursor) = self.cursors.get_mut(&(user, group)) {
             *cursor = upto.max(*cursor);
             while let Some((mid, sender)) = places.get(*cursor as usize) {
@@ -260,7 +249,7 @@ impl History {
             return;
         }
         if self.cursors.remove(&(user, group)).is_some() {
-            assert!(self.trial.ask(StoreRequest::DelGroup { user, group }).is_ok());
+            assert!(self.trial.request(StoreRequest::DelGroup { user, group }).is_ok());
         } else {
             let head = self.trial.join(user, group);
             assert_eq!(head, self.places.get(&group).map_or(0, Vec::len) as u64);
@@ -268,7 +257,7 @@ impl History {
         }
     }
 
-    /// What the user has still to get, and of it what is owed by itself.
+    /// What the user has still to get; `None` for a place where it is a backlog entry.
     fn missing(&self, user: UserId) -> BTreeMap<MessageId, Option<u64>> {
         let mut missing = BTreeMap::new();
         for ((member, group), cursor) in &self.cursors {
@@ -279,7 +268,7 @@ impl History {
                 }
             }
         }
-        missing.extend(self.owed.iter().filter(|(whose, _)| *whose == user).map(|(_, mid)| (*mid, None)));
+        missing.extend(self.backlog.iter().filter(|(whose, _)| *whose == user).map(|(_, mid)| (*mid, None)));
         missing
     }
 
@@ -297,9 +286,9 @@ impl History {
             self.check_head(user, *group, *head, &page.mids());
         }
         if self.below(4) > 0 {
-            settle(&mut self.trial, user, &page);
+            ack(&mut self.trial, user, &page);
             for mid in page.mids() {
-                self.owed.remove(&(user, MessageId(mid)));
+                self.backlog.remove(&(user, MessageId(mid)));
             }
             for (group, head) in page.heads {
                 self.cursors.insert((user, group), head);
@@ -327,13 +316,13 @@ impl History {
                 for mid in page.mids() {
                     assert!(given.insert(MessageId(mid)), "nothing twice");
                 }
-                settle(&mut self.trial, user, &page);
+                ack(&mut self.trial, user, &page);
                 if page.complete {
                     break;
                 }
             }
             assert_eq!(given, missing.keys().copied().collect());
-            assert_eq!(self.trial.take(user).mids(), [0_u64; 0]);
+            assert_eq!(self.trial.fetch(user).mids(), [0_u64; 0]);
         }
     }
 }

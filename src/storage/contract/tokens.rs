@@ -20,9 +20,14 @@ pub const CASES: &[Case] = &[
 
 fn issue(trial: &mut Trial, user: UserId) -> Token {
     let proof = trial.proof(user);
-    match trial.ask(StoreRequest::LoadProfile { user, proof, detail: Detail::Counts, issue: Issue::Token }) {
-        Ok(StoreReply::Profile(roster)) => roster.token.expect("one was to be issued"),
-        other => panic!("a roster is always given, not {other:?}"),
+    match trial.request(StoreRequest::LoadProfile {
+        user,
+        proof,
+        detail: Detail::Counts,
+        issue: Issue::Token,
+    }) {
+        Ok(StoreReply::Profile(profile)) => profile.token.expect("one was to be issued"),
+        other => panic!("a profile is always given, not {other:?}"),
     }
 }
 
@@ -40,16 +45,16 @@ fn a_token_resumes(open: &mut Opener<'_>) {
     let (one, two) = (issue(&mut trial, amy), issue(&mut trial, ben));
     assert!(one.id != two.id && one.secret != two.secret);
     assert_eq!(
-        trial.asks(vec![resume(&two), resume(&one), resume(&two)]),
+        trial.requests(vec![resume(&two), resume(&one), resume(&two)]),
         [resumed(ben, "ben", &two), resumed(amy, "amy", &one), resumed(ben, "ben", &two)]
     );
     let mut other = one.secret.0.to_string();
     other.replace_range(..1, if other.starts_with('x') { "y" } else { "x" });
     for text in ["", "x", other.as_str(), &one.secret.0[1..], "\0", "' OR 1=1 --", &"x".repeat(10_000)] {
-        assert_eq!(trial.ask(StoreRequest::Resume { secret: Secret(text.into()) }), Err(Code::Refused));
+        assert_eq!(trial.request(StoreRequest::Resume { secret: Secret(text.into()) }), Err(Code::Refused));
     }
     // Only its user revokes it.
-    let answers = trial.asks(vec![
+    let replies = trial.requests(vec![
         StoreRequest::Revoke { user: ben, token: one.id },
         resume(&one),
         StoreRequest::Revoke { user: amy, token: one.id },
@@ -62,7 +67,7 @@ fn a_token_resumes(open: &mut Opener<'_>) {
     let refused = || Err(Code::Refused);
     let expected =
         [done(), resumed(amy, "amy", &one), done(), refused(), done(), done(), resumed(ben, "ben", &two)];
-    assert_eq!(answers, expected);
+    assert_eq!(replies, expected);
 }
 
 fn tokens_are_bounded(open: &mut Opener<'_>) {
@@ -70,20 +75,20 @@ fn tokens_are_bounded(open: &mut Opener<'_>) {
     let [amy, ben] = trial.users(["amy", "ben"]);
     let other = issue(&mut trial, ben);
     let tokens: Vec<Token> = (0..3).map(|_| issue(&mut trial, amy)).collect();
-    assert_eq!(trial.ask(resume(&tokens[0])), resumed(amy, "amy", &tokens[0]));
+    assert_eq!(trial.request(resume(&tokens[0])), resumed(amy, "amy", &tokens[0]));
     let last = issue(&mut trial, amy);
-    assert_eq!(trial.ask(resume(&tokens[1])), Err(Code::Refused), "it was not used for longest");
+    assert_eq!(trial.request(resume(&tokens[1])), Err(Code::Refused), "it was not used for longest");
     for token in [&tokens[0], &tokens[2], &last] {
-        assert_eq!(trial.ask(resume(token)), resumed(amy, "amy", token));
+        assert_eq!(trial.request(resume(token)), resumed(amy, "amy", token));
     }
-    assert_eq!(trial.ask(resume(&other)), resumed(ben, "ben", &other), "another user's are not counted");
+    assert_eq!(trial.request(resume(&other)), resumed(ben, "ben", &other), "another user's are not counted");
 }
 
 fn a_token_expires(open: &mut Opener<'_>) {
     let mut trial = Trial::with(open, &Limits { token_days: 0, ..Limits::default() });
     let amy = trial.user("amy");
     let token = issue(&mut trial, amy);
-    assert_eq!(trial.ask(resume(&token)), Err(Code::Refused));
+    assert_eq!(trial.request(resume(&token)), Err(Code::Refused));
 }
 
 /// What a login was proven by is looked at again where it takes effect, whether or not a token is issued,
@@ -97,8 +102,8 @@ fn a_proof_is_looked_at_again(open: &mut Opener<'_>) {
     let enter = |user, proof, issue| StoreRequest::LoadProfile { user, proof, detail: Detail::Counts, issue };
     let both = [Issue::Nothing, Issue::Token];
     let may_enter = |trial: &mut Trial, user, proof| {
-        let answers = both.map(|issue| trial.ask(enter(user, proof, issue)));
-        match answers {
+        let replies = both.map(|issue| trial.request(enter(user, proof, issue)));
+        match replies {
             [Ok(StoreReply::Profile(none)), Ok(StoreReply::Profile(one))] => {
                 assert!(none.token.is_none() && one.token.is_some());
                 true
@@ -136,7 +141,7 @@ fn a_proof_is_looked_at_again(open: &mut Opener<'_>) {
     }
     let proof = trial.proof(amy);
     assert!(may_enter(&mut trial, amy, proof));
-    assert_eq!(trial.ask(StoreRequest::Revoke { user: amy, token: new.id }), Ok(StoreReply::Done));
+    assert_eq!(trial.request(StoreRequest::Revoke { user: amy, token: new.id }), Ok(StoreReply::Done));
     assert!(!may_enter(&mut trial, amy, Proof::Token(new.id)));
 }
 
@@ -157,7 +162,7 @@ fn a_new_password(open: &mut Opener<'_>) {
     let Outcome::Reply(Ok(StoreReply::Issued(new))) = issued else { panic!("{issued:?}") };
     assert_eq!(trial.lookup(amy).map(|account| account.hash).as_deref(), Some("new"));
     assert_eq!(trial.lookup(ben).map(|account| account.hash).as_deref(), Some("hash of ben"));
-    assert_eq!(trial.asks(vec![resume(&one), resume(&two)]), [Err(Code::Refused), Err(Code::Refused)]);
-    assert_eq!(trial.ask(resume(&new)), resumed(amy, "amy", &new));
-    assert_eq!(trial.ask(resume(&other)), resumed(ben, "ben", &other));
+    assert_eq!(trial.requests(vec![resume(&one), resume(&two)]), [Err(Code::Refused), Err(Code::Refused)]);
+    assert_eq!(trial.request(resume(&new)), resumed(amy, "amy", &new));
+    assert_eq!(trial.request(resume(&other)), resumed(ben, "ben", &other));
 }

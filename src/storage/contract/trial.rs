@@ -1,4 +1,4 @@
-//! A store on trial, and short ways to ask it things.
+//! A store on trial, and short ways to request things.
 
 use crate::contract::Opener;
 use crate::token::password_print;
@@ -73,33 +73,33 @@ impl Trial {
         outcomes
     }
 
-    /// One batch of asks.
-    pub fn asks(&mut self, asks: Vec<StoreRequest>) -> Vec<StoreResult> {
-        let orders: Vec<Order> = asks.into_iter().map(Order::Request).collect();
+    /// One batch of requests.
+    pub fn requests(&mut self, requests: Vec<StoreRequest>) -> Vec<StoreResult> {
+        let orders: Vec<Order> = requests.into_iter().map(Order::Request).collect();
         let answer = |outcome| match outcome {
             Outcome::Reply(answer) => answer,
-            Outcome::Found(_) | Outcome::Later => panic!("an ask is answered"),
+            Outcome::Found(_) | Outcome::Deferred => panic!("a request is answered"),
         };
         self.batch(&orders).into_iter().map(answer).collect()
     }
 
-    /// A batch of one ask.
-    pub fn ask(&mut self, ask: StoreRequest) -> StoreResult {
-        self.asks(vec![ask]).remove(0)
+    /// A batch of one request.
+    pub fn request(&mut self, request: StoreRequest) -> StoreResult {
+        self.requests(vec![request]).remove(0)
     }
 
     pub fn enroll(&mut self, name: &str) -> StoreResult {
         let order = Order::Enroll { name: name.to_owned(), hash: format!("hash of {name}") };
         match self.batch(&[order]).remove(0) {
             Outcome::Reply(answer) => answer,
-            Outcome::Found(_) | Outcome::Later => panic!("an enrolment is answered"),
+            Outcome::Found(_) | Outcome::Deferred => panic!("an enrolment is answered"),
         }
     }
 
     pub fn lookup(&mut self, user: UserId) -> Option<Account> {
         match self.batch(&[Order::Lookup { who: Who::Id(user) }]).remove(0) {
             Outcome::Found(account) => account,
-            Outcome::Reply(_) | Outcome::Later => panic!("a lookup finds or does not"),
+            Outcome::Reply(_) | Outcome::Deferred => panic!("a lookup finds or does not"),
         }
     }
 
@@ -122,9 +122,9 @@ impl Trial {
 
     /// A new group of a creator and members.
     pub fn group(&mut self, name: &str, creator: UserId, members: &[UserId]) -> GroupId {
-        let ask =
+        let request =
             StoreRequest::CreateGroup { user: creator, name: name.to_owned(), desc: format!("about {name}") };
-        let group = match self.ask(ask) {
+        let group = match self.request(request) {
             Ok(StoreReply::Joined(Joined { group, head: 0 })) => group,
             other => panic!("{name} could not be made: {other:?}"),
         };
@@ -136,7 +136,7 @@ impl Trial {
 
     /// Joins and returns the head at that time.
     pub fn join(&mut self, user: UserId, group: GroupId) -> u64 {
-        match self.ask(StoreRequest::AddGroup { user, group }) {
+        match self.request(StoreRequest::AddGroup { user, group }) {
             Ok(StoreReply::Joined(Joined { group: joined, head })) if joined == group => head,
             other => panic!("{user} could not join {group}: {other:?}"),
         }
@@ -154,35 +154,35 @@ impl Trial {
         sealed(sender, target, mid, cid, &body(sender, target, text, "2026-01-01 00:00:00"))
     }
 
-    /// Keeps a new direct message and returns its id.
+    /// Stores a new direct message and returns its id.
     pub fn tell(&mut self, sender: UserId, to: UserId, text: &str) -> MessageId {
         let envelope = self.message(sender, Target::User(to), "", text);
-        self.keep(&envelope).expect("a message to a user is kept");
+        self.store(&envelope).expect("a message to a user is stored");
         envelope.mid()
     }
 
-    /// Keeps a new group message and returns its id and place.
+    /// Stores a new group message and returns its id and place.
     pub fn post(&mut self, sender: UserId, group: GroupId, text: &str) -> (MessageId, u64) {
         let envelope = self.message(sender, Target::Group(group), "", text);
-        match self.keep(&envelope) {
+        match self.store(&envelope) {
             Ok(StoreReply::Stored(StoredMessage { mid, pos: Some(pos), .. })) if mid == envelope.mid() => {
                 (mid, pos)
             }
-            other => panic!("a member's message is kept, not {other:?}"),
+            other => panic!("a member's message is stored, not {other:?}"),
         }
     }
 
-    pub fn keep(&mut self, envelope: &Envelope) -> StoreResult {
-        self.ask(StoreRequest::StoreMessage { envelope: envelope.clone() })
+    pub fn store(&mut self, envelope: &Envelope) -> StoreResult {
+        self.request(StoreRequest::StoreMessage { envelope: envelope.clone() })
     }
 
     /// A page large enough for all.
-    pub fn take(&mut self, user: UserId) -> Page {
+    pub fn fetch(&mut self, user: UserId) -> Page {
         self.page(user, &[], usize::MAX, usize::MAX)
     }
 
     pub fn page(&mut self, user: UserId, have: &[(GroupId, u64)], messages: usize, bytes: usize) -> Page {
-        match self.ask(StoreRequest::FetchBacklog {
+        match self.request(StoreRequest::FetchBacklog {
             user,
             after: MessageId(0),
             have: have.to_vec(),
@@ -209,7 +209,7 @@ impl Trial {
         messages: usize,
         bytes: usize,
     ) -> Told {
-        match self.ask(StoreRequest::History { user, conversation, span, messages, bytes }) {
+        match self.request(StoreRequest::History { user, conversation, span, messages, bytes }) {
             Ok(StoreReply::History(HistoryPage { messages, complete })) => Told { messages, complete },
             other => panic!("it was told, not {other:?}"),
         }
@@ -220,22 +220,18 @@ impl Trial {
     }
 
     /// As a server does when it starts.
-    pub fn will_keep(&mut self, keep: Retention) {
-        self.store.will_keep(keep).expect("the store works");
+    pub fn set_retention(&mut self, store: Retention) {
+        self.store.set_retention(store).expect("the store works");
     }
 
-    pub fn settle(&mut self, user: UserId, mids: &[MessageId], progress: Vec<CursorUpdate>) {
-        let answer = self.ask(StoreRequest::AckDelivered { user, mids: mids.to_vec(), cursors: progress });
+    pub fn ack(&mut self, user: UserId, mids: &[MessageId], cursors: Vec<CursorUpdate>) {
+        let answer = self.request(StoreRequest::AckDelivered { user, mids: mids.to_vec(), cursors });
         assert!(matches!(answer, Ok(StoreReply::Done | StoreReply::DeliveredAs(_))), "{answer:?}");
     }
 
-    /// Settles one group.
-    pub fn seen(&mut self, user: UserId, group: GroupId, upto: u64, beyond: &[MessageId]) {
-        self.settle(user, &[], vec![CursorUpdate { group, upto, beyond: beyond.to_vec() }]);
-    }
-
-    pub fn owe(&mut self, user: UserId, mids: &[MessageId]) {
-        assert_eq!(self.ask(StoreRequest::Owe { user, mids: mids.to_vec() }), Ok(StoreReply::Done));
+    /// Acknowledges one group.
+    pub fn ack_group(&mut self, user: UserId, group: GroupId, upto: u64, beyond: &[MessageId]) {
+        self.ack(user, &[], vec![CursorUpdate { group, upto, beyond: beyond.to_vec() }]);
     }
 }
 

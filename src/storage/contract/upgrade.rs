@@ -40,15 +40,17 @@ fn answer(store: &mut dyn Store, order: Order) -> StoreResult {
     }
 }
 
-fn ask(store: &mut dyn Store, ask: StoreRequest) -> StoreReply {
-    answer(store, Order::Request(ask)).expect("it is done")
+fn request(store: &mut dyn Store, request: StoreRequest) -> StoreReply {
+    answer(store, Order::Request(request)).expect("it is done")
 }
 
 /// Places and ids of a conversation, and whether that is all of it.
 fn told(store: &mut dyn Store, one: u64, other: u64, span: Span) -> (Vec<(u64, u64)>, bool) {
     let conversation = Conversation::With(user(other));
-    match ask(store, StoreRequest::History { user: user(one), conversation, span, messages: 9, bytes: 9_999 })
-    {
+    match request(
+        store,
+        StoreRequest::History { user: user(one), conversation, span, messages: 9, bytes: 9_999 },
+    ) {
         StoreReply::History(HistoryPage { messages, complete }) => {
             (messages.iter().map(|message| (message.pos, message.envelope.mid().0)).collect(), complete)
         }
@@ -69,18 +71,18 @@ pub fn check_version_1(store: &mut dyn Store) {
     assert_eq!(told(store, 2, 3, Span::Newest), (vec![], false), "what was not stored is not known of");
     let group = GroupId::new(1).expect("an id");
     let proof = Proof::Password(password_print("h2"));
-    match ask(
+    match request(
         store,
         StoreRequest::LoadProfile { user: user(2), proof, detail: Detail::Counts, issue: Issue::Nothing },
     ) {
-        StoreReply::Profile(roster) => {
-            assert_eq!((roster.groups[0].group, roster.groups[0].size), (group, 2))
+        StoreReply::Profile(profile) => {
+            assert_eq!((profile.groups[0].group, profile.groups[0].size), (group, 2))
         }
         other => panic!("{other:?}"),
     }
     // Names that are one now: the older one has it in every form, the other as it is written.
     for (name, id) in [("AMY", 1), ("Ben", 2), ("ben", 2), ("bEN", 2), ("BEN", 4), ("Cleo", 3)] {
-        match ask(store, StoreRequest::Find { user: user(1), who: Who::Name(name.to_owned()) }) {
+        match request(store, StoreRequest::Find { user: user(1), who: Who::Name(name.to_owned()) }) {
             StoreReply::Found(person) => assert_eq!(person.id, user(id), "{name}"),
             other => panic!("{other:?}"),
         }
@@ -88,16 +90,16 @@ pub fn check_version_1(store: &mut dyn Store) {
         assert_eq!(answer(store, order), Err(Code::Refused), "{name} is taken");
     }
     for name in ["g", "G", "ｇ"] {
-        let ask = StoreRequest::CreateGroup { user: user(1), name: name.to_owned(), desc: String::new() };
-        assert_eq!(answer(store, Order::Request(ask)), Err(Code::Exists), "{name} is taken");
+        let request = StoreRequest::CreateGroup { user: user(1), name: name.to_owned(), desc: String::new() };
+        assert_eq!(answer(store, Order::Request(request)), Err(Code::Exists), "{name} is taken");
     }
     let target = Target::User(user(2));
     let new = sealed(user(1), target, MessageId(61), "d", &body(user(1), target, "x", ""));
-    let kept = StoreReply::Stored(StoredMessage { mid: MessageId(61), ts: new.ts(), pos: Some(4) });
-    assert_eq!(ask(store, StoreRequest::StoreMessage { envelope: new }), kept);
+    let stored = StoreReply::Stored(StoredMessage { mid: MessageId(61), ts: new.ts(), pos: Some(4) });
+    assert_eq!(request(store, StoreRequest::StoreMessage { envelope: new }), stored);
     // The same (sender, cid) is still the same message.
     let again = sealed(user(1), target, MessageId(62), "c", "{}");
-    match ask(store, StoreRequest::StoreMessage { envelope: again }) {
+    match request(store, StoreRequest::StoreMessage { envelope: again }) {
         StoreReply::Stored(StoredMessage { mid: MessageId(50), pos: Some(3), .. }) => {}
         other => panic!("{other:?}"),
     }
@@ -119,7 +121,7 @@ pub fn check_again(store: &mut dyn Store) {
         messages: 9,
         bytes: 9_999,
     };
-    match ask(store, take) {
+    match request(store, take) {
         StoreReply::Backlog(BacklogPage { messages, .. }) => {
             let mids: Vec<u64> = messages.iter().map(|waiting| waiting.envelope.mid().0).collect();
             assert_eq!(mids, [10, 50, 61]);

@@ -93,7 +93,7 @@ pub fn friend_list(db: &Connection, limits: &Limits, user: UserId) -> rusqlite::
          FROM friend JOIN user ON user.id = friend.friendid
          WHERE friend.userid = ?1 ORDER BY friend.friendid LIMIT ?2",
     )?
-    .query_map(params![user.get(), row::sql_place(limits.friends as u64)], person)?
+    .query_map(params![user.get(), row::sql_number(limits.friends as u64)], person)?
     .collect()
 }
 

@@ -1,4 +1,4 @@
-//! What is owed to whom: put in, taken out, and the cursors of groups.
+//! Backlogs: entries put in and taken out, and the cursors of groups.
 //!
 //! [`page`](super::page) reads it.
 
@@ -9,39 +9,27 @@ use chatd_chat::port::store::{CursorUpdate, StoreReply};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
-pub fn owe(db: &Connection, memory: &Memory, user: UserId, mids: &[MessageId]) -> Answered {
-    let mut statement = db.prepare_cached(
-        "INSERT INTO offlinemessage (userid, mid)
-         SELECT user.id, message.mid FROM user, message WHERE user.id = ?1 AND message.mid = ?2
-         ON CONFLICT DO NOTHING",
-    )?;
-    for mid in mids.iter().copied().filter_map(row::sql_mid).filter(|mid| !memory.owes(user, *mid)) {
-        statement.execute(params![user.get(), mid])?;
-    }
-    Ok(Ok(StoreReply::Done))
-}
-
-pub fn settle(
+pub fn ack_delivered(
     db: &Connection,
     memory: &mut Memory,
     user: UserId,
     mids: &[MessageId],
-    progress: &[CursorUpdate],
+    cursors: &[CursorUpdate],
 ) -> Answered {
     let mut statement = db.prepare_cached("DELETE FROM offlinemessage WHERE userid = ?1 AND mid = ?2")?;
-    let mut settle = |mid: i64| -> rusqlite::Result<bool> {
-        Ok(memory.settle(user, mid) || statement.execute(params![user.get(), mid])? > 0)
+    let mut ack_delivered = |mid: i64| -> rusqlite::Result<bool> {
+        Ok(memory.drop_backlog_entry(user, mid) || statement.execute(params![user.get(), mid])? > 0)
     };
     let mut others: Vec<MessageId> = Vec::new();
     for mid in mids.iter().copied().filter_map(row::sql_mid) {
-        if !settle(mid)?
+        if !ack_delivered(mid)?
             && let Some(stored) = messages::stored_as(db, mid)?
         {
-            settle(stored)?;
+            ack_delivered(stored)?;
             others.extend(u64::try_from(stored).ok().map(MessageId));
         }
     }
-    for step in progress {
+    for step in cursors {
         advance(db, user, step)?;
     }
     Ok(Ok(if others.is_empty() { StoreReply::Done } else { StoreReply::DeliveredAs(others) }))
@@ -67,7 +55,7 @@ fn advance(db: &Connection, user: UserId, step: &CursorUpdate) -> rusqlite::Resu
     }
     if upto > stored {
         db.prepare_cached("UPDATE groupuser SET upto = ?3 WHERE userid = ?1 AND groupid = ?2")?
-            .execute(params![user.get(), step.group.get(), row::sql_place(upto)])?;
+            .execute(params![user.get(), step.group.get(), row::sql_number(upto)])?;
     }
     Ok(())
 }
@@ -79,7 +67,7 @@ fn follow(db: &Connection, user: UserId, step: &CursorUpdate, mut upto: u64) -> 
     let mut statement = db.prepare_cached(
         "SELECT pos, mid, sender FROM message WHERE groupid = ?1 AND pos > ?2 ORDER BY pos",
     )?;
-    let mut rows = statement.query(params![step.group.get(), row::sql_place(upto)])?;
+    let mut rows = statement.query(params![step.group.get(), row::sql_number(upto)])?;
     while let Some(found) = rows.next()? {
         if row::user(found, 2)? != user && !beyond.contains(&row::mid(found, 1)?) {
             for mid in under_other_ids.by_ref() {

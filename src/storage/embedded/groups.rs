@@ -5,7 +5,7 @@
 //! [`sweep`], so that a long history holds nobody up.
 
 use super::{Answered, accounts, blocks, row};
-use crate::ROSTER_ENTRIES;
+use crate::PROFILE_ENTRIES;
 use crate::names::fold;
 use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::model::limits::Limits;
@@ -101,7 +101,12 @@ pub fn page_of_members(
     Ok(Ok(StoreReply::Members(MembersPage { members, complete })))
 }
 
-pub fn roster(db: &Connection, limits: &Limits, user: UserId, detail: Detail) -> rusqlite::Result<Profile> {
+pub fn load_profile(
+    db: &Connection,
+    limits: &Limits,
+    user: UserId,
+    detail: Detail,
+) -> rusqlite::Result<Profile> {
     let friends = accounts::friend_list(db, limits, user)?;
     let mut groups: Vec<Membership> = db
         .prepare_cached(
@@ -120,7 +125,7 @@ pub fn roster(db: &Connection, limits: &Limits, user: UserId, detail: Detail) ->
         })?
         .collect::<rusqlite::Result<_>>()?;
     let mut room = match detail {
-        Detail::Members => ROSTER_ENTRIES.saturating_sub(groups.len()),
+        Detail::Members => PROFILE_ENTRIES.saturating_sub(groups.len()),
         Detail::Counts => 0,
     };
     for group in &mut groups {
@@ -148,7 +153,7 @@ pub fn sweep(db: &Connection, most: usize) -> rusqlite::Result<usize> {
                 "DELETE FROM message WHERE mid IN
                  (SELECT mid FROM message WHERE groupid = ?1 ORDER BY pos LIMIT ?2)",
             )?
-            .execute(params![group.get(), row::sql_place((most - swept) as u64)])?;
+            .execute(params![group.get(), row::sql_number((most - swept) as u64)])?;
         swept += gone;
         if swept < most {
             db.prepare_cached("DELETE FROM allgroup WHERE id = ?1")?.execute([group.get()])?;
@@ -159,7 +164,7 @@ pub fn sweep(db: &Connection, most: usize) -> rusqlite::Result<usize> {
 
 fn members(
     db: &Connection,
-    asker: UserId,
+    requester: UserId,
     group: GroupId,
     after: Option<UserId>,
     most: usize,
@@ -171,7 +176,7 @@ fn members(
          WHERE groupid = ?1 AND userid > ?2 ORDER BY userid LIMIT ?3",
     )?
     .query_map(
-        params![group.get(), after.map_or(0, UserId::get), row::sql_place(most as u64), asker.get()],
+        params![group.get(), after.map_or(0, UserId::get), row::sql_number(most as u64), requester.get()],
         |found| Ok(Member { person: accounts::person(found)?, role: role_of(found.get_ref(3)?.as_str()?) }),
     )?
     .collect()
@@ -185,7 +190,7 @@ fn add_member(db: &Connection, user: UserId, group: GroupId, role: Role, head: u
     db.prepare_cached(
         "INSERT INTO groupuser (userid, groupid, grouprole, joined, upto) VALUES (?1, ?2, ?3, ?4, ?4)",
     )?
-    .execute(params![user.get(), group.get(), role, row::sql_place(head)])?;
+    .execute(params![user.get(), group.get(), role, row::sql_number(head)])?;
     db.prepare_cached("UPDATE allgroup SET size = size + 1 WHERE id = ?1")?.execute([group.get()]).map(drop)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Answered, accounts, groups, page, row};
 use crate::history::{NEVER, Window, from_now_on, is_complete};
-use crate::merge::Room;
+use crate::merge::PageLimit;
 use chatd_chat::model::history::{Conversation, Placed, Span};
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use chatd_chat::model::retention::Retention;
@@ -27,9 +27,9 @@ pub fn history(
     user: UserId,
     conversation: Conversation,
     span: Span,
-    room: Room,
+    limit: PageLimit,
 ) -> Answered {
-    let (window, most) = (Window::of(span), room.messages.max(1));
+    let (window, most) = (Window::of(span), limit.messages.max(1));
     match conversation {
         Conversation::With(other) => {
             if !accounts::is_user(db, other)? {
@@ -39,7 +39,7 @@ pub fn history(
             if user != other {
                 places.extend(direct(db, other, user, window, most)?);
             }
-            let messages = read(db, window.first(places, most), room.bytes)?;
+            let messages = read(db, window.first(places, most), limit.bytes)?;
             let start = match span {
                 Span::After(pos) => message_at(db, user, other, pos)?,
                 Span::Newest | Span::Before(_) => None,
@@ -53,7 +53,7 @@ pub fn history(
             };
             let places = of_group(db, group, joined, window, most)?;
             Ok(Ok(StoreReply::History(HistoryPage {
-                messages: read(db, places, room.bytes)?,
+                messages: read(db, places, limit.bytes)?,
                 complete: true,
             })))
         }
@@ -75,7 +75,7 @@ fn direct(
     };
     db.prepare_cached(sql)?
         .query_map(
-            params![sender.get(), recipient.get(), row::sql_place(pos), row::sql_place(most as u64)],
+            params![sender.get(), recipient.get(), row::sql_number(pos), row::sql_number(most as u64)],
             place,
         )?
         .collect()
@@ -93,7 +93,7 @@ fn of_group(
         Window::Up(pos) => (group!("> ?3 ORDER BY pos LIMIT ?4"), pos),
     };
     let values =
-        params![group.get(), row::sql_place(joined), row::sql_place(pos), row::sql_place(most as u64)];
+        params![group.get(), row::sql_number(joined), row::sql_number(pos), row::sql_number(most as u64)];
     db.prepare_cached(sql)?.query_map(values, place)?.collect()
 }
 
@@ -126,7 +126,7 @@ fn message_at(db: &Connection, one: UserId, other: UserId, pos: u64) -> rusqlite
          UNION ALL SELECT mid FROM message WHERE sender = ?2 AND recipient = ?1 AND pos = ?3",
     )?;
     statement
-        .query_row(params![one.get(), other.get(), row::sql_place(pos)], |found| row::mid(found, 0))
+        .query_row(params![one.get(), other.get(), row::sql_number(pos)], |found| row::mid(found, 0))
         .optional()
 }
 
@@ -134,7 +134,7 @@ fn complete_from(db: &Connection) -> rusqlite::Result<u64> {
     db.prepare_cached("SELECT complete_from FROM history")?.query_row([], |found| row::number(found, 0))
 }
 
-/// Notes from when on all direct messages are kept.
+/// Notes from when on all direct messages are stored.
 /// The greatest id of a message, also of those that came again under another id; 0 if there is none.
 pub fn greatest_mid(db: &Connection) -> rusqlite::Result<MessageId> {
     let sql =
@@ -142,8 +142,8 @@ pub fn greatest_mid(db: &Connection) -> rusqlite::Result<MessageId> {
     db.query_row(sql, [], |found| row::mid(found, 0))
 }
 
-pub fn will_keep(db: &Connection, keep: Retention) -> rusqlite::Result<()> {
-    let from = match keep {
+pub fn set_retention(db: &Connection, retention: Retention) -> rusqlite::Result<()> {
+    let from = match retention {
         Retention::Undelivered => MessageId(NEVER),
         Retention::All if complete_from(db)? == NEVER => from_now_on(greatest_mid(db)?),
         Retention::All => return Ok(()),

@@ -1,8 +1,8 @@
 //! What the embedded store knows without asking the file, and what it has not written yet.
 //!
 //! One process writes, so what was read once is so until this process changes it. All of it is
-//! forgotten when a transaction is not committed. Bounded: places by [`PLACES`], users who block
-//! somebody by their number, and what is owed by what one batch keeps.
+//! forgotten when a transaction is not committed. Bounded: places by [`CONVERSATIONS`], users who block
+//! somebody by their number, and backlog entries by what one batch stores.
 
 use super::row;
 use chatd_chat::model::ids::UserId;
@@ -11,19 +11,19 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 
 /// Conversations whose last place is remembered: so many that were used lately, at most twice as many.
-const PLACES: usize = 1 << 16;
+const CONVERSATIONS: usize = 1 << 16;
 
 /// See above.
 #[derive(Default)]
 pub struct Memory {
-    /// The last places of conversations, the smaller id first. `older` is asked when `places` does
+    /// The last places of conversations, the smaller id first. `older` is asked when `last_positions` does
     /// not know, and goes when that is full.
-    places: FxHashMap<(UserId, UserId), u64>,
+    last_positions: FxHashMap<(UserId, UserId), u64>,
     older: FxHashMap<(UserId, UserId), u64>,
     /// Who blocks anybody at all; not read yet if there is none.
     blockers: Option<FxHashSet<UserId>>,
-    /// What was stored in this batch and is owed to whom. Sorted: neighbours are written together.
-    owing: BTreeSet<(UserId, i64)>,
+    /// Backlog entries of what was stored in this batch. Sorted: neighbours are written together.
+    backlog_entries: BTreeSet<(UserId, i64)>,
 }
 
 impl Memory {
@@ -33,9 +33,9 @@ impl Memory {
     }
 
     /// The last place in the conversation of two users.
-    pub fn last_place(&mut self, db: &Connection, one: UserId, other: UserId) -> rusqlite::Result<u64> {
+    pub fn last_pos(&mut self, db: &Connection, one: UserId, other: UserId) -> rusqlite::Result<u64> {
         let pair = (one.min(other), one.max(other));
-        if let Some(last) = self.places.get(&pair).or_else(|| self.older.get(&pair)) {
+        if let Some(last) = self.last_positions.get(&pair).or_else(|| self.older.get(&pair)) {
             return Ok(*last);
         }
         db.prepare_cached(
@@ -46,11 +46,11 @@ impl Memory {
     }
 
     /// The last place in a conversation is now this one.
-    pub fn placed(&mut self, one: UserId, other: UserId, pos: u64) {
-        if self.places.len() >= PLACES {
-            self.older = std::mem::take(&mut self.places);
+    pub fn set_last_pos(&mut self, one: UserId, other: UserId, pos: u64) {
+        if self.last_positions.len() >= CONVERSATIONS {
+            self.older = std::mem::take(&mut self.last_positions);
         }
-        self.places.insert((one.min(other), one.max(other)), pos);
+        self.last_positions.insert((one.min(other), one.max(other)), pos);
     }
 
     /// Whether `user` refuses the messages of `sender`.
@@ -77,29 +77,29 @@ impl Memory {
         }
     }
 
-    /// A message that was stored just now is owed. It is written at the end of the batch, if it is
-    /// not settled by then.
-    pub fn owe(&mut self, user: UserId, mid: i64) {
-        self.owing.insert((user, mid));
+    /// A message that was stored just now is in a backlog. The entry is written at the end of the batch, if it is
+    /// not taken out by then.
+    pub fn add_backlog_entry(&mut self, user: UserId, mid: i64) {
+        self.backlog_entries.insert((user, mid));
     }
 
-    /// Whether a message is owed and not written down yet.
-    pub fn owes(&self, user: UserId, mid: i64) -> bool {
-        self.owing.contains(&(user, mid))
+    /// Whether a backlog entry is there that is not written yet.
+    pub fn has_backlog_entry(&self, user: UserId, mid: i64) -> bool {
+        self.backlog_entries.contains(&(user, mid))
     }
 
-    /// Whether a message was owed, was not written down yet, and now need not be.
-    pub fn settle(&mut self, user: UserId, mid: i64) -> bool {
-        self.owing.remove(&(user, mid))
+    /// Takes out a backlog entry that is not written yet; whether there was one.
+    pub fn drop_backlog_entry(&mut self, user: UserId, mid: i64) -> bool {
+        self.backlog_entries.remove(&(user, mid))
     }
 
-    /// Writes down what is owed.
+    /// Writes the backlog entries.
     pub fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        if self.owing.is_empty() {
+        if self.backlog_entries.is_empty() {
             return Ok(());
         }
         let mut statement = db.prepare_cached("INSERT INTO offlinemessage (userid, mid) VALUES (?1, ?2)")?;
-        for (user, mid) in std::mem::take(&mut self.owing) {
+        for (user, mid) in std::mem::take(&mut self.backlog_entries) {
             statement.execute(params![user.get(), mid])?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Keeping a message: once, however often it is asked for.
+//! Storing a message: once, however often it is asked for.
 //!
 //! Written for the message that is new: its row is inserted outright, and only if the database
 //! finds that the row, or one of the same (sender, cid), is there already, is that one looked at.
@@ -14,16 +14,16 @@ use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, Error, OptionalExtension, ffi, params};
 
 /// Stores a message, and makes a direct one part of its recipient's backlog.
-pub fn keep(db: &Connection, memory: &mut Memory, envelope: &Envelope) -> Answered {
+pub fn store(db: &Connection, memory: &mut Memory, envelope: &Envelope) -> Answered {
     let Some(new) = New::of(envelope) else { return Ok(Err(Code::InvalidField)) };
     match envelope.target() {
-        Target::User(user) => keep_direct(db, memory, envelope, &new, user),
-        Target::Group(group) => keep_group(db, envelope, &new, group),
+        Target::User(user) => store_direct(db, memory, envelope, &new, user),
+        Target::Group(group) => store_group(db, envelope, &new, group),
     }
 }
 
-/// Stores direct messages that nobody is owed.
-pub fn record(db: &Connection, memory: &mut Memory, envelopes: &[Envelope]) -> Answered {
+/// Stores direct messages for the history only: they are in nobody's backlog.
+pub fn append_history(db: &Connection, memory: &mut Memory, envelopes: &[Envelope]) -> Answered {
     for envelope in envelopes {
         if let (Target::User(user), Some(new)) = (envelope.target(), New::of(envelope)) {
             // What is refused is left out.
@@ -66,7 +66,7 @@ enum Inserted {
     Refused(Code),
 }
 
-fn keep_direct(
+fn store_direct(
     db: &Connection,
     memory: &mut Memory,
     envelope: &Envelope,
@@ -75,15 +75,15 @@ fn keep_direct(
 ) -> Answered {
     match insert_direct(db, memory, envelope, new, user)? {
         Inserted::New(pos) => {
-            memory.owe(user, new.mid);
-            Ok(Ok(kept(envelope, Some(pos))))
+            memory.add_backlog_entry(user, new.mid);
+            Ok(Ok(stored_reply(envelope, Some(pos))))
         }
         Inserted::Again(stored) => {
             // The same message from another core: the user left before that one could deliver it, so
-            // it is owed, whatever became of it elsewhere. Twice is allowed, never is not.
+            // it goes into the backlog, whatever became of it elsewhere. Twice is allowed, never is not.
             let same = stored.mid == envelope.mid() && stored.answer(envelope) != Ok(StoreReply::IdTaken);
-            if same && stored.is(envelope) && !memory.owes(user, new.mid) {
-                owe(db, user, new.mid)?;
+            if same && stored.is(envelope) && !memory.has_backlog_entry(user, new.mid) {
+                insert_backlog_entry(db, user, new.mid)?;
             }
             again(db, &stored, envelope)
         }
@@ -104,15 +104,15 @@ fn insert_direct(
         let stored = Stored::find(db, new)?;
         return Ok(stored.map_or(Inserted::Refused(Code::NotYours), Inserted::Again));
     }
-    let pos = memory.last_place(db, sender, user)? + 1;
+    let pos = memory.last_pos(db, sender, user)? + 1;
     let inserted = db
         .prepare_cached(
             "INSERT INTO message (mid, ts, sender, recipient, pos, cid, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute(params![new.mid, new.ts, new.sender, user.get(), row::sql_place(pos), new.cid, new.body]);
+        .execute(params![new.mid, new.ts, new.sender, user.get(), row::sql_number(pos), new.cid, new.body]);
     match inserted {
         Ok(_) => {
-            memory.placed(sender, user, pos);
+            memory.set_last_pos(sender, user, pos);
             Ok(Inserted::New(pos))
         }
         Err(error) => match extended_code(&error) {
@@ -126,7 +126,7 @@ fn insert_direct(
     }
 }
 
-fn keep_group(db: &Connection, envelope: &Envelope, new: &New<'_>, group: GroupId) -> Answered {
+fn store_group(db: &Connection, envelope: &Envelope, new: &New<'_>, group: GroupId) -> Answered {
     // No row unless the sender is a member of a group that is there.
     let inserted = db
         .prepare_cached(
@@ -143,8 +143,8 @@ fn keep_group(db: &Connection, envelope: &Envelope, new: &New<'_>, group: GroupI
     match inserted {
         Ok(Some(pos)) => {
             db.prepare_cached("UPDATE allgroup SET head = ?2 WHERE id = ?1")?
-                .execute(params![group.get(), row::sql_place(pos)])?;
-            Ok(Ok(kept(envelope, Some(pos))))
+                .execute(params![group.get(), row::sql_number(pos)])?;
+            Ok(Ok(stored_reply(envelope, Some(pos))))
         }
         // What was stored while the sender was a member stays stored.
         Ok(None) => match Stored::find(db, new)? {
@@ -181,13 +181,13 @@ pub fn stored_as(db: &Connection, mid: i64) -> rusqlite::Result<Option<i64>> {
 }
 
 /// Puts a stored message into a user's backlog, if it is not there.
-fn owe(db: &Connection, user: UserId, mid: i64) -> rusqlite::Result<()> {
+fn insert_backlog_entry(db: &Connection, user: UserId, mid: i64) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT INTO offlinemessage (userid, mid) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
         .execute(params![user.get(), mid])
         .map(drop)
 }
 
-fn kept(envelope: &Envelope, pos: Option<u64>) -> StoreReply {
+fn stored_reply(envelope: &Envelope, pos: Option<u64>) -> StoreReply {
     StoreReply::Stored(StoredMessage { mid: envelope.mid(), ts: envelope.ts(), pos })
 }
 
@@ -232,7 +232,7 @@ impl Stored {
     }
 
     fn read(found: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        let direct = row::place(found, 4)?.is_none();
+        let direct = row::optional_number(found, 4)?.is_none();
         Ok(Self {
             mid: row::mid(found, 0)?,
             ts: Millis(row::number(found, 1)?),
@@ -242,7 +242,7 @@ impl Stored {
             } else {
                 Target::Group(row::group(found, 4)?)
             },
-            pos: row::place(found, 5)?,
+            pos: row::optional_number(found, 5)?,
             body: found.get(6)?,
             cid: found.get_ref(7)?.as_str_or_null().ok().flatten().map(str::to_owned),
         })
@@ -259,7 +259,7 @@ impl Stored {
         let cid = self.cid.as_deref().unwrap_or_default();
         if cid.is_empty() || (self.sender, cid) != (envelope.sender(), envelope.cid()) {
             // Found by its id. The same message was asked for twice, in every byte, or it is another one:
-            // never say Kept of what is not.
+            // never say Stored of what is not.
             let same = cid == envelope.cid()
                 && (self.sender, self.target, self.ts)
                     == (envelope.sender(), envelope.target(), envelope.ts())

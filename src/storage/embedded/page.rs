@@ -1,20 +1,20 @@
-//! One page of a backlog, read for [`Merge`]: what is owed, what groups hold, and the bodies.
+//! One page of a backlog, read for [`Merge`]: backlog entries, what groups hold, and the bodies.
 
 use super::{Answered, row};
-use crate::merge::{Candidate, Group, Merge, Room, Want};
+use crate::merge::{Candidate, Group, Merge, PageLimit, Want};
 use chatd_chat::model::envelope::{Envelope, Row, Target};
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd_chat::port::store::{BacklogMessage, BacklogPage, StoreReply};
 use rusqlite::{CachedStatement, Connection, params};
 
-pub fn take(
+pub fn fetch(
     db: &Connection,
     user: UserId,
     after: MessageId,
     have: &[(GroupId, u64)],
-    room: Room,
+    limit: PageLimit,
 ) -> Answered {
-    let mut merge = Merge::new(after, &groups(db, user)?, have, room);
+    let mut merge = Merge::new(after, &groups(db, user)?, have, limit);
     let mut wants = Vec::new();
     let page = loop {
         if let Some(page) = merge.proceed(&mut wants) {
@@ -22,7 +22,7 @@ pub fn take(
         }
         for want in &wants {
             match *want {
-                Want::Owed { after, most } => merge.owed(owed(db, user, after, most)?),
+                Want::Backlog { after, most } => merge.backlog(backlog(db, user, after, most)?),
                 Want::Group { stream, group, after, most } => {
                     merge.group(stream, most, of_group(db, user, group, after, most)?);
                 }
@@ -54,7 +54,7 @@ fn of_group(
         "SELECT mid, pos, octet_length(body) FROM message
          WHERE groupid = ?1 AND pos > ?2 AND sender <> ?3 ORDER BY pos LIMIT ?4",
     )?
-    .query_map(params![group.get(), row::sql_place(after), user.get(), most as i64], |found| {
+    .query_map(params![group.get(), row::sql_number(after), user.get(), most as i64], |found| {
         Ok(Candidate {
             mid: row::mid(found, 0)?,
             pos: Some(row::number(found, 1)?),
@@ -64,7 +64,7 @@ fn of_group(
     .collect()
 }
 
-fn owed(db: &Connection, user: UserId, after: MessageId, most: usize) -> rusqlite::Result<Vec<Candidate>> {
+fn backlog(db: &Connection, user: UserId, after: MessageId, most: usize) -> rusqlite::Result<Vec<Candidate>> {
     // Of a group that was dissolved nothing is shown any more.
     db.prepare_cached(
         "SELECT message.mid, octet_length(body)
@@ -106,7 +106,7 @@ pub fn envelope(
     scratch: &mut Vec<u8>,
 ) -> rusqlite::Result<Envelope> {
     statement.query_row([row::sql_mid(mid)], |found| {
-        let direct = row::place(found, 3)?.is_none();
+        let direct = row::optional_number(found, 3)?.is_none();
         let target =
             if direct { Target::User(row::user(found, 2)?) } else { Target::Group(row::group(found, 3)?) };
         let stored = Row {

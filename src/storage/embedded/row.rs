@@ -46,7 +46,7 @@ pub fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 }
 
 /// A place that may be absent.
-pub fn place(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+pub fn optional_number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
     if row.get_ref(column)? == rusqlite::types::ValueRef::Null {
         Ok(None)
     } else {
@@ -60,6 +60,6 @@ pub fn sql_mid(mid: MessageId) -> Option<i64> {
 }
 
 /// A place as SQL has it; none is greater than the greatest.
-pub fn sql_place(pos: u64) -> i64 {
+pub fn sql_number(pos: u64) -> i64 {
     i64::try_from(pos).unwrap_or(i64::MAX)
 }

@@ -34,7 +34,7 @@ fn amy() -> UserId {
     UserId::new(1).unwrap()
 }
 
-fn keep(target: Target, mid: u64) -> Order {
+fn store_message(target: Target, mid: u64) -> Order {
     let message = Message {
         sender: amy(),
         target,
@@ -231,7 +231,7 @@ fn what_was_answered_is_there_after_a_crash_and_after_a_close() {
     let scratch = Scratch::new();
     let mut store = open(scratch.path()).unwrap();
     enroll(&mut store, "amy");
-    perform(&mut store, &[keep(Target::User(amy()), 1)]);
+    perform(&mut store, &[store_message(Target::User(amy()), 1)]);
     // As a crash leaves it: nothing closed, nothing checkpointed, the lock gone with the process.
     let copy = scratch.path().join("copy");
     std::fs::create_dir(&copy).unwrap();
@@ -267,11 +267,18 @@ fn a_long_history_is_swept_a_few_at_a_time() {
     perform(&mut store, &[create("old"), create("other")]);
     let [old, other] = [1, 2].map(|number| GroupId::new(number).unwrap());
     let length = 2 * SWEEP_MESSAGES as u64 + SWEEP_MESSAGES as u64 / 2;
-    let orders: Vec<Order> = (0..length).map(|mid| keep(Target::Group(old), mid)).collect();
+    let orders: Vec<Order> = (0..length).map(|mid| store_message(Target::Group(old), mid)).collect();
     perform(&mut store, &orders);
-    perform(&mut store, &[keep(Target::Group(other), length)]);
-    let mids: Vec<MessageId> = (0..length).map(MessageId).collect();
-    perform(&mut store, &[Order::Request(StoreRequest::Owe { user: amy(), mids })]);
+    perform(&mut store, &[store_message(Target::Group(other), length)]);
+    // The first databases have messages of groups in backlogs.
+    Connection::open(scratch.path().join("chatd.db"))
+        .and_then(|db| {
+            db.execute(
+                "INSERT INTO offlinemessage (userid, mid) SELECT 1, mid FROM message WHERE groupid = 1",
+                [],
+            )
+        })
+        .unwrap();
     let dissolve = Order::Request(StoreRequest::DelGroup { user: amy(), group: old });
     let take = Order::Request(StoreRequest::FetchBacklog {
         user: amy(),
@@ -308,13 +315,13 @@ fn a_database_that_is_locked_is_down_and_comes_back() {
     };
     let other = Connection::open(scratch.path().join("chatd.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let failed = store.perform(&[keep(Target::User(amy()), 1)], &mut Vec::new());
+    let failed = store.perform(&[store_message(Target::User(amy()), 1)], &mut Vec::new());
     assert!(matches!(failed, Err(StoreError::Down(_))), "{failed:?}");
     assert_eq!(waits(&store), 0, "it is known by now: whoever asks next hears it at once");
-    let failed = store.perform(&[keep(Target::User(amy()), 1)], &mut Vec::new());
+    let failed = store.perform(&[store_message(Target::User(amy()), 1)], &mut Vec::new());
     assert!(matches!(failed, Err(StoreError::Down(_))), "{failed:?}");
     other.execute_batch("ROLLBACK").unwrap();
-    let outcomes = perform(&mut store, &[keep(Target::User(amy()), 1)]);
+    let outcomes = perform(&mut store, &[store_message(Target::User(amy()), 1)]);
     assert!(matches!(
         outcomes[..],
         [Outcome::Reply(Ok(StoreReply::Stored(StoredMessage { pos: Some(1), .. })))]
@@ -329,8 +336,8 @@ fn an_order_that_cannot_be_carried_out_takes_its_batch_back_and_no_more() {
     enroll(&mut store, "amy");
     let refuses = "CREATE TRIGGER refuses BEFORE INSERT ON message WHEN NEW.mid = 3 BEGIN SELECT RAISE(ABORT, 'no'); END";
     store.db.execute_batch(refuses).unwrap();
-    let odd = keep(Target::User(amy()), 3);
-    let batch = [keep(Target::User(amy()), 1), odd, keep(Target::User(amy()), 2)];
+    let odd = store_message(Target::User(amy()), 3);
+    let batch = [store_message(Target::User(amy()), 1), odd, store_message(Target::User(amy()), 2)];
     let failed = store.perform(&batch, &mut Vec::new());
     assert!(matches!(failed, Err(StoreError::Order(_))), "{failed:?}");
     assert_eq!(count(scratch.path(), "message"), 0);

@@ -17,13 +17,13 @@ pub fn resume(db: &Connection, limits: &Limits, uses: &mut Uses, secret: &Secret
              WHERE token.id = ?1 AND hash = ?2 AND used > ?3",
         )?
         .query_row(
-            params![sql_token(print.id), print.hash, row::sql_place(stale_at(limits.token_days))],
+            params![sql_token(print.id), print.hash, row::sql_number(stale_at(limits.token_days))],
             |found| Ok((row::user(found, 0)?, found.get(1)?)),
         )
         .optional()?;
     let Some((user, name)) = found else { return Ok(Err(Code::Refused)) };
     db.prepare_cached("UPDATE token SET used = ?2 WHERE id = ?1")?
-        .execute(params![sql_token(print.id), row::sql_place(now)])?;
+        .execute(params![sql_token(print.id), row::sql_number(now)])?;
     Ok(Ok(StoreReply::Resumed(Resumed { user, name, token: print.id })))
 }
 
@@ -49,9 +49,9 @@ pub fn issue(db: &Connection, limits: &Limits, uses: &mut Uses, user: UserId) ->
         "DELETE FROM token WHERE userid = ?1 AND id NOT IN
          (SELECT id FROM token WHERE userid = ?1 ORDER BY used DESC LIMIT ?2)",
     )?
-    .execute(params![user.get(), row::sql_place(others as u64)])?;
+    .execute(params![user.get(), row::sql_number(others as u64)])?;
     db.prepare_cached("INSERT INTO token (id, userid, hash, used) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![sql_token(print.id), user.get(), print.hash, row::sql_place(uses.next())])?;
+        .execute(params![sql_token(print.id), user.get(), print.hash, row::sql_number(uses.next())])?;
     Ok(token)
 }
 

@@ -1,7 +1,7 @@
 //! Users and their friends.
 
 use super::client::Client;
-use super::fault::{Did, Fault};
+use super::fault::{DbResult, Fault};
 use super::{Answered, row};
 use crate::Account;
 use crate::names::fold;
@@ -30,7 +30,7 @@ pub async fn enroll(client: &mut Client, name: &str, hash: &str) -> Answered {
 }
 
 /// The id of whoever is named so: as it is written, if there is somebody, and as it is folded.
-async fn id_of(client: &mut Client, who: &Who) -> Did<Option<u32>> {
+async fn id_of(client: &mut Client, who: &Who) -> DbResult<Option<u32>> {
     let name = match who {
         Who::Id(user) => return Ok(Some(user.get())),
         Who::Name(name) => name,
@@ -47,11 +47,11 @@ async fn id_of(client: &mut Client, who: &Who) -> Did<Option<u32>> {
 }
 
 /// The id that an insert gave away.
-pub fn given<T>(client: &Client, make: impl Fn(u64) -> Option<T>) -> Did<T> {
-    client.last_id().and_then(make).ok_or_else(|| Fault::Odd("an insert gave no id".to_owned()))
+pub fn given<T>(client: &Client, make: impl Fn(u64) -> Option<T>) -> DbResult<T> {
+    client.last_id().and_then(make).ok_or_else(|| Fault::Unexpected("an insert gave no id".to_owned()))
 }
 
-pub async fn lookup(client: &mut Client, who: &Who) -> Did<Option<Account>> {
+pub async fn lookup(client: &mut Client, who: &Who) -> DbResult<Option<Account>> {
     let account = |found: Row| {
         let (name, hash) = (row::text(&found, 1)?.to_owned(), row::text(&found, 2)?.to_owned());
         Ok(Account { user: row::user(&found, 0)?, name, hash })
@@ -79,7 +79,7 @@ pub async fn find(client: &mut Client, user: UserId, who: &Who) -> Answered {
 }
 
 /// Whether there is such a user.
-pub async fn is_user(client: &mut Client, user: UserId) -> Did<bool> {
+pub async fn is_user(client: &mut Client, user: UserId) -> DbResult<bool> {
     let found = client.find_one("SELECT 1 FROM user WHERE id = ?", vec![user.get().into()]).await?;
     Ok(found.is_some())
 }
@@ -88,12 +88,12 @@ pub async fn friends(client: &mut Client, limits: &Limits, user: UserId) -> Answ
     Ok(Ok(StoreReply::Friends(friend_list(client, limits, user).await?)))
 }
 
-pub async fn friend_list(client: &mut Client, limits: &Limits, user: UserId) -> Did<Vec<Person>> {
+pub async fn friend_list(client: &mut Client, limits: &Limits, user: UserId) -> DbResult<Vec<Person>> {
     let sql = "SELECT user.id, user.name,
             EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = friend.userid)
         FROM friend JOIN user ON user.id = friend.friendid
         WHERE friend.userid = ? ORDER BY friend.friendid LIMIT ?";
-    let found = client.find(sql, vec![user.get().into(), row::sql_place(limits.friends as u64)]).await?;
+    let found = client.find(sql, vec![user.get().into(), row::sql_number(limits.friends as u64)]).await?;
     found.iter().map(|found| person(found, 0)).collect()
 }
 
@@ -103,12 +103,12 @@ pub async fn hidden(client: &mut Client, user: UserId) -> Answered {
         JOIN blocked AS b ON b.userid = friend.friendid AND b.blocked = friend.userid
         WHERE friend.userid = ? ORDER BY friend.friendid";
     let found = client.find(sql, vec![user.get().into()]).await?;
-    let hidden = found.iter().map(|found| row::user(found, 0)).collect::<Did<_>>()?;
+    let hidden = found.iter().map(|found| row::user(found, 0)).collect::<DbResult<_>>()?;
     Ok(Ok(StoreReply::Hidden(hidden)))
 }
 
 /// A person from a row that has its id at `column`, then its name, then whether it blocks whoever asks.
-pub fn person(found: &Row, column: usize) -> Did<Person> {
+pub fn person(found: &Row, column: usize) -> DbResult<Person> {
     let (id, name) = (row::user(found, column)?, row::text(found, column + 1)?.to_owned());
     Ok(Person { id, name, hides: row::number(found, column + 2)? != 0 })
 }
@@ -143,6 +143,6 @@ pub async fn del_friend(client: &mut Client, user: UserId, friend: UserId) -> An
 }
 
 /// The number that a statement about one id counts.
-pub async fn count(client: &mut Client, sql: &'static str, id: u32) -> Did<u64> {
+pub async fn count(client: &mut Client, sql: &'static str, id: u32) -> DbResult<u64> {
     client.find_one(sql, vec![id.into()]).await?.map_or(Ok(0), |found| row::number(&found, 0))
 }

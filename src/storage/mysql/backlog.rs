@@ -1,29 +1,28 @@
-//! What is owed to whom: put in, taken out, and the cursors of groups, many at a time.
+//! Backlogs: entries put in and taken out, and the cursors of groups, many at a time.
 //!
 //! [`page`](super::page) reads it.
 
 use super::client::{Client, Many};
-use super::fault::Did;
+use super::fault::DbResult;
 use super::row;
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use chatd_chat::port::store::CursorUpdate;
 use mysql_async::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-const OWE: Many = Many::new(
+const INSERT: Many = Many::new(
     "INSERT INTO offlinemessage (userid, mid) VALUES ",
     "(?,?)",
     " ON DUPLICATE KEY UPDATE mid = VALUES(mid)",
 );
 // What comes and goes leaves a table that its statistics call almost empty, full of rows that are deleted
 // and not yet purged: left to itself the optimizer scans it all.
-const SETTLE: Many = Many::new(
-    "DELETE owed FROM offlinemessage AS owed FORCE INDEX (PRIMARY) WHERE (owed.userid, owed.mid) IN (",
+const DELETE: Many = Many::new(
+    "DELETE entry FROM offlinemessage AS entry FORCE INDEX (PRIMARY) WHERE (entry.userid, entry.mid) IN (",
     "(?,?)",
     ")",
 );
 const OTHERS: Many = Many::new("SELECT mid, `stored` FROM alias WHERE mid IN (", "?", ")");
-const STORED: Many = Many::new("SELECT mid FROM message WHERE mid IN (", "?", ")");
 const CURSORS: Many = Many::new(
     "SELECT userid, groupid, upto FROM groupuser WHERE (userid, groupid) IN (",
     "(?,?)",
@@ -48,68 +47,63 @@ const FOLLOW: Many = Many {
 /// Places that a cursor is followed over at once, besides those that are known to be had.
 const STRIDE: usize = 8;
 
-/// What is to be owed in the end, and what no more, by user and message.
-pub type Owing = BTreeMap<(UserId, i64), Owed>;
+/// The backlog entries that are to be there in the end, and those that are not, by user and message.
+pub type BacklogChanges = BTreeMap<(UserId, i64), BacklogChange>;
 
-/// Whether a message is owed.
+/// What becomes of a backlog entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Owed {
+pub enum BacklogChange {
     /// Put it in, if it is not there.
-    Yes,
+    Insert,
     /// Take it out, if it is there.
-    No,
-}
-
-/// Those of `mids` that are stored.
-pub async fn stored(client: &mut Client, mids: &BTreeSet<i64>) -> Did<HashSet<i64>> {
-    let values: Vec<Value> = mids.iter().map(|mid| Value::Int(*mid)).collect();
-    let found = client.find_all(STORED, &values, &[]).await?;
-    found.iter().map(|found| Ok(row::number(found, 0)? as i64)).collect()
+    Delete,
 }
 
 /// The ids that messages are stored under that came again under others, by those.
-pub type Others = HashMap<i64, i64>;
+pub type Aliases = HashMap<i64, i64>;
 
 /// Makes it so. What was taken out under another id than it is stored under.
-pub async fn owe(client: &mut Client, owing: &Owing) -> Did<Others> {
-    let pairs = |wanted: Owed| -> Vec<Value> {
-        let wanted = owing.iter().filter(|(_, owed)| **owed == wanted);
+pub async fn apply_changes(client: &mut Client, changes: &BacklogChanges) -> DbResult<Aliases> {
+    let pairs = |wanted: BacklogChange| -> Vec<Value> {
+        let wanted = changes.iter().filter(|(_, change)| **change == wanted);
         wanted.flat_map(|((user, mid), _)| [user.get().into(), Value::Int(*mid)]).collect()
     };
     // A row more than once is a row once, so what pads the statements does no harm.
-    client.find_all(OWE, &pairs(Owed::Yes), &[]).await?;
-    let (settled, before) = (pairs(Owed::No), client.changed);
-    client.find_all(SETTLE, &settled, &[]).await?;
-    if client.changed - before < (settled.len() / 2) as u64 {
-        return settle_others(client, owing).await;
+    client.find_all(INSERT, &pairs(BacklogChange::Insert), &[]).await?;
+    let (deleted, before) = (pairs(BacklogChange::Delete), client.changed);
+    client.find_all(DELETE, &deleted, &[]).await?;
+    if client.changed - before < (deleted.len() / 2) as u64 {
+        return delete_under_other_ids(client, changes).await;
     }
-    Ok(Others::new())
+    Ok(Aliases::new())
 }
 
 /// Takes out what is stored under another id than the one that arrived.
-async fn settle_others(client: &mut Client, owing: &Owing) -> Did<Others> {
-    let settled = || owing.iter().filter(|(_, owed)| **owed == Owed::No).map(|(pair, _)| *pair);
-    let others = others(client, settled().map(|(_, mid)| mid)).await?;
-    let pairs = settled().filter_map(|(user, mid)| Some((user, others.get(&mid)?)));
+async fn delete_under_other_ids(client: &mut Client, changes: &BacklogChanges) -> DbResult<Aliases> {
+    let deleted =
+        || changes.iter().filter(|(_, change)| **change == BacklogChange::Delete).map(|(pair, _)| *pair);
+    let aliases = aliases(client, deleted().map(|(_, mid)| mid)).await?;
+    let pairs = deleted().filter_map(|(user, mid)| Some((user, aliases.get(&mid)?)));
     let values: Vec<Value> = pairs.flat_map(|(user, mid)| [user.get().into(), Value::Int(*mid)]).collect();
-    client.find_all(SETTLE, &values, &[]).await?;
-    Ok(others)
+    client.find_all(DELETE, &values, &[]).await?;
+    Ok(aliases)
 }
 
 /// Under which ids the messages are stored that came again under these.
-async fn others(client: &mut Client, mids: impl Iterator<Item = i64>) -> Did<Others> {
+async fn aliases(client: &mut Client, mids: impl Iterator<Item = i64>) -> DbResult<Aliases> {
     let values: Vec<Value> = mids.map(Value::Int).collect();
     let found = client.find_all(OTHERS, &values, &[]).await?;
     found.iter().map(|found| Ok((row::number(found, 0)? as i64, row::number(found, 1)? as i64))).collect()
 }
 
 /// Moves cursors to where `steps` say, over what follows and the user has too, and never back.
-pub async fn advance(client: &mut Client, steps: &[(UserId, &CursorUpdate)]) -> Did<()> {
+pub async fn advance(client: &mut Client, steps: &[(UserId, &CursorUpdate)]) -> DbResult<()> {
     let mut left = steps.to_vec();
     while !left.is_empty() {
         // Who moves twice moves from where it then is.
-        let mut seats = HashSet::new();
-        let firsts: Vec<_> = left.extract_if(.., |(user, step)| seats.insert((*user, step.group))).collect();
+        let mut memberships = HashSet::new();
+        let firsts: Vec<_> =
+            left.extract_if(.., |(user, step)| memberships.insert((*user, step.group))).collect();
         advance_once(client, &firsts).await?;
     }
     Ok(())
@@ -125,30 +119,32 @@ struct Cursor {
     head: u64,
 }
 
-async fn advance_once(client: &mut Client, steps: &[(UserId, &CursorUpdate)]) -> Did<()> {
+async fn advance_once(client: &mut Client, steps: &[(UserId, &CursorUpdate)]) -> DbResult<()> {
     let mut cursors = cursors(client, steps).await?;
     let beyond = cursors.iter().flat_map(|cursor| cursor.beyond.iter().copied().filter_map(row::sql_mid));
-    let others = others(client, beyond).await?;
+    let aliases = aliases(client, beyond).await?;
     for cursor in &mut cursors {
-        let stored = |mid: &MessageId| Some(MessageId(*others.get(&row::sql_mid(*mid)?)? as u64));
+        let stored = |mid: &MessageId| Some(MessageId(*aliases.get(&row::sql_mid(*mid)?)? as u64));
         let stored: Vec<MessageId> = cursor.beyond.iter().filter_map(stored).collect();
         cursor.beyond.extend(stored);
     }
     follow(client, &mut cursors).await?;
     let moved = cursors.iter().filter(|cursor| cursor.upto > cursor.stored);
     let values = moved
-        .flat_map(|cursor| [cursor.user.get().into(), cursor.group.get().into(), row::sql_place(cursor.upto)])
+        .flat_map(|cursor| {
+            [cursor.user.get().into(), cursor.group.get().into(), row::sql_number(cursor.upto)]
+        })
         .collect();
     client.write_all(MOVE, values).await
 }
 
 /// Where the cursors stand, with what the steps say. They are locked.
-async fn cursors(client: &mut Client, steps: &[(UserId, &CursorUpdate)]) -> Did<Vec<Cursor>> {
+async fn cursors(client: &mut Client, steps: &[(UserId, &CursorUpdate)]) -> DbResult<Vec<Cursor>> {
     let steps: BTreeMap<(UserId, GroupId), &CursorUpdate> =
         steps.iter().map(|(user, step)| ((*user, step.group), *step)).collect();
-    let seats: Vec<Value> =
+    let memberships: Vec<Value> =
         steps.keys().flat_map(|(user, group)| [user.get().into(), group.get().into()]).collect();
-    let found = client.find_all(CURSORS, &seats, &[]).await?;
+    let found = client.find_all(CURSORS, &memberships, &[]).await?;
     let groups: BTreeSet<GroupId> = steps.keys().map(|(_, group)| *group).collect();
     let groups: Vec<Value> = groups.iter().map(|group| group.get().into()).collect();
     let mut heads = HashMap::new();
@@ -170,7 +166,7 @@ async fn cursors(client: &mut Client, steps: &[(UserId, &CursorUpdate)]) -> Did<
 
 /// Moves the cursors over the places right after them that hold the user's own messages and those
 /// that it has too.
-async fn follow(client: &mut Client, cursors: &mut [Cursor]) -> Did<()> {
+async fn follow(client: &mut Client, cursors: &mut [Cursor]) -> DbResult<()> {
     let mut behind: Vec<&mut Cursor> =
         cursors.iter_mut().filter(|cursor| cursor.upto < cursor.head).collect();
     while !behind.is_empty() {
@@ -185,7 +181,7 @@ async fn follow(client: &mut Client, cursors: &mut [Cursor]) -> Did<()> {
 }
 
 /// Goes one stride with some of them, and says for each whether it may get further.
-async fn follow_some(client: &mut Client, cursors: &mut [&mut Cursor]) -> Did<Vec<bool>> {
+async fn follow_some(client: &mut Client, cursors: &mut [&mut Cursor]) -> DbResult<Vec<bool>> {
     let stride = |cursor: &Cursor| cursor.beyond.len().min(64) + STRIDE;
     let rows = cursors.len().next_power_of_two();
     let mut values = Vec::with_capacity(rows * 4);
@@ -193,7 +189,7 @@ async fn follow_some(client: &mut Client, cursors: &mut [&mut Cursor]) -> Did<Ve
         let (cursor, most) =
             cursors.get(place).map_or((&*cursors[0], 0), |cursor| (&**cursor, stride(cursor)));
         let (place, most) = (Value::Int(place as i64), Value::Int(most as i64));
-        values.extend([place, cursor.group.get().into(), row::sql_place(cursor.upto), most]);
+        values.extend([place, cursor.group.get().into(), row::sql_number(cursor.upto), most]);
     }
     let mut places: HashMap<u64, Vec<(u64, MessageId, UserId)>> = HashMap::new();
     for found in client.find_rows(FOLLOW, rows, values).await? {

@@ -1,18 +1,18 @@
 //! One batch: what it changes, in one transaction, and then what it reads.
 //!
-//! What changes something goes to one connection, in the order asked: runs of asks about messages as
+//! What changes something goes to one connection, in the order asked: runs of requests about messages as
 //! [segments](super::segment), everything else one by one. What only reads waits until the commit and
 //! is then read on several connections at once: it sees all that was asked before it, and may see
-//! messages that were asked to be kept after it, as it may see those that other servers keep. If
+//! messages that were to be stored after it, as it may see those that other servers store. If
 //! anything else that could change its answer was asked after it, it is read before that, in the
 //! transaction.
 
 use super::client::Client;
-use super::fault::Did;
-use super::known::Known;
+use super::fault::DbResult;
 use super::segment::Segment;
+use super::user_cache::UserCache;
 use super::{accounts, blocks, groups, history, page, tokens};
-use crate::merge::Room;
+use crate::merge::PageLimit;
 use crate::token::Uses;
 use crate::{Order, Outcome};
 use chatd_chat::model::limits::Limits;
@@ -34,10 +34,11 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Nothing done yet. What is set `aside` is left out, and told so.
-    pub fn new(orders: &'a [Order], limits: &'a Limits, aside: &[bool]) -> Self {
-        let is_aside = |place: usize| aside.get(place).copied().unwrap_or(false);
-        let outcomes = (0..orders.len()).map(|place| is_aside(place).then_some(Outcome::Later)).collect();
+    /// Nothing done yet. What is set `deferred` is left out, and told so.
+    pub fn new(orders: &'a [Order], limits: &'a Limits, deferred: &[bool]) -> Self {
+        let is_deferred = |index: usize| deferred.get(index).copied().unwrap_or(false);
+        let outcomes =
+            (0..orders.len()).map(|index| is_deferred(index).then_some(Outcome::Deferred)).collect();
         Self { orders, limits, outcomes, segment: Segment::default(), resumed: Vec::new(), reads: Vec::new() }
     }
 
@@ -48,63 +49,63 @@ impl<'a> Batch<'a> {
 
     /// What has no outcome yet, and its place.
     fn left(&self) -> impl Iterator<Item = (usize, &'a Order)> {
-        self.orders.iter().enumerate().filter(|(place, _)| self.outcomes[*place].is_none())
+        self.orders.iter().enumerate().filter(|(index, _)| self.outcomes[*index].is_none())
     }
 
     /// Carries out what changes something, up to the commit.
-    pub async fn write(&mut self, client: &mut Client, known: &mut Known) -> Did<()> {
-        for (place, order) in self.orders.iter().enumerate() {
-            if self.outcomes[place].is_some() {
+    pub async fn write(&mut self, client: &mut Client, cache: &mut UserCache) -> DbResult<()> {
+        for (index, order) in self.orders.iter().enumerate() {
+            if self.outcomes[index].is_some() {
                 continue;
             }
             if is_read(order) {
-                self.reads.push(place);
+                self.reads.push(index);
                 continue;
             }
             if self.reads.iter().any(|read| must_precede(&self.orders[*read], order)) {
-                self.flush(client, known).await?;
+                self.flush(client, cache).await?;
                 self.read_now(client).await?;
             }
             match order {
-                Order::Request(ask) if Segment::takes(ask) => {
-                    if !self.segment.fits(ask) {
-                        self.flush(client, known).await?;
+                Order::Request(request) if Segment::takes(request) => {
+                    if !self.segment.fits(request) {
+                        self.flush(client, cache).await?;
                     }
-                    self.segment.push(place, ask);
+                    self.segment.push(index, request);
                 }
-                Order::Request(StoreRequest::Resume { secret }) => self.resumed.push((place, secret)),
+                Order::Request(StoreRequest::Resume { secret }) => self.resumed.push((index, secret)),
                 order => {
-                    self.flush(client, known).await?;
-                    self.resume(client, known).await?;
-                    let outcome = change(client, self.limits, &mut known.uses, order).await?;
-                    self.outcomes[place] = Some(outcome);
+                    self.flush(client, cache).await?;
+                    self.resume(client, cache).await?;
+                    let outcome = change(client, self.limits, &mut cache.uses, order).await?;
+                    self.outcomes[index] = Some(outcome);
                 }
             }
         }
-        self.flush(client, known).await?;
-        self.resume(client, known).await
+        self.flush(client, cache).await?;
+        self.resume(client, cache).await
     }
 
-    async fn resume(&mut self, client: &mut Client, known: &mut Known) -> Did<()> {
+    async fn resume(&mut self, client: &mut Client, cache: &mut UserCache) -> DbResult<()> {
         let resumed = std::mem::take(&mut self.resumed);
         let secrets: Vec<&Secret> = resumed.iter().map(|(_, secret)| *secret).collect();
-        let answers = tokens::resume(client, self.limits, &mut known.uses, &secrets).await?;
-        for ((place, _), answer) in resumed.into_iter().zip(answers) {
-            self.outcomes[place] = Some(Outcome::Reply(answer));
+        let replies = tokens::resume(client, self.limits, &mut cache.uses, &secrets).await?;
+        for ((index, _), answer) in resumed.into_iter().zip(replies) {
+            self.outcomes[index] = Some(Outcome::Reply(answer));
         }
         Ok(())
     }
 
-    async fn flush(&mut self, client: &mut Client, known: &mut Known) -> Did<()> {
-        for (place, answer) in self.segment.perform(client, known).await? {
-            self.outcomes[place] = Some(Outcome::Reply(answer));
+    async fn flush(&mut self, client: &mut Client, cache: &mut UserCache) -> DbResult<()> {
+        for (index, answer) in self.segment.perform(client, cache).await? {
+            self.outcomes[index] = Some(Outcome::Reply(answer));
         }
         Ok(())
     }
 
-    async fn read_now(&mut self, client: &mut Client) -> Did<()> {
-        for place in std::mem::take(&mut self.reads) {
-            self.outcomes[place] = Some(read(client, self.limits, &self.orders[place]).await?);
+    async fn read_now(&mut self, client: &mut Client) -> DbResult<()> {
+        for index in std::mem::take(&mut self.reads) {
+            self.outcomes[index] = Some(read(client, self.limits, &self.orders[index]).await?);
         }
         Ok(())
     }
@@ -112,14 +113,14 @@ impl<'a> Batch<'a> {
     /// What is to be read now that all else is committed.
     pub fn reads(&mut self) -> Vec<usize> {
         if !self.writes() {
-            return self.left().map(|(place, _)| place).collect();
+            return self.left().map(|(index, _)| index).collect();
         }
         std::mem::take(&mut self.reads)
     }
 
     /// Fills in what was read.
-    pub fn set(&mut self, place: usize, outcome: Outcome) {
-        self.outcomes[place] = Some(outcome);
+    pub fn set(&mut self, index: usize, outcome: Outcome) {
+        self.outcomes[index] = Some(outcome);
     }
 
     /// All outcomes, in the order of the orders.
@@ -132,8 +133,8 @@ fn is_read(order: &Order) -> bool {
     match order {
         Order::Lookup { .. } | Order::Confirm { .. } => true,
         Order::Enroll { .. } | Order::Replace { .. } => false,
-        Order::Request(ask) => matches!(
-            ask,
+        Order::Request(request) => matches!(
+            request,
             StoreRequest::LoadProfile { issue: Issue::Nothing, .. }
                 | StoreRequest::Friends { .. }
                 | StoreRequest::Hidden { .. }
@@ -156,7 +157,7 @@ fn must_precede(read: &Order, change: &Order) -> bool {
         | StoreRequest::Resume { .. }
         | StoreRequest::Revoke { .. }
         | StoreRequest::LoadProfile { .. } => false,
-        StoreRequest::AckDelivered { user, .. } | StoreRequest::Owe { user, .. } => {
+        StoreRequest::AckDelivered { user, .. } => {
             matches!(read, StoreRequest::FetchBacklog { user: reader, .. } | StoreRequest::LoadProfile { user: reader, .. } if reader == user)
         }
         StoreRequest::AddFriend { user, .. } | StoreRequest::DelFriend { user, .. } => {
@@ -172,8 +173,8 @@ fn must_precede(read: &Order, change: &Order) -> bool {
     }
 }
 
-async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &Order) -> Did<Outcome> {
-    let ask = match order {
+async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &Order) -> DbResult<Outcome> {
+    let request = match order {
         Order::Enroll { name, hash } => {
             return accounts::enroll(client, name, hash).await.map(Outcome::Reply);
         }
@@ -181,10 +182,10 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
             let replaced = tokens::replace_password(client, limits, uses, *user, old, new).await;
             return replaced.map(Outcome::Reply);
         }
-        Order::Request(ask) => ask,
+        Order::Request(request) => request,
         Order::Lookup { .. } | Order::Confirm { .. } => unreachable!("it changes nothing"),
     };
-    let answer = match ask {
+    let answer = match request {
         StoreRequest::AddFriend { user, friend } => {
             accounts::add_friend(client, limits, *user, *friend).await
         }
@@ -202,8 +203,8 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
                 return Ok(Outcome::Reply(Err(Code::Refused)));
             }
             let token = tokens::issue(client, limits, uses, *user).await?;
-            let roster = groups::roster(client, limits, *user, *detail).await?;
-            Ok(Ok(StoreReply::Profile(Box::new(Profile { token: Some(token), ..roster }))))
+            let profile = groups::load_profile(client, limits, *user, *detail).await?;
+            Ok(Ok(StoreReply::Profile(Box::new(Profile { token: Some(token), ..profile }))))
         }
         StoreRequest::Register { .. } | StoreRequest::Verify { .. } | StoreRequest::ChangePassword { .. } => {
             panic!("the worker turns passwords into other orders")
@@ -215,30 +216,30 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
 }
 
 /// Carries out what only reads.
-pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> Did<Outcome> {
-    let ask = match order {
+pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> DbResult<Outcome> {
+    let request = match order {
         Order::Lookup { who } => {
             return Ok(Outcome::Found(accounts::lookup(client, who).await?));
         }
         Order::Confirm { account } => {
             return accounts::confirm(client, account).await.map(Outcome::Reply);
         }
-        Order::Request(ask) => ask,
+        Order::Request(request) => request,
         Order::Enroll { .. } | Order::Replace { .. } => unreachable!("it is no reading"),
     };
-    let answer = match ask {
+    let answer = match request {
         StoreRequest::LoadProfile { user, proof, detail, .. } => {
             if !tokens::holds(client, *user, *proof).await? {
                 return Ok(Outcome::Reply(Err(Code::Refused)));
             }
-            let roster = groups::roster(client, limits, *user, *detail).await?;
-            Ok(Ok(StoreReply::Profile(Box::new(roster))))
+            let profile = groups::load_profile(client, limits, *user, *detail).await?;
+            Ok(Ok(StoreReply::Profile(Box::new(profile))))
         }
         StoreRequest::Friends { user } => accounts::friends(client, limits, *user).await,
         StoreRequest::CheckMembership { user, group } => groups::may_write(client, *user, *group).await,
         StoreRequest::FetchBacklog { user, after, have, messages, bytes } => {
-            let room = Room { messages: *messages, bytes: *bytes };
-            page::take(client, *user, *after, have, room).await
+            let limit = PageLimit { messages: *messages, bytes: *bytes };
+            page::fetch(client, *user, *after, have, limit).await
         }
         StoreRequest::Find { user, who } => accounts::find(client, *user, who).await,
         StoreRequest::Hidden { user } => accounts::hidden(client, *user).await,
@@ -246,8 +247,8 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> Did<Ou
             groups::page_of_members(client, *user, *group, *after, *members).await
         }
         StoreRequest::History { user, conversation, span, messages, bytes } => {
-            let room = Room { messages: *messages, bytes: *bytes };
-            history::history(client, *user, *conversation, *span, room).await
+            let limit = PageLimit { messages: *messages, bytes: *bytes };
+            history::history(client, *user, *conversation, *span, limit).await
         }
         other => unreachable!("{other:?} is no reading"),
     };

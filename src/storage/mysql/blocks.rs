@@ -1,9 +1,9 @@
 //! Whose direct messages are refused by whom: as a list, and as a mark on the conversation, where
-//! whoever keeps a message sees it.
+//! whoever stores a message sees it.
 
 use super::accounts::{count, is_user};
 use super::client::Client;
-use super::fault::Did;
+use super::fault::DbResult;
 use super::{Answered, row};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
@@ -52,11 +52,11 @@ pub async fn unblock(client: &mut Client, user: UserId, blocked: UserId) -> Answ
 
 fn marked(user: UserId, blocked: UserId) -> Vec<Value> {
     let (low, high) = (user.min(blocked), user.max(blocked));
-    vec![low.get().into(), high.get().into(), row::sql_place(mark(user, blocked))]
+    vec![low.get().into(), high.get().into(), row::sql_number(mark(user, blocked))]
 }
 
 /// Whom a user blocks, by id.
-pub async fn all(client: &mut Client, user: UserId) -> Did<Vec<UserId>> {
+pub async fn all(client: &mut Client, user: UserId) -> DbResult<Vec<UserId>> {
     let sql = "SELECT blocked FROM blocked WHERE userid = ? ORDER BY blocked";
     client.find(sql, vec![user.get().into()]).await?.iter().map(|found| row::user(found, 0)).collect()
 }

@@ -6,7 +6,7 @@
 //! server prepares no more of them, the same goes as text.
 //! Nothing is waited for longer than [`Client::patience`].
 
-use super::fault::{Did, Fault};
+use super::fault::{DbResult, Fault};
 use super::row;
 use chatd_process::panic_policy::{Panicked, contain_library};
 use mysql_async::prelude::Queryable;
@@ -99,14 +99,14 @@ impl Client {
     }
 
     /// Asks whether the server is there.
-    pub async fn ping(&mut self) -> Did<()> {
+    pub async fn ping(&mut self) -> DbResult<()> {
         self.asked = Instant::now();
         within(self.patience, self.conn.ping()).await
     }
 
     /// Asks whether the server is there and still is the one that is written to. After a switchover old
     /// connections lead to one that only reads.
-    pub async fn check_that_it_writes(&mut self) -> Did<()> {
+    pub async fn check_that_it_writes(&mut self) -> DbResult<()> {
         self.asked = Instant::now();
         let found = self.read("SELECT @@read_only").await?;
         match found.first().map(|found| row::is_on(found, 0)) {
@@ -126,18 +126,18 @@ impl Client {
     }
 
     /// Runs plain text: one statement or several.
-    pub async fn run(&mut self, sql: &str) -> Did<()> {
+    pub async fn run(&mut self, sql: &str) -> DbResult<()> {
         self.asked = Instant::now();
         within(self.patience, self.conn.query_drop(sql)).await
     }
 
     /// Reads the rows that plain text gives.
-    pub async fn read(&mut self, sql: &str) -> Did<Vec<Row>> {
+    pub async fn read(&mut self, sql: &str) -> DbResult<Vec<Row>> {
         within(self.patience, self.conn.query(sql)).await
     }
 
     /// Carries out a statement of one row, and says how many rows it changed.
-    pub async fn write(&mut self, sql: &'static str, values: Vec<Value>) -> Did<u64> {
+    pub async fn write(&mut self, sql: &'static str, values: Vec<Value>) -> DbResult<u64> {
         self.execute(fixed(sql), 1, values).await?;
         Ok(self.conn.affected_rows())
     }
@@ -148,17 +148,17 @@ impl Client {
     }
 
     /// The rows that a statement finds.
-    pub async fn find(&mut self, sql: &'static str, values: Vec<Value>) -> Did<Vec<Row>> {
+    pub async fn find(&mut self, sql: &'static str, values: Vec<Value>) -> DbResult<Vec<Row>> {
         self.find_rows(fixed(sql), 1, values).await
     }
 
     /// The row that a statement finds, if it finds one.
-    pub async fn find_one(&mut self, sql: &'static str, values: Vec<Value>) -> Did<Option<Row>> {
+    pub async fn find_one(&mut self, sql: &'static str, values: Vec<Value>) -> DbResult<Option<Row>> {
         Ok(self.find(sql, values).await?.into_iter().next())
     }
 
     /// Writes rows of values, all of them. If it fails some of them may be written.
-    pub async fn write_all(&mut self, sql: Many, values: Vec<Value>) -> Did<()> {
+    pub async fn write_all(&mut self, sql: Many, values: Vec<Value>) -> DbResult<()> {
         let width = sql.values_a_row();
         let mut values = values.into_iter();
         loop {
@@ -172,7 +172,7 @@ impl Client {
 
     /// Finds, or deletes, by rows of values: `before` are the values in the head, `after` those in
     /// the tail. No row may matter more if it comes twice.
-    pub async fn find_all(&mut self, sql: Many, values: &[Value], after: &[Value]) -> Did<Vec<Row>> {
+    pub async fn find_all(&mut self, sql: Many, values: &[Value], after: &[Value]) -> DbResult<Vec<Row>> {
         let width = sql.values_a_row();
         let mut found = Vec::new();
         for part in values.chunks(ROWS * width) {
@@ -190,7 +190,7 @@ impl Client {
     }
 
     /// Carries out one statement with so many rows: a power of two, and [`ROWS`] at most.
-    pub async fn execute(&mut self, sql: Many, rows: usize, values: Vec<Value>) -> Did<()> {
+    pub async fn execute(&mut self, sql: Many, rows: usize, values: Vec<Value>) -> DbResult<()> {
         self.asked = Instant::now();
         match self.prepare(sql, rows).await? {
             Some(statement) => {
@@ -205,7 +205,7 @@ impl Client {
     }
 
     /// What one statement with so many rows finds: a power of two, and [`ROWS`] at most.
-    pub async fn find_rows(&mut self, sql: Many, rows: usize, values: Vec<Value>) -> Did<Vec<Row>> {
+    pub async fn find_rows(&mut self, sql: Many, rows: usize, values: Vec<Value>) -> DbResult<Vec<Row>> {
         self.asked = Instant::now();
         let found = match self.prepare(sql, rows).await? {
             Some(statement) => {
@@ -218,7 +218,7 @@ impl Client {
     }
 
     /// None while the server prepares no more statements: all who use it have too many.
-    async fn prepare(&mut self, sql: Many, rows: usize) -> Did<Option<Statement>> {
+    async fn prepare(&mut self, sql: Many, rows: usize) -> DbResult<Option<Statement>> {
         if let Some(statement) = self.prepared.get(&(sql, rows)) {
             return Ok(Some(statement.clone()));
         }
@@ -253,14 +253,14 @@ pub fn padding(rows: usize) -> usize {
 }
 
 /// A statement with its values in it, for which sql_mode is as [`session`](super::session) sets it.
-fn written_out(sql: &str, values: &[Value]) -> Did<String> {
+fn written_out(sql: &str, values: &[Value]) -> DbResult<String> {
     let bytes: usize =
         values.iter().map(|value| if let Value::Bytes(text) = value { text.len() } else { 8 }).sum();
     let (mut text, mut values) = (String::with_capacity(sql.len() + 2 * bytes), values.iter());
     let mut parts = sql.split('?');
     text.push_str(parts.next().unwrap_or(""));
     for part in parts {
-        let value = values.next().ok_or_else(|| Fault::Odd("a statement lacks a value".to_owned()))?;
+        let value = values.next().ok_or_else(|| Fault::Unexpected("a statement lacks a value".to_owned()))?;
         text.push_str(&value.as_sql(false));
         text.push_str(part);
     }
@@ -272,7 +272,10 @@ const fn fixed(sql: &'static str) -> Many {
 }
 
 /// Waits for the server, and not for ever: one that does not answer is as good as gone.
-pub async fn within<T>(patience: Duration, answer: impl Future<Output = mysql_async::Result<T>>) -> Did<T> {
+pub async fn within<T>(
+    patience: Duration,
+    answer: impl Future<Output = mysql_async::Result<T>>,
+) -> DbResult<T> {
     // The driver takes a server at its word, and panics over words that no server says.
     match tokio::time::timeout(patience, contain_library(answer)).await {
         Ok(Ok(answer)) => Ok(answer?),

@@ -12,7 +12,7 @@ pub enum Fault {
     /// Another transaction was in the way: the same again may work at once.
     Contended(String),
     /// Somebody else has locked a row, and has not let go of it while it was waited for.
-    Held(String),
+    Locked(String),
     /// A row with this key is there already. The statement changed nothing.
     Exists(String),
     /// The server prepares no more statements: as text it would go.
@@ -22,7 +22,7 @@ pub enum Fault {
     /// The server cannot: its disk is full, it only reads, this user lost its rights.
     Down(String),
     /// The statement cannot be carried out, whoever asks. Always a bug.
-    Odd(String),
+    Unexpected(String),
 }
 
 impl Fault {
@@ -31,18 +31,18 @@ impl Fault {
         match self {
             Fault::Lost(why)
             | Fault::Contended(why)
-            | Fault::Held(why)
+            | Fault::Locked(why)
             | Fault::Exists(why)
             | Fault::Full(why)
             | Fault::UsedUp(why)
             | Fault::Down(why)
-            | Fault::Odd(why) => why,
+            | Fault::Unexpected(why) => why,
         }
     }
 }
 
 /// What came of a statement.
-pub type Did<T> = Result<T, Fault>;
+pub type DbResult<T> = Result<T, Fault>;
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
@@ -55,7 +55,7 @@ impl From<Error> for Fault {
                 | DriverError::StmtParamsMismatch { .. }
                 | DriverError::StmtParamsNumberExceedsLimit { .. }
                 | DriverError::MixedParams),
-            ) => Fault::Odd(error.to_string()),
+            ) => Fault::Unexpected(error.to_string()),
             other => Fault::Lost(other.to_string()),
         }
     }
@@ -72,7 +72,7 @@ fn of_server(error: &ServerError) -> Fault {
         // Duplicate entry, in two dialects.
         1062 | 1586 => Fault::Exists(says),
         // Lock wait timeout, and what MySQL says where it was told not to wait.
-        1205 | 3572 => Fault::Held(says),
+        1205 | 3572 => Fault::Locked(says),
         // Deadlock, row or table changed under a snapshot.
         1213 | 1020 | 1412 => Fault::Contended(says),
         1461 => Fault::Full(says),
@@ -97,9 +97,9 @@ fn of_server(error: &ServerError) -> Fault {
         1290 | 1792 | 1836 | 3032 => Fault::Lost(says),
         // Wrong data, with a general state: too long, no default, a check that does not hold, bytes that
         // are no text. A syntax that it does not know.
-        1064 | 1153 | 1300 | 1364 | 1366 | 1267 | 1270 | 1271 | 3819 | 3988 | 4025 => Fault::Odd(says),
+        1064 | 1153 | 1300 | 1364 | 1366 | 1267 | 1270 | 1271 | 3819 | 3988 | 4025 => Fault::Unexpected(says),
         // A trigger that somebody made refuses it (class 45).
-        _ if ["22", "23", "45"].iter().any(|class| error.state.starts_with(class)) => Fault::Odd(says),
+        _ if ["22", "23", "45"].iter().any(|class| error.state.starts_with(class)) => Fault::Unexpected(says),
         // A table, a column or a right that is gone, a share of this user that is used up (1226): somebody
         // changed the database under the server.
         _ => Fault::Down(says),
@@ -118,7 +118,7 @@ mod tests {
     fn codes_say_what_is_to_be_done() {
         assert!(matches!(of(1062, "23000"), Fault::Exists(_)));
         assert!(matches!(of(1213, "40001"), Fault::Contended(_)));
-        assert!(matches!(of(1205, "HY000"), Fault::Held(_)));
+        assert!(matches!(of(1205, "HY000"), Fault::Locked(_)));
         assert!(
             matches!(of(167, "22003"), Fault::UsedUp(_)) && matches!(of(1467, "HY000"), Fault::UsedUp(_))
         );
@@ -139,9 +139,9 @@ mod tests {
             assert!(matches!(of(code, state), Fault::Down(_)), "{code}: no order is to blame");
         }
         assert!(matches!(of(1461, "42000"), Fault::Full(_)), "too many statements");
-        assert!(matches!(of(1300, "HY000"), Fault::Odd(_)), "no text");
-        assert!(matches!(of(1064, "42000"), Fault::Odd(_)), "syntax");
-        assert!(matches!(of(1644, "45000"), Fault::Odd(_)), "refused by a trigger");
-        assert!(matches!(of(1406, "22001"), Fault::Odd(_)), "too long");
+        assert!(matches!(of(1300, "HY000"), Fault::Unexpected(_)), "no text");
+        assert!(matches!(of(1064, "42000"), Fault::Unexpected(_)), "syntax");
+        assert!(matches!(of(1644, "45000"), Fault::Unexpected(_)), "refused by a trigger");
+        assert!(matches!(of(1406, "22001"), Fault::Unexpected(_)), "too long");
     }
 }

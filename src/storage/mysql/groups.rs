@@ -10,9 +10,9 @@
 
 use super::accounts::{self, count, given};
 use super::client::{Client, Many};
-use super::fault::{Did, Fault};
+use super::fault::{DbResult, Fault};
 use super::{Answered, blocks, row};
-use crate::ROSTER_ENTRIES;
+use crate::PROFILE_ENTRIES;
 use crate::names::fold;
 use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::model::limits::Limits;
@@ -119,17 +119,22 @@ pub async fn page_of_members(
         return not_a_member(client, group).await;
     }
     let after = after.map_or(0, UserId::get);
-    let most_rows = row::sql_place(most.saturating_add(1) as u64);
+    let most_rows = row::sql_number(most.saturating_add(1) as u64);
     let values = vec![user.get().into(), group.get().into(), after.into(), most_rows];
     let found = client.find_rows(MEMBERS, 1, values).await?;
-    let mut members: Vec<Member> = found.iter().map(|found| Ok(member(found)?.1)).collect::<Did<_>>()?;
+    let mut members: Vec<Member> = found.iter().map(|found| Ok(member(found)?.1)).collect::<DbResult<_>>()?;
     members.sort_unstable_by_key(|member| member.person.id);
     let complete = members.len() <= most;
     members.truncate(most);
     Ok(Ok(StoreReply::Members(MembersPage { members, complete })))
 }
 
-pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: Detail) -> Did<Profile> {
+pub async fn load_profile(
+    client: &mut Client,
+    limits: &Limits,
+    user: UserId,
+    detail: Detail,
+) -> DbResult<Profile> {
     let friends = accounts::friend_list(client, limits, user).await?;
     let sql = "SELECT allgroup.id, groupname, groupdesc, size, upto FROM groupuser
         JOIN allgroup ON allgroup.id = groupid WHERE userid = ? ORDER BY groupid";
@@ -144,9 +149,9 @@ pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: 
         })
     };
     let found = client.find(sql, vec![user.get().into()]).await?;
-    let mut groups: Vec<Membership> = found.iter().map(membership).collect::<Did<_>>()?;
+    let mut groups: Vec<Membership> = found.iter().map(membership).collect::<DbResult<_>>()?;
     let mut room = match detail {
-        Detail::Members => ROSTER_ENTRIES.saturating_sub(groups.len()),
+        Detail::Members => PROFILE_ENTRIES.saturating_sub(groups.len()),
         Detail::Counts => 0,
     };
     for part in groups.chunks_mut(GROUPS) {
@@ -156,9 +161,14 @@ pub async fn roster(client: &mut Client, limits: &Limits, user: UserId, detail: 
 }
 
 /// Tells the groups' members, by id, until `room` is used up. Returns what is left of it.
-async fn fill(client: &mut Client, user: UserId, groups: &mut [Membership], mut room: usize) -> Did<usize> {
+async fn fill(
+    client: &mut Client,
+    user: UserId,
+    groups: &mut [Membership],
+    mut room: usize,
+) -> DbResult<usize> {
     // At first a few of each: most groups are small.
-    let few = ROSTER_ENTRIES.div_ceil(GROUPS);
+    let few = PROFILE_ENTRIES.div_ceil(GROUPS);
     if room == 0 {
         return Ok(0);
     }
@@ -190,7 +200,7 @@ async fn fill(client: &mut Client, user: UserId, groups: &mut [Membership], mut 
     Ok(room)
 }
 
-fn member(found: &Row) -> Did<(GroupId, Member)> {
+fn member(found: &Row) -> DbResult<(GroupId, Member)> {
     let member = Member { person: accounts::person(found, 1)?, role: role_of(row::bytes(found, 4)?) };
     Ok((row::group(found, 0)?, member))
 }
@@ -198,16 +208,16 @@ fn member(found: &Row) -> Did<(GroupId, Member)> {
 /// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups. Waits for
 /// nobody.
 /// Returns how many messages it deleted.
-pub async fn sweep(client: &mut Client, most: u64) -> Did<u64> {
+pub async fn sweep(client: &mut Client, most: u64) -> DbResult<u64> {
     let mut swept = 0;
     while swept < most {
         let sql = "SELECT id FROM allgroup WHERE groupname_bytes IS NULL LIMIT 1 FOR UPDATE NOWAIT";
         let Some(found) = client.find_one(sql, vec![]).await? else { break };
         let group = row::group(&found, 0)?.get();
         // Where somebody has locked one of them, it is another time's: nobody is to wait for this.
-        let held = "SELECT mid FROM message WHERE groupid = ? ORDER BY pos LIMIT ? FOR UPDATE NOWAIT";
-        client.find(held, vec![group.into(), row::sql_place(most - swept)]).await?;
-        let values = vec![group.into(), row::sql_place(most - swept)];
+        let locked = "SELECT mid FROM message WHERE groupid = ? ORDER BY pos LIMIT ? FOR UPDATE NOWAIT";
+        client.find(locked, vec![group.into(), row::sql_number(most - swept)]).await?;
+        let values = vec![group.into(), row::sql_number(most - swept)];
         swept += client.write("DELETE FROM message WHERE groupid = ? ORDER BY pos LIMIT ?", values).await?;
         if swept < most {
             client.write("DELETE FROM allgroup WHERE id = ?", vec![group.into()]).await?;
@@ -216,40 +226,46 @@ pub async fn sweep(client: &mut Client, most: u64) -> Did<u64> {
     Ok(swept)
 }
 
-async fn add_member(client: &mut Client, user: UserId, group: GroupId, role: Role, head: u64) -> Did<()> {
+async fn add_member(
+    client: &mut Client,
+    user: UserId,
+    group: GroupId,
+    role: Role,
+    head: u64,
+) -> DbResult<()> {
     let role = match role {
         Role::Creator => "creator",
         Role::Normal => "normal",
     };
     let sql = "INSERT INTO groupuser (userid, groupid, grouprole, joined, upto) VALUES (?, ?, ?, ?, ?)";
-    let (user, id, head) = (user.get().into(), group.get().into(), row::sql_place(head));
+    let (user, id, head) = (user.get().into(), group.get().into(), row::sql_number(head));
     client.write(sql, vec![user, id, row::sql_text(role), head.clone(), head]).await?;
     let sql = "UPDATE allgroup SET size = size + 1 WHERE id = ?";
     client.write(sql, vec![group.get().into()]).await.map(drop)
 }
 
 /// How many groups a user has, and it gets no other meanwhile.
-async fn groups_of(client: &mut Client, user: UserId) -> Did<u64> {
+async fn groups_of(client: &mut Client, user: UserId) -> DbResult<u64> {
     client.find("SELECT id FROM user WHERE id = ? FOR UPDATE", vec![user.get().into()]).await?;
     count(client, "SELECT COUNT(*) FROM groupuser WHERE userid = ?", user.get()).await
 }
 
 /// The place of the group's last message and the number of its members, if there is such a group. They
 /// stay so until the commit.
-async fn locked(client: &mut Client, group: GroupId) -> Did<Option<(u64, u64)>> {
+async fn locked(client: &mut Client, group: GroupId) -> DbResult<Option<(u64, u64)>> {
     let sql = "SELECT head, size FROM allgroup WHERE id = ? AND groupname IS NOT NULL FOR UPDATE";
     let found = client.find_one(sql, vec![group.get().into()]).await?;
     found.map(|found| Ok((row::number(&found, 0)?, row::number(&found, 1)?))).transpose()
 }
 
 /// After which place a member sees the group's messages, if it is one.
-pub async fn joined(client: &mut Client, user: UserId, group: GroupId) -> Did<Option<u64>> {
+pub async fn joined(client: &mut Client, user: UserId, group: GroupId) -> DbResult<Option<u64>> {
     let sql = "SELECT joined FROM groupuser WHERE userid = ? AND groupid = ?";
     let found = client.find_one(sql, vec![user.get().into(), group.get().into()]).await?;
     found.map(|found| row::number(&found, 0)).transpose()
 }
 
-async fn role(client: &mut Client, user: UserId, group: GroupId) -> Did<Option<Role>> {
+async fn role(client: &mut Client, user: UserId, group: GroupId) -> DbResult<Option<Role>> {
     let sql = "SELECT grouprole FROM groupuser WHERE userid = ? AND groupid = ?";
     let found = client.find_one(sql, vec![user.get().into(), group.get().into()]).await?;
     found.map(|found| Ok(role_of(row::bytes(&found, 0)?))).transpose()

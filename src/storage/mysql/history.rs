@@ -1,10 +1,10 @@
 //! What was said, page by page, and from when on all of it is here.
 
 use super::client::Client;
-use super::fault::{Did, Fault};
+use super::fault::{DbResult, Fault};
 use super::{Answered, accounts, groups, page, row};
 use crate::history::{NEVER, Window, from_now_on, is_complete};
-use crate::merge::{Candidate, Room};
+use crate::merge::{Candidate, PageLimit};
 use chatd_chat::model::history::{Conversation, Placed, Span};
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use chatd_chat::model::retention::Retention;
@@ -26,9 +26,9 @@ pub async fn history(
     user: UserId,
     conversation: Conversation,
     span: Span,
-    room: Room,
+    limit: PageLimit,
 ) -> Answered {
-    let (window, most) = (Window::of(span), room.messages.max(1));
+    let (window, most) = (Window::of(span), limit.messages.max(1));
     match conversation {
         Conversation::With(other) => {
             if !accounts::is_user(client, other).await? {
@@ -38,7 +38,7 @@ pub async fn history(
             if user != other {
                 places.extend(direct(client, other, user, window, most).await?);
             }
-            let messages = read(client, window.first(places, most), room.bytes).await?;
+            let messages = read(client, window.first(places, most), limit.bytes).await?;
             let start = match span {
                 Span::After(pos) => message_at(client, user, other, pos).await?,
                 Span::Newest | Span::Before(_) => None,
@@ -52,7 +52,7 @@ pub async fn history(
             };
             let places = of_group(client, group, joined, window, most).await?;
             Ok(Ok(StoreReply::History(HistoryPage {
-                messages: read(client, places, room.bytes).await?,
+                messages: read(client, places, limit.bytes).await?,
                 complete: true,
             })))
         }
@@ -67,7 +67,7 @@ async fn direct(
     recipient: UserId,
     window: Window,
     most: usize,
-) -> Did<Places> {
+) -> DbResult<Places> {
     let (sql, pos) = match window {
         Window::Down(pos) => (DIRECT_DOWN, pos),
         Window::Up(pos) => (DIRECT_UP, pos),
@@ -82,22 +82,28 @@ async fn of_group(
     joined: u64,
     window: Window,
     most: usize,
-) -> Did<Places> {
+) -> DbResult<Places> {
     let (sql, pos) = match window {
         Window::Down(pos) => (GROUP_DOWN, pos),
         Window::Up(pos) => (GROUP_UP, pos),
     };
-    find(client, sql, [group.get().into(), row::sql_place(joined)], pos, most).await
+    find(client, sql, [group.get().into(), row::sql_number(joined)], pos, most).await
 }
 
-async fn find(client: &mut Client, sql: &'static str, of: [Value; 2], pos: u64, most: usize) -> Did<Places> {
+async fn find(
+    client: &mut Client,
+    sql: &'static str,
+    of: [Value; 2],
+    pos: u64,
+    most: usize,
+) -> DbResult<Places> {
     let [one, two] = of;
-    let found = client.find(sql, vec![one, two, row::sql_place(pos), row::sql_place(most as u64)]).await?;
+    let found = client.find(sql, vec![one, two, row::sql_number(pos), row::sql_number(most as u64)]).await?;
     found.iter().map(|found| Ok((row::number(found, 0)?, row::mid(found, 1)?))).collect()
 }
 
 /// The messages at these places, as many as fit, lowest first.
-async fn read(client: &mut Client, places: Places, bytes: usize) -> Did<Vec<Placed>> {
+async fn read(client: &mut Client, places: Places, bytes: usize) -> DbResult<Vec<Placed>> {
     let candidate = |&(pos, mid): &(u64, MessageId)| Candidate { mid, pos: Some(pos), bytes: 0 };
     let candidates: Vec<Candidate> = places.iter().map(candidate).collect();
     let (mut messages, mut left) = (Vec::with_capacity(places.len()), bytes);
@@ -118,10 +124,15 @@ async fn read(client: &mut Client, places: Places, bytes: usize) -> Did<Vec<Plac
 }
 
 /// The message at one place of a conversation.
-async fn message_at(client: &mut Client, one: UserId, other: UserId, pos: u64) -> Did<Option<MessageId>> {
+async fn message_at(
+    client: &mut Client,
+    one: UserId,
+    other: UserId,
+    pos: u64,
+) -> DbResult<Option<MessageId>> {
     let sql = "SELECT mid FROM message WHERE sender = ? AND recipient = ? AND pos = ?";
     for (sender, recipient) in [(one, other), (other, one)] {
-        let values = vec![sender.get().into(), recipient.get().into(), row::sql_place(pos)];
+        let values = vec![sender.get().into(), recipient.get().into(), row::sql_number(pos)];
         if let Some(found) = client.find_one(sql, values).await? {
             return row::mid(&found, 0).map(Some);
         }
@@ -129,28 +140,28 @@ async fn message_at(client: &mut Client, one: UserId, other: UserId, pos: u64) -
     Ok(None)
 }
 
-async fn complete_from(client: &mut Client) -> Did<u64> {
+async fn complete_from(client: &mut Client) -> DbResult<u64> {
     let found: Option<Row> =
         client.find_one("SELECT complete_from FROM history WHERE one = 1", vec![]).await?;
-    let found = found.ok_or_else(|| Fault::Odd("the table history has no row".to_owned()))?;
+    let found = found.ok_or_else(|| Fault::Unexpected("the table history has no row".to_owned()))?;
     row::number(&found, 0)
 }
 
-/// Notes from when on all direct messages are kept.
+/// Notes from when on all direct messages are stored.
 /// The greatest id of a message, also of those that came again under another id; 0 if there is none.
-pub async fn greatest_mid(client: &mut Client) -> Did<MessageId> {
+pub async fn greatest_mid(client: &mut Client) -> DbResult<MessageId> {
     let sql =
         "SELECT GREATEST(IFNULL((SELECT MAX(mid) FROM message), 0), IFNULL((SELECT MAX(mid) FROM alias), 0))";
     let found = client.find(sql, Vec::new()).await?;
     found.first().map_or(Ok(MessageId(0)), |found| row::mid(found, 0))
 }
 
-pub async fn will_keep(client: &mut Client, keep: Retention) -> Did<()> {
-    let from = match keep {
+pub async fn set_retention(client: &mut Client, retention: Retention) -> DbResult<()> {
+    let from = match retention {
         Retention::Undelivered => NEVER,
         Retention::All if complete_from(client).await? == NEVER => from_now_on(greatest_mid(client).await?).0,
         Retention::All => return client.run("COMMIT").await,
     };
-    client.write("UPDATE history SET complete_from = ? WHERE one = 1", vec![row::sql_place(from)]).await?;
+    client.write("UPDATE history SET complete_from = ? WHERE one = 1", vec![row::sql_number(from)]).await?;
     client.run("COMMIT").await
 }

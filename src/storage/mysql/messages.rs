@@ -1,4 +1,4 @@
-//! Keeping messages: once each, however often it is asked for, and many in one statement.
+//! Storing messages: once each, however often it is asked for, and many in one statement.
 //!
 //! Written for messages that are new: their rows are inserted outright, and only if the database finds
 //! that one is there already, or one of the same (sender, cid), are those looked at. After that, for
@@ -14,10 +14,10 @@
 
 use super::blocks;
 use super::client::{Client, Many, chunk, padding};
-use super::fault::{Did, Fault};
-use super::known::Known;
+use super::fault::{DbResult, Fault};
 use super::row;
 use super::stored::Stored;
+use super::user_cache::UserCache;
 use crate::history::forgotten_before;
 use chatd_chat::model::envelope::{Envelope, Target};
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
@@ -66,11 +66,11 @@ const PATIENCE: usize = 3;
 
 /// What became of a message.
 #[derive(Debug)]
-pub struct Kept {
+pub struct Insertion {
     /// The answer to whoever asked.
     pub answer: StoreResult,
     /// Whose backlog it now belongs to.
-    pub owed_to: Option<UserId>,
+    pub backlog_of: Option<UserId>,
     /// Whether its row was made just now.
     pub fresh: bool,
 }
@@ -78,8 +78,8 @@ pub struct Kept {
 /// A message to be stored.
 #[derive(Clone, Copy, Debug)]
 pub struct New<'a> {
-    /// Which of those that are kept together.
-    place: usize,
+    /// Which of those that are stored together.
+    index: usize,
     pub envelope: &'a Envelope,
     pub mid: i64,
     ts: i64,
@@ -88,10 +88,10 @@ pub struct New<'a> {
 
 impl<'a> New<'a> {
     /// `None` if it is damaged or forged: no row can hold it.
-    fn of(place: usize, envelope: &'a Envelope) -> Option<Self> {
+    fn of(index: usize, envelope: &'a Envelope) -> Option<Self> {
         let fits = |number: u64| i64::try_from(number).ok();
         std::str::from_utf8(envelope.body()).ok()?;
-        Some(Self { place, envelope, mid: fits(envelope.mid().0)?, ts: fits(envelope.ts().0)?, pos: None })
+        Some(Self { index, envelope, mid: fits(envelope.mid().0)?, ts: fits(envelope.ts().0)?, pos: None })
     }
 
     /// The sender's own name for it, if it gave one.
@@ -107,12 +107,12 @@ impl<'a> New<'a> {
     }
 
     /// What it has its place in.
-    fn talk(&self) -> Talk {
+    fn conversation(&self) -> ConversationKey {
         match self.envelope.target() {
-            Target::Group(group) => Talk::Group(group),
+            Target::Group(group) => ConversationKey::Group(group),
             Target::User(user) => {
                 let sender = self.envelope.sender();
-                Talk::OfTwo(sender.min(user), sender.max(user))
+                ConversationKey::Direct(sender.min(user), sender.max(user))
             }
         }
     }
@@ -128,30 +128,34 @@ impl<'a> New<'a> {
             self.envelope.sender().get().into(),
             recipient,
             group,
-            self.pos.map_or(Value::NULL, row::sql_place),
+            self.pos.map_or(Value::NULL, row::sql_number),
             self.cid().map_or(Value::NULL, row::sql_text),
             Value::Bytes(self.envelope.body().to_vec()),
         ]
     }
 }
 
-/// Keeps them, as if one after the other.
-pub async fn keep(client: &mut Client, known: &mut Known, envelopes: &[&Envelope]) -> Did<Vec<Kept>> {
-    let kept = envelopes.iter().map(|_| None).collect();
-    let mut work = Work { client, known, kept, heads: BTreeMap::new(), aliases: BTreeMap::new() };
-    let news = envelopes.iter().enumerate().map(|(place, envelope)| New::of(place, envelope));
+/// Stores them, as if one after the other.
+pub async fn store(
+    client: &mut Client,
+    cache: &mut UserCache,
+    envelopes: &[&Envelope],
+) -> DbResult<Vec<Insertion>> {
+    let insertions = envelopes.iter().map(|_| None).collect();
+    let mut work = Work { client, cache, insertions, heads: BTreeMap::new(), aliases: BTreeMap::new() };
+    let news = envelopes.iter().enumerate().map(|(index, envelope)| New::of(index, envelope));
     let mut left: Vec<New<'_>> = news.flatten().collect();
     while !left.is_empty() {
         let firsts = firsts_of(&mut left);
-        work.keep(firsts).await?;
+        work.store(firsts).await?;
     }
     work.note_aliases().await?;
-    Ok(work.kept.into_iter().map(|kept| kept.unwrap_or_else(unfit)).collect())
+    Ok(work.insertions.into_iter().map(|insertions| insertions.unwrap_or_else(unfit)).collect())
 }
 
 /// Deletes what is known of other ids of messages before `forgotten`, or some of it. Waits for nobody.
-pub async fn forget_aliases(client: &mut Client, forgotten: MessageId) -> Did<()> {
-    let before = || vec![row::sql_place(forgotten.0)];
+pub async fn forget_aliases(client: &mut Client, forgotten: MessageId) -> DbResult<()> {
+    let before = || vec![row::sql_number(forgotten.0)];
     client
         .find("SELECT mid FROM alias WHERE mid < ? ORDER BY mid LIMIT 1000 FOR UPDATE NOWAIT", before())
         .await?;
@@ -159,8 +163,8 @@ pub async fn forget_aliases(client: &mut Client, forgotten: MessageId) -> Did<()
 }
 
 /// What becomes of a message that no row can hold: it was in none of the rounds.
-fn unfit() -> Kept {
-    Kept { answer: Err(Code::InvalidField), owed_to: None, fresh: false }
+fn unfit() -> Insertion {
+    Insertion { answer: Err(Code::InvalidField), backlog_of: None, fresh: false }
 }
 
 /// Takes out of `news` those whose id and (sender, cid) no other before them has: the others must see
@@ -177,17 +181,17 @@ fn firsts_of<'a>(news: &mut Vec<New<'a>>) -> Vec<New<'a>> {
 
 struct Work<'c> {
     client: &'c mut Client,
-    known: &'c mut Known,
-    kept: Vec<Option<Kept>>,
+    cache: &'c mut UserCache,
+    insertions: Vec<Option<Insertion>>,
     /// The last places of what is written to.
-    heads: BTreeMap<Talk, Head>,
+    heads: BTreeMap<ConversationKey, Head>,
     /// Under which ids messages came again, and those that they are stored under.
     aliases: BTreeMap<i64, i64>,
 }
 
 impl Work<'_> {
-    async fn keep(&mut self, mut news: Vec<New<'_>>) -> Did<()> {
-        if self.known.look_first() {
+    async fn store(&mut self, mut news: Vec<New<'_>>) -> DbResult<()> {
+        if self.cache.look_first() {
             self.answer_stored(&mut news).await?;
         }
         self.check_recipients(&mut news).await?;
@@ -199,12 +203,12 @@ impl Work<'_> {
     }
 
     /// Inserts all of them, but those that turn out to be there.
-    async fn insert(&mut self, mut news: Vec<New<'_>>) -> Did<()> {
+    async fn insert(&mut self, mut news: Vec<New<'_>>) -> DbResult<()> {
         let mut unseen = 0;
         while !news.is_empty() {
             let rows = self.fitting(&news);
             for new in &mut news[..rows] {
-                new.pos = Some(self.head(new.talk()).next());
+                new.pos = Some(self.head(new.conversation()).next());
             }
             let values = news[..rows].iter().flat_map(New::values).collect();
             match self.client.execute(INSERT, rows, values).await {
@@ -214,10 +218,10 @@ impl Work<'_> {
                     }
                 }
                 Err(Fault::Exists(why)) => {
-                    for talk in news[..rows].iter().map(New::talk) {
-                        self.head(talk).back();
+                    for conversation in news[..rows].iter().map(New::conversation) {
+                        self.head(conversation).back();
                     }
-                    self.known.suspect();
+                    self.cache.suspect();
                     let before = news.len();
                     self.answer_stored(&mut news).await?;
                     unseen += usize::from(news.len() == before);
@@ -231,18 +235,20 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn head(&mut self, talk: Talk) -> &mut Head {
-        self.heads.get_mut(&talk).expect("what is written to is locked")
+    fn head(&mut self, conversation: ConversationKey) -> &mut Head {
+        self.heads.get_mut(&conversation).expect("what is written to is locked")
     }
 
     /// Writes down where the heads are now: those of groups, and those that places were claimed of in vain.
-    async fn write_heads(&mut self) -> Did<()> {
+    async fn write_heads(&mut self) -> DbResult<()> {
         let (mut groups, mut conversations) = (Vec::new(), Vec::new());
-        for (talk, head) in self.heads.iter().filter(|(_, head)| head.now != head.stored) {
-            let now = row::sql_place(head.now);
-            match talk {
-                Talk::Group(group) => groups.extend([group.get().into(), now]),
-                Talk::OfTwo(low, high) => conversations.extend([low.get().into(), high.get().into(), now]),
+        for (conversation, head) in self.heads.iter().filter(|(_, head)| head.now != head.stored) {
+            let now = row::sql_number(head.now);
+            match conversation {
+                ConversationKey::Group(group) => groups.extend([group.get().into(), now]),
+                ConversationKey::Direct(low, high) => {
+                    conversations.extend([low.get().into(), high.get().into(), now])
+                }
             }
         }
         // A row more than once is a row once, so what pads the statements does no harm.
@@ -250,10 +256,10 @@ impl Work<'_> {
         self.client.find_all(GIVE_BACK, &conversations, &[]).await.map(drop)
     }
 
-    async fn note_aliases(&mut self) -> Did<()> {
+    async fn note_aliases(&mut self) -> DbResult<()> {
         let Some(last) = self.aliases.keys().next_back() else { return Ok(()) };
         let forgotten = forgotten_before(MessageId(u64::try_from(*last).unwrap_or(0)));
-        self.known.forgotten = Some(forgotten);
+        self.cache.forgotten = Some(forgotten);
         let values = self.aliases.iter().flat_map(|(mid, stored)| [Value::Int(*mid), Value::Int(*stored)]);
         let values: Vec<Value> = values.collect();
         self.client.find_all(ALIAS, &values, &[]).await.map(drop)
@@ -275,12 +281,12 @@ impl Work<'_> {
             ts: new.envelope.ts(),
             pos: new.pos,
         }));
-        let owed_to = new.group().is_none().then(|| new.envelope.user());
-        self.kept[new.place] = Some(Kept { answer, owed_to, fresh: true });
+        let backlog_of = new.group().is_none().then(|| new.envelope.user());
+        self.insertions[new.index] = Some(Insertion { answer, backlog_of, fresh: true });
     }
 
     /// Answers those that are stored, and leaves the others.
-    async fn answer_stored(&mut self, news: &mut Vec<New<'_>>) -> Did<()> {
+    async fn answer_stored(&mut self, news: &mut Vec<New<'_>>) -> DbResult<()> {
         let stored = Stored::find(self.client, news).await?;
         news.retain(|new| match stored.of(new) {
             Some(found) => {
@@ -295,15 +301,15 @@ impl Work<'_> {
     /// The answer to a message that is stored.
     fn repeated(&mut self, new: &New<'_>, stored: &Stored) {
         // The same message from another core: the user left before that one could deliver it, so it
-        // is owed, whatever became of it elsewhere. Twice is allowed, never is not.
+        // goes into the backlog, whatever became of it elsewhere. Twice is allowed, never is not.
         let same = stored.mid == new.envelope.mid();
         let answer = stored.answer(new.envelope);
-        let is_kept = matches!(answer, Ok(StoreReply::Stored(_)));
-        let owed_to = (same && is_kept && new.group().is_none()).then(|| new.envelope.user());
-        if let (true, false, Some(stored)) = (is_kept, same, row::sql_mid(stored.mid)) {
+        let is_stored = matches!(answer, Ok(StoreReply::Stored(_)));
+        let backlog_of = (same && is_stored && new.group().is_none()).then(|| new.envelope.user());
+        if let (true, false, Some(stored)) = (is_stored, same, row::sql_mid(stored.mid)) {
             self.aliases.insert(new.mid, stored);
         }
-        self.kept[new.place] = Some(Kept { answer, owed_to, fresh: false });
+        self.insertions[new.index] = Some(Insertion { answer, backlog_of, fresh: false });
     }
 
     /// Refuses those of `news` that `refusal` names, unless they are stored.
@@ -311,7 +317,7 @@ impl Work<'_> {
         &mut self,
         news: &mut Vec<New<'a>>,
         refusal: impl Fn(&New<'a>) -> Option<Code>,
-    ) -> Did<()> {
+    ) -> DbResult<()> {
         let mut refused: Vec<New<'a>> = news.extract_if(.., |new| refusal(new).is_some()).collect();
         if refused.is_empty() {
             return Ok(());
@@ -320,21 +326,22 @@ impl Work<'_> {
         self.answer_stored(&mut refused).await?;
         for new in refused {
             let code = refusal(&new).expect("it was refused a moment ago");
-            self.kept[new.place] = Some(Kept { answer: Err(code), owed_to: None, fresh: false });
+            self.insertions[new.index] =
+                Some(Insertion { answer: Err(code), backlog_of: None, fresh: false });
         }
         Ok(())
     }
 
-    async fn check_recipients(&mut self, news: &mut Vec<New<'_>>) -> Did<()> {
+    async fn check_recipients(&mut self, news: &mut Vec<New<'_>>) -> DbResult<()> {
         let recipient = |new: &New<'_>| new.group().is_none().then(|| new.envelope.user());
-        let strangers = self.known.strangers(self.client, news.iter().filter_map(recipient)).await?;
+        let strangers = self.cache.strangers(self.client, news.iter().filter_map(recipient)).await?;
         let refusal =
             |new: &New<'_>| recipient(new).filter(|user| strangers.contains(user)).map(|_| Code::NoSuchUser);
         self.refuse(news, refusal).await
     }
 
     /// Locks the groups that are written to, and refuses what is not by their members.
-    async fn lock_groups(&mut self, news: &mut Vec<New<'_>>) -> Did<()> {
+    async fn lock_groups(&mut self, news: &mut Vec<New<'_>>) -> DbResult<()> {
         let groups: BTreeSet<GroupId> = news.iter().filter_map(New::group).collect();
         if groups.is_empty() {
             return Ok(());
@@ -342,19 +349,20 @@ impl Work<'_> {
         let ids: Vec<Value> = groups.into_iter().map(|group| group.get().into()).collect();
         for found in self.client.find_all(HEADS, &ids, &[]).await? {
             let head = row::number(&found, 1)?;
-            self.heads.insert(Talk::Group(row::group(&found, 0)?), Head { stored: head, now: head });
+            self.heads
+                .insert(ConversationKey::Group(row::group(&found, 0)?), Head { stored: head, now: head });
         }
-        let seat = |new: &New<'_>| new.group().map(|group| (new.envelope.sender(), group));
-        let seats: HashSet<(UserId, GroupId)> = news.iter().filter_map(seat).collect();
+        let membership = |new: &New<'_>| new.group().map(|group| (new.envelope.sender(), group));
+        let memberships: HashSet<(UserId, GroupId)> = news.iter().filter_map(membership).collect();
         let values: Vec<Value> =
-            seats.iter().flat_map(|(user, group)| [user.get().into(), group.get().into()]).collect();
-        let mut members: HashSet<(UserId, GroupId)> = HashSet::with_capacity(seats.len());
+            memberships.iter().flat_map(|(user, group)| [user.get().into(), group.get().into()]).collect();
+        let mut members: HashSet<(UserId, GroupId)> = HashSet::with_capacity(memberships.len());
         for found in self.client.find_all(MEMBERS, &values, &[]).await? {
             members.insert((row::user(&found, 0)?, row::group(&found, 1)?));
         }
-        let there: HashSet<Talk> = self.heads.keys().copied().collect();
+        let there: HashSet<ConversationKey> = self.heads.keys().copied().collect();
         let refusal = |new: &New<'_>| match new.group() {
-            Some(group) if !there.contains(&Talk::Group(group)) => Some(Code::NoSuchGroup),
+            Some(group) if !there.contains(&ConversationKey::Group(group)) => Some(Code::NoSuchGroup),
             Some(group) if !members.contains(&(new.envelope.sender(), group)) => Some(Code::NotAMember),
             _ => None,
         };
@@ -363,34 +371,36 @@ impl Work<'_> {
 
     /// Claims a place for each direct message, which locks the conversations, and refuses what their
     /// recipients do not want.
-    async fn claim(&mut self, news: &mut Vec<New<'_>>) -> Did<()> {
+    async fn claim(&mut self, news: &mut Vec<New<'_>>) -> DbResult<()> {
         let mut claims: BTreeMap<(UserId, UserId), u64> = BTreeMap::new();
         for new in news.iter() {
-            if let Talk::OfTwo(low, high) = new.talk() {
+            if let ConversationKey::Direct(low, high) = new.conversation() {
                 *claims.entry((low, high)).or_default() += 1;
             }
         }
         let Some(last) = claims.keys().next_back().copied() else { return Ok(()) };
         let pair = |(low, high): (UserId, UserId)| [Value::from(low.get()), Value::from(high.get())];
         let mut values: Vec<Value> = Vec::with_capacity(claims.len().next_power_of_two() * 3);
-        for (talk, places) in &claims {
-            values.extend(pair(*talk));
-            values.push(row::sql_place(*places));
+        for (conversation, places) in &claims {
+            values.extend(pair(*conversation));
+            values.push(row::sql_number(*places));
         }
         // Padded with claims of no place: one statement is faster than several.
         for _ in 0..padding(claims.len()) {
             values.extend(pair(last));
-            values.push(row::sql_place(0));
+            values.push(row::sql_number(0));
         }
         self.client.write_all(CLAIM, values).await?;
-        let pairs: Vec<Value> = claims.keys().flat_map(|talk| pair(*talk)).collect();
+        let pairs: Vec<Value> = claims.keys().flat_map(|conversation| pair(*conversation)).collect();
         let mut unwanted: HashSet<(UserId, UserId)> = HashSet::new();
         for found in self.client.find_all(CLAIMED, &pairs, &[]).await? {
             let (low, high) = (row::user(&found, 0)?, row::user(&found, 1)?);
             let (head, refuses) = (row::number(&found, 2)?, row::number(&found, 3)?);
             let claimed = claims.get(&(low, high)).copied().unwrap_or(0);
-            self.heads
-                .insert(Talk::OfTwo(low, high), Head { stored: head, now: head.saturating_sub(claimed) });
+            self.heads.insert(
+                ConversationKey::Direct(low, high),
+                Head { stored: head, now: head.saturating_sub(claimed) },
+            );
             for (reader, sender) in [(low, high), (high, low)] {
                 if refuses & blocks::mark(reader, sender) != 0 && low != high {
                     unwanted.insert((reader, sender));
@@ -407,10 +417,10 @@ impl Work<'_> {
 
 /// What messages have their places in: groups come first, because they are locked first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-enum Talk {
+enum ConversationKey {
     Group(GroupId),
     /// Two users, the smaller id first.
-    OfTwo(UserId, UserId),
+    Direct(UserId, UserId),
 }
 
 /// The last place: as the database has it, and with the messages that are being stored.

@@ -1,7 +1,7 @@
 //! The folded form of names that were stored before there was one.
 
 use super::client::Client;
-use super::fault::{Did, Fault};
+use super::fault::{DbResult, Fault};
 use super::row;
 use crate::names::{self, Clash};
 use mysql_async::Value;
@@ -32,7 +32,7 @@ const TABLES: [Table; 2] = [
 
 /// Works it out for all that have none, the oldest first. Returns those whose folded form an older one has.
 /// Another server that does the same does not disturb it.
-pub async fn fold_all(client: &mut Client) -> Did<Vec<Clash>> {
+pub async fn fold_all(client: &mut Client) -> DbResult<Vec<Clash>> {
     let mut clashes = Vec::new();
     for table in TABLES {
         let mut last = 0;

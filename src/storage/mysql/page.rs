@@ -1,4 +1,4 @@
-//! One page of a backlog, read for [`Merge`]: what is owed, what groups hold, and the bodies.
+//! One page of a backlog, read for [`Merge`]: backlog entries, what groups hold, and the bodies.
 //!
 //! A page is read in autocommit, statement by statement, while others write. It cannot miss what was
 //! committed before it began: a group's places become visible in their order, because its row is
@@ -7,9 +7,9 @@
 
 use super::Answered;
 use super::client::{Client, Many};
-use super::fault::Did;
+use super::fault::DbResult;
 use super::row;
-use crate::merge::{Candidate, Group, Merge, Room, Want};
+use crate::merge::{Candidate, Group, Merge, PageLimit, Want};
 use chatd_chat::model::envelope::{Envelope, Row as Stored, Target};
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd_chat::port::store::{BacklogMessage, BacklogPage, StoreReply};
@@ -20,7 +20,7 @@ const GROUPS: &str = "SELECT groupid, upto, head FROM groupuser
     JOIN allgroup ON allgroup.id = groupid WHERE userid = ?";
 
 // Of a group that was dissolved nothing is shown any more.
-const OWED: &str = "SELECT message.mid, OCTET_LENGTH(body)
+const BACKLOG: &str = "SELECT message.mid, OCTET_LENGTH(body)
     FROM offlinemessage JOIN message ON message.mid = offlinemessage.mid
     LEFT JOIN allgroup ON allgroup.id = message.groupid
     WHERE userid = ? AND offlinemessage.mid > ? AND (message.groupid IS NULL OR groupname IS NOT NULL)
@@ -39,21 +39,21 @@ const AHEAD: Many = Many {
 const BODIES: Many =
     Many::new("SELECT mid, ts, sender, recipient, groupid, cid, body FROM message WHERE mid IN (", "?", ")");
 
-pub async fn take(
+pub async fn fetch(
     client: &mut Client,
     user: UserId,
     after: MessageId,
     have: &[(GroupId, u64)],
-    room: Room,
+    limit: PageLimit,
 ) -> Answered {
-    let mut merge = Merge::new(after, &groups(client, user).await?, have, room);
+    let mut merge = Merge::new(after, &groups(client, user).await?, have, limit);
     let mut wants = Vec::new();
     let page = loop {
         if let Some(page) = merge.proceed(&mut wants) {
             break page;
         }
-        if let Some(Want::Owed { after, most }) = wants.first() {
-            merge.owed(owed(client, user, *after, *most).await?);
+        if let Some(Want::Backlog { after, most }) = wants.first() {
+            merge.backlog(backlog(client, user, *after, *most).await?);
         }
         read_ahead(client, user, &wants, &mut merge).await?;
     };
@@ -61,7 +61,7 @@ pub async fn take(
     Ok(Ok(StoreReply::Backlog(BacklogPage { messages, complete: page.complete, heads: page.heads })))
 }
 
-async fn groups(client: &mut Client, user: UserId) -> Did<Vec<Group>> {
+async fn groups(client: &mut Client, user: UserId) -> DbResult<Vec<Group>> {
     let found = client.find(GROUPS, vec![user.get().into()]).await?;
     let group = |found: &Row| {
         Ok(Group { group: row::group(found, 0)?, upto: row::number(found, 1)?, head: row::number(found, 2)? })
@@ -69,21 +69,26 @@ async fn groups(client: &mut Client, user: UserId) -> Did<Vec<Group>> {
     found.iter().map(group).collect()
 }
 
-async fn owed(client: &mut Client, user: UserId, after: MessageId, most: usize) -> Did<Vec<Candidate>> {
+async fn backlog(
+    client: &mut Client,
+    user: UserId,
+    after: MessageId,
+    most: usize,
+) -> DbResult<Vec<Candidate>> {
     let Some(after) = row::sql_mid(after) else { return Ok(Vec::new()) };
-    let found = client.find(OWED, vec![user.get().into(), after.into(), Value::Int(most as i64)]).await?;
+    let found = client.find(BACKLOG, vec![user.get().into(), after.into(), Value::Int(most as i64)]).await?;
     let candidate =
         |found: &Row| Ok(Candidate { mid: row::mid(found, 0)?, pos: None, bytes: bytes_of(found, 1)? });
     found.iter().map(candidate).collect()
 }
 
 /// Reads what is wanted of groups, many groups at a time.
-async fn read_ahead(client: &mut Client, user: UserId, wants: &[Want], merge: &mut Merge) -> Did<()> {
+async fn read_ahead(client: &mut Client, user: UserId, wants: &[Want], merge: &mut Merge) -> DbResult<()> {
     let streams: Vec<(usize, GroupId, u64, usize)> = wants
         .iter()
         .filter_map(|want| match *want {
             Want::Group { stream, group, after, most } => Some((stream, group, after, most)),
-            Want::Owed { .. } => None,
+            Want::Backlog { .. } => None,
         })
         .collect();
     for part in streams.chunks(STREAMS) {
@@ -96,7 +101,7 @@ async fn read_ahead(client: &mut Client, user: UserId, wants: &[Want], merge: &m
             values.extend([
                 Value::Int(stream as i64),
                 group.get().into(),
-                row::sql_place(after),
+                row::sql_number(after),
                 user.get().into(),
                 Value::Int(most as i64),
             ]);
@@ -120,7 +125,7 @@ async fn read_ahead(client: &mut Client, user: UserId, wants: &[Want], merge: &m
     Ok(())
 }
 
-fn bytes_of(found: &Row, column: usize) -> Did<usize> {
+fn bytes_of(found: &Row, column: usize) -> DbResult<usize> {
     row::number(found, column).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
@@ -128,7 +133,7 @@ fn bytes_of(found: &Row, column: usize) -> Did<usize> {
 pub const READ: usize = 32;
 
 /// The messages of a page, with their bodies.
-pub async fn read(client: &mut Client, page: &[Candidate]) -> Did<Vec<BacklogMessage>> {
+pub async fn read(client: &mut Client, page: &[Candidate]) -> DbResult<Vec<BacklogMessage>> {
     let mids: Vec<Value> = page.iter().filter_map(|one| row::sql_mid(one.mid)).map(Value::Int).collect();
     let mut scratch = Vec::new();
     let mut envelopes = HashMap::with_capacity(page.len());
@@ -141,8 +146,8 @@ pub async fn read(client: &mut Client, page: &[Candidate]) -> Did<Vec<BacklogMes
     Ok(page.iter().filter_map(waiting).collect())
 }
 
-fn envelope(found: &Row, scratch: &mut Vec<u8>) -> Did<Envelope> {
-    let direct = row::place(found, 4)?.is_none();
+fn envelope(found: &Row, scratch: &mut Vec<u8>) -> DbResult<Envelope> {
+    let direct = row::optional_number(found, 4)?.is_none();
     let target =
         if direct { Target::User(row::user(found, 3)?) } else { Target::Group(row::group(found, 4)?) };
     let stored = Stored {

@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, read};
 use super::client::Client;
-use super::fault::Did;
+use super::fault::DbResult;
 use crate::{Order, Outcome};
 use chatd_chat::model::limits::Limits;
 use std::cell::RefCell;
@@ -34,19 +34,19 @@ pub async fn perform(
         let mut lost = lost.into_iter();
         readers.retain(|_| !lost.next().unwrap_or(false));
     }
-    for (place, outcome) in todo.done.into_inner() {
-        batch.set(place, outcome);
+    for (index, outcome) in todo.done.into_inner() {
+        batch.set(index, outcome);
     }
     todo.left.into_inner()
 }
 
 /// Lets all readers work until nothing is left, and says which of them were lost.
 async fn together(todo: &Todo<'_>, readers: &mut [Client]) -> Vec<bool> {
-    let mut at_work: Vec<Pin<Box<dyn Future<Output = Did<()>> + '_>>> = readers
+    let mut at_work: Vec<Pin<Box<dyn Future<Output = DbResult<()>> + '_>>> = readers
         .iter_mut()
-        .map(|reader| Box::pin(work(todo, reader)) as Pin<Box<dyn Future<Output = Did<()>> + '_>>)
+        .map(|reader| Box::pin(work(todo, reader)) as Pin<Box<dyn Future<Output = DbResult<()>> + '_>>)
         .collect();
-    let mut ended: Vec<Option<Did<()>>> = at_work.iter().map(|_| None).collect();
+    let mut ended: Vec<Option<DbResult<()>>> = at_work.iter().map(|_| None).collect();
     let all = pin!(poll_fn(|context| {
         for (ended, work) in ended.iter_mut().zip(&mut at_work) {
             if ended.is_none()
@@ -61,13 +61,13 @@ async fn together(todo: &Todo<'_>, readers: &mut [Client]) -> Vec<bool> {
     ended.into_iter().map(|ended| ended.is_some_and(|ended| ended.is_err())).collect()
 }
 
-async fn work(todo: &Todo<'_>, reader: &mut Client) -> Did<()> {
+async fn work(todo: &Todo<'_>, reader: &mut Client) -> DbResult<()> {
     loop {
-        let Some(place) = todo.left.borrow_mut().pop_front() else { return Ok(()) };
-        match read(reader, todo.limits, &todo.orders[place]).await {
-            Ok(outcome) => todo.done.borrow_mut().push((place, outcome)),
+        let Some(index) = todo.left.borrow_mut().pop_front() else { return Ok(()) };
+        match read(reader, todo.limits, &todo.orders[index]).await {
+            Ok(outcome) => todo.done.borrow_mut().push((index, outcome)),
             Err(fault) => {
-                todo.left.borrow_mut().push_front(place);
+                todo.left.borrow_mut().push_front(index);
                 return Err(fault);
             }
         }

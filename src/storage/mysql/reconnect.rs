@@ -2,7 +2,7 @@
 //! the server is there, let go, and made again.
 
 use super::fault::Fault;
-use super::{Desk, Link, line};
+use super::{Link, StoreSession, connection_pool};
 use crate::StoreError;
 use crate::health::News;
 use futures_lite::future;
@@ -20,7 +20,7 @@ const QUIET: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(50);
 const AGAIN_MOST: Duration = Duration::from_millis(400);
 
-impl Desk {
+impl StoreSession {
     /// Lets the connections go, begins to make new ones, and says why.
     pub(super) fn lose(&mut self, why: String) -> String {
         if let Link::Down { why, .. } = &self.link {
@@ -32,8 +32,8 @@ impl Desk {
         let again = tokio::spawn(async move {
             let (mut pause, mut last) = (AGAIN, String::new());
             loop {
-                match line::reopen(&url).await {
-                    Ok(line) => return line,
+                match connection_pool::reopen(&url).await {
+                    Ok(pool) => return pool,
                     Err(error) => {
                         let why = error.to_string();
                         if why != last && tell.try_send(why.clone()).is_ok() {
@@ -62,8 +62,8 @@ impl Desk {
     /// The server cuts connections that say nothing for long, and while people only log in for a
     /// minute nothing is written, as nothing is read while they only talk.
     pub(super) async fn stay_connected(&mut self) -> Result<(), StoreError> {
-        let Link::Up(line, _) = &mut self.link else { return Ok(()) };
-        let pinged = line.ping(QUIET).await;
+        let Link::Up(pool, _) = &mut self.link else { return Ok(()) };
+        let pinged = pool.ping(QUIET).await;
         pinged.map_err(|fault| StoreError::Down(self.lose(fault.why())))
     }
 
@@ -74,23 +74,23 @@ impl Desk {
                 // Whatever can go on without waiting goes on.
                 tokio::task::yield_now().await;
                 if again.is_finished()
-                    && let Ok(line) = again.await
+                    && let Ok(pool) = again.await
                 {
-                    self.link = Link::Up(Box::new(line), None);
-                    self.known.forget();
-                    self.held.forget();
+                    self.link = Link::Up(Box::new(pool), None);
+                    self.cache.forget();
+                    self.locked_rows.forget();
                     self.heard = Instant::now();
                 }
             }
-            Link::Up(line, another) if line.readers.len() < line::READERS => match another {
+            Link::Up(pool, another) if pool.readers.len() < connection_pool::READERS => match another {
                 Some(task) if task.is_finished() => {
-                    line.readers.extend(task.await.ok().flatten());
+                    pool.readers.extend(task.await.ok().flatten());
                     *another = None;
                 }
                 Some(_) => {}
                 None => {
                     let url = self.url.clone();
-                    *another = Some(tokio::spawn(async move { line::reader(&url).await.ok() }));
+                    *another = Some(tokio::spawn(async move { connection_pool::reader(&url).await.ok() }));
                 }
             },
             Link::Up(..) => {}
@@ -98,15 +98,15 @@ impl Desk {
     }
 
     /// Whether a server can store, by a write that is taken back.
-    pub(super) async fn prove(&mut self) -> Result<(), StoreError> {
-        let line = match &mut self.link {
-            Link::Up(line, _) => line,
+    pub(super) async fn probe_write(&mut self) -> Result<(), StoreError> {
+        let pool = match &mut self.link {
+            Link::Up(pool, _) => pool,
             Link::Down { why, .. } => return Err(StoreError::Down(why.clone())),
         };
-        self.unproven = true;
-        match line::prove(&mut line.writer).await {
+        self.unprobed = true;
+        match connection_pool::probe_write(&mut pool.writer).await {
             Ok(()) => {
-                self.unproven = false;
+                self.unprobed = false;
                 Ok(())
             }
             Err(Fault::Lost(why)) => Err(StoreError::Down(self.lose(why))),
@@ -125,7 +125,7 @@ impl Desk {
                 true
             };
             let is_up = matches!(self.link, Link::Up(..));
-            let pause = if is_up && !self.ask_again { IDLE } else { AGAIN };
+            let pause = if is_up && !self.retry_deferred { IDLE } else { AGAIN };
             let idle = async {
                 tokio::time::sleep_until((self.heard + pause).into()).await;
                 false
@@ -133,15 +133,15 @@ impl Desk {
             if future::or(ready, idle).await {
                 return News::None;
             }
-            if std::mem::take(&mut self.ask_again) {
+            if std::mem::take(&mut self.retry_deferred) {
                 return News::None;
             }
             self.heard = Instant::now();
             self.replace().await;
             // What is begun is finished: a connection that stops in the middle of something is lost.
-            if let Link::Up(line, _) = &mut self.link {
-                return match line.ping(Duration::ZERO).await {
-                    Ok(()) if self.unproven => match self.prove().await {
+            if let Link::Up(pool, _) = &mut self.link {
+                return match pool.ping(Duration::ZERO).await {
+                    Ok(()) if self.unprobed => match self.probe_write().await {
                         Ok(()) => News::Well,
                         Err(error) => News::Lost(error.to_string()),
                     },

@@ -7,7 +7,7 @@
 //! it was released: a change is a new number.
 
 use super::client::Client;
-use super::fault::{Did, Fault};
+use super::fault::{DbResult, Fault};
 use super::refusal::Refusal;
 use super::row;
 use super::url::MySqlUrl;
@@ -89,8 +89,8 @@ pub async fn version(client: &mut Client, url: &MySqlUrl, files: &[&str]) -> Res
 }
 
 /// The number in the only row, if there is one.
-fn one(found: &[mysql_async::Row]) -> Did<Option<u64>> {
-    found.first().map_or(Ok(None), |found| row::place(found, 0))
+fn one(found: &[mysql_async::Row]) -> DbResult<Option<u64>> {
+    found.first().map_or(Ok(None), |found| row::optional_number(found, 0))
 }
 
 /// What a fault means to whoever started the server.

@@ -5,7 +5,7 @@
 //! is a reason not to use the server.
 
 use super::client::Client;
-use super::fault::{Did, Fault};
+use super::fault::{DbResult, Fault};
 use super::refusal::Refusal;
 use super::row;
 use super::schema;
@@ -57,7 +57,7 @@ const MYSQL: [(&str, &str); 3] = [
 ///
 /// # Errors
 /// If that cannot be set, or the server is lost.
-pub async fn settle(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenError> {
+pub async fn apply_settings(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenError> {
     let found = client.read("SELECT VERSION()").await.map_err(|fault| schema::of(fault, url))?;
     let version = found.first().map_or(Ok(""), |found| row::text(found, 0));
     let is_mariadb = version.map_err(|fault| schema::of(fault, url))?.contains("MariaDB");
@@ -93,10 +93,10 @@ pub async fn settle(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenError
 async fn others<'s>(
     client: &mut Client,
     settings: &[(&'s str, &'s str)],
-) -> Did<Vec<(&'s str, &'s str, String)>> {
+) -> DbResult<Vec<(&'s str, &'s str, String)>> {
     let names: Vec<String> = settings.iter().map(|(name, _)| format!("@@session.{name}")).collect();
     let found = client.read(&format!("SELECT {}", names.join(", "))).await?;
-    let found: &Row = found.first().ok_or_else(|| Fault::Odd("no settings were told".to_owned()))?;
+    let found: &Row = found.first().ok_or_else(|| Fault::Unexpected("no settings were told".to_owned()))?;
     let mut others = Vec::new();
     for (column, (name, wanted)) in settings.iter().enumerate() {
         let is = row::text(found, column)?;

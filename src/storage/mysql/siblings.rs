@@ -1,7 +1,7 @@
 //! The servers of a database: a row each, with a heartbeat by the clock of the database.
 
 use super::client::Client;
-use super::fault::{Did, Fault};
+use super::fault::{DbResult, Fault};
 use super::row;
 use crate::siblings::{Entry, Hearing, Sibling};
 use std::time::Duration;
@@ -20,7 +20,7 @@ const OTHERS: &str = "SELECT id, place, cores, bus, hears_all,
 const STRIKE_OUT: &str = "DELETE FROM chatd_server WHERE id = ?";
 
 /// Writes down that a server lives, and finds the others.
-pub async fn meet(client: &mut Client, entry: &Entry) -> Did<Vec<Sibling>> {
+pub async fn announce(client: &mut Client, entry: &Entry) -> DbResult<Vec<Sibling>> {
     let hears_all = entry.hearing == Hearing::All;
     let (place, bus) = (entry.place.as_str(), entry.bus.as_str());
     let values =
@@ -41,17 +41,17 @@ pub async fn meet(client: &mut Client, entry: &Entry) -> Did<Vec<Sibling>> {
 }
 
 /// Strikes out a server that stops.
-pub async fn part(client: &mut Client, server: u64) -> Did<()> {
+pub async fn withdraw(client: &mut Client, server: u64) -> DbResult<()> {
     client.write(STRIKE_OUT, vec![server.into()]).await?;
     client.run("COMMIT").await
 }
 
-fn read(found: &mysql_async::Row) -> Did<Sibling> {
+fn read(found: &mysql_async::Row) -> DbResult<Sibling> {
     let cores = u16::try_from(row::number(found, 2)?);
     let entry = Entry {
         server: row::number(found, 0)?,
         place: row::text(found, 1)?.to_owned(),
-        cores: cores.map_err(|_| Fault::Odd("a number of cores is too great".to_owned()))?,
+        cores: cores.map_err(|_| Fault::Unexpected("a number of cores is too great".to_owned()))?,
         bus: row::text(found, 3)?.to_owned(),
         hearing: if row::number(found, 4)? == 0 { Hearing::NotAll } else { Hearing::All },
     };

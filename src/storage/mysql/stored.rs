@@ -1,7 +1,7 @@
 //! Messages that were stored before, and what they say to one that comes again.
 
 use super::client::{Client, Many};
-use super::fault::Did;
+use super::fault::DbResult;
 use super::messages::New;
 use super::row;
 use chatd_chat::model::envelope::said::said;
@@ -51,7 +51,7 @@ impl Found {
 
 impl Stored {
     /// Those of `news` that are stored, under their id or their (sender, cid).
-    pub async fn find(client: &mut Client, news: &[New<'_>]) -> Did<Found> {
+    pub async fn find(client: &mut Client, news: &[New<'_>]) -> DbResult<Found> {
         let mids: Vec<Value> = news.iter().map(|new| new.mid.into()).collect();
         let mut by_mid = HashMap::new();
         for found in client.find_all(BY_MID, &mids, &[]).await? {
@@ -68,8 +68,8 @@ impl Stored {
         Ok(Found { by_mid, by_cid })
     }
 
-    fn read(found: &Row) -> Did<Self> {
-        let direct = row::place(found, 4)?.is_none();
+    fn read(found: &Row) -> DbResult<Self> {
+        let direct = row::optional_number(found, 4)?.is_none();
         Ok(Self {
             mid: row::mid(found, 0)?,
             ts: Millis(row::number(found, 1)?),
@@ -79,7 +79,7 @@ impl Stored {
             } else {
                 Target::Group(row::group(found, 4)?)
             },
-            pos: row::place(found, 5)?,
+            pos: row::optional_number(found, 5)?,
             cid: row::bytes(found, 6)?.to_vec(),
             body: row::bytes(found, 7)?.to_vec(),
         })
@@ -92,12 +92,12 @@ impl Stored {
             && said(&self.body) == said(envelope.body())
     }
 
-    /// What is said to whoever wants `envelope` kept.
+    /// What is said to whoever wants `envelope` stored.
     pub fn answer(&self, envelope: &Envelope) -> StoreResult {
         let cid = envelope.cid().as_bytes();
         if cid.is_empty() || (self.sender, &self.cid[..]) != (envelope.sender(), cid) {
             // Found by its id. The same message was asked for twice, in every byte, or it is another one:
-            // never say Kept of what is not.
+            // never say Stored of what is not.
             let same = self.cid == cid
                 && (self.sender, self.target, self.ts)
                     == (envelope.sender(), envelope.target(), envelope.ts())

@@ -1,7 +1,7 @@
 //! Tokens, and the password that they hang on.
 
 use super::client::{Client, Many, ROWS};
-use super::fault::Did;
+use super::fault::DbResult;
 use super::{Answered, row};
 use crate::token::{Print, Uses, make, password_print, print_of, stale_at};
 use chatd_chat::model::ids::UserId;
@@ -22,7 +22,7 @@ pub async fn resume(
     limits: &Limits,
     uses: &mut Uses,
     secrets: &[&Secret],
-) -> Did<Vec<StoreResult>> {
+) -> DbResult<Vec<StoreResult>> {
     let (prints, now): (Vec<Print>, u64) =
         (secrets.iter().map(|secret| print_of(secret)).collect(), uses.next());
     let ids: Vec<Value> = prints.iter().map(|print| sql_token(print.id)).collect();
@@ -35,7 +35,7 @@ pub async fn resume(
         }
     }
     for part in good.chunks(ROWS) {
-        let mut values = vec![row::sql_place(now)];
+        let mut values = vec![row::sql_number(now)];
         values.extend_from_slice(part);
         // Padded with the last one.
         values.resize(1 + part.len().next_power_of_two(), part[part.len() - 1].clone());
@@ -55,7 +55,7 @@ pub async fn resume(
 }
 
 /// Whether what a login was proven by is the user's still.
-pub async fn holds(client: &mut Client, user: UserId, proof: Proof) -> Did<bool> {
+pub async fn holds(client: &mut Client, user: UserId, proof: Proof) -> DbResult<bool> {
     let (sql, values) = match proof {
         Proof::Password(_) => ("SELECT password FROM user WHERE id = ?", vec![user.get().into()]),
         Proof::Token(token) => {
@@ -67,7 +67,7 @@ pub async fn holds(client: &mut Client, user: UserId, proof: Proof) -> Did<bool>
 
 /// Likewise, and it stays so until the transaction ends: whoever replaces the password at another
 /// server comes before it, or after it and then revokes the token that is issued meanwhile.
-pub async fn holds_locked(client: &mut Client, user: UserId, proof: Proof) -> Did<bool> {
+pub async fn holds_locked(client: &mut Client, user: UserId, proof: Proof) -> DbResult<bool> {
     let (sql, values) = match proof {
         Proof::Password(_) => {
             ("SELECT password FROM user WHERE id = ? LOCK IN SHARE MODE", vec![user.get().into()])
@@ -80,7 +80,7 @@ pub async fn holds_locked(client: &mut Client, user: UserId, proof: Proof) -> Di
     is_proven(client.find_one(sql, values).await?, proof)
 }
 
-fn is_proven(found: Option<Row>, proof: Proof) -> Did<bool> {
+fn is_proven(found: Option<Row>, proof: Proof) -> DbResult<bool> {
     match (found, proof) {
         (None, _) => Ok(false),
         (Some(found), Proof::Password(print)) => Ok(password_print(row::text(&found, 0)?) == print),
@@ -89,18 +89,18 @@ fn is_proven(found: Option<Row>, proof: Proof) -> Did<bool> {
 }
 
 /// Makes a token, and room for it.
-pub async fn issue(client: &mut Client, limits: &Limits, uses: &mut Uses, user: UserId) -> Did<Token> {
+pub async fn issue(client: &mut Client, limits: &Limits, uses: &mut Uses, user: UserId) -> DbResult<Token> {
     let (token, print) = make();
     let others = limits.tokens.saturating_sub(1);
     let sql = "SELECT id FROM token WHERE userid = ? ORDER BY used DESC LIMIT 1000 OFFSET ?";
-    for found in client.find(sql, vec![user.get().into(), row::sql_place(others as u64)]).await? {
+    for found in client.find(sql, vec![user.get().into(), row::sql_number(others as u64)]).await? {
         let id = TokenId(row::number(&found, 0)?);
         client.write("DELETE FROM token WHERE id = ?", vec![sql_token(id)]).await?;
     }
     let sql = "INSERT INTO token (id, userid, hash, used) VALUES (?, ?, ?, ?)";
     let hash = Value::Bytes(print.hash.to_vec());
     client
-        .write(sql, vec![sql_token(print.id), user.get().into(), hash, row::sql_place(uses.next())])
+        .write(sql, vec![sql_token(print.id), user.get().into(), hash, row::sql_number(uses.next())])
         .await?;
     Ok(token)
 }

@@ -21,44 +21,43 @@ pub enum Row {
     /// Two users, the smaller id first, with the place of their last message.
     Conversation(UserId, UserId),
     /// A member of a group, with its cursor.
-    Seat(UserId, GroupId),
-    /// A message that is stored already: what is owed refers to it.
+    Member(UserId, GroupId),
+    /// A message that is stored already: backlog entries refer to it.
     Message(i64),
     /// A message that is stored already, by its sender's name for it.
     Named(UserId, String),
-    /// That a message is owed to somebody.
-    Owed(UserId, i64),
+    /// A message in somebody's backlog.
+    BacklogEntry(UserId, i64),
     /// A token.
     Token(u64),
 }
 
 /// What orders are about, so that one does not overtake another about the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Turn {
+pub enum OrderKey {
     /// What one user says, or may say, in one conversation.
-    Says(UserId, Target),
-    /// A message: that it is stored, and to whom it is owed.
+    WritesTo(UserId, Target),
+    /// A message: that it is stored, and in whose backlog it is.
     Message(MessageId),
     /// What else one user does.
-    Does(UserId),
+    ActsAs(UserId),
 }
 
 /// The rows that `order` may have to lock.
 pub fn rows(order: &Order) -> Vec<Row> {
-    let ask = match order {
-        Order::Request(ask) => ask,
+    let request = match order {
+        Order::Request(request) => request,
         Order::Replace { user, .. } => return vec![Row::User(*user)],
         Order::Enroll { .. } | Order::Lookup { .. } | Order::Confirm { .. } => return Vec::new(),
     };
-    match ask {
+    match request {
         StoreRequest::StoreMessage { envelope } => rows_of(envelope).collect(),
         StoreRequest::AppendHistory { envelopes } => envelopes.iter().flat_map(rows_of).collect(),
-        StoreRequest::Owe { user, mids } => owed(*user, mids).collect(),
-        StoreRequest::AckDelivered { user, mids, cursors: progress } => {
-            let seats = progress
+        StoreRequest::AckDelivered { user, mids, cursors } => {
+            let members = cursors
                 .iter()
-                .flat_map(|step| [Row::Seat(*user, step.group), Row::Group(step.group), Row::User(*user)]);
-            owed(*user, mids).chain(seats).collect()
+                .flat_map(|step| [Row::Member(*user, step.group), Row::Group(step.group), Row::User(*user)]);
+            backlog_rows(*user, mids).chain(members).collect()
         }
         StoreRequest::AddFriend { user, friend } => vec![Row::User(*user), Row::User(*friend)],
         StoreRequest::Block { user, blocked } => {
@@ -66,9 +65,9 @@ pub fn rows(order: &Order) -> Vec<Row> {
         }
         StoreRequest::Unblock { user, blocked } => vec![conversation(*user, *blocked)],
         StoreRequest::AddGroup { user, group } => {
-            vec![Row::User(*user), Row::Group(*group), Row::Seat(*user, *group)]
+            vec![Row::User(*user), Row::Group(*group), Row::Member(*user, *group)]
         }
-        StoreRequest::DelGroup { user, group } => vec![Row::Group(*group), Row::Seat(*user, *group)],
+        StoreRequest::DelGroup { user, group } => vec![Row::Group(*group), Row::Member(*user, *group)],
         StoreRequest::CreateGroup { user, .. }
         | StoreRequest::LoadProfile { user, issue: Issue::Token, .. } => {
             vec![Row::User(*user)]
@@ -81,23 +80,21 @@ pub fn rows(order: &Order) -> Vec<Row> {
 }
 
 /// What `order` is about.
-pub fn turns(order: &Order) -> Vec<Turn> {
-    let ask = match order {
-        Order::Request(ask) => ask,
-        Order::Replace { user, .. } => return vec![Turn::Does(*user)],
+pub fn order_keys(order: &Order) -> Vec<OrderKey> {
+    let request = match order {
+        Order::Request(request) => request,
+        Order::Replace { user, .. } => return vec![OrderKey::ActsAs(*user)],
         Order::Enroll { .. } | Order::Lookup { .. } | Order::Confirm { .. } => return Vec::new(),
     };
     let of = |envelope: &Envelope| {
-        [Turn::Says(envelope.sender(), envelope.target()), Turn::Message(envelope.mid())]
+        [OrderKey::WritesTo(envelope.sender(), envelope.target()), OrderKey::Message(envelope.mid())]
     };
-    match ask {
+    match request {
         StoreRequest::StoreMessage { envelope } => of(envelope).to_vec(),
         StoreRequest::AppendHistory { envelopes } => envelopes.iter().flat_map(of).collect(),
-        StoreRequest::Owe { mids, .. } | StoreRequest::AckDelivered { mids, .. } => {
-            mids.iter().copied().map(Turn::Message).collect()
-        }
+        StoreRequest::AckDelivered { mids, .. } => mids.iter().copied().map(OrderKey::Message).collect(),
         StoreRequest::AddGroup { user, group } | StoreRequest::DelGroup { user, group } => {
-            vec![Turn::Does(*user), Turn::Says(*user, Target::Group(*group))]
+            vec![OrderKey::ActsAs(*user), OrderKey::WritesTo(*user, Target::Group(*group))]
         }
         StoreRequest::AddFriend { user, .. }
         | StoreRequest::DelFriend { user, .. }
@@ -105,25 +102,25 @@ pub fn turns(order: &Order) -> Vec<Turn> {
         | StoreRequest::Block { user, .. }
         | StoreRequest::Unblock { user, .. }
         | StoreRequest::Revoke { user, .. }
-        | StoreRequest::LoadProfile { user, issue: Issue::Token, .. } => vec![Turn::Does(*user)],
+        | StoreRequest::LoadProfile { user, issue: Issue::Token, .. } => vec![OrderKey::ActsAs(*user)],
         _ => Vec::new(),
     }
 }
 
 fn rows_of(envelope: &Envelope) -> impl Iterator<Item = Row> {
-    let place = match envelope.target() {
+    let container = match envelope.target() {
         Target::Group(group) => Row::Group(group),
         Target::User(user) => conversation(envelope.sender(), user),
     };
     let cid = envelope.cid();
     let named = (!cid.is_empty()).then(|| Row::Named(envelope.sender(), cid.to_owned()));
     let message = row::sql_mid(envelope.mid()).map(Row::Message);
-    std::iter::once(place).chain(named).chain(message)
+    std::iter::once(container).chain(named).chain(message)
 }
 
-fn owed(user: UserId, mids: &[MessageId]) -> impl Iterator<Item = Row> {
+fn backlog_rows(user: UserId, mids: &[MessageId]) -> impl Iterator<Item = Row> {
     let mids = mids.iter().copied().filter_map(row::sql_mid);
-    mids.flat_map(move |mid| [Row::Owed(user, mid), Row::Message(mid)])
+    mids.flat_map(move |mid| [Row::BacklogEntry(user, mid), Row::Message(mid)])
 }
 
 fn conversation(one: UserId, other: UserId) -> Row {

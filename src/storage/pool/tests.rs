@@ -11,7 +11,7 @@ fn limits() -> Limits {
 }
 
 fn job(number: u32, from: Source, task: Task) -> Job {
-    Job { asker: Asker { core: 0, ticket: RequestId { index: number, generation: 0 } }, from, task }
+    Job { requester: Requester { core: 0, id: RequestId { index: number, generation: 0 } }, from, task }
 }
 
 /// A login as the user of this number.
@@ -25,14 +25,14 @@ fn registration(number: u32, from: Source) -> Job {
 }
 
 fn numbers(refused: &[Refused]) -> Vec<u32> {
-    refused.iter().map(|(asker, _)| asker.ticket.index).collect()
+    refused.iter().map(|(requester, _)| requester.id.index).collect()
 }
 
 /// Takes the next one out, and says that its password was wrong.
 fn look(line: &mut Line) -> Option<(u32, Vec<Refused>)> {
     let (key, job) = line.next()?;
     let refused = key.map_or_else(Vec::new, |key| line.judge(key, job.from, Verdict::Wrong, 0));
-    Some((job.asker.ticket.index, refused))
+    Some((job.requester.id.index, refused))
 }
 
 #[test]

@@ -5,9 +5,12 @@ use super::*;
 use crate::health::Condition;
 use crate::password::Cost;
 use crate::scratch::Scratch;
-use chatd_chat::model::envelope::{Durability, Message, Target};
+use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd_chat::model::ids::{MessageId, Millis};
 use chatd_chat::model::source::Source;
+use chatd_chat::model::token::Password;
+use chatd_chat::port::store::{StoreReply, StoreRequest};
+use chatd_chat::wire::code::Code;
 use rusqlite::Connection;
 
 const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
@@ -29,13 +32,17 @@ impl Trial {
     /// A server with the users 1 to 3.
     fn new() -> Self {
         let scratch = Scratch::new();
-        let (cores, questions, answers) = Cores::new();
+        let (cores, calls, replies) = Cores::new();
         let store = crate::open(config(scratch.path(), CHEAP)).unwrap();
-        let running = store.start(questions, answers).unwrap();
+        let running = store.start(calls, replies).unwrap();
         let mut trial = Self { scratch, cores, running, said: 0 };
         for name in ["amy", "ben", "carl"] {
             let password = Password("secret".to_owned());
-            trial.cores.ask(StoreRequest::Register { name: name.to_owned(), password, from: Source::Proxy });
+            trial.cores.request(StoreRequest::Register {
+                name: name.to_owned(),
+                password,
+                from: Source::Proxy,
+            });
             assert!(matches!(trial.cores.answer().1, Ok(StoreReply::Registered(_))));
         }
         trial
@@ -59,9 +66,9 @@ impl Trial {
         Envelope::message(message, &mut Vec::new())
     }
 
-    fn keep(&mut self, sender: u64) -> Result<(), Code> {
+    fn store(&mut self, sender: u64) -> Result<(), Code> {
         let envelope = self.message(sender);
-        self.cores.ask(StoreRequest::StoreMessage { envelope });
+        self.cores.request(StoreRequest::StoreMessage { envelope });
         self.cores.answer().1.map(drop)
     }
 
@@ -79,12 +86,12 @@ impl Trial {
 fn what_meets_the_damage_is_refused_for_good_and_all_else_is_stored() {
     let mut trial = Trial::new();
     trial.change(REFUSES_ONE);
-    assert_eq!(trial.keep(1), Ok(()));
-    assert_eq!(trial.keep(2), Err(Code::InvalidField));
-    assert_eq!(trial.keep(1), Ok(()));
+    assert_eq!(trial.store(1), Ok(()));
+    assert_eq!(trial.store(2), Err(Code::InvalidField));
+    assert_eq!(trial.store(1), Ok(()));
     assert_eq!((trial.count(), trial.state()), (2, (Condition::Up, 1)));
     trial.change("DROP TRIGGER refuses");
-    assert_eq!(trial.keep(2), Ok(()));
+    assert_eq!(trial.store(2), Ok(()));
     trial.end();
 }
 
@@ -93,7 +100,7 @@ fn of_messages_that_are_recorded_together_only_the_damaged_are_lost() {
     let mut trial = Trial::new();
     trial.change(REFUSES_ONE);
     let envelopes = [1, 2, 1, 2, 1].map(|sender| trial.message(sender)).to_vec();
-    trial.cores.ask(StoreRequest::AppendHistory { envelopes });
+    trial.cores.request(StoreRequest::AppendHistory { envelopes });
     assert_eq!(trial.cores.answer().1, Ok(StoreReply::Done));
     assert_eq!((trial.count(), trial.state()), (3, (Condition::Up, 2)));
     trial.end();
@@ -105,9 +112,9 @@ fn a_store_that_can_store_no_message_is_down_whatever_its_error() {
     for damage in [REFUSES_ALL, "ALTER TABLE friend RENAME TO enemy"] {
         trial.change(damage);
         let answer = match damage {
-            REFUSES_ALL => trial.keep(1),
+            REFUSES_ALL => trial.store(1),
             _ => {
-                trial.cores.ask(StoreRequest::AddFriend { user: user(1), friend: user(2) });
+                trial.cores.request(StoreRequest::AddFriend { user: user(1), friend: user(2) });
                 trial.cores.answer().1.map(drop)
             }
         };
@@ -116,7 +123,7 @@ fn a_store_that_can_store_no_message_is_down_whatever_its_error() {
         trial.change("DROP TRIGGER IF EXISTS refuses");
         // It is well when it stores again, and has not failed for a while.
         while trial.state().0 == Condition::Down {
-            assert_eq!(trial.keep(1), Ok(()));
+            assert_eq!(trial.store(1), Ok(()));
         }
     }
     trial.end();

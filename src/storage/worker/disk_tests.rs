@@ -4,14 +4,18 @@
 //! the whole process's, so each test runs itself again in a child that has them.
 
 use super::*;
-use crate::Place;
+use crate::Backend;
 use crate::password::Cost;
 use crate::scratch::Scratch;
 use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd_chat::model::ids::{MessageId, Millis, RequestId, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::retention::Retention;
-use chatd_chat::port::store::{BacklogMessage, BacklogPage, StoreReply, StoreResult, StoreReturn};
+use chatd_chat::model::token::Password;
+use chatd_chat::port::store::{
+    BacklogMessage, BacklogPage, StoreReply, StoreRequest, StoreResult, StoreReturn,
+};
+use chatd_chat::wire::code::Code;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::PathBuf;
 use std::process::Command;
@@ -62,25 +66,25 @@ fn run(name: &str, before: &str, child: impl FnOnce(PathBuf)) {
         .unwrap();
     let (out, said) = (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
     assert!(child.status.success() && out.contains("1 passed"), "{out}\n{said}");
-    // Once a round at most, however many asks meet it.
+    // Once a round at most, however many requests meet it.
     let said_down = said.matches("the store is down").count();
     assert!((1..=ROUNDS as usize).contains(&said_down), "{said}");
 }
 
-struct Talk {
-    questions: flume::Sender<StoreCall>,
-    answers: flume::Receiver<StoreReturn>,
+struct Client {
+    calls: flume::Sender<StoreCall>,
+    replies: flume::Receiver<StoreReturn>,
     mid: u64,
 }
 
-impl Talk {
-    fn ask(&self, ask: StoreRequest) -> StoreResult {
-        let ticket = RequestId { index: 0, generation: 0 };
-        self.questions.send(StoreCall { core: 0, id: ticket, request: ask }).unwrap();
-        self.answers.recv().unwrap().result
+impl Client {
+    fn request(&self, request: StoreRequest) -> StoreResult {
+        let id = RequestId { index: 0, generation: 0 };
+        self.calls.send(StoreCall { core: 0, id, request }).unwrap();
+        self.replies.recv().unwrap().result
     }
 
-    fn keep(&mut self, user: UserId) -> StoreResult {
+    fn store(&mut self, user: UserId) -> StoreResult {
         self.mid += 1;
         let (cid, body) = (format!("cid {}", self.mid), format!("{{\"msg\":\"{}\"}}", "x".repeat(8_000)));
         let message = Message {
@@ -92,7 +96,7 @@ impl Talk {
             durability: Durability::Always,
             body: body.as_bytes(),
         };
-        self.ask(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
+        self.request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
     }
 }
 
@@ -105,45 +109,45 @@ fn allow(bytes: Option<u64>) {
 /// Fills the disk round by round; `make_room` gives more room for a round, and enough for the rest.
 fn in_the_child(directory: PathBuf, make_room: impl Fn(Option<u64>)) {
     let cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
-    let (place, limits) = (Place::Directory(directory), Limits::default());
-    let config = Config { place, cost, limits, keep: Retention::All };
-    let (questions, theirs) = flume::bounded(16);
-    let (answer, answers) = flume::unbounded();
+    let (backend, limits) = (Backend::Directory(directory), Limits::default());
+    let config = Config { backend, cost, limits, retention: Retention::All };
+    let (calls, theirs) = flume::bounded(16);
+    let (answer, replies) = flume::unbounded();
     let running = crate::open(config).unwrap().start(theirs, vec![answer]).unwrap();
-    let mut talk = Talk { questions, answers, mid: 0 };
+    let mut client = Client { calls, replies, mid: 0 };
     let password = Password("secret".to_owned());
-    let registered = talk.ask(StoreRequest::Register {
+    let registered = client.request(StoreRequest::Register {
         name: "amy".to_owned(),
         password,
         from: chatd_chat::model::source::Source::Proxy,
     });
     let Ok(StoreReply::Registered(amy)) = registered else { panic!("{registered:?}") };
 
-    let mut kept = Vec::new();
+    let mut stored = Vec::new();
     for round in 0..ROUNDS {
         make_room(Some(round));
-        while talk.keep(amy).is_ok() {
-            kept.push(talk.mid);
-            assert!(kept.len() < 10_000, "the disk never filled up");
+        while client.store(amy).is_ok() {
+            stored.push(client.mid);
+            assert!(stored.len() < 10_000, "the disk never filled up");
         }
         for _ in 0..20 {
-            assert_eq!(talk.keep(amy), Err(Code::Busy));
+            assert_eq!(client.store(amy), Err(Code::Busy));
         }
         // What is stored can still be read.
-        assert_eq!(take(&talk, amy), kept);
+        assert_eq!(fetch(&client, amy), stored);
     }
     make_room(None);
     for _ in 0..20 {
-        assert!(talk.keep(amy).is_ok(), "there is room again");
-        kept.push(talk.mid);
+        assert!(client.store(amy).is_ok(), "there is room again");
+        stored.push(client.mid);
     }
-    assert_eq!(take(&talk, amy), kept);
-    drop(talk);
+    assert_eq!(fetch(&client, amy), stored);
+    drop(client);
     running.join().unwrap();
 }
 
-fn take(talk: &Talk, user: UserId) -> Vec<u64> {
-    let page = talk.ask(StoreRequest::FetchBacklog {
+fn fetch(client: &Client, user: UserId) -> Vec<u64> {
+    let page = client.request(StoreRequest::FetchBacklog {
         user,
         after: MessageId(0),
         have: vec![],

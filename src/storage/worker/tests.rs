@@ -1,60 +1,62 @@
 //! The worker against a store that does what the test says, and against the real one.
 
 use super::*;
-use crate::health::Condition;
+use crate::health::{Condition, News};
 use crate::password::Cost;
 use crate::scratch::Scratch;
-use crate::{Committed, Place};
-use chatd_chat::model::ids::{RequestId, UserId};
+use crate::{Backend, Committed, StoreError};
+use chatd_chat::model::ids::{MessageId, RequestId, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::Who;
 use chatd_chat::model::retention::Retention;
 use chatd_chat::model::source::Source;
-use chatd_chat::model::token::TokenId;
-use chatd_chat::port::store::{Resumed, StoreReply, StoreResult, StoreReturn, Verified};
+use chatd_chat::model::token::{Password, TokenId};
+use chatd_chat::port::store::{Resumed, StoreReply, StoreRequest, StoreResult, StoreReturn, Verified};
+use chatd_chat::wire::code::Code;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
 
 pub(super) fn config(directory: &Path, cost: Cost) -> Config {
-    let place = Place::Directory(directory.to_path_buf());
-    Config { place, cost, limits: Limits::default(), keep: Retention::All }
+    let backend = Backend::Directory(directory.to_path_buf());
+    Config { backend, cost, limits: Limits::default(), retention: Retention::All }
 }
 
 pub(super) fn user(number: u64) -> UserId {
     UserId::new(number).unwrap()
 }
 
-/// The cores' side of the queues: asks in the name of core 0.
+/// The cores' side of the queues: requests in the name of core 0.
 pub(super) struct Cores {
-    pub(super) questions: flume::Sender<StoreCall>,
-    pub(super) answers: flume::Receiver<StoreReturn>,
+    pub(super) calls: flume::Sender<StoreCall>,
+    pub(super) replies: flume::Receiver<StoreReturn>,
     asked: u32,
 }
 
 impl Cores {
     pub(super) fn new() -> (Self, flume::Receiver<StoreCall>, Vec<ReplyQueue>) {
-        let (questions, theirs) = flume::bounded(16_384);
-        let (answer, answers) = flume::unbounded();
-        (Self { questions, answers, asked: 0 }, theirs, vec![answer])
+        let (calls, theirs) = flume::bounded(16_384);
+        let (answer, replies) = flume::unbounded();
+        (Self { calls, replies, asked: 0 }, theirs, vec![answer])
     }
 
-    pub(super) fn ask(&mut self, ask: StoreRequest) -> u32 {
-        let ticket = RequestId { index: self.asked, generation: 7 };
-        self.questions.send(StoreCall { core: 0, id: ticket, request: ask }).unwrap();
+    pub(super) fn request(&mut self, request: StoreRequest) -> u32 {
+        let id = RequestId { index: self.asked, generation: 7 };
+        self.calls.send(StoreCall { core: 0, id, request }).unwrap();
         self.asked += 1;
-        ticket.index
+        id.index
     }
 
     pub(super) fn answer(&self) -> (u32, StoreResult) {
-        let answered = self.answers.recv().unwrap();
+        let answered = self.replies.recv().unwrap();
         assert_eq!(answered.id.generation, 7);
         (answered.id.index, answered.result)
     }
 
     fn register(&mut self, name: &str, password: &str) -> u32 {
-        self.ask(StoreRequest::Register {
+        self.request(StoreRequest::Register {
             name: name.to_owned(),
             password: Password(password.to_owned()),
             from: Source::Proxy,
@@ -62,7 +64,7 @@ impl Cores {
     }
 
     fn verify(&mut self, user: UserId, password: &str) -> u32 {
-        self.ask(StoreRequest::Verify {
+        self.request(StoreRequest::Verify {
             who: Who::Id(user),
             password: Password(password.to_owned()),
             from: Source::Proxy,
@@ -70,46 +72,51 @@ impl Cores {
     }
 }
 
-/// Tells the test what it is asked and does what the test says.
-struct Puppet {
-    asked: flume::Sender<Vec<Order>>,
-    told: flume::Receiver<Result<Committed, StoreError>>,
-    proof: Arc<Mutex<Result<(), StoreError>>>,
+type Perform = dyn FnMut(&[Order], &mut Vec<Outcome>) -> Result<Committed, StoreError> + Send;
+
+/// A store that performs as a test says, and has nothing else of its own.
+pub(super) struct Fake {
+    perform: Box<Perform>,
+    probed: Arc<Mutex<Result<(), StoreError>>>,
     closed: Arc<Mutex<bool>>,
+    has_deferred: bool,
 }
 
-struct Strings {
-    asked: flume::Receiver<Vec<Order>>,
-    tell: flume::Sender<Result<Committed, StoreError>>,
-    proof: Arc<Mutex<Result<(), StoreError>>>,
-    closed: Arc<Mutex<bool>>,
+impl Fake {
+    pub(super) fn new(
+        perform: impl FnMut(&[Order], &mut Vec<Outcome>) -> Result<Committed, StoreError> + Send + 'static,
+    ) -> Self {
+        let (probed, closed) = (Arc::new(Mutex::new(Ok(()))), Arc::default());
+        Self { perform: Box::new(perform), probed, closed, has_deferred: false }
+    }
 }
 
-fn puppet() -> (Box<Puppet>, Strings) {
-    let ((asked, was_asked), (tell, told)) = (flume::unbounded(), flume::unbounded());
-    let closed = Arc::new(Mutex::new(false));
-    let proof = Arc::new(Mutex::new(Ok(())));
-    let puppet = Puppet { asked, told, proof: proof.clone(), closed: closed.clone() };
-    (Box::new(puppet), Strings { asked: was_asked, tell, proof, closed })
-}
-
-impl Store for Puppet {
+impl Store for Fake {
     fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
-        self.asked.send(batch.to_vec()).unwrap();
-        outcomes.extend(batch.iter().map(|_| Outcome::Reply(Ok(StoreReply::Done))));
-        self.told.recv().unwrap()
+        let committed = (self.perform)(batch, outcomes);
+        self.has_deferred = outcomes.contains(&Outcome::Deferred);
+        committed
     }
 
-    fn prove(&mut self) -> Result<(), StoreError> {
-        self.proof.lock().unwrap().clone()
+    fn probe_write(&mut self) -> Result<(), StoreError> {
+        self.probed.lock().unwrap().clone()
     }
 
-    fn greatest_mid(&mut self) -> Result<chatd_chat::model::ids::MessageId, StoreError> {
-        Ok(chatd_chat::model::ids::MessageId(0))
+    fn greatest_mid(&mut self) -> Result<MessageId, StoreError> {
+        Ok(MessageId(0))
     }
 
-    fn will_keep(&mut self, _keep: Retention) -> Result<(), StoreError> {
+    fn set_retention(&mut self, _retention: Retention) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {
+        if std::mem::take(&mut self.has_deferred) {
+            future::block_on(future::or(work, future::ready(())));
+        } else {
+            future::block_on(work);
+        }
+        News::None
     }
 
     fn close(self: Box<Self>) -> Result<(), StoreError> {
@@ -118,33 +125,52 @@ impl Store for Puppet {
     }
 
     fn describe(&self) -> String {
-        "a puppet".to_owned()
+        "a fake".to_owned()
     }
 }
 
+/// What a test holds of a store that tells it what it is to perform, and waits to be told what comes of that.
+struct Strings {
+    asked: flume::Receiver<Vec<Order>>,
+    tell: flume::Sender<Result<Committed, StoreError>>,
+    probed: Arc<Mutex<Result<(), StoreError>>>,
+    closed: Arc<Mutex<bool>>,
+}
+
+fn puppet() -> (Box<Fake>, Strings) {
+    let ((asked, was_asked), (tell, told)) = (flume::unbounded(), flume::unbounded());
+    let fake = Fake::new(move |batch, outcomes| {
+        asked.send(batch.to_vec()).unwrap();
+        outcomes.extend(batch.iter().map(|_| Outcome::Reply(Ok(StoreReply::Done))));
+        told.recv().unwrap()
+    });
+    let (probed, closed) = (fake.probed.clone(), fake.closed.clone());
+    (Box::new(fake), Strings { asked: was_asked, tell, probed, closed })
+}
+
 fn started(store: Box<dyn Store>) -> (Cores, Running) {
-    let (cores, questions, answers) = Cores::new();
-    (cores, start(store, &config(Path::new("nowhere"), CHEAP), questions, answers).unwrap())
+    let (cores, calls, replies) = Cores::new();
+    (cores, start(store, &config(Path::new("nowhere"), CHEAP), calls, replies).unwrap())
 }
 
 #[test]
 fn answers_come_after_the_commit_and_in_order() {
     let (store, strings) = puppet();
     let (mut cores, running) = started(store);
-    cores.ask(StoreRequest::Friends { user: user(1) });
+    cores.request(StoreRequest::Friends { user: user(1) });
     assert_eq!(strings.asked.recv().unwrap().len(), 1);
     // While that one is being committed, more comes.
     for number in 1..=3 {
-        cores.ask(StoreRequest::CheckMembership {
+        cores.request(StoreRequest::CheckMembership {
             user: user(number),
             group: chatd_chat::model::ids::GroupId::new(1).unwrap(),
         });
     }
-    assert!(cores.answers.is_empty(), "nothing is answered before it is committed");
+    assert!(cores.replies.is_empty(), "nothing is answered before it is committed");
     strings.tell.send(Ok(Committed::Nothing)).unwrap();
     assert_eq!(cores.answer(), (0, Ok(StoreReply::Done)));
     assert_eq!(strings.asked.recv().unwrap().len(), 3, "what came meanwhile is one batch");
-    assert!(cores.answers.is_empty());
+    assert!(cores.replies.is_empty());
     strings.tell.send(Ok(Committed::Nothing)).unwrap();
     assert_eq!([0; 3].map(|_| cores.answer().0), [1, 2, 3]);
     drop(cores);
@@ -157,33 +183,33 @@ fn what_was_asked_is_answered_before_the_end_however_much_it_is() {
     let (store, strings) = puppet();
     let (mut cores, running) = started(store);
     for _ in 0..2_000 {
-        cores.ask(StoreRequest::AddFriend { user: user(1), friend: user(2) });
+        cores.request(StoreRequest::AddFriend { user: user(1), friend: user(2) });
     }
-    let Cores { questions, answers, .. } = cores;
-    drop(questions);
+    let Cores { calls, replies, .. } = cores;
+    drop(calls);
     for _ in 0..2_000 {
         strings.tell.send(Ok(Committed::Changes)).unwrap();
     }
     running.join().unwrap();
-    assert!(strings.asked.iter().all(|batch| batch.len() <= super::BATCH_WEIGHT), "a batch has a bound");
-    let tickets: Vec<u32> = answers.iter().map(|answered| answered.id.index).collect();
-    assert_eq!(tickets, (0..2_000).collect::<Vec<_>>());
+    assert!(strings.asked.iter().all(|batch| batch.len() <= BATCH_WEIGHT), "a batch has a bound");
+    let ids: Vec<u32> = replies.iter().map(|answered| answered.id.index).collect();
+    assert_eq!(ids, (0..2_000).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_store_that_is_down_makes_all_of_the_batch_busy_and_nothing_else() {
     let (store, strings) = puppet();
     let (mut cores, running) = started(store);
-    cores.ask(StoreRequest::Friends { user: user(1) });
+    cores.request(StoreRequest::Friends { user: user(1) });
     strings.asked.recv().unwrap();
-    cores.ask(StoreRequest::Friends { user: user(2) });
+    cores.request(StoreRequest::Friends { user: user(2) });
     cores.verify(user(3), "secret");
     strings.tell.send(Err(StoreError::Down("a test pulls the plug".to_owned()))).unwrap();
     strings.tell.send(Err(StoreError::Down("a test still does".to_owned()))).unwrap();
-    for ticket in 0..3 {
-        assert_eq!(cores.answer(), (ticket, Err(Code::Busy)));
+    for id in 0..3 {
+        assert_eq!(cores.answer(), (id, Err(Code::Busy)));
     }
-    cores.ask(StoreRequest::Friends { user: user(4) });
+    cores.request(StoreRequest::Friends { user: user(4) });
     strings.tell.send(Ok(Committed::Changes)).unwrap();
     assert_eq!(cores.answer(), (3, Ok(StoreReply::Done)));
     drop(cores);
@@ -194,80 +220,52 @@ fn a_store_that_is_down_makes_all_of_the_batch_busy_and_nothing_else() {
 fn an_order_that_fails_every_batch_fails_alone() {
     let (store, strings) = puppet();
     let (mut cores, running) = started(store);
-    cores.ask(StoreRequest::Friends { user: user(1) });
+    cores.request(StoreRequest::Friends { user: user(1) });
     strings.asked.recv().unwrap();
     for number in 2..=4 {
-        cores.ask(StoreRequest::Friends { user: user(number) });
+        cores.request(StoreRequest::Friends { user: user(number) });
     }
     let odd = || Err(StoreError::Order("a test made it up".to_owned()));
     let fine = || Ok(Committed::Nothing);
     for told in [fine(), odd(), fine(), odd(), odd(), fine()] {
         strings.tell.send(told).unwrap();
     }
-    let answers = [0; 4].map(|_| cores.answer());
+    let replies = [0; 4].map(|_| cores.answer());
     let done = || Ok(StoreReply::Done);
-    assert_eq!(answers, [(0, done()), (1, done()), (2, Err(Code::InvalidField)), (3, done())]);
+    assert_eq!(replies, [(0, done()), (1, done()), (2, Err(Code::InvalidField)), (3, done())]);
     assert_eq!(strings.asked.iter().take(5).map(|batch| batch.len()).collect::<Vec<_>>(), [3, 1, 2, 1, 1]);
     drop(cores);
     running.join().unwrap();
 }
 
-/// Fails whatever has one order in it, and counts.
-struct Fussy {
-    batches: Arc<Mutex<usize>>,
-}
-
-impl Store for Fussy {
-    fn perform(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> Result<Committed, StoreError> {
-        *self.batches.lock().unwrap() += 1;
-        let is_bad = |order: &Order| matches!(order, Order::Request(StoreRequest::Friends { user: bad }) if bad.get() == 700);
+#[test]
+fn the_one_bad_order_of_a_thousand_is_found_without_redoing_all() {
+    let batches = Arc::new(Mutex::new(0));
+    let (mut cores, calls, replies) = Cores::new();
+    for number in 1..=1_000 {
+        // Each weighs as little as may be, so that they are one batch.
+        cores.request(match number {
+            700 => StoreRequest::Friends { user: user(number) },
+            _ => StoreRequest::Revoke { user: user(number), token: TokenId(1) },
+        });
+    }
+    let counted = batches.clone();
+    let is_bad = |order: &Order| matches!(order, Order::Request(StoreRequest::Friends { user: bad }) if bad.get() == 700);
+    let store = Box::new(Fake::new(move |batch, outcomes| {
+        *counted.lock().unwrap() += 1;
         if batch.iter().any(is_bad) {
             return Err(StoreError::Order("it is this one".to_owned()));
         }
         outcomes.extend(batch.iter().map(|_| Outcome::Reply(Ok(StoreReply::Done))));
         Ok(Committed::Nothing)
-    }
-
-    fn prove(&mut self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn greatest_mid(&mut self) -> Result<chatd_chat::model::ids::MessageId, StoreError> {
-        Ok(chatd_chat::model::ids::MessageId(0))
-    }
-
-    fn will_keep(&mut self, _keep: Retention) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn close(self: Box<Self>) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn describe(&self) -> String {
-        "fussy".to_owned()
-    }
-}
-
-#[test]
-fn the_one_bad_order_of_a_thousand_is_found_without_redoing_all() {
-    let batches = Arc::new(Mutex::new(0));
-    let (mut cores, questions, answers) = Cores::new();
-    for number in 1..=1_000 {
-        // Each weighs as little as may be, so that they are one batch.
-        cores.ask(match number {
-            700 => StoreRequest::Friends { user: user(number) },
-            _ => StoreRequest::Revoke { user: user(number), token: TokenId(1) },
-        });
-    }
-    let store = Box::new(Fussy { batches: batches.clone() });
-    let running = start(store, &config(Path::new("nowhere"), CHEAP), questions, answers).unwrap();
-    let answers: Vec<(u32, StoreResult)> = (0..1_000).map(|_| cores.answer()).collect();
+    }));
+    let running = start(store, &config(Path::new("nowhere"), CHEAP), calls, replies).unwrap();
+    let replies: Vec<(u32, StoreResult)> = (0..1_000).map(|_| cores.answer()).collect();
     drop(cores);
     running.join().unwrap();
-    for (place, (ticket, answer)) in answers.into_iter().enumerate() {
-        let expected = if place == 699 { Err(Code::InvalidField) } else { Ok(StoreReply::Done) };
-        assert_eq!((ticket as usize, answer), (place, expected));
+    for (backend, (id, answer)) in replies.into_iter().enumerate() {
+        let expected = if backend == 699 { Err(Code::InvalidField) } else { Ok(StoreReply::Done) };
+        assert_eq!((id as usize, answer), (backend, expected));
     }
     let batches = *batches.lock().unwrap();
     assert!(batches <= 24, "{batches} batches");
@@ -276,12 +274,16 @@ fn the_one_bad_order_of_a_thousand_is_found_without_redoing_all() {
 #[test]
 fn a_user_makes_so_many_groups_and_what_is_refused_does_not_count() {
     let (store, strings) = puppet();
-    let (mut cores, questions, answers) = Cores::new();
+    let (mut cores, calls, replies) = Cores::new();
     let mut config = config(Path::new("nowhere"), CHEAP);
     (config.limits.group_makes, config.limits.group_make_ms) = (2, 3_600_000);
-    let running = start(store, &config, questions, answers).unwrap();
+    let running = start(store, &config, calls, replies).unwrap();
     let make = |cores: &mut Cores, number| {
-        cores.ask(StoreRequest::CreateGroup { user: user(number), name: "g".into(), desc: String::new() });
+        cores.request(StoreRequest::CreateGroup {
+            user: user(number),
+            name: "g".into(),
+            desc: String::new(),
+        });
     };
     let down = || Err(StoreError::Down("a test pulls the plug".to_owned()));
     for (number, told, answer) in [
@@ -308,20 +310,20 @@ fn a_store_that_fails_at_one_order_and_proves_nothing_is_down() {
     let (mut cores, running) = started(store);
     let state = running.state();
     let odd = || Err(StoreError::Order("a test made it up".to_owned()));
-    *strings.proof.lock().unwrap() = Err(StoreError::Down("it writes nothing".to_owned()));
-    cores.ask(StoreRequest::Friends { user: user(1) });
+    *strings.probed.lock().unwrap() = Err(StoreError::Down("it writes nothing".to_owned()));
+    cores.request(StoreRequest::Friends { user: user(1) });
     strings.asked.recv().unwrap();
     for number in 2..=4 {
-        cores.ask(StoreRequest::Friends { user: user(number) });
+        cores.request(StoreRequest::Friends { user: user(number) });
     }
     for told in [odd(), odd(), odd()] {
         strings.tell.send(told).unwrap();
     }
-    assert_eq!([0; 4].map(|_| cores.answer()), [0, 1, 2, 3].map(|ticket| (ticket, Err(Code::Busy))));
+    assert_eq!([0; 4].map(|_| cores.answer()), [0, 1, 2, 3].map(|id| (id, Err(Code::Busy))));
     assert_eq!((state.now(), state.unexpected()), (Condition::Down, 0));
     assert_eq!(strings.asked.iter().take(2).map(|batch| batch.len()).collect::<Vec<_>>(), [3, 1]);
-    *strings.proof.lock().unwrap() = Ok(());
-    cores.ask(StoreRequest::Friends { user: user(5) });
+    *strings.probed.lock().unwrap() = Ok(());
+    cores.request(StoreRequest::Friends { user: user(5) });
     strings.tell.send(odd()).unwrap();
     assert_eq!(cores.answer(), (4, Err(Code::InvalidField)));
     assert_eq!(state.unexpected(), 1);
@@ -332,23 +334,23 @@ fn a_store_that_fails_at_one_order_and_proves_nothing_is_down() {
 #[test]
 fn a_core_that_is_gone_needs_no_answer() {
     let (store, strings) = puppet();
-    let (questions, theirs) = flume::unbounded();
+    let (calls, theirs) = flume::unbounded();
     let running =
         start(store, &config(Path::new("nowhere"), CHEAP), theirs, vec![flume::unbounded().0]).unwrap();
     for core in [0, 1, usize::MAX] {
-        let ask = StoreRequest::Friends { user: user(1) };
-        questions.send(StoreCall { core, id: RequestId { index: 0, generation: 0 }, request: ask }).unwrap();
+        let request = StoreRequest::Friends { user: user(1) };
+        calls.send(StoreCall { core, id: RequestId { index: 0, generation: 0 }, request }).unwrap();
         strings.tell.send(Ok(Committed::Nothing)).unwrap();
     }
-    drop(questions);
+    drop(calls);
     running.join().unwrap();
 }
 
 #[test]
 fn users_register_and_log_in() {
     let scratch = Scratch::new();
-    let (mut cores, questions, answers) = Cores::new();
-    let running = crate::open(config(scratch.path(), CHEAP)).unwrap().start(questions, answers).unwrap();
+    let (mut cores, calls, replies) = Cores::new();
+    let running = crate::open(config(scratch.path(), CHEAP)).unwrap().start(calls, replies).unwrap();
     cores.register("amy", "secret");
     assert_eq!(cores.answer(), (0, Ok(StoreReply::Registered(user(1)))));
     cores.register("amy", "other");
@@ -364,13 +366,13 @@ fn users_register_and_log_in() {
         (user(3), "secret", Err(Code::Refused)),
         (user(3), "", Err(Code::Refused)),
     ] {
-        let ticket = cores.verify(user, password);
+        let id = cores.verify(user, password);
         let (answered, found) = cores.answer();
         let found = found.map(|done| match done {
             StoreReply::Verified(Verified { user, name, .. }) => (user, name),
             other => panic!("{other:?}"),
         });
-        assert_eq!((answered, found), (ticket, answer));
+        assert_eq!((answered, found), (id, answer));
     }
     drop(cores);
     running.join().unwrap();
@@ -382,13 +384,13 @@ fn users_register_and_log_in() {
 #[test]
 fn a_password_is_changed_by_who_knows_it() {
     let scratch = Scratch::new();
-    let (mut cores, questions, answers) = Cores::new();
-    let running = crate::open(config(scratch.path(), CHEAP)).unwrap().start(questions, answers).unwrap();
+    let (mut cores, calls, replies) = Cores::new();
+    let running = crate::open(config(scratch.path(), CHEAP)).unwrap().start(calls, replies).unwrap();
     cores.register("amy", "secret");
     assert!(cores.answer().1.is_ok());
     let change = |cores: &mut Cores, number: u64, old: &str, new: &str| {
         let [old, new] = [old, new].map(|text| Password(text.to_owned()));
-        cores.ask(StoreRequest::ChangePassword { user: user(number), old, new, from: Source::Proxy });
+        cores.request(StoreRequest::ChangePassword { user: user(number), old, new, from: Source::Proxy });
         cores.answer().1
     };
     for (number, old) in [(1, "wrong"), (1, ""), (2, "secret")] {
@@ -400,10 +402,10 @@ fn a_password_is_changed_by_who_knows_it() {
         cores.verify(user(1), password);
         assert_eq!(cores.answer().1.is_ok(), right);
     }
-    cores.ask(StoreRequest::Resume { secret: token.secret.clone() });
+    cores.request(StoreRequest::Resume { secret: token.secret.clone() });
     assert!(matches!(cores.answer().1, Ok(StoreReply::Resumed(Resumed { token: id, .. })) if id == token.id));
     assert!(matches!(change(&mut cores, 1, "other", "third"), Ok(StoreReply::Issued(_))));
-    cores.ask(StoreRequest::Resume { secret: token.secret.clone() });
+    cores.request(StoreRequest::Resume { secret: token.secret.clone() });
     assert_eq!(cores.answer().1, Err(Code::Refused));
     drop(cores);
     running.join().unwrap();
@@ -415,11 +417,11 @@ fn a_password_is_changed_by_who_knows_it() {
 #[test]
 fn passwords_do_not_keep_anything_else_waiting() {
     let scratch = Scratch::new();
-    let (mut cores, questions, answers) = Cores::new();
+    let (mut cores, calls, replies) = Cores::new();
     let slow = Cost { memory_kib: 32 << 10, passes: 8, lanes: 1 };
-    let running = crate::open(config(scratch.path(), slow)).unwrap().start(questions, answers).unwrap();
+    let running = crate::open(config(scratch.path(), slow)).unwrap().start(calls, replies).unwrap();
     let first = cores.register("amy", "secret");
-    let second = cores.ask(StoreRequest::Friends { user: user(1) });
+    let second = cores.request(StoreRequest::Friends { user: user(1) });
     assert_eq!(cores.answer(), (second, Ok(StoreReply::Friends(vec![]))));
     assert_eq!(cores.answer(), (first, Ok(StoreReply::Registered(user(1)))));
     drop(cores);
@@ -429,20 +431,20 @@ fn passwords_do_not_keep_anything_else_waiting() {
 #[test]
 fn too_many_passwords_are_turned_away_and_the_end_does_not_wait_for_them() {
     let scratch = Scratch::new();
-    let (mut cores, questions, answers) = Cores::new();
+    let (mut cores, calls, replies) = Cores::new();
     let mut config = config(scratch.path(), Cost { memory_kib: 32 << 10, passes: 8, lanes: 1 });
     config.limits.registration_queue = 10;
-    let running = crate::open(config).unwrap().start(questions, answers).unwrap();
+    let running = crate::open(config).unwrap().start(calls, replies).unwrap();
     for number in 0..100 {
         cores.register(&format!("user{number}"), "secret");
     }
-    let Cores { questions, answers, .. } = cores;
-    drop(questions);
+    let Cores { calls, replies, .. } = cores;
+    drop(calls);
     running.join().unwrap();
-    let answers: Vec<StoreResult> = answers.iter().map(|answered| answered.result).collect();
-    assert_eq!(answers.len(), 100, "everybody is answered");
-    let registered = answers.iter().filter(|answer| matches!(answer, Ok(StoreReply::Registered(_)))).count();
-    let busy = answers.iter().filter(|answer| **answer == Err(Code::Busy)).count();
+    let replies: Vec<StoreResult> = replies.iter().map(|answered| answered.result).collect();
+    assert_eq!(replies.len(), 100, "everybody is answered");
+    let registered = replies.iter().filter(|answer| matches!(answer, Ok(StoreReply::Registered(_)))).count();
+    let busy = replies.iter().filter(|answer| **answer == Err(Code::Busy)).count();
     assert_eq!(registered + busy, 100);
     assert!(registered <= 12, "at most the queue and one a thread: {registered}");
 }

@@ -4,7 +4,7 @@
 //! that writes is lost, all are.
 
 use super::client::Client;
-use super::fault::{Did, Fault};
+use super::fault::{DbResult, Fault};
 use super::refusal::Refusal;
 use super::url::MySqlUrl;
 use super::{names, row, schema, session};
@@ -28,7 +28,7 @@ const PACKET_LEAST: u64 = 1 << 20;
 const STATEMENT_MOST: u64 = 4 << 20;
 
 /// The connections.
-pub struct Line {
+pub struct ConnectionPool {
     /// The one that writes. It is always in a transaction, or about to be.
     pub writer: Client,
     /// Those that read, each statement by itself.
@@ -48,7 +48,7 @@ pub struct Server {
 ///
 /// # Errors
 /// If the server cannot be used, in a sentence.
-pub async fn open(url: &MySqlUrl) -> Result<(Line, Server), OpenError> {
+pub async fn open(url: &MySqlUrl) -> Result<(ConnectionPool, Server), OpenError> {
     let mut writer = dial(url, PATIENCE_AT_START).await?;
     let version = check_version(&mut writer, url).await?;
     let warnings = check_settings(&mut writer, url).await?;
@@ -57,15 +57,15 @@ pub async fn open(url: &MySqlUrl) -> Result<(Line, Server), OpenError> {
     clashes.into_iter().for_each(Clash::report);
     check_rights(&mut writer).await.map_err(|fault| schema::of(fault, url))?;
     check_tables(&mut writer, url).await?;
-    let line = complete(writer, url, PATIENCE_AT_START).await?;
-    Ok((line, Server { version, warnings }))
+    let pool = complete(writer, url, PATIENCE_AT_START).await?;
+    Ok((pool, Server { version, warnings }))
 }
 
 /// Connects again.
 ///
 /// # Errors
 /// If that does not work now.
-pub async fn reopen(url: &MySqlUrl) -> Result<Line, OpenError> {
+pub async fn reopen(url: &MySqlUrl) -> Result<ConnectionPool, OpenError> {
     let mut writer = dial(url, PATIENCE_LATER).await?;
     check_settings(&mut writer, url).await?;
     schema::version(&mut writer, url, schema::MYSQL).await?;
@@ -80,7 +80,11 @@ pub async fn reader(url: &MySqlUrl) -> Result<Client, OpenError> {
     dial(url, PATIENCE_LATER).await
 }
 
-async fn complete(mut writer: Client, url: &MySqlUrl, patience: Duration) -> Result<Line, OpenError> {
+async fn complete(
+    mut writer: Client,
+    url: &MySqlUrl,
+    patience: Duration,
+) -> Result<ConnectionPool, OpenError> {
     let mut readers = Vec::with_capacity(READERS);
     for _ in 0..READERS {
         let mut reader = dial(url, patience).await?;
@@ -89,7 +93,7 @@ async fn complete(mut writer: Client, url: &MySqlUrl, patience: Duration) -> Res
     }
     // From now on every statement is in a transaction.
     writer.run("SET autocommit = 0").await.map_err(|fault| schema::of(fault, url))?;
-    Ok(Line { writer, readers })
+    Ok(ConnectionPool { writer, readers })
 }
 
 async fn dial(url: &MySqlUrl, patience: Duration) -> Result<Client, OpenError> {
@@ -100,7 +104,7 @@ async fn dial(url: &MySqlUrl, patience: Duration) -> Result<Client, OpenError> {
     match tokio::time::timeout(patience, contain_library(Conn::new(url.opts()))).await {
         Ok(Ok(Ok(conn))) => {
             let mut client = Client::new(conn, PATIENCE);
-            session::settle(&mut client, url).await?;
+            session::apply_settings(&mut client, url).await?;
             Ok(client)
         }
         Ok(Ok(Err(error))) => Err(Refusal::of(error, url).into()),
@@ -185,7 +189,7 @@ async fn check_tables(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenErr
 }
 
 /// Does nothing, in every way that is needed later.
-async fn check_rights(client: &mut Client) -> Did<()> {
+async fn check_rights(client: &mut Client) -> DbResult<()> {
     for (table, key, others) in [
         ("user", "id", "name, password"),
         ("friend", "userid", "friendid"),
@@ -213,7 +217,7 @@ async fn check_rights(client: &mut Client) -> Did<()> {
 }
 
 /// Writes something, and takes it back: whether the server can.
-pub async fn prove(writer: &mut Client) -> Did<()> {
+pub async fn probe_write(writer: &mut Client) -> DbResult<()> {
     check_rights(writer).await?;
     let sql = "INSERT INTO message (mid, ts, sender, recipient, body)
         VALUES (-CAST(UUID_SHORT() & 140737488355327 AS SIGNED) - 1, 0, 0, 0, REPEAT(' ', 65536))";
@@ -221,13 +225,13 @@ pub async fn prove(writer: &mut Client) -> Did<()> {
     writer.run("ROLLBACK").await
 }
 
-impl Line {
+impl ConnectionPool {
     /// Asks every connection that was asked nothing for `pause` whether the server is there. Those that
     /// read and are lost are let go.
     ///
     /// # Errors
     /// If the one that writes is lost.
-    pub async fn ping(&mut self, pause: Duration) -> Did<()> {
+    pub async fn ping(&mut self, pause: Duration) -> DbResult<()> {
         if self.writer.is_idle_for(pause) {
             self.writer.check_that_it_writes().await?;
         }

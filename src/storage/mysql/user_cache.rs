@@ -4,7 +4,7 @@
 //! look-up in each of two indexes for every message: foreign keys would cost them.
 
 use super::client::{Client, Many};
-use super::fault::Did;
+use super::fault::DbResult;
 use super::row;
 use crate::token::Uses;
 use chatd_chat::model::ids::{MessageId, UserId};
@@ -19,7 +19,7 @@ const LOOK_FIRST: u32 = 16;
 
 /// What the store knows without asking.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct UserCache {
     /// A bit for each id.
     users: Vec<u64>,
     /// Seen in a transaction that is not committed: they may be of that transaction's own making.
@@ -31,13 +31,13 @@ pub struct Known {
     pub uses: Uses,
 }
 
-impl Known {
+impl UserCache {
     /// Those of `users` that do not exist.
     pub async fn strangers(
         &mut self,
         client: &mut Client,
         users: impl Iterator<Item = UserId>,
-    ) -> Did<HashSet<UserId>> {
+    ) -> DbResult<HashSet<UserId>> {
         let mut strangers: HashSet<UserId> = users.filter(|user| !self.is_known(*user)).collect();
         let ids: Vec<Value> = strangers.iter().map(|user| user.get().into()).collect();
         for found in client.find_all(USERS, &ids, &[]).await? {
