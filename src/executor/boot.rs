@@ -11,6 +11,7 @@ use super::metrics::{Kin, Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
 use super::net::reader::turn_ring;
+pub use super::net::site::{Origins, Site};
 use super::net::sockets::Sockets;
 use super::observer::{self, Observer};
 use super::pace::{self, Pace};
@@ -46,6 +47,8 @@ pub struct Config {
     pub cpus: Vec<usize>,
     /// The bounds of each core.
     pub limits: Limits,
+    /// What HTTP gives on this port.
+    pub site: Site,
     /// Which messages the cores have stored.
     pub keep: Retention,
     /// The greatest id of a message that is stored: ids are given after it.
@@ -112,6 +115,7 @@ struct Parts {
     core: usize,
     listener: TcpListener,
     limits: Limits,
+    site: Site,
     keep: Retention,
     after: MessageId,
     measuring: Measuring,
@@ -154,6 +158,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             core,
             listener,
             limits: config.limits.of_each(cores),
+            site: config.site.clone(),
             keep: config.keep,
             after: config.after,
             measuring: config.measuring,
@@ -243,6 +248,7 @@ async fn run(parts: Parts) {
         sockets,
         metrics: Metrics::new(id, parts.kin, measuring),
         limits: limits.clone(),
+        site: parts.site,
         origin: parts.origin,
         beat: parts.beat,
     })));

@@ -7,6 +7,7 @@ use super::bus::local::Parcel;
 use super::bus::{Bus, Consequences, Heard, Unity};
 use super::clock::{Clock, Origin};
 use super::metrics::{Gauges, Mark, Metrics, Snapshot, Timed, Way};
+use super::net::site::Site;
 use super::net::sockets::Sockets;
 use super::observer::Pulse;
 use super::store_link::StoreLink;
@@ -36,6 +37,8 @@ pub(super) struct Shard {
     pub(super) metrics: Metrics,
     pub(super) parser: Parser,
     pub(super) limits: Limits,
+    /// What its port gives to who speaks HTTP.
+    pub(super) site: Site,
     beat: Arc<Beat>,
     /// Reused from event to event.
     effects: Vec<Effect>,
@@ -53,13 +56,14 @@ pub(super) struct Parts {
     pub(super) sockets: Sockets,
     pub(super) metrics: Metrics,
     pub(super) limits: Limits,
+    pub(super) site: Site,
     pub(super) origin: Origin,
     pub(super) beat: Arc<Beat>,
 }
 
 impl Shard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { hub, bus, store, sockets, metrics, limits, origin, beat } = parts;
+        let Parts { hub, bus, store, sockets, metrics, limits, site, origin, beat } = parts;
         Self {
             hub,
             clock: Clock::new(origin),
@@ -69,6 +73,7 @@ impl Shard {
             metrics,
             parser: Parser::new(),
             limits,
+            site,
             beat,
             effects: Vec::new(),
             due: Consequences::new(),
@@ -232,7 +237,7 @@ impl Shard {
                     let written = self.sockets.send(session, &frame, mark);
                     self.metrics.counters.pushes += u64::from(written && frame.message().is_some());
                 }
-                Effect::Close { connection: session } => self.sockets.close(session),
+                Effect::Close { connection: session, why } => self.sockets.close(session, why),
                 Effect::Pause { connection: session } => self.sockets.pause(session),
                 Effect::Resume { connection: session } => self.sockets.resume(session),
                 Effect::Probe { connection: session } => {

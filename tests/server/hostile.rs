@@ -58,7 +58,7 @@ fn kinds() -> Vec<(Vec<u8>, u64, Then)> {
     let mut kinds = vec![
         // Not JSON, or not an object.
         text("hello", 100, Closes),
-        text("GET / HTTP/1.1", 100, Closes),
+        text("get / http/1.1", 100, Closes),
         text("{", 100, Closes),
         text("}", 100, Closes),
         text("{}{}", 100, Closes),

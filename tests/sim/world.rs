@@ -288,7 +288,7 @@ impl World {
         trace!(self, "core {core}    -> {}", show(&effect));
         match effect {
             Effect::Send { connection: session, frame } => self.send(core, session, &frame),
-            Effect::Close { connection: session } => {
+            Effect::Close { connection: session, .. } => {
                 let conn = self.conn(core, session);
                 self.conns[conn].closing = true;
                 let after = self.rng.delay(20_000);

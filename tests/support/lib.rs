@@ -12,6 +12,7 @@ pub mod door;
 pub mod node;
 pub mod original;
 pub mod services;
+pub mod websocket;
 
 pub use services::scratch;
 use std::path::PathBuf;

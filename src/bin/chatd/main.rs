@@ -96,6 +96,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
         address: settings.address,
         cpus: settings.cpus.clone(),
         limits: settings.limits.clone(),
+        site: settings.site.clone(),
         keep: settings.keep,
         after,
         measuring: settings.measuring,

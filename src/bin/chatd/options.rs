@@ -69,6 +69,16 @@ pub struct Options {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub admin_host: Vec<String>,
 
+    /// Whether the page to chat on is served, at http://ADDR:PORT/. WebSocket is spoken in either case.
+    /// [default: on, if the server listens on loopback only]
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
+    pub web: Option<bool>,
+
+    /// A site whose pages may connect by WebSocket, besides this server's own: https://www.example.org; * is every one.
+    /// May be given several times.
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    pub web_origin: Vec<String>,
+
     /// Appends what every stage took in every interval: a log that HdrHistogram tools read.
     #[arg(long, value_name = "FILE")]
     pub latency_log: Option<PathBuf>,
@@ -149,6 +159,28 @@ fn keep(text: &str) -> Result<Retention, String> {
         "all" => Ok(Retention::All),
         "undelivered" => Ok(Retention::Undelivered),
         _ => Err("all or undelivered".to_owned()),
+    }
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("on or off".to_owned()),
+    }
+}
+
+/// An origin as browsers write it: a scheme, a name and perhaps a port, and nothing after that.
+fn origin(text: &str) -> Result<String, String> {
+    let is_origin = |(scheme, authority): (&str, &str)| {
+        matches!(scheme, "http" | "https")
+            && !authority.is_empty()
+            && !authority.contains(['/', '?', '#', '@', ' '])
+    };
+    if text == "*" || text.split_once("://").is_some_and(is_origin) {
+        Ok(text.to_owned())
+    } else {
+        Err("an origin such as https://www.example.org, with nothing after the name or port, or *".to_owned())
     }
 }
 

@@ -10,6 +10,10 @@ pub fn text(settings: &Settings, address: SocketAddr, store: &str, admin: Option
     let mut lines = vec![
         format!("chatd {}", env!("CARGO_PKG_VERSION")),
         format!("  address    {address}{}", reach(address)),
+        match settings.site.page {
+            true => format!("  web        http://{address}/ (a page to chat on), ws://{address}/ws"),
+            false => format!("  web        ws://{address}/ws; the page is off (--web on)"),
+        },
         format!("  cores      {}, pinned to CPU {}", cpus.len(), list(cpus)),
         format!("  store      {store}"),
         format!("  delivery   {}", delivery(&settings.delivery)),

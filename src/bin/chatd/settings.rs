@@ -4,7 +4,7 @@ use crate::options::{AdminAt, Options};
 use chatd::chat::model::ids::CoreId;
 use chatd::chat::model::limits::Limits;
 use chatd::chat::model::retention::Retention;
-use chatd::executor::boot::Delivery;
+use chatd::executor::boot::{Delivery, Origins, Site};
 use chatd::executor::bus::redis::{RedisError, Server};
 use chatd::executor::metrics::Measuring;
 use chatd::storage::mysql::Refusal;
@@ -32,6 +32,8 @@ pub struct Settings {
     pub admin: Option<AdminAt>,
     /// Names that the admin address answers to.
     pub admin_hosts: Vec<String>,
+    /// What HTTP gives on the clients' port.
+    pub site: Site,
     /// Where the latency log goes, and how long its intervals are.
     pub latency_log: Option<(PathBuf, Duration)>,
     /// Which one-to-one messages are stored.
@@ -152,6 +154,13 @@ impl Settings {
             measuring: options.measure,
             admin: options.admin,
             admin_hosts: options.admin_host,
+            site: Site {
+                page: options.web.unwrap_or(options.bind.is_loopback()),
+                origins: match options.web_origin.iter().any(|origin| origin == "*") {
+                    true => Origins::All,
+                    false => Origins::Listed(options.web_origin),
+                },
+            },
             latency_log: options.latency_log.map(|path| (path, options.latency_log_interval)),
             keep: options.keep,
             cost: options.password_cost,

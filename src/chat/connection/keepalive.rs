@@ -54,7 +54,7 @@ impl Connections {
         }
         for id in dead {
             cx.counters.cut(Cut::Silent);
-            self.close(cx, id);
+            self.close(cx, id, None);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::port::effect::{Effect, Frame};
 use crate::port::in_flight::{Change, Mutation, StoreFlow};
 use crate::port::store::StoreRequest;
 use crate::wire::code::Code;
+use crate::wire::frame::Framing;
 use crate::wire::msgid;
 use crate::wire::reply::{self, Refusal};
 use crate::wire::request::{Dialect, Fault, Severity};
@@ -34,6 +35,13 @@ impl Connections {
             return self.close_for(cx, id, Code::Draining, Code::Draining.text());
         }
         self.note_unauthenticated(cx, id);
+    }
+
+    /// Its frames are messages of a WebSocket from now on. Nothing was sent to it before.
+    pub(crate) fn upgraded(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.get_mut(id) {
+            connection.framing = Framing::Message;
+        }
     }
 
     /// Nothing that this connection said is to be answered by a login. Bounds those that are not logged in: the oldest
@@ -96,7 +104,7 @@ impl Connections {
         self.reply(cx, id, reply::error(refusal));
         if fault.severity == Severity::Close {
             cx.counters.cut(Cut::Garbled);
-            self.close(cx, id);
+            self.close(cx, id, Some(code));
         }
     }
 
@@ -132,7 +140,7 @@ impl Connections {
     pub(crate) fn close_for(&mut self, cx: &mut Cx, id: ConnectionId, code: Code, text: &str) {
         let retry_after_ms = (code == Code::Draining).then_some(1_000);
         self.reply(cx, id, reply::error(Refusal { code, text, re: None, cid: None, retry_after_ms }));
-        self.close(cx, id);
+        self.close(cx, id, Some(code));
     }
 
     /// Sends a frame that is not a message. It is not kept if the connection ends before it is through.
@@ -154,11 +162,11 @@ impl Connections {
     }
 
     /// Asks for the connection to be closed; `Closed` comes back when it is.
-    pub(crate) fn close(&mut self, cx: &mut Cx, id: ConnectionId) {
+    pub(crate) fn close(&mut self, cx: &mut Cx, id: ConnectionId, why: Option<Code>) {
         if let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) {
             connection.closing = true;
             self.unauthenticated.remove(id);
-            cx.emit(Effect::Close { connection: id });
+            cx.emit(Effect::Close { connection: id, why });
         }
     }
 
@@ -201,7 +209,7 @@ impl Connections {
             connection.half_closed && connection.paused == 0 && connection.sends_in_flight == 0
         };
         if self.get(id).is_some_and(finished) {
-            self.close(cx, id);
+            self.close(cx, id, None);
         }
     }
 }

@@ -112,8 +112,8 @@ impl SendWindow {
         self.unacked.len()
     }
 
-    /// Where a frame of so many bytes, its terminator included, will end.
-    pub(crate) fn end_after(&self, bytes: usize) -> u64 {
+    /// Where a frame of so many bytes, its terminator or header included, will end.
+    pub(super) fn end_after(&self, bytes: usize) -> u64 {
         self.queued + bytes as u64
     }
 
@@ -216,15 +216,15 @@ impl Connections {
             Dialect::Seed => Frame::Push(envelope.clone()),
             Dialect::V2 => Frame::PushV2(envelope.clone()),
         };
-        let end = connection.window.end_after(frame.len() + 1);
+        let end = connection.end_after(frame.len());
         connection.window.note(UnackedPush::new(end, user, envelope, stored_as));
         self.send(cx, id, frame);
     }
 
     /// Sends a frame, counts its bytes, and cuts the connection if they are far too many.
     pub(super) fn send(&mut self, cx: &mut Cx, id: ConnectionId, frame: Frame) {
-        let length = frame.len() as u64 + 1;
         let Some(connection) = self.get_mut(id) else { return };
+        let length = (frame.len() + connection.framing.overhead(frame.len())) as u64;
         let window = &mut connection.window;
         if window.unacked_bytes() == 0 {
             // There was nothing to make progress with until now.
@@ -285,7 +285,7 @@ impl Connections {
             let text = Code::TooSlow.text();
             let refusal = Refusal { code: Code::TooSlow, text, re: None, cid: None, retry_after_ms: None };
             cx.emit(Effect::Send { connection: id, frame: Frame::Reply(reply::error(refusal)) });
-            self.close(cx, id);
+            self.close(cx, id, Some(Code::TooSlow));
         }
     }
 

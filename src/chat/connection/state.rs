@@ -5,7 +5,7 @@ use crate::model::dedup::DedupWindow;
 use crate::model::envelope::{Envelope, Kind};
 use crate::model::ids::{ConnectionId, Monotonic, SessionEpoch, UserId};
 use crate::model::source::Source;
-use crate::wire::frame::Terminator;
+use crate::wire::frame::{Framing, Terminator};
 use crate::wire::request::Dialect;
 use rustc_hash::FxHashSet;
 
@@ -57,6 +57,8 @@ pub(crate) struct Connection {
     pub(crate) dialect: Dialect,
     /// What ends its frames, known from its first one.
     pub(crate) terminator: Terminator,
+    /// How the frames for it are told apart.
+    pub(super) framing: Framing,
     /// Set of [`Pause`] bits; requests are handed over while it is 0.
     pub(super) paused: u8,
     /// Whether a Close was asked for: nothing is sent any more.
@@ -101,6 +103,7 @@ impl Connection {
             has_claimed: false,
             dialect: Dialect::Seed,
             terminator: Terminator::Newline,
+            framing: Framing::Terminated,
             paused: 0,
             closing: false,
             half_closed: false,
@@ -212,6 +215,11 @@ impl Connection {
     /// Whether its client may read as the original does: one frame a read.
     pub(crate) fn reads_single_frames(&self) -> bool {
         self.terminator == Terminator::Nul && self.dialect == Dialect::Seed
+    }
+
+    /// Where in all that is sent to it a frame of so many bytes will end, if it is the next one.
+    pub(crate) fn end_after(&self, frame_bytes: usize) -> u64 {
+        self.window.end_after(frame_bytes + self.framing.overhead(frame_bytes))
     }
 
     /// Whether it is not read from for this reason.

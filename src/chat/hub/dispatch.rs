@@ -39,6 +39,7 @@ impl Hub {
             Event::BadFrame { connection, fault } => connections.on_bad_frame(cx, connection, &fault),
             Event::Shed { connection } => connections.on_shed(cx, connection),
             Event::FrameTimeout { connection } => connections.on_frame_timeout(cx, connection),
+            Event::Upgraded { connection } => connections.upgraded(connection),
             Event::Opened { connection, from } => connections.opened(cx, connection, from),
             Event::HalfClosed { connection } => connections.on_half_close(cx, connection),
             Event::Closed { connection, acked } => self.on_closed(connection, acked),

@@ -49,7 +49,7 @@ fn welcome_v1(
     let presence = |user| welcome.online.contains(&user);
     let page = backlog.first_page(id);
     let answer = lists::logged_in(identity.user, &identity.name, &welcome.profile, &presence, page, budget);
-    let end = connection.window.end_after(answer.bytes.len() + 1);
+    let end = connection.end_after(answer.bytes.len());
     backlog.welcome(connections, id, answer.messages, end);
     connections.reply(cx, id, answer.bytes);
     if answer.friends < welcome.profile.friends.len() {
@@ -83,7 +83,7 @@ fn welcome_v2(
         connections.reply(cx, id, frame);
     }
     let Some(connection) = connections.get(id) else { return };
-    let end = connection.window.end_after(last.len() + 1);
+    let end = connection.end_after(last.len());
     backlog.welcome(connections, id, answer.messages, end);
     connections.reply(cx, id, last);
 }

@@ -4,6 +4,7 @@ use super::event::Channel;
 use super::store::StoreRequest;
 use crate::model::envelope::Envelope;
 use crate::model::ids::{ConnectionId, RequestId, UserId};
+use crate::wire::code::Code;
 use crate::wire::push;
 
 /// A frame for a client, without its terminator. None is empty.
@@ -49,7 +50,7 @@ impl Frame {
 /// Something to be done, in the order given.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
-    /// Append a frame and the session's terminator to its outbox.
+    /// Append a frame, with what tells it apart from the next one, to a connection's outbox.
     Send {
         /// To whom.
         connection: ConnectionId,
@@ -60,6 +61,8 @@ pub enum Effect {
     Close {
         /// Which connection. `Closed` follows as an event.
         connection: ConnectionId,
+        /// The errno that goes with it, if one does.
+        why: Option<Code>,
     },
     /// Hand over no further request of this session until `Resume`.
     Pause {

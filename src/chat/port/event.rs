@@ -42,6 +42,11 @@ pub enum Event<'a> {
         /// What.
         request: Request<'a>,
     },
+    /// A connection speaks WebSocket from now on: each of its frames is a message, with a header before it.
+    Upgraded {
+        /// Which.
+        connection: ConnectionId,
+    },
     /// A client said something that nobody may say.
     BadFrame {
         /// Who.

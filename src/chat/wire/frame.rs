@@ -24,6 +24,16 @@ impl Terminator {
     }
 }
 
+/// How the frames for one connection are told apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Framing {
+    /// Each has a terminator.
+    #[default]
+    Terminated,
+    /// Each is a message of a WebSocket, with a header before it.
+    Message,
+}
+
 /// One step of the cursor over `bytes`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {

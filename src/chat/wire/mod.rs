@@ -1,6 +1,7 @@
 //! The wire: bytes to frames, frames to requests, replies to bytes. Pure codecs, no I/O.
 //!
 //! - [`frame`] cuts a stream of bytes into frames.
+//! - [`http`] reads the head of a request, and [`websocket`] the messages that follow an upgrade.
 //! - [`json`] is the only file that names simd-json: one frame to a flat list of fields.
 //! - [`request`] is what may be said, checked field by field.
 //! - [`reply`] and [`lists`] are what may be heard, encoded byte for byte as the original server does.
@@ -10,6 +11,7 @@
 pub mod code;
 pub mod found;
 pub mod frame;
+pub mod http;
 pub mod json;
 pub mod lists;
 pub mod msgid;
@@ -18,4 +20,5 @@ pub mod push;
 pub mod reply;
 pub mod request;
 pub mod text;
+pub mod websocket;
 pub mod welcome;

@@ -6,12 +6,18 @@
 //! - [`sockets`] is all connections and what is to be sent to them; [`connection`] is one of them.
 //! - [`pacing`] cuts what is sent to clients that read as the original does.
 //! - [`reader`] turns the ring: what was received becomes requests.
+//! - [`spoken`] tells what a connection speaks; [`web_reader`] is `reader`'s part for HTTP and WebSocket, [`site`] what
+//!   HTTP gives, [`assets`] the page.
 
 pub(super) mod accept;
+mod assets;
 mod buffers;
 mod connection;
 pub(super) mod listen;
 mod pacing;
 pub(super) mod reader;
 pub(super) mod ring;
+pub mod site;
 pub(super) mod sockets;
+mod spoken;
+mod web_reader;

@@ -5,18 +5,47 @@
 
 use super::connection::{Connection, Stage, Tail};
 use super::ring::{Completion, Expect, Operation};
+use super::spoken::Spoken;
 use crate::metrics;
 use crate::pace::Pace;
 use crate::shard::{Shard, SharedShard};
 use chatd_chat::model::ids::ConnectionId;
 use chatd_chat::port::event::Event;
-use chatd_chat::wire::frame::{self, Step};
+use chatd_chat::wire::frame::{self, Step, Terminator};
 use chatd_chat::wire::request::{self, Fault};
 use chatd_process::panic_policy;
 use glommio::io::{PollState, PollableFd};
 use std::future::poll_fn;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::task::Poll;
+
+/// What of received bytes was not handed over.
+pub(super) struct Rest {
+    /// Where it lies.
+    pub(super) kept: Range<usize>,
+    /// How much of it was searched in vain.
+    pub(super) searched: usize,
+    /// Whether it began after something that was whole: then it has its whole time.
+    pub(super) is_fresh: bool,
+}
+
+impl Rest {
+    /// Everything was.
+    pub(super) const fn nothing() -> Self {
+        Self { kept: 0..0, searched: 0, is_fresh: true }
+    }
+
+    /// What follows `start` of so many bytes.
+    const fn after(start: usize, bytes: usize, searched: usize) -> Self {
+        Self { kept: start..bytes, searched, is_fresh: start > 0 }
+    }
+
+    /// All of it, so far.
+    pub(super) const fn all(bytes: usize) -> Self {
+        Self { kept: 0..bytes, searched: bytes, is_fresh: false }
+    }
+}
 
 /// What glommio is told of the ring: its descriptor, which it does not own.
 struct Descriptor(RawFd);
@@ -164,8 +193,8 @@ impl Shard {
         match connection.stage {
             Stage::Open => {
                 if connection.tail.bytes.is_empty() {
-                    let (rest, searched) = self.hand_over(id, bytes, 0);
-                    self.keep_tail(id, searched - rest, |tail| tail.extend_from_slice(&bytes[rest..]));
+                    let rest = self.hand_over(id, bytes, 0);
+                    self.keep_tail(id, &rest, |tail| tail.extend_from_slice(&bytes[rest.kept.clone()]));
                 } else {
                     // Doubling would take twice as much as it may.
                     connection.tail.bytes.reserve_exact(bytes.len());
@@ -176,8 +205,8 @@ impl Shard {
             // What a client says after its connection was closed is thrown away, up to a bound: who goes
             // on writing does not read what it was told.
             Stage::Emptying(_) | Stage::Lingering(_) => {
-                connection.discarded += bytes.len();
-                if connection.discarded > self.limits.linger_bytes {
+                connection.discarded += bytes.len() as u32;
+                if connection.discarded as usize > self.limits.linger_bytes {
                     return self.sockets.end(id.index);
                 }
             }
@@ -243,16 +272,17 @@ impl Shard {
         if let Some(read_us) = read_us {
             self.note_read(read_us);
         }
-        let (rest, searched) = self.hand_over(id, &mut bytes, searched);
+        let rest = self.hand_over(id, &mut bytes, searched);
         if read_us.is_some() {
             self.note_read(self.read_us());
             if let Some(connection) = self.sockets.at(id.index) {
                 connection.tail.read_us = read_us;
             }
         }
-        self.keep_tail(id, searched - rest, |tail| {
-            if rest < bytes.len() {
-                bytes.drain(..rest);
+        self.keep_tail(id, &rest, |tail| {
+            if !rest.kept.is_empty() {
+                bytes.truncate(rest.kept.end);
+                bytes.drain(..rest.kept.start);
                 if bytes.capacity() > 2 * bytes.len() {
                     bytes.shrink_to_fit();
                 }
@@ -262,38 +292,50 @@ impl Shard {
     }
 
     /// Keeps what was not handed over, and notes since when a frame is under way.
-    fn keep_tail(&mut self, id: ConnectionId, searched: usize, keep: impl FnOnce(&mut Vec<u8>)) {
+    fn keep_tail(&mut self, id: ConnectionId, rest: &Rest, keep: impl FnOnce(&mut Vec<u8>)) {
         let (now, read_us) = (self.clock().now().monotonic, self.read_us());
         let Some(connection) = self.sockets.at(id.index).filter(|connection| connection.stage == Stage::Open)
         else {
             return;
         };
         keep(&mut connection.tail.bytes);
-        connection.tail.searched = searched;
+        connection.tail.searched = rest.searched;
         // Messages that wait through a pause were read before it.
         let waits = connection.paused && !connection.tail.bytes.is_empty();
         connection.tail.read_us = waits.then(|| connection.tail.read_us.unwrap_or(read_us));
-        let partial = !connection.tail.bytes.is_empty() && !connection.paused;
-        connection.partial_since = partial.then(|| connection.partial_since.unwrap_or(now));
+        let partial = !connection.paused && (!connection.tail.bytes.is_empty() || connection.is_within());
+        let since = connection.partial_since.filter(|_| !rest.is_fresh);
+        connection.partial_since = partial.then(|| since.unwrap_or(now));
         self.sockets.charge(id.index);
     }
 
-    /// Hands over every whole frame of `bytes`, until the connection is paused or closed. Gives
-    /// back where the rest begins, and how far it was searched.
-    fn hand_over(&mut self, id: ConnectionId, bytes: &mut [u8], mut searched: usize) -> (usize, usize) {
+    /// Hands over what is whole in `bytes`, by what the connection speaks, until it is paused or closed.
+    pub(super) fn hand_over(&mut self, id: ConnectionId, bytes: &mut [u8], searched: usize) -> Rest {
+        let connection = self.sockets.at(id.index).expect("a connection stays while it is handled");
+        match connection.spoken {
+            Spoken::Frames => self.hand_over_frames(id, bytes, searched),
+            Spoken::Unknown => self.hand_over_first(id, bytes),
+            Spoken::Http => self.hand_over_http(id, bytes, searched),
+            Spoken::WebSocket => self.hand_over_messages(id, bytes),
+            Spoken::Tls => Rest::nothing(),
+        }
+    }
+
+    /// Hands over every whole frame of `bytes`.
+    fn hand_over_frames(&mut self, id: ConnectionId, bytes: &mut [u8], mut searched: usize) -> Rest {
         let frame_bytes = self.limits.frame_bytes;
         let session = id;
         let mut from = 0;
         loop {
             let connection = self.sockets.at(id.index).expect("a connection stays while it is handled");
             if connection.stage != Stage::Open {
-                return (bytes.len(), bytes.len());
+                return Rest::nothing();
             }
             if connection.paused {
-                return (from, from);
+                return Rest::after(from, bytes.len(), 0);
             }
             match frame::next(bytes, from, searched, frame_bytes) {
-                Step::Partial { start } => return (start, bytes.len()),
+                Step::Partial { start } => return Rest::after(start, bytes.len(), bytes.len() - start),
                 Step::TooLarge => {
                     self.feed(Event::BadFrame { connection: session, fault: Fault::frame_too_large() })
                 }
@@ -301,25 +343,30 @@ impl Shard {
                     if connection.terminator.is_none() {
                         connection.begin(terminator);
                     }
-                    let paced = connection.pacing.is_some();
-                    let sampled_ns = self.metrics.take_sample().then(|| self.clock().peek_ns());
-                    let parsed = request::parse(&mut bytes[start..end], &mut self.parser, &self.limits);
-                    if let (true, Ok(request)) = (paced, &parsed) {
-                        self.sockets.learn(id.index, request);
-                    }
-                    let parsed_ns = sampled_ns.map(|_| self.clock().peek_ns());
-                    match parsed {
-                        Ok(request) => self.feed(Event::Request { connection: session, terminator, request }),
-                        Err(fault) => self.feed(Event::BadFrame { connection: session, fault }),
-                    }
-                    if let (Some(sampled_ns), Some(parsed_ns)) = (sampled_ns, parsed_ns) {
-                        let routed_ns = self.clock().peek_ns();
-                        self.metrics.record(metrics::Stage::Parsed, sampled_ns, parsed_ns);
-                        self.metrics.record(metrics::Stage::Routed, parsed_ns, routed_ns);
-                    }
+                    self.hand_over_frame(id, &mut bytes[start..end], terminator);
                     (from, searched) = (next, next);
                 }
             }
+        }
+    }
+
+    /// Hands over one frame.
+    #[inline]
+    pub(super) fn hand_over_frame(&mut self, id: ConnectionId, frame: &mut [u8], terminator: Terminator) {
+        let sampled_ns = self.metrics.take_sample().then(|| self.clock().peek_ns());
+        let parsed = request::parse(frame, &mut self.parser, &self.limits);
+        if let Ok(request) = &parsed {
+            self.sockets.learn(id.index, request);
+        }
+        let parsed_ns = sampled_ns.map(|_| self.clock().peek_ns());
+        match parsed {
+            Ok(request) => self.feed(Event::Request { connection: id, terminator, request }),
+            Err(fault) => self.feed(Event::BadFrame { connection: id, fault }),
+        }
+        if let (Some(sampled_ns), Some(parsed_ns)) = (sampled_ns, parsed_ns) {
+            let routed_ns = self.clock().peek_ns();
+            self.metrics.record(metrics::Stage::Parsed, sampled_ns, parsed_ns);
+            self.metrics.record(metrics::Stage::Routed, parsed_ns, routed_ns);
         }
     }
 

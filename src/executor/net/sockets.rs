@@ -3,13 +3,17 @@
 //! Owns the ring, and every connection until the kernel has let go of it. What is received is
 //! handled next door, in `reader`.
 
+mod web;
+
 use super::connection::{Connection, Outbox, Stage};
 use super::pacing::PacingLimits;
 use super::ring::{Expect, Ring};
+use super::spoken::Spoken;
 use crate::metrics::{Mark, Marks};
 use chatd_chat::model::ids::{ConnectionId, Monotonic};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::port::effect::Frame;
+use chatd_chat::wire::code::Code;
 use chatd_chat::wire::request::Request;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -17,6 +21,7 @@ use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+pub(super) use web::TEXT;
 
 /// How long a connection that is being closed may take to deliver what was sent last.
 const LINGER_MS: u64 = 1_000;
@@ -144,7 +149,8 @@ impl Sockets {
         let Some(connection) = slot.connection.as_deref_mut().filter(|connection| connection.id == id) else {
             return false;
         };
-        if connection.stage != Stage::Open {
+        // Who speaks HTTP hears no frame: what is to be said at its end is said then.
+        if connection.stage != Stage::Open || connection.spoken == Spoken::Http {
             return false;
         }
         if connection.outbox.waiting.capacity() == 0 {
@@ -186,15 +192,16 @@ impl Sockets {
             self.flush();
             self.ring.enter();
         }
-        Some(self.get(id)?.acked_with_terminators())
+        Some(self.get(id)?.acked_frames())
     }
 
     /// Closes a connection: what was said last is to arrive first.
-    pub(crate) fn close(&mut self, id: ConnectionId) {
-        let deadline = self.now.plus(LINGER_MS);
-        let Some(connection) = self.get(id).filter(|connection| connection.stage == Stage::Open) else {
+    pub(crate) fn close(&mut self, id: ConnectionId, why: Option<Code>) {
+        if self.get(id).is_none_or(|connection| connection.stage != Stage::Open) {
             return;
-        };
+        }
+        let deadline = self.part(id.index, why);
+        let Some(connection) = self.get(id) else { return };
         connection.stage = Stage::Emptying(deadline);
         connection.partial_since = None;
         connection.tail = Default::default();
@@ -220,6 +227,11 @@ impl Sockets {
         let Some(connection) = self.at(index) else { return };
         let Stage::Emptying(deadline) = connection.stage else { return };
         if connection.is_flushed() {
+            if connection.web.is_some() && self.refill(index) {
+                return;
+            }
+            let deadline = deadline.min(self.now.plus(LINGER_MS));
+            let Some(connection) = self.at(index) else { return };
             connection.shutdown(Shutdown::Write);
             connection.stage = Stage::Lingering(deadline);
             if connection.is_through() {
@@ -267,7 +279,7 @@ impl Sockets {
     pub(super) fn end(&mut self, index: u32) {
         let Some(connection) = self.at(index).filter(|connection| !connection.is_over()) else { return };
         connection.stage = Stage::Gone;
-        let gone = (connection.id, connection.acked_with_terminators());
+        let gone = (connection.id, connection.acked_frames());
         connection.shutdown(Shutdown::Both);
         connection.outbox.waiting = Vec::new();
         connection.partial_since = None;
@@ -414,7 +426,11 @@ impl Sockets {
             }
         }
         let since = (flown == &flying.len()).then_some(*flying_since_ns);
+        let is_web = connection.web.is_some();
         if !connection.is_over() {
+            if is_web {
+                self.refill(index);
+            }
             self.send_waiting(index);
             self.close_if_flushed(index);
         }
@@ -434,8 +450,8 @@ impl Sockets {
             return;
         };
         let held = connection.tail.bytes.capacity();
-        self.tail_bytes = self.tail_bytes + held - connection.charged;
-        connection.charged = held;
+        self.tail_bytes = self.tail_bytes + held - connection.charged as usize;
+        connection.charged = held as u32;
     }
 
     /// The connections to be cut where too much is half read: the largest frames under way first, and of
@@ -458,7 +474,7 @@ impl Sockets {
             if excess == 0 {
                 break;
             }
-            excess = excess.saturating_sub(bytes);
+            excess = excess.saturating_sub(bytes as usize);
             chosen.push(id);
         }
         chosen

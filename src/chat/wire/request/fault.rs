@@ -38,7 +38,8 @@ impl Fault {
         Self::closing(Code::NotAFrame, Code::NotAFrame.text())
     }
 
-    fn closing(code: Code, text: &'static str) -> Self {
+    /// The stream can not be trusted any more, as this sentence says.
+    pub fn closing(code: Code, text: &'static str) -> Self {
         Self { code, text: Cow::Borrowed(text), re: None, cid: None, severity: Severity::Close }
     }
 }
