@@ -1,24 +1,22 @@
 //! Starts the cores, waits until every one of them accepts, and waits for them to end.
 
-use super::alarm::sleep;
 use super::bus::local;
 use super::bus::redis::{RedisError, Server};
 use super::bus::wires::Wires;
 use super::clock::Origin;
+use super::event_loop::{self, sleep};
 use super::guard::{self, spawn_service};
 use super::memory::give_back_large_blocks;
 use super::metrics::{Kin, Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
-use super::net::reader::turn_ring;
+pub use super::net::mode::RingMode;
 pub use super::net::site::{Origins, Site};
 use super::net::sockets::Sockets;
 use super::observer::{self, Observer};
-use super::pace::{self, Pace};
 use super::rest::AtRest;
 use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
-use super::watch::{Beat, Watch};
 use chatd_chat::hub::Hub;
 use chatd_chat::model::ids::MessageId;
 use chatd_chat::model::limits::Limits;
@@ -55,6 +53,8 @@ pub struct Config {
     pub after: MessageId,
     /// Whether latencies are measured.
     pub measuring: Measuring,
+    /// What the rings use of the kernel; the most that it has, if that is not said.
+    pub ring: Option<RingMode>,
     /// How the cores hear of each other.
     pub delivery: Delivery,
     /// Where questions to the store go.
@@ -106,7 +106,6 @@ pub struct Cores {
     /// Sees what they measure.
     pub observer: Observer,
     stops: Vec<Sender<()>>,
-    watch: Watch,
     handles: Vec<ExecutorJoinHandle<()>>,
 }
 
@@ -119,12 +118,12 @@ struct Parts {
     keep: Retention,
     after: MessageId,
     measuring: Measuring,
+    ring: Option<RingMode>,
     wires: Wires,
     questions: Sender<StoreCall>,
     answers: Receiver<StoreReturn>,
     stop: Receiver<()>,
     asked: Receiver<observer::Question>,
-    beat: Arc<Beat>,
     kin: Kin,
     origin: Origin,
     at_rest: AtRest,
@@ -142,7 +141,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         listen(config.address, cores).map_err(|error| StartError::Listen(config.address, error))?;
     let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
     let (ready, readied) = flume::bounded(cores);
-    let (mut stops, mut asks, mut beats, mut handles) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
     let wires = Wires::lay(&config.delivery, cores).map_err(StartError::Redis)?;
     let (origin, kin, at_rest) = (Origin::now(), Kin::default(), AtRest::new(cores));
     for (core, ((listener, wires), answers)) in
@@ -152,8 +151,6 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
         stops.push(stop);
         let (ask, asked) = observer::line();
         asks.push(ask);
-        let beat = Arc::new(Beat::default());
-        beats.push(beat.clone());
         let parts = Parts {
             core,
             listener,
@@ -162,12 +159,12 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             keep: config.keep,
             after: config.after,
             measuring: config.measuring,
+            ring: config.ring,
             wires,
             questions: config.questions.clone(),
             answers,
             stop: stopped,
             asked,
-            beat,
             kin: kin.clone(),
             origin,
             at_rest: at_rest.clone(),
@@ -177,8 +174,8 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             .name(&format!("chatd-core-{core}"))
             // TCP never touches the memory that glommio would register for files.
             .io_memory(0)
-            .preempt_timer(pace::NEVER)
-            .spawn(move || guard::vital("a core", run(parts)))
+            .preempt_timer(event_loop::NEVER)
+            .spawn(move || event_loop::first(guard::vital("a core", run(parts))))
             .map_err(|error| StartError::Core(core, error.to_string()))?;
         handles.push(handle);
     }
@@ -186,9 +183,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     let readied: Result<Vec<()>, StartError> = readied.iter().take(cores).collect();
     match readied {
         Ok(readied) if readied.len() == cores => {
-            let watched = beats.into_iter().zip(asks.iter().cloned()).collect();
-            let watch = Watch::start(watched).map_err(|error| StartError::Core(0, error.to_string()))?;
-            Ok(Cores { address, stops, observer: Observer::new(asks), watch, handles })
+            Ok(Cores { address, stops, observer: Observer::new(asks), handles })
         }
         Ok(_) => Err(why_not_ready(handles, stops)),
         Err(error) => Err(error),
@@ -226,17 +221,16 @@ impl Cores {
                 result = Err(format!("core {core} has failed: {error}"));
             }
         }
-        self.watch.stop();
         result
     }
 }
 
 async fn run(parts: Parts) {
-    let Parts { core, listener, limits, measuring, wires, questions, answers, stop, ready, .. } = parts;
-    let (bus, rings, id) = wires.connect(core, limits.bus_queue).await;
-    let (sockets, pace) = match (Sockets::new(&limits), Pace::new()) {
-        (Ok(sockets), Ok(pace)) => (sockets, pace),
-        (Err(error), _) | (_, Err(error)) => {
+    let Parts { core, listener, limits, measuring, ring, wires, questions, answers, stop, ready, .. } = parts;
+    let (bus, inbound, id) = wires.connect(core, limits.bus_queue);
+    let sockets = match Sockets::new(&limits, ring) {
+        Ok(sockets) => sockets,
+        Err(error) => {
             let _ = ready.send(Err(StartError::Core(core, error.to_string())));
             return;
         }
@@ -250,23 +244,23 @@ async fn run(parts: Parts) {
         limits: limits.clone(),
         site: parts.site,
         origin: parts.origin,
-        beat: parts.beat,
     })));
-    spawn_service("the ring of the sockets", turn_ring(shard.clone(), pace.clone()));
-    for (from, ring) in rings {
-        spawn_service("the bus", local::receive(shard.clone(), pace.clone(), from, ring));
+    spawn_service("the event loop", event_loop::run(shard.clone()));
+    for (from, parcels) in inbound {
+        spawn_service("the bus", local::receive(shard.clone(), from, parcels));
     }
-    spawn_service("the line to the store", store_link::receive(shard.clone(), pace.clone(), answers));
+    spawn_service("the line to the store", store_link::receive(shard.clone(), answers));
     spawn_service("the observer", observer::answer(shard.clone(), core, parts.asked));
     spawn_service("the pacing of frames", write_paced(shard.clone()));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));
-    let accepting = guard::spawn("accepting", accept(shard.clone(), pace, listener));
+    let accepting = guard::spawn("accepting", accept(shard.clone(), listener));
     // Nobody waits for this any more only if another core has failed.
     let _ = ready.send(Ok(()));
     drop(ready);
     let _ = stop.recv_async().await;
     accepting.cancel().await;
     drain(shard, core, parts.at_rest, limits.drain_ms).await;
+    event_loop::end();
 }
 
 /// Time passes.

@@ -40,6 +40,8 @@ pub(super) struct Clock {
     anchor_ns: u64,
     /// When the time zone was last looked at.
     zoned: Instant,
+    /// Of this turn.
+    instant: Instant,
     wall_ns: u64,
     steady_ns: u64,
     utc_offset_s: i32,
@@ -54,8 +56,16 @@ impl Clock {
     pub(super) fn new(origin: Origin) -> Self {
         let (anchor, anchor_ns) = (Instant::now(), wall_ns());
         let utc_offset_s = utc_offset_s();
-        let mut clock =
-            Self { origin, anchor, anchor_ns, zoned: anchor, wall_ns: 0, steady_ns: 0, utc_offset_s };
+        let mut clock = Self {
+            origin,
+            anchor,
+            anchor_ns,
+            zoned: anchor,
+            instant: anchor,
+            wall_ns: 0,
+            steady_ns: 0,
+            utc_offset_s,
+        };
         clock.read();
         clock
     }
@@ -68,6 +78,11 @@ impl Clock {
     /// The steady time of this turn, in nanoseconds. The same on all cores of this server.
     pub(super) fn steady_ns(&self) -> u64 {
         self.steady_ns
+    }
+
+    /// The time of this turn, of the clock that timers go by.
+    pub(super) fn instant(&self) -> Instant {
+        self.instant
     }
 
     /// Seconds to add to UTC for local time.
@@ -83,6 +98,7 @@ impl Clock {
             (self.anchor, self.anchor_ns) = (instant, wall_ns());
             elapsed = Duration::ZERO;
         }
+        self.instant = instant;
         self.wall_ns = self.anchor_ns + elapsed.as_nanos() as u64;
         self.steady_ns = self.steady(instant);
         if instant.saturating_duration_since(self.zoned) >= ZONE {

@@ -5,6 +5,7 @@
 //! [`panic_policy`](chatd_process::panic_policy) of the process sees to that by itself; the guards here hold where it is not
 //! installed, and say what has failed.
 
+use crate::event_loop;
 use chatd_process::panic_policy::die;
 use futures_lite::FutureExt;
 use std::future::Future;
@@ -17,7 +18,7 @@ pub(super) fn spawn_service(name: &'static str, task: impl Future<Output = ()> +
 
 /// The same, for a task that is cancelled at the end.
 pub(super) fn spawn(name: &'static str, task: impl Future<Output = ()> + 'static) -> glommio::Task<()> {
-    glommio::spawn_local(vital(name, task))
+    event_loop::spawn(vital(name, task))
 }
 
 /// Waits for something that the core cannot do without.

@@ -7,19 +7,17 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod admin;
-mod alarm;
 pub mod boot;
 pub mod bus;
 mod clock;
+mod event_loop;
 mod guard;
 mod memory;
 pub mod metrics;
 mod net;
 pub mod observer;
-mod pace;
 pub mod probe;
 mod rest;
 mod shard;
 pub mod stop;
 mod store_link;
-mod watch;

@@ -11,7 +11,6 @@ use super::net::site::Site;
 use super::net::sockets::Sockets;
 use super::observer::Pulse;
 use super::store_link::StoreLink;
-use super::watch::Beat;
 use chatd_chat::hub::Hub;
 use chatd_chat::model::envelope::Kind;
 use chatd_chat::model::limits::Limits;
@@ -22,7 +21,6 @@ use chatd_chat::wire::code::Code;
 use chatd_chat::wire::json::Parser;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// One core's shard, shared by the tasks of that core and by nobody else.
 pub(super) type SharedShard = Rc<RefCell<Shard>>;
@@ -39,7 +37,6 @@ pub(super) struct Shard {
     pub(super) limits: Limits,
     /// What its port gives to who speaks HTTP.
     pub(super) site: Site,
-    beat: Arc<Beat>,
     /// Reused from event to event.
     effects: Vec<Effect>,
     /// What came of effects at once, to be handled after them.
@@ -58,12 +55,11 @@ pub(super) struct Parts {
     pub(super) limits: Limits,
     pub(super) site: Site,
     pub(super) origin: Origin,
-    pub(super) beat: Arc<Beat>,
 }
 
 impl Shard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { hub, bus, store, sockets, metrics, limits, site, origin, beat } = parts;
+        let Parts { hub, bus, store, sockets, metrics, limits, site, origin } = parts;
         Self {
             hub,
             clock: Clock::new(origin),
@@ -74,7 +70,6 @@ impl Shard {
             parser: Parser::new(),
             limits,
             site,
-            beat,
             effects: Vec::new(),
             due: Consequences::new(),
             feeding: false,
@@ -112,7 +107,6 @@ impl Shard {
         let mut counters = self.metrics.counters;
         counters.unmeasured += self.sockets.unmarked;
         counters.cpu_ns = cpu_ns();
-        counters.roused = self.beat.roused();
         let gauges = Gauges {
             connections: self.sockets.count() as u64,
             bus_waiting: self.bus.waiting() as u64,
@@ -205,21 +199,17 @@ impl Shard {
 
     /// Time passes.
     pub(super) fn tick(&mut self) {
-        self.beat.tick();
         self.bus.tick(self.clock.now().monotonic, &mut self.due);
         let utc_offset_s = self.clock.utc_offset_s();
         self.feed(Event::Tick { utc_offset_s });
         self.sockets.close_on();
     }
 
-    /// Lets the hub handle what has come due, and sees to it that what follows is submitted.
+    /// Lets the hub handle what has come due.
     fn feed_all_due(&mut self) {
         self.feeding = true;
         self.feed_due();
         self.feeding = false;
-        if self.bus.has_work() {
-            self.sockets.wake();
-        }
     }
 
     fn feed_due(&mut self) {

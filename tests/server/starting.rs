@@ -64,6 +64,38 @@ fn more_cores_than_cpus_start_again_and_again() {
     }
 }
 
+/// What the rings use of the kernel: each that this kernel has serves, on one core and across several.
+#[test]
+fn every_mode_of_the_ring_serves() {
+    for mode in ["deferred", "cooperative", "plain"] {
+        let mut served = 0;
+        for cores in [1, 4] {
+            let setup = Setup::new(cores).argument("--ring").argument(mode);
+            let chatd = match setup.start_or_fail() {
+                Ok(chatd) => chatd,
+                Err(failure) => {
+                    cannot_run(mode, "this kernel is too old for it");
+                    failure.says(&["core 0", "Invalid argument"]);
+                    continue;
+                }
+            };
+            served += 1;
+            let names: Vec<String> = (0..8).map(|number| format!("user{number}")).collect();
+            let users: Vec<_> = names.iter().map(|name| chatd.register(name)).collect();
+            let mut clients: Vec<_> = users.iter().map(|user| chatd.enter(user)).collect();
+            for round in 0..20 {
+                for at in 0..clients.len() {
+                    let next = (at + 1) % clients.len();
+                    let text = format!("{mode} {round} {at}");
+                    clients[at].chat_stored(&users[next], &text, &text);
+                    clients[next].hear_msg(&text);
+                }
+            }
+        }
+        assert!(served == 2 || mode != "plain", "every kernel has it");
+    }
+}
+
 #[test]
 fn a_port_that_another_chatd_has() {
     for cores in [1, 2] {

@@ -100,6 +100,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
         keep: settings.keep,
         after,
         measuring: settings.measuring,
+        ring: settings.ring,
         delivery: settings.delivery.clone(),
         questions,
         answers,

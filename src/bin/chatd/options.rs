@@ -1,6 +1,7 @@
 //! What was typed: the command line of chatd, unchecked but for its form.
 
 use chatd::chat::model::retention::Retention;
+use chatd::executor::boot::RingMode;
 use chatd::executor::metrics::Measuring;
 use chatd::storage::password::Cost;
 use clap::parser::ValueSource;
@@ -58,6 +59,10 @@ pub struct Options {
     /// Whether the cores measure the latency of every stage. Off shows what measuring costs.
     #[arg(long, value_name = "on|off", default_value = "on", value_parser = measuring)]
     pub measure: Measuring,
+
+    /// What the rings use of the kernel: deferred, cooperative or plain. For tests; the most that it has otherwise.
+    #[arg(long, value_name = "MODE", hide = true)]
+    pub ring: Option<RingMode>,
 
     /// Where metrics, histograms and health are shown: an address of its own, or off.
     /// [default: 127.0.0.1:6060, if nobody else is there]

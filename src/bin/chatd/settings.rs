@@ -4,7 +4,7 @@ use crate::options::{AdminAt, Options};
 use chatd::chat::model::ids::CoreId;
 use chatd::chat::model::limits::Limits;
 use chatd::chat::model::retention::Retention;
-use chatd::executor::boot::{Delivery, Origins, Site};
+use chatd::executor::boot::{Delivery, Origins, RingMode, Site};
 use chatd::executor::bus::redis::{RedisError, Server};
 use chatd::executor::metrics::Measuring;
 use chatd::storage::mysql::Refusal;
@@ -28,6 +28,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// Whether latencies are measured.
     pub measuring: Measuring,
+    /// What the rings use of the kernel, if that was said.
+    pub ring: Option<RingMode>,
     /// Where the metrics are to be shown, if that was said.
     pub admin: Option<AdminAt>,
     /// Names that the admin address answers to.
@@ -152,6 +154,7 @@ impl Settings {
             limits,
             delivery,
             measuring: options.measure,
+            ring: options.ring,
             admin: options.admin,
             admin_hosts: options.admin_host,
             site: Site {

@@ -99,11 +99,6 @@ pub(super) const CATALOGUE: &[Metric] = &[
         Kind::Counter(|view, series| each(view, series, |core| core.counters.cpu_ns as f64 / 1e9)),
     ),
     metric(
-        "chatd_core_roused",
-        "Times that the core was woken from outside because its clock stood still: it slept too long, or had no CPU.",
-        counter!(roused),
-    ),
-    metric(
         "chatd_turns",
         "Turns of the core's socket ring: system calls that send and receive.",
         counter!(turns),

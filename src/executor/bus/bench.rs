@@ -45,7 +45,7 @@ impl BareCore {
     pub fn new(server: &Arc<Server>) -> Result<Self, RedisError> {
         let greeted = server.greet(None)?;
         let bus = RedisBus::new(server.clone(), greeted, SILENT, BUS_QUEUE);
-        let ring = Ring::new().expect("io_uring works here");
+        let ring = Ring::new(None).expect("io_uring works here");
         Ok(Self { bus, ring, due: Consequences::new(), tickets: 0 })
     }
 
@@ -57,7 +57,7 @@ impl BareCore {
     /// Submits, waits for something to complete, and gives what came of it to `handle`.
     fn turn(&mut self, mut handle: impl FnMut(Event<'static>)) {
         self.bus.flush(&mut self.ring);
-        self.ring.enter_and_wait();
+        self.ring.wait(Duration::MAX);
         while let Some(completion) = self.ring.next() {
             match completion.operation {
                 Operation::LinkReceive(number) => {

@@ -1,21 +1,19 @@
 //! The bus within one process: each core is home to a slice of the channels, and plays for it the
-//! part that Redis plays in a cluster. Parcels go over glommio's shared channels.
+//! part that Redis plays in a cluster. Parcels go over a bounded channel for each pair of cores and direction.
 
 use super::way::Way;
 use super::{Consequences, unheard};
-use crate::pace::Pace;
+use crate::event_loop::give_way;
 use crate::shard::SharedShard;
 use chatd_chat::model::envelope::Envelope;
 use chatd_chat::model::ids::{RequestId, UserId};
 use chatd_chat::port::event::{BusDown, Channel, Event};
-use futures_lite::future::poll_once;
-use glommio::channels::shared_channel::{self, ConnectedReceiver, SharedReceiver, SharedSender};
+use flume::{Receiver, Sender};
 use rustc_hash::FxHashMap;
-use std::pin::pin;
 use std::rc::Rc;
 
-/// Parcels that the ring between two cores holds; what is more waits at its sender.
-const RING_PARCELS: usize = 1_024;
+/// Parcels that the channel between two cores holds; what is more waits at its sender.
+const CHANNEL_PARCELS: usize = 1_024;
 
 /// What goes from one core to another.
 #[derive(Debug)]
@@ -32,14 +30,14 @@ pub(crate) enum Parcel {
     Looked { ticket: RequestId, online: Vec<(u32, bool)> },
 }
 
-/// The ends of the rings of one core, before its executor runs.
+/// The ends of the channels of one core, before its executor runs.
 pub struct Ends {
-    to: Vec<Option<SharedSender<Parcel>>>,
-    from: Vec<Option<SharedReceiver<Parcel>>>,
+    to: Vec<Option<Sender<Parcel>>>,
+    from: Vec<Option<Receiver<Parcel>>>,
 }
 
-/// Rings between all pairs of `cores`, sorted by core.
-pub fn rings(cores: usize) -> Vec<Ends> {
+/// Channels between all pairs of `cores`, sorted by core.
+pub fn channels(cores: usize) -> Vec<Ends> {
     let mut ends: Vec<Ends> =
         (0..cores).map(|_| Ends { to: Vec::new(), from: (0..cores).map(|_| None).collect() }).collect();
     for sender in 0..cores {
@@ -48,7 +46,7 @@ pub fn rings(cores: usize) -> Vec<Ends> {
                 ends[sender].to.push(None);
                 continue;
             }
-            let (to, from) = shared_channel::new_bounded(RING_PARCELS);
+            let (to, from) = flume::bounded(CHANNEL_PARCELS);
             ends[sender].to.push(Some(to));
             ends[receiver].from[sender] = Some(from);
         }
@@ -68,29 +66,12 @@ pub(crate) struct LocalBus {
 }
 
 impl LocalBus {
-    /// Connects this core to all others; waits until they are there.
-    pub(crate) async fn connect(
-        core: usize,
-        ends: Ends,
-        bus_queue: usize,
-    ) -> (Self, Vec<(usize, ConnectedReceiver<Parcel>)>) {
-        let mut ways = Vec::new();
-        // Both sides of a ring wait for each other: connect all at the same time.
-        let receivers: Vec<_> = (ends.from.into_iter().enumerate())
-            .filter_map(|(from, ring)| ring.map(|ring| (from, glommio::spawn_local(ring.connect()))))
-            .collect();
-        for ring in ends.to {
-            ways.push(match ring {
-                Some(ring) => Some(Rc::new(Way::new(ring.connect().await))),
-                None => None,
-            });
-        }
-        let mut connected = Vec::new();
-        for (from, receiver) in receivers {
-            connected.push((from, receiver.await));
-        }
+    /// The part of a core, and the channels on which the others send to it.
+    pub(crate) fn new(core: usize, ends: Ends, bus_queue: usize) -> (Self, Vec<(usize, Receiver<Parcel>)>) {
+        let ways = ends.to.into_iter().map(|to| to.map(|to| Rc::new(Way::new(to)))).collect();
         let bus = Self { core, ways, bus_queue, joined: FxHashMap::default(), looks: FxHashMap::default() };
-        (bus, connected)
+        let from = ends.from.into_iter().enumerate();
+        (bus, from.filter_map(|(core, from)| from.map(|from| (core, from))).collect())
     }
 
     /// Parcels that wait for room on their way to other cores.
@@ -272,32 +253,18 @@ impl LocalBus {
     }
 }
 
-/// Hands the parcels of one other core to this core's hub, until that core is gone.
-pub(crate) async fn receive(shard: SharedShard, pace: Pace, from: usize, ring: ConnectedReceiver<Parcel>) {
+/// Hands the parcels of one other core to this core's hub, many in a turn, until that core is gone.
+pub(crate) async fn receive(shard: SharedShard, from: usize, parcels: Receiver<Parcel>) {
     const PARCELS_A_TURN: usize = 64;
-    let mut in_turn = 0;
-    loop {
-        let mut next = pin!(ring.recv());
-        let next = match poll_once(&mut next).await {
-            Some(next) => next,
-            None => {
-                // Time passes while nothing comes.
-                in_turn = 0;
-                pace.wait(next).await
-            }
-        };
-        let Some(parcel) = next else { return };
+    while let Ok(first) = parcels.recv_async().await {
         {
             let mut shard = shard.borrow_mut();
-            if in_turn == 0 {
-                shard.begin_turn();
+            shard.begin_turn();
+            let more = std::iter::from_fn(|| parcels.try_recv().ok());
+            for parcel in std::iter::once(first).chain(more).take(PARCELS_A_TURN) {
+                shard.receive(from, parcel);
             }
-            shard.receive(from, parcel);
         }
-        in_turn += 1;
-        if in_turn == PARCELS_A_TURN {
-            in_turn = 0;
-            pace.give_way().await;
-        }
+        give_way().await;
     }
 }

@@ -34,8 +34,6 @@ pub struct Counters {
     pub turns: u64,
     /// Measurements left out because too many were under way.
     pub unmeasured: u64,
-    /// Times that the core was woken from outside, its clock having stood still.
-    pub roused: u64,
     /// Nanoseconds of CPU that the core's thread has used.
     pub cpu_ns: u64,
 }

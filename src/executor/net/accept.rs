@@ -1,13 +1,11 @@
 //! Takes connections in: as many as the limits allow, the rest is told so and closed.
 
-use crate::alarm;
-use crate::pace::Pace;
+use crate::event_loop::{give_way, readable, sleep};
 use crate::shard::SharedShard;
 use chatd_chat::model::source::Source;
 use chatd_chat::port::event::Event;
 use chatd_chat::wire::code::Code;
 use chatd_chat::wire::reply::{self, Refusal};
-use glommio::io::PollableFd;
 use rustix::net::{Shutdown, SocketAddrAny, SocketFlags};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -37,28 +35,25 @@ impl Drop for Listening {
 }
 
 /// Accepts until the core stops.
-pub(crate) async fn accept(shard: SharedShard, pace: Pace, listener: TcpListener) {
-    let listener = PollableFd::new(Listening(listener)).expect("this task runs on an executor");
+pub(crate) async fn accept(shard: SharedShard, listener: TcpListener) {
+    let listener = Listening(listener);
     loop {
-        if pace.wait(listener.readable()).await.is_err() {
-            alarm::sleep(SHORTAGE_PAUSE).await;
+        if readable(&listener).await.is_err() {
+            sleep(SHORTAGE_PAUSE).await;
             continue;
         }
         for _ in 0..ACCEPTS_A_TURN {
-            match rustix::net::acceptfrom_with(
-                &listener.get_ref().0,
-                SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
-            ) {
+            match rustix::net::acceptfrom_with(&listener.0, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
                 Ok((socket, peer)) => welcome(&shard, TcpStream::from(socket), source_of(peer)),
                 Err(rustix::io::Errno::AGAIN) => break,
                 Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => {}
                 Err(_) => {
-                    alarm::sleep(SHORTAGE_PAUSE).await;
+                    sleep(SHORTAGE_PAUSE).await;
                     break;
                 }
             }
         }
-        pace.give_way().await;
+        give_way().await;
     }
 }
 

@@ -3,6 +3,7 @@
 //! A connection that is silent has no buffer. The kernel fills one when bytes have come, lends it
 //! to us with the completion, and gets it back when the bytes are handled.
 
+use super::mode::RingMode;
 use io_uring::types::BufRingEntry;
 use io_uring::{IoUring, opcode, squeue};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -39,28 +40,23 @@ pub(crate) struct Lease {
 
 impl Buffers {
     /// Gives a pool to the ring. The submissions that come back are to be made first.
-    pub(super) fn register(ring: &IoUring) -> io::Result<(Self, Option<squeue::Entry>)> {
+    pub(super) fn register(ring: &IoUring, mode: RingMode) -> io::Result<(Self, Option<squeue::Entry>)> {
         let data = Memory::new(usize::from(BUFFERS) * BUFFER_BYTES);
+        if mode == RingMode::Plain {
+            let all = opcode::ProvideBuffers::new(data.start, BUFFER_BYTES as i32, BUFFERS, GROUP, 0).build();
+            return Ok((Self { data, way: Way::Submitted }, Some(all)));
+        }
         let shared = Memory::new(usize::from(BUFFERS) * size_of::<BufRingEntry>());
         // SAFETY: the memory is page-aligned, zeroed, large enough for the entries, and lives as
         // long as the ring: the owner of both drops the ring first.
         let registered =
             unsafe { ring.submitter().register_buf_ring_with_flags(shared.start as u64, BUFFERS, GROUP, 0) };
-        match registered {
-            Ok(()) => {
-                let mut buffers = Self { data, way: Way::Shared { ring: shared, tail: 0 } };
-                for id in 0..BUFFERS {
-                    buffers.provide(id);
-                }
-                Ok((buffers, None))
-            }
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                let all =
-                    opcode::ProvideBuffers::new(data.start, BUFFER_BYTES as i32, BUFFERS, GROUP, 0).build();
-                Ok((Self { data, way: Way::Submitted }, Some(all)))
-            }
-            Err(error) => Err(error),
+        registered?;
+        let mut buffers = Self { data, way: Way::Shared { ring: shared, tail: 0 } };
+        for id in 0..BUFFERS {
+            buffers.provide(id);
         }
+        Ok((buffers, None))
     }
 
     /// The first `len` bytes of a buffer that a completion has named.

@@ -2,10 +2,10 @@
 //!
 //! - [`listen`] makes the listening sockets, before any executor runs.
 //! - [`accept`] takes connections in.
-//! - [`ring`] is the io_uring of the client sockets, [`buffers`] what it receives into.
+//! - [`ring`] is the io_uring of the core, [`mode`] what it uses of its kernel, [`buffers`] what it receives into.
 //! - [`sockets`] is all connections and what is to be sent to them; [`connection`] is one of them.
 //! - [`pacing`] cuts what is sent to clients that read as the original does.
-//! - [`reader`] turns the ring: what was received becomes requests.
+//! - [`reader`] takes in what was received, which becomes requests.
 //! - [`spoken`] tells what a connection speaks; [`web_reader`] is `reader`'s part for HTTP and WebSocket, [`site`] what
 //!   HTTP gives, [`assets`] the page.
 
@@ -14,9 +14,12 @@ mod assets;
 mod buffers;
 mod connection;
 pub(super) mod listen;
+pub(super) mod mode;
 mod pacing;
 pub(super) mod reader;
 pub(super) mod ring;
+#[cfg(test)]
+mod ring_tests;
 pub mod site;
 pub(super) mod sockets;
 mod spoken;

@@ -1,24 +1,19 @@
 //! Completions to events: what was received becomes frames, requests, and news for the hub.
 //!
-//! One task of each core turns the ring: it submits, takes in what has completed, and lets the
-//! hub handle it. A connection has no task of its own.
+//! The event loop takes in what has completed and lets the hub handle it. A connection has no task of its own.
 
 use super::connection::{Connection, Stage, Tail};
 use super::ring::{Completion, Expect, Operation};
 use super::spoken::Spoken;
+use crate::event_loop;
 use crate::metrics;
-use crate::pace::Pace;
-use crate::shard::{Shard, SharedShard};
+use crate::shard::Shard;
 use chatd_chat::model::ids::ConnectionId;
 use chatd_chat::port::event::Event;
 use chatd_chat::wire::frame::{self, Step, Terminator};
 use chatd_chat::wire::request::{self, Fault};
 use chatd_process::panic_policy;
-use glommio::io::{PollState, PollableFd};
-use std::future::poll_fn;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, RawFd};
-use std::task::Poll;
 
 /// What of received bytes was not handed over.
 pub(super) struct Rest {
@@ -47,85 +42,7 @@ impl Rest {
     }
 }
 
-/// What glommio is told of the ring: its descriptor, which it does not own.
-struct Descriptor(RawFd);
-
-impl AsRawFd for Descriptor {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0
-    }
-}
-
-/// Turns the ring for as long as the core runs.
-pub(crate) async fn turn_ring(shard: SharedShard, pace: Pace) {
-    let descriptor = Descriptor(shard.borrow().sockets.ring.descriptor());
-    let descriptor = PollableFd::new(descriptor).expect("this task runs on an executor");
-    let mut state = PollState::new();
-    loop {
-        // While there is work, others get a turn between two of ours.
-        while shard.borrow_mut().turn() > 0 {
-            pace.give_way().await;
-        }
-        poll_fn(|cx| {
-            let shard = &mut *shard.borrow_mut();
-            if shard.has_work() {
-                return Poll::Ready(());
-            }
-            if descriptor.poll_readable(cx, &mut state).is_ready() {
-                pace.looked();
-                return Poll::Ready(());
-            }
-            shard.sockets.turner = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-}
-
 impl Shard {
-    /// Whether something waits to be submitted.
-    fn has_work(&mut self) -> bool {
-        self.sockets.has_work() || self.bus.has_work()
-    }
-
-    /// Submits what is to be submitted: one system call. When it began, if that is measured.
-    fn submit(&mut self) -> Option<u64> {
-        for id in std::mem::take(&mut self.sockets.resumed) {
-            self.go_on(id);
-        }
-        self.sockets.flush();
-        self.bus.flush(&mut self.sockets.ring);
-        let entered_ns = self.metrics.is_on().then(|| self.clock().peek_ns());
-        self.sockets.ring.enter();
-        self.begin_turn();
-        self.metrics.begin_turn();
-        entered_ns
-    }
-
-    /// Submits what is to be submitted, and handles what has completed; how much that was.
-    fn turn(&mut self) -> usize {
-        const COMPLETIONS_A_TURN: usize = 128;
-        let entered_ns = self.submit();
-        let received = self.metrics.counters.received_bytes;
-        let mut handled = 0;
-        while handled < COMPLETIONS_A_TURN
-            && let Some(completion) = self.sockets.ring.next()
-        {
-            handled += 1;
-            self.complete(completion);
-        }
-        if let Some(entered_ns) = entered_ns
-            && self.metrics.counters.received_bytes > received
-        {
-            self.metrics.record(metrics::Stage::Read, entered_ns, self.clock().steady_ns());
-        }
-        for session in self.sockets.over(self.limits.partial_core_bytes) {
-            self.feed(Event::Shed { connection: session });
-        }
-        self.tell_gone();
-        handled
-    }
-
     /// The kernel has taken bytes for a socket, or not.
     fn sent(&mut self, index: u32, result: i32) {
         let now_ns = self.clock().steady_ns();
@@ -141,7 +58,7 @@ impl Shard {
         self.sockets.release(index);
     }
 
-    fn complete(&mut self, completion: Completion) {
+    pub(crate) fn complete(&mut self, completion: Completion) {
         let Completion { operation, result, more, lease } = completion;
         match operation {
             Operation::Receive(index) => {
@@ -174,6 +91,7 @@ impl Shard {
                 lease.into_iter().for_each(|lease| self.sockets.ring.give_back(lease));
             }
             Operation::LinkSend(number) => self.sent_link(number, result),
+            Operation::Poll(slot) => event_loop::polled(slot, result),
             Operation::Other => {}
         }
     }
@@ -252,7 +170,7 @@ impl Shard {
     }
 
     /// Goes on with a connection that was paused: first with what it said before.
-    fn go_on(&mut self, id: ConnectionId) {
+    pub(crate) fn go_on(&mut self, id: ConnectionId) {
         let open = |connection: &mut Connection| connection.id == id && connection.stage == Stage::Open;
         if !self.sockets.at(id.index).is_some_and(open) {
             return;
@@ -371,7 +289,7 @@ impl Shard {
     }
 
     /// Tells the hub of connections that are over.
-    fn tell_gone(&mut self) {
+    pub(crate) fn tell_gone(&mut self) {
         while let Some((session, acked)) = self.sockets.gone.pop() {
             self.feed(Event::Closed { connection: session, acked });
             self.sockets.told(session);

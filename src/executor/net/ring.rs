@@ -1,28 +1,35 @@
-//! The io_uring of a core's client sockets: receives and sends go in, completions come out.
+//! The io_uring of a core: what it asks of the kernel goes in, completions come out, and here it waits.
 //!
-//! glommio has rings of its own, for timers, channels and wake-ups, and is told of this one by its
-//! descriptor. Sockets have theirs because a chat server's messages are small and many: here one
-//! system call submits the sends of a turn, arms the receives and brings what has come. Where the
-//! kernel can, it interrupts nobody for a completion (`COOP_TASKRUN`).
+//! One system call submits the sends of a turn, arms the receives, and brings what has come; where there is nothing
+//! else to do, the same call waits. What the kernel offers is tried from the top ([`RingMode`]).
 
 use super::buffers::{Buffers, GROUP, Lease};
+use super::mode::{Entry, RingMode, build};
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
+use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::mem::ManuallyDrop;
+use std::os::fd::RawFd;
+use std::time::Duration;
 
-/// Submissions that fit between two system calls; more than that makes one more call.
-const SUBMISSIONS: u32 = 1_024;
-const COMPLETIONS: u32 = 8_192;
 /// Poll first, receive then (Linux 5.19): for sockets that have nothing yet, which is the rule.
 const POLL_FIRST: u16 = 1;
 
 /// One ring and its receive buffers.
 pub(crate) struct Ring {
-    // Before the buffers: dropped first.
     ring: IoUring,
-    buffers: Buffers,
-    /// What a receive is submitted with when nothing is expected to be there.
-    wait_flags: u16,
+    /// Freed only once no operation is under way.
+    buffers: ManuallyDrop<Buffers>,
+    mode: RingMode,
+    /// How the system calls name the ring: its descriptor, or the number that it is registered by.
+    entry: Entry,
+    /// What the queue of submissions had no room for.
+    backlog: VecDeque<squeue::Entry>,
+    /// What the read of the mailbox fills, and whether it is with the kernel.
+    mail: ManuallyDrop<Box<u64>>,
+    reads_mail: bool,
+    /// Operations that were asked for and have not completed.
+    under_way: usize,
 }
 
 /// Which operation of which connection has completed.
@@ -33,6 +40,8 @@ pub(crate) enum Operation {
     /// Of the bus.
     LinkReceive(u32),
     LinkSend(u32),
+    /// Of a descriptor that a task waits for.
+    Poll(u32),
     /// Nobody waits for it.
     Other,
 }
@@ -55,22 +64,46 @@ pub(crate) enum Expect {
     Nothing,
 }
 
+/// What became of a system call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Entered {
+    /// All was submitted, and what was waited for is there.
+    Done,
+    /// The time is over.
+    TimedOut,
+    /// A signal came first.
+    Interrupted,
+    /// Not all was submitted: what has completed is to be handled first.
+    Busy,
+}
+
 const KIND_SHIFT: u32 = 32;
 const KIND_RECEIVE: u64 = 1;
 const KIND_SEND: u64 = 2;
 const KIND_LINK_RECEIVE: u64 = 3;
 const KIND_LINK_SEND: u64 = 4;
+const KIND_POLL: u64 = 5;
+const KIND_MAIL: u64 = 6;
+
+const ENTER_GETEVENTS: u32 = 1;
+const ENTER_EXT_ARG: u32 = 1 << 3;
 
 impl Ring {
-    /// A ring of this thread, with what this kernel offers.
-    pub(crate) fn new() -> io::Result<Self> {
-        let (ring, wait_flags) = build()?;
-        let (buffers, first) = Buffers::register(&ring)?;
-        let mut ring = Self { ring, buffers, wait_flags };
-        if let Some(entry) = first {
-            ring.push(&entry.user_data(0));
+    /// A ring of this thread: of this mode, or of the best that this kernel has.
+    ///
+    /// # Errors
+    /// If the kernel makes none, or lacks what chatd cannot do without.
+    pub(crate) fn new(mode: Option<RingMode>) -> io::Result<Self> {
+        let (ring, mode) = build(mode)?;
+        if !ring.params().is_feature_ext_arg() {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "chatd needs Linux 5.11 or newer"));
         }
-        Ok(ring)
+        let (buffers, first) = Buffers::register(&ring, mode)?;
+        let entry = Entry::of(&ring, mode);
+        let backlog: VecDeque<_> = first.map(|entry| entry.user_data(0)).into_iter().collect();
+        let (buffers, mail) = (ManuallyDrop::new(buffers), ManuallyDrop::new(Box::new(0)));
+        let under_way = backlog.len();
+        Ok(Self { ring, buffers, mode, entry, backlog, mail, reads_mail: false, under_way })
     }
 
     /// Asks for the next bytes of a socket.
@@ -84,14 +117,14 @@ impl Ring {
     }
 
     fn push_receive(&mut self, kind: u64, index: u32, fd: RawFd, expect: Expect) {
-        let flags = if expect == Expect::Nothing { self.wait_flags } else { 0 };
+        let polls_first = expect == Expect::Nothing && self.mode != RingMode::Plain;
         let entry = opcode::Recv::new(types::Fd(fd), std::ptr::null_mut(), 0)
             .buf_group(GROUP)
-            .ioprio(flags)
+            .ioprio(if polls_first { POLL_FIRST } else { 0 })
             .build()
             .flags(squeue::Flags::BUFFER_SELECT)
             .user_data(kind << KIND_SHIFT | u64::from(index));
-        self.push(&entry);
+        self.push(entry);
     }
 
     /// Sends bytes, as many as the socket takes.
@@ -116,47 +149,138 @@ impl Ring {
             .flags(libc::MSG_NOSIGNAL)
             .build()
             .user_data(kind << KIND_SHIFT | u64::from(index));
-        self.push(&entry);
+        self.push(entry);
     }
 
-    fn push(&mut self, entry: &squeue::Entry) {
+    /// Waits for a descriptor to be readable: completes once.
+    pub(crate) fn poll(&mut self, slot: u32, fd: RawFd) {
+        let entry = opcode::PollAdd::new(types::Fd(fd), libc::POLLIN as u32).build();
+        self.push(entry.user_data(KIND_POLL << KIND_SHIFT | u64::from(slot)));
+    }
+
+    /// Waits for it no longer: it completes with an error, if it has not completed.
+    pub(crate) fn cancel_poll(&mut self, slot: u32) {
+        let entry = opcode::PollRemove::new(KIND_POLL << KIND_SHIFT | u64::from(slot)).build();
+        self.push(entry.user_data(0));
+    }
+
+    /// Sees to it that a post to the mailbox completes something.
+    pub(crate) fn read_mailbox(&mut self, fd: RawFd) {
+        if !std::mem::replace(&mut self.reads_mail, true) {
+            let entry = opcode::Read::new(types::Fd(fd), (&raw mut **self.mail).cast(), 8).build();
+            self.push(entry.user_data(KIND_MAIL << KIND_SHIFT));
+        }
+    }
+
+    /// Takes an entry for the next system call. More than the queue has room for waits beside it: as many operations
+    /// as can be under way at once, which is a few for each connection.
+    fn push(&mut self, entry: squeue::Entry) {
+        self.under_way += 1;
+        if !self.backlog.is_empty() || !self.try_push(&entry) {
+            self.backlog.push_back(entry);
+        }
+    }
+
+    fn try_push(&mut self, entry: &squeue::Entry) -> bool {
         // SAFETY: sockets are closed, and what an entry points to is freed, only after the
         // operation has completed: `send` demands it of its caller, receives point to nothing, and
-        // buffers that are provided live as long as the ring.
-        while unsafe { self.ring.submission().push(entry) }.is_err() {
-            self.enter();
+        // buffers that are provided and the mail live as long as the ring.
+        unsafe { self.ring.submission().push(entry) }.is_ok()
+    }
+
+    /// Moves what waits into the queue, as far as there is room.
+    fn refill(&mut self) {
+        while let Some(entry) = self.backlog.pop_front() {
+            if !self.try_push(&entry) {
+                return self.backlog.push_front(entry);
+            }
         }
     }
 
     /// Submits what there is, and lets the kernel post what has completed.
-    pub(super) fn enter(&mut self) {
-        self.enter_for(0);
+    pub(crate) fn enter(&mut self) {
+        loop {
+            self.refill();
+            let entered = self.enter_for(0, Duration::ZERO);
+            if self.backlog.is_empty() || entered != Entered::Done {
+                return;
+            }
+        }
     }
 
-    /// The same, and waits until something has completed.
-    pub(crate) fn enter_and_wait(&mut self) {
-        self.enter_for(1);
+    /// The same, and waits until something has completed, so long at most.
+    pub(crate) fn wait(&mut self, patience: Duration) {
+        self.refill();
+        // What is left is submitted first: its completion may be what is waited for.
+        if self.backlog.is_empty() {
+            self.enter_for(1, patience);
+        } else {
+            self.enter();
+        }
     }
 
-    fn enter_for(&mut self, completions: u32) {
-        const GETEVENTS: u32 = 1;
+    fn enter_for(&mut self, completions: u32, patience: Duration) -> Entered {
         let pending = self.ring.submission().len() as u32;
-        let submitter = self.ring.submitter();
-        // SAFETY: no argument beyond the numbers; all entries were valid when they were pushed.
-        // Interrupted or busy means that the completions at hand are to be handled first.
-        let _ = unsafe { submitter.enter::<libc::sigset_t>(pending, completions, GETEVENTS, None) };
+        let timespec = types::Timespec::from(patience);
+        let args = WaitArgs {
+            sigmask: 0,
+            sigmask_bytes: 0,
+            min_wait_us: 0,
+            timespec: (&raw const timespec).addr() as u64,
+        };
+        let is_bounded = completions > 0 && patience < Duration::MAX;
+        let (args, bytes) =
+            if is_bounded { (&raw const args, size_of::<WaitArgs>()) } else { (std::ptr::null(), 0) };
+        let flags = ENTER_GETEVENTS | self.entry.flags | if is_bounded { ENTER_EXT_ARG } else { 0 };
+        // SAFETY: the argument is null, or points to what the kernel reads with ENTER_EXT_ARG, and the time that it
+        // points to; both outlive the call. All entries were valid when they were pushed.
+        let submitted = unsafe {
+            libc::syscall(
+                libc::SYS_io_uring_enter,
+                self.entry.number,
+                pending,
+                completions,
+                flags,
+                args,
+                bytes,
+            )
+        };
+        if submitted >= 0 {
+            return if submitted as u32 == pending { Entered::Done } else { Entered::Busy };
+        }
+        became(io::Error::last_os_error())
+    }
+
+    /// Whether a system call would do anything: submit, or bring what the kernel has put off until it is asked.
+    pub(crate) fn wants_enter(&mut self) -> bool {
+        let backlog = !self.backlog.is_empty();
+        let queue = self.ring.submission();
+        backlog || !queue.is_empty() || queue.taskrun() || queue.cq_overflow()
+    }
+
+    /// Whether completions are there to be handled, or would be after a system call that does not wait.
+    pub(crate) fn has_completions(&mut self) -> bool {
+        let queue = self.ring.submission();
+        let deferred = queue.taskrun() || queue.cq_overflow();
+        drop(queue);
+        deferred || !self.ring.completion().is_empty()
     }
 
     /// The next of the completions that `enter` has brought.
     pub(crate) fn next(&mut self) -> Option<Completion> {
         let entry = self.ring.completion().next()?;
+        self.under_way -= 1;
         let index = entry.user_data() as u32;
         let operation = match entry.user_data() >> KIND_SHIFT {
             KIND_RECEIVE => Operation::Receive(index),
             KIND_SEND => Operation::Send(index),
             KIND_LINK_RECEIVE => Operation::LinkReceive(index),
             KIND_LINK_SEND => Operation::LinkSend(index),
-            _ => Operation::Other,
+            KIND_POLL => Operation::Poll(index),
+            kind => {
+                self.reads_mail &= kind != KIND_MAIL;
+                Operation::Other
+            }
         };
         let filled = usize::try_from(entry.result()).unwrap_or(0);
         let lease = cqueue::buffer_select(entry.flags()).map(|id| self.buffers.lease(id, filled));
@@ -171,31 +295,69 @@ impl Ring {
     /// Gives received bytes back to the pool.
     pub(crate) fn give_back(&mut self, lease: Lease) {
         if let Some(entry) = self.buffers.give_back(lease) {
-            self.push(&entry.user_data(0));
+            self.push(entry.user_data(0));
         }
-    }
-
-    /// Whether something waits for the next `enter`.
-    pub(super) fn has_submissions(&mut self) -> bool {
-        !self.ring.submission().is_empty()
-    }
-
-    /// Readable when there are completions.
-    pub(super) fn descriptor(&self) -> RawFd {
-        self.ring.as_raw_fd()
     }
 }
 
-/// The best ring that the kernel makes: one that interrupts nobody (Linux 5.19), or a plain one.
-fn build() -> io::Result<(IoUring, u16)> {
-    let builder = || {
-        let mut builder = IoUring::builder();
-        builder.setup_cqsize(COMPLETIONS).dontfork();
-        builder
-    };
-    match builder().setup_coop_taskrun().build(SUBMISSIONS) {
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-        other => return Ok((other?, POLL_FIRST)),
+impl Drop for Ring {
+    /// Cancels what is under way and waits for its end. What then still is keeps its memory, for the kernel may write
+    /// to it.
+    fn drop(&mut self) {
+        self.quiesce();
+        self.entry.unregister(&self.ring);
+        if self.under_way == 0 {
+            // SAFETY: the kernel has let go of both, and nobody uses them after this.
+            unsafe {
+                ManuallyDrop::drop(&mut self.buffers);
+                ManuallyDrop::drop(&mut self.mail);
+            }
+        }
     }
-    Ok((builder().build(SUBMISSIONS)?, 0))
+}
+
+impl Ring {
+    /// Cancels all that is under way, where the kernel can (Linux 5.19), and waits for its end; for a second at most.
+    fn quiesce(&mut self) {
+        const STEPS: u32 = 100;
+        if self.under_way > 0 && self.mode != RingMode::Plain {
+            self.push(opcode::AsyncCancel2::new(types::CancelBuilder::any()).build().user_data(0));
+            for _ in 0..STEPS {
+                self.wait(Duration::from_millis(10));
+                while self.next().is_some() {}
+                if self.under_way == 0 {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The kernel's `struct io_uring_getevents_arg`.
+#[repr(C)]
+struct WaitArgs {
+    sigmask: u64,
+    sigmask_bytes: u32,
+    min_wait_us: u32,
+    timespec: u64,
+}
+
+/// What an error of `io_uring_enter` means.
+///
+/// # Panics
+/// If it says that this ring cannot be used, or that completions are lost: then the core cannot go on.
+fn became(error: io::Error) -> Entered {
+    match error.raw_os_error() {
+        Some(libc::ETIME) => Entered::TimedOut,
+        Some(libc::EINTR) => Entered::Interrupted,
+        // EAGAIN: no memory for an operation now. EBUSY: completions wait for room in their queue.
+        Some(libc::EAGAIN | libc::EBUSY) => Entered::Busy,
+        Some(libc::EBADR) => panic!("io_uring_enter: completions are lost (EBADR)"),
+        Some(libc::EBADF | libc::EBADFD | libc::ENXIO) => panic!("io_uring_enter: not a ring: {error}"),
+        Some(libc::EFAULT | libc::EINVAL | libc::EOPNOTSUPP) => {
+            panic!("io_uring_enter: wrongly called: {error}")
+        }
+        Some(libc::EEXIST) => panic!("io_uring_enter: the ring is another thread's (EEXIST)"),
+        _ => panic!("io_uring_enter: {error}"),
+    }
 }

@@ -6,6 +6,7 @@
 mod web;
 
 use super::connection::{Connection, Outbox, Stage};
+use super::mode::RingMode;
 use super::pacing::PacingLimits;
 use super::ring::{Expect, Ring};
 use super::spoken::Spoken;
@@ -34,11 +35,11 @@ pub(crate) struct Sockets {
     limit: usize,
     slots: Vec<Slot>,
     free: Vec<u32>,
-    pub(super) ring: Ring,
+    pub(crate) ring: Ring,
     /// Those with something to be sent.
     dirty: Vec<u32>,
     /// Those that may go on with what they have received before.
-    pub(super) resumed: Vec<ConnectionId>,
+    pub(crate) resumed: Vec<ConnectionId>,
     /// Those that are gone, with what their peers had acknowledged, for the hub.
     pub(super) gone: Vec<(ConnectionId, u64)>,
     /// Those that are being closed.
@@ -51,8 +52,6 @@ pub(crate) struct Sockets {
     paced: BinaryHeap<Reverse<(u64, ConnectionId)>>,
     /// Wakes the task that waits for that time.
     pacer: Option<Waker>,
-    /// Wakes the task that turns the ring.
-    pub(super) turner: Option<Waker>,
     /// The time of this turn.
     pub(crate) now: Monotonic,
     /// The same, of the clock to measure with.
@@ -69,12 +68,12 @@ struct Slot {
 
 impl Sockets {
     /// No sockets, `connections` at most. Makes the core's ring: call on its thread.
-    pub(crate) fn new(limits: &Limits) -> io::Result<Self> {
+    pub(crate) fn new(limits: &Limits, mode: Option<RingMode>) -> io::Result<Self> {
         Ok(Self {
             limit: limits.connections,
             slots: Vec::new(),
             free: Vec::new(),
-            ring: Ring::new()?,
+            ring: Ring::new(mode)?,
             dirty: Vec::new(),
             resumed: Vec::new(),
             gone: Vec::new(),
@@ -84,7 +83,6 @@ impl Sockets {
             pacing: PacingLimits::of(limits),
             paced: BinaryHeap::new(),
             pacer: None,
-            turner: None,
             now: Monotonic(0),
             now_ns: 0,
             marks: Marks::default(),
@@ -126,20 +124,12 @@ impl Sockets {
         self.slots.get_mut(index as usize)?.connection.as_deref_mut()
     }
 
-    /// Wakes the task that turns the ring.
-    pub(crate) fn wake(&mut self) {
-        if let Some(waker) = self.turner.take() {
-            waker.wake();
-        }
-    }
-
     /// Asks the kernel for more bytes, unless it was asked already.
     pub(super) fn receive(&mut self, index: u32, expect: Expect) {
         let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
         if !connection.receiving {
             connection.receiving = true;
             self.ring.receive(index, connection.descriptor(), expect);
-            self.wake();
         }
     }
 
@@ -166,7 +156,6 @@ impl Sockets {
         }
         if !std::mem::replace(&mut connection.outbox.dirty, true) {
             self.dirty.push(id.index);
-            self.wake();
         }
         true
     }
@@ -181,7 +170,6 @@ impl Sockets {
         if let Some(connection) = self.get(id) {
             connection.paused = false;
             self.resumed.push(id);
-            self.wake();
         }
     }
 
@@ -208,7 +196,6 @@ impl Sockets {
         self.charge(id.index);
         self.closing.push(id);
         self.hurry(id.index);
-        self.wake();
         self.close_if_flushed(id.index);
     }
 
@@ -286,7 +273,6 @@ impl Sockets {
         connection.tail = Default::default();
         self.charge(index);
         self.gone.push(gone);
-        self.wake();
     }
 
     /// The hub knows that the connection is gone.
@@ -297,10 +283,9 @@ impl Sockets {
         }
     }
 
-    /// Whether there is something to be submitted or handled.
-    pub(super) fn has_work(&mut self) -> bool {
+    /// Whether a turn has something to write or to handle, whatever completes.
+    pub(crate) fn has_work(&self) -> bool {
         !(self.dirty.is_empty() && self.resumed.is_empty() && self.gone.is_empty())
-            || self.ring.has_submissions()
     }
 
     /// Frees the slot of a connection that is over, once the kernel and the hub have let go of it.
@@ -317,7 +302,7 @@ impl Sockets {
     }
 
     /// Submits a send for everybody that was written to.
-    pub(super) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         for at in 0..self.dirty.len() {
             let index = self.dirty[at];
             if let Some(connection) = self.at(index) {
@@ -399,7 +384,6 @@ impl Sockets {
             }
             if !std::mem::replace(&mut connection.outbox.dirty, true) {
                 self.dirty.push(id.index);
-                self.wake();
             }
         }
     }
@@ -457,7 +441,7 @@ impl Sockets {
     /// The connections to be cut where too much is half read: the largest frames under way first, and of
     /// these the oldest, until an eighth of `limit_bytes` is free again. What waits through a pause is
     /// not among them: it is one buffer at most, and it is we who do not read on.
-    pub(super) fn over(&self, limit_bytes: usize) -> Vec<ConnectionId> {
+    pub(crate) fn over(&self, limit_bytes: usize) -> Vec<ConnectionId> {
         if self.tail_bytes <= limit_bytes {
             return Vec::new();
         }

@@ -122,7 +122,6 @@ impl Sockets {
         write(connection);
         if first {
             self.dirty.push(index);
-            self.wake();
         }
     }
 }

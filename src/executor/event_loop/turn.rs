@@ -1,0 +1,80 @@
+//! One turn of a core: what is to be submitted is, what has completed is handled, and where nothing is to be done the
+//! core sleeps in between.
+
+use super::{CORE, Idle};
+use crate::metrics;
+use crate::shard::Shard;
+use chatd_chat::port::event::Event;
+use std::time::{Duration, Instant};
+
+impl Shard {
+    /// Whether something waits to be submitted, or to be told to the hub.
+    fn has_work(&mut self) -> bool {
+        self.sockets.has_work() || self.bus.has_work()
+    }
+
+    /// Submits what is to be submitted, sleeps if nobody can run, handles what has completed, and wakes who has waited
+    /// for it.
+    pub(super) fn turn(&mut self, idle: &Idle) {
+        const COMPLETIONS_A_TURN: usize = 128;
+        let entered_ns = self.submit(idle);
+        let received = self.metrics.counters.received_bytes;
+        let mut handled = 0;
+        while handled < COMPLETIONS_A_TURN
+            && let Some(completion) = self.sockets.ring.next()
+        {
+            handled += 1;
+            self.complete(completion);
+        }
+        if let Some(entered_ns) = entered_ns
+            && self.metrics.counters.received_bytes > received
+        {
+            self.metrics.record(metrics::Stage::Read, entered_ns, self.clock().steady_ns());
+        }
+        for session in self.sockets.over(self.limits.partial_core_bytes) {
+            self.feed(Event::Shed { connection: session });
+        }
+        self.tell_gone();
+        CORE.with(|core| core.wake_due(self.clock().instant()));
+    }
+
+    /// One system call at most: it submits, and waits if nobody can run. When it began, if that is measured.
+    fn submit(&mut self, idle: &Idle) -> Option<u64> {
+        for id in std::mem::take(&mut self.sockets.resumed) {
+            self.go_on(id);
+        }
+        self.sockets.flush();
+        self.bus.flush(&mut self.sockets.ring);
+        super::submit(&mut self.sockets.ring);
+        let mut entered_ns = None;
+        if idle.holds() && !self.has_work_left() {
+            self.sleep();
+        } else if self.sockets.ring.wants_enter() {
+            entered_ns = self.metrics.is_on().then(|| self.clock().peek_ns());
+            self.sockets.ring.enter();
+        }
+        self.begin_turn();
+        self.metrics.begin_turn();
+        entered_ns
+    }
+
+    /// Whether there is something to be handled without waiting for it.
+    fn has_work_left(&mut self) -> bool {
+        self.sockets.ring.has_completions() || self.has_work()
+    }
+
+    /// Waits until something completes, until somebody posts, or until the first timer is due.
+    fn sleep(&mut self) {
+        let patience = CORE.with(|core| {
+            let first = core.timers.borrow_mut().first();
+            first.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        });
+        if patience.is_some_and(|patience| patience.is_zero())
+            || !CORE.with(|core| core.mailbox.fall_asleep())
+        {
+            return self.sockets.ring.enter();
+        }
+        self.sockets.ring.wait(patience.unwrap_or(Duration::MAX));
+        CORE.with(|core| core.mailbox.wake_up());
+    }
+}
