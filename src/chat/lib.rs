@@ -9,6 +9,7 @@
 //! No room names one that stands before it, nor one beside it.
 
 #![deny(missing_docs)]
+#![deny(clippy::wildcard_enum_match_arm)]
 // A room's first lines name its parts, private ones too: `cargo doc --document-private-items`.
 #![allow(rustdoc::private_intra_doc_links)]
 

@@ -41,7 +41,7 @@ impl<'a> Reader<'_, 'a> {
     pub(super) fn number(&self, name: &'static str) -> Checked<u64> {
         match self.field(name)? {
             Value::Number(number) => Ok(number),
-            _ => Err(out_of_range(name)),
+            Value::Text(_) | Value::Flag(_) | Value::Texts(_) | Value::Other => Err(out_of_range(name)),
         }
     }
 
@@ -54,14 +54,18 @@ impl<'a> Reader<'_, 'a> {
     pub(super) fn text(&self, name: &'static str) -> Checked<&'a str> {
         match self.field(name)? {
             Value::Text(text) => Ok(text),
-            _ => Err(invalid(format!("not a string: {name}"))),
+            Value::Number(_) | Value::Flag(_) | Value::Texts(_) | Value::Other => {
+                Err(invalid(format!("not a string: {name}")))
+            }
         }
     }
 
     pub(super) fn flag(&self, name: &'static str) -> Checked<bool> {
         match self.field(name)? {
             Value::Flag(flag) => Ok(flag),
-            _ => Err(invalid(format!("not true or false: {name}"))),
+            Value::Text(_) | Value::Number(_) | Value::Texts(_) | Value::Other => {
+                Err(invalid(format!("not true or false: {name}")))
+            }
         }
     }
 
@@ -111,7 +115,9 @@ impl<'a> Reader<'_, 'a> {
     pub(super) fn mids(&self) -> Checked<Vec<MessageId>> {
         let list = match self.field("mids")? {
             Value::Texts(list) => self.fields.texts(list),
-            _ => return Err(invalid("not a list of strings: mids".into())),
+            Value::Text(_) | Value::Number(_) | Value::Flag(_) | Value::Other => {
+                return Err(invalid("not a list of strings: mids".into()));
+            }
         };
         if list.len() > self.limits.confirm_mids {
             return Err(invalid(format!("mids has more than {} entries", self.limits.confirm_mids)));

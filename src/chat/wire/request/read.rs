@@ -117,7 +117,15 @@ impl<'a> Reader<'_, 'a> {
             Body::Block { .. } | Body::Unblock { .. } | Body::Members { .. } => {
                 self.optional("id", Self::user)
             }
-            _ => self.user("id").map(Some),
+            Body::Logout
+            | Body::OneChat { .. }
+            | Body::GroupChat { .. }
+            | Body::AddFriend { .. }
+            | Body::DelFriend { .. }
+            | Body::CreateGroup { .. }
+            | Body::AddGroup { .. }
+            | Body::DelGroup { .. }
+            | Body::ShowFriends => self.user("id").map(Some),
         }
     }
 
