@@ -174,6 +174,28 @@ fn rooms_own_their_state() {
     }
 }
 
+/// The walk of a message through the rooms is told from these lines (`src/chat/hub/message_walk_tests.rs`).
+#[test]
+fn each_method_of_a_room_that_is_lent_a_cx_says_that_it_is_entered() {
+    let mut doors = 0;
+    for room in ["connection", "backlog", "direct", "group", "login", "social"] {
+        for file in files(&format!("src/chat/{room}")) {
+            let text: String = code(&file).into_iter().map(|(_, line)| line + "\n").collect();
+            for method in text.split("\n    pub(crate) fn ").skip(1) {
+                let (head, body) = method.split_once("{\n").expect("a method has a body");
+                let head = head.split_whitespace().collect::<Vec<_>>().join(" ");
+                let (_, arguments) = head.split_once('(').expect("a method has arguments");
+                if arguments.trim_start().starts_with("&mut self, cx: &mut Cx") {
+                    doors += 1;
+                    let first = body.lines().next().unwrap_or_default().trim();
+                    assert_eq!(first, "cx.enter();", "{}: fn {head}", file.display());
+                }
+            }
+        }
+    }
+    assert!(doors > 100, "{doors} methods");
+}
+
 #[test]
 fn the_core_does_no_io_and_knows_no_time() {
     let forbidden = [

@@ -115,6 +115,7 @@ impl Backlog {
         envelope: Envelope,
         stored_as: StoredAs,
     ) {
+        cx.enter();
         let limit = cx.limits.held_bytes;
         let Some(reader) = self.readers.get_mut(id) else { return };
         match &mut reader.stage {
@@ -180,7 +181,7 @@ impl Backlog {
         spilled: VecDeque<BufferedMessage>,
     ) -> Vec<Envelope> {
         let mut to_store = Vec::new();
-        self.settle_page(id);
+        self.finish_page(id);
         let Some(reader) = self.readers.get_mut(id) else { return to_store };
         for spilled in spilled {
             let StoredAs::GroupLog(pos) = spilled.stored_as else {

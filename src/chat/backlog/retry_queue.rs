@@ -45,6 +45,7 @@ impl Backlog {
         connection: Option<ConnectionId>,
         retry: StoreRetry,
     ) {
+        cx.enter();
         let request = match retry.clone() {
             StoreRetry::StoreMessage { envelope } => StoreRequest::StoreMessage { envelope },
             StoreRetry::AppendHistory { envelopes } => StoreRequest::AppendHistory { envelopes },
@@ -64,6 +65,7 @@ impl Backlog {
         user: UserId,
         mids: Vec<MessageId>,
     ) {
+        cx.enter();
         if !mids.is_empty() {
             let retry = StoreRetry::AckDelivered { user, mids, cursors: Vec::new() };
             self.submit_with_retry(cx, connection, retry);
@@ -73,6 +75,7 @@ impl Backlog {
     /// What a connection that ends was sent and its reader may not have is its reader's backlog again. What lies
     /// there still is stored again, so that whoever holds the user by now is told.
     pub(crate) fn return_unread(&mut self, cx: &mut Cx, unread: impl Iterator<Item = UnackedPush>) {
+        cx.enter();
         for push in unread {
             if !matches!(push.stored_as, StoredAs::GroupLog(_)) {
                 self.submit_with_retry(cx, None, StoreRetry::StoreMessage { envelope: push.envelope });
@@ -87,6 +90,7 @@ impl Backlog {
         retry: StoreRetry,
         result: StoreResult,
     ) -> RetryOutcome {
+        cx.enter();
         if result == Err(Code::Busy) {
             let waits = connection.filter(|&id| self.awaits_welcome(id));
             self.retry_later(cx, connection, retry);
@@ -124,6 +128,7 @@ impl Backlog {
 
     /// The store is busy: this is requested with the next ones.
     pub(crate) fn retry_later(&mut self, cx: &mut Cx, connection: Option<ConnectionId>, retry: StoreRetry) {
+        cx.enter();
         let most = match retry {
             // Each is many messages.
             StoreRetry::AppendHistory { .. } => cx.limits.orphans / HISTORY_BATCH,
@@ -151,6 +156,7 @@ impl Backlog {
 
     /// Requests again what the store was too busy for: some of it, the rest with the next ticks.
     pub(crate) fn retry(&mut self, cx: &mut Cx) {
+        cx.enter();
         let now = self.retries_left.min(cx.limits.walk_sessions);
         self.retries_left -= now;
         for _ in 0..now {
@@ -161,6 +167,7 @@ impl Backlog {
 
     /// Tells whoever holds a user elsewhere that something waits for it.
     pub(crate) fn publish_hint(&mut self, cx: &mut Cx, user: UserId) {
+        cx.enter();
         cx.publish_counted(
             Channel::User(user),
             Envelope::backlog_hint(user),

@@ -19,6 +19,7 @@ pub(super) struct Backpressure {
 impl Connections {
     /// One message more of this connection that is neither stored nor known to be heard.
     pub(crate) fn begin_send(&mut self, cx: &mut Cx, id: ConnectionId) {
+        cx.enter();
         self.backpressure.sends_in_flight += 1;
         let core_is_full = self.backpressure.sends_in_flight >= cx.limits.unsettled_core;
         let limit = cx.limits.unsettled;
@@ -36,6 +37,7 @@ impl Connections {
 
     /// One message less.
     pub(crate) fn end_send(&mut self, cx: &mut Cx, id: ConnectionId) {
+        cx.enter();
         self.backpressure.sends_in_flight -= 1;
         if self.backpressure.sends_in_flight <= cx.limits.unsettled_core / 2 {
             for id in std::mem::take(&mut self.backpressure.waiting) {

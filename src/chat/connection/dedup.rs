@@ -4,30 +4,37 @@
 use super::{About, Connections};
 use crate::model::dedup::{DedupWindow, Met, Named};
 use crate::model::envelope::{Envelope, Target};
-use crate::model::ids::{ConnectionId, MessageId, Millis};
+use crate::model::ids::{ConnectionId, MessageId, Millis, UserId};
 use crate::port::cx::Cx;
+use crate::port::seal::Draft;
 use crate::wire::code::Code;
 use crate::wire::reply::{self, Outcome};
 
-/// Whether a message is to go its way.
+/// A message that was not said before: whoever says it, and what its cid is known by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Dedup {
-    /// It has no cid.
-    Unnamed,
-    /// It was not said before, and is known by this from now on.
-    Fresh(Named),
-    /// It was said before, and is answered, or will be.
-    Repeated,
+pub(crate) struct NewChat {
+    pub(crate) sender: UserId,
+    target: Target,
+    named: Option<Named>,
 }
 
 impl Connections {
-    /// Whether a message is to go its way. One that was said before is answered here, or will be.
-    pub(crate) fn dedup(&mut self, cx: &mut Cx, about: About<'_>, target: Target, msg: &str) -> Dedup {
-        let Some(cid) = about.cid else { return Dedup::Unnamed };
+    /// A message of a user, if it is to go its way. One that was said before is answered here, or will be. If it may
+    /// be said, `seal_chat` is next.
+    pub(crate) fn begin_chat(
+        &mut self,
+        cx: &mut Cx,
+        about: About<'_>,
+        target: Target,
+        msg: &str,
+    ) -> Option<NewChat> {
+        cx.enter();
+        let connection = self.get_mut(about.connection)?;
+        let sender = connection.user()?;
+        let Some(cid) = about.cid else { return Some(NewChat { sender, target, named: None }) };
         let named = Named::of(cid, target, msg);
-        let Some(connection) = self.get_mut(about.connection) else { return Dedup::Repeated };
         match connection.dedup.meet(named) {
-            Met::Fresh => return Dedup::Fresh(named),
+            Met::Fresh => return Some(NewChat { sender, target, named: Some(named) }),
             Met::Asked => {}
             Met::TooOften => self.refuse(cx, about, Code::Busy),
             Met::OtherContent => self.refuse(cx, about, Code::CidReused),
@@ -37,14 +44,26 @@ impl Connections {
                 self.reply(cx, about.connection, reply::ack(cid, about.re, outcome));
             }
         }
-        Dedup::Repeated
+        None
     }
 
-    /// A message goes its way.
-    pub(crate) fn note_said(&mut self, cx: &Cx, id: ConnectionId, dedup: Dedup, mid: MessageId) {
-        if let (Dedup::Fresh(named), Some(connection)) = (dedup, self.get_mut(id)) {
-            connection.dedup.push(named, mid, cx.limits.dedup_cids);
+    /// A message goes its way: it has its id, and is known by its cid from now on.
+    pub(crate) fn seal_chat(
+        &mut self,
+        cx: &mut Cx,
+        about: About<'_>,
+        new: NewChat,
+        (msg, time): (&str, Option<&str>),
+    ) -> Option<Envelope> {
+        cx.enter();
+        let NewChat { sender, target, named } = new;
+        let connection = self.get_mut(about.connection)?;
+        let name = &connection.identity()?.name;
+        let envelope = cx.seal(Draft { sender, name, target, cid: about.cid, msg, time });
+        if let Some(named) = named {
+            connection.dedup.push(named, envelope.mid(), cx.limits.dedup_cids);
         }
+        Some(envelope)
     }
 
     /// A message with a cid is done, or refused. How often its sender is to be told so.

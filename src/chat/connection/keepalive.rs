@@ -15,6 +15,7 @@ pub(crate) const LOOK_MS: u64 = 1_000;
 impl Connections {
     /// PONG, to who pings.
     pub(crate) fn on_ping(&mut self, cx: &mut Cx, id: ConnectionId, n: u64) {
+        cx.enter();
         self.reply(cx, id, reply::pong(n));
     }
 
@@ -26,6 +27,7 @@ impl Connections {
     /// Pings connections that have been silent, and closes those that do not answer: some of them, the others with
     /// the next ticks. Whose requests are not handed over for now is not silent.
     pub(crate) fn ping_silent(&mut self, cx: &mut Cx) {
+        cx.enter();
         let (now, ping_ms, pong_ms) = (cx.now, cx.limits.ping_ms, cx.limits.pong_ms);
         let (mut silent, mut dead): (Vec<ConnectionId>, Vec<ConnectionId>) = Default::default();
         for _ in 0..cx.limits.walk_sessions {

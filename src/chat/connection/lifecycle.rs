@@ -25,6 +25,7 @@ pub(crate) struct About<'a> {
 
 impl Connections {
     pub(crate) fn opened(&mut self, cx: &mut Cx, id: ConnectionId, from: Source) {
+        cx.enter();
         let index = id.index as usize;
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);
@@ -47,6 +48,7 @@ impl Connections {
     /// Nothing that this connection said is to be answered by a login. Bounds those that are not logged in: the oldest
     /// go first.
     pub(crate) fn note_unauthenticated(&mut self, cx: &mut Cx, id: ConnectionId) {
+        cx.enter();
         if !self.is_unauthenticated(id) {
             return;
         }
@@ -61,6 +63,7 @@ impl Connections {
 
     /// What this connection said is about to be answered by a login or a registration.
     pub(crate) fn await_login(&mut self, cx: &mut Cx, id: ConnectionId) {
+        cx.enter();
         self.unauthenticated.remove(id);
         self.pause(cx, id, Pause::AwaitingReply);
     }
@@ -90,6 +93,7 @@ impl Connections {
     }
 
     pub(crate) fn on_bad_frame(&mut self, cx: &mut Cx, id: ConnectionId, fault: &Fault) {
+        cx.enter();
         let Some(connection) = self.get_mut(id) else { return };
         connection.note_heard(cx.now);
         let is_v1 = connection.dialect == Dialect::Seed && connection.is_logged_in();
@@ -109,18 +113,21 @@ impl Connections {
     }
 
     pub(crate) fn on_frame_timeout(&mut self, cx: &mut Cx, id: ConnectionId) {
+        cx.enter();
         cx.counters.cut(Cut::SlowFrame);
         self.close_for(cx, id, Code::NotAFrame, "a frame took too long from its first byte to its last");
     }
 
     /// Too much is half read, and this connection's frame is one of the largest.
     pub(crate) fn on_shed(&mut self, cx: &mut Cx, id: ConnectionId) {
+        cx.enter();
         cx.counters.cut(Cut::Shed);
         let text = "too many unfinished frames, and this is one of the largest";
         self.close_for(cx, id, Code::TooMany, text);
     }
 
     pub(crate) fn on_half_close(&mut self, cx: &mut Cx, id: ConnectionId) {
+        cx.enter();
         if let Some(connection) = self.get_mut(id) {
             connection.half_closed = true;
             self.close_if_finished(cx, id);
@@ -129,6 +136,7 @@ impl Connections {
 
     /// The server is stopping: says so to everybody, and closes.
     pub(crate) fn drain(&mut self, cx: &mut Cx) {
+        cx.enter();
         let open: Vec<ConnectionId> = self.iter().map(Connection::id).collect();
         for id in open {
             cx.counters.cut(Cut::Draining);
@@ -138,6 +146,7 @@ impl Connections {
 
     /// Says why, and closes.
     pub(crate) fn close_for(&mut self, cx: &mut Cx, id: ConnectionId, code: Code, text: &str) {
+        cx.enter();
         let retry_after_ms = (code == Code::Draining).then_some(1_000);
         self.reply(cx, id, reply::error(Refusal { code, text, re: None, cid: None, retry_after_ms }));
         self.close(cx, id, Some(code));
@@ -145,16 +154,19 @@ impl Connections {
 
     /// Sends a frame that is not a message. It is not kept if the connection ends before it is through.
     pub(crate) fn reply(&mut self, cx: &mut Cx, id: ConnectionId, bytes: Vec<u8>) {
+        cx.enter();
         if self.get(id).is_some_and(|connection| !connection.closing) {
             self.send(cx, id, Frame::Reply(bytes));
         }
     }
 
     pub(crate) fn refuse(&mut self, cx: &mut Cx, about: About<'_>, code: Code) {
+        cx.enter();
         self.refuse_with(cx, about, code, code.text());
     }
 
     pub(crate) fn refuse_with(&mut self, cx: &mut Cx, about: About<'_>, code: Code, text: &str) {
+        cx.enter();
         let retry_after_ms = (code == Code::Busy).then_some(1_000);
         cx.counters.error(code);
         let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
@@ -163,6 +175,7 @@ impl Connections {
 
     /// Asks for the connection to be closed; `Closed` comes back when it is.
     pub(crate) fn close(&mut self, cx: &mut Cx, id: ConnectionId, why: Option<Code>) {
+        cx.enter();
         if let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) {
             connection.closing = true;
             self.unauthenticated.remove(id);
@@ -179,6 +192,7 @@ impl Connections {
         request: StoreRequest,
         change: Change,
     ) {
+        cx.enter();
         self.pause(cx, about.connection, Pause::AwaitingReply);
         let About { connection, re, cid } = about;
         let mutation = Mutation { connection, user, re, cid: cid.map(Into::into), change };
@@ -186,6 +200,7 @@ impl Connections {
     }
 
     pub(crate) fn pause(&mut self, cx: &mut Cx, id: ConnectionId, why: Pause) {
+        cx.enter();
         let Some(connection) = self.get_mut(id) else { return };
         // What is being closed is read no further in any case.
         if connection.paused == 0 && !connection.closing {
@@ -195,6 +210,7 @@ impl Connections {
     }
 
     pub(crate) fn resume(&mut self, cx: &mut Cx, id: ConnectionId, why: Pause) {
+        cx.enter();
         let Some(connection) = self.get_mut(id).filter(|connection| connection.paused != 0) else { return };
         connection.paused &= !(why as u8);
         if connection.paused == 0 && !connection.closing {

@@ -22,7 +22,6 @@ mod walk;
 
 use crate::model::ids::{ConnectionId, UserId};
 use backpressure::Backpressure;
-pub(crate) use dedup::Dedup;
 pub(crate) use keepalive::LOOK_MS as KEEPALIVE_MS;
 pub(crate) use lifecycle::About;
 pub(crate) use per_connection::PerConnection;

@@ -204,6 +204,7 @@ impl SendWindow {
 impl Connections {
     /// Sends a message, and remembers it until its reader has it.
     pub(crate) fn push(&mut self, cx: &mut Cx, id: ConnectionId, envelope: Envelope, stored_as: StoredAs) {
+        cx.enter();
         let Some(connection) = self.get_mut(id) else { return };
         let Some(user) = connection.user() else { return };
         if connection.closing {
@@ -261,6 +262,7 @@ impl Connections {
     /// Cuts who has more under way than its budget, and whose TCP was looked at and has made no progress for
     /// too long.
     pub(crate) fn cut_if_stalled(&mut self, cx: &mut Cx, id: ConnectionId) {
+        cx.enter();
         let (budget, now, patience_ms) = (self.outbox_budget(cx), cx.now, cx.limits.stall_ms);
         let stalled = self.get(id).is_some_and(|connection| {
             let window = &connection.window;
@@ -280,6 +282,7 @@ impl Connections {
 
     /// Closes the connection of a reader who does not keep up.
     pub(crate) fn cut(&mut self, cx: &mut Cx, id: ConnectionId) {
+        cx.enter();
         if self.get(id).is_some_and(|connection| !connection.closing) {
             cx.counters.cut(Cut::SlowReader);
             let text = Code::TooSlow.text();
@@ -291,6 +294,7 @@ impl Connections {
 
     /// TCP has acknowledged so many bytes of all that was ever sent.
     pub(crate) fn acked(&mut self, cx: &mut Cx, id: ConnectionId, bytes: u64) -> Acked {
+        cx.enter();
         let Some(connection) = self.get_mut(id) else { return Acked::default() };
         let confirming = connection.logged_in_user().filter(|_| connection.dialect == Dialect::V2);
         let before = connection.window.acked;
@@ -317,6 +321,7 @@ impl Connections {
     /// Looks at what TCP has acknowledged of some, of the others with the next ticks. Those with nothing under way need not be looked at any more, and
     /// forget: they are given back.
     pub(crate) fn probe_unacked(&mut self, cx: &mut Cx) -> Vec<ConnectionId> {
+        cx.enter();
         let mut quiet = Vec::new();
         let now = self.probes_left.min(cx.limits.walk_sessions);
         self.probes_left -= now;

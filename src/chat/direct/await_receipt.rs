@@ -84,6 +84,7 @@ impl Direct {
         kind: Kind,
         mids: Vec<MessageId>,
     ) {
+        cx.enter();
         let mut stored = Vec::new();
         for mid in mids {
             if kind == Kind::Unconfirmed {
@@ -106,6 +107,7 @@ impl Direct {
         (reader, mids): (UserId, Box<[MessageId]>),
         receivers: Result<u32, BusDown>,
     ) {
+        cx.enter();
         if !matches!(receivers, Ok(receivers) if receivers > 0) {
             backlog.ack_delivered(cx, None, reader, mids.into());
         }
@@ -121,6 +123,7 @@ impl Direct {
 
     /// Stores what has waited until `now` in vain.
     pub(crate) fn store_overdue(&mut self, cx: &mut Cx, now: Monotonic) {
+        cx.enter();
         while let Some(&(_, mid)) = self.receipt_wait.due.front().filter(|(due, _)| *due <= now) {
             self.receipt_wait.due.pop_front();
             self.store_awaited(cx, mid);

@@ -46,6 +46,7 @@ impl Direct {
 
     /// Has the store append what was collected.
     pub(crate) fn flush_history(&mut self, cx: &mut Cx) {
+        cx.enter();
         if self.history_batch.is_empty() {
             return;
         }
@@ -62,6 +63,7 @@ impl Direct {
         batch: Vec<(ConnectionId, Envelope)>,
         result: &StoreResult,
     ) {
+        cx.enter();
         for &(id, _) in &batch {
             connections.end_send(cx, id);
         }

@@ -28,6 +28,7 @@ impl Direct {
         about: About<'_>,
         mids: Vec<MessageId>,
     ) {
+        cx.enter();
         let id = about.connection;
         let Some(user) = connections.get(id).and_then(Connection::logged_in_user) else { return };
         let unknown = self.take_confirmed(cx, connections, backlog, id, mids);
@@ -47,6 +48,7 @@ impl Direct {
     /// Has the store take out a piece of what a session has confirmed and does not know. The rest follows when that is
     /// done.
     pub(crate) fn confirm_piece(&mut self, cx: &mut Cx, mutation: Box<Mutation>, mut mids: Vec<MessageId>) {
+        cx.enter();
         let rest = mids.split_off(mids.len().min(cx.limits.confirm_piece.max(1)));
         let request = StoreRequest::AckDelivered { user: mutation.user, mids, cursors: Vec::new() };
         cx.look_up(request, DirectFlow::Confirm { mutation, rest });
@@ -62,6 +64,7 @@ impl Direct {
         id: ConnectionId,
         mids: Vec<MessageId>,
     ) -> Vec<MessageId> {
+        cx.enter();
         let Some(connection) = connections.get_mut(id) else { return Vec::new() };
         let Some(user) = connection.logged_in_user() else { return Vec::new() };
         let mut wanted: FxHashSet<MessageId> = mids.iter().copied().collect();
@@ -99,6 +102,7 @@ impl Direct {
         backlog: &mut Backlog,
         id: ConnectionId,
     ) {
+        cx.enter();
         let Some(connection) = connections.get_mut(id) else { return };
         let Some(user) = connection.logged_in_user() else { return };
         let over = connection.window.bound_unconfirmed(cx.limits.unconfirmed, cx.limits.unconfirmed_bytes);

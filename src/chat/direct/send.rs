@@ -2,14 +2,13 @@
 
 use super::Direct;
 use crate::backlog::Backlog;
-use crate::connection::{About, Connection, Connections, Dedup, StoredAs};
+use crate::connection::{About, Connection, Connections, StoredAs};
 use crate::model::envelope::{Durability, Envelope, Kind, Target};
 use crate::model::ids::{ConnectionId, UserId};
 use crate::model::retention::Retention;
 use crate::port::cx::Cx;
 use crate::port::event::{BusDown, Channel};
 use crate::port::in_flight::{DirectFlow, PublishFlow, StoreRetry};
-use crate::port::seal::Draft;
 use crate::port::store::{StoreRequest, StoredMessage};
 use crate::wire::code::Code;
 use crate::wire::msgid;
@@ -34,16 +33,11 @@ impl Direct {
         about: About<'_>,
         (to, msg, time): (UserId, &str, Option<&str>),
     ) {
-        let (id, target) = (about.connection, Target::User(to));
-        let dedup = connections.dedup(cx, about, target, msg);
-        let Some(identity) = connections.get(id).and_then(Connection::identity) else { return };
-        if matches!(dedup, Dedup::Repeated) {
-            return;
-        }
+        cx.enter();
+        let id = about.connection;
+        let Some(new) = connections.begin_chat(cx, about, Target::User(to), msg) else { return };
+        let Some(envelope) = connections.seal_chat(cx, about, new, (msg, time)) else { return };
         cx.counters.direct += 1;
-        let envelope =
-            cx.seal(Draft { sender: identity.user, name: &identity.name, target, cid: about.cid, msg, time });
-        connections.note_said(cx, id, dedup, envelope.mid());
         match envelope.durability() {
             Durability::Always => store(cx, connections, id, envelope.clone()),
             Durability::IfUnacked => self.await_receipt(cx, connections, id, envelope.clone()),
@@ -126,6 +120,7 @@ impl Direct {
         envelope: Envelope,
         receivers: Result<u32, BusDown>,
     ) {
+        cx.enter();
         if matches!(receivers, Ok(receivers) if receivers > 0) {
             return connections.end_send(cx, id);
         }
@@ -143,6 +138,7 @@ impl Direct {
         backlog: &mut Backlog,
         envelope: Envelope,
     ) {
+        cx.enter();
         match connections.of_user(envelope.user()) {
             Some(reader) => {
                 let stored_as = self.stored_as(cx, connections, backlog, reader, &envelope);
@@ -162,6 +158,7 @@ impl Direct {
         (id, envelope): (ConnectionId, Envelope),
         stored: Result<StoredMessage, Code>,
     ) -> StoreOutcome {
+        cx.enter();
         let mut outcome = StoreOutcome::Nothing;
         match stored {
             Ok(stored) => {

@@ -63,6 +63,7 @@ impl Direct {
         (id, envelope): (ConnectionId, Envelope),
         stored: Result<StoredMessage, Code>,
     ) -> StoreFirstOutcome {
+        cx.enter();
         let user = envelope.user();
         match (stored, envelope.cid().is_empty()) {
             (Err(code), true) => refuse(cx, connections, id, &envelope, code),
@@ -101,6 +102,7 @@ impl Direct {
         user: UserId,
         receivers: Result<u32, BusDown>,
     ) {
+        cx.enter();
         let Some(queue) = self.store_first.get_mut(&user) else { return };
         if queue.batch > 0 {
             // A message that was out when the queue began has joined it; its turn comes first.
@@ -123,6 +125,7 @@ impl Direct {
         backlog: &mut Backlog,
         user: UserId,
     ) {
+        cx.enter();
         let queue = self.store_first.remove(&user).unwrap_or_default();
         for (id, envelope) in queue.queue {
             connections.end_send(cx, id);

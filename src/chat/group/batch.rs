@@ -51,6 +51,7 @@ impl Groups {
 
     /// Has everything stored that waits for that.
     pub(crate) fn store_batch(&mut self, cx: &mut Cx) {
+        cx.enter();
         for (connection, envelope) in self.to_store.messages.drain(..) {
             let flow = GroupFlow::Store { connection, envelope: envelope.clone() };
             cx.request(StoreRequest::StoreMessage { envelope }, flow);
@@ -60,6 +61,7 @@ impl Groups {
 
     /// A tick: nothing waits any longer, and what comes alone after it goes at once.
     pub(crate) fn store_overdue(&mut self, cx: &mut Cx) {
+        cx.enter();
         self.to_store.gone = false;
         self.store_batch(cx);
     }

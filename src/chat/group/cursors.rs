@@ -141,6 +141,7 @@ impl Groups {
     /// Now and then, how far everybody has come is written down, so that a crash repeats little: some cursors now,
     /// the others with the next ticks. Whose groups have not moved is passed over.
     pub(crate) fn write_cursors(&mut self, cx: &mut Cx, connections: &Connections, backlog: &Backlog) {
+        cx.enter();
         let (mut slots, mut units) = (cx.limits.walk_sessions, cx.limits.walk_cursors);
         while slots > 0 && units > 0 {
             let Some(slot) = self.writes.next(self.cursors.slots()) else { return };

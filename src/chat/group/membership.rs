@@ -44,6 +44,7 @@ impl Groups {
         group: GroupId,
         upto: u64,
     ) -> Subscribed {
+        cx.enter();
         let subscription = self.subscriptions.entry(group).or_insert_with(|| {
             self.made += 1;
             GroupSubscription::new(self.made)
@@ -96,6 +97,7 @@ impl Groups {
     /// Tries again to join the channels of groups that members who are online subscribe to: some of them, the others
     /// with the next ticks.
     pub(crate) fn rejoin(&mut self, cx: &mut Cx) {
+        cx.enter();
         let now = self.rejoins_left.min(cx.limits.walk_sessions);
         self.rejoins_left -= now;
         for _ in 0..now {
@@ -120,6 +122,7 @@ impl Groups {
         id: ConnectionId,
         group: GroupId,
     ) -> bool {
+        cx.enter();
         let was_member = self.cursors.get_mut(id).is_some_and(|cursors| cursors.of.remove(&group).is_some());
         self.unsubscribe(cx, connections, backlog, id, group);
         was_member
@@ -133,6 +136,7 @@ impl Groups {
         backlog: &Backlog,
         id: ConnectionId,
     ) {
+        cx.enter();
         // What it said as a member is stored before it may have left them for good.
         self.store_batch(cx);
         let Some(cursors) = self.cursors.remove(id) else { return };

@@ -3,13 +3,12 @@
 use super::Groups;
 use super::subscription::Noted;
 use crate::backlog::Backlog;
-use crate::connection::{About, Connection, Connections, Dedup, Pause, StoredAs};
+use crate::connection::{About, Connection, Connections, Pause, StoredAs};
 use crate::model::envelope::{Envelope, Target};
 use crate::model::ids::{ConnectionId, GroupId, MessageId};
 use crate::port::cx::Cx;
 use crate::port::event::{BusDown, Channel};
 use crate::port::in_flight::{GroupFlow, PublishFlow, StoreRetry};
-use crate::port::seal::Draft;
 use crate::port::store::{StoreRequest, StoredMessage};
 use crate::wire::code::Code;
 use crate::wire::msgid;
@@ -38,14 +37,11 @@ impl Groups {
         about: About<'_>,
         (group, msg, time): (GroupId, &str, Option<&str>),
     ) {
-        let (id, target) = (about.connection, Target::Group(group));
-        let dedup = connections.dedup(cx, about, target, msg);
-        let Some(identity) = connections.get(id).and_then(Connection::identity) else { return };
-        if matches!(dedup, Dedup::Repeated) {
-            return;
-        }
+        cx.enter();
+        let id = about.connection;
+        let Some(new) = connections.begin_chat(cx, about, Target::Group(group), msg) else { return };
         if !self.is_member(id, group) {
-            let user = identity.user;
+            let user = new.sender;
             if cx.lookups_are_full() {
                 return connections.refuse(cx, about, Code::Busy);
             }
@@ -53,10 +49,8 @@ impl Groups {
             let flow = GroupFlow::CheckMembership { connection: id, group, cid: about.cid.map(Into::into) };
             return cx.look_up(StoreRequest::CheckMembership { user, group }, flow);
         }
+        let Some(envelope) = connections.seal_chat(cx, about, new, (msg, time)) else { return };
         cx.counters.group += 1;
-        let envelope =
-            cx.seal(Draft { sender: identity.user, name: &identity.name, target, cid: about.cid, msg, time });
-        connections.note_said(cx, id, dedup, envelope.mid());
         connections.begin_send(cx, id);
         self.store(cx, connections, id, envelope.clone());
         self.push_to_members(cx, connections, backlog, &envelope);
@@ -73,6 +67,7 @@ impl Groups {
         cid: Option<&str>,
         code: Code,
     ) {
+        cx.enter();
         connections.refuse(cx, About { connection: id, re: msgid::GROUP_CHAT, cid }, code);
         connections.resume(cx, id, Pause::AwaitingReply);
     }
@@ -111,6 +106,7 @@ impl Groups {
         backlog: &mut Backlog,
         envelope: &Envelope,
     ) {
+        cx.enter();
         // What this core published comes back to it, and was pushed when it was sent.
         if envelope.mid().core() != cx.core {
             self.push_to_members(cx, connections, backlog, envelope);
@@ -126,6 +122,7 @@ impl Groups {
         (id, envelope): (ConnectionId, Envelope),
         stored: Result<StoredMessage, Code>,
     ) -> Option<Place> {
+        cx.enter();
         let group = envelope.group();
         let mut place = None;
         match stored {
@@ -167,6 +164,7 @@ impl Groups {
 
     /// Tells the other cores of some groups where messages of this one are stored, of the others with the next ticks.
     pub(crate) fn publish_offsets(&mut self, cx: &mut Cx) {
+        cx.enter();
         const PAIRS: usize = 1_024;
         for (group, pairs) in self.telling.by_ref().take(cx.limits.walk_sessions) {
             for pairs in pairs.chunks(PAIRS) {
@@ -203,6 +201,7 @@ impl Groups {
     /// Offsets may have been lost together with their message, and nothing may have been said in the group since:
     /// the last place is told once more. Tells some, the others with the next ticks.
     pub(crate) fn repeat_offsets(&mut self, cx: &mut Cx) {
+        cx.enter();
         for (group, last) in self.repeating.by_ref().take(cx.limits.walk_sessions) {
             cx.publish(Channel::Group(group), Envelope::group_offsets(group, &[last]));
         }

@@ -45,6 +45,7 @@ impl Logins {
         (name, password): (&str, &str),
         dialect: Dialect,
     ) {
+        cx.enter();
         let checked = name::check(name, cx.limits.name_chars).and_then(|name| {
             let most = cx.limits.password_bytes;
             let fits = (1..=most).contains(&password.len());
@@ -76,6 +77,7 @@ impl Logins {
         id: ConnectionId,
         registered: Result<UserId, Code>,
     ) {
+        cx.enter();
         if let Err(code) = registered {
             cx.counters.error(code);
         }
@@ -106,6 +108,7 @@ impl Logins {
         now_user: Option<UserId>,
         credentials: Credentials<'_>,
     ) {
+        cx.enter();
         let Credentials { who, password, dialect, takeover } = credentials;
         if password.len() > cx.limits.password_bytes && now_user.is_none() {
             let cid = about.cid.filter(|_| dialect == Dialect::V2);
@@ -137,6 +140,7 @@ impl Logins {
         now_user: Option<UserId>,
         token: &str,
     ) {
+        cx.enter();
         if begin(cx, connections, about, now_user, Dialect::V2).is_some() {
             let secret = Secret(token.into());
             let flow = LoginFlow::Resume { connection: about.connection, secret: secret.clone() };
@@ -154,6 +158,7 @@ impl Logins {
         demand: Demand,
         verified: Result<Verified, Code>,
     ) -> Result<LetIn, LoginOutcome> {
+        cx.enter();
         match verified {
             Ok(Verified { user, name, print }) => {
                 self.guessed_right(connections, id);
@@ -202,6 +207,7 @@ impl Logins {
         user: UserId,
         (old, new): (&str, &str),
     ) {
+        cx.enter();
         if self.changes_too_fast(cx, connections, about) {
             return;
         }

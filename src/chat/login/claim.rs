@@ -48,6 +48,7 @@ impl Logins {
         id: ConnectionId,
         let_in: LetIn,
     ) -> SessionEpoch {
+        cx.enter();
         let LetIn { user, name, demand, proof, token } = let_in;
         connections.hold(user, id);
         cx.counters.entering += 1;
@@ -71,6 +72,7 @@ impl Logins {
         epoch: SessionEpoch,
         result: Result<(), BusDown>,
     ) -> LoginOutcome {
+        cx.enter();
         let deadline = cx.now.plus(cx.limits.claim_ms);
         let Some(login) = self.get_mut(id, epoch) else { return LoginOutcome::Nothing };
         if result.is_err() {
@@ -94,6 +96,7 @@ impl Logins {
         epoch: SessionEpoch,
         receivers: Result<u32, BusDown>,
     ) -> LoginOutcome {
+        cx.enter();
         let Some(login) = self.get_mut(id, epoch) else { return LoginOutcome::Nothing };
         let Claim::Published { others, .. } = &mut login.claim else { return LoginOutcome::Nothing };
         match receivers {
@@ -111,6 +114,7 @@ impl Logins {
         connections: &mut Connections,
         envelope: &Envelope,
     ) -> LoginOutcome {
+        cx.enter();
         let (user, kind, number) = (envelope.user(), envelope.kind(), SessionEpoch(envelope.mid().0));
         let Some(id) = connections.of_user(user) else {
             // This core has just left, or is leaving: it stands in nobody's way.
@@ -235,6 +239,7 @@ impl Logins {
         id: ConnectionId,
         epoch: SessionEpoch,
     ) -> LoginOutcome {
+        cx.enter();
         let Some(login) = self.get_mut(id, epoch) else { return LoginOutcome::Nothing };
         let Claim::Published { seen, others, concessions, deadline, .. } = login.claim else {
             return LoginOutcome::Nothing;
@@ -265,6 +270,7 @@ impl Logins {
 
     /// A login ends before it is one: who waited for its claim is conceded to.
     pub(crate) fn concede_waiting(&mut self, cx: &mut Cx, id: ConnectionId) {
+        cx.enter();
         if let Some(login) = self.under_way.get_mut(id) {
             let (user, claim) = (login.user, std::mem::replace(&mut login.claim, Claim::Joining));
             answer_waiting(cx, user, claim, Kind::ClaimConceded);

@@ -21,6 +21,7 @@ impl Logins {
         user: UserId,
         other: SessionEpoch,
     ) -> LoginOutcome {
+        cx.enter();
         let Some(id) = connections.of_user(user) else { return LoginOutcome::Nothing };
         let own = match connections.get(id).map(|connection| connection.auth()) {
             Some(AuthState::LoggedIn(own)) => own.epoch,

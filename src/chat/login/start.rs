@@ -107,6 +107,7 @@ impl Logins {
         connections: &mut Connections,
         id: ConnectionId,
     ) -> Option<Started> {
+        cx.enter();
         self.under_way.get(id).filter(|login| login.awaited == 0)?;
         let connection = connections.get_mut(id)?;
         let login = self.under_way.remove(id)?;

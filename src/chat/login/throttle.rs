@@ -62,6 +62,7 @@ impl Logins {
         about: About<'_>,
         retry_after_ms: u64,
     ) {
+        cx.enter();
         let About { connection, re, cid } = about;
         let (code, text) = (Code::TooFast, why_too_fast(connections, connection));
         let refusal = Refusal { code, text, re: Some(re), cid, retry_after_ms: Some(retry_after_ms) };

@@ -23,6 +23,7 @@ impl Logins {
         id: ConnectionId,
         is_online: &dyn Fn(UserId) -> bool,
     ) {
+        cx.enter();
         let Some(welcome) = self.welcomes.remove(id) else { return };
         match connections.get(id).map(|connection| connection.dialect) {
             Some(Dialect::Seed) => welcome_v1(cx, connections, backlog, id, &welcome),

@@ -39,6 +39,9 @@ pub(crate) struct Cx {
     /// Messages that were given another id.
     pub(crate) renamed: Renamed,
     pub(super) scratch: Scratch,
+    /// The files of the rooms that were entered for this event, in this order.
+    #[cfg(test)]
+    pub(crate) entered: Vec<&'static str>,
 }
 
 impl Cx {
@@ -59,8 +62,22 @@ impl Cx {
             effects: Vec::new(),
             renamed: Renamed::default(),
             scratch: Scratch::default(),
+            #[cfg(test)]
+            entered: Vec::new(),
         }
     }
+
+    /// A room is entered: the first thing that each of its methods does that is lent `&mut self` and a `Cx`. Only tests
+    /// take note of it (`hub/walk_of_a_message.rs`).
+    #[cfg(test)]
+    #[track_caller]
+    pub(crate) fn enter(&mut self) {
+        self.entered.push(std::panic::Location::caller().file());
+    }
+
+    #[cfg(not(test))]
+    #[inline(always)]
+    pub(crate) fn enter(&mut self) {}
 
     pub(crate) fn emit(&mut self, effect: Effect) {
         self.effects.push(effect);

@@ -19,6 +19,7 @@ impl Social {
         user: UserId,
         blocked: UserId,
     ) {
+        cx.enter();
         if user == blocked {
             return connections.refuse_with(cx, about, Code::InvalidField, "userid is you");
         }
@@ -35,6 +36,7 @@ impl Social {
         user: UserId,
         blocked: UserId,
     ) {
+        cx.enter();
         let request = StoreRequest::Unblock { user, blocked };
         connections.request_mutation(cx, about, user, request, Change::Unblock { user: blocked });
     }

@@ -26,6 +26,7 @@ impl Social {
         about: About<'_>,
         user: UserId,
     ) {
+        cx.enter();
         request(cx, connections, about, None, StoreRequest::Friends { user });
     }
 
@@ -38,6 +39,7 @@ impl Social {
         user: UserId,
         who: Named<'_>,
     ) {
+        cx.enter();
         let who = match who {
             Named::Id(id) => Who::Id(id),
             Named::Name(name) => Who::Name(name.to_owned()),
@@ -54,6 +56,7 @@ impl Social {
         user: UserId,
         (group, after, members): (GroupId, Option<UserId>, Option<u64>),
     ) {
+        cx.enter();
         let members = bounded_page(cx, members);
         let members = StoreRequest::Members { user, group, after, members };
         request(cx, connections, about, Some(group), members);
@@ -67,6 +70,7 @@ impl Social {
         query: DirectoryQuery,
         result: StoreResult,
     ) {
+        cx.enter();
         let DirectoryQuery { connection, re, group, cid } = query;
         match result.and_then(|reply| list(reply, group)) {
             Ok(list) => {
@@ -94,6 +98,7 @@ impl Social {
         reply: DirectoryReply,
         online: Result<Vec<bool>, BusDown>,
     ) {
+        cx.enter();
         let DirectoryReply { connection, cid, mut list, begun } = reply;
         let (re, cid) = (list.re(), cid.as_deref());
         match online {

@@ -28,6 +28,7 @@ impl Social {
         user: UserId,
         friend: UserId,
     ) {
+        cx.enter();
         if user == friend {
             return connections.refuse_with(cx, about, Code::InvalidField, "friendid is you");
         }
@@ -44,6 +45,7 @@ impl Social {
         user: UserId,
         friend: UserId,
     ) {
+        cx.enter();
         let request = StoreRequest::DelFriend { user, friend };
         connections.request_mutation(cx, about, user, request, Change::Unfriend { friend });
     }
@@ -56,6 +58,7 @@ impl Social {
         id: ConnectionId,
         (friend, hides): (UserId, Hides),
     ) {
+        cx.enter();
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(friends) = &mut session.friends else { return };
         if friends.contains(&friend) {

@@ -35,6 +35,7 @@ pub(super) struct Hiding {
 impl Social {
     /// Somebody blocks a user, or does so no more: whoever holds that user is to look.
     pub(crate) fn publish_hiding_hint(&mut self, cx: &mut Cx, user: UserId) {
+        cx.enter();
         let hint = Envelope::hiding_hint(user);
         cx.publish_counted(Channel::User(user), hint, PublishFlow::HidingHint { user });
     }
@@ -47,6 +48,7 @@ impl Social {
 
     /// A hint has come for a user who is here, or about to be.
     pub(crate) fn on_hiding_hint(&mut self, cx: &mut Cx, connections: &Connections, user: UserId) {
+        cx.enter();
         if let Some(id) = connections.of_user(user) {
             query(cx, connections, id, user);
         }
@@ -75,6 +77,7 @@ impl Social {
 
     /// Tells again whom the bus could not tell.
     pub(crate) fn repeat_hiding_hints(&mut self, cx: &mut Cx) {
+        cx.enter();
         for user in std::mem::take(&mut self.hiding.unhinted) {
             self.publish_hiding_hint(cx, user);
         }
@@ -89,6 +92,7 @@ impl Social {
         (id, user): (ConnectionId, UserId),
         hidden: Result<Vec<UserId>, Code>,
     ) {
+        cx.enter();
         let Some(connection) = connections.get(id).filter(|connection| connection.user() == Some(user))
         else {
             return;

@@ -30,6 +30,7 @@ impl Social {
         user: UserId,
         query: HistoryQuery,
     ) {
+        cx.enter();
         let HistoryQuery { conversation, span, messages } = query;
         let messages = bounded_page(cx, messages);
         // What is around the bodies needs the other half.
@@ -53,6 +54,7 @@ impl Social {
         cid: Option<&str>,
         page: Result<HistoryPage, Code>,
     ) {
+        cx.enter();
         match page {
             Ok(HistoryPage { messages, complete }) => {
                 let page = found::HistoryFrame { cid, conversation, span, messages: &messages, complete };

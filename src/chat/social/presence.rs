@@ -5,6 +5,8 @@
 //! is known from a newer one. What a notice cannot settle is looked up: the bus knows who is there.
 //! Nothing is counted and nothing expires, so nothing can go stale.
 
+mod watched;
+
 use super::{Social, Watching};
 use crate::backlog::Backlog;
 use crate::connection::{AuthState, Connections};
@@ -71,92 +73,6 @@ pub(crate) enum Gone {
     Lost,
 }
 
-impl Presence {
-    /// Watches users for a session. Gives back those that are not known.
-    pub(super) fn watch(&mut self, session: ConnectionId, users: &[UserId]) -> Vec<UserId> {
-        let mut unknown = Vec::new();
-        for &user in users {
-            let watched = self.watched.entry(user).or_default();
-            watched.watchers.push(session);
-            if watched.online.is_none() {
-                unknown.push(user);
-            }
-        }
-        unknown
-    }
-
-    /// Watches them no more; those that nobody watches are forgotten.
-    pub(super) fn unwatch(&mut self, session: ConnectionId, users: &[UserId]) {
-        for user in users {
-            let Some(watched) = self.watched.get_mut(user) else { continue };
-            if let Some(at) = watched.watchers.iter().position(|&watcher| watcher == session) {
-                watched.watchers.swap_remove(at);
-            }
-            if watched.watchers.is_empty() {
-                self.watched.remove(user);
-                self.unverified.remove(user);
-            }
-        }
-    }
-
-    /// Whether a watched user is online, as far as is known.
-    pub(super) fn is_online(&self, user: UserId) -> bool {
-        self.state_of(user) == Some(true)
-    }
-
-    /// The same, and `None` while that is being found out.
-    pub(super) fn state_of(&self, user: UserId) -> Option<bool> {
-        self.watched.get(&user).and_then(|watched| watched.online)
-    }
-
-    /// Numbers a look that is about to be made.
-    pub(super) fn begin_query(&self) -> u64 {
-        self.learned
-    }
-
-    fn suspect(&mut self, which: impl Fn(&Watched) -> bool) {
-        let suspected = self.watched.iter().filter(|(_, watched)| which(watched)).map(|(&user, _)| user);
-        self.unverified.extend(suspected);
-    }
-
-    /// Takes in a notice; whether watchers are to be told.
-    fn learn(&mut self, core: CoreId, notice: Notice) -> bool {
-        self.learned += 1;
-        let Notice { user, epoch, online } = notice;
-        let Some(watched) = self.watched.get_mut(&user) else { return false };
-        if epoch < watched.epoch || (!online && watched.epoch == 0 && watched.online != Some(false)) {
-            // It is late, or about a login that this core has not heard of: perhaps not the last one.
-            if watched.online != Some(online) {
-                self.unverified.insert(user);
-                // A look that agrees with what was known may have been too early.
-                watched.looks = 0;
-            }
-            return false;
-        }
-        (watched.epoch, watched.learned, watched.looks) = (epoch, self.learned, 0);
-        watched.holder = online.then_some(core);
-        watched.online.replace(online) != Some(online)
-    }
-
-    /// Takes in that a look has found a user or not; whether watchers are to be told. `begun` is
-    /// what was learned before the look: what was learned since is newer. Looks less than `apart_ms`
-    /// apart count once.
-    fn see(&mut self, user: UserId, online: bool, begun: u64, now: Monotonic, apart_ms: u64) -> bool {
-        let Some(watched) = self.watched.get_mut(&user).filter(|watched| watched.learned <= begun) else {
-            return false;
-        };
-        if !online {
-            watched.looks = 0;
-        } else if watched.looks == 0 || now.since(watched.looked_at) >= apart_ms {
-            (watched.looks, watched.looked_at) = (watched.looks.saturating_add(1), now);
-        }
-        if watched.online != Some(online) {
-            watched.holder = None;
-        }
-        watched.online.replace(online) != Some(online)
-    }
-}
-
 /// What time has brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PresenceOutcome {
@@ -206,6 +122,7 @@ impl Social {
         user: UserId,
         epoch: SessionEpoch,
     ) {
+        cx.enter();
         self.announce(cx, connections, backlog, Notice { user, epoch: epoch.0, online: true });
     }
 
@@ -218,6 +135,7 @@ impl Social {
         (id, user): (ConnectionId, UserId),
         gone: Gone,
     ) {
+        cx.enter();
         let Some(known_as) = self.sessions.get(id).map(|session| session.known_as) else { return };
         match gone {
             Gone::LoggedOut => {
@@ -273,6 +191,7 @@ impl Social {
         backlog: &Backlog,
         envelope: &Envelope,
     ) {
+        cx.enter();
         cx.observe(envelope.mid());
         let core = envelope.mid().core();
         // What this core published comes back to it.
@@ -315,6 +234,7 @@ impl Social {
 
     /// A core is dead, or as good as dead: who of its users is nowhere else is offline.
     pub(crate) fn on_core_gone(&mut self, cx: &mut Cx, core: CoreId) {
+        cx.enter();
         self.presence.suspect(|watched| watched.holder.is_none_or(|holder| holder == core));
         self.query_unverified(cx);
     }
@@ -340,6 +260,7 @@ impl Social {
         connections: &mut Connections,
         backlog: &Backlog,
     ) -> PresenceOutcome {
+        cx.enter();
         let now = cx.now;
         self.tick_hiding(cx, connections);
         let mut outcome = PresenceOutcome::Nothing;
@@ -397,6 +318,7 @@ impl Social {
 
     /// Tells the other cores who came and went.
     pub(crate) fn publish_updates(&mut self, cx: &mut Cx) {
+        cx.enter();
         if self.presence.pending_updates.is_empty() {
             return;
         }
@@ -453,6 +375,7 @@ impl Social {
         (users, begun): (Vec<UserId>, u64),
         online: Result<Vec<bool>, BusDown>,
     ) {
+        cx.enter();
         match online {
             Ok(online) => self.apply_probe(cx, connections, backlog, &users, begun, &online),
             Err(BusDown) => {
@@ -474,6 +397,7 @@ impl Social {
         begun: u64,
         online: &[bool],
     ) {
+        cx.enter();
         // Some answers are faster than others.
         let (now, apart_ms) = (cx.now, cx.limits.presence_look_ms / 2);
         for (&user, &online) in users.iter().zip(online) {

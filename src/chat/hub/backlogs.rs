@@ -1,0 +1,91 @@
+//! Backlogs: what all rooms have a part in when a reader fetches, and what is done when something was stored for one.
+
+use super::Hub;
+use crate::backlog::{CatchUpOutcome, FetchAgain, PageOutcome, RetryOutcome};
+use crate::direct::{StoreFirstOutcome, StoreOutcome};
+use crate::group::Place;
+use crate::model::ids::{ConnectionId, SessionEpoch, UserId};
+use crate::port::in_flight::StoreRetry;
+use crate::port::store::{BacklogPage, StoreResult};
+use crate::wire::code::Code;
+
+impl Hub {
+    /// Somebody says that the user has something waiting.
+    pub(super) fn fetch_for(&mut self, user: UserId) {
+        if let Some(id) = self.connections.of_user(user) {
+            self.fetch_again(id);
+        }
+    }
+
+    pub(super) fn fetch_again(&mut self, id: ConnectionId) {
+        match self.backlog.fetch_again(id) {
+            FetchAgain::No => return,
+            FetchAgain::Continues => {}
+            FetchAgain::Begins => {
+                let start = self.groups.catch_up_start(&self.backlog, id);
+                self.backlog.begin(&self.connections, id, start);
+            }
+        }
+        self.continue_catch_up(id);
+    }
+
+    pub(super) fn continue_catch_up(&mut self, id: ConnectionId) {
+        let Self { cx, connections, backlog, groups, .. } = self;
+        match backlog.continue_catch_up(cx, connections, id) {
+            CatchUpOutcome::Waits => {}
+            CatchUpOutcome::Finished { upto } => groups.finish_catch_up(connections, backlog, id, upto),
+        }
+    }
+
+    pub(super) fn on_page(&mut self, id: ConnectionId, epoch: SessionEpoch, page: Result<BacklogPage, Code>) {
+        let Self { cx, connections, backlog, logins, social, .. } = self;
+        match backlog.on_page(cx, connections, id, epoch, page) {
+            PageOutcome::Nothing => {}
+            PageOutcome::Stale => self.continue_catch_up(id),
+            PageOutcome::RefuseLogin(code) => self.refuse_login(id, code),
+            PageOutcome::Arrived { awaits_welcome, absent, new } => {
+                if awaits_welcome {
+                    logins.welcome(cx, connections, backlog, id, &|user| social.is_online_to(id, user));
+                }
+                absent.into_iter().for_each(|group| self.leave_group(id, group));
+                new.into_iter().for_each(|group| self.join_group(id, group, 0));
+                self.continue_catch_up(id);
+            }
+        }
+    }
+
+    pub(super) fn on_retried(&mut self, id: Option<ConnectionId>, retry: StoreRetry, result: StoreResult) {
+        match self.backlog.on_retry_reply(&mut self.cx, id, retry, result) {
+            RetryOutcome::Nothing => {}
+            RetryOutcome::GroupStored { group, mid, pos } => self.tell_place(Place { group, mid, pos }),
+            RetryOutcome::InBacklog { user } => self.notify_backlog(user),
+            RetryOutcome::RefuseLogin { connection } => self.refuse_login(connection, Code::Busy),
+        }
+    }
+
+    pub(super) fn after_store(&mut self, outcome: StoreOutcome) {
+        match outcome {
+            StoreOutcome::Nothing => {}
+            StoreOutcome::NotifyReader(user) => self.notify_backlog(user),
+        }
+    }
+
+    pub(super) fn after_store_first(&mut self, outcome: StoreFirstOutcome) {
+        match outcome {
+            StoreFirstOutcome::Nothing => {}
+            StoreFirstOutcome::ReaderIsHere(user) => {
+                self.fetch_for(user);
+                let Self { cx, connections, backlog, direct, .. } = self;
+                direct.send_queued(cx, connections, backlog, user);
+            }
+        }
+    }
+
+    /// Whoever holds the user is to fetch again.
+    pub(super) fn notify_backlog(&mut self, user: UserId) {
+        match self.connections.logged_in(user) {
+            Some(id) => self.fetch_again(id),
+            None => self.backlog.publish_hint(&mut self.cx, user),
+        }
+    }
+}

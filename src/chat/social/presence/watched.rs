@@ -1,0 +1,98 @@
+//! Watched users: who watches whom, and what notices and looks say of them. Newer beats older, whichever comes first.
+
+use super::{Presence, Watched};
+use crate::model::envelope::Notice;
+use crate::model::ids::{ConnectionId, CoreId, Monotonic, UserId};
+
+impl Presence {
+    /// Watches users for a session. Gives back those that are not known.
+    pub(in crate::social) fn watch(&mut self, session: ConnectionId, users: &[UserId]) -> Vec<UserId> {
+        let mut unknown = Vec::new();
+        for &user in users {
+            let watched = self.watched.entry(user).or_default();
+            watched.watchers.push(session);
+            if watched.online.is_none() {
+                unknown.push(user);
+            }
+        }
+        unknown
+    }
+
+    /// Watches them no more; those that nobody watches are forgotten.
+    pub(in crate::social) fn unwatch(&mut self, session: ConnectionId, users: &[UserId]) {
+        for user in users {
+            let Some(watched) = self.watched.get_mut(user) else { continue };
+            if let Some(at) = watched.watchers.iter().position(|&watcher| watcher == session) {
+                watched.watchers.swap_remove(at);
+            }
+            if watched.watchers.is_empty() {
+                self.watched.remove(user);
+                self.unverified.remove(user);
+            }
+        }
+    }
+
+    /// Whether a watched user is online, as far as is known.
+    pub(in crate::social) fn is_online(&self, user: UserId) -> bool {
+        self.state_of(user) == Some(true)
+    }
+
+    /// The same, and `None` while that is being found out.
+    pub(in crate::social) fn state_of(&self, user: UserId) -> Option<bool> {
+        self.watched.get(&user).and_then(|watched| watched.online)
+    }
+
+    /// Numbers a look that is about to be made.
+    pub(in crate::social) fn begin_query(&self) -> u64 {
+        self.learned
+    }
+
+    pub(super) fn suspect(&mut self, which: impl Fn(&Watched) -> bool) {
+        let suspected = self.watched.iter().filter(|(_, watched)| which(watched)).map(|(&user, _)| user);
+        self.unverified.extend(suspected);
+    }
+
+    /// Takes in a notice; whether watchers are to be told.
+    pub(super) fn learn(&mut self, core: CoreId, notice: Notice) -> bool {
+        self.learned += 1;
+        let Notice { user, epoch, online } = notice;
+        let Some(watched) = self.watched.get_mut(&user) else { return false };
+        if epoch < watched.epoch || (!online && watched.epoch == 0 && watched.online != Some(false)) {
+            // It is late, or about a login that this core has not heard of: perhaps not the last one.
+            if watched.online != Some(online) {
+                self.unverified.insert(user);
+                // A look that agrees with what was known may have been too early.
+                watched.looks = 0;
+            }
+            return false;
+        }
+        (watched.epoch, watched.learned, watched.looks) = (epoch, self.learned, 0);
+        watched.holder = online.then_some(core);
+        watched.online.replace(online) != Some(online)
+    }
+
+    /// Takes in that a look has found a user or not; whether watchers are to be told. `begun` is
+    /// what was learned before the look: what was learned since is newer. Looks less than `apart_ms`
+    /// apart count once.
+    pub(super) fn see(
+        &mut self,
+        user: UserId,
+        online: bool,
+        begun: u64,
+        now: Monotonic,
+        apart_ms: u64,
+    ) -> bool {
+        let Some(watched) = self.watched.get_mut(&user).filter(|watched| watched.learned <= begun) else {
+            return false;
+        };
+        if !online {
+            watched.looks = 0;
+        } else if watched.looks == 0 || now.since(watched.looked_at) >= apart_ms {
+            (watched.looks, watched.looked_at) = (watched.looks.saturating_add(1), now);
+        }
+        if watched.online != Some(online) {
+            watched.holder = None;
+        }
+        watched.online.replace(online) != Some(online)
+    }
+}
