@@ -417,6 +417,43 @@ fn is_foreign(line: &str) -> bool {
     !line.starts_with('#') && !line.contains("path = ")
 }
 
+/// Whether a report is there, and says something.
+fn is_report(name: &str) -> bool {
+    fs::metadata(root().join("perf/reports").join(name)).is_ok_and(|file| file.len() > 0)
+}
+
+/// No report, no claim: what is said of performance names its report, and no report lies about unnamed.
+#[test]
+fn each_figure_has_a_report_that_says_something() {
+    let document = text("docs/performance.md");
+    let mut named = BTreeSet::new();
+    // Files that are named, and those that are linked to.
+    let spans = document.split('`').skip(1).step_by(2);
+    let links = document.split("](../perf/reports/").skip(1).filter_map(|link| link.split(')').next());
+    for name in spans.chain(links).map(|name| name.trim_start_matches("perf/reports/")) {
+        let ending = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty() && !stem.contains(['/', ' ', '…']));
+        if ending.is_some_and(|(_, ending)| matches!(ending, "txt" | "json" | "html" | "hgrm" | "hlog")) {
+            assert!(is_report(name), "docs/performance.md names {name}, which says nothing");
+            named.insert(name.rsplit_once('.').expect("it has one").0.to_owned());
+        }
+    }
+    let (_, targets) = document.split_once("\n## Targets\n").expect("a section on targets");
+    let targets = targets.split("\n## ").next().expect("split gives one at least");
+    for row in targets.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let place = row.trim_end_matches(" |").rsplit("| ").next().expect("a row has cells");
+        let report = place.split('`').nth(1).unwrap_or_else(|| panic!("no report is named for: {row}"));
+        let stem = report.trim_end_matches(".txt").trim_end_matches('…');
+        assert!(named.iter().any(|name| name.starts_with(stem)), "no report for: {row}");
+    }
+    for report in fs::read_dir(root().join("perf/reports")).expect("reports") {
+        let path = report.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+        let Some((stem, _)) = name.rsplit_once('.') else { continue };
+        assert!(is_report(name), "perf/reports/{name} is empty");
+        assert!(named.contains(stem), "docs/performance.md does not name perf/reports/{name}");
+    }
+}
+
 /// Files and tests that these documents name are there.
 #[test]
 fn files_and_tests_that_are_named_exist() {

@@ -1,8 +1,10 @@
-//! The words of the house: each public type of the core has its line in docs/glossary.md, once.
+//! What the house holds of itself: its words, the sizes of its files and functions, what it depends on, how commits are
+//! called. Reads the sources and asks cargo and git; starts nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -36,15 +38,256 @@ fn explained() -> BTreeMap<String, usize> {
     found
 }
 
+/// What is wrong with a dictionary: a type that is not explained, or declared twice, so that it stands for two things; a
+/// term that is explained twice, or that no type has.
+fn wrong(types: &BTreeMap<String, usize>, terms: &BTreeMap<String, usize>) -> Vec<String> {
+    let names: BTreeSet<&String> = types.keys().chain(terms.keys()).collect();
+    (names.into_iter())
+        .filter(|&name| types.get(name) != Some(&1) || terms.get(name) != Some(&1))
+        .map(|name| format!("{name}: declared {:?}, explained {:?}", types.get(name), terms.get(name)))
+        .collect()
+}
+
 #[test]
 fn every_public_type_of_the_core_is_in_the_glossary_once() {
     let mut types = BTreeMap::new();
     declared(&Path::new(ROOT).join("src/chat"), &mut types);
     assert!(types.len() > 50, "the core has public types: {types:?}");
     let terms = explained();
-    let wrong: Vec<String> = (types.keys().chain(terms.keys()))
-        .filter(|&name| types.get(name) != Some(&1) || terms.get(name) != Some(&1))
-        .map(|name| format!("{name}: declared {:?}, explained {:?}", types.get(name), terms.get(name)))
-        .collect();
+    let found = wrong(&types, &terms);
+    assert!(found.is_empty(), "{found:#?}");
+    // The same with a type that nobody explains, one that stands for two things, and a term of nothing.
+    types.insert("Gadget".to_owned(), 1);
+    types.insert("Hub".to_owned(), 2);
+    types.remove("Event");
+    let found = wrong(&types, &terms);
+    assert_eq!(found.len(), 3, "{found:#?}");
+}
+
+/// Files that are longer than 400 lines, how long they may be, and the one idea that needs it.
+const LONG_FILES: &[(&str, usize, &str)] = &[
+    (
+        "src/chat/port/store.rs",
+        470,
+        "the contract of the store: each request and its reply, a paragraph each",
+    ),
+    ("src/chat/social/presence.rs", 420, "notices and looks: what one says the other corrects"),
+    ("src/executor/net/sockets.rs", 490, "all client sockets of a core share one ring"),
+    ("src/executor/bus/redis/mod.rs", 490, "one connection of the bus, and what keeps it alive"),
+    ("src/storage/mysql/messages.rs", 445, "one statement stores many messages: claim, insert, give back"),
+    ("src/storage/pool.rs", 460, "the queues of passwords and the threads that work them off"),
+    ("src/storage/worker/tests.rs", 455, "the worker against a store that does what the test says"),
+    ("benches/store.rs", 500, "one program measures both stores"),
+    ("tests/docs.rs", 560, "each claim of the documents, and the program that checks it"),
+    ("tests/mysql.rs", 590, "one MariaDB serves all of these tests"),
+    ("tests/ring_nginx.rs", 505, "one nginx serves all of these tests"),
+    ("tests/ring_program.rs", 485, "one program, a test a question"),
+    ("tests/rules/script.rs", 585, "the language of the rules, a verb an arm"),
+    ("tests/server/hostile.rs", 455, "what a client can do wrong"),
+    ("tests/server/v2_hostile.rs", 460, "the same in v2"),
+    ("tests/server/v2_safe.rs", 425, "what v2 promises, against the real server"),
+    ("tests/support/chatd.rs", 495, "a server for a test: start, watch, stop"),
+    ("tests/support/client.rs", 410, "a client for a test"),
+];
+
+/// Functions that are longer than 60 lines, how long they may be, and the one idea that needs it.
+const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[
+    ("src/bin/chat/command.rs", "parse", 61, "a command an arm"),
+    ("src/bin/chat/talk/hear.rs", "settled", 63, "an answer an arm"),
+    ("src/bin/chat/talk/inside.rs", "command", 74, "a command an arm"),
+    ("src/bin/chatd/settings.rs", "new", 72, "each option is checked and taken"),
+    ("src/chat/model/limits.rs", "default", 80, "a bound a line"),
+    ("src/storage/embedded.rs", "one", 68, "a request an arm"),
+    ("clients/rust/src/session/hear.rs", "frame", 64, "a message of the protocol an arm"),
+    ("perf/scenarios/bench.rs", "measure", 75, "one round: the order of its steps is what it is"),
+    ("perf/report/page/timeline.rs", "charts", 80, "a chart a paragraph"),
+    ("benches/store.rs", "backlog", 112, "one scenario"),
+    ("tests/admin/metrics.rs", "they_move_with_what_happens_and_with_nothing_else", 74, "one server's life"),
+    ("tests/cluster/mysql.rs", "mysql_is_killed_and_comes_back", 67, "one story"),
+    ("tests/mysql.rs", "places_have_no_gap_though_two_servers_give_them", 61, "one story"),
+    ("tests/ring_program.rs", "what_is_wrong_with_a_configuration_or_a_question_is_said", 85, "a table"),
+    ("tests/rules/script.rs", "answer", 74, "a reply an arm"),
+    ("tests/rules/script.rs", "arrives", 71, "an envelope an arm"),
+    ("tests/rules/script.rs", "happen", 69, "an event an arm"),
+    ("tests/server/hostile.rs", "kinds", 119, "a table"),
+    ("tests/sim/rest.rs", "check_rest", 81, "a promise a paragraph"),
+    ("tests/sim/store.rs", "answer", 121, "a request an arm"),
+];
+
+const FOLDERS: [&str; 6] = ["src", "clients/rust", "perf", "benches", "tests", "examples"];
+
+/// Each Rust file of the project, by its path, and its lines.
+fn sources() -> BTreeMap<String, Vec<String>> {
+    fn walk(folder: &Path, found: &mut BTreeMap<String, Vec<String>>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() && entry.file_name().is_some_and(|name| name != "target") {
+                walk(&entry, found);
+            } else if entry.extension().is_some_and(|ending| ending == "rs") {
+                let path = entry.strip_prefix(ROOT).unwrap().to_string_lossy().into_owned();
+                let lines = fs::read_to_string(&entry).unwrap().lines().map(str::to_owned).collect();
+                found.insert(path, lines);
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    for folder in FOLDERS {
+        walk(&Path::new(ROOT).join(folder), &mut found);
+    }
+    assert!(found.len() > 300, "{} files", found.len());
+    found
+}
+
+/// The functions of a file, and how many lines each has, from `fn` to the brace that closes it: rustfmt puts that
+/// where the function began.
+fn functions(lines: &[String]) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        let mut words = line.trim_start().split(' ').skip_while(|word| {
+            matches!(*word, "async" | "const" | "unsafe" | "extern" | "\"C\"") || word.starts_with("pub")
+        });
+        if words.next() != Some("fn") || line.ends_with([';', '}']) {
+            continue;
+        }
+        let name = words.next().unwrap_or_default();
+        let name = name.split(['(', '<']).next().unwrap_or_default().to_owned();
+        let close = format!("{}}}", " ".repeat(indent));
+        let end = lines[at..].iter().position(|line| {
+            *line == close || line.ends_with(';') && line.starts_with(&format!("{})", " ".repeat(indent)))
+        });
+        found.push((name, end.unwrap_or(0) + 1));
+    }
+    found
+}
+
+#[test]
+fn no_file_is_longer_than_its_idea_needs() {
+    let mut wrong = Vec::new();
+    let sources = sources();
+    for (path, lines) in &sources {
+        let may = LONG_FILES.iter().find(|(long, ..)| long == path).map_or(400, |(_, may, _)| *may);
+        if lines.len() > may {
+            wrong.push(format!("{path} has {} lines, {may} at most", lines.len()));
+        }
+    }
+    for (path, ..) in LONG_FILES {
+        if sources.get(*path).is_none_or(|lines| lines.len() <= 400) {
+            wrong.push(format!("{path} is not long any more"));
+        }
+    }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_function_is_longer_than_its_idea_needs() {
+    let mut wrong = Vec::new();
+    let mut long = Vec::new();
+    for (path, lines) in &sources() {
+        for (name, length) in functions(lines).into_iter().filter(|(_, length)| *length > 60) {
+            let known = LONG_FUNCTIONS.iter().find(|known| known.0 == path && known.1 == name);
+            if known.is_none_or(|known| length > known.2) {
+                wrong.push(format!("{path}: {name} has {length} lines"));
+            }
+            long.push((path.clone(), name));
+        }
+    }
+    for (path, name, ..) in LONG_FUNCTIONS {
+        if !long.iter().any(|(file, function)| file == path && function == name) {
+            wrong.push(format!("{path}: {name} is not long any more"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What `cargo metadata` says of everything that is built for this system.
+fn packages() -> Vec<serde_json::Value> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
+        .current_dir(ROOT)
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages").clone();
+    assert!(packages.len() > 100, "{} packages", packages.len());
+    packages
+}
+
+/// Whether a licence may be used: one of each choice is allowed, and all that must be kept together are.
+fn is_allowed(licence: &str, allowed: &[String]) -> bool {
+    let licence = licence.replace('/', " OR ").replace(['(', ')'], "");
+    // Where both occur it is `(A OR B) AND C`: what the parentheses say is what this does.
+    let knows = |one: &str| allowed.iter().any(|name| name == one.trim().trim_end_matches('+'));
+    licence.split(" AND ").all(|part| part.split(" OR ").any(knows))
+}
+
+/// `deny.toml`, as cargo-deny reads it: what stands in the list of this name, a string a line.
+fn listed(name: &str) -> Vec<String> {
+    let text = fs::read_to_string(Path::new(ROOT).join("deny.toml")).unwrap();
+    let (_, list) =
+        text.split_once(&format!("\n{name} = [\n")).unwrap_or_else(|| panic!("deny.toml lists {name}"));
+    let list = list.split("\n]").next().unwrap();
+    list.lines()
+        .filter_map(|line| Some(line.trim().strip_prefix('"')?.split('"').next()?.to_owned()))
+        .collect()
+}
+
+/// What `cargo deny check licenses bans sources` checks, where cargo-deny is not at hand.
+#[test]
+fn what_is_depended_on_may_be_used_and_comes_from_one_place() {
+    assert!(is_allowed("(MIT OR Apache-2.0) AND Unicode-3.0", &["MIT".into(), "Unicode-3.0".into()]));
+    assert!(!is_allowed("(MIT OR Apache-2.0) AND Unicode-3.0", &["MIT".into()]));
+    assert!(!is_allowed("GPL-3.0-only", &["MIT".into()]) && is_allowed("MIT/GPL-3.0", &["MIT".into()]));
+    let (allowed, banned) = (listed("allow"), listed("deny"));
+    assert!(allowed.len() > 5 && banned.len() > 3, "{allowed:?} {banned:?}");
+    let mut wrong = Vec::new();
+    for package in packages() {
+        let name = package["name"].as_str().unwrap();
+        let licence = package["license"].as_str().unwrap_or("none");
+        if !is_allowed(licence, &allowed) {
+            wrong.push(format!("{name}: the licence {licence}"));
+        }
+        if banned.iter().any(|banned| banned == name) {
+            wrong.push(format!("{name} is banned"));
+        }
+        let source = package["source"].as_str();
+        if source.is_some_and(|source| source != "registry+https://github.com/rust-lang/crates.io-index") {
+            wrong.push(format!("{name} comes from {source:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// No older compiler than the manifest says is enough, and no newer one is needed as far as others say.
+#[test]
+fn the_oldest_compiler_is_the_one_that_the_dependencies_need() {
+    let version = |package: &serde_json::Value| -> Option<Vec<u32>> {
+        let mut parts: Vec<u32> =
+            package["rust_version"].as_str()?.split('.').map(|part| part.parse().unwrap()).collect();
+        parts.resize(3, 0);
+        Some(parts)
+    };
+    let packages = packages();
+    let (ours, theirs): (Vec<_>, Vec<_>) = packages.iter().partition(|package| package["source"].is_null());
+    let needed = theirs.into_iter().filter_map(version).max().expect("somebody says it");
+    for package in ours {
+        assert_eq!(version(package).as_ref(), Some(&needed), "rust-version of {}", package["name"]);
+    }
+}
+
+/// The last commits' first lines; where there is no repository, as in a tarball, there is nothing to look at.
+#[test]
+fn subjects_of_commits_are_short() {
+    let output = Command::new("git").args(["log", "--format=%h %s", "-50"]).current_dir(ROOT).output();
+    let Some(output) = output.ok().filter(|output| output.status.success()) else {
+        eprintln!("SKIPPED subjects_of_commits_are_short: no git repository here");
+        return;
+    };
+    let log = String::from_utf8(output.stdout).expect("UTF-8");
+    let long: Vec<&str> = log
+        .lines()
+        .filter(|line| line.split_once(' ').is_some_and(|(_, subject)| subject.chars().count() > 72))
+        .collect();
+    assert!(long.is_empty(), "more than 72 characters: {long:#?}");
 }
