@@ -431,7 +431,8 @@ fn each_figure_has_a_report_that_says_something() {
     let spans = document.split('`').skip(1).step_by(2);
     let links = document.split("](../perf/reports/").skip(1).filter_map(|link| link.split(')').next());
     for name in spans.chain(links).map(|name| name.trim_start_matches("perf/reports/")) {
-        let ending = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty() && !stem.contains(['/', ' ', '…']));
+        let ending =
+            name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty() && !stem.contains(['/', ' ', '…']));
         if ending.is_some_and(|(_, ending)| matches!(ending, "txt" | "json" | "html" | "hgrm" | "hlog")) {
             assert!(is_report(name), "docs/performance.md names {name}, which says nothing");
             named.insert(name.rsplit_once('.').expect("it has one").0.to_owned());

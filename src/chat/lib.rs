@@ -9,7 +9,8 @@
 //! No room names one that stands before it, nor one beside it.
 
 #![deny(missing_docs)]
-#![deny(clippy::wildcard_enum_match_arm)]
+// What nobody dispatches is to be named by the compiler. Tests look at what they are about.
+#![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
 // A room's first lines name its parts, private ones too: `cargo doc --document-private-items`.
 #![allow(rustdoc::private_intra_doc_links)]
 

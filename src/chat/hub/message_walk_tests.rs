@@ -3,9 +3,6 @@
 //! The hub stands before all of them, `port`, `wire` and `model` are what they are made of. A room that calls itself is
 //! entered once.
 
-// What else a core has done is not looked at.
-#![allow(clippy::wildcard_enum_match_arm)]
-
 use super::Hub;
 use crate::connection::Identity;
 use crate::model::ids::{ConnectionId, CoreId, Millis, Monotonic, Now, RequestId, SessionEpoch, UserId};

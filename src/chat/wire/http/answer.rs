@@ -67,7 +67,13 @@ impl Status {
             Status::MethodNotAllowed => "Allow: GET, HEAD\r\n",
             Status::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
             Status::Unavailable => "Retry-After: 1\r\n",
-            _ => "",
+            Status::Done
+            | Status::NotModified
+            | Status::BadRequest
+            | Status::Forbidden
+            | Status::NotFound
+            | Status::TooSlow
+            | Status::HeadTooLarge => "",
         }
     }
 }
@@ -85,9 +91,10 @@ const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 's
 pub fn head(status: Status, kind: &str, body_bytes: usize, etag: Option<&str>) -> Vec<u8> {
     let connection = if status as u16 == Status::UpgradeRequired as u16 { "close, Upgrade" } else { "close" };
     let etag = etag.map(|etag| format!("ETag: {etag}\r\n")).unwrap_or_default();
-    let body = match status {
-        Status::NotModified => String::new(),
-        _ => format!("Content-Type: {kind}\r\nContent-Length: {body_bytes}\r\n"),
+    let body = if status as u16 == Status::NotModified as u16 {
+        String::new()
+    } else {
+        format!("Content-Type: {kind}\r\nContent-Length: {body_bytes}\r\n")
     };
     format!(
         "HTTP/1.1 {} {}\r\n{body}{etag}{}{POLICY}Connection: {connection}\r\n\r\n",
