@@ -7,12 +7,15 @@ use chatd::chat::port::store::{StoreCall, StoreRequest, StoreResult, StoreReturn
 use chatd::storage::password::Cost;
 use chatd::storage::worker::Running;
 use chatd::storage::{self, Backend, Config};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Asks and hears, and knows how long each answer took.
 pub struct Through {
     ask: flume::Sender<StoreCall>,
-    answers: flume::Receiver<StoreReturn>,
+    answers: flume::Receiver<Vec<StoreReturn>>,
+    /// Those that came together and are still to be heard.
+    received: VecDeque<StoreReturn>,
     running: Running,
     asked: Vec<Instant>,
     pub waited: Vec<Option<Duration>>,
@@ -27,7 +30,15 @@ impl Through {
         let (ask, questions) = flume::bounded(16_384);
         let (answer, answers) = flume::unbounded();
         let running = opened.start(questions, vec![answer]).expect("threads");
-        Self { ask, answers, running, asked: Vec::new(), waited: Vec::new(), under_way: 0 }
+        Self {
+            ask,
+            answers,
+            received: VecDeque::new(),
+            running,
+            asked: Vec::new(),
+            waited: Vec::new(),
+            under_way: 0,
+        }
     }
 
     /// Asks something that was due at `due`, and returns its number.
@@ -47,10 +58,13 @@ impl Through {
 
     /// Waits for an answer, until `deadline` if there is one.
     pub fn hear(&mut self, deadline: Option<Instant>) -> Option<(usize, StoreResult)> {
-        let answered = match deadline {
-            None => self.answers.recv().ok(),
-            Some(deadline) => self.answers.recv_deadline(deadline).ok(),
-        }?;
+        if self.received.is_empty() {
+            self.received = VecDeque::from(match deadline {
+                None => self.answers.recv().ok(),
+                Some(deadline) => self.answers.recv_deadline(deadline).ok(),
+            }?);
+        }
+        let answered = self.received.pop_front()?;
         let number = answered.id.index as usize;
         self.waited[number] = Some(self.asked[number].elapsed());
         self.under_way -= 1;

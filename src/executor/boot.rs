@@ -60,7 +60,7 @@ pub struct Config {
     /// Where questions to the store go.
     pub questions: Sender<StoreCall>,
     /// Where the answers for each core come from.
-    pub answers: Vec<Receiver<StoreReturn>>,
+    pub answers: Vec<Receiver<Vec<StoreReturn>>>,
 }
 
 /// How cores hear of each other.
@@ -121,7 +121,7 @@ struct Parts {
     ring: Option<RingMode>,
     wires: Wires,
     questions: Sender<StoreCall>,
-    answers: Receiver<StoreReturn>,
+    answers: Receiver<Vec<StoreReturn>>,
     stop: Receiver<()>,
     asked: Receiver<observer::Question>,
     kin: Kin,

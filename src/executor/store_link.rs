@@ -46,22 +46,28 @@ impl StoreLink {
 }
 
 /// Hands answers to the hub as they come, many in a turn, until the store is gone.
-pub(super) async fn receive(shard: SharedShard, answers: Receiver<StoreReturn>) {
+pub(super) async fn receive(shard: SharedShard, answers: Receiver<Vec<StoreReturn>>) {
     // A commit answers hundreds at once, nearly each of them to another socket, and a push that comes
     // meanwhile waits for the turn to end: with 256 for 0.8 ms at p99, with 16 for 0.15 ms, and for no
     // more CPU a message.
     const ANSWERS_A_TURN: usize = 16;
     while let Ok(first) = answers.recv_async().await {
-        {
-            let mut shard = shard.borrow_mut();
-            shard.begin_turn();
-            let more = std::iter::from_fn(|| answers.try_recv().ok());
-            for StoreReturn { id: ticket, result: answer } in
-                std::iter::once(first).chain(more).take(ANSWERS_A_TURN)
+        let more = std::iter::from_fn(|| answers.try_recv().ok());
+        let mut replies = std::iter::once(first).chain(more).flatten();
+        loop {
+            let mut handled = 0;
             {
-                shard.feed(Event::Answered { id: ticket, result: answer });
+                let mut shard = shard.borrow_mut();
+                shard.begin_turn();
+                for StoreReturn { id, result } in replies.by_ref().take(ANSWERS_A_TURN) {
+                    shard.feed(Event::Answered { id, result });
+                    handled += 1;
+                }
+            }
+            give_way().await;
+            if handled < ANSWERS_A_TURN {
+                break;
             }
         }
-        give_way().await;
     }
 }

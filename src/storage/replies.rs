@@ -1,6 +1,6 @@
 //! The way back: from the storage threads to the core that asked.
 //!
-//! Owns nothing but the queues' ends. Never waits for a core, and keeps no reply.
+//! Owns nothing but the queues' ends, and the replies of the batch that is being resolved. Never waits for a core.
 
 use chatd_chat::model::ids::RequestId;
 use chatd_chat::port::store::{ReplyQueue, StoreResult, StoreReturn};
@@ -25,10 +25,40 @@ impl Replies {
         Self(queues.into())
     }
 
-    /// Answers. A core that is gone needs no answer.
+    /// Answers at once. A core that is gone needs no answer.
     pub fn send(&self, requester: Requester, answer: StoreResult) {
         if let Some(queue) = self.0.get(requester.core) {
-            drop(queue.send(StoreReturn { id: requester.id, result: answer }));
+            drop(queue.send(vec![StoreReturn { id: requester.id, result: answer }]));
+        }
+    }
+
+    /// A batch of replies to these cores, empty.
+    pub fn batch(&self) -> ReplyBatch {
+        ReplyBatch { queues: self.clone(), replies: self.0.iter().map(|_| Vec::new()).collect() }
+    }
+}
+
+/// Replies that leave together: each core is woken once for all of its own.
+pub struct ReplyBatch {
+    queues: Replies,
+    /// By core.
+    replies: Vec<Vec<StoreReturn>>,
+}
+
+impl ReplyBatch {
+    /// Answers with the others of the batch.
+    pub fn add(&mut self, requester: Requester, answer: StoreResult) {
+        if let Some(replies) = self.replies.get_mut(requester.core) {
+            replies.push(StoreReturn { id: requester.id, result: answer });
+        }
+    }
+
+    /// Sends what there is. A core that is gone needs no answer.
+    pub fn send(&mut self) {
+        for (queue, replies) in self.queues.0.iter().zip(&mut self.replies) {
+            if !replies.is_empty() {
+                drop(queue.send(std::mem::take(replies)));
+            }
         }
     }
 }

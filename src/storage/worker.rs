@@ -11,7 +11,7 @@ use super::dedup_windows::DedupWindows;
 use super::health::{Health, State};
 use super::pool::{Hashed, Pool, Queue};
 use super::rates::Rates;
-use super::replies::Replies;
+use super::replies::{Replies, ReplyBatch};
 use super::siblings::{self, SiblingCall};
 use super::{Config, OpenError, Order, Outcome, Store};
 use batch::Step;
@@ -98,6 +98,7 @@ fn start_with(
     let (siblings, sibling_calls) = siblings::line();
     let worker = Worker {
         store,
+        batch_replies: replies.batch(),
         replies,
         orders: Vec::new(),
         steps: Vec::new(),
@@ -123,6 +124,8 @@ fn start_with(
 struct Worker {
     store: Box<dyn Store>,
     replies: Replies,
+    /// The replies of the batch that is being resolved.
+    batch_replies: ReplyBatch,
     /// The batch, and what becomes of its outcomes: always of the same length.
     orders: Vec<Order>,
     steps: Vec<Step>,

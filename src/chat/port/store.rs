@@ -464,5 +464,6 @@ pub struct StoreReturn {
     pub result: StoreResult,
 }
 
-/// Where the answers to one core's questions go. The core's end is the matching receiver.
-pub type ReplyQueue = flume::Sender<StoreReturn>;
+/// Where the replies to one core's requests go: those of a batch together, so that they wake the core once. The core's
+/// end is the matching receiver.
+pub type ReplyQueue = flume::Sender<Vec<StoreReturn>>;

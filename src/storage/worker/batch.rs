@@ -128,19 +128,19 @@ impl Worker {
                     if answer.is_err() {
                         self.group_makes.give_back(&user);
                     }
-                    self.replies.send(requester, answer);
+                    self.batch_replies.add(requester, answer);
                 }
                 (
                     Step::Reply(requester)
                     | Step::Verify { requester, .. }
                     | Step::ChangePassword { requester, .. },
                     Outcome::Reply(answer),
-                ) => self.replies.send(requester, answer),
+                ) => self.batch_replies.add(requester, answer),
                 (Step::Profile(requester, user), Outcome::Reply(mut answer)) => {
                     if let Ok(StoreReply::Profile(profile)) = &mut answer {
                         profile.dedup = self.windows.take(user);
                     }
-                    self.replies.send(requester, answer);
+                    self.batch_replies.add(requester, answer);
                 }
                 (Step::Verify { requester, from, who, password }, Outcome::Found(account)) => {
                     self.offer(Job { requester, from, task: Task::Verify { who, account, password } });
@@ -154,6 +154,7 @@ impl Worker {
             }
         }
         (self.orders, self.steps, self.outcomes) = (orders, steps, outcomes);
+        self.batch_replies.send();
     }
 
     /// Has an order performed again, unless it has waited long enough.
@@ -171,7 +172,7 @@ impl Worker {
             | Step::Verify { requester, .. }
             | Step::ChangePassword { requester, .. } => requester,
         };
-        self.replies.send(requester, Err(Code::Busy));
+        self.batch_replies.add(requester, Err(Code::Busy));
     }
 }
 

@@ -73,7 +73,7 @@ fn run(name: &str, before: &str, child: impl FnOnce(PathBuf)) {
 
 struct Client {
     calls: flume::Sender<StoreCall>,
-    replies: flume::Receiver<StoreReturn>,
+    replies: flume::Receiver<Vec<StoreReturn>>,
     mid: u64,
 }
 
@@ -81,7 +81,7 @@ impl Client {
     fn request(&self, request: StoreRequest) -> StoreResult {
         let id = RequestId { index: 0, generation: 0 };
         self.calls.send(StoreCall { core: 0, id, request }).unwrap();
-        self.replies.recv().unwrap().result
+        self.replies.recv().unwrap().pop().unwrap().result
     }
 
     fn store(&mut self, user: UserId) -> StoreResult {

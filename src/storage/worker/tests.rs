@@ -31,7 +31,9 @@ pub(super) fn user(number: u64) -> UserId {
 /// The cores' side of the queues: requests in the name of core 0.
 pub(super) struct Cores {
     pub(super) calls: flume::Sender<StoreCall>,
-    pub(super) replies: flume::Receiver<StoreReturn>,
+    pub(super) replies: flume::Receiver<Vec<StoreReturn>>,
+    /// Those of a batch that nobody has looked at yet.
+    received: std::collections::VecDeque<StoreReturn>,
     asked: u32,
 }
 
@@ -39,7 +41,7 @@ impl Cores {
     pub(super) fn new() -> (Self, flume::Receiver<StoreCall>, Vec<ReplyQueue>) {
         let (calls, theirs) = flume::bounded(16_384);
         let (answer, replies) = flume::unbounded();
-        (Self { calls, replies, asked: 0 }, theirs, vec![answer])
+        (Self { calls, replies, received: Default::default(), asked: 0 }, theirs, vec![answer])
     }
 
     pub(super) fn request(&mut self, request: StoreRequest) -> u32 {
@@ -49,8 +51,11 @@ impl Cores {
         id.index
     }
 
-    pub(super) fn answer(&self) -> (u32, StoreResult) {
-        let answered = self.replies.recv().unwrap();
+    pub(super) fn answer(&mut self) -> (u32, StoreResult) {
+        if self.received.is_empty() {
+            self.received.extend(self.replies.recv().unwrap());
+        }
+        let answered = self.received.pop_front().unwrap();
         assert_eq!(answered.id.generation, 7);
         (answered.id.index, answered.result)
     }
@@ -192,7 +197,7 @@ fn what_was_asked_is_answered_before_the_end_however_much_it_is() {
     }
     running.join().unwrap();
     assert!(strings.asked.iter().all(|batch| batch.len() <= BATCH_WEIGHT), "a batch has a bound");
-    let ids: Vec<u32> = replies.iter().map(|answered| answered.id.index).collect();
+    let ids: Vec<u32> = replies.iter().flatten().map(|answered| answered.id.index).collect();
     assert_eq!(ids, (0..2_000).collect::<Vec<_>>());
 }
 
@@ -441,7 +446,7 @@ fn too_many_passwords_are_turned_away_and_the_end_does_not_wait_for_them() {
     let Cores { calls, replies, .. } = cores;
     drop(calls);
     running.join().unwrap();
-    let replies: Vec<StoreResult> = replies.iter().map(|answered| answered.result).collect();
+    let replies: Vec<StoreResult> = replies.iter().flatten().map(|answered| answered.result).collect();
     assert_eq!(replies.len(), 100, "everybody is answered");
     let registered = replies.iter().filter(|answer| matches!(answer, Ok(StoreReply::Registered(_)))).count();
     let busy = replies.iter().filter(|answer| **answer == Err(Code::Busy)).count();
