@@ -8,5 +8,7 @@ use chatd_testing as common;
 mod ws {
     mod closing;
     mod conversation;
+    mod independent;
+    mod slow;
     mod upgrade;
 }

@@ -42,6 +42,9 @@ pub struct Load {
     /// Speak the second dialect, v2: log in with "v":2, confirm what was heard, and answer pings
     #[arg(long)]
     pub v2: bool,
+    /// Speak WebSocket to chatd
+    #[arg(long)]
+    pub ws: bool,
     /// Seconds measured, a round [default: 10, or 2 with --vs]
     #[arg(long)]
     pub duration: Option<f64>,
@@ -86,6 +89,9 @@ impl Load {
         }
         if self.v2 {
             scenario.put("v2", true);
+        }
+        if self.ws {
+            scenario.put("ws", true);
         }
         if self.ack {
             scenario.put("ack", true);

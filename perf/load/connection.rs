@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
 use super::enlist::Enlisted;
-use crate::wire::Frames;
+use crate::wire::{Frames, Framing};
 
 /// What a write came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +37,7 @@ pub enum Flow {
 pub struct Connection {
     pub socket: TcpStream,
     pub frames: Frames,
+    pub framing: Framing,
     pub flow: Flow,
     outgoing: Vec<u8>,
     written: usize,
@@ -50,6 +51,7 @@ impl Connection {
         enlisted.socket.set_nonblocking(true)?;
         Ok(Connection {
             socket: enlisted.socket,
+            framing: enlisted.frames.framing(),
             frames: enlisted.frames,
             flow: Flow::Open,
             outgoing: Vec::with_capacity(OUTGOING_BYTES),
@@ -65,7 +67,7 @@ impl Connection {
 
     /// Sends this behind whatever waits.
     pub fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.outgoing.extend_from_slice(bytes);
+        self.framing.append(bytes, &mut self.outgoing);
         match self.flow {
             Flow::Open => self.write().map(drop),
             Flow::Full | Flow::Closed => Ok(()),

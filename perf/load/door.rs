@@ -6,6 +6,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use crate::wire::Framing;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 /// The way to the servers of one target.
@@ -15,6 +16,8 @@ pub struct Door {
     pub addresses: Vec<SocketAddr>,
     /// How many source addresses, from 127.0.0.1 on, users are dealt out to. 0: the kernel chooses.
     pub sources: u32,
+    /// How what is said there is told apart.
+    pub framing: Framing,
 }
 
 /// More than a `/8` network holds are not to be had.
@@ -81,7 +84,8 @@ mod tests {
     #[test]
     fn a_server_sees_the_source() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let door = Door { addresses: vec![listener.local_addr().unwrap()], sources: 200 };
+        let door =
+            Door { addresses: vec![listener.local_addr().unwrap()], sources: 200, framing: Framing::Lines };
         let _socket = door.connect(99, Duration::from_secs(5)).unwrap();
         assert_eq!(listener.accept().unwrap().1.ip().to_string(), "127.0.0.100");
     }

@@ -193,7 +193,9 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn connect(door: &Door, user: usize) -> Result<Line, String> {
-        Ok(Line { socket: door.connect(user, PATIENCE)?, frames: Frames::default() })
+        let mut line = Line { socket: door.connect(user, PATIENCE)?, frames: Frames::new(door.framing) };
+        line.write(door.framing.greeting())?;
+        Ok(line)
     }
 
     /// Of a connection that has logged in and not been driven yet.
@@ -202,7 +204,13 @@ impl Line {
         Ok(Line { socket, frames: std::mem::take(&mut enlisted.frames) })
     }
 
-    pub(super) fn say(&mut self, bytes: &[u8]) -> Result<(), String> {
+    pub(super) fn say(&mut self, line: &[u8]) -> Result<(), String> {
+        let mut bytes = Vec::with_capacity(line.len() + 8);
+        self.frames.framing().append(line, &mut bytes);
+        self.write(&bytes)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.socket.write_all(bytes).map_err(|error| format!("the server did not take a request: {error}"))
     }
 

@@ -15,7 +15,7 @@ use super::crowd::Crowd;
 use super::enlist::Enlisted;
 use super::timer::Timer;
 use crate::measure::{Counts, Sequence};
-use crate::wire::{Acks, ChatFrame, Dialect, Speaker, Stamp, To};
+use crate::wire::{Acks, ChatFrame, Dialect, Framing, Speaker, Stamp, To};
 
 /// Bytes encoded ahead of one write. What is due beyond that stays eight bytes a message until there is room.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -87,7 +87,8 @@ impl Fleet {
             epoll::add(&epoll, &connection.socket, epoll::EventData::new_u64(index as u64), interest)?;
             connections.push(connection);
         }
-        let talks = talks(crowd, speakers, groups, message);
+        let framing = connections.first().map_or(Framing::Lines, |connection| connection.framing);
+        let talks = talks(crowd, speakers, groups, message, framing);
         let mut talk_of = vec![None; connections.len()];
         for (number, talk) in talks.iter().enumerate() {
             talk_of[talk.sender as usize] = Some(number as u32);
@@ -110,10 +111,16 @@ impl Fleet {
     }
 }
 
-fn talks(crowd: &Crowd, speakers: &[Speaker], groups: &[i64], message: &Message) -> Vec<Talk> {
+fn talks(
+    crowd: &Crowd,
+    speakers: &[Speaker],
+    groups: &[i64],
+    message: &Message,
+    framing: Framing,
+) -> Vec<Talk> {
     let talk = |sender: usize, to: To, hearers: Range<usize>| {
         Talk::new(
-            ChatFrame::new(&speakers[sender], to, &message.time, message.text_bytes, message.acks),
+            ChatFrame::new(&speakers[sender], to, &message.time, message.text_bytes, message.acks, framing),
             sender,
             hearers,
         )

@@ -30,7 +30,10 @@ impl Guest {
         }
         self.stage = Stage::Asked;
         recorder.counts.sent += 1;
-        self.connection.outgoing().extend_from_slice(login);
+        let framing = self.connection.framing;
+        let outgoing = self.connection.outgoing();
+        outgoing.extend_from_slice(framing.greeting());
+        framing.append(login, outgoing);
         self.connection.write().map(drop)
     }
 }

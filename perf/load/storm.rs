@@ -153,7 +153,7 @@ impl Turn<'_> {
         let interest =
             epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
         epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(self.guests.len() as u64), interest)?;
-        let connection = Connection::new(Enlisted { socket, frames: Frames::default() })?;
+        let connection = Connection::new(Enlisted { socket, frames: Frames::new(self.storm.door.framing) })?;
         let (stage, heard) = (Stage::Connecting, Sequence::default());
         self.guests.push(Guest { connection, visit, intended_ns, stage, heard, heard_count: 0 });
         Ok(())

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::door::Door;
 use super::enlist::{self, Line};
-use crate::wire::{Acks, Answer, ChatFrame, Dialect, STAMP_BYTES, Speaker, Stamp, To, msgid};
+use crate::wire::{Acks, Answer, ChatFrame, Dialect, Framing, STAMP_BYTES, Speaker, Stamp, To, msgid};
 
 /// It speaks the seed's dialect, in which nobody is pinged who has nothing to say.
 pub struct Witness {
@@ -31,7 +31,7 @@ impl Witness {
         let mut line = Line::connect(door, 0)?;
         line.ask(&enlist::login(&users[0], Dialect::Seed), msgid::LOGIN_ACK)?;
         let to = To::User(users[1].id);
-        let frame = ChatFrame::new(&users[0], to, "", STAMP_BYTES, Acks::Asked);
+        let frame = ChatFrame::new(&users[0], to, "", STAMP_BYTES, Acks::Asked, Framing::Lines);
         Ok(Witness { line, frame, said: 0 })
     }
 

@@ -153,6 +153,7 @@ fn chatd(
         let options = ChatdOptions {
             cores: settings.server_cores,
             sources: settings.sources,
+            framing: settings.framing,
             password_cost: server.password_cost.clone(),
             more: server.chatd.clone(),
         };
@@ -162,7 +163,8 @@ fn chatd(
             Target::start_chatd(&options, &cpus.server, stop)
         };
     }
-    let door = Door { addresses: server.addresses.clone(), sources: settings.sources };
+    let door =
+        Door { addresses: server.addresses.clone(), sources: settings.sources, framing: settings.framing };
     let mut target = Target::running(Kind::Chatd, door, &server.pids);
     target.admin = server.admin;
     Ok(target)

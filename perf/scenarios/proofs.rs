@@ -57,7 +57,13 @@ const PAUSE_P99_NS: u64 = 1_750_000_000;
 /// A chatd that is stopped for 2 s of 20 s, at 1,000 messages a second.
 fn pause(bench: &Bench) -> Result<Outcome, String> {
     let settings = direct([("rate", "1000"), ("duration", "20")])?;
-    let options = ChatdOptions { cores: 1, sources: 0, password_cost: None, more: Vec::new() };
+    let options = ChatdOptions {
+        cores: 1,
+        sources: 0,
+        framing: crate::wire::Framing::Lines,
+        password_cost: None,
+        more: Vec::new(),
+    };
     let target = Target::start_chatd(&options, &bench.cpus.server, bench.stop)?;
     let process = target.processes.0.first().and_then(|process| Pid::from_raw(process.pid as i32));
     let pid = process.ok_or("the server's process is not known")?;

@@ -4,7 +4,7 @@ use super::file::Scenario;
 use crate::load::{Crowd, Groups, Message, SOURCES_MAX, Waiting};
 use crate::plan::{Arrival, Wish};
 use crate::target::Through;
-use crate::wire::{Acks, Dialect, STAMP_BYTES};
+use crate::wire::{Acks, Dialect, Framing, STAMP_BYTES};
 
 /// Whether the load follows a plan or the answers.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -55,6 +55,8 @@ pub struct Settings {
     /// By which way users come into a cluster that is started for this.
     pub through: Through,
     pub sources: u32,
+    /// How chatd is spoken to.
+    pub framing: Framing,
     pub waiting: Waiting,
 }
 
@@ -107,6 +109,7 @@ impl Settings {
             servers,
             through: through(servers, &scenario.take("through", String::new())?)?,
             sources: scenario.take("sources", 0)?,
+            framing: if scenario.take("ws", false)? { Framing::WebSocket } else { Framing::Lines },
             waiting,
         };
         scenario.take("needs", String::new())?;

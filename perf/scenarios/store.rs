@@ -69,6 +69,7 @@ pub fn store(flags: &cli::Store, stop: &AtomicBool) -> Result<Ending, String> {
     let options = ChatdOptions {
         cores: settings.server_cores,
         sources: settings.sources,
+        framing: settings.framing,
         password_cost: None,
         more: Vec::new(),
     };

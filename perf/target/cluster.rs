@@ -69,7 +69,7 @@ impl Target {
         let pids = children.iter().filter_map(|child| child.pid());
         Ok(Target {
             kind: Kind::Chatd,
-            door: Door { addresses, sources: options.sources },
+            door: Door { addresses, sources: options.sources, framing: options.framing },
             processes: Processes(pids.map(|pid| Process { pid }).collect()),
             cpus: Some(cpus.to_vec()),
             // The stages of one of two servers would be half of the truth.
@@ -87,7 +87,7 @@ impl Target {
         stop: &AtomicBool,
     ) -> Result<(Target, Proxy), String> {
         let (child, address, admin) = start_one(options, &backends.urls, cpus, stop)?;
-        let target = Target::of_child(Kind::Chatd, address, options.sources, cpus, child);
+        let target = Target::of_child(Kind::Chatd, options.door(address), cpus, child);
         Ok((Target { admin, _ground: Some(backends.ground), ..target }, backends.proxy))
     }
 }

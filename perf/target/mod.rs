@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::load::{self, Crowd, Door, Fleet, Message};
 use crate::measure::{Process, Processes, Stages, pid_listening_on};
-use crate::wire::Speaker;
+use crate::wire::{Framing, Speaker};
 
 use child::Child;
 use cluster::Ground;
@@ -60,17 +60,24 @@ pub struct Target {
 pub struct ChatdOptions {
     pub cores: usize,
     pub sources: u32,
+    pub framing: Framing,
     /// As chatd's own flag; the default is worth nothing, and quick.
     pub password_cost: Option<String>,
     /// Handed to chatd as they are.
     pub more: Vec<String>,
 }
 
+impl ChatdOptions {
+    fn door(&self, address: SocketAddr) -> Door {
+        Door { addresses: vec![address], sources: self.sources, framing: self.framing }
+    }
+}
+
 impl Target {
     /// Starts the chatd that lies beside this program.
     pub fn start_chatd(options: &ChatdOptions, cpus: &[usize], stop: &AtomicBool) -> Result<Target, String> {
         let (child, address, admin) = start_one(options, &[], cpus, stop)?;
-        Ok(Target { admin, ..Target::of_child(Kind::Chatd, address, options.sources, cpus, child) })
+        Ok(Target { admin, ..Target::of_child(Kind::Chatd, options.door(address), cpus, child) })
     }
 
     /// Starts the relay, a process of its own so that its CPU time is measured as a server's is.
@@ -79,12 +86,16 @@ impl Target {
             std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
         let mut child = Child::prepare(Kind::Relay)?;
         let address = child.start(&program, vec!["relay".into()], &[], cpus, stop)?;
-        Ok(Target::of_child(Kind::Relay, address, sources, cpus, child))
+        Ok(Target::of_child(
+            Kind::Relay,
+            Door { addresses: vec![address], sources, framing: Framing::Lines },
+            cpus,
+            child,
+        ))
     }
 
-    fn of_child(kind: Kind, address: SocketAddr, sources: u32, cpus: &[usize], child: Child) -> Target {
+    fn of_child(kind: Kind, door: Door, cpus: &[usize], child: Child) -> Target {
         let processes = Processes(child.pid().map(|pid| Process { pid }).into_iter().collect());
-        let door = Door { addresses: vec![address], sources };
         Target {
             kind,
             door,

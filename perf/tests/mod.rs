@@ -15,7 +15,7 @@ use crate::measure::{Live, Recorder};
 use crate::plan::{Arrival, Plan, Wish};
 use crate::target::relay::{Relay, Until};
 use crate::target::{Kind, Target};
-use crate::wire::{Acks, Dialect};
+use crate::wire::{Acks, Dialect, Framing};
 
 fn message(text_bytes: usize) -> Message {
     Message { text_bytes, time: "2026-01-02 03:04:05".into(), acks: Acks::NotAsked, dialect: Dialect::Seed }
@@ -26,7 +26,7 @@ fn pairs(pairs: u32) -> Crowd {
 }
 
 fn target(kind: Kind, address: std::net::SocketAddr) -> Target {
-    Target::running(kind, Door { addresses: vec![address], sources: 0 }, &[])
+    Target::running(kind, Door { addresses: vec![address], sources: 0, framing: Framing::Lines }, &[])
 }
 
 /// Runs `drive` with a fleet that is connected to a relay in a thread.

@@ -1,22 +1,42 @@
-//! Cuts what a connection receives into frames, however the bytes were split.
+//! Cuts what a connection receives into frames, lines or messages of a WebSocket, however the bytes were split.
 //!
 //! Whole frames are handed out where they lie; only a frame that is cut in two is copied. Knows nothing about
 //! what is inside a frame.
+
+use super::websocket::{self, Framing};
 
 /// Bytes of a frame at most, many times what a server says: of a longer one the rest is left out, so that a server
 /// without end fills no memory.
 const MOST: usize = 1 << 20;
 
-/// The part of a frame that has not ended yet, of one connection.
+/// What of a connection's stream has not come whole.
 #[derive(Default)]
 pub struct Frames {
+    framing: Framing,
+    /// Of a WebSocket: whether the answer to the upgrade has come.
+    is_open: bool,
     partial: Vec<u8>,
 }
 
 impl Frames {
-    /// Takes the next bytes and hands every frame that is now whole to `heard`, without its end byte. Frames end
-    /// in NUL or newline; empty ones are skipped.
-    pub fn take(&mut self, mut bytes: &[u8], mut heard: impl FnMut(&[u8])) {
+    pub fn new(framing: Framing) -> Frames {
+        Frames { framing, ..Frames::default() }
+    }
+
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Takes the next bytes and hands every frame that is now whole to `heard`, without what tells it apart from the
+    /// next one. Lines end in NUL or newline; empty ones are skipped.
+    pub fn take(&mut self, bytes: &[u8], heard: impl FnMut(&[u8])) {
+        match self.framing {
+            Framing::Lines => self.take_lines(bytes, heard),
+            Framing::WebSocket => self.take_messages(bytes, heard),
+        }
+    }
+
+    fn take_lines(&mut self, mut bytes: &[u8], mut heard: impl FnMut(&[u8])) {
         while let Some(end) = memchr::memchr2(0, b'\n', bytes) {
             let (head, tail) = (&bytes[..end], &bytes[end + 1..]);
             if self.partial.is_empty() {
@@ -31,6 +51,30 @@ impl Frames {
             bytes = tail;
         }
         self.keep(bytes);
+    }
+
+    fn take_messages(&mut self, bytes: &[u8], mut heard: impl FnMut(&[u8])) {
+        let joined;
+        let mut rest = bytes;
+        if !self.partial.is_empty() {
+            self.keep(bytes);
+            joined = std::mem::take(&mut self.partial);
+            rest = &joined;
+        }
+        if !self.is_open {
+            let Some(end) = rest.windows(4).position(|four| four == b"\r\n\r\n") else {
+                return self.keep(rest);
+            };
+            self.is_open = true;
+            rest = &rest[end + 4..];
+        }
+        while let Some((header, end)) = websocket::bounds(rest) {
+            if websocket::is_text(rest[0]) {
+                heard(&rest[header..end]);
+            }
+            rest = &rest[end..];
+        }
+        self.keep(rest);
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -63,6 +107,26 @@ mod tests {
             for second in first..=STREAM.len() {
                 let pieces = [&STREAM[..first], &STREAM[first..second], &STREAM[second..]];
                 assert_eq!(heard_in_pieces(&pieces), whole, "split at {first} and {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn messages_of_a_websocket_likewise() {
+        let long = [b'x'; 300];
+        let stream = [
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x02{}\x8a\x01p\x81\x7e\x01\x2c".as_slice(),
+            &long,
+            b"\x81\x03{3}",
+        ]
+        .concat();
+        for first in 0..=stream.len() {
+            for second in (first..=stream.len()).step_by(7) {
+                let (mut frames, mut heard) = (Frames::new(Framing::WebSocket), Vec::new());
+                for piece in [&stream[..first], &stream[first..second], &stream[second..]] {
+                    frames.take(piece, |frame| heard.push(frame.to_vec()));
+                }
+                assert_eq!(heard, [b"{}".as_slice(), &long, b"{3}"], "split at {first} and {second}");
             }
         }
     }

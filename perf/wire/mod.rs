@@ -7,6 +7,7 @@ mod answer;
 mod frames;
 mod request;
 mod stamp;
+mod websocket;
 
 pub use answer::{Answer, msgid};
 pub use frames::Frames;
@@ -15,3 +16,4 @@ pub use request::{
     resume,
 };
 pub use stamp::{STAMP_BYTES, Stamp};
+pub use websocket::Framing;

@@ -3,6 +3,7 @@
 
 use super::answer::msgid;
 use super::stamp::{STAMP_BYTES, Stamp};
+use super::websocket::Framing;
 
 /// How connections speak.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,7 +109,14 @@ pub struct ChatFrame {
 
 impl ChatFrame {
     /// `text_bytes` is the length of the message text, stamp included; at least `STAMP_BYTES`.
-    pub fn new(from: &Speaker, to: To, time: &str, text_bytes: usize, acks: Acks) -> ChatFrame {
+    pub fn new(
+        from: &Speaker,
+        to: To,
+        time: &str,
+        text_bytes: usize,
+        acks: Acks,
+        framing: Framing,
+    ) -> ChatFrame {
         assert!(text_bytes >= STAMP_BYTES, "the text holds the stamp");
         let (id, name, text) = (from.id, &from.name, "x".repeat(text_bytes));
         let (cid, cid_stamp_at) = match acks {
@@ -121,7 +129,14 @@ impl ChatFrame {
         };
         let head = format!("{{{cid}{group}\"id\":{id},\"msg\":\"");
         let tail = format!("\",\"msgid\":{kind},\"name\":\"{name}\",\"time\":\"{time}\"{user}}}\n");
-        ChatFrame { text_stamp_at: head.len(), cid_stamp_at, bytes: [head, text, tail].concat().into_bytes() }
+        let text_stamp_at = head.len();
+        let line = [head, text, tail].concat().into_bytes();
+        let mut bytes = Vec::new();
+        framing.append(&line, &mut bytes);
+        // A message has its header in front, and no newline.
+        let before = if framing == Framing::Lines { 0 } else { bytes.len() - (line.len() - 1) };
+        let cid_stamp_at = cid_stamp_at.map(|at| before + at);
+        ChatFrame { text_stamp_at: before + text_stamp_at, cid_stamp_at, bytes }
     }
 
     pub fn len(&self) -> usize {
@@ -151,7 +166,8 @@ mod tests {
         );
         assert_eq!(login(25, "pw1", Dialect::Seed), b"{\"id\":25,\"msgid\":1,\"password\":\"pw1\"}\n");
         let amy = Speaker { id: 25, name: "amy".into() };
-        let frame = ChatFrame::new(&amy, To::User(26), "2026-01-02 03:04:05", 28, Acks::NotAsked);
+        let frame =
+            ChatFrame::new(&amy, To::User(26), "2026-01-02 03:04:05", 28, Acks::NotAsked, Framing::Lines);
         let mut sent = b"before".to_vec();
         let stamp = Stamp { talk: 1, sequence: 2, time_ns: 3 };
         frame.append(stamp, &mut sent);
@@ -177,11 +193,18 @@ mod tests {
     #[test]
     fn a_group_message_with_a_cid() {
         let amy = Speaker { id: 25, name: "amy".into() };
-        let frame = ChatFrame::new(&amy, To::Group(7), "t", STAMP_BYTES, Acks::Asked);
+        let frame = ChatFrame::new(&amy, To::Group(7), "t", STAMP_BYTES, Acks::Asked, Framing::Lines);
         let mut sent = Vec::new();
         frame.append(Stamp { talk: 1, sequence: 2, time_ns: 3 }, &mut sent);
         let expected: &[u8] = b"{\"cid\":\"@0000100000002000000000003\",\"groupid\":7,\"id\":25,\
             \"msg\":\"@0000100000002000000000003\",\"msgid\":10,\"name\":\"amy\",\"time\":\"t\"}\n";
         assert_eq!(sent, expected);
+        let frame = ChatFrame::new(&amy, To::Group(7), "t", STAMP_BYTES, Acks::Asked, Framing::WebSocket);
+        let mut message = Vec::new();
+        frame.append(Stamp { talk: 1, sequence: 2, time_ns: 3 }, &mut message);
+        assert_eq!(
+            (&message[..8], &message[8..]),
+            (&[0x81, 0xfe, 0, 126, 0, 0, 0, 0][..], &expected[..expected.len() - 1])
+        );
     }
 }
