@@ -1,0 +1,23 @@
+//! The page to chat on (`web/`), in a real headless Chromium against the real chatd. What people press, type and see is
+//! written in JavaScript, in `tests/web/`; Node drives the browser over its debugging pipe.
+
+use chatd_testing::node;
+use chatd_testing::services::install;
+use std::path::Path;
+
+fn passes(name: &str, at_least: usize) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web");
+    let passed = node::test(&folder.join(format!("{name}.test.mjs")));
+    assert!(passed >= at_least, "{name}: {passed} passed");
+}
+
+#[test]
+fn people_talk_on_the_page() {
+    install::packages_by_apt(|| if install::find("chromium").is_some() { Vec::new() } else { vec!["chromium"] });
+    passes("page", 9);
+}
+
+#[test]
+fn the_page_is_small_and_strict_and_can_be_read() {
+    passes("looks", 3);
+}
