@@ -28,7 +28,7 @@ fn the_rules_of_being_connected() {
 
 #[test]
 fn with_the_real_server() {
-    passes("server", 13);
+    passes("server", 19);
 }
 
 #[test]

@@ -13,7 +13,9 @@ fn passes(name: &str, at_least: usize) {
 
 #[test]
 fn people_talk_on_the_page() {
-    install::packages_by_apt(|| if install::find("chromium").is_some() { Vec::new() } else { vec!["chromium"] });
+    install::packages_by_apt(
+        || if install::find("chromium").is_some() { Vec::new() } else { vec!["chromium"] },
+    );
     passes("page", 9);
 }
 

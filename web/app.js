@@ -687,7 +687,7 @@ function dropToken() {
 
 /** Who is no friend and was talked with is kept beside the token, and as long: no list of the server has them. */
 function keepPeople() {
-  if (!client.user) return;
+  if (!client.user || $('house').hidden) return;
   const people = [...talks.values()].filter(({ kind, isFriend }) => kind === 'user' && !isFriend);
   const kept = JSON.stringify({ me: me.id, people: people.slice(-MOST_PEOPLE).map(({ id, name }) => [id, name]) });
   store(store('localStorage')?.getItem(TOKEN) ? 'localStorage' : 'sessionStorage')?.setItem(PEOPLE, kept);

@@ -13,6 +13,11 @@ async function all(pages, of) {
   return found;
 }
 
+/** The same, by each way to a server that there is. */
+function over(name, run) {
+  for (const way of ['tcp', 'ws']) test(`${name}, over ${way}`, (t) => run(t, way));
+}
+
 /** The next event of this kind that is the one waited for. */
 function until(client, type, isIt) {
   return new Promise((resolve) => {
@@ -24,8 +29,8 @@ function until(client, type, isIt) {
   });
 }
 
-test('two people meet, talk, and find each other again', async (t) => {
-  const chatd = await Chatd.start(t);
+over('two people meet, talk, and find each other again', async (t, way) => {
+  const chatd = await Chatd.start(t, way);
   const amy = await chatd.enter(t, 'amy');
   const { id: ben, name } = { id: await amy.client.register('Zoë', 'pw'), name: 'zoë' };
   assert.deepEqual(await amy.client.find(name), { id: ben, name: 'Zoë', online: false });
@@ -87,8 +92,8 @@ test('groups are made, joined, talked in, looked into and left', async (t) => {
   await assert.rejects(amy.client.say({ group }, 'x'), refused(ERRNO.NO_SUCH_GROUP));
 });
 
-test('a long history is paged back to its first message', async (t) => {
-  const chatd = await Chatd.start(t);
+over('a long history is paged back to its first message', async (t, way) => {
+  const chatd = await Chatd.start(t, way);
   const amy = await chatd.enter(t, 'amy');
   const ben = await chatd.enter(t, 'ben');
   const texts = Array.from({ length: 230 }, (_, n) => `message ${n + 1}`);
@@ -159,8 +164,8 @@ test('whoever is logged in elsewhere is asked, and may take over', async (t) => 
   assert.deepEqual(asked, [2, 2]);
 });
 
-test('what was told and not dealt with is there at the next login', async (t) => {
-  const chatd = await Chatd.start(t);
+over('what was told and not dealt with is there at the next login', async (t, way) => {
+  const chatd = await Chatd.start(t, way);
   const amy = await chatd.enter(t, 'amy');
   const ben = await chatd.enter(t, 'ben', { confirm: 'manual' });
   await amy.client.say({ user: ben.id }, 'kept');
@@ -175,9 +180,9 @@ test('what was told and not dealt with is there at the next login', async (t) =>
   assert.deepEqual(texts, ['lost']);
 });
 
-test('a server that is killed while two talk loses nothing and repeats nothing', async (t) => {
+over('a server that is killed while two talk loses nothing and repeats nothing', async (t, way) => {
   const EACH = 60;
-  const chatd = await Chatd.start(t);
+  const chatd = await Chatd.start(t, way);
   const [amy, ben] = [await chatd.enter(t, 'amy'), await chatd.enter(t, 'ben')];
   let back = 0;
   for (const { client } of [amy, ben]) client.on('loggedin', ({ again }) => void (back += again ? 1 : 0));
@@ -212,8 +217,8 @@ test('a server that is killed while two talk loses nothing and repeats nothing',
   assert.equal(ben.heard.texts.length, before);
 });
 
-test('a server that stops says so, and another one of the list is gone to', async (t) => {
-  const [first, second] = [await Chatd.start(t), await Chatd.start(t)];
+over('a server that stops says so, and another one of the list is gone to', async (t, way) => {
+  const [first, second] = [await Chatd.start(t, way), await Chatd.start(t, way)];
   await second.enter(t, 'amy').then(({ client }) => client.logout());
   const client = first.client(t, {}, [first.address, second.address]);
   await client.register('amy', 'password of amy');
@@ -239,8 +244,8 @@ test('what waits is bounded, and so is what a page may hold', async (t) => {
   assert.equal(amy.client.unanswered, 0);
 });
 
-test('a text comes out as it went in', async (t) => {
-  const chatd = await Chatd.start(t);
+over('a text comes out as it went in', async (t, way) => {
+  const chatd = await Chatd.start(t, way);
   const amy = await chatd.enter(t, 'amy');
   const texts = ['', ' ', '\u0000\u0007\u001b[2J', '\u202eevil\u2066', '"\\\n\r\t', '你好 🍵 👩‍👩‍👧 e\u0301', '</script><b>'];
   for (const text of texts) await amy.client.say({ user: amy.id }, text);

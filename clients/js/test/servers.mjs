@@ -17,10 +17,11 @@ export class Chatd {
   #child = null;
   port = 0;
 
-  static async start(test, ...options) {
+  /** Its clients come by `way`: tcp or ws. */
+  static async start(test, way = 'tcp') {
     const chatd = new Chatd();
+    chatd.way = way;
     test.after(() => chatd.#remove());
-    chatd.options = options;
     await chatd.start();
     return chatd;
   }
@@ -29,7 +30,7 @@ export class Chatd {
     const own = ['--cores', '2', '--port', `${this.port}`, '--data', this.#data];
     const cheap = ['--admin', 'off', '--password-cost', 'm=8,t=1,p=1'];
     // It ends when this process does, however that happens.
-    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', PROGRAM, ...own, ...cheap, ...this.options], {
+    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', PROGRAM, ...own, ...cheap], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, CHATD_MYSQL: undefined, CHATD_REDIS: undefined },
     });
@@ -56,7 +57,7 @@ export class Chatd {
   }
 
   get address() {
-    return `tcp://127.0.0.1:${this.port}`;
+    return `${this.way}://127.0.0.1:${this.port}${this.way === 'ws' ? '/ws' : ''}`;
   }
 
   /** A client of it, which is closed when the test ends. */
