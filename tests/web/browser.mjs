@@ -113,6 +113,7 @@ export class Person {
       this.ask('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: touch }),
       this.ask('Emulation.setEmulatedMedia', { features: [scheme, still] }),
       this.ask('Emulation.setFocusEmulationEnabled', { enabled: true }),
+      this.ask('Emulation.setLocaleOverride', { locale: 'en-GB' }),
     ]);
   }
 
@@ -151,7 +152,9 @@ export class Person {
     const end = Date.now() + DEADLINE_MS;
     for (;;) {
       // While a page is being left there is nothing to be looked at.
-      const seen = await this.look(call, ...values).catch((error) => (/context|navigated/i.test(error) ? null : Promise.reject(error)));
+      const seen = await this.look(call, ...values).catch((error) => {
+        if (!/context|navigated/i.test(error)) throw error;
+      });
       if (seen) return seen;
       if (Date.now() > end) {
         const shown = await this.look(() => document.body.innerText);
@@ -165,7 +168,8 @@ export class Person {
   find(selector, text = '') {
     return this.until(
       (selector, text) => {
-        const says = (element) => `${element.innerText || element.getAttribute('aria-label') || element.value || ''}`.includes(text);
+        const label = (element) => element.innerText || element.getAttribute('aria-label') || element.value || '';
+        const says = (element) => label(element).includes(text);
         for (const element of document.querySelectorAll(selector)) {
           if (!element.checkVisibility() || element.closest('[inert]') || element.disabled || !says(element)) continue;
           element.scrollIntoView({ block: 'nearest' });
@@ -209,7 +213,8 @@ export class Person {
 
   /** The texts of what is there. */
   texts(selector) {
-    return this.look((selector) => [...document.querySelectorAll(selector)].map((element) => element.textContent), selector);
+    const all = (selector) => [...document.querySelectorAll(selector)].map((element) => element.textContent);
+    return this.look(all, selector);
   }
 
   sees(selector, text) {
