@@ -22,6 +22,8 @@ const MOST_PEOPLE = 100;
 const NEAR_PX = 120;
 
 let me = null;
+/** How many messages of this user are not safe yet. */
+let waiting = 0;
 /** The talk that is open. */
 let open = null;
 const talks = new Map();
@@ -248,7 +250,8 @@ function lineOf(message) {
   const mark = make('span', { class: 'mark', dir: 'ltr', title: whole.format(message.ts) });
   const text = make('span', { class: 'text', text: message.text });
   const from = make('span', { class: 'from' }, make('bdi', { text: message.name }));
-  const said = make('div', { class: `said${mine ? ' mine' : ''}` }, from, make('div', { class: 'bubble', dir: 'auto' }, text, mark));
+  const bubble = make('div', { class: 'bubble', dir: 'auto' }, text, mark);
+  const said = make('div', { class: `said${mine ? ' mine' : ''}` }, from, bubble);
   message.line = make('li', {}, make('p', { class: 'day', hidden: true }), said);
   drawState(message);
   return message.line;
@@ -421,6 +424,7 @@ function send(talk, text) {
   };
   talk.add(message);
   changed();
+  waiting += 1;
   client.say(talk.conversation, text).then(
     (receipt) => {
       talk.remove(message);
@@ -433,6 +437,7 @@ function send(talk, text) {
       if (message.line) drawState(message);
     },
   ).finally(() => {
+    waiting -= 1;
     drawBanner();
     changed();
   });
@@ -564,9 +569,8 @@ onSubmit('join', async () => {
 
 client.on('message', (message) => {
   const { user, group } = message.conversation;
-  const talk = group === undefined
-    ? talkWith('user', user, message.name)
-    : talkWith('group', group, `Group ${group}`);
+  const isDirect = group === undefined;
+  const talk = isDirect ? talkWith('user', user, message.name) : talkWith('group', group, `Group ${group}`);
   const known = talk.add(message);
   if (known !== message || message.from === me.id) client.confirm(message);
   else talk.unread.push(message);
@@ -627,11 +631,8 @@ let outage = '';
 /** Tells what the connection is like; `told` is the news. */
 function drawBanner(told = outage) {
   outage = told;
-  const unsafe = client.unanswered;
-  const kept = unsafe === 0 ? '' : unsafe === 1
-    ? ' One request waits and is kept.'
-    : ` ${unsafe} requests wait and are kept.`;
-  $('banner').textContent = told && told + kept;
+  const kept = waiting === 1 ? ' One message waits and is kept.' : ` ${waiting} messages wait and are kept.`;
+  $('banner').textContent = told + (waiting > 0 ? kept : '');
   $('banner').hidden = !told;
 }
 
@@ -786,7 +787,7 @@ $('again').addEventListener('click', comeBack);
 
 $('out').addEventListener('click', async () => {
   const warning = 'Not everything that you said is safe yet. Log out all the same?';
-  if (client.unanswered > 0 && !(await ask(warning, 'Log out'))) return;
+  if (waiting > 0 && !(await ask(warning, 'Log out'))) return;
   dropToken();
   attempt(() => client.logout());
   showGate('You are logged out.');
@@ -900,7 +901,7 @@ document.addEventListener('visibilitychange', () => {
 });
 
 addEventListener('beforeunload', (event) => {
-  if (client.unanswered > 0) event.preventDefault();
+  if (waiting > 0) event.preventDefault();
 });
 
 $('gate').hidden = false;

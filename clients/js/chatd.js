@@ -453,7 +453,11 @@ export class Client {
     const words = this.#lastWords;
     this.#lastWords = null;
     if (words?.errno === ERRNO.TOO_LARGE) this.#outbox.takeLongestWritten()?.reject(words);
-    if (words?.errno === ERRNO.REPLACED && this.#account) this.#signOut(words);
+    if (words?.errno === ERRNO.REPLACED) {
+      // The session that stays is no ghost of this one.
+      this.#lostAt = -Infinity;
+      if (this.#account) this.#signOut(words);
+    }
     if (this.#outageTold) return;
     this.#outageTold = true;
     const said = words ? `the server said: ${words.message}` : reason;

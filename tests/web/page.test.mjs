@@ -101,7 +101,7 @@ test('a server that is killed while two talk loses nothing and repeats nothing',
   await amy.sees('#banner', 'Trying again');
   for (const text of numbers(6, 10, 'a')) await amy.say(text);
   for (const text of numbers(6, 10, 'b')) await ben.say(text);
-  await amy.sees('#banner', '5 requests wait and are kept.');
+  await amy.sees('#banner', '5 messages wait and are kept.');
   assert.equal(await amy.look(() => document.querySelectorAll('.said.waiting').length), 5);
   await chatd.start();
   const all = [...numbers(1, 10, 'a'), ...numbers(1, 10, 'b')].sort();

@@ -285,6 +285,11 @@ test('whoever is replaced does not come back by itself', async () => {
   assert.equal(trial.told[1].told.retryInMs, null);
   assert.equal(trial.clock.due, Infinity);
   assert.equal(trial.client.user, null);
+  // And who asks to come back is told at once that somebody is there.
+  const resumed = caught(trial.client.resume('t0k'));
+  trial.reconnect();
+  trial.refuseLogin(2);
+  assert.equal((await outcome(resumed)).error.errno, 2);
 });
 
 test('a ghost of the old session is waited for, but not for ever', async () => {
