@@ -507,6 +507,7 @@ function personRow(person, role) {
     enter(talkWith('user', person.id, person.name));
   };
   if (person.id === me.id) return row;
+  // The last, so that it stays where it is when the other one goes.
   row.append(button('Write', write));
   if (talks.get(`user${person.id}`)?.isFriend) return row;
   const add = button('Add friend', () => attempt(async () => {
@@ -515,7 +516,7 @@ function personRow(person, role) {
     add.remove();
     changed();
   }));
-  row.append(add);
+  row.lastChild.before(add);
   return row;
 }
 

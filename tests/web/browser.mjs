@@ -164,16 +164,21 @@ export class Person {
     }
   }
 
-  /** Waits for something that is seen and says this, and gives where its middle is. */
+  /** Waits for something that is seen, says this, and does not move; gives where its middle is. */
   find(selector, text = '') {
     return this.until(
-      (selector, text) => {
+      async (selector, text) => {
+        const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
         const label = (element) => element.innerText || element.getAttribute('aria-label') || element.value || '';
         const says = (element) => label(element).includes(text);
         for (const element of document.querySelectorAll(selector)) {
           if (!element.checkVisibility() || element.closest('[inert]') || element.disabled || !says(element)) continue;
           element.scrollIntoView({ block: 'nearest' });
           const { x, y, width, height } = element.getBoundingClientRect();
+          await frame();
+          await frame();
+          const after = element.getBoundingClientRect();
+          if (after.x !== x || after.y !== y || after.width !== width) continue;
           const [middle, centre] = [x + width / 2, y + height / 2];
           const top = document.elementFromPoint(middle, centre);
           if (element.contains(top) || top?.contains(element)) return { x: middle, y: centre };
