@@ -259,6 +259,67 @@ fn what_is_depended_on_may_be_used_and_comes_from_one_place() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// A version, without what comes after a `-` or `+`: major, minor, patch.
+fn version(text: &str) -> [u64; 3] {
+    let text = text.trim().split(['-', '+']).next().unwrap();
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or_else(|_| panic!("the version {text}")));
+    [(); 3].map(|()| parts.next().unwrap_or(0))
+}
+
+/// Whether a version is in a range as RustSec writes it: comparisons with commas in between, all of which hold.
+fn is_in(range: &str, found: [u64; 3]) -> bool {
+    range.split(',').map(str::trim).all(|part| {
+        let at =
+            part.find(|letter: char| letter.is_ascii_digit()).unwrap_or_else(|| panic!("the range {range}"));
+        let than = version(&part[at..]);
+        match part[..at].trim() {
+            ">=" => found >= than,
+            "<=" => found <= than,
+            ">" => found > than,
+            "<" => found < than,
+            "=" => found == than,
+            // Up to the next change of the first number that is not 0.
+            "^" | "" => {
+                let same = than.iter().position(|part| *part > 0).unwrap_or(2);
+                found >= than && found[..=same] == than[..=same]
+            }
+            other => panic!("the comparison {other}"),
+        }
+    })
+}
+
+/// What `cargo deny check advisories` checks, from a copy of what is known.
+#[test]
+fn nothing_is_known_against_what_is_depended_on() {
+    let versions = [(">= 0.6.8", true), ("^0.7.1", false), ("^ 0.6.2", true), ("< 0.6.9, >= 0.6.10", false)];
+    for (range, is) in versions {
+        assert_eq!(is_in(range, [0, 6, 9]), is, "{range}");
+    }
+    let known = fs::read_to_string(Path::new(ROOT).join("ops/advisories.txt")).unwrap();
+    let ignored = listed("ignore");
+    let (mut wrong, mut met, mut looked_at) = (Vec::new(), Vec::new(), 0);
+    let packages = packages();
+    for line in known.lines().filter(|line| !line.starts_with('#')) {
+        let [id, name, kind, fine] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        for package in packages.iter().filter(|package| package["name"] == name) {
+            looked_at += 1;
+            let found = package["version"].as_str().unwrap();
+            let ranges = fine.split('|').filter(|range| !range.trim().is_empty());
+            if !ranges.into_iter().any(|range| is_in(range, version(found))) {
+                met.push(id.to_owned());
+                if !ignored.iter().any(|ignored| ignored == id) {
+                    wrong.push(format!("{id}, {kind}: {name} {found}"));
+                }
+            }
+        }
+    }
+    assert!(looked_at > 20, "{looked_at} advisories are about what is here");
+    wrong.extend(
+        ignored.into_iter().filter(|id| !met.contains(id)).map(|id| format!("{id} is ignored in vain")),
+    );
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// No older compiler than the manifest says is enough, and no newer one is needed as far as others say.
 #[test]
 fn the_oldest_compiler_is_the_one_that_the_dependencies_need() {
