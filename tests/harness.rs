@@ -88,6 +88,16 @@ fn a_report_has_everything_that_a_sceptic_asks_for() {
     }
 }
 
+/// Everything comes over WebSocket, too: pushes, acknowledgements, confirmations, logins and groups.
+#[test]
+fn websocket_is_spoken_where_it_is_asked_for() {
+    for more in [&["direct", "--ack", "--v2"][..], &["groups-10"], &["logins", "--logins", "50"]] {
+        let arguments = [&["run", more[0], "--ws", "--duration", "0.5"], &more[1..]].concat();
+        let (report, _) = measured(&arguments);
+        side(&report, 0);
+    }
+}
+
 #[test]
 fn pairs_over_cores_go_both_ways() {
     let (report, _) = measured(&["run", "cores", "--rate", "500", "--duration", "0.5", "--pairs", "40"]);

@@ -7,6 +7,8 @@ use crate::common::cluster::{Backends, Shared};
 use crate::common::door::Door;
 use crate::common::raise_open_files;
 use crate::common::services::nginx::Nginx;
+use crate::common::websocket::{UPGRADE, WebSocket};
+use serde_json::json;
 
 /// Connections that a server has taken in until now.
 fn taken_in(admin: Admin) -> u64 {
@@ -96,6 +98,34 @@ fn a_server_is_taken_away_and_brought_back() {
     let (mut again, _) = log_in(&first, &door.register("eve"), SOON);
     again.chat(&users[0], "new here");
     clients[0].hear_msg("new here");
+}
+
+/// The page and its WebSocket, by HTTP through nginx: both servers are come to, and people on both talk.
+#[test]
+fn browsers_come_by_http_through_nginx() {
+    let cluster = Backends::of_all_tests().share().cluster(1);
+    let servers = cluster.servers.each_ref().map(|server| server.address);
+    let nginx = Nginx::start(servers, |conf| conf).unwrap();
+    let mut page = WebSocket::dial(nginx.web);
+    page.write(b"GET / HTTP/1.1\r\nHost: chat.example.org\r\nConnection: close\r\n\r\n");
+    let head = page.hear_head();
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("Content-Security-Policy: "), "{head}");
+    // The name that the browser used comes through: that is what an origin is compared with.
+    for (origin, wanted) in [("http://localhost", "101"), ("http://evil.example", "403")] {
+        let mut socket = WebSocket::dial(nginx.web);
+        socket.write(UPGRADE.replace("Upgrade: w", &format!("Origin: {origin}\r\nUpgrade: w")).as_bytes());
+        assert_eq!(socket.hear_head().split(' ').nth(1), Some(wanted), "{origin}");
+    }
+    let mut people: Vec<WebSocket> = (0..4).map(|_| WebSocket::connect(nginx.web)).collect();
+    let names = ["web-amy", "web-ben", "web-eve", "web-dan"];
+    let ids: Vec<u64> =
+        people.iter_mut().zip(names).map(|(socket, name)| socket.enter(name, Some(2))).collect();
+    for from in 0..4 {
+        let to = (from + 1) % 4;
+        people[from]
+            .say(json!({"msgid": 6, "id": ids[from], "toid": ids[to], "msg": names[from], "time": "t"}));
+        assert_eq!(people[to].hear()["msg"], json!(names[from]));
+    }
 }
 
 /// nginx may still send who comes to the server that has just died, and then the connection ends.

@@ -11,6 +11,8 @@ const CONF: &str = include_str!("../../../nginx.conf");
 pub struct Nginx {
     child: Child,
     pub address: SocketAddr,
+    /// Where browsers come to.
+    pub web: SocketAddr,
     directory: Scratch,
 }
 
@@ -20,15 +22,22 @@ impl Nginx {
     /// # Errors
     /// If it does not start.
     pub fn start(servers: [SocketAddr; 2], change: impl FnOnce(String) -> String) -> Result<Self, String> {
-        for fixed in ["127.0.0.1:6000", "127.0.0.1:6002", "listen 8000 "] {
+        for fixed in
+            ["127.0.0.1:6000", "127.0.0.1:6002", "listen 8000 ", "http://127.0.0.1:8000;", "listen 8080;"]
+        {
             assert!(CONF.contains(fixed), "nginx.conf has {fixed}");
         }
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let web = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let conf = CONF
             .replace("127.0.0.1:6000", &servers[0].to_string())
             .replace("127.0.0.1:6002", &servers[1].to_string())
-            .replace("listen 8000 ", &format!("listen {address} "));
-        Self::configured(&change(conf), address, Scratch::new())
+            .replace("listen 8000 ", &format!("listen {address} "))
+            .replace("http://127.0.0.1:8000;", &format!("http://{address};"))
+            .replace("listen 8080;", &format!("listen {web};"));
+        let mut nginx = Self::configured(&change(conf), address, Scratch::new())?;
+        nginx.web = web;
+        Ok(nginx)
     }
 
     /// Starts one with this configuration, which listens on `address`; what it includes is in the
@@ -44,7 +53,7 @@ impl Nginx {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = spawn(&mut command)?;
         await_listener(&mut child, "nginx", address)?;
-        Ok(Self { child, address, directory })
+        Ok(Self { child, address, web: address, directory })
     }
 
     /// Its configuration.

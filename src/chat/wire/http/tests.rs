@@ -164,3 +164,50 @@ fn every_answer_closes_and_says_what_a_browser_may_do() {
         String::from_utf8(answer::head(Status::NotModified, "text/css", 0, Some("\"a\""))).unwrap();
     assert!(unchanged.contains("ETag: \"a\"\r\n") && !unchanged.contains("Content-Length"), "{unchanged}");
 }
+
+/// Heads that are damaged: nothing panics, every cut gives the same, and what is taken has what it must have.
+#[test]
+fn damaged_heads_are_read_the_same_however_they_are_cut() {
+    let inputs = std::env::var("CHATD_FUZZ").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut below = |bound: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as usize % bound
+    };
+    let pieces: [&[u8]; 8] =
+        [b"\r\n", b"\n", b"Host: b\r\n", b"\r\n\r\n", b" ", b":", b"Transfer-Encoding: chunked\r\n", b"\0"];
+    let (mut taken, mut refused) = (0, 0);
+    for input in 0..inputs {
+        let mut head = UPGRADE.as_bytes().to_vec();
+        for _ in 0..1 + below(3) {
+            let at = below(head.len());
+            match below(4) {
+                0 => head[at] ^= 1 << below(8),
+                1 => drop(head.drain(at..(at + 1 + below(9)).min(head.len()))),
+                2 => drop(head.splice(at..at, pieces[below(pieces.len())].iter().copied())),
+                _ => head[at] = below(256) as u8,
+            }
+        }
+        let whole = arrive(&head, 0);
+        let cut = below(head.len() + 1);
+        assert_eq!(
+            self::cut(&head, cut),
+            whole,
+            "input {input} cut at {cut}: {:?}",
+            head.escape_ascii().to_string()
+        );
+        let Arrival::Whole(end) = whole else { continue };
+        match read(&head[..end]) {
+            Ok(ask) => {
+                let text = String::from_utf8_lossy(&head[..end]).to_lowercase();
+                assert!(ask.path.starts_with('/') && !text.contains("\ntransfer-encoding"), "{text}");
+                assert_eq!(text.matches("\r\nhost:").count(), 1, "{text}");
+                taken += 1;
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(taken > inputs / 20 && refused > inputs / 20, "{taken} taken, {refused} refused of {inputs}");
+}
