@@ -123,7 +123,7 @@ export class StandIn {
       if (next) next(line);
       else standIn.#come.push(line);
     };
-    standIn.server = make(options, come).listen(0, '127.0.0.1');
+    standIn.server = make(options, come).on('tlsClientError', () => {}).listen(0, '127.0.0.1');
     await once(standIn.server, 'listening');
     standIn.port = standIn.server.address().port;
     test.after(() => standIn.server.close());

@@ -1,6 +1,11 @@
 // The way to a server: frames come out whole however they come in, and none is too long.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:tls';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { StandIn } from './servers.mjs';
 import { Client } from '../chatd.js';
@@ -110,6 +115,44 @@ test('a reader that is slow slows the server down and fills no memory', async (t
     await new Promise(setImmediate);
   }
   await read(line, 7);
+});
+
+/** A certificate for a name, made for this test. */
+function certificate(t, name) {
+  const folder = mkdtempSync(join(tmpdir(), 'chatd-js-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+  const files = ['-keyout', key, '-out', cert];
+  execFileSync('openssl', ['req', ...kind, ...files, '-subj', `/CN=${name}`, '-addext', `subjectAltName=${name}`], {
+    stdio: 'pipe',
+  });
+  return { key: readFileSync(key), cert: readFileSync(cert) };
+}
+
+test('a server behind TLS is talked to if its certificate is trusted and for its name, and else not', async (t) => {
+  const own = certificate(t, 'IP:127.0.0.1');
+  const server = await StandIn.start(t, createServer, own);
+  const address = `tls://127.0.0.1:${server.port}`;
+  const trusting = new Client(address, { tls: { ca: own.cert } });
+  t.after(() => trusting.close());
+  const login = trusting.login('amy', 'pw');
+  const line = await server.accept();
+  assert.equal(line.socket.encrypted, true);
+  await line.letIn('amy');
+  assert.equal((await login).name, 'amy');
+
+  const other = certificate(t, 'DNS:chat.example');
+  const elsewhere = await StandIn.start(t, createServer, other);
+  for (const [at, tls, why] of [
+    [address, {}, /self.signed/i],
+    [`tls://127.0.0.1:${elsewhere.port}`, { ca: other.cert }, /altnames|not in the cert/i],
+  ]) {
+    const client = new Client(at, { tls });
+    t.after(() => client.close());
+    client.register('amy', 'pw').catch(() => {});
+    assert.match((await client.once('unreachable')).reason, why);
+  }
 });
 
 test('where there is no WebSocket, that is said', async (t) => {
