@@ -1,7 +1,7 @@
 //! People who talk over WebSocket, with each other and with those on plain connections.
 
 use crate::common::chatd::Chatd;
-use crate::common::websocket::{CONTINUATION, LAST, PING, PONG, TEXT, WebSocket, frame};
+use crate::common::websocket::{CLOSE, CONTINUATION, LAST, PING, PONG, TEXT, WebSocket, frame};
 use serde_json::json;
 
 #[test]
@@ -102,4 +102,51 @@ fn every_length_comes_through() {
         socket.write(&[byte]);
     }
     assert_eq!(socket.hear()["n"], 7);
+}
+
+/// Headers of every length, pongs and the answer to the upgrade are counted as what they are: all that was read is
+/// known to be, and nothing of it comes again.
+#[test]
+fn what_was_read_does_not_wait_any_more() {
+    let chatd = Chatd::start(1);
+    let amy = chatd.register("amy");
+    let ben = chatd.register("ben");
+    let mut sender = chatd.enter(&amy);
+    let text = |number: usize| format!("{number:03}{}", "x".repeat(number * 37 % 300 + number / 100 * 8_000));
+    for number in 0..300 {
+        sender.chat_stored(&ben, &text(number), &format!("c{number}"));
+    }
+    let mut reader = WebSocket::connect(chatd.address);
+    reader.write(&frame(LAST | PING, b"first"));
+    reader.say(json!({"msgid": 1, "id": ben.id, "password": ben.password}));
+    assert_eq!(reader.hear_frame(), Some((LAST | PONG, b"first".to_vec())));
+    let answer = reader.hear();
+    let mut heard = answer["offlinemsg"].as_array().expect("a list").len();
+    while heard < 300 {
+        if heard % 50 == 0 {
+            reader.write(&frame(LAST | PING, &[b'p'; 125]));
+        }
+        match reader.hear_frame().expect("not the end") {
+            (first, payload) if first == LAST | TEXT => {
+                let push: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+                assert_eq!(push["msg"], json!(text(heard)));
+                heard += 1;
+            }
+            (first, payload) => assert_eq!((first, payload), (LAST | PONG, vec![b'p'; 125])),
+        }
+    }
+    reader.write(&frame(LAST | CLOSE, b""));
+    loop {
+        match reader.hear_frame().expect("a close frame") {
+            (first, payload) if first == LAST | PONG => assert_eq!(payload, [b'p'; 125]),
+            last => break assert_eq!(last, (LAST | CLOSE, Vec::new())),
+        }
+    }
+    assert_eq!(reader.hear_frame(), None);
+    drop(reader);
+    chatd.until_offline(&ben);
+    let mut again = chatd.connect();
+    let answer = again.login(&ben);
+    assert_eq!(answer["offlinemsg"], json!([]));
+    again.hear_nothing();
 }
