@@ -98,7 +98,7 @@ const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[
     ("src/bin/chatd/settings.rs", "new", 90, "each option is checked and taken"),
     ("src/chat/model/limits.rs", "default", 90, "a bound a line"),
     ("src/storage/embedded.rs", "one", 68, "a request an arm"),
-    ("clients/rust/src/session/hear.rs", "frame", 64, "a message of the protocol an arm"),
+    ("clients/rust/src/session/receive.rs", "on_frame", 64, "a message of the protocol an arm"),
     ("perf/scenarios/bench.rs", "measure", 75, "one round: the order of its steps is what it is"),
     ("perf/report/page/timeline.rs", "charts", 80, "a chart a paragraph"),
     ("benches/store.rs", "backlog", 112, "one scenario"),

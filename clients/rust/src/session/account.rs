@@ -3,9 +3,9 @@
 //! Whoever was given a token comes back with it: the server need not hash a password then, and
 //! replaces the old session, should it not have noticed its end. The token is in memory only.
 
-use super::hear::is_passing;
 use super::outbox::Entry;
-use super::{Output, Session, settled};
+use super::receive::is_passing;
+use super::{Output, Session, resolved};
 use crate::dialect::{Entrance, Saying, Speaker};
 use crate::event::{Answer, Event, Ticket};
 use crate::refusal::{Failure, Refusal};
@@ -133,13 +133,13 @@ impl Session {
         let (id, who) = (welcome.id, Credentials { token, ..entering.who });
         self.account = Account::Inside { who, id, name: welcome.name.clone() };
         self.spoken = welcome.spoken;
-        self.seen.is_read_by(id);
+        self.dedup.is_read_by(id);
         self.outbox.let_in(welcome.spoken);
         let mut done = Vec::new();
         self.outbox.settle(|entry| {
             let answer = made_before(entry, &welcome);
             let is_made = answer.is_some();
-            done.extend(answer.map(|answer| settled(entry.ticket, Ok(answer))));
+            done.extend(answer.map(|answer| resolved(entry.ticket, Ok(answer))));
             is_made
         });
         let again = entering.ticket.is_none();
@@ -148,7 +148,7 @@ impl Session {
             self.message(message, now, out);
         }
         out.extend(done);
-        out.extend(entering.ticket.map(|ticket| settled(ticket, Ok(Answer::LoggedIn(id)))));
+        out.extend(entering.ticket.map(|ticket| resolved(ticket, Ok(Answer::LoggedIn(id)))));
     }
 
     pub(super) fn login_refused(&mut self, refusal: Refusal, now: Instant, out: &mut Vec<Output>) {
@@ -179,7 +179,7 @@ impl Session {
             return;
         }
         let event = match entering.ticket {
-            Some(ticket) => settled(ticket, Err(Failure::Refused(refusal))),
+            Some(ticket) => resolved(ticket, Err(Failure::Refused(refusal))),
             None => Output::Tell(Event::SignedOut(refusal)),
         };
         out.push(event);
@@ -207,7 +207,7 @@ impl Session {
         self.account = Account::Nobody;
         self.arrived.forget();
         self.outbox.settle(|entry| {
-            out.push(settled(entry.ticket, Err(Failure::LoggedOut)));
+            out.push(resolved(entry.ticket, Err(Failure::LoggedOut)));
             true
         });
     }
@@ -218,7 +218,7 @@ impl Session {
             // The end of the connection has done what was asked.
             let ticket = *ticket;
             self.outbox.settle(|entry| entry.ticket == ticket);
-            out.push(settled(ticket, Ok(Answer::Done)));
+            out.push(resolved(ticket, Ok(Answer::Done)));
             return self.forget_account(out);
         }
         self.account = match std::mem::replace(&mut self.account, Account::Nobody) {

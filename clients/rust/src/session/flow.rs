@@ -1,8 +1,8 @@
 //! What is written while there is a connection and somebody is logged in.
 
+use super::keepalive::Silence;
 use super::outbox::Overdue;
-use super::pulse::Beat;
-use super::{Output, Session, settled};
+use super::{Output, Session, resolved};
 use crate::dialect::Saying;
 use crate::event::Lost;
 use crate::refusal::Failure;
@@ -13,18 +13,18 @@ use zeroize::Zeroizing;
 
 impl Session {
     /// Sees whether the server is still there.
-    pub(super) fn beat(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let beat = match self.speaks_v2() {
-            true => self.pulse.beat(now, self.outbox.owes()),
-            false if self.account.is_kept_waiting(now) => Beat::Dead,
-            false => Beat::Fine,
+    pub(super) fn check_keepalive(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let silence = match self.speaks_v2() {
+            true => self.keepalive.check(now, self.outbox.unanswered()),
+            false if self.account.is_kept_waiting(now) => Silence::Dead,
+            false => Silence::Fine,
         };
-        match beat {
-            Beat::Fine => {}
-            Beat::Ask(n) => self.write(Saying::Ping(n), out),
-            Beat::Dead => {
+        match silence {
+            Silence::Fine => {}
+            Silence::Ask(n) => self.write(Saying::Ping(n), out),
+            Silence::Dead => {
                 out.push(Output::HangUp);
-                self.route.doubted();
+                self.failover.doubted();
                 self.lost(Lost::Silent, now, out);
             }
         }
@@ -41,7 +41,7 @@ impl Session {
 
     pub(super) fn let_go_what_nobody_acknowledges(&mut self, now: Instant, out: &mut Vec<Output>) {
         while let Some(Overdue { entry, result }) = self.outbox.overdue(now) {
-            out.push(settled(entry.ticket, result));
+            out.push(resolved(entry.ticket, result));
             if entry.request == Request::Logout {
                 self.forget_account(out);
             }
@@ -65,7 +65,7 @@ impl Session {
         }
         self.outbox.settle(|entry| failed.iter().any(|(ticket, _)| *ticket == entry.ticket));
         let again = !failed.is_empty();
-        out.extend(failed.into_iter().map(|(ticket, failure)| settled(ticket, Err(failure))));
+        out.extend(failed.into_iter().map(|(ticket, failure)| resolved(ticket, Err(failure))));
         if !bytes.is_empty() {
             out.push(Output::Write(bytes));
         }

@@ -2,18 +2,18 @@
 //!
 //! A [`Session`] is fed an [`Input`] and the time, and says [`Output`]s, to be performed in their
 //! order. It has no socket, no clock and no thread. Logging in is next door, in
-//! `account`; what the server says is in `hear`, what is written in `flow`; what is unanswered in `outbox`, which also knows
+//! `account`; what the server says is in `receive`, what is written in `flow`; what is unanswered in `outbox`, which also knows
 //! what to do about a server that never acknowledges anything.
 
 mod account;
 mod confirm;
+mod dedup;
+mod failover;
 mod flow;
-mod hear;
+mod keepalive;
 mod outbox;
-mod parts;
-mod pulse;
-mod route;
-mod seen;
+mod reassembly;
+mod receive;
 #[cfg(test)]
 mod tests;
 
@@ -27,11 +27,11 @@ use account::{Account, Credentials};
 use chatd_chat::model::ids::MessageId;
 use chatd_chat::wire::code::Code;
 use confirm::Arrived;
+use dedup::Dedup;
+use failover::Failover;
+use keepalive::Keepalive;
 use outbox::Outbox;
-use parts::Parts;
-use pulse::Pulse;
-use route::Route;
-use seen::Seen;
+use reassembly::Reassembly;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -86,17 +86,17 @@ struct Registration {
 /// One user's dealings with the servers. See the module.
 pub struct Session {
     dialect: Box<dyn Dialect>,
-    route: Route,
+    failover: Failover,
     link: Link,
     account: Account,
     outbox: Outbox,
     registration: Option<Registration>,
     /// What the server speaks that let the user in.
     spoken: Spoken,
-    seen: Seen,
+    dedup: Dedup,
     arrived: Arrived,
-    pulse: Pulse,
-    parts: Parts,
+    keepalive: Keepalive,
+    reassembly: Reassembly,
     /// The last friend list heard, for whoever asked for it.
     friends: Vec<Person>,
     /// What the server said before it hung up.
@@ -123,16 +123,16 @@ impl Session {
     ) -> Self {
         Self {
             dialect,
-            route: Route::new(addresses),
+            failover: Failover::new(addresses),
             link: Link::Down(now),
             account: Account::Nobody,
             outbox: Outbox::new(most_waiting),
             registration: None,
             spoken: Spoken::Seed,
-            seen: Seen::default(),
+            dedup: Dedup::default(),
             arrived: Arrived::default(),
-            pulse: Pulse::new(now),
-            parts: Parts::default(),
+            keepalive: Keepalive::new(now),
+            reassembly: Reassembly::default(),
             friends: Vec::new(),
             last_words: None,
             lost_at: None,
@@ -148,7 +148,7 @@ impl Session {
             Input::Ask(ticket, request) => self.ask(ticket, request, now, out),
             Input::Connected(address) => self.is_connected(address, now, out),
             Input::Unreachable(address, reason) => self.unreachable(address, reason, now, out),
-            Input::Frame(frame) => self.frame(frame, now, out),
+            Input::Frame(frame) => self.on_frame(frame, now, out),
             Input::Lost(reason) => self.lost(reason, now, out),
             Input::Arrived(mid) => self.arrived.add(mid, now),
             Input::Tick => {}
@@ -163,7 +163,7 @@ impl Session {
             Link::Connecting => None,
             Link::Up => {
                 let inside = if self.speaks_v2() {
-                    [self.arrived.wake_at(), Some(self.pulse.wake_at(self.outbox.owes()))]
+                    [self.arrived.wake_at(), Some(self.keepalive.wake_at(self.outbox.unanswered()))]
                 } else {
                     [None, None]
                 };
@@ -202,7 +202,7 @@ impl Session {
             }
         };
         if let Some(failure) = failure {
-            out.push(settled(ticket, Err(failure)));
+            out.push(resolved(ticket, Err(failure)));
         }
     }
 
@@ -212,9 +212,9 @@ impl Session {
 
     fn is_connected(&mut self, address: Address, now: Instant, out: &mut Vec<Output>) {
         self.link = Link::Up;
-        self.pulse = Pulse::new(now);
-        self.parts = Parts::default();
-        self.route.reached();
+        self.keepalive = Keepalive::new(now);
+        self.reassembly = Reassembly::default();
+        self.failover.reached();
         self.last_words = None;
         self.garbled_told = false;
         let again = self.connected || self.outage_told;
@@ -223,14 +223,14 @@ impl Session {
     }
 
     fn unreachable(&mut self, address: Address, reason: String, now: Instant, out: &mut Vec<Output>) {
-        self.link = Link::Down(self.route.failed(now));
-        if self.route.exhausted() && !std::mem::replace(&mut self.outage_told, true) {
+        self.link = Link::Down(self.failover.failed(now));
+        if self.failover.exhausted() && !std::mem::replace(&mut self.outage_told, true) {
             out.push(Output::Tell(Event::Unreachable { address, reason }));
         }
     }
 
     fn lost(&mut self, reason: Lost, now: Instant, out: &mut Vec<Output>) {
-        let wait = self.route.lost();
+        let wait = self.failover.lost();
         self.link = Link::Down(now + wait);
         self.lost_at = Some(now);
         self.outbox.interrupt();
@@ -258,7 +258,7 @@ impl Session {
         match self.link {
             Link::Down(at) if self.needs_link() && now >= at => {
                 self.link = Link::Connecting;
-                out.push(Output::Connect(self.route.address().clone()));
+                out.push(Output::Connect(self.failover.address().clone()));
             }
             Link::Down(_) | Link::Connecting => {}
             Link::Up => {
@@ -269,7 +269,7 @@ impl Session {
                     self.write(Saying::Ask(&request), out);
                 }
                 self.ask_to_enter(now, out);
-                self.beat(now, out);
+                self.check_keepalive(now, out);
                 self.confirm(now, out);
                 self.let_go_what_nobody_acknowledges(now, out);
                 self.flush(now, out);
@@ -278,6 +278,6 @@ impl Session {
     }
 }
 
-fn settled(ticket: Ticket, result: Result<Answer, Failure>) -> Output {
+fn resolved(ticket: Ticket, result: Result<Answer, Failure>) -> Output {
     Output::Tell(Event::Settled { ticket, result })
 }

@@ -4,7 +4,7 @@
 //! first acknowledgement a server that speaks the seed's dialect is taken for it: one request at a
 //! time, and when one is not answered for a while, none is waited for any more.
 
-use super::pulse::Owes;
+use super::keepalive::Unanswered;
 use crate::backoff::random;
 use crate::event::{Answer, Ticket};
 use crate::refusal::Failure;
@@ -89,12 +89,12 @@ impl Outbox {
     }
 
     /// Whether an answer is waited for.
-    pub(super) fn owes(&self) -> Owes {
+    pub(super) fn unanswered(&self) -> Unanswered {
         let since = self.entries.iter().find_map(|entry| match entry.state {
             State::UnderWay { since } => Some(since),
             _ => None,
         });
-        since.map_or(Owes::Nothing, Owes::Something)
+        since.map_or(Unanswered::Nothing, Unanswered::Since)
     }
 
     fn window(&self) -> usize {

@@ -2,7 +2,7 @@
 
 mod v2_tests;
 
-use super::hear::BUSY_TRIES;
+use super::receive::BUSY_TRIES;
 use super::*;
 use crate::dialect::seed::Seed;
 use crate::message::Conversation;
@@ -78,7 +78,7 @@ impl Trial {
         self.ask(Request::Say { to: Conversation::With(user(2)), text, time })
     }
 
-    fn hear(&mut self, frame: Value) {
+    fn receive(&mut self, frame: Value) {
         self.feed(Input::Frame(frame.to_string().as_bytes()));
     }
 
@@ -87,11 +87,11 @@ impl Trial {
     }
 
     fn let_in(&mut self) {
-        self.hear(json!({"msgid": 2, "errno": 0, "id": 1, "name": "amy"}));
+        self.receive(json!({"msgid": 2, "errno": 0, "id": 1, "name": "amy"}));
     }
 
     fn refuse_login(&mut self, errno: u16) {
-        self.hear(json!({"msgid": 2, "errno": errno, "errmsg": "no"}));
+        self.receive(json!({"msgid": 2, "errno": errno, "errmsg": "no"}));
     }
 
     fn lose(&mut self) {
@@ -109,7 +109,7 @@ impl Trial {
         self.connected();
     }
 
-    fn settled(&self, wanted: Ticket) -> Option<&Result<Answer, Failure>> {
+    fn resolved(&self, wanted: Ticket) -> Option<&Result<Answer, Failure>> {
         self.told.iter().find_map(|event| match event {
             Event::Settled { ticket, result } if *ticket == wanted => Some(result),
             _ => None,
@@ -173,7 +173,7 @@ fn a_ghost_of_the_old_session_is_waited_for_but_not_for_ever() {
     assert!(waited > Duration::from_secs(40) && waited < Duration::from_secs(50), "{waited:?}");
     let delays = trial.told.iter().filter(|event| matches!(event, Event::LoginDelayed(_))).count();
     assert_eq!(delays, 1);
-    assert_eq!(trial.settled(ticket), Some(&Err(Failure::LoggedOut)));
+    assert_eq!(trial.resolved(ticket), Some(&Err(Failure::LoggedOut)));
 }
 
 #[test]
@@ -182,17 +182,17 @@ fn an_account_in_use_is_refused_at_once_unless_a_connection_was_just_lost() {
     trial.connected();
     let ticket = trial.ask(login(1));
     trial.refuse_login(2);
-    assert!(matches!(trial.settled(ticket), Some(Err(Failure::Refused(_)))));
+    assert!(matches!(trial.resolved(ticket), Some(Err(Failure::Refused(_)))));
 
     trial.lose();
     trial.clear();
     let ticket = trial.ask(login(1));
     trial.reconnect();
     trial.refuse_login(2);
-    assert_eq!(trial.settled(ticket), None);
+    assert_eq!(trial.resolved(ticket), None);
     trial.wake();
     trial.let_in();
-    assert_eq!(trial.settled(ticket), Some(&Ok(Answer::LoggedIn(user(1)))));
+    assert_eq!(trial.resolved(ticket), Some(&Ok(Answer::LoggedIn(user(1)))));
 }
 
 #[test]
@@ -205,9 +205,9 @@ fn a_group_that_was_made_before_the_answer_was_lost_is_not_made_twice() {
     trial.clear();
     let creator = json!({"id": 1, "name": "amy", "role": "creator", "state": "online"}).to_string();
     let group = json!({"id": 7, "groupname": "tea", "groupdesc": "", "users": [creator]}).to_string();
-    trial.hear(json!({"msgid": 2, "errno": 0, "id": 1, "name": "amy", "groups": [group]}));
-    assert_eq!(trial.settled(made), Some(&Ok(Answer::Group(GroupId::new(7).unwrap()))));
-    assert_eq!(trial.settled(not_made), None);
+    trial.receive(json!({"msgid": 2, "errno": 0, "id": 1, "name": "amy", "groups": [group]}));
+    assert_eq!(trial.resolved(made), Some(&Ok(Answer::Group(GroupId::new(7).unwrap()))));
+    assert_eq!(trial.resolved(not_made), None);
     assert_eq!(trial.written.len(), 1);
     assert_eq!(trial.written[0]["groupname"], "beer");
 }
@@ -221,12 +221,12 @@ fn what_was_done_before_the_answer_was_lost_counts_as_done() {
     trial.reconnect();
     trial.let_in();
     let frame = json!({"msgid": 21, "errno": 106, "re": 11, "cid": again(&trial)});
-    trial.hear(frame);
-    assert_eq!(trial.settled(ticket), Some(&Ok(Answer::Done)));
+    trial.receive(frame);
+    assert_eq!(trial.resolved(ticket), Some(&Ok(Answer::Done)));
     let ticket = trial.ask(Request::DelGroup(GroupId::new(7).unwrap()));
     let frame = json!({"msgid": 21, "errno": 106, "re": 11, "cid": again(&trial)});
-    trial.hear(frame);
-    assert!(matches!(trial.settled(ticket), Some(Err(_))), "the first time it is a mistake");
+    trial.receive(frame);
+    assert!(matches!(trial.resolved(ticket), Some(Err(_))), "the first time it is a mistake");
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn the_end_of_the_connection_is_a_logout_too() {
     let mut trial = Trial::inside();
     let ticket = trial.ask(Request::Logout);
     trial.lose();
-    assert_eq!(trial.settled(ticket), Some(&Ok(Answer::Done)));
+    assert_eq!(trial.resolved(ticket), Some(&Ok(Answer::Done)));
     assert_eq!(trial.session.wake_at(), None, "nobody is to be logged in again");
 }
 
@@ -243,11 +243,11 @@ fn a_server_that_stays_busy_is_believed_in_the_end() {
     let mut trial = Trial::inside();
     let ticket = trial.say("hello");
     let mut tries = 0;
-    while trial.settled(ticket).is_none() {
+    while trial.resolved(ticket).is_none() {
         tries += 1;
         let cid = trial.written.last().unwrap()["cid"].clone();
-        trial.hear(json!({"msgid": 21, "errno": 110, "re": 6, "cid": cid, "retry_after_ms": 1_000}));
-        if trial.settled(ticket).is_none() {
+        trial.receive(json!({"msgid": 21, "errno": 110, "re": 6, "cid": cid, "retry_after_ms": 1_000}));
+        if trial.resolved(ticket).is_none() {
             trial.wake();
         }
     }
@@ -258,7 +258,7 @@ fn a_server_that_stays_busy_is_believed_in_the_end() {
 #[test]
 fn what_the_server_says_before_it_hangs_up_is_the_reason() {
     let mut trial = Trial::inside();
-    trial.hear(json!({"msgid": 21, "errno": 115, "errmsg": "reading too slowly"}));
+    trial.receive(json!({"msgid": 21, "errno": 115, "errmsg": "reading too slowly"}));
     assert!(trial.told.is_empty());
     trial.lose();
     let Event::Lost { reason: Lost::Said(words), .. } = &trial.told[0] else { panic!("{:?}", trial.told) };
@@ -266,7 +266,7 @@ fn what_the_server_says_before_it_hangs_up_is_the_reason() {
     trial.reconnect();
     trial.let_in();
     trial.clear();
-    trial.hear(json!({"msgid": 21, "errno": 102, "errmsg": "what?"}));
+    trial.receive(json!({"msgid": 21, "errno": 102, "errmsg": "what?"}));
     assert!(matches!(&trial.told[..], [Event::Notice(_)]));
 }
 
@@ -277,8 +277,8 @@ fn a_registration_that_may_have_happened_says_so() {
     let ticket = trial.ask(Request::Register { name: "amy".into(), password: "pw".into() });
     trial.lose();
     trial.reconnect();
-    trial.hear(json!({"msgid": 5, "errno": 1}));
-    let Some(Err(Failure::Refused(refusal))) = trial.settled(ticket) else { panic!("not refused") };
+    trial.receive(json!({"msgid": 5, "errno": 1}));
+    let Some(Err(Failure::Refused(refusal))) = trial.resolved(ticket) else { panic!("not refused") };
     assert!(refusal.text.contains("perhaps by this registration"), "{refusal}");
 }
 
@@ -286,10 +286,10 @@ fn a_registration_that_may_have_happened_says_so() {
 fn two_logins_at_once_are_one_too_many() {
     let mut trial = Trial::inside();
     let second = trial.ask(login(2));
-    assert_eq!(trial.settled(second), Some(&Err(Failure::Busy)));
+    assert_eq!(trial.resolved(second), Some(&Err(Failure::Busy)));
     let mut trial = Trial::new();
     let nobody = trial.say("hello?");
-    assert_eq!(trial.settled(nobody), Some(&Err(Failure::LoggedOut)));
+    assert_eq!(trial.resolved(nobody), Some(&Err(Failure::LoggedOut)));
 }
 
 #[test]
@@ -297,14 +297,14 @@ fn what_is_too_large_is_not_sent_again_and_again() {
     let mut trial = Trial::inside();
     // Sixteen thousand characters that take six bytes each.
     let ticket = trial.say(&"\u{1}".repeat(16 << 10));
-    assert_eq!(trial.settled(ticket), Some(&Err(Failure::TooLarge)));
+    assert_eq!(trial.resolved(ticket), Some(&Err(Failure::TooLarge)));
     assert!(trial.written.is_empty());
     // A server that takes even less says so and hangs up.
     let (short, long) = (trial.say("short"), trial.say(&"x".repeat(10_000)));
-    trial.hear(json!({"msgid": 21, "errno": 111, "errmsg": "frame too large"}));
+    trial.receive(json!({"msgid": 21, "errno": 111, "errmsg": "frame too large"}));
     trial.lose();
-    assert!(matches!(trial.settled(long), Some(Err(Failure::Refused(words))) if words.errno == 111));
-    assert_eq!(trial.settled(short), None);
+    assert!(matches!(trial.resolved(long), Some(Err(Failure::Refused(words))) if words.errno == 111));
+    assert_eq!(trial.resolved(short), None);
     trial.reconnect();
     trial.clear();
     trial.let_in();

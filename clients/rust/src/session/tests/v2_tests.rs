@@ -21,11 +21,11 @@ impl Trial {
     }
 
     fn let_in_with(&mut self, token: &str) {
-        self.hear(json!({"msgid": 2, "errno": 0, "id": 1, "name": "amy", "token": token}));
+        self.receive(json!({"msgid": 2, "errno": 0, "id": 1, "name": "amy", "token": token}));
     }
 
     fn comes(&mut self, from: u64, cid: &str, mid: u64) {
-        self.hear(json!({
+        self.receive(json!({
             "cid": cid, "id": from, "mid": mid.to_string(), "msg": "hi", "msgid": 6, "name": "ben",
             "time": "t", "toid": 1, "ts": 1,
         }));
@@ -51,8 +51,8 @@ fn whoever_was_given_a_token_comes_back_with_it_and_says_again_what_was_not_ackn
     let mut trial = Trial::inside_v2();
     let (first, second) = (trial.say("first"), trial.say("second"));
     let cids: Vec<Value> = trial.written.iter().map(|frame| frame["cid"].clone()).collect();
-    trial.hear(json!({"msgid": 20, "errno": 0, "re": 6, "cid": cids[0], "mid": "77", "pos": 5, "ts": 9}));
-    let Some(Ok(Answer::Safe(mark))) = trial.settled(first) else { panic!("{:?}", trial.told) };
+    trial.receive(json!({"msgid": 20, "errno": 0, "re": 6, "cid": cids[0], "mid": "77", "pos": 5, "ts": 9}));
+    let Some(Ok(Answer::Safe(mark))) = trial.resolved(first) else { panic!("{:?}", trial.told) };
     assert_eq!(
         (mark.mid.map(|mid| mid.0), mark.pos, mark.cid.as_deref()),
         (Some(77), Some(5), cids[0].as_str())
@@ -62,7 +62,7 @@ fn whoever_was_given_a_token_comes_back_with_it_and_says_again_what_was_not_ackn
     assert_eq!(trial.written[2], json!({"msgid": 25, "token": "t0k", "v": 2}));
     trial.let_in_with("t0k");
     assert_eq!(trial.written[3..], trial.written[1..2], "word for word");
-    assert_eq!(trial.settled(second), None);
+    assert_eq!(trial.resolved(second), None);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_changed_password_is_what_is_logged_in_with_from_then_on() {
     let mut trial = Trial::inside_v2();
     trial.ask(Request::ChangePassword { old: "pw".into(), new: "new".into() });
     let cid = trial.written[0]["cid"].clone();
-    trial.hear(json!({"msgid": 20, "errno": 0, "re": 31, "cid": cid, "token": "another"}));
+    trial.receive(json!({"msgid": 20, "errno": 0, "re": 31, "cid": cid, "token": "another"}));
     trial.lose();
     trial.reconnect();
     assert_eq!(trial.written[1]["token"], "another", "the old one was revoked");
@@ -109,8 +109,9 @@ fn nothing_is_told_twice_and_what_comes_again_is_confirmed_again() {
     trial.reconnect();
     let waiting =
         json!({"cid": "a", "id": 2, "mid": "10", "msg": "hi", "msgid": 6, "name": "ben", "time": "t"});
-    trial
-        .hear(json!({"msgid": 2, "errno": 0, "id": 1, "name": "amy", "token": "t", "offlinemsg": [waiting]}));
+    trial.receive(
+        json!({"msgid": 2, "errno": 0, "id": 1, "name": "amy", "token": "t", "offlinemsg": [waiting]}),
+    );
     // A retry that was pushed before anybody knew that it is one.
     trial.comes(2, "a", 12);
     assert_eq!(trial.messages(), 2);
@@ -136,11 +137,11 @@ fn what_has_arrived_is_confirmed_together_and_before_a_logout() {
 #[test]
 fn a_ping_is_answered_and_a_server_that_answers_none_is_left() {
     let mut trial = Trial::inside_v2();
-    trial.hear(json!({"msgid": 22, "n": 41}));
+    trial.receive(json!({"msgid": 22, "n": 41}));
     assert_eq!(trial.written, [json!({"msgid": 23, "n": 41})]);
     trial.wake();
     assert_eq!(trial.written[1], json!({"msgid": 22, "n": 1}));
-    trial.hear(json!({"msgid": 23, "n": 1}));
+    trial.receive(json!({"msgid": 23, "n": 1}));
     trial.wake();
     trial.wake();
     assert_eq!(trial.hung_up, 1);
@@ -172,10 +173,10 @@ fn a_server_that_takes_connections_and_says_nothing_is_left_for_another() {
 fn whoever_is_replaced_does_not_come_back_by_itself() {
     let mut trial = Trial::inside_v2();
     let ticket = trial.say("hello?");
-    trial.hear(json!({"msgid": 21, "errno": 113, "errmsg": "replaced by a newer session"}));
+    trial.receive(json!({"msgid": 21, "errno": 113, "errmsg": "replaced by a newer session"}));
     trial.lose();
     assert!(matches!(&trial.told[0], Event::SignedOut(words) if words.errno == 113), "{:?}", trial.told);
-    assert_eq!(trial.settled(ticket), Some(&Err(Failure::LoggedOut)));
+    assert_eq!(trial.resolved(ticket), Some(&Err(Failure::LoggedOut)));
     assert!(matches!(trial.told.last(), Some(Event::Lost { retry_in: None, .. })));
     assert_eq!(trial.session.wake_at(), None);
 }
@@ -223,15 +224,15 @@ fn pages_answer_who_asked_for_them_and_are_of_that_conversation() {
     ];
     let cids: Vec<Value> = trial.written.iter().map(|frame| frame["cid"].clone()).collect();
     let own = json!({"cid": "x", "id": 1, "mid": "5", "msg": "m", "msgid": 6, "name": "amy", "pos": 3, "time": "t"});
-    trial.hear(json!({"msgid": 27, "cid": cids[0], "messages": [own], "complete": true}));
-    trial.hear(json!({"msgid": 30, "cid": cids[1], "id": 2, "name": "ben", "state": "online"}));
-    trial.hear(json!({"msgid": 35, "cid": cids[2], "users": [], "complete": true}));
-    trial.hear(json!({"msgid": 21, "errno": 105, "re": 32, "cid": cids[3]}));
-    let Some(Ok(Answer::History { messages, complete: true })) = trial.settled(tickets[0]) else { panic!() };
+    trial.receive(json!({"msgid": 27, "cid": cids[0], "messages": [own], "complete": true}));
+    trial.receive(json!({"msgid": 30, "cid": cids[1], "id": 2, "name": "ben", "state": "online"}));
+    trial.receive(json!({"msgid": 35, "cid": cids[2], "users": [], "complete": true}));
+    trial.receive(json!({"msgid": 21, "errno": 105, "re": 32, "cid": cids[3]}));
+    let Some(Ok(Answer::History { messages, complete: true })) = trial.resolved(tickets[0]) else { panic!() };
     assert_eq!((messages[0].conversation, messages[0].from), (Conversation::With(user(2)), user(1)));
-    assert!(matches!(trial.settled(tickets[1]), Some(Ok(Answer::Found(person))) if person.online));
-    assert!(matches!(trial.settled(tickets[2]), Some(Ok(Answer::Members { complete: true, .. }))));
-    assert!(matches!(trial.settled(tickets[3]), Some(Err(Failure::Refused(_)))));
+    assert!(matches!(trial.resolved(tickets[1]), Some(Ok(Answer::Found(person))) if person.online));
+    assert!(matches!(trial.resolved(tickets[2]), Some(Ok(Answer::Members { complete: true, .. }))));
+    assert!(matches!(trial.resolved(tickets[3]), Some(Err(Failure::Refused(_)))));
 }
 
 #[test]
@@ -246,9 +247,9 @@ fn a_login_answer_in_pieces_is_one_login() {
         })
     };
     trial.clear();
-    trial.hear(piece(2, false));
+    trial.receive(piece(2, false));
     assert!(trial.told.is_empty());
-    trial.hear(piece(3, true));
+    trial.receive(piece(3, true));
     let Event::LoggedIn { welcome, .. } = &trial.told[0] else { panic!("{:?}", trial.told) };
     assert_eq!(welcome.friends.len(), 2);
 }
@@ -259,8 +260,8 @@ fn a_server_without_v2_is_spoken_to_in_the_seeds_dialect() {
     trial.connected();
     let ticket = trial.ask(login(1));
     let friend = json!({"id": 2, "name": "ben", "state": "online"}).to_string();
-    trial.hear(json!({"msgid": 2, "errno": 0, "id": 1, "name": "amy", "friends": [friend]}));
-    assert_eq!(trial.settled(ticket), Some(&Ok(Answer::LoggedIn(user(1)))));
+    trial.receive(json!({"msgid": 2, "errno": 0, "id": 1, "name": "amy", "friends": [friend]}));
+    assert_eq!(trial.resolved(ticket), Some(&Ok(Answer::LoggedIn(user(1)))));
     let Some(Event::LoggedIn { welcome, .. }) =
         trial.told.iter().find(|event| matches!(event, Event::LoggedIn { .. }))
     else {
@@ -269,16 +270,16 @@ fn a_server_without_v2_is_spoken_to_in_the_seeds_dialect() {
     assert_eq!((welcome.spoken, welcome.friends.len()), (Spoken::Seed, 1));
     trial.clear();
     let find = trial.ask(Request::Find("ben".into()));
-    assert_eq!(trial.settled(find), Some(&Err(Failure::NotSpoken)));
+    assert_eq!(trial.resolved(find), Some(&Err(Failure::NotSpoken)));
     trial.feed(Input::Arrived(MessageId(1)));
     assert!(trial.written.is_empty() && trial.session.wake_at().is_none(), "no CONFIRM and no PING");
     // It acknowledges nothing: what was said is sent, and may be lost.
     let (first, second) = (trial.say("one"), trial.say("two"));
     assert_eq!(trial.written.len(), 1, "one at a time");
     trial.wake();
-    assert_eq!(trial.settled(first), Some(&Ok(Answer::Sent)));
+    assert_eq!(trial.resolved(first), Some(&Ok(Answer::Sent)));
     trial.wake();
-    assert_eq!((trial.settled(second), trial.written.len()), (Some(&Ok(Answer::Sent)), 2));
+    assert_eq!((trial.resolved(second), trial.written.len()), (Some(&Ok(Answer::Sent)), 2));
     // To come back there is only the password.
     trial.lose();
     trial.reconnect();

@@ -8,12 +8,12 @@ const MOST: usize = 20_000;
 
 /// What has come so far, on this connection.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
+pub(super) struct Reassembly {
     entrance: Option<Entrance>,
     friends: Vec<Person>,
 }
 
-impl Parts {
+impl Reassembly {
     /// One frame of a login answer; all of it, with the last one.
     pub(super) fn entrance(&mut self, part: Entrance) -> Option<Entrance> {
         let whole = match self.entrance.take() {
@@ -62,21 +62,21 @@ mod tests {
 
     #[test]
     fn an_answer_in_pieces_is_whole_with_the_last_one() {
-        let mut parts = Parts::default();
-        assert_eq!(parts.entrance(part(&[1, 2], false)), None);
-        let whole = parts.entrance(part(&[3], true)).unwrap();
+        let mut reassembly = Reassembly::default();
+        assert_eq!(reassembly.entrance(part(&[1, 2], false)), None);
+        let whole = reassembly.entrance(part(&[3], true)).unwrap();
         assert_eq!(whole.welcome.friends.len(), 3);
-        assert_eq!(parts.entrance(part(&[4], true)).unwrap().welcome.friends, [person(4)]);
-        assert_eq!(parts.friends(vec![person(1)], false), None);
-        assert_eq!(parts.friends(vec![person(2)], true), Some(vec![person(1), person(2)]));
+        assert_eq!(reassembly.entrance(part(&[4], true)).unwrap().welcome.friends, [person(4)]);
+        assert_eq!(reassembly.friends(vec![person(1)], false), None);
+        assert_eq!(reassembly.friends(vec![person(2)], true), Some(vec![person(1), person(2)]));
     }
 
     #[test]
     fn a_server_without_end_fills_no_memory() {
-        let mut parts = Parts::default();
+        let mut reassembly = Reassembly::default();
         for _ in 0..30 {
-            assert_eq!(parts.friends((1..=1_000).map(person).collect(), false), None);
+            assert_eq!(reassembly.friends((1..=1_000).map(person).collect(), false), None);
         }
-        assert_eq!(parts.friends(Vec::new(), true).map(|friends| friends.len()), Some(MOST));
+        assert_eq!(reassembly.friends(Vec::new(), true).map(|friends| friends.len()), Some(MOST));
     }
 }

@@ -1,7 +1,7 @@
 //! What the server says, and which request it answers.
 
 use super::outbox::Entry;
-use super::{Output, Session, settled};
+use super::{Output, Session, resolved};
 use crate::dialect::{Heard, Saying};
 use crate::event::{Answer, Event};
 use crate::message::{Mark, Message};
@@ -17,8 +17,8 @@ pub(super) const BUSY_TRIES: u32 = 8;
 const BUSY_WAIT: Duration = Duration::from_secs(1);
 
 impl Session {
-    pub(super) fn frame(&mut self, frame: &[u8], now: Instant, out: &mut Vec<Output>) {
-        self.pulse.heard(now);
+    pub(super) fn on_frame(&mut self, frame: &[u8], now: Instant, out: &mut Vec<Output>) {
+        self.keepalive.note_frame(now);
         let Ok(heard) = self.dialect.read(frame) else {
             if !std::mem::replace(&mut self.garbled_told, true) {
                 out.push(Output::Tell(Event::Garbled));
@@ -26,11 +26,11 @@ impl Session {
             return;
         };
         if !matches!(heard, Heard::Refused { .. } | Heard::LoginRefused(_) | Heard::Unknown) {
-            self.route.worked();
+            self.failover.worked();
         }
         match heard {
             Heard::LoggedIn(entrance) => {
-                if let Some(whole) = self.parts.entrance(*entrance) {
+                if let Some(whole) = self.reassembly.entrance(*entrance) {
                     self.entered(whole, now, out);
                 }
             }
@@ -40,7 +40,7 @@ impl Session {
             Heard::Message(message) => self.message(message, now, out),
             Heard::Presence(user, online) => out.push(Output::Tell(Event::Presence { user, online })),
             Heard::Friends { friends, complete } => {
-                if let Some(friends) = self.parts.friends(friends, complete) {
+                if let Some(friends) = self.reassembly.friends(friends, complete) {
                     self.friends.clone_from(&friends);
                     out.push(Output::Tell(Event::Friends(friends)));
                 }
@@ -84,7 +84,7 @@ impl Session {
 
     /// Tells a message that is new; confirms one that is not, for the server cannot know.
     pub(super) fn message(&mut self, message: Message, now: Instant, out: &mut Vec<Output>) {
-        if self.seen.is_new(&message) {
+        if self.dedup.is_new(&message) {
             out.push(Output::Tell(Event::Message(message)));
         } else if let Some(mid) = message.mark.mid {
             self.arrived.add(mid, now);
@@ -107,7 +107,7 @@ impl Session {
 
     fn answered(&mut self, cid: &str, out: &mut Vec<Output>, answer: impl FnOnce(&Entry) -> Answer) {
         let Some(entry) = self.outbox.take(cid) else { return };
-        out.push(settled(entry.ticket, Ok(answer(&entry))));
+        out.push(resolved(entry.ticket, Ok(answer(&entry))));
         if entry.request == Request::Logout {
             self.forget_account(out);
         }
@@ -115,7 +115,7 @@ impl Session {
 
     fn registered(&mut self, result: Result<Answer, Failure>, out: &mut Vec<Output>) {
         if let Some(registration) = self.registration.take() {
-            out.push(settled(registration.ticket, result));
+            out.push(resolved(registration.ticket, result));
         }
     }
 
@@ -137,7 +137,7 @@ impl Session {
             return;
         };
         let Some(longest) = self.outbox.longest_written() else { return };
-        out.push(settled(longest, Err(Failure::Refused(words.clone()))));
+        out.push(resolved(longest, Err(Failure::Refused(words.clone()))));
         self.outbox.settle(|entry| entry.ticket == longest);
     }
 
@@ -152,7 +152,7 @@ impl Session {
             true => Ok(Answer::Done),
             false => Err(Failure::Refused(refusal)),
         };
-        out.push(settled(entry.ticket, result));
+        out.push(resolved(entry.ticket, result));
     }
 }
 

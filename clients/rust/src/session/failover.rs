@@ -11,7 +11,7 @@ const SPREAD: Duration = Duration::from_millis(300);
 
 /// The addresses in their order. All of them are tried in turn; one that works is stayed with.
 #[derive(Debug)]
-pub(super) struct Route {
+pub(super) struct Failover {
     addresses: Vec<Address>,
     at: usize,
     /// How many tries have failed since the last that did not.
@@ -21,7 +21,7 @@ pub(super) struct Route {
     backoff: Backoff,
 }
 
-impl Route {
+impl Failover {
     /// # Panics
     /// If there is no address.
     pub(super) fn new(addresses: Vec<Address>) -> Self {
@@ -78,31 +78,31 @@ impl Route {
 mod tests {
     use super::*;
 
-    fn route(names: &[&str]) -> Route {
-        Route::new(names.iter().map(|name| name.parse().unwrap()).collect())
+    fn failover(names: &[&str]) -> Failover {
+        Failover::new(names.iter().map(|name| name.parse().unwrap()).collect())
     }
 
     #[test]
     fn a_round_is_without_a_wait_and_rounds_are_apart() {
-        let (mut route, now) = (route(&["a", "b", "c"]), Instant::now());
-        assert_eq!(route.address().host, "a");
-        assert_eq!(route.failed(now), now);
-        assert_eq!(route.failed(now), now);
-        assert!(!route.exhausted());
-        assert!(route.failed(now) > now);
-        assert!(route.exhausted());
-        assert_eq!(route.address().host, "a");
+        let (mut failover, now) = (failover(&["a", "b", "c"]), Instant::now());
+        assert_eq!(failover.address().host, "a");
+        assert_eq!(failover.failed(now), now);
+        assert_eq!(failover.failed(now), now);
+        assert!(!failover.exhausted());
+        assert!(failover.failed(now) > now);
+        assert!(failover.exhausted());
+        assert_eq!(failover.address().host, "a");
     }
 
     #[test]
     fn what_works_is_stayed_with_and_what_only_answers_is_not() {
-        let mut route = route(&["a", "b"]);
-        route.reached();
-        route.worked();
-        assert!(route.lost() <= SPREAD);
-        assert_eq!(route.address().host, "a");
-        route.reached();
-        assert!(route.lost() >= FIRST_WAIT / 2);
-        assert_eq!(route.address().host, "b");
+        let mut failover = failover(&["a", "b"]);
+        failover.reached();
+        failover.worked();
+        assert!(failover.lost() <= SPREAD);
+        assert_eq!(failover.address().host, "a");
+        failover.reached();
+        assert!(failover.lost() >= FIRST_WAIT / 2);
+        assert_eq!(failover.address().host, "b");
     }
 }

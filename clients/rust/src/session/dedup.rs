@@ -15,14 +15,14 @@ type Key = (UserId, String);
 
 /// Invariant: `keys` and `order` hold the same, at most `REMEMBERED` of them.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Dedup {
     /// Whose messages these are.
     reader: Option<UserId>,
     keys: HashSet<Key>,
     order: VecDeque<Key>,
 }
 
-impl Seen {
+impl Dedup {
     /// From now on this user's messages are looked at. A user who returns has not forgotten.
     pub(super) fn is_read_by(&mut self, reader: UserId) {
         if self.reader != Some(reader) {
@@ -61,25 +61,25 @@ mod tests {
 
     #[test]
     fn a_message_is_new_once_for_each_sender_and_reader() {
-        let mut seen = Seen::default();
-        seen.is_read_by(UserId::new(9).unwrap());
-        assert!(seen.is_new(&message(1, "a")) && seen.is_new(&message(2, "a")));
-        assert!(!seen.is_new(&message(1, "a")));
-        assert!(seen.is_new(&message(1, "")) && seen.is_new(&message(1, "")));
-        seen.is_read_by(UserId::new(9).unwrap());
-        assert!(!seen.is_new(&message(2, "a")));
-        seen.is_read_by(UserId::new(8).unwrap());
-        assert!(seen.is_new(&message(2, "a")));
+        let mut dedup = Dedup::default();
+        dedup.is_read_by(UserId::new(9).unwrap());
+        assert!(dedup.is_new(&message(1, "a")) && dedup.is_new(&message(2, "a")));
+        assert!(!dedup.is_new(&message(1, "a")));
+        assert!(dedup.is_new(&message(1, "")) && dedup.is_new(&message(1, "")));
+        dedup.is_read_by(UserId::new(9).unwrap());
+        assert!(!dedup.is_new(&message(2, "a")));
+        dedup.is_read_by(UserId::new(8).unwrap());
+        assert!(dedup.is_new(&message(2, "a")));
     }
 
     #[test]
     fn the_oldest_are_forgotten() {
-        let mut seen = Seen::default();
+        let mut dedup = Dedup::default();
         for n in 0..REMEMBERED + 1 {
-            assert!(seen.is_new(&message(1, &n.to_string())));
+            assert!(dedup.is_new(&message(1, &n.to_string())));
         }
-        assert_eq!((seen.keys.len(), seen.order.len()), (REMEMBERED, REMEMBERED));
-        assert!(!seen.is_new(&message(1, "1")));
-        assert!(seen.is_new(&message(1, "0")));
+        assert_eq!((dedup.keys.len(), dedup.order.len()), (REMEMBERED, REMEMBERED));
+        assert!(!dedup.is_new(&message(1, "1")));
+        assert!(dedup.is_new(&message(1, "0")));
     }
 }
