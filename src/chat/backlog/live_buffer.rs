@@ -227,3 +227,6 @@ impl Backlog {
         connections.push(cx, id, envelope, stored_as);
     }
 }
+
+#[cfg(test)]
+mod tests;
