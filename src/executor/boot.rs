@@ -55,6 +55,8 @@ pub struct Config {
     pub measuring: Measuring,
     /// What the rings use of the kernel; the most that it has, if that is not said.
     pub ring: Option<RingMode>,
+    /// How long a core looks for something to do before it sleeps.
+    pub busy_poll: Duration,
     /// How the cores hear of each other.
     pub delivery: Delivery,
     /// Where questions to the store go.
@@ -119,6 +121,7 @@ struct Parts {
     after: MessageId,
     measuring: Measuring,
     ring: Option<RingMode>,
+    busy_poll: Duration,
     wires: Wires,
     questions: Sender<StoreCall>,
     answers: Receiver<Vec<StoreReturn>>,
@@ -160,6 +163,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             after: config.after,
             measuring: config.measuring,
             ring: config.ring,
+            busy_poll: config.busy_poll,
             wires,
             questions: config.questions.clone(),
             answers,
@@ -245,7 +249,7 @@ async fn run(parts: Parts) {
         site: parts.site,
         origin: parts.origin,
     })));
-    spawn_service("the event loop", event_loop::run(shard.clone()));
+    spawn_service("the event loop", event_loop::run(shard.clone(), parts.busy_poll));
     for (from, parcels) in inbound {
         spawn_service("the bus", local::receive(shard.clone(), from, parcels));
     }

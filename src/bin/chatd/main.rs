@@ -101,6 +101,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
         after,
         measuring: settings.measuring,
         ring: settings.ring,
+        busy_poll: settings.busy_poll,
         delivery: settings.delivery.clone(),
         questions,
         answers,

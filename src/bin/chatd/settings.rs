@@ -28,6 +28,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// Whether latencies are measured.
     pub measuring: Measuring,
+    /// How long a core looks for something to do before it sleeps.
+    pub busy_poll: Duration,
     /// What the rings use of the kernel, if that was said.
     pub ring: Option<RingMode>,
     /// Where the metrics are to be shown, if that was said.
@@ -155,6 +157,7 @@ impl Settings {
             delivery,
             measuring: options.measure,
             ring: options.ring,
+            busy_poll: Duration::from_micros(options.busy_poll),
             admin: options.admin,
             admin_hosts: options.admin_host,
             site: Site {

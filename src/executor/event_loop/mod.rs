@@ -49,6 +49,8 @@ struct Core {
     polls: RefCell<Polls>,
     mailbox: Arc<Mailbox>,
     has_ended: Cell<bool>,
+    /// How long the core looks for something to do before it sleeps.
+    busy_poll: Cell<Duration>,
 }
 
 impl Core {
@@ -60,6 +62,7 @@ impl Core {
             polls: RefCell::default(),
             mailbox: Arc::new(Mailbox::new().expect("an eventfd can be had at start")),
             has_ended: Cell::new(false),
+            busy_poll: Cell::new(Duration::ZERO),
         }
     }
 
@@ -251,8 +254,9 @@ pub(super) fn end() {
     CORE.with(|core| core.has_ended.set(true));
 }
 
-/// Turns the ring of a core, and wakes its tasks, until [`end`].
-pub(super) async fn run(shard: SharedShard) {
+/// Turns the ring of a core, and wakes its tasks, until [`end`]. Before it sleeps it looks so long for something to do.
+pub(super) async fn run(shard: SharedShard, busy_poll: Duration) {
+    CORE.with(|core| core.busy_poll.set(busy_poll));
     let mut idle = Idle::new();
     while !CORE.with(|core| core.has_ended.get()) {
         shard.borrow_mut().turn(&idle);

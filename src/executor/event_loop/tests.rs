@@ -30,6 +30,15 @@ fn on_a_core<T: Send + 'static, F: Future<Output = T> + 'static>(
     mode: Option<RingMode>,
     task: impl FnOnce() -> F + Send + 'static,
 ) -> Receiver<T> {
+    on_a_core_that_polls(Duration::ZERO, mode, task)
+}
+
+/// The same, on one that looks around before it sleeps.
+fn on_a_core_that_polls<T: Send + 'static, F: Future<Output = T> + 'static>(
+    busy_poll: Duration,
+    mode: Option<RingMode>,
+    task: impl FnOnce() -> F + Send + 'static,
+) -> Receiver<T> {
     let (tell, told) = flume::bounded(1);
     let core = async move || {
         let limits = Limits::default();
@@ -44,7 +53,7 @@ fn on_a_core<T: Send + 'static, F: Future<Output = T> + 'static>(
             site: Site { page: false, origins: Origins::All },
             origin: Origin::now(),
         })));
-        spawn(run(shard)).detach();
+        spawn(run(shard, busy_poll)).detach();
         let result = task().await;
         end();
         tell.send(result).expect("somebody waits");
@@ -79,6 +88,27 @@ fn another_thread_wakes_a_sleeping_core() {
         for word in 0..WORDS {
             to.send(word).expect("it lives");
             assert_eq!(answers.recv_timeout(PATIENCE), Ok(word), "{mode:?}: it has slept over a word");
+        }
+        drop(to);
+        within_a_minute(told);
+    }
+}
+
+/// The same with a core that looks around before it sleeps: for too short a time, and long enough.
+#[test]
+fn another_thread_wakes_a_core_that_looks_around() {
+    for busy_poll in [Duration::from_micros(5), Duration::from_millis(2)] {
+        let (to, from_thread) = flume::bounded::<u32>(1);
+        let (answer, answers) = flume::bounded(1);
+        let told = on_a_core_that_polls(busy_poll, None, || async move {
+            while let Ok(word) = from_thread.recv_async().await {
+                sleep(Duration::from_micros(20)).await;
+                answer.send_async(word).await.expect("it listens");
+            }
+        });
+        for word in 0..500 {
+            to.send(word).expect("it lives");
+            assert_eq!(answers.recv_timeout(PATIENCE), Ok(word), "it has slept over a word");
         }
         drop(to);
         within_a_minute(told);

@@ -1,8 +1,11 @@
 //! One turn of a core: what is to be submitted is, what has completed is handled, and where nothing is to be done the
 //! core sleeps in between.
 
+use super::mailbox::Mailbox;
 use super::{CORE, Idle};
 use crate::metrics;
+use crate::net::ring::Ring;
+use crate::net::sockets::Hurry;
 use crate::shard::Shard;
 use chatd_chat::port::event::Event;
 use std::time::{Duration, Instant};
@@ -43,7 +46,10 @@ impl Shard {
         for id in std::mem::take(&mut self.sockets.resumed) {
             self.go_on(id);
         }
-        self.sockets.flush();
+        self.sockets.flush(if idle.holds() { Hurry::Idle } else { Hurry::Busy });
+        if self.sockets.ring.has_sent() {
+            self.handle_sent();
+        }
         self.bus.flush(&mut self.sockets.ring);
         super::submit(&mut self.sockets.ring);
         let mut entered_ns = None;
@@ -58,6 +64,16 @@ impl Shard {
         entered_ns
     }
 
+    /// Handles what was sent at once, before anything else completes.
+    fn handle_sent(&mut self) {
+        self.begin_turn();
+        while self.sockets.ring.has_sent()
+            && let Some(completion) = self.sockets.ring.next()
+        {
+            self.complete(completion);
+        }
+    }
+
     /// Whether there is something to be handled without waiting for it.
     fn has_work_left(&mut self) -> bool {
         self.sockets.ring.has_completions() || self.has_work()
@@ -65,16 +81,35 @@ impl Shard {
 
     /// Waits until something completes, until somebody posts, or until the first timer is due.
     fn sleep(&mut self) {
-        let patience = CORE.with(|core| {
+        let ring = &mut self.sockets.ring;
+        CORE.with(|core| {
             let first = core.timers.borrow_mut().first();
-            first.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+            first.into_iter().for_each(|deadline| ring.wake_at(deadline));
+            if core.busy_poll.get().is_zero() || !spin(ring, &core.mailbox, core.busy_poll.get()) {
+                if core.mailbox.fall_asleep() {
+                    ring.wait(Duration::MAX);
+                    core.mailbox.wake_up();
+                } else {
+                    ring.enter();
+                }
+            }
         });
-        if patience.is_some_and(|patience| patience.is_zero())
-            || !CORE.with(|core| core.mailbox.fall_asleep())
-        {
-            return self.sockets.ring.enter();
+    }
+}
+
+/// Looks for something to do, for so long at most; whether there is.
+fn spin(ring: &mut Ring, mailbox: &Mailbox, patience: Duration) -> bool {
+    // What is to be submitted is not held back.
+    ring.enter();
+    let begun = Instant::now();
+    loop {
+        if mailbox.has_post() || ring.has_completions() {
+            ring.enter();
+            return true;
         }
-        self.sockets.ring.wait(patience.unwrap_or(Duration::MAX));
-        CORE.with(|core| core.mailbox.wake_up());
+        if begun.elapsed() >= patience {
+            return false;
+        }
+        std::hint::spin_loop();
     }
 }

@@ -9,6 +9,7 @@ use io_uring::{IoUring, opcode, squeue};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// How many buffers a core has, a power of two, and how large each is.
@@ -19,7 +20,7 @@ pub(super) const GROUP: u16 = 0;
 
 /// The pool.
 pub(super) struct Buffers {
-    data: Memory,
+    data: Rc<Memory>,
     way: Way,
 }
 
@@ -31,17 +32,25 @@ enum Way {
     Submitted,
 }
 
-/// A filled buffer. It is ours until it is given back.
+/// A filled buffer. It is ours until it is given back, and its memory stays as long as it does.
 pub(crate) struct Lease {
-    bytes: *mut u8,
+    memory: Rc<Memory>,
     len: usize,
     id: u16,
+}
+
+impl Lease {
+    /// Where it begins.
+    fn start(&self) -> *mut u8 {
+        // SAFETY: within the memory: `lease` has looked at the number.
+        unsafe { self.memory.start.add(usize::from(self.id) * BUFFER_BYTES) }
+    }
 }
 
 impl Buffers {
     /// Gives a pool to the ring. The submissions that come back are to be made first.
     pub(super) fn register(ring: &IoUring, mode: RingMode) -> io::Result<(Self, Option<squeue::Entry>)> {
-        let data = Memory::new(usize::from(BUFFERS) * BUFFER_BYTES);
+        let data = Rc::new(Memory::new(usize::from(BUFFERS) * BUFFER_BYTES));
         if mode == RingMode::Plain {
             let all = opcode::ProvideBuffers::new(data.start, BUFFER_BYTES as i32, BUFFERS, GROUP, 0).build();
             return Ok((Self { data, way: Way::Submitted }, Some(all)));
@@ -62,20 +71,18 @@ impl Buffers {
     /// The first `len` bytes of a buffer that a completion has named.
     pub(super) fn lease(&self, id: u16, len: usize) -> Lease {
         assert!(id < BUFFERS && len <= BUFFER_BYTES, "the kernel names buffers that it was given");
-        // SAFETY: within the data area, by the assertion.
-        let bytes = unsafe { self.data.start.add(usize::from(id) * BUFFER_BYTES) };
-        Lease { bytes, len, id }
+        Lease { memory: self.data.clone(), len, id }
     }
 
     /// Gives a buffer back. A submission that comes back is to be made.
     pub(super) fn give_back(&mut self, lease: Lease) -> Option<squeue::Entry> {
-        let Lease { bytes, id, .. } = lease;
         match self.way {
             Way::Shared { .. } => {
-                self.provide(id);
+                self.provide(lease.id);
                 None
             }
             Way::Submitted => {
+                let (bytes, id) = (lease.start(), lease.id);
                 Some(opcode::ProvideBuffers::new(bytes, BUFFER_BYTES as i32, 1, GROUP, id).build())
             }
         }
@@ -102,16 +109,16 @@ impl Deref for Lease {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the bytes lie in the pool's memory, which outlives every lease (the core drops
-        // neither while it runs), and the kernel does not touch a buffer until it is given back.
-        unsafe { std::slice::from_raw_parts(self.bytes, self.len) }
+        // SAFETY: the bytes lie in memory that the lease holds, and the kernel does not touch a buffer until it
+        // is given back.
+        unsafe { std::slice::from_raw_parts(self.start(), self.len) }
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as above; a buffer is leased once at a time, so nobody else looks at it.
-        unsafe { std::slice::from_raw_parts_mut(self.bytes, self.len) }
+        unsafe { std::slice::from_raw_parts_mut(self.start(), self.len) }
     }
 }
 

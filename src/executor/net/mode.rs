@@ -1,4 +1,4 @@
-//! What a ring may use of its kernel, and how it is made with that.
+//! What a ring may use of its kernel, how it is made with that, and what the kernel says to a system call.
 
 use io_uring::IoUring;
 use std::fmt;
@@ -123,4 +123,37 @@ fn register(fd: RawFd) -> io::Result<i32> {
     let registered =
         unsafe { libc::syscall(libc::SYS_io_uring_register, fd, REGISTER_RING_FDS, &raw mut update, 1) };
     if registered == 1 { Ok(update.offset as i32) } else { Err(io::Error::last_os_error()) }
+}
+
+/// What became of a system call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Entered {
+    /// All was submitted, and what was waited for is there.
+    Done,
+    /// The time is over.
+    TimedOut,
+    /// A signal came first.
+    Interrupted,
+    /// Not all was submitted: what has completed is to be handled first.
+    Busy,
+}
+
+/// What an error of `io_uring_enter` means.
+///
+/// # Panics
+/// If it says that this ring cannot be used, or that completions are lost: then the core cannot go on.
+pub(super) fn became(error: io::Error) -> Entered {
+    match error.raw_os_error() {
+        Some(libc::ETIME) => Entered::TimedOut,
+        Some(libc::EINTR) => Entered::Interrupted,
+        // EAGAIN: no memory for an operation now. EBUSY: completions wait for room in their queue.
+        Some(libc::EAGAIN | libc::EBUSY) => Entered::Busy,
+        Some(libc::EBADR) => panic!("io_uring_enter: completions are lost (EBADR)"),
+        Some(libc::EBADF | libc::EBADFD | libc::ENXIO) => panic!("io_uring_enter: not a ring: {error}"),
+        Some(libc::EFAULT | libc::EINVAL | libc::EOPNOTSUPP) => {
+            panic!("io_uring_enter: wrongly called: {error}")
+        }
+        Some(libc::EEXIST) => panic!("io_uring_enter: the ring is another thread's (EEXIST)"),
+        _ => panic!("io_uring_enter: {error}"),
+    }
 }

@@ -4,13 +4,13 @@
 //! else to do, the same call waits. What the kernel offers is tried from the top ([`RingMode`]).
 
 use super::buffers::{Buffers, GROUP, Lease};
-use super::mode::{Entry, RingMode, build};
+use super::mode::{Entered, Entry, RingMode, became, build};
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Poll first, receive then (Linux 5.19): for sockets that have nothing yet, which is the rule.
 const POLL_FIRST: u16 = 1;
@@ -28,6 +28,11 @@ pub(crate) struct Ring {
     /// What the read of the mailbox fills, and whether it is with the kernel.
     mail: ManuallyDrop<Box<u64>>,
     reads_mail: bool,
+    /// When the timer goes off, if one is with the kernel, and how long that was when it was asked for.
+    timer: Option<Instant>,
+    timespec: ManuallyDrop<Box<types::Timespec>>,
+    /// Sends that were made at once: which, and what came of them.
+    sent: VecDeque<(u32, i32)>,
     /// Operations that were asked for and have not completed.
     under_way: usize,
 }
@@ -64,19 +69,6 @@ pub(crate) enum Expect {
     Nothing,
 }
 
-/// What became of a system call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Entered {
-    /// All was submitted, and what was waited for is there.
-    Done,
-    /// The time is over.
-    TimedOut,
-    /// A signal came first.
-    Interrupted,
-    /// Not all was submitted: what has completed is to be handled first.
-    Busy,
-}
-
 const KIND_SHIFT: u32 = 32;
 const KIND_RECEIVE: u64 = 1;
 const KIND_SEND: u64 = 2;
@@ -84,6 +76,7 @@ const KIND_LINK_RECEIVE: u64 = 3;
 const KIND_LINK_SEND: u64 = 4;
 const KIND_POLL: u64 = 5;
 const KIND_MAIL: u64 = 6;
+const KIND_TIMER: u64 = 7;
 
 const ENTER_GETEVENTS: u32 = 1;
 const ENTER_EXT_ARG: u32 = 1 << 3;
@@ -103,7 +96,10 @@ impl Ring {
         let backlog: VecDeque<_> = first.map(|entry| entry.user_data(0)).into_iter().collect();
         let (buffers, mail) = (ManuallyDrop::new(buffers), ManuallyDrop::new(Box::new(0)));
         let under_way = backlog.len();
-        Ok(Self { ring, buffers, mode, entry, backlog, mail, reads_mail: false, under_way })
+        let timespec = ManuallyDrop::new(Box::new(types::Timespec::new()));
+        let (timer, sent) = (None, VecDeque::new());
+        let reads_mail = false;
+        Ok(Self { ring, buffers, mode, entry, backlog, mail, reads_mail, timer, timespec, sent, under_way })
     }
 
     /// Asks for the next bytes of a socket.
@@ -133,6 +129,40 @@ impl Ring {
     /// The bytes must stay where they are, unchanged, until the operation has completed.
     pub(super) unsafe fn send(&mut self, index: u32, fd: RawFd, bytes: &[u8]) {
         self.push_send(KIND_SEND, index, fd, bytes);
+    }
+
+    /// Sends bytes at once, with a system call of its own, as many as the socket takes. It completes as others do, and
+    /// nothing needs to be submitted for it.
+    pub(super) fn send_now(&mut self, index: u32, fd: RawFd, bytes: &[u8]) {
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        // SAFETY: the kernel reads the bytes during the call and not after it.
+        let sent = unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) };
+        let result = match i32::try_from(sent) {
+            Ok(sent @ 0..) => sent,
+            _ => -io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO),
+        };
+        self.sent.push_back((index, result));
+    }
+
+    /// Whether something was sent at once that is to be handled.
+    pub(crate) fn has_sent(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
+    /// Sees to it that something completes at `deadline`, or before it.
+    pub(crate) fn wake_at(&mut self, deadline: Instant) {
+        if self.timer.is_some_and(|timer| timer <= deadline) {
+            return;
+        }
+        let is_new = self.timer.replace(deadline).is_none();
+        **self.timespec = deadline.saturating_duration_since(Instant::now()).into();
+        let timespec = &raw const **self.timespec;
+        let timer = KIND_TIMER << KIND_SHIFT;
+        if is_new {
+            self.push(opcode::Timeout::new(timespec).build().user_data(timer));
+        } else {
+            self.push(opcode::TimeoutUpdate::new(timer, timespec).build().user_data(0));
+        }
     }
 
     /// Sends bytes of a link of the bus.
@@ -184,7 +214,7 @@ impl Ring {
     fn try_push(&mut self, entry: &squeue::Entry) -> bool {
         // SAFETY: sockets are closed, and what an entry points to is freed, only after the
         // operation has completed: `send` demands it of its caller, receives point to nothing, and
-        // buffers that are provided and the mail live as long as the ring.
+        // buffers that are provided, the mail and the time live as long as the ring.
         unsafe { self.ring.submission().push(entry) }.is_ok()
     }
 
@@ -263,11 +293,15 @@ impl Ring {
         let queue = self.ring.submission();
         let deferred = queue.taskrun() || queue.cq_overflow();
         drop(queue);
-        deferred || !self.ring.completion().is_empty()
+        deferred || self.has_sent() || !self.ring.completion().is_empty()
     }
 
     /// The next of the completions that `enter` has brought.
     pub(crate) fn next(&mut self) -> Option<Completion> {
+        if let Some((index, result)) = self.sent.pop_front() {
+            let operation = Operation::Send(index);
+            return Some(Completion { operation, result, more: false, lease: None });
+        }
         let entry = self.ring.completion().next()?;
         self.under_way -= 1;
         let index = entry.user_data() as u32;
@@ -277,10 +311,15 @@ impl Ring {
             KIND_LINK_RECEIVE => Operation::LinkReceive(index),
             KIND_LINK_SEND => Operation::LinkSend(index),
             KIND_POLL => Operation::Poll(index),
-            kind => {
-                self.reads_mail &= kind != KIND_MAIL;
+            KIND_MAIL => {
+                self.reads_mail = false;
                 Operation::Other
             }
+            KIND_TIMER => {
+                self.timer = None;
+                Operation::Other
+            }
+            _ => Operation::Other,
         };
         let filled = usize::try_from(entry.result()).unwrap_or(0);
         let lease = cqueue::buffer_select(entry.flags()).map(|id| self.buffers.lease(id, filled));
@@ -311,6 +350,7 @@ impl Drop for Ring {
             unsafe {
                 ManuallyDrop::drop(&mut self.buffers);
                 ManuallyDrop::drop(&mut self.mail);
+                ManuallyDrop::drop(&mut self.timespec);
             }
         }
     }
@@ -340,24 +380,4 @@ struct WaitArgs {
     sigmask_bytes: u32,
     min_wait_us: u32,
     timespec: u64,
-}
-
-/// What an error of `io_uring_enter` means.
-///
-/// # Panics
-/// If it says that this ring cannot be used, or that completions are lost: then the core cannot go on.
-fn became(error: io::Error) -> Entered {
-    match error.raw_os_error() {
-        Some(libc::ETIME) => Entered::TimedOut,
-        Some(libc::EINTR) => Entered::Interrupted,
-        // EAGAIN: no memory for an operation now. EBUSY: completions wait for room in their queue.
-        Some(libc::EAGAIN | libc::EBUSY) => Entered::Busy,
-        Some(libc::EBADR) => panic!("io_uring_enter: completions are lost (EBADR)"),
-        Some(libc::EBADF | libc::EBADFD | libc::ENXIO) => panic!("io_uring_enter: not a ring: {error}"),
-        Some(libc::EFAULT | libc::EINVAL | libc::EOPNOTSUPP) => {
-            panic!("io_uring_enter: wrongly called: {error}")
-        }
-        Some(libc::EEXIST) => panic!("io_uring_enter: the ring is another thread's (EEXIST)"),
-        _ => panic!("io_uring_enter: {error}"),
-    }
 }

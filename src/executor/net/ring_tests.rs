@@ -112,6 +112,42 @@ fn a_wait_ends_with_its_time() {
     });
 }
 
+/// One timer, which an earlier one moves and a later one leaves alone.
+#[test]
+fn something_completes_when_a_timer_is_due() {
+    in_each_mode(|ring, _| {
+        let begun = Instant::now();
+        ring.wake_at(begun + PATIENCE);
+        ring.enter();
+        ring.wake_at(begun + Duration::from_millis(5));
+        ring.wake_at(begun + PATIENCE);
+        while begun.elapsed() < Duration::from_millis(5) {
+            ring.wait(Duration::MAX);
+            while ring.next().is_some() {}
+        }
+        // It is gone: the next is made anew.
+        ring.wake_at(Instant::now());
+        ring.wait(Duration::MAX);
+    });
+}
+
+#[test]
+fn what_is_sent_at_once_completes_without_the_kernel() {
+    in_each_mode(|ring, _| {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
+        ring.send_now(4, ours.as_raw_fd(), b"a word");
+        assert!(ring.has_sent() && ring.has_completions());
+        assert_eq!(complete(ring), (Operation::Send(4), 6, Vec::new()));
+        let mut word = [0; 6];
+        theirs.read_exact(&mut word).expect("read");
+        assert_eq!(&word, b"a word");
+        drop(theirs);
+        ring.send_now(4, ours.as_raw_fd(), b"too late");
+        assert_eq!(complete(ring).1, -libc::EPIPE);
+        assert!(!ring.has_sent());
+    });
+}
+
 /// A ring is dropped with operations under way: they have ended when it is gone, where the kernel can end them at once.
 #[test]
 fn a_ring_may_be_dropped_at_any_time() {

@@ -26,6 +26,8 @@ pub(super) use web::TEXT;
 
 /// How long a connection that is being closed may take to deliver what was sent last.
 const LINGER_MS: u64 = 1_000;
+/// Sends that are made at once where nothing else is to be done.
+const SENDS_AT_ONCE: usize = 4;
 /// Memory that is kept for the outboxes of the next turn.
 const SPARE_BUFFERS: usize = 256;
 const SPARE_BYTES: usize = 64 << 10;
@@ -38,6 +40,8 @@ pub(crate) struct Sockets {
     pub(crate) ring: Ring,
     /// Those with something to be sent.
     dirty: Vec<u32>,
+    /// Whether sends are made at once, now.
+    sends_now: bool,
     /// Those that may go on with what they have received before.
     pub(crate) resumed: Vec<ConnectionId>,
     /// Those that are gone, with what their peers had acknowledged, for the hub.
@@ -61,6 +65,13 @@ pub(crate) struct Sockets {
     pub(crate) unmarked: u64,
 }
 
+/// Whether a core has anything to do besides sending.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hurry {
+    Idle,
+    Busy,
+}
+
 struct Slot {
     generation: u32,
     connection: Option<Box<Connection>>,
@@ -75,6 +86,7 @@ impl Sockets {
             free: Vec::new(),
             ring: Ring::new(mode)?,
             dirty: Vec::new(),
+            sends_now: false,
             resumed: Vec::new(),
             gone: Vec::new(),
             closing: Vec::new(),
@@ -177,7 +189,7 @@ impl Sockets {
     pub(crate) fn probe(&mut self, id: ConnectionId) -> Option<u64> {
         const MUCH_BYTES: usize = 64 << 10;
         if self.get(id)?.outbox.waiting.len() > MUCH_BYTES {
-            self.flush();
+            self.flush(Hurry::Busy);
             self.ring.enter();
         }
         Some(self.get(id)?.acked_frames())
@@ -301,8 +313,10 @@ impl Sockets {
         }
     }
 
-    /// Submits a send for everybody that was written to.
-    pub(crate) fn flush(&mut self) {
+    /// Submits a send for everybody that was written to; or makes it at once, if there are few and nothing else is to
+    /// be done: the next system call is then the one that sleeps, and no completion of a send ends it.
+    pub(crate) fn flush(&mut self, hurry: Hurry) {
+        self.sends_now = hurry == Hurry::Idle && self.dirty.len() <= SENDS_AT_ONCE;
         for at in 0..self.dirty.len() {
             let index = self.dirty[at];
             if let Some(connection) = self.at(index) {
@@ -313,6 +327,7 @@ impl Sockets {
             }
         }
         self.dirty.clear();
+        self.sends_now = false;
     }
 
     fn send_waiting(&mut self, index: u32) {
@@ -336,6 +351,9 @@ impl Sockets {
             return keep_spare(&mut self.spare, std::mem::take(&mut outbox.flying));
         }
         outbox.sending = true;
+        if self.sends_now {
+            return self.ring.send_now(index, descriptor, &outbox.flying[outbox.flown..]);
+        }
         // SAFETY: `flying` is not touched while `sending`, and the connection is not dropped while
         // it is busy (see `release`); the vector's bytes stay where they are when the box moves.
         unsafe { self.ring.send(index, descriptor, &outbox.flying[outbox.flown..]) };
