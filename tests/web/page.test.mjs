@@ -193,6 +193,8 @@ test('hostile names and texts are text', async (t) => {
   await amy.press('Enter');
   await amy.sees('#talk-name', `Group ${group}`);
   await amy.reload();
+  // What was said last is fetched then, and puts the list in its order.
+  await amy.until(() => [...document.querySelectorAll('.entry time')].some((it) => it.textContent !== ''));
   await amy.click('.entry', '</bdi><b>group');
   await amy.click('#talk-menu summary');
   await amy.click('#talk-acts button', 'Members');
