@@ -21,8 +21,10 @@ const SINGLE: u64 = 5_000;
 
 fn main() {
     let redis = Redis::start();
-    let server =
-        Arc::new(Server::new(&format!("redis://127.0.0.1:{}", redis.port), "bench:").expect("a URL"));
+    let server = Arc::new(
+        Server::new(&format!("redis://127.0.0.1:{}", redis.port), "bench:", &chatd_tls::Trust::System)
+            .expect("a URL"),
+    );
     println!(
         "{:>6} {:>14} {:>14} {:>16} {:>16}",
         "round", "published/s", "received/s", "publisher µs", "receiver µs"

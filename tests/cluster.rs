@@ -16,6 +16,7 @@ mod cluster {
     mod client;
     mod clocks;
     mod dying;
+    mod encrypted;
     mod hostile;
     mod mysql;
     mod nginx;

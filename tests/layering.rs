@@ -81,17 +81,19 @@ fn each_crate_depends_on_what_lies_below_it_and_on_nothing_beside_it() {
         "chatd",
         "chatd-chat",
         "chatd-process",
+        "chatd-tls",
         "chatd-executor",
         "chatd-storage",
         "chatd-client",
         "chat-perf",
     ];
-    let may: [(&str, &[&str]); 6] = [
+    let may: [(&str, &[&str]); 7] = [
         ("src/chat", &[]),
         ("src/process", &[]),
-        ("src/executor", &["chatd-chat", "chatd-process"]),
-        ("src/storage", &["chatd-chat", "chatd-process"]),
-        ("clients/rust", &["chatd-chat"]),
+        ("src/tls", &[]),
+        ("src/executor", &["chatd-chat", "chatd-process", "chatd-tls"]),
+        ("src/storage", &["chatd-chat", "chatd-process", "chatd-tls"]),
+        ("clients/rust", &["chatd-chat", "chatd-tls"]),
         ("perf", &[]),
     ];
     for (folder, may) in may {

@@ -138,7 +138,10 @@ impl Setup {
             command.args(["--password-cost", cost]);
         }
         command.args(self.arguments);
-        command.env_remove("CHATD_MYSQL").env_remove("CHATD_REDIS").envs(self.environment);
+        for variable in ["CHATD_MYSQL", "CHATD_MYSQL_CA", "CHATD_REDIS", "CHATD_REDIS_CA"] {
+            command.env_remove(variable);
+        }
+        command.envs(self.environment);
         command.stdin(Stdio::null());
         command.stdout(self.stdout.unwrap_or_else(Stdio::piped));
         command.stderr(self.stderr.unwrap_or_else(Stdio::piped));

@@ -2,7 +2,7 @@
 //!
 //! Nothing here sleeps. Whoever waits, waits for an event, says what for, and gives up aloud.
 
-#![expect(clippy::new_without_default, reason = "new directories and clocks are no defaults")]
+#![expect(clippy::new_without_default, reason = "new directories, clocks and authorities are no defaults")]
 
 pub mod chatd;
 pub mod client;

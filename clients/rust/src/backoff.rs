@@ -67,7 +67,7 @@ mod tests {
         let mut other = Backoff::new(first, most);
         assert_ne!(
             (0..4).map(|_| backoff.next_wait()).sum::<Duration>(),
-            (0..4).map(|_| other.next_wait()).sum()
+            (0..4).map(|_| other.next_wait()).sum::<Duration>()
         );
     }
 }

@@ -9,10 +9,10 @@ use super::link::{self, Credit};
 use super::message::Conversation;
 use super::request::{Named, Request, Takeover};
 use super::secret::Secret;
+use super::secure::{Security, Writing};
 use super::session::{Input, Output, Session};
 use chatd_chat::model::ids::MessageId;
-use std::io::Write;
-use std::net::{Shutdown, TcpStream};
+use chatd_tls::Trust;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
@@ -34,6 +34,8 @@ pub struct Config {
     pub dialect: Box<dyn Dialect>,
     /// When a message counts as arrived.
     pub confirming: Confirming,
+    /// Whose certificates are believed, where an address begins with `tls://`.
+    pub trust: Trust,
 }
 
 /// When the server is told that a message has arrived. Until then it is the server's to keep: it
@@ -55,6 +57,7 @@ impl Config {
             most_waiting: MOST_WAITING,
             dialect: Box::new(V2),
             confirming: Confirming::WhenTaken,
+            trust: Trust::System,
         }
     }
 }
@@ -99,7 +102,7 @@ enum Incoming {
 
 #[derive(Debug)]
 enum FromLink {
-    Connected(Address, TcpStream),
+    Connected(Address, Writing),
     Unreachable(Address, String),
     Frame(Vec<u8>),
     Lost(Lost),
@@ -114,7 +117,13 @@ impl Client {
         let (inputs, incoming) = mpsc::channel();
         let (events, told) = mpsc::sync_channel(EVENTS);
         let session = Session::new(config.dialect, config.addresses, config.most_waiting, Instant::now());
-        let links = Links { inputs: inputs.clone(), number: 0, stream: None, credit: Credit::default() };
+        let links = Links {
+            inputs: inputs.clone(),
+            number: 0,
+            writing: None,
+            credit: Credit::default(),
+            security: Arc::new(Security::new(config.trust)),
+        };
         let arrived = (config.confirming == Confirming::WhenTaken).then(|| inputs.clone());
         let engine = Engine { session, links, events, incoming };
         thread::Builder::new()
@@ -225,8 +234,8 @@ impl Engine {
             return;
         }
         match what {
-            FromLink::Connected(address, stream) => {
-                self.links.stream = Some(stream);
+            FromLink::Connected(address, writing) => {
+                self.links.writing = Some(writing);
                 self.feed(Input::Connected(address), out);
             }
             FromLink::Unreachable(address, reason) => self.feed(Input::Unreachable(address, reason), out),
@@ -265,8 +274,9 @@ impl Engine {
 struct Links {
     inputs: Sender<Incoming>,
     number: u64,
-    stream: Option<TcpStream>,
+    writing: Option<Writing>,
     credit: Credit,
+    security: Arc<Security>,
 }
 
 impl Links {
@@ -274,16 +284,15 @@ impl Links {
         self.number += 1;
         self.credit = Credit::default();
         let (number, inputs, credit) = (self.number, self.inputs.clone(), self.credit.clone());
-        let (refused, unreached) = (inputs.clone(), address.clone());
+        let (refused, unreached, security) = (inputs.clone(), address.clone(), self.security.clone());
         let tell = move |what| inputs.send(Incoming::Link(number, what)).is_ok();
         let body = move || {
-            let connected = link::connect(&address).and_then(|stream| Ok((stream.try_clone()?, stream)));
-            let (stream, ours) = match connected {
-                Ok(streams) => streams,
+            let (reading, writing) = match link::connect(&address, &security) {
+                Ok(halves) => halves,
                 Err(error) => return tell(FromLink::Unreachable(address, error.to_string())),
             };
-            let lost = tell(FromLink::Connected(address, ours)).then(|| {
-                link::read(stream, frame_bytes, |frame| {
+            let lost = tell(FromLink::Connected(address, writing)).then(|| {
+                link::read(reading, frame_bytes, |frame| {
                     credit.take(frame.len());
                     tell(FromLink::Frame(frame.to_vec()))
                 })
@@ -298,14 +307,14 @@ impl Links {
 
     /// Writes all of it, or ends the connection: its reader then tells how it ended.
     fn write(&mut self, bytes: &[u8]) {
-        if self.stream.as_mut().is_some_and(|stream| stream.write_all(bytes).is_err()) {
+        if self.writing.as_mut().is_some_and(|writing| writing.write(bytes).is_err()) {
             self.shut_down();
         }
     }
 
     fn hang_up(&mut self) {
         self.shut_down();
-        self.stream = None;
+        self.writing = None;
     }
 
     /// Ends the connection, and hears nothing of it any more.
@@ -315,9 +324,8 @@ impl Links {
     }
 
     fn shut_down(&self) {
-        if let Some(stream) = &self.stream {
-            // It may have ended by itself; that is what was wanted.
-            let _ = stream.shutdown(Shutdown::Both);
+        if let Some(writing) = &self.writing {
+            writing.end();
         }
     }
 }

@@ -27,7 +27,8 @@
 //!   seed's dialect. With a server that speaks only the latter the former falls back by itself.
 //! - [`session`] is a plain value that is fed inputs and a time, and says what is to be done. It
 //!   knows no socket and no clock, so its rules are tested without either.
-//! - [`link`] is one TCP connection: a thread that connects, cuts frames and tells how it ended.
+//! - [`link`] is one TCP connection: a thread that connects, cuts frames and tells how it ended. [`secure`] is what its bytes
+//!   go through where an address begins with `tls://`: then the server is who its certificate says, or there is no connection.
 //! - [`Client`] puts the three together on a thread of its own.
 //!
 //! Of the rest of the crate it uses `chat::wire` and `chat::ids` only.
@@ -43,9 +44,12 @@ pub mod refusal;
 pub mod request;
 pub mod roster;
 pub mod secret;
+pub mod secure;
 pub mod session;
 
 pub use address::Address;
+/// Whose certificates are believed, where an address begins with `tls://`.
+pub use chatd_tls::Trust;
 pub use event::{Answer, Event, Ticket};
 pub use handle::{Client, Config, Confirming, Events, local_time};
 pub use message::{Conversation, Mark, Message};

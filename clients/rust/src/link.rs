@@ -7,6 +7,7 @@
 
 use super::address::Address;
 use super::event::Lost;
+use super::secure::{Reading, Security, Writing};
 use chatd_chat::wire::frame::{self, Step};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, ErrorKind, Read};
@@ -25,8 +26,12 @@ const READ_BYTES: usize = 16 << 10;
 /// Connects to an address: to each number that its name has, until one answers.
 ///
 /// # Errors
-/// What the system says of the last one.
-pub fn connect(address: &Address) -> io::Result<TcpStream> {
+/// What the system says of the last one; or why the one that answered is not believed to be who it should be.
+pub fn connect(address: &Address, security: &Security) -> io::Result<(Reading, Writing)> {
+    security.begin(address, reach(address)?)
+}
+
+fn reach(address: &Address) -> io::Result<TcpStream> {
     let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
     for socket in (address.host.as_str(), address.port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&socket, CONNECT) {

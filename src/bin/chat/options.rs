@@ -2,6 +2,7 @@
 
 use crate::exit;
 use clap::Parser;
+use std::path::PathBuf;
 
 /// Talk to people on a chatd server.
 ///
@@ -10,10 +11,14 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(version, after_help = exit::TABLE)]
 pub struct Options {
-    /// HOST PORT, or HOST:PORT once or several times: they are tried in turn.
+    /// HOST PORT, or HOST:PORT once or several times: they are tried in turn. tls://HOST:PORT is spoken to in TLS.
     /// [default: $CHAT_SERVER, or 127.0.0.1:6000]
     #[arg(value_name = "HOST:PORT")]
     pub servers: Vec<String>,
+
+    /// Whose certificates are believed, in TLS: a file in PEM. [default: those whom this machine trusts]
+    #[arg(long, value_name = "FILE", env = "CHAT_CA")]
+    pub ca: Option<PathBuf>,
 
     /// One JSON object a line instead of lines for people; implies --script.
     #[arg(long)]

@@ -39,6 +39,7 @@ struct Script {
 /// Runs to the end of input, to `quit`, or to the first failure.
 pub fn run(settings: &Settings) -> Exit {
     let mut config = Config::new(settings.addresses.clone());
+    config.trust = settings.trust.clone();
     config.confirming = Confirming::WhenSaid;
     let (client, events) = Client::connect(config);
     let (tell, happenings) = mpsc::sync_channel(16);

@@ -2,8 +2,8 @@
 
 use crate::options::Options;
 use crate::talk::Elsewhere;
-use chatd_client::Address;
 use chatd_client::address::NotAnAddress;
+use chatd_client::{Address, Trust};
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ pub enum Audience {
 pub struct Settings {
     /// The servers, at least one.
     pub addresses: Vec<Address>,
+    /// Whose certificates are believed.
+    pub trust: Trust,
     /// Whom this run is for.
     pub audience: Audience,
     /// What to do when the user who logs in is logged in somewhere else.
@@ -52,6 +54,7 @@ impl Settings {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         Ok(Self {
             addresses: addresses(&options.servers, std::env::var("CHAT_SERVER").ok())?,
+            trust: Trust::of(options.ca),
             audience,
             elsewhere: match audience {
                 _ if options.take_over => Elsewhere::TakeOver,
@@ -100,6 +103,7 @@ mod tests {
         assert_eq!(shown(&["127.0.0.1", "8000"], Some("x:1")), ["127.0.0.1:8000"]);
         assert_eq!(shown(&["a:1", "b", "[::1]:3"], None), ["a:1", "b:6000", "[::1]:3"]);
         assert_eq!(shown(&[], Some("a:1, b:2")), ["a:1", "b:2"]);
+        assert_eq!(shown(&["tls://a", "8000"], None), ["tls://a:8000"]);
         assert_eq!(shown(&[], Some("")), ["127.0.0.1:6000"]);
         assert_eq!(shown(&[], None), ["127.0.0.1:6000"]);
         assert!(addresses(&["a".to_owned(), "99999".to_owned()], None).is_err());

@@ -35,13 +35,23 @@ pub struct Options {
     #[arg(long, value_name = "DIR", default_value = "./chatd-data")]
     pub data: PathBuf,
 
-    /// Keeps everything in MySQL or MariaDB, which several servers share: mysql://user:password@host:port/database.
+    /// Keeps everything in MySQL or MariaDB, which several servers share: mysql://user:password@host:port/database,
+    /// with ?require_ssl=true encrypted.
     #[arg(long, value_name = "URL", env = "CHATD_MYSQL", hide_env_values = true)]
     pub mysql: Option<String>,
 
-    /// Delivers through Redis, to every server that uses the same one: redis://[user:password@]host:port/db.
+    /// Delivers through Redis, to every server that uses the same one: redis://[user:password@]host:port/db, or
+    /// rediss:// encrypted.
     #[arg(long, value_name = "URL", env = "CHATD_REDIS", hide_env_values = true)]
     pub redis: Option<String>,
+
+    /// Whose certificates MySQL may show: a file in PEM. [default: those whom this machine trusts]
+    #[arg(long, value_name = "FILE", env = "CHATD_MYSQL_CA")]
+    pub mysql_ca: Option<PathBuf>,
+
+    /// Whose certificates Redis may show: a file in PEM. [default: those whom this machine trusts]
+    #[arg(long, value_name = "FILE", env = "CHATD_REDIS_CA")]
+    pub redis_ca: Option<PathBuf>,
 
     /// What the names of this cluster's Redis channels begin with.
     #[arg(long, value_name = "TEXT", default_value = "chatd:")]

@@ -45,7 +45,8 @@ fn delivery(delivery: &Delivery) -> String {
     match delivery {
         Delivery::InProcess => "in this process, over channels between the cores".to_owned(),
         Delivery::Redis(server) => {
-            format!("through Redis at {}, with every server that uses it", server.at())
+            let how = if server.is_encrypted() { ", encrypted" } else { "" };
+            format!("through Redis at {}{how}, with every server that uses it", server.at())
         }
     }
 }

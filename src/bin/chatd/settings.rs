@@ -10,6 +10,7 @@ use chatd::executor::metrics::Measuring;
 use chatd::storage::mysql::Refusal;
 use chatd::storage::password::Cost;
 use chatd::storage::{Backend, Config, MySqlUrl};
+use chatd_tls::Trust;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -124,13 +125,16 @@ impl Settings {
             warnings.push("the latency log stays empty with --measure off".to_owned());
         }
         let delivery = match &options.redis {
-            Some(url) => {
-                Delivery::Redis(Arc::new(Server::new(url, &options.redis_prefix).map_err(Impossible::Redis)?))
-            }
+            Some(url) => Delivery::Redis(Arc::new(
+                Server::new(url, &options.redis_prefix, &Trust::of(options.redis_ca.clone()))
+                    .map_err(Impossible::Redis)?,
+            )),
             None => Delivery::InProcess,
         };
         let backend = match &options.mysql {
-            Some(url) => Backend::MySql(MySqlUrl::parse(url).map_err(Impossible::MySql)?),
+            Some(url) => Backend::MySql(
+                MySqlUrl::parse_trusting(url, &Trust::of(options.mysql_ca)).map_err(Impossible::MySql)?,
+            ),
             None => Backend::Directory(options.data),
         };
         warnings.extend(half_a_cluster(&backend, &delivery));

@@ -48,7 +48,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
             Error::Server(error) => of_server(&error),
-            Error::Io(error) => Fault::Lost(error.to_string()),
+            Error::Io(error) => Fault::Lost(said(&error.to_string())),
             Error::Driver(
                 error @ (DriverError::FromValue { .. }
                 | DriverError::FromRow { .. }
@@ -59,6 +59,11 @@ impl From<Error> for Fault {
             other => Fault::Lost(other.to_string()),
         }
     }
+}
+
+/// What the TLS library says ends with where to read more about it.
+fn said(error: &str) -> String {
+    error.split_once(": https://").map_or(error, |(said, _)| said).to_owned()
 }
 
 fn of_server(error: &ServerError) -> Fault {

@@ -1,7 +1,7 @@
 //! Why a server cannot run with a MySQL: a sentence each, for whoever started it.
 
 use super::url::MySqlUrl;
-use mysql_async::{Error, IoError};
+use mysql_async::{DriverError, Error, IoError, TlsError};
 use std::fmt;
 
 /// What is wrong.
@@ -14,6 +14,13 @@ pub enum Refusal {
         /// Where.
         server: String,
         /// The system's own words.
+        why: String,
+    },
+    /// It is not who it should be, or does not speak TLS.
+    Tls {
+        /// Where.
+        server: String,
+        /// What went wrong.
         why: String,
     },
     /// The server does not let this user in.
@@ -79,6 +86,9 @@ impl Refusal {
     pub fn of(error: Error, url: &MySqlUrl) -> Self {
         let (server, user) = (url.server().to_owned(), url.user().to_owned());
         let database = url.database().to_owned();
+        if let Some(why) = not_secure(&error, url.host()) {
+            return Self::Tls { server, why };
+        }
         match error {
             Error::Server(error) => match error.code {
                 1045 | 1698 => Self::Denied { server, user },
@@ -92,6 +102,20 @@ impl Refusal {
     }
 }
 
+/// Why the connection is not as safe as it should be, if that is what is wrong.
+fn not_secure(error: &Error, host: &str) -> Option<String> {
+    match error {
+        Error::Io(IoError::Tls(TlsError::Tls(error))) => Some(chatd_tls::explain::failure(error, host)),
+        Error::Io(IoError::Tls(error)) => Some(error.to_string()),
+        Error::Io(IoError::Io(error)) => chatd_tls::explain::io_failure(error, host),
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => Some(
+            "it has no certificate (ssl_cert and ssl_key in its settings) and speaks in clear text"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -102,6 +126,9 @@ impl fmt::Display for Refusal {
             ),
             Self::Unreachable { server, why } => {
                 write!(f, "no MySQL answers at {server}: {why}; start it, or correct the URL")
+            }
+            Self::Tls { server, why } => {
+                write!(f, "no TLS with MySQL at {server}: {why} (--mysql-ca names who is trusted)")
             }
             Self::Denied { server, user } => write!(
                 f,

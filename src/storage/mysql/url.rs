@@ -2,7 +2,8 @@
 
 use super::refusal::Refusal;
 use super::session;
-use mysql_async::{Opts, OptsBuilder, UrlError};
+use chatd_tls::Trust;
+use mysql_async::{Opts, OptsBuilder, SslOpts, UrlError};
 use std::fmt;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// A server that sends a larger one is lost.
 const PACKET_BYTES: usize = 16 << 20;
 
-/// `mysql://user:password@host:port/database`; `?socket=/path` for a Unix socket.
+/// `mysql://user:password@host:port/database`; `?socket=/path` for a Unix socket, `?require_ssl=true` for TLS.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MySqlUrl {
     opts: Opts,
@@ -27,6 +28,14 @@ impl MySqlUrl {
     /// If it is none, or leaves out the user or the database. What it says never repeats the URL,
     /// which has a password in it.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
+        Self::parse_trusting(text, &Trust::System)
+    }
+
+    /// The same; if it asks for TLS, the server has to show a certificate of somebody whom `trust` names.
+    ///
+    /// # Errors
+    /// Also if nobody can be trusted.
+    pub fn parse_trusting(text: &str, trust: &Trust) -> Result<Self, Refusal> {
         let text =
             text.strip_prefix("mariadb://").map_or_else(|| text.to_owned(), |rest| format!("mysql://{rest}"));
         let opts = Opts::from_url(&text).map_err(|error| Refusal::Url(explain(error)))?;
@@ -38,6 +47,7 @@ impl MySqlUrl {
         let (user, database) = (part(opts.user(), "user")?, part(opts.db_name(), "database")?);
         let host = part(Some(opts.ip_or_hostname()), "host")?;
         let server = opts.socket().map_or_else(|| format!("{host}:{}", opts.tcp_port()), str::to_owned);
+        let opts = secured(opts, trust)?;
         Ok(Self { opts, user, database, server })
     }
 
@@ -66,10 +76,40 @@ impl MySqlUrl {
         &self.database
     }
 
+    /// On which machine.
+    pub(super) fn host(&self) -> &str {
+        self.opts.ip_or_hostname()
+    }
+
     /// Where: host and port, or the path of a socket.
     pub fn server(&self) -> &str {
         &self.server
     }
+}
+
+/// The same options with TLS as we mean it: whom we trust says `trust`, and no certificate is believed unseen.
+fn secured(opts: Opts, trust: &Trust) -> Result<Opts, Refusal> {
+    let refuse = |why: &str| Err(Refusal::Url(why.to_owned()));
+    let Some(ssl) = opts.ssl_opts() else {
+        return match trust {
+            Trust::System => Ok(opts),
+            Trust::File(_) => {
+                refuse("--mysql-ca names who is trusted, but there is no require_ssl=true in it")
+            }
+        };
+    };
+    if ssl.accept_invalid_certs() || ssl.skip_domain_validation() {
+        return refuse("certificates are always verified: leave verify_ca and verify_identity out");
+    }
+    if opts.socket().is_some() {
+        return refuse("a Unix socket needs no TLS: leave require_ssl out");
+    }
+    let host = opts.ip_or_hostname();
+    let known = chatd_tls::trust::name_of(host).and_then(|_| trust.certificates());
+    let roots = known.map_err(|why| Refusal::Tls { server: host.to_owned(), why: why.to_string() })?;
+    let roots = roots.into_iter().map(|root| root.to_vec().into()).collect();
+    let ssl = SslOpts::default().with_root_certs(roots).with_disable_built_in_roots(true);
+    Ok(OptsBuilder::from_opts(opts).ssl_opts(Some(ssl)).into())
 }
 
 fn explain(error: UrlError) -> String {
@@ -119,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn who_is_trusted_is_of_use_to_tls_alone() {
+        let file = Trust::File("/no/such/secret".into());
+        let refusal = |url| MySqlUrl::parse_trusting(url, &file).unwrap_err().to_string();
+        assert!(refusal("mysql://u:p@h/d").contains("no require_ssl=true"));
+        assert!(refusal("mysql://u:p@h/d?require_ssl=true").contains("cannot be read"));
+    }
+
+    #[test]
     fn what_is_no_url_is_named_and_not_repeated() {
         for (url, what) in [
             ("", "relative"),
@@ -130,6 +178,9 @@ mod tests {
             ("mysql://u:se/cret@h/d", "port"),
             ("mysql://u:12?secret@h/d", "another place"),
             ("mysql://u:secret@h/d?pool=secret", "no parameter pool"),
+            ("mysql://u:secret@h/d?require_ssl=true&verify_ca=false", "always verified"),
+            ("mysql://u:secret@h/d?require_ssl=true&verify_identity=false", "always verified"),
+            ("mysql://u:secret@h/d?require_ssl=true&socket=/run/x", "needs no TLS"),
             ("mysql://u:secret@h/d?pool_min=secret", "pool_min"),
         ] {
             let refusal = MySqlUrl::parse(url).unwrap_err().to_string();

@@ -8,6 +8,7 @@
 // Each of them uses a part of it.
 #![allow(dead_code)]
 
+pub mod certificates;
 pub mod install;
 pub mod mariadb;
 pub mod nginx;

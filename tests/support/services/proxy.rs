@@ -14,7 +14,11 @@ pub struct Proxy {
     tamper: Arc<Mutex<Option<Tamper>>>,
     ways: Arc<Mutex<Ways>>,
     gate: Arc<Gate>,
+    record: Record,
 }
+
+/// What has passed, both ways, if it is kept.
+type Record = Arc<Mutex<Option<Vec<u8>>>>;
 
 /// What clients say passes here; when it has said the last of these words it is shut.
 #[derive(Default)]
@@ -44,9 +48,10 @@ impl Proxy {
             tamper: Arc::default(),
             ways: Arc::default(),
             gate: Arc::default(),
+            record: Arc::default(),
         };
         let (delay, ways, gate) = (proxy.delay_ms.clone(), proxy.ways.clone(), proxy.gate.clone());
-        let tamper = proxy.tamper.clone();
+        let (tamper, record) = (proxy.tamper.clone(), proxy.record.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 // Held until the connection is among the others, so that a cut misses none.
@@ -59,11 +64,21 @@ impl Proxy {
                 // A small answer would wait for the acknowledgement of the one before it.
                 let _ = client.set_nodelay(true).and_then(|()| server.set_nodelay(true));
                 ways.sockets.extend([clone(&client), clone(&server)]);
-                carry(clone(&client), clone(&server), Arc::default(), Arc::default(), gate.clone());
-                carry(server, client, delay.clone(), tamper.clone(), Arc::default());
+                carry(clone(&client), clone(&server), Arc::default(), Arc::default(), gate.clone(), &record);
+                carry(server, client, delay.clone(), tamper.clone(), Arc::default(), &record);
             }
         });
         proxy
+    }
+
+    /// From now on all that passes is kept.
+    pub fn record(&self) {
+        *lock(&self.record) = Some(Vec::new());
+    }
+
+    /// What has passed since then, both ways.
+    pub fn recorded(&self) -> Vec<u8> {
+        lock(&self.record).clone().unwrap_or_default()
     }
 
     /// From now on answers come so much later.
@@ -168,13 +183,18 @@ fn carry(
     delay_ms: Arc<AtomicU64>,
     tamper: Arc<Mutex<Option<Tamper>>>,
     gate: Arc<Gate>,
+    record: &Record,
 ) {
+    let record = record.clone();
     let (pass, passed) = mpsc::channel::<(Instant, Vec<u8>)>();
     std::thread::spawn(move || {
         let mut bytes = [0; 16 << 10];
         while let Ok(count @ 1..) = from.read(&mut bytes) {
             let due = Instant::now() + Duration::from_millis(delay_ms.load(Ordering::Relaxed));
             let mut portion = bytes[..count].to_vec();
+            if let Some(record) = &mut *lock(&record) {
+                record.extend_from_slice(&portion);
+            }
             lock(&tamper).take_if(|tamper| tamper(&mut portion));
             if pass.send((due, portion)).is_err() {
                 break;

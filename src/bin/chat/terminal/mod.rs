@@ -71,6 +71,7 @@ pub fn run(settings: &Settings) -> Exit {
 
 fn converse(settings: &Settings) -> Result<Exit, ReadlineError> {
     let mut config = Config::new(settings.addresses.clone());
+    config.trust = settings.trust.clone();
     config.confirming = Confirming::WhenSaid;
     let (client, events) = Client::connect(config);
     let talk = Arc::new(Mutex::new(Talk::new(settings.elsewhere)));

@@ -14,6 +14,10 @@ pub enum RedisError {
     Url(String),
     /// The names of channels cannot begin with this.
     Prefix(String),
+    /// TLS with it cannot begin.
+    NoTls(chatd_tls::Refusal),
+    /// It is not who it should be, or does not speak TLS; the server's name is in the sentence.
+    Untrusted(String, String),
     /// The server cannot be reached.
     Unreachable(String, io::Error),
     /// It does not let this user in.
@@ -89,7 +93,7 @@ impl fmt::Display for RedisError {
             RedisError::Url(why) => {
                 write!(
                     f,
-                    "the Redis URL cannot be used: {why} (it looks like redis://[user:password@]host:port/db)"
+                    "the Redis URL cannot be used: {why} (it looks like redis://[user:password@]host:port/db, or rediss:// with TLS)"
                 )
             }
             RedisError::Prefix(prefix) => {
@@ -97,6 +101,10 @@ impl fmt::Display for RedisError {
                     f,
                     "channels cannot begin with {prefix:?}: a prefix has letters, digits and signs, and no space"
                 )
+            }
+            RedisError::NoTls(why) => write!(f, "no TLS with Redis: {why}"),
+            RedisError::Untrusted(at, why) => {
+                write!(f, "no TLS with Redis at {at}: {why} (--redis-ca names who is trusted)")
             }
             RedisError::Unreachable(at, why) => {
                 write!(f, "no Redis answers at {at}: {why}; start it, or correct the URL")

@@ -1,5 +1,6 @@
 //! One connection to Redis: commands go out in one pipeline, answers are awaited in that order.
 
+use super::wire::Secure;
 use crate::net::ring::{Expect, Ring};
 use chatd_chat::model::ids::{Monotonic, RequestId};
 use chatd_chat::port::event::Channel;
@@ -42,6 +43,7 @@ pub(super) struct Link {
     /// Tells the links of a core apart.
     pub(super) number: u32,
     stream: TcpStream,
+    secure: Option<Secure>,
     pub(super) awaited: VecDeque<Awaited>,
     waiting: Vec<u8>,
     flying: Vec<u8>,
@@ -60,10 +62,11 @@ pub(super) struct Link {
 
 impl Link {
     /// `read` was received while the connection began.
-    pub(super) fn new(number: u32, stream: TcpStream, read: Vec<u8>) -> Self {
+    pub(super) fn new(number: u32, stream: TcpStream, secure: Option<Secure>, read: Vec<u8>) -> Self {
         Self {
             number,
             stream,
+            secure,
             awaited: VecDeque::new(),
             waiting: Vec::new(),
             flying: Vec::new(),
@@ -109,8 +112,20 @@ impl Link {
         now.since(self.answered_at) > patience_ms
     }
 
+    /// Takes in what was received; false if it cannot be deciphered.
+    pub(super) fn hear(&mut self, bytes: &[u8]) -> bool {
+        match &mut self.secure {
+            None => {
+                self.read.extend_from_slice(bytes);
+                true
+            }
+            Some(secure) => secure.take_in(bytes, &mut self.read).is_ok(),
+        }
+    }
+
     pub(super) fn has_work(&self) -> bool {
-        let unsent = self.flown < self.flying.len() || !self.waiting.is_empty();
+        let wants = self.secure.as_ref().is_some_and(Secure::wants_write);
+        let unsent = self.flown < self.flying.len() || !self.waiting.is_empty() || wants;
         !self.receiving || (!self.sending && unsent)
     }
 
@@ -126,7 +141,10 @@ impl Link {
         if self.flown == self.flying.len() {
             self.flown = 0;
             self.flying.clear();
-            std::mem::swap(&mut self.flying, &mut self.waiting);
+            match &mut self.secure {
+                None => std::mem::swap(&mut self.flying, &mut self.waiting),
+                Some(secure) => secure.encrypt(&mut self.waiting, &mut self.flying),
+            }
         }
         if self.flown < self.flying.len() {
             self.sending = true;

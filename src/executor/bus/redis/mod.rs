@@ -13,6 +13,7 @@ mod resp;
 mod retry;
 mod server;
 mod voice;
+mod wire;
 
 pub use error::{RedisError, Refused};
 pub use server::Server;
@@ -136,7 +137,7 @@ impl RedisBus {
         self.liveness = Liveness::new(greeted.client, greeted.core, &greeted.others);
         self.bus = greeted.bus;
         self.hearing.announce();
-        self.link = Some(Link::new(self.links_made, greeted.stream, greeted.heard));
+        self.link = Some(Link::new(self.links_made, greeted.stream, greeted.secure, greeted.heard));
     }
 
     pub(crate) fn join(&mut self, ticket: RequestId, channel: Channel, due: &mut Consequences) {
@@ -337,7 +338,9 @@ impl RedisBus {
             }
             return;
         }
-        link.read.extend_from_slice(bytes);
+        if !link.hear(bytes) {
+            return self.lose("what it says is not encrypted as it should be", due);
+        }
         self.take_in(due);
     }
 

@@ -4,8 +4,10 @@ use super::error::{RedisError, Refused};
 use super::liveness;
 use super::resp::{self, Frame};
 use super::voice::Voice;
+use super::wire::{Secure, Tls, Wire};
 use chatd_chat::model::ids::CoreId;
 use chatd_chat::model::limits::Limits;
+use chatd_tls::Trust;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Value};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -20,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Server {
     info: ConnectionInfo,
+    /// How its connections are encrypted, if they are.
+    tls: Option<Tls>,
     /// What the names of all channels begin with.
     pub(super) prefix: String,
     /// What this process is called among the servers that share it and a database: by chance.
@@ -39,6 +43,8 @@ impl fmt::Debug for Server {
 /// A connection that is greeted, and the number of the core that it is leased to.
 pub(crate) struct Greeted {
     pub(crate) stream: TcpStream,
+    /// What its bytes go through.
+    pub(crate) secure: Option<Secure>,
     /// What Redis calls the connection.
     pub(crate) client: i64,
     /// Unique in the cluster for as long as the connection lives: the lease is a subscription.
@@ -61,22 +67,31 @@ struct Introduced {
 }
 
 impl Server {
-    /// Reads a URL such as `redis://:secret@127.0.0.1:6379/0`.
+    /// Reads a URL such as `redis://:secret@127.0.0.1:6379/0`, or one that begins with `rediss:`: then the server
+    /// has to show a certificate of somebody whom `trust` names.
     ///
     /// # Errors
-    /// If it is not one, or asks for TLS or a unix socket.
-    pub fn new(url: &str, prefix: &str) -> Result<Self, RedisError> {
-        if url.starts_with("rediss:") {
-            return Err(RedisError::Url("TLS is not supported".into()));
+    /// If it is not one, or asks for a unix socket; and if nobody can be trusted.
+    pub fn new(url: &str, prefix: &str, trust: &Trust) -> Result<Self, RedisError> {
+        let rest = url.strip_prefix("rediss:");
+        if rest.is_some_and(|rest| rest.contains('#')) {
+            return Err(RedisError::Url("it ends with #, and a certificate is always verified".into()));
         }
+        if rest.is_none() && *trust != Trust::System {
+            return Err(RedisError::Url(
+                "--redis-ca names who is trusted, but it does not begin with rediss:".into(),
+            ));
+        }
+        let plain = rest.map_or_else(|| url.to_owned(), |rest| format!("redis:{rest}"));
         if !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(RedisError::Prefix(prefix.to_owned()));
         }
         // The URL may hold a password, and so may what the parser says of it.
         let info =
-            url.into_connection_info().map_err(|error| RedisError::Url(error.category().to_owned()))?;
+            plain.into_connection_info().map_err(|error| RedisError::Url(error.category().to_owned()))?;
         match info.addr() {
-            ConnectionAddr::Tcp(..) => Ok(Self {
+            ConnectionAddr::Tcp(host, _) => Ok(Self {
+                tls: rest.map(|_| Tls::new(host, trust)).transpose()?,
                 info,
                 prefix: prefix.to_owned(),
                 id: random() >> 1,
@@ -91,6 +106,11 @@ impl Server {
     /// chance.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Whether it is spoken to in TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Host and port, without any secret.
@@ -110,8 +130,10 @@ impl Server {
     /// # Errors
     /// With a sentence for whoever started the server.
     pub(crate) fn greet(&self, wanted: Option<CoreId>) -> Result<Greeted, RedisError> {
-        let (stream, bytes) = (self.connect()?, self.limits.bus_list_bytes);
-        let mut talk = Talk { stream, read: Vec::new(), heard: Vec::new(), bytes, at: self.at() };
+        let stream = self.connect()?;
+        let bytes = self.limits.bus_list_bytes;
+        let wire = Wire::new(stream, self.tls.as_ref()).map_err(|why| self.unreachable(why))?;
+        let mut talk = Talk { wire, read: Vec::new(), heard: Vec::new(), bytes, at: self.at() };
         let settings = self.info.redis_settings();
         let mut hello = redis::cmd("HELLO");
         hello.arg(3);
@@ -123,11 +145,13 @@ impl Server {
         }
         let Introduced { client, core, others, bus } =
             self.introduce(&mut talk, wanted).map_err(|error| self.meant(error))?;
-        let Talk { stream, read, mut heard, .. } = talk;
+        let Talk { wire, read, mut heard, .. } = talk;
         heard.extend_from_slice(&read);
+        let (stream, secure) =
+            wire.go_on(&mut heard).map_err(|error| RedisError::Untrusted(self.at(), error.to_string()))?;
         let ready = stream.set_read_timeout(None).and_then(|()| stream.set_write_timeout(None));
         ready.map_err(|why| RedisError::Unreachable(self.at(), why))?;
-        Ok(Greeted { stream, client, core, others, heard, bus })
+        Ok(Greeted { stream, secure, client, core, others, heard, bus })
     }
 
     /// Everything between being let in and being of use.
@@ -196,6 +220,7 @@ impl Server {
     pub(super) fn meant(&self, error: RedisError) -> RedisError {
         match error {
             RedisError::Refused(refused) => refused.meant(self.user(), &self.prefix),
+            RedisError::Unreachable(_, why) => self.unreachable(why),
             other => other,
         }
     }
@@ -203,7 +228,7 @@ impl Server {
     /// What it means that HELLO was refused. A Redis that does not know it is too old, or somebody has disabled it: that
     /// shows in its version, which it tells those who know the password.
     fn not_greeted(&self, error: RedisError, talk: &mut Talk) -> RedisError {
-        let RedisError::Refused(refused) = &error else { return error };
+        let RedisError::Refused(refused) = &error else { return self.meant(error) };
         if !refused.is_unknown() {
             return self.meant(error);
         }
@@ -244,6 +269,25 @@ impl Server {
             }
         }
         Err(unreachable(last))
+    }
+
+    /// How somebody behaves who is spoken to in TLS and does not understand it.
+    fn is_silence(why: &io::Error) -> bool {
+        use io::ErrorKind::{ConnectionReset, TimedOut, UnexpectedEof, WouldBlock};
+        matches!(why.kind(), UnexpectedEof | ConnectionReset | WouldBlock | TimedOut)
+    }
+
+    /// Why it cannot be spoken with.
+    fn unreachable(&self, why: io::Error) -> RedisError {
+        let meant = self.tls.as_ref().and_then(|tls| tls.meant(&why));
+        match (meant, &self.tls) {
+            (Some(meant), _) => RedisError::Untrusted(self.at(), meant),
+            (None, Some(_)) if Self::is_silence(&why) => RedisError::Untrusted(
+                self.at(),
+                "it does not answer: does it speak TLS on that port?".to_owned(),
+            ),
+            (None, _) => RedisError::Unreachable(self.at(), why),
+        }
     }
 
     /// Whoever subscribes to a number's channel alone has it.
@@ -287,7 +331,7 @@ fn text(answer: &Value) -> &str {
 
 /// One question at a time.
 struct Talk {
-    stream: TcpStream,
+    wire: Wire,
     /// Received, and not a whole frame.
     read: Vec<u8>,
     /// Messages that came among the answers.
@@ -301,7 +345,7 @@ impl Talk {
     fn ask(&mut self, command: &redis::Cmd) -> Result<Value, RedisError> {
         let asked = name_of(command);
         let unreachable = |at: &str, why| RedisError::Unreachable(at.to_owned(), why);
-        self.stream.write_all(&command.get_packed_command()).map_err(|why| unreachable(&self.at, why))?;
+        self.wire.write_all(&command.get_packed_command()).map_err(|why| unreachable(&self.at, why))?;
         loop {
             let refused = |why: &str| {
                 RedisError::Refused(Refused {
@@ -325,7 +369,7 @@ impl Talk {
                 return value.map_err(|error| refused(&words(&error)));
             }
             let mut chunk = [0; 32 << 10];
-            match self.stream.read(&mut chunk) {
+            match self.wire.read(&mut chunk) {
                 Ok(0) => return Err(unreachable(&self.at, io::ErrorKind::UnexpectedEof.into())),
                 Ok(bytes) => self.read.extend_from_slice(&chunk[..bytes]),
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
