@@ -254,7 +254,12 @@ fn the_options_of_the_readme_are_those_of_the_server() {
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for (name, cells) in shown {
         let usage = cells[0].trim_matches('`');
-        let (_, value) = usage.split_once(' ').expect("every option has a value");
+        // What takes no value is off until it is said.
+        let Some((_, value)) = usage.split_once(' ') else {
+            assert!(cells[1] == "off" && help.contains(&format!("--{name} ")), "--{name} takes no value");
+            assert!(!help.contains(&format!("--{name} <")), "--help has --{name} with a value");
+            continue;
+        };
         let told = help.split(&format!("--{name} <{value}>")).nth(1);
         let told = told.unwrap_or_else(|| panic!("--help has {usage} with another value"));
         let told = told.split(" --").next().expect("split gives one at least");

@@ -86,7 +86,7 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
     ("tests/server/hostile.rs", 455, "what a client can do wrong"),
     ("tests/server/v2_hostile.rs", 460, "the same in v2"),
     ("tests/server/v2_safe.rs", 425, "what v2 promises, against the real server"),
-    ("tests/support/chatd.rs", 495, "a server for a test: start, watch, stop"),
+    ("tests/support/chatd.rs", 505, "a server for a test: start, watch, stop"),
     ("tests/support/client.rs", 410, "a client for a test"),
 ];
 

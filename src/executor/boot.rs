@@ -11,6 +11,7 @@ use super::metrics::{Kin, Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
 pub use super::net::mode::RingMode;
+pub use super::net::secure_reader::Secrecy;
 pub use super::net::site::{Origins, Site};
 use super::net::sockets::Sockets;
 use super::observer::{self, Observer};
@@ -45,6 +46,8 @@ pub struct Config {
     pub cpus: Vec<usize>,
     /// The bounds of each core.
     pub limits: Limits,
+    /// How this port is encrypted.
+    pub secrecy: Secrecy,
     /// What HTTP gives on this port.
     pub site: Site,
     /// Which messages the cores have stored.
@@ -116,6 +119,7 @@ struct Parts {
     core: usize,
     listener: TcpListener,
     limits: Limits,
+    secrecy: Secrecy,
     site: Site,
     keep: Retention,
     after: MessageId,
@@ -158,6 +162,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             core,
             listener,
             limits: config.limits.of_each(cores),
+            secrecy: config.secrecy.clone(),
             site: config.site.clone(),
             keep: config.keep,
             after: config.after,
@@ -246,6 +251,7 @@ async fn run(parts: Parts) {
         sockets,
         metrics: Metrics::new(id, parts.kin, measuring),
         limits: limits.clone(),
+        secrecy: parts.secrecy,
         site: parts.site,
         origin: parts.origin,
     })));

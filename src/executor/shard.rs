@@ -7,6 +7,7 @@ use super::bus::local::Parcel;
 use super::bus::{Bus, Consequences, Heard, Unity};
 use super::clock::{Clock, Origin};
 use super::metrics::{Gauges, Mark, Metrics, Snapshot, Timed, Way};
+use super::net::secure_reader::Secrecy;
 use super::net::site::Site;
 use super::net::sockets::Sockets;
 use super::observer::Pulse;
@@ -35,6 +36,8 @@ pub(super) struct Shard {
     pub(super) metrics: Metrics,
     pub(super) parser: Parser,
     pub(super) limits: Limits,
+    /// How its port is encrypted.
+    pub(super) secrecy: Secrecy,
     /// What its port gives to who speaks HTTP.
     pub(super) site: Site,
     /// Reused from event to event.
@@ -53,13 +56,14 @@ pub(super) struct Parts {
     pub(super) sockets: Sockets,
     pub(super) metrics: Metrics,
     pub(super) limits: Limits,
+    pub(super) secrecy: Secrecy,
     pub(super) site: Site,
     pub(super) origin: Origin,
 }
 
 impl Shard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { hub, bus, store, sockets, metrics, limits, site, origin } = parts;
+        let Parts { hub, bus, store, sockets, metrics, limits, secrecy, site, origin } = parts;
         Self {
             hub,
             clock: Clock::new(origin),
@@ -69,6 +73,7 @@ impl Shard {
             metrics,
             parser: Parser::new(),
             limits,
+            secrecy,
             site,
             effects: Vec::new(),
             due: Consequences::new(),

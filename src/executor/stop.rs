@@ -36,6 +36,13 @@ impl StopSignal {
     }
 }
 
+impl StopSignal {
+    /// Whether it is SIGHUP, which means something else to a server that can read something again.
+    pub fn is_hangup(self) -> bool {
+        self.0 == libc::SIGHUP
+    }
+}
+
 impl fmt::Display for StopSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {

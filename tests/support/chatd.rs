@@ -138,7 +138,14 @@ impl Setup {
             command.args(["--password-cost", cost]);
         }
         command.args(self.arguments);
-        for variable in ["CHATD_MYSQL", "CHATD_MYSQL_CA", "CHATD_REDIS", "CHATD_REDIS_CA"] {
+        for variable in [
+            "CHATD_MYSQL",
+            "CHATD_MYSQL_CA",
+            "CHATD_REDIS",
+            "CHATD_REDIS_CA",
+            "CHATD_TLS_CERT",
+            "CHATD_TLS_KEY",
+        ] {
             command.env_remove(variable);
         }
         command.envs(self.environment);

@@ -1,6 +1,7 @@
 //! The admin address: what was asked for, whether it can be had, and what is shown there.
 
 use crate::options::AdminAt;
+use crate::settings::Settings;
 use chatd::executor::admin::health::Health;
 use chatd::executor::admin::{self, Admin, Sources};
 use chatd::executor::observer::Observer;
@@ -76,14 +77,16 @@ pub fn start(
     listener: TcpListener,
     observer: Observer,
     health: Arc<Health>,
-    hosts: Vec<String>,
-    store_queue: usize,
+    settings: &Settings,
     passwords: Queue,
     store: State,
 ) -> io::Result<Admin> {
+    let (hosts, store_queue) = (settings.admin_hosts.clone(), settings.limits.store_queue);
+    let identity = settings.secrecy.identity.clone();
     let passwords = Box::new(move || passwords.waiting());
     let store_unexpected = Box::new(move || store.unexpected());
     let version = env!("CARGO_PKG_VERSION");
-    let sources = Sources { observer, health, hosts, version, store_queue, passwords, store_unexpected };
+    let sources =
+        Sources { observer, health, hosts, version, store_queue, identity, passwords, store_unexpected };
     admin::start(listener, sources)
 }

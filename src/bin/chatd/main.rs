@@ -4,6 +4,7 @@
 //! in [`settings`]. `chatd top` is in [`top`].
 
 mod admin;
+mod dev_cert;
 mod latency_log;
 mod options;
 mod screen;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let mut options = Options::read();
     let result = match options.command.take() {
         Some(Command::Top(wanted)) => top::run(wanted),
+        Some(Command::DevCert(wanted)) => dev_cert::run(&wanted),
         None => run(options),
     };
     let code = match result {
@@ -73,7 +75,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = start(&mut settings, store)?;
     let admin = server.admin.as_ref().map(|admin| admin.address);
     let screen = screen::text(&settings, server.cores.address, &described, admin);
-    stopping.serving();
+    stopping.serving(settings.secrecy.identity.clone());
     // The last line on stdout is what scripts wait for.
     log::print(format!("{screen}ready {}\n", server.cores.address));
     log::line(format_args!("{} received, finishing with every session", stopping.wait()));
@@ -96,6 +98,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
         address: settings.address,
         cpus: settings.cpus.clone(),
         limits: settings.limits.clone(),
+        secrecy: settings.secrecy.clone(),
         site: settings.site.clone(),
         keep: settings.keep,
         after,
@@ -110,8 +113,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
     let (health, observer) = (admin::health(store.state()), &cores.observer);
     let start_admin = |listener| {
         let (observer, health) = (observer.clone(), health.clone());
-        let (hosts, queue) = (settings.admin_hosts.clone(), settings.limits.store_queue);
-        admin::start(listener, observer, health, hosts, queue, store.passwords(), store.state())
+        admin::start(listener, observer, health, settings, store.passwords(), store.state())
     };
     let admin = listener.map(start_admin).transpose()?;
     let latency_log =

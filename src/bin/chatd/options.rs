@@ -31,6 +31,19 @@ pub struct Options {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
     pub bind: IpAddr,
 
+    /// Speaks TLS, too, on the same port: the server's certificate and those that it was issued by, in PEM. SIGHUP has
+    /// both files read again.
+    #[arg(long, value_name = "FILE", env = "CHATD_TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of that certificate, in PEM.
+    #[arg(long, value_name = "FILE", env = "CHATD_TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Refuses clear text from beyond this machine.
+    #[arg(long, requires = "tls_cert")]
+    pub require_tls: bool,
+
     /// Where the embedded store keeps everything; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "./chatd-data")]
     pub data: PathBuf,
@@ -126,8 +139,18 @@ impl Options {
 /// What else there is to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Makes a certificate for this machine, to try TLS with: not one that others believe.
+    DevCert(DevCert),
     /// Shows live what a running chatd does: cores, rates, latencies by stage, queues. q ends it.
     Top(Top),
+}
+
+/// What was typed after `dev-cert`.
+#[derive(Clone, Debug, Args)]
+pub struct DevCert {
+    /// Where the files go; made if it is not there.
+    #[arg(value_name = "DIR", default_value = "./chatd-dev-cert")]
+    pub directory: PathBuf,
 }
 
 /// What was typed after `top`.

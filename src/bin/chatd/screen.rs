@@ -14,6 +14,11 @@ pub fn text(settings: &Settings, address: SocketAddr, store: &str, admin: Option
             true => format!("  web        http://{address}/ (a page to chat on), ws://{address}/ws"),
             false => format!("  web        ws://{address}/ws; the page is off (--web on)"),
         },
+        match (&settings.secrecy.identity, settings.secrecy.required) {
+            (None, _) => "  tls        off (--tls-cert, --tls-key)".to_owned(),
+            (Some(_), true) => "  tls        on, and required from beyond this machine".to_owned(),
+            (Some(_), false) => "  tls        on, beside clear text".to_owned(),
+        },
         format!("  cores      {}, pinned to CPU {}", cpus.len(), list(cpus)),
         format!("  store      {store}"),
         format!("  delivery   {}", delivery(&settings.delivery)),

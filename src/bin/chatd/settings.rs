@@ -4,13 +4,13 @@ use crate::options::{AdminAt, Options};
 use chatd::chat::model::ids::CoreId;
 use chatd::chat::model::limits::Limits;
 use chatd::chat::model::retention::Retention;
-use chatd::executor::boot::{Delivery, Origins, RingMode, Site};
+use chatd::executor::boot::{Delivery, Origins, RingMode, Secrecy, Site};
 use chatd::executor::bus::redis::{RedisError, Server};
 use chatd::executor::metrics::Measuring;
 use chatd::storage::mysql::Refusal;
 use chatd::storage::password::Cost;
 use chatd::storage::{Backend, Config, MySqlUrl};
-use chatd_tls::Trust;
+use chatd_tls::{Identity, Trust};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,6 +37,8 @@ pub struct Settings {
     pub admin: Option<AdminAt>,
     /// Names that the admin address answers to.
     pub admin_hosts: Vec<String>,
+    /// How that port is encrypted.
+    pub secrecy: Secrecy,
     /// What HTTP gives on the clients' port.
     pub site: Site,
     /// Where the latency log goes, and how long its intervals are.
@@ -56,6 +58,8 @@ pub struct Settings {
 pub enum Impossible {
     /// `--cores 0`, or more than message ids can tell apart.
     Cores(usize),
+    /// There is no certificate to speak TLS with.
+    Tls(chatd_tls::Refusal),
     /// The MySQL URL is none.
     MySql(Refusal),
     /// The Redis URL is none.
@@ -72,6 +76,7 @@ impl fmt::Display for Impossible {
             Impossible::Cores(cores) => {
                 write!(f, "--cores {cores} is not possible: it takes 1 to {}", u32::from(CoreId::MAX) + 1)
             }
+            Impossible::Tls(why) => write!(f, "no TLS: {why}"),
             Impossible::MySql(error) => error.fmt(f),
             Impossible::Redis(error) => error.fmt(f),
             Impossible::NoCpus => f.write_str("the system does not say which CPUs this process may use"),
@@ -118,9 +123,7 @@ impl Settings {
                 options.password_cost
             ));
         }
-        if options.bind.is_unspecified() || !options.bind.is_loopback() {
-            warnings.push("clients speak in clear text: put a TLS proxy in front of an open port".to_owned());
-        }
+        let secrecy = secrecy(&options, &mut warnings)?;
         if options.latency_log.is_some() && options.measure == Measuring::Off {
             warnings.push("the latency log stays empty with --measure off".to_owned());
         }
@@ -164,6 +167,7 @@ impl Settings {
             busy_poll: Duration::from_micros(options.busy_poll),
             admin: options.admin,
             admin_hosts: options.admin_host,
+            secrecy,
             site: Site {
                 page: options.web.unwrap_or(options.bind.is_loopback()),
                 origins: match options.web_origin.iter().any(|origin| origin == "*") {
@@ -188,6 +192,25 @@ impl Settings {
             retention: self.keep,
         }
     }
+}
+
+/// How the port is encrypted, and what is to be said of that.
+fn secrecy(options: &Options, warnings: &mut Vec<String>) -> Result<Secrecy, Impossible> {
+    let identity = match (options.tls_cert.clone(), options.tls_key.clone()) {
+        (Some(certificate), Some(key)) => {
+            Some(Arc::new(Identity::read(certificate, key).map_err(Impossible::Tls)?))
+        }
+        _ => None,
+    };
+    warnings.extend(identity.as_ref().and_then(|identity| identity.warning()));
+    if !options.bind.is_loopback() && !options.require_tls {
+        let what = match &identity {
+            None => "clients speak in clear text: --tls-cert and --tls-key encrypt, or a TLS proxy in front",
+            Some(_) => "clients may speak in clear text, too: --require-tls refuses it",
+        };
+        warnings.push(what.to_owned());
+    }
+    Ok(Secrecy { identity, required: options.require_tls })
 }
 
 /// What goes wrong where only one of the two things that servers share is shared.

@@ -3,14 +3,15 @@
 use chatd::executor::stop::{StopSignal, StopSignals};
 use chatd_process::log;
 use chatd_process::panic_policy::LAST_LINES;
+use chatd_tls::Identity;
 use std::io;
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 /// Tells when the server is asked to stop.
 pub struct Stopping {
-    serves: Arc<AtomicBool>,
+    serves: Arc<OnceLock<Option<Arc<Identity>>>>,
     asked: flume::Receiver<StopSignal>,
 }
 
@@ -21,7 +22,7 @@ impl Stopping {
     /// # Errors
     /// If the system gives none.
     pub fn start(signals: StopSignals) -> io::Result<Self> {
-        let serves = Arc::new(AtomicBool::new(false));
+        let serves = Arc::new(OnceLock::new());
         let (ask, asked) = flume::bounded(1);
         let hears = serves.clone();
         let thread = std::thread::Builder::new().name("signals".to_owned());
@@ -29,9 +30,11 @@ impl Stopping {
         Ok(Self { serves, asked })
     }
 
-    /// From now on there are sessions to finish with.
-    pub fn serving(&self) {
-        self.serves.store(true, Ordering::Relaxed);
+    /// From now on there are sessions to finish with. Where there is an `identity`, SIGHUP has it read again and does not
+    /// stop the server.
+    pub fn serving(&self, identity: Option<Arc<Identity>>) {
+        // It is said once.
+        let _ = self.serves.set(identity);
     }
 
     /// Waits until somebody asks.
@@ -40,13 +43,17 @@ impl Stopping {
     }
 }
 
-fn hear(signals: &StopSignals, serves: &AtomicBool, ask: &flume::Sender<StopSignal>) {
+fn hear(signals: &StopSignals, serves: &OnceLock<Option<Arc<Identity>>>, ask: &flume::Sender<StopSignal>) {
     let mut insisted = false;
     let mut asked = false;
     loop {
         let signal = signals.wait();
-        if !serves.load(Ordering::Relaxed) {
+        let Some(identity) = serves.get() else {
             at_once(format_args!("{signal} received while starting, stopping at once"));
+        };
+        if let (Some(identity), true) = (identity, signal.is_hangup()) {
+            read_again(identity);
+            continue;
         }
         if insisted && signal.is_insistent() {
             at_once(format_args!("{signal} received again, stopping at once"));
@@ -57,6 +64,18 @@ fn hear(signals: &StopSignals, serves: &AtomicBool, ask: &flume::Sender<StopSign
             // Nobody waits any more only if the process is ending.
             let _ = ask.send(signal);
         }
+    }
+}
+
+/// Reads the certificate again: whoever is connected stays so, and who connects from now on is shown the new one.
+fn read_again(identity: &Identity) {
+    let file = identity.file().display().to_string();
+    match identity.read_again() {
+        Ok(()) => log::line(format_args!("SIGHUP received, the certificate in {file} was read again")),
+        Err(why) => log::line(format_args!("SIGHUP received, the certificate stays as it was: {why}")),
+    }
+    if let Some(warning) = identity.warning() {
+        log::line(warning);
     }
 }
 

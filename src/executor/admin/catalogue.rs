@@ -91,6 +91,14 @@ pub(super) const CATALOGUE: &[Metric] = &[
         "Lines of the log that found no room in its queue or could not be written.",
         Kind::Counter(|view, series| series.one(view.log_lines_lost)),
     ),
+    with_unit(
+        "chatd_certificate_expires_in",
+        "seconds",
+        "How long the certificate is still valid; below 0 it has expired. Not there without TLS.",
+        Kind::Gauge(|view, series| {
+            view.certificate_expires_in.into_iter().for_each(|left| series.one(left as f64))
+        }),
+    ),
     metric("chatd_core_up", "1 if the core answered within half a second.", Kind::Gauge(core_up)),
     with_unit(
         "chatd_core_cpu",
@@ -113,6 +121,17 @@ pub(super) const CATALOGUE: &[Metric] = &[
         "chatd_connections_refused",
         "Connections refused because there were too many.",
         counter!(refused),
+    ),
+    metric("chatd_tls_handshakes_full", "Handshakes of TLS that were done in full.", counter!(tls_full)),
+    metric(
+        "chatd_tls_handshakes_resumed",
+        "Handshakes of TLS that were done in short, with a ticket.",
+        counter!(tls_resumed),
+    ),
+    metric(
+        "chatd_tls_failures",
+        "Connections in TLS that were broken off: handshakes that failed, and records that were wrong.",
+        counter!(tls_failed),
     ),
     metric("chatd_connections_cut", "Connections closed by the server, by reason.", Kind::Counter(cuts)),
     metric(

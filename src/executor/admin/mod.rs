@@ -27,6 +27,7 @@ mod view;
 
 use super::observer::Observer;
 use chatd_process::log;
+use chatd_tls::Identity;
 use health::Health;
 use pages::Pages;
 use rustix::event::{EventfdFlags, eventfd};
@@ -49,6 +50,8 @@ pub struct Sources {
     pub version: &'static str,
     /// Questions that may wait for the store.
     pub store_queue: usize,
+    /// Who the server is, where it speaks TLS.
+    pub identity: Option<Arc<Identity>>,
     /// How many passwords wait to be hashed, from any thread and without waiting.
     pub passwords: Box<dyn Fn() -> usize + Send>,
     /// How many requests failed although the store works, from any thread and without waiting.

@@ -94,7 +94,7 @@ impl Pages {
     }
 
     fn look(&self) -> View {
-        let Sources { observer, health, version, store_queue, passwords, store_unexpected, .. } =
+        let Sources { observer, health, version, store_queue, passwords, store_unexpected, identity, .. } =
             &self.sources;
         let snapshots = observer.look(PATIENCE);
         let pulses: Vec<Pulse> = snapshots.iter().map(Snapshot::pulse).collect();
@@ -111,6 +111,7 @@ impl Pages {
             draining: health.is_draining(),
             ready: health.trouble(&pulses, observer.cores()).is_none(),
             process: Process::look(),
+            certificate_expires_in: identity.as_ref().map(|identity| identity.expires_in()),
             log_lines_lost: chatd_process::log::lost(),
             snapshots,
         }

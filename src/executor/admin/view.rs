@@ -26,6 +26,8 @@ pub(super) struct View {
     pub(super) draining: bool,
     pub(super) ready: bool,
     pub(super) process: Process,
+    /// Seconds until the certificate expires, where there is one.
+    pub(super) certificate_expires_in: Option<i64>,
     /// Lines of the log that were lost.
     pub(super) log_lines_lost: u64,
 }

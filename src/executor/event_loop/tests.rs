@@ -50,6 +50,7 @@ fn on_a_core_that_polls<T: Send + 'static, F: Future<Output = T> + 'static>(
             sockets: Sockets::new(&limits, mode).expect("a ring"),
             metrics: Metrics::new(CoreId(0), Kin::default(), Measuring::Off),
             limits,
+            secrecy: Default::default(),
             site: Site { page: false, origins: Origins::All },
             origin: Origin::now(),
         })));

@@ -20,6 +20,7 @@ impl Shard {
     /// for it.
     pub(super) fn turn(&mut self, idle: &Idle) {
         const COMPLETIONS_A_TURN: usize = 128;
+        self.shake_hands();
         let entered_ns = self.submit(idle);
         let received = self.metrics.counters.received_bytes;
         let mut handled = 0;

@@ -10,6 +10,12 @@ pub struct Counters {
     pub accepted: u64,
     /// Connections refused because there were too many.
     pub refused: u64,
+    /// Handshakes of TLS that were done in full.
+    pub tls_full: u64,
+    /// Those that were done in short, by who came back with a ticket.
+    pub tls_resumed: u64,
+    /// Connections that were encrypted and broken off: handshakes that failed, and records that were wrong.
+    pub tls_failed: u64,
     /// Bytes received.
     pub received_bytes: u64,
     /// Bytes that the kernel has taken.

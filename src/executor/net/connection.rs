@@ -4,12 +4,14 @@
 
 use super::pacing::{Next, Pacing, PacingLimits};
 use super::spoken::{Spoken, Web};
+use super::tls::Tls;
 use crate::metrics::Queue;
 use chatd_chat::model::ids::{ConnectionId, Monotonic};
 use chatd_chat::port::effect::Frame;
 use chatd_chat::wire::frame::Terminator;
 use chatd_chat::wire::websocket;
 use std::net::{Shutdown, TcpStream};
+use std::num::NonZeroU32;
 use std::os::fd::{AsRawFd, RawFd};
 
 /// One connection of this core.
@@ -39,6 +41,8 @@ pub(super) struct Connection {
     pub(super) pacing: Option<Box<Pacing>>,
     /// What it has besides, if it began with HTTP.
     pub(super) web: Option<Box<Web>>,
+    /// What its bytes go through, if it is encrypted.
+    pub(super) tls: Option<Box<Tls>>,
 }
 
 /// How far a connection has come.
@@ -62,9 +66,9 @@ pub(super) enum Stage {
 pub(super) struct Tail {
     pub(super) bytes: Vec<u8>,
     /// How far it was searched for a terminator in vain.
-    pub(super) searched: usize,
+    pub(super) searched: u32,
     /// When they were read, if that was before a pause; as messages carry it.
-    pub(super) read_us: Option<u32>,
+    pub(super) read_us: Option<NonZeroU32>,
 }
 
 /// Bytes to be sent.
@@ -116,6 +120,7 @@ impl Connection {
             outbox: Outbox::default(),
             pacing: None,
             web: None,
+            tls: None,
         }
     }
 
@@ -181,12 +186,13 @@ impl Connection {
 
     /// Whether the socket has taken everything.
     pub(super) fn is_flushed(&self) -> bool {
-        !self.outbox.sending && self.outbox.waiting.is_empty()
+        let own = self.tls.as_deref().is_some_and(Tls::has_own);
+        !self.outbox.sending && self.outbox.waiting.is_empty() && !own
     }
 
     /// Whether the peer has said all and was told all, our closing included.
     pub(super) fn is_through(&self) -> bool {
-        self.ended && (self.acked() == self.outbox.sent || self.is_reset())
+        self.ended && (self.taken() == self.left() || self.is_reset())
     }
 
     /// Whether the peer's system has thrown the connection away: nothing is acknowledged any more.
@@ -202,13 +208,24 @@ impl Connection {
         result == 0 && bytes == 1 && state == TCP_CLOSE
     }
 
-    /// Bytes, of all that were ever sent, that the peer's TCP has acknowledged. Never too many.
-    pub(super) fn acked(&self) -> u64 {
+    /// Bytes that left through the socket.
+    fn left(&self) -> u64 {
+        self.tls.as_deref().map_or(self.outbox.sent, Tls::sent)
+    }
+
+    /// How many of them the peer's TCP has acknowledged. Never too many.
+    fn taken(&self) -> u64 {
         let mut in_flight: libc::c_int = 0;
         // SAFETY: SIOCOUTQ (the socket's TIOCOUTQ) writes one int to the address given, which
         // outlives the call; the descriptor is open as long as `stream` is.
         let result = unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut in_flight) };
-        if result == 0 { self.outbox.sent.saturating_sub(in_flight.max(0) as u64) } else { 0 }
+        if result == 0 { self.left().saturating_sub(in_flight.max(0) as u64) } else { 0 }
+    }
+
+    /// Bytes of the outbox, of all that were ever sent, that the peer's TCP has acknowledged. Never too many.
+    fn acked(&mut self) -> u64 {
+        let taken = self.taken();
+        self.tls.as_deref_mut().map_or(taken, |tls| tls.acked(taken))
     }
 
     /// The same as its hub counts them: each frame with a terminator or header, and nothing else.
@@ -224,7 +241,13 @@ impl Connection {
 
     /// Whether its client is in the middle of a message of which nothing lies in the tail.
     pub(super) fn is_within(&self) -> bool {
-        matches!(self.web.as_deref(), Some(Web::Socket(socket)) if socket.decoder.is_within())
+        self.tls.as_deref().is_some_and(Tls::is_within)
+            || matches!(self.web.as_deref(), Some(Web::Socket(socket)) if socket.decoder.is_within())
+    }
+
+    /// Whether it comes from this machine.
+    pub(super) fn is_local(&self) -> bool {
+        self.stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) {
@@ -239,7 +262,7 @@ mod tests {
 
     /// Memory is given out in steps of 16 bytes, 8 of them for the allocator: 216 bytes take what 208 take.
     #[test]
-    fn a_plain_connection_pays_nothing_for_http() {
+    fn a_plain_connection_pays_nothing_for_http_and_tls() {
         assert!(size_of::<Connection>() <= 216, "{}", size_of::<Connection>());
     }
 }

@@ -5,6 +5,7 @@
 //! - [`ring`] is the io_uring of the core, [`mode`] what it uses of its kernel, [`buffers`] what it receives into.
 //! - [`sockets`] is all connections and what is to be sent to them; [`connection`] is one of them.
 //! - [`pacing`] cuts what is sent to clients that read as the original does.
+//! - [`tls`] is the encryption of a connection; [`secure_reader`] what is received through it.
 //! - [`reader`] takes in what was received, which becomes requests.
 //! - [`spoken`] tells what a connection speaks; [`web_reader`] is `reader`'s part for HTTP and WebSocket, [`site`] what
 //!   HTTP gives, [`assets`] the page.
@@ -20,7 +21,9 @@ pub(super) mod reader;
 pub(super) mod ring;
 #[cfg(test)]
 mod ring_tests;
+pub mod secure_reader;
 pub mod site;
 pub(super) mod sockets;
 mod spoken;
+mod tls;
 mod web_reader;

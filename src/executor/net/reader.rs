@@ -5,6 +5,7 @@
 use super::connection::{Connection, Stage, Tail};
 use super::ring::{Completion, Expect, Operation};
 use super::spoken::Spoken;
+use super::tls::Tls;
 use crate::event_loop;
 use crate::metrics;
 use crate::shard::Shard;
@@ -13,6 +14,7 @@ use chatd_chat::port::event::Event;
 use chatd_chat::wire::frame::{self, Step, Terminator};
 use chatd_chat::wire::request::{self, Fault};
 use chatd_process::panic_policy;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// What of received bytes was not handed over.
@@ -97,7 +99,7 @@ impl Shard {
     }
 
     /// A panic over one connection's bytes costs that connection; one inside the hub, everything.
-    fn guarded(&mut self, id: ConnectionId, handle: impl FnOnce(&mut Self)) {
+    pub(super) fn guarded(&mut self, id: ConnectionId, handle: impl FnOnce(&mut Self)) {
         if panic_policy::contain(|| handle(self)).is_err() {
             if self.is_broken() {
                 panic_policy::die("the hub");
@@ -109,15 +111,13 @@ impl Shard {
     fn received(&mut self, id: ConnectionId, bytes: &mut [u8], more: bool) {
         let connection = self.sockets.at(id.index).expect("looked at before");
         match connection.stage {
+            Stage::Open if connection.tls.is_some() => self.received_secret(id, bytes),
             Stage::Open => {
-                if connection.tail.bytes.is_empty() {
-                    let rest = self.hand_over(id, bytes, 0);
-                    self.keep_tail(id, &rest, |tail| tail.extend_from_slice(&bytes[rest.kept.clone()]));
+                let is_tls = connection.spoken == Spoken::Unknown && Spoken::of(bytes[0]) == Spoken::Tls;
+                if is_tls && self.begin_tls(id) {
+                    self.received_secret(id, bytes);
                 } else {
-                    // Doubling would take twice as much as it may.
-                    connection.tail.bytes.reserve_exact(bytes.len());
-                    connection.tail.bytes.extend_from_slice(bytes);
-                    self.hand_over_tail(id);
+                    self.take_in(id, bytes);
                 }
             }
             // What a client says after its connection was closed is thrown away, up to a bound: who goes
@@ -132,12 +132,29 @@ impl Shard {
         }
         let Some(connection) = self.sockets.at(id.index) else { return };
         let wanted = match connection.stage {
-            Stage::Open => !connection.paused,
+            Stage::Open => {
+                let waits = |tls: &Tls| tls.is_put_off || tls.is_ended_by_client;
+                !connection.paused && !connection.tls.as_deref().is_some_and(waits)
+            }
             Stage::Emptying(_) | Stage::Lingering(_) => true,
             Stage::Gone | Stage::Over => false,
         };
         if wanted {
             self.sockets.receive(id.index, if more { Expect::Bytes } else { Expect::Nothing });
+        }
+    }
+
+    /// Takes in what an open connection says.
+    pub(super) fn take_in(&mut self, id: ConnectionId, bytes: &mut [u8]) {
+        let connection = self.sockets.at(id.index).expect("a connection stays while it is handled");
+        if connection.tail.bytes.is_empty() {
+            let rest = self.hand_over(id, bytes, 0);
+            self.keep_tail(id, &rest, |tail| tail.extend_from_slice(&bytes[rest.kept.clone()]));
+        } else {
+            // Doubling would take twice as much as it may.
+            connection.tail.bytes.reserve_exact(bytes.len());
+            connection.tail.bytes.extend_from_slice(bytes);
+            self.hand_over_tail(id);
         }
     }
 
@@ -160,7 +177,7 @@ impl Shard {
     }
 
     /// Tells the hub that a client has said its last word, once all before it was handed over.
-    fn tell_ended(&mut self, session: ConnectionId) {
+    pub(super) fn tell_ended(&mut self, session: ConnectionId) {
         let has_ended = |connection: &mut Connection| {
             connection.stage == Stage::Open && connection.ended && !connection.paused
         };
@@ -188,9 +205,9 @@ impl Shard {
         let connection = self.sockets.at(id.index).expect("looked at before");
         let Tail { mut bytes, searched, read_us } = std::mem::take(&mut connection.tail);
         if let Some(read_us) = read_us {
-            self.note_read(read_us);
+            self.note_read(read_us.get());
         }
-        let rest = self.hand_over(id, &mut bytes, searched);
+        let rest = self.hand_over(id, &mut bytes, searched as usize);
         if read_us.is_some() {
             self.note_read(self.read_us());
             if let Some(connection) = self.sockets.at(id.index) {
@@ -217,10 +234,11 @@ impl Shard {
             return;
         };
         keep(&mut connection.tail.bytes);
-        connection.tail.searched = rest.searched;
+        connection.tail.searched = rest.searched as u32;
         // Messages that wait through a pause were read before it.
         let waits = connection.paused && !connection.tail.bytes.is_empty();
-        connection.tail.read_us = waits.then(|| connection.tail.read_us.unwrap_or(read_us));
+        connection.tail.read_us =
+            if waits { connection.tail.read_us.or(NonZeroU32::new(read_us)) } else { None };
         let partial = !connection.paused && (!connection.tail.bytes.is_empty() || connection.is_within());
         let since = connection.partial_since.filter(|_| !rest.is_fresh);
         connection.partial_since = partial.then(|| since.unwrap_or(now));

@@ -92,6 +92,11 @@ impl Site {
     }
 }
 
+/// The answer to who may not ask like this, and why.
+pub(super) fn forbidden(why: &'static str) -> (Vec<u8>, &'static str) {
+    (answer::head(Status::Forbidden, TEXT, why.len(), None), why)
+}
+
 /// The answer that is its own explanation.
 pub(super) fn refused(status: Status) -> Met {
     let text = status.text();

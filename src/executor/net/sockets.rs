@@ -3,6 +3,7 @@
 //! Owns the ring, and every connection until the kernel has let go of it. What is received is
 //! handled next door, in `reader`.
 
+mod secure;
 mod web;
 
 use super::connection::{Connection, Outbox, Stage};
@@ -17,7 +18,7 @@ use chatd_chat::port::effect::Frame;
 use chatd_chat::wire::code::Code;
 use chatd_chat::wire::request::Request;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::task::{Context, Poll, Waker};
@@ -49,6 +50,12 @@ pub(crate) struct Sockets {
     /// Those that are being closed.
     closing: Vec<ConnectionId>,
     spare: Vec<Vec<u8>>,
+    /// Those whose handshake waits for its turn.
+    pub(super) put_off: VecDeque<ConnectionId>,
+    /// How many handshakes may still begin in this turn.
+    pub(super) handshakes_left: u32,
+    /// What the last bytes of a connection that is encrypted said: memory that is used again.
+    pub(super) plain: Vec<u8>,
     /// Memory of all that is half read.
     tail_bytes: usize,
     pacing: PacingLimits,
@@ -91,6 +98,9 @@ impl Sockets {
             gone: Vec::new(),
             closing: Vec::new(),
             spare: Vec::new(),
+            put_off: VecDeque::new(),
+            handshakes_left: 0,
+            plain: Vec::new(),
             tail_bytes: 0,
             pacing: PacingLimits::of(limits),
             paced: BinaryHeap::new(),
@@ -201,6 +211,7 @@ impl Sockets {
             return;
         }
         let deadline = self.part(id.index, why);
+        self.forget_unsaid(id.index);
         let Some(connection) = self.get(id) else { return };
         connection.stage = Stage::Emptying(deadline);
         connection.partial_since = None;
@@ -226,7 +237,7 @@ impl Sockets {
         let Some(connection) = self.at(index) else { return };
         let Stage::Emptying(deadline) = connection.stage else { return };
         if connection.is_flushed() {
-            if connection.web.is_some() && self.refill(index) {
+            if connection.web.is_some() && self.refill(index) || self.say_end(index) {
                 return;
             }
             let deadline = deadline.min(self.now.plus(LINGER_MS));
@@ -297,7 +308,7 @@ impl Sockets {
 
     /// Whether a turn has something to write or to handle, whatever completes.
     pub(crate) fn has_work(&self) -> bool {
-        !(self.dirty.is_empty() && self.resumed.is_empty() && self.gone.is_empty())
+        !(self.dirty.is_empty() && self.resumed.is_empty() && self.gone.is_empty() && self.put_off.is_empty())
     }
 
     /// Frees the slot of a connection that is over, once the kernel and the hub have let go of it.
@@ -332,6 +343,9 @@ impl Sockets {
 
     fn send_waiting(&mut self, index: u32) {
         let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
+        if connection.tls.is_some() {
+            return self.send_secure(index);
+        }
         let descriptor = connection.descriptor();
         let outbox = &mut connection.outbox;
         if outbox.flown == outbox.flying.len() {
@@ -417,8 +431,16 @@ impl Sockets {
                 if let Some(pacing) = &mut connection.pacing {
                     pacing.taken(now_ns);
                 }
-                *flown += result as usize;
-                *sent += result as u64;
+                // Of what is encrypted the outbox has nothing before all of it is taken.
+                let bytes = match connection.tls.as_deref_mut() {
+                    Some(tls) => {
+                        let has_landed = tls.taken(result as usize);
+                        if has_landed { flying.len() - *flown } else { 0 }
+                    }
+                    None => result as usize,
+                };
+                *flown += bytes;
+                *sent += bytes as u64;
             }
             // Nothing happened: again.
             _ if result == -libc::EAGAIN || result == -libc::EINTR => {}
@@ -427,7 +449,9 @@ impl Sockets {
                 return None;
             }
         }
-        let since = (flown == &flying.len()).then_some(*flying_since_ns);
+        // What TLS says of its own is nobody's frame.
+        let is_frames = connection.tls.is_none() || !flying.is_empty();
+        let since = (is_frames && flown == &flying.len()).then_some(*flying_since_ns);
         let is_web = connection.web.is_some();
         if !connection.is_over() {
             if is_web {
@@ -443,17 +467,6 @@ impl Sockets {
     pub(super) fn flushed(&mut self, index: u32) -> Option<Mark> {
         let outbox = &mut self.slots[index as usize].connection.as_deref_mut()?.outbox;
         self.marks.pop(&mut outbox.marks, outbox.sent)
-    }
-
-    /// The tail of a connection has changed: so has the sum of all.
-    pub(super) fn charge(&mut self, index: u32) {
-        let Some(connection) = self.slots.get_mut(index as usize).and_then(|slot| slot.connection.as_mut())
-        else {
-            return;
-        };
-        let held = connection.tail.bytes.capacity();
-        self.tail_bytes = self.tail_bytes + held - connection.charged as usize;
-        connection.charged = held as u32;
     }
 
     /// The connections to be cut where too much is half read: the largest frames under way first, and of

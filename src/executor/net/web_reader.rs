@@ -19,8 +19,11 @@ impl Shard {
         let Some(&first) = bytes.first() else { return Rest::nothing() };
         let spoken = Spoken::of(first);
         self.sockets.at(id.index).expect("a connection stays while it is handled").spoken = spoken;
+        if let Some(refused) = self.refuse_clear_text(id) {
+            return refused;
+        }
         if spoken == Spoken::Tls {
-            let text = "this server does not speak TLS";
+            let text = "no TLS here: this server speaks none, or the connection is encrypted already";
             self.feed(Event::BadFrame { connection: id, fault: Fault::closing(Code::NotAFrame, text) });
             return Rest::nothing();
         }

@@ -12,6 +12,7 @@ mod liveness;
 mod resp;
 mod retry;
 mod server;
+mod talk;
 mod voice;
 mod wire;
 
@@ -408,7 +409,7 @@ impl RedisBus {
         if let Value::ServerError(error) = value {
             return Err(match error.code() {
                 "READONLY" => Useless::This(REPLICA),
-                _ => Useless::Refuses(server::words(&error.clone().into())),
+                _ => Useless::Refuses(talk::words(&error.clone().into())),
             });
         }
         match self.next_awaited() {

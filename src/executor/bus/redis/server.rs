@@ -1,8 +1,8 @@
 //! A Redis server, and how a connection to it begins: by blocking calls, never on a core.
 
-use super::error::{RedisError, Refused};
+use super::error::RedisError;
 use super::liveness;
-use super::resp::{self, Frame};
+use super::talk::Talk;
 use super::voice::Voice;
 use super::wire::{Secure, Tls, Wire};
 use chatd_chat::model::ids::CoreId;
@@ -10,7 +10,7 @@ use chatd_chat::model::limits::Limits;
 use chatd_tls::Trust;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Value};
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
@@ -326,81 +326,5 @@ fn text(answer: &Value) -> &str {
         Value::VerbatimString { text, .. } => text,
         Value::BulkString(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
         _ => "",
-    }
-}
-
-/// One question at a time.
-struct Talk {
-    wire: Wire,
-    /// Received, and not a whole frame.
-    read: Vec<u8>,
-    /// Messages that came among the answers.
-    heard: Vec<u8>,
-    /// Bytes of either at most.
-    bytes: usize,
-    at: String,
-}
-
-impl Talk {
-    fn ask(&mut self, command: &redis::Cmd) -> Result<Value, RedisError> {
-        let asked = name_of(command);
-        let unreachable = |at: &str, why| RedisError::Unreachable(at.to_owned(), why);
-        self.wire.write_all(&command.get_packed_command()).map_err(|why| unreachable(&self.at, why))?;
-        loop {
-            let refused = |why: &str| {
-                RedisError::Refused(Refused {
-                    at: self.at.clone(),
-                    command: asked.clone(),
-                    why: why.to_owned(),
-                })
-            };
-            let found = resp::next(&self.read, self.bytes).map_err(|fault| refused(fault.why()))?;
-            if let Some((Frame::Message { .. }, length)) = found {
-                self.heard.extend(self.read.drain(..length));
-                if self.heard.len() > self.bytes {
-                    return Err(refused(resp::Fault::TooLarge.why()));
-                }
-                continue;
-            }
-            if let Some((_, length)) = found {
-                let frame: Vec<u8> = self.read.drain(..length).collect();
-                let value = redis::parse_redis_value(&frame).and_then(Value::extract_error);
-                // Nothing of our command: it may hold a password.
-                return value.map_err(|error| refused(&words(&error)));
-            }
-            let mut chunk = [0; 32 << 10];
-            match self.wire.read(&mut chunk) {
-                Ok(0) => return Err(unreachable(&self.at, io::ErrorKind::UnexpectedEof.into())),
-                Ok(bytes) => self.read.extend_from_slice(&chunk[..bytes]),
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(why) => return Err(unreachable(&self.at, why)),
-            }
-        }
-    }
-}
-
-/// What a command is called: its name, and the part of it where it has parts.
-fn name_of(command: &redis::Cmd) -> String {
-    let mut words = command.args_iter().filter_map(|argument| match argument {
-        redis::Arg::Simple(word) => Some(String::from_utf8_lossy(word)),
-        _ => None,
-    });
-    match (words.next(), words.next()) {
-        (Some(name), Some(part)) if ["CLIENT", "PUBSUB"].contains(&&*name) => format!("{name} {part}"),
-        (Some(name), _) => name.into_owned(),
-        (None, _) => String::new(),
-    }
-}
-
-/// What Redis says of an error, without the arguments that it repeats: one of them may be a password.
-pub(super) fn words(error: &redis::RedisError) -> String {
-    let said = match (error.code(), error.detail()) {
-        (Some(code), Some(detail)) => format!("{code} {detail}"),
-        (None, Some(detail)) => detail.to_owned(),
-        _ => error.to_string(),
-    };
-    match said.split_once(", with args beginning with") {
-        Some((said, _)) => said.to_owned(),
-        None => said,
     }
 }
