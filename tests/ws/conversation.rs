@@ -123,7 +123,7 @@ fn what_was_read_does_not_wait_any_more() {
     let answer = reader.hear();
     let mut heard = answer["offlinemsg"].as_array().expect("a list").len();
     while heard < 300 {
-        if heard % 50 == 0 {
+        if heard.is_multiple_of(50) {
             reader.write(&frame(LAST | PING, &[b'p'; 125]));
         }
         match reader.hear_frame().expect("not the end") {
