@@ -1,7 +1,7 @@
 //! TLS as all programs of chatd speak it: rustls with ring, versions 1.2 and 1.3, and no way not to verify.
 //!
 //! - [`trust`]: whose certificates are believed, and what a client connects with.
-//! - [`server`]: who a server is; [`expiry`]: until when.
+//! - [`server`]: who a server is; `expiry`: until when.
 //! - [`explain`]: what a failure means, in a sentence for whoever runs the program.
 //!
 //! Does no network I/O.
