@@ -129,7 +129,7 @@ fn what_the_store_refuses_for_good_is_told_counted_and_said_once() {
     });
     let lines = chatd.stderr_lines();
     let said =
-        "the store cannot carry out a request, please report this: keep a message: a test refuses this";
+        "the store cannot carry out a request, please report this: store a message: a test refuses this";
     assert!(lines.len() == 1 && lines[0].contains(said), "{lines:?}");
 }
 
