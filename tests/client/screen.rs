@@ -207,9 +207,9 @@ impl Screen {
         self.until_raw(text, |inner| inner.parser.screen().contents().contains(text));
     }
 
-    /// Waits until this has been written to the terminal, wherever it has gone since.
+    /// Waits until this has been written to the terminal, in whatever colours and wherever it has gone since.
     pub fn see_go_by(&self, text: &str) {
-        self.until_raw(text, |inner| String::from_utf8_lossy(&inner.raw).contains(text));
+        self.until_raw(text, |inner| without_escapes(&inner.raw).contains(text));
     }
 
     /// Waits until the last line is this.
@@ -315,4 +315,19 @@ impl Drop for Screen {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What was written, without what tells a terminal how.
+fn without_escapes(raw: &[u8]) -> String {
+    let (raw, mut text) = (String::from_utf8_lossy(raw), String::new());
+    let mut characters = raw.chars();
+    while let Some(character) = characters.next() {
+        if character != '\u{1b}' {
+            text.push(character);
+        } else if characters.next() == Some('[') {
+            // Its parameters, up to the letter that ends it.
+            characters.by_ref().find(|character| ('@'..='~').contains(character));
+        }
+    }
+    text
 }
