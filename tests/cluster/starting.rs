@@ -141,7 +141,7 @@ fn a_redis_that_cannot_be_used() {
         assert!(!failure.stderr.contains("s3cret"), "{failure:?}");
     };
     fails("mysql://h/d", &["Redis URL", "redis://[user:password@]host:port/db"]);
-    fails("rediss://h/0", &["Redis URL", "TLS"]);
+    fails("rediss://h/0#insecure", &["a certificate is always verified"]);
     let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
     fails(&format!("redis://{nobody}/0"), &[&nobody.to_string(), "start it, or correct the URL"]);
     fails(&format!("redis://{at}/0"), &[&at, "does not let user default in", "password"]);
