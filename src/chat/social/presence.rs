@@ -24,6 +24,10 @@ const NOTICES: usize = 1_024;
 /// Looks that agree before somebody is believed to be online whom no notice has told of: the first
 /// may have met a login that came to nothing.
 const LOOKS: u8 = 3;
+/// The same, with one that comes later than they, when a time to look has come so often: a login that took long may have
+/// come to nothing after all of them.
+const LOOKS_IN_ALL: u8 = LOOKS + 1;
+const LAST_LOOK_AT: u32 = 8;
 
 /// What one core knows of who is online, and what others are still to be told.
 #[derive(Debug, Default)]
@@ -44,6 +48,8 @@ pub(super) struct Presence {
     next_update: Monotonic,
     next_query: Monotonic,
     next_reconcile: Monotonic,
+    /// How often it was time to reconcile.
+    reconciled: u32,
 }
 
 /// A user with friends here.
@@ -281,8 +287,11 @@ impl Social {
         }
         if now >= self.presence.next_reconcile {
             self.presence.next_reconcile = now.plus(cx.limits.presence_look_ms);
+            self.presence.reconciled = self.presence.reconciled.wrapping_add(1);
+            let last = self.presence.reconciled.is_multiple_of(LAST_LOOK_AT);
+            let looks = if last { LOOKS_IN_ALL } else { LOOKS };
             self.presence.suspect(|watched| {
-                let unsure = watched.holder.is_none() && watched.looks < LOOKS;
+                let unsure = watched.holder.is_none() && watched.looks < looks;
                 watched.online.is_none() || (watched.online == Some(true) && unsure)
             });
         }
