@@ -5,6 +5,9 @@
 //! told when the hub asks. Prints ns of CPU and allocations a message, the median of several rounds, and
 //! fails if a message costs more than 2 allocations. `cargo bench --bench hub`.
 
+mod allocations;
+
+use allocations::allocations;
 use chatd::chat::hub::Hub;
 use chatd::chat::model::ids::{ConnectionId, CoreId, Millis, Monotonic, Now, UserId};
 use chatd::chat::model::limits::Limits;
@@ -17,37 +20,7 @@ use chatd::chat::port::store::{BacklogPage, StoreReply, StoreRequest, Verified};
 use chatd::chat::wire::frame::{self, Step};
 use chatd::chat::wire::json::Parser;
 use chatd::chat::wire::request;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-/// The system's allocator, counting.
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are the system allocator's conditions.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(at, layout, bytes) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// A core without a world: sessions 0 and 1 belong to users 1 and 2.
 struct Core {
@@ -193,7 +166,7 @@ fn main() {
     let mut input = frames[0].clone();
     let mut figures: Vec<(f64, f64)> = Vec::new();
     for _ in 0..ROUNDS {
-        let (begun, allocated) = (cpu_time(), ALLOCATIONS.load(Ordering::Relaxed));
+        let (begun, allocated) = (cpu_time(), allocations());
         for number in 0..MESSAGES {
             let from = (number % 2) as usize;
             input.copy_from_slice(&frames[from]);
@@ -205,7 +178,7 @@ fn main() {
             }
         }
         let ns = (cpu_time() - begun).as_nanos() as f64 / MESSAGES as f64;
-        let allocations = (ALLOCATIONS.load(Ordering::Relaxed) - allocated) as f64 / MESSAGES as f64;
+        let allocations = (allocations() - allocated) as f64 / MESSAGES as f64;
         figures.push((ns, allocations));
     }
     assert!(core.sent.iter().all(|&sent| sent > 128 * MESSAGES / 2), "messages were pushed");

@@ -5,36 +5,15 @@
 //! off, and fails if recording allocates. `cargo bench --bench metrics`. What it costs within a real server, caches and
 //! all, says `chat-perf run direct --vs measure-off`.
 
+mod allocations;
+
+use allocations::allocations;
 use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd::chat::model::ids::{CoreId, MessageClock, Millis, UserId};
 use chatd::chat::port::effect::Frame;
 use chatd::executor::metrics::{Kin, Marks, Measuring, Metrics, Path, Queue, Stage};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-/// The system's allocator, counting.
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are the system allocator's conditions.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// One core's metrics, and the marks of one connection for each message of a turn.
 struct Core {
@@ -123,10 +102,10 @@ fn cost_ns(measuring: Measuring, messages: usize) -> f64 {
     core.turn();
     let mut rounds: Vec<f64> = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
-        let (begun, allocated) = (cpu_time(), ALLOCATIONS.load(Ordering::Relaxed));
+        let (begun, allocated) = (cpu_time(), allocations());
         (0..MESSAGES / messages).for_each(|_| core.turn());
         let used = cpu_time() - begun;
-        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), allocated, "recording allocates");
+        assert_eq!(allocations(), allocated, "recording allocates");
         rounds.push(used.as_nanos() as f64 / (MESSAGES / messages * messages) as f64);
     }
     let measured = core.metrics.path(Path::SameCore).len() as usize;

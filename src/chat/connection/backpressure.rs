@@ -52,4 +52,11 @@ impl Connections {
         }
         self.close_if_finished(cx, id);
     }
+
+    /// Whether a connection that has just begun a send has half of what it may have in flight, or a multiple of that:
+    /// what it waits for is not to wait for the next tick.
+    pub(crate) fn is_at_half(&self, cx: &Cx, id: ConnectionId) -> bool {
+        let half = (cx.limits.unsettled / 2).max(1);
+        self.get(id).map_or(0, |connection| connection.sends_in_flight).is_multiple_of(half)
+    }
 }

@@ -231,8 +231,4 @@ impl Connection {
     pub(crate) fn note_heard(&mut self, now: Monotonic) {
         (self.heard_at, self.pong_by) = (now, None);
     }
-
-    pub(crate) fn sends_in_flight(&self) -> u32 {
-        self.sends_in_flight
-    }
 }

@@ -5,7 +5,7 @@
 
 use super::Direct;
 use crate::backlog::{Backlog, HISTORY_BATCH};
-use crate::connection::{Connection, Connections};
+use crate::connection::Connections;
 use crate::model::envelope::Envelope;
 use crate::model::ids::{ConnectionId, MessageId};
 use crate::port::cx::Cx;
@@ -23,10 +23,7 @@ impl Direct {
     ) {
         connections.begin_send(cx, id);
         self.history_batch.push((id, envelope));
-        // Who has half of what it may have in flight is not to wait for the tick.
-        let half = (cx.limits.unsettled / 2).max(1);
-        let in_flight = connections.get(id).map_or(0, Connection::sends_in_flight);
-        if self.history_batch.len() == HISTORY_BATCH || in_flight.is_multiple_of(half) {
+        if self.history_batch.len() == HISTORY_BATCH || connections.is_at_half(cx, id) {
             self.flush_history(cx);
         }
     }

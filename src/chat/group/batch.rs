@@ -5,7 +5,7 @@
 //! their senders. Messages with a cid do not wait, and neither does what was said before them.
 
 use super::Groups;
-use crate::connection::{Connection, Connections};
+use crate::connection::Connections;
 use crate::model::envelope::Envelope;
 use crate::model::ids::ConnectionId;
 use crate::port::cx::Cx;
@@ -41,10 +41,7 @@ impl Groups {
         let answered = !envelope.cid().is_empty();
         let waits = self.to_store.gone && !answered;
         self.to_store.messages.push((id, envelope));
-        // Who has half of what it may have in flight is not to wait for the tick.
-        let half = (cx.limits.unsettled / 2).max(1);
-        let in_flight = connections.get(id).map_or(0, Connection::sends_in_flight);
-        if !waits || self.to_store.messages.len() >= BATCH || in_flight.is_multiple_of(half) {
+        if !waits || self.to_store.messages.len() >= BATCH || connections.is_at_half(cx, id) {
             self.store_batch(cx);
         }
     }
