@@ -10,6 +10,11 @@ use chatd_testing as common;
 #[path = "admin/client.rs"]
 mod admin;
 
+/// Speaks TLS for clients that do not, as the tests of TLS do.
+#[allow(dead_code)]
+#[path = "tls/tunnel.rs"]
+mod tunnel;
+
 /// One file for each thing that can happen to a cluster.
 mod cluster {
     mod backup;

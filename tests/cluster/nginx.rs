@@ -6,9 +6,12 @@ use crate::common::client::Client;
 use crate::common::cluster::{Backends, Shared};
 use crate::common::door::Door;
 use crate::common::raise_open_files;
-use crate::common::services::nginx::Nginx;
+use crate::common::services::nginx::{Nginx, Secure};
+use crate::common::services::proxy::Proxy;
 use crate::common::websocket::{UPGRADE, WebSocket};
+use crate::tunnel::Tunnel;
 use serde_json::json;
+use std::net::SocketAddr;
 
 /// Connections that a server has taken in until now.
 fn taken_in(admin: Admin) -> u64 {
@@ -100,31 +103,75 @@ fn a_server_is_taken_away_and_brought_back() {
     clients[0].hear_msg("new here");
 }
 
+/// The page and its WebSocket come through, and a connection from a page of another site does not.
+fn browsers_are_served(address: SocketAddr, scheme: &str) {
+    let mut page = WebSocket::dial(address);
+    page.write(b"GET / HTTP/1.1\r\nHost: chat.example.org\r\nConnection: close\r\n\r\n");
+    let head = page.hear_head();
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("Content-Security-Policy: "), "{head}");
+    // The name that the browser used comes through: that is what an origin is compared with.
+    for (host, wanted) in [("localhost", "101"), ("evil.example", "403")] {
+        let mut socket = WebSocket::dial(address);
+        let origin = format!("Origin: {scheme}://{host}\r\nUpgrade: w");
+        socket.write(UPGRADE.replace("Upgrade: w", &origin).as_bytes());
+        assert_eq!(socket.hear_head().split(' ').nth(1), Some(wanted), "{host}");
+    }
+}
+
+/// Four people in turn, whoever serves each of them.
+fn all_talk(mut people: Vec<WebSocket>) {
+    let names = ["web-amy", "web-ben", "web-eve", "web-dan"];
+    let ids: Vec<u64> =
+        people.iter_mut().zip(names).map(|(socket, name)| socket.enter(name, Some(2))).collect();
+    for from in 0..people.len() {
+        let to = (from + 1) % people.len();
+        people[from]
+            .say(json!({"msgid": 6, "id": ids[from], "toid": ids[to], "msg": names[from], "time": "t"}));
+        assert_eq!(people[to].hear()["msg"], json!(names[from]));
+    }
+}
+
 /// The page and its WebSocket, by HTTP through nginx: both servers are come to, and people on both talk.
 #[test]
 fn browsers_come_by_http_through_nginx() {
     let cluster = Backends::of_all_tests().share().cluster(1);
     let servers = cluster.servers.each_ref().map(|server| server.address);
     let nginx = Nginx::start(servers, |conf| conf).unwrap();
-    let mut page = WebSocket::dial(nginx.web);
-    page.write(b"GET / HTTP/1.1\r\nHost: chat.example.org\r\nConnection: close\r\n\r\n");
-    let head = page.hear_head();
-    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("Content-Security-Policy: "), "{head}");
-    // The name that the browser used comes through: that is what an origin is compared with.
-    for (origin, wanted) in [("http://localhost", "101"), ("http://evil.example", "403")] {
-        let mut socket = WebSocket::dial(nginx.web);
-        socket.write(UPGRADE.replace("Upgrade: w", &format!("Origin: {origin}\r\nUpgrade: w")).as_bytes());
-        assert_eq!(socket.hear_head().split(' ').nth(1), Some(wanted), "{origin}");
-    }
-    let mut people: Vec<WebSocket> = (0..4).map(|_| WebSocket::connect(nginx.web)).collect();
-    let names = ["web-amy", "web-ben", "web-eve", "web-dan"];
-    let ids: Vec<u64> =
-        people.iter_mut().zip(names).map(|(socket, name)| socket.enter(name, Some(2))).collect();
-    for from in 0..4 {
-        let to = (from + 1) % 4;
-        people[from]
-            .say(json!({"msgid": 6, "id": ids[from], "toid": ids[to], "msg": names[from], "time": "t"}));
-        assert_eq!(people[to].hear()["msg"], json!(names[from]));
+    browsers_are_served(nginx.web, "http");
+    all_talk((0..4).map(|_| WebSocket::connect(nginx.web)).collect());
+}
+
+/// nginx shows the certificate and ends TLS: what is said before it is read by nobody, and the servers, which speak clear
+/// text here, never see it.
+#[test]
+fn tls_ends_at_nginx() {
+    let cluster = Backends::of_all_tests().share().cluster(1);
+    let servers = cluster.servers.each_ref().map(|server| server.address);
+    let nginx = Nginx::start(servers, |conf| conf).unwrap();
+    let Secure { clients, browsers, authority } = nginx.secure.as_ref().expect("the project's own");
+    let [clients, browsers] = [clients, browsers].map(|&address| Proxy::start(address));
+    let ways = [&clients, &browsers].map(|proxy| {
+        proxy.record();
+        Tunnel::start(proxy.address, authority)
+    });
+    browsers_are_served(ways[1].address, "https");
+    all_talk((0..4).map(|_| WebSocket::connect(ways[1].address)).collect());
+    // Frames as they are: among each other, and with somebody who comes by the other door.
+    let door = Door::new(ways[0].address, Vec::new());
+    let (amy, ben, dan) = (door.register("amy"), door.register("ben"), door.register("dan"));
+    let (mut amys, mut bens) = (door.enter(&amy), door.enter(&ben));
+    let mut dans = Door::new(nginx.address, Vec::new()).enter(&dan);
+    amys.chat(&ben, "between two in TLS");
+    bens.hear_msg("between two in TLS");
+    dans.chat(&amy, "from clear text");
+    amys.hear_msg("from clear text");
+    for proxy in [clients, browsers] {
+        let passed = proxy.recorded();
+        assert!(passed.len() > 2_000 && passed[0] == 0x16, "it went this way, in TLS");
+        let has = |word: &str| passed.windows(word.len()).any(|window| window == word.as_bytes());
+        for word in ["msgid", "web-amy", "in TLS", "clear text", "Content-Security-Policy"] {
+            assert!(!has(word), "{word:?} was read on the way");
+        }
     }
 }
 

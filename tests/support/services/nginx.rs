@@ -1,5 +1,6 @@
 //! A private nginx with the project's own nginx.conf, on other ports, or with a configuration of its own.
 
+use super::certificates::Authority;
 use super::scratch::Scratch;
 use super::{await_listener, free_port, spawn, terminate};
 use std::net::SocketAddr;
@@ -13,7 +14,17 @@ pub struct Nginx {
     pub address: SocketAddr,
     /// Where browsers come to.
     pub web: SocketAddr,
+    /// Where both come to in TLS; nowhere, of a configuration of its own.
+    pub secure: Option<Secure>,
     directory: Scratch,
+}
+
+/// Where TLS ends at nginx.
+pub struct Secure {
+    pub clients: SocketAddr,
+    pub browsers: SocketAddr,
+    /// Who issued the certificate that is shown there, which is made out to localhost.
+    pub authority: Authority,
 }
 
 impl Nginx {
@@ -22,21 +33,28 @@ impl Nginx {
     /// # Errors
     /// If it does not start.
     pub fn start(servers: [SocketAddr; 2], change: impl FnOnce(String) -> String) -> Result<Self, String> {
-        for fixed in
-            ["127.0.0.1:6000", "127.0.0.1:6002", "listen 8000 ", "http://127.0.0.1:8000;", "listen 8080;"]
-        {
-            assert!(CONF.contains(fixed), "nginx.conf has {fixed}");
-        }
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let web = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let conf = CONF
-            .replace("127.0.0.1:6000", &servers[0].to_string())
-            .replace("127.0.0.1:6002", &servers[1].to_string())
-            .replace("listen 8000 ", &format!("listen {address} "))
-            .replace("http://127.0.0.1:8000;", &format!("http://{address};"))
-            .replace("listen 8080;", &format!("listen {web};"));
+        let ports: [SocketAddr; 4] = std::array::from_fn(|_| SocketAddr::from(([127, 0, 0, 1], free_port())));
+        let [address, web, clients, browsers] = ports;
+        let authority = Authority::new();
+        let issued = authority.issue(&["localhost"]);
+        let changes = [
+            ("127.0.0.1:6000", servers[0].to_string()),
+            ("127.0.0.1:6002", servers[1].to_string()),
+            ("http://127.0.0.1:8000;", format!("http://{address};")),
+            ("listen 8000 ", format!("listen {address} ")),
+            ("listen 8001 ", format!("listen {clients} ")),
+            ("listen 8080;", format!("listen {web};")),
+            ("listen 8443 ", format!("listen {browsers} ")),
+            ("chatd-dev-cert/cert.pem", issued.certificate().to_owned()),
+            ("chatd-dev-cert/key.pem", issued.key().to_owned()),
+        ];
+        let conf = changes.iter().fold(CONF.to_owned(), |conf, (fixed, here)| {
+            assert!(conf.contains(fixed), "nginx.conf has {fixed}");
+            conf.replace(fixed, here)
+        });
         let mut nginx = Self::configured(&change(conf), address, Scratch::new())?;
         nginx.web = web;
+        nginx.secure = Some(Secure { clients, browsers, authority });
         Ok(nginx)
     }
 
@@ -53,7 +71,7 @@ impl Nginx {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = spawn(&mut command)?;
         await_listener(&mut child, "nginx", address)?;
-        Ok(Self { child, address, web: address, directory })
+        Ok(Self { child, address, web: address, secure: None, directory })
     }
 
     /// Its configuration.
