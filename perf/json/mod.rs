@@ -1,10 +1,7 @@
-//! A JSON value, its text, and its way back: all that a report needs.
-//!
-//! The harness has its own on purpose: what is shared with the server shares its mistakes.
+//! A JSON value whose keys stay in order, as reports have them. serde_json writes it and reads it: the library of the tools,
+//! which shares no mistake with the server.
 
-mod read;
-
-use std::fmt;
+mod text;
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Json {
@@ -101,67 +98,5 @@ impl<T: Into<Json>> From<Option<T>> for Json {
 impl<T: Into<Json>> From<Vec<T>> for Json {
     fn from(values: Vec<T>) -> Json {
         Json::List(values.into_iter().map(Into::into).collect())
-    }
-}
-
-impl fmt::Display for Json {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Json::Null => f.write_str("null"),
-            Json::Integer(value) => write!(f, "{value}"),
-            Json::Number(value) => write!(f, "{value}"),
-            Json::Text(text) => quote(text, f),
-            Json::List(values) => {
-                f.write_str("[")?;
-                for (index, value) in values.iter().enumerate() {
-                    f.write_str(if index == 0 { "" } else { "," })?;
-                    value.fmt(f)?;
-                }
-                f.write_str("]")
-            }
-            Json::Object(fields) => {
-                f.write_str("{")?;
-                for (index, (key, value)) in fields.iter().enumerate() {
-                    f.write_str(if index == 0 { "\n" } else { ",\n" })?;
-                    quote(key, f)?;
-                    write!(f, ": {value}")?;
-                }
-                f.write_str("}")
-            }
-        }
-    }
-}
-
-fn quote(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str("\"")?;
-    for character in text.chars() {
-        match character {
-            '"' => f.write_str("\\\"")?,
-            '\\' => f.write_str("\\\\")?,
-            '\n' => f.write_str("\\n")?,
-            control if control < ' ' => write!(f, "\\u{:04x}", u32::from(control))?,
-            other => write!(f, "{other}")?,
-        }
-    }
-    f.write_str("\"")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_of_value() {
-        let value = object([
-            ("text", "a\"\\\n\u{1}é".into()),
-            ("none", Option::<u64>::None.into()),
-            ("not a number", f64::NAN.into()),
-            ("list", vec![1.5, 2.0].into()),
-            ("count", 7.into()),
-        ]);
-        let text = value.to_string().replace('\n', "");
-        let expected =
-            r#"{"text": "a\"\\\n\u0001é","none": null,"not a number": null,"list": [1.5,2],"count": 7}"#;
-        assert_eq!(text, expected);
     }
 }
