@@ -29,7 +29,7 @@ fn the_rules_of_being_connected() {
 
 #[test]
 fn with_the_real_server() {
-    passes("server", 19);
+    passes("server", 32);
 }
 
 #[test]

@@ -114,6 +114,8 @@ impl Shard {
         counters.cpu_ns = cpu_ns();
         let gauges = Gauges {
             connections: self.sockets.count() as u64,
+            websockets: self.sockets.wrapped.websockets,
+            encrypted: self.sockets.wrapped.encrypted,
             bus_waiting: self.bus.waiting() as u64,
             bus: self.bus.state(),
             store_waiting: self.store.waiting() as u64,

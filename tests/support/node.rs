@@ -1,6 +1,7 @@
 //! Node 20 or newer, for the tests of what is written in JavaScript: one that is there, or one that npm brings, because
 //! Debian 12 has an older one.
 
+use super::services::scratch::Scratch;
 use super::services::{install, spawn};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -51,6 +52,12 @@ pub fn program() -> PathBuf {
 pub fn test(file: &Path) -> usize {
     let mut command = Command::new(program());
     command.args(["--experimental-websocket", "--no-warnings", "--test", "--test-reporter=tap"]).arg(file);
+    // What Node trusts it reads when it starts.
+    let certificate = Scratch::new();
+    let made = Command::new(super::program("chatd")).arg("dev-cert").arg(certificate.path()).output();
+    assert!(made.is_ok_and(|made| made.status.success()), "chatd makes a certificate");
+    command.env("CHATD_DEV_CERT", certificate.path());
+    command.env("NODE_EXTRA_CA_CERTS", certificate.path().join("ca.pem"));
     command.env("CHATD", super::program("chatd")).stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = spawn(&mut command).expect("node can be started");

@@ -7,6 +7,7 @@ use crate::common::chatd::SECRET;
 use crate::common::client::texts;
 use crate::common::services::certificates::Authority;
 use crate::common::services::proxy::Proxy;
+use crate::common::websocket::WebSocket;
 use chatd_client::{Address, Answer, Client as Library, Config, Conversation, Event, Trust};
 use serde_json::json;
 use std::io::{Read, Write};
@@ -168,6 +169,45 @@ fn the_library_and_the_program_speak_it() {
     assert!(said.contains("cannot be read") || said.contains("nobody who is trusted"), "{said}");
 }
 
+/// The sum of a metric over the cores.
+fn count(page: &str, name: &str) -> u64 {
+    let lines = page.lines().filter(|line| line.starts_with(&format!("{name}{{")));
+    lines
+        .map(|line| line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok()).expect("a number"))
+        .sum()
+}
+
+/// How many are there by which way: each is counted while it is there, and no longer.
+#[test]
+fn connections_are_counted_by_how_they_come() {
+    let authority = Authority::new();
+    let (chatd, admin) = watched(setup(&authority.issue(&["localhost"])));
+    let tunnel = Tunnel::start(chatd.address, &authority);
+    let until = |all: u64, websocket: u64, tls: u64| {
+        admin.until("all to be counted", "/metrics", |page| {
+            let counted = ["chatd_connections", "chatd_connections_websocket", "chatd_connections_tls"]
+                .map(|name| count(page.text(), name));
+            counted == [all, websocket, tls]
+        });
+    };
+    until(0, 0, 0);
+    let (mut plain, mut secret) = (chatd.connect(), tunnel.connect());
+    let amy = plain.register("amy");
+    secret.register("ben");
+    until(2, 0, 1);
+    let sockets = [chatd.address, chatd.address, tunnel.address].map(WebSocket::connect);
+    until(5, 3, 2);
+    // Whoever logs in is the same connection.
+    plain.login(&amy);
+    drop(sockets);
+    until(2, 0, 1);
+    drop(secret);
+    until(1, 0, 0);
+    plain.half_close();
+    plain.hear_end();
+    until(0, 0, 0);
+}
+
 /// A client that comes back shakes hands in short, at whichever core; both are counted.
 #[test]
 fn who_comes_back_shakes_hands_in_short() {
@@ -179,22 +219,14 @@ fn who_comes_back_shakes_hands_in_short() {
         client.say(json!({"msgid": 99, "id": 1}));
         client.hear("an ERROR");
     }
-    let count = |page: &str, name: &str| -> u64 {
-        let lines = page.lines().filter(|line| line.starts_with(name));
-        lines
-            .map(|line| {
-                line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok()).expect("a number")
-            })
-            .sum()
-    };
     let page = admin.until("the handshakes", "/metrics", |page| {
         let count = |name| count(page.text(), name);
-        count("chatd_tls_handshakes_full_total{") + count("chatd_tls_handshakes_resumed_total{") >= 12
+        count("chatd_tls_handshakes_full_total") + count("chatd_tls_handshakes_resumed_total") >= 12
     });
     let (full, resumed) = (
-        count(page.text(), "chatd_tls_handshakes_full_total{"),
-        count(page.text(), "chatd_tls_handshakes_resumed_total{"),
+        count(page.text(), "chatd_tls_handshakes_full_total"),
+        count(page.text(), "chatd_tls_handshakes_resumed_total"),
     );
     assert!(full == 1 && resumed == 11, "{full} in full, {resumed} in short");
-    assert_eq!(count(page.text(), "chatd_tls_failures_total{"), 0);
+    assert_eq!(count(page.text(), "chatd_tls_failures_total"), 0);
 }

@@ -2,7 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Chatd } from './servers.mjs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Chatd, PROGRAM } from './servers.mjs';
 import { Client, ERRNO, compareMids } from '../chatd.js';
 
 const refused = (errno) => (error) => error.kind === 'refused' && error.errno === errno && error.message !== '';
@@ -15,7 +19,7 @@ async function all(pages, of) {
 
 /** The same, by each way to a server that there is. */
 function over(name, run) {
-  for (const way of ['tcp', 'ws']) test(`${name}, over ${way}`, (t) => run(t, way));
+  for (const way of ['tcp', 'ws', 'tls', 'wss']) test(`${name}, over ${way}`, (t) => run(t, way));
 }
 
 /** The next event of this kind that is the one waited for. */
@@ -277,4 +281,21 @@ test('a client that was closed lets the program end', async (t) => {
   amy.client.close();
   await assert.rejects(said, { kind: 'closed' });
   assert.throws(() => new Client('http://example.org'), TypeError);
+});
+
+test('a server whose certificate nobody here trusts is told nothing', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'chatd-js-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  execFileSync(PROGRAM, ['dev-cert', folder]);
+  for (const way of ['tls', 'wss']) {
+    const chatd = await Chatd.start(t, way, folder);
+    const client = chatd.client(t);
+    client.register('amy', 'pw').catch(() => {});
+    const { reason } = await client.once('unreachable');
+    if (way === 'tls') assert.match(reason, /certificate|self.signed/i);
+    client.close();
+    // The same server by its other way: nobody has registered.
+    const other = chatd.client(t, {}, `tcp://127.0.0.1:${chatd.port}`);
+    assert.equal(await other.register('amy', 'pw'), 1, way);
+  }
 });

@@ -9,18 +9,25 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from '../chatd.js';
 
-const PROGRAM = process.env.CHATD ?? new URL('../../../target/debug/chatd', import.meta.url).pathname;
+/** Of `chatd dev-cert`, which this process trusts: `npm test` and tests/js.rs see to both. */
+const CERTIFICATE = process.env.CHATD_DEV_CERT;
+export const PROGRAM = process.env.CHATD ?? new URL('../../../target/debug/chatd', import.meta.url).pathname;
 
 /** A chatd with a directory and a port of its own, which stay its own when it is killed and started again. */
 export class Chatd {
   #data = mkdtempSync(join(tmpdir(), 'chatd-js-'));
   #child = null;
+  #tls = {};
   port = 0;
 
-  /** Its clients come by `way`: tcp or ws. */
-  static async start(test, way = 'tcp') {
+  /** Its clients come by `way`: tcp, ws, tls or wss; `certificate` is the folder of what it shows to the last two. */
+  static async start(test, way = 'tcp', certificate = CERTIFICATE) {
     const chatd = new Chatd();
     chatd.way = way;
+    if (way === 'tls' || way === 'wss') {
+      if (!certificate) throw new Error('there is no certificate: `npm test` makes one');
+      chatd.#tls = { CHATD_TLS_CERT: join(certificate, 'cert.pem'), CHATD_TLS_KEY: join(certificate, 'key.pem') };
+    }
     test.after(() => chatd.#remove());
     await chatd.start();
     return chatd;
@@ -32,7 +39,7 @@ export class Chatd {
     // It ends when this process does, however that happens.
     this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', PROGRAM, ...own, ...cheap], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, CHATD_MYSQL: undefined, CHATD_REDIS: undefined },
+      env: { ...process.env, CHATD_MYSQL: undefined, CHATD_REDIS: undefined, ...this.#tls },
     });
     for await (const line of createInterface({ input: this.#child.stdout })) {
       const ready = /^ready .*:(\d+)$/.exec(line);
@@ -57,7 +64,7 @@ export class Chatd {
   }
 
   get address() {
-    return `${this.way}://127.0.0.1:${this.port}${this.way === 'ws' ? '/ws' : ''}`;
+    return `${this.way}://127.0.0.1:${this.port}${this.way.startsWith('ws') ? '/ws' : ''}`;
   }
 
   /** A client of it, which is closed when the test ends. */

@@ -116,6 +116,16 @@ pub(super) const CATALOGUE: &[Metric] = &[
         "Connections open.",
         Kind::Gauge(|view, series| each(view, series, |core| core.gauges.connections)),
     ),
+    metric(
+        "chatd_connections_websocket",
+        "Of the connections, those that are WebSockets.",
+        Kind::Gauge(|view, series| each(view, series, |core| core.gauges.websockets)),
+    ),
+    metric(
+        "chatd_connections_tls",
+        "Of the connections, those in TLS.",
+        Kind::Gauge(|view, series| each(view, series, |core| core.gauges.encrypted)),
+    ),
     metric("chatd_connections_accepted", "Connections taken in.", counter!(accepted)),
     metric(
         "chatd_connections_refused",

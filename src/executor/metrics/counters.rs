@@ -49,6 +49,10 @@ pub struct Counters {
 pub struct Gauges {
     /// Connections open.
     pub connections: u64,
+    /// Those of them that are WebSockets.
+    pub websockets: u64,
+    /// Those of them that are in TLS.
+    pub encrypted: u64,
     /// Parcels that wait for room on their way to other cores.
     pub bus_waiting: u64,
     /// Whether the bus works.

@@ -61,6 +61,23 @@ pub(super) enum Stage {
     Over,
 }
 
+/// Of a core's connections, how many there are whose frames are wrapped in something.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Wrapped {
+    /// WebSockets.
+    pub(crate) websockets: u64,
+    /// In TLS.
+    pub(crate) encrypted: u64,
+}
+
+impl Wrapped {
+    /// One of them is no more.
+    pub(super) fn forget(&mut self, connection: &Connection) {
+        self.websockets -= u64::from(connection.spoken == Spoken::WebSocket);
+        self.encrypted -= u64::from(connection.tls.is_some());
+    }
+}
+
 /// Bytes received and not handed over: a frame under way, or what came before a pause.
 #[derive(Default)]
 pub(super) struct Tail {

@@ -41,7 +41,9 @@ impl Shard {
         let Some(connection) = self.sockets.at(id.index) else { return false };
         connection.tls = tls;
         connection.partial_since = Some(now);
-        connection.tls.is_some()
+        let is_encrypted = connection.tls.is_some();
+        self.sockets.wrapped.encrypted += u64::from(is_encrypted);
+        is_encrypted
     }
 
     /// Bytes of a connection that is encrypted.

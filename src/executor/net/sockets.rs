@@ -6,7 +6,7 @@
 mod secure;
 mod web;
 
-use super::connection::{Connection, Outbox, Stage};
+use super::connection::{Connection, Outbox, Stage, Wrapped};
 use super::mode::RingMode;
 use super::pacing::PacingLimits;
 use super::ring::{Expect, Ring};
@@ -38,6 +38,8 @@ pub(crate) struct Sockets {
     limit: usize,
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Of the connections, those that have more than frames.
+    pub(crate) wrapped: Wrapped,
     pub(crate) ring: Ring,
     /// Those with something to be sent.
     dirty: Vec<u32>,
@@ -91,6 +93,7 @@ impl Sockets {
             limit: limits.connections,
             slots: Vec::new(),
             free: Vec::new(),
+            wrapped: Wrapped::default(),
             ring: Ring::new(mode)?,
             dirty: Vec::new(),
             sends_now: false,
@@ -318,6 +321,7 @@ impl Sockets {
         if slot.connection.as_deref().is_some_and(over) {
             if let Some(mut connection) = slot.connection.take() {
                 self.marks.forget(&mut connection.outbox.marks);
+                self.wrapped.forget(&connection);
             }
             slot.generation = slot.generation.wrapping_add(1);
             self.free.push(index);

@@ -34,6 +34,7 @@ impl Sockets {
     /// The connection is a WebSocket from now on.
     pub(in crate::net) fn upgrade(&mut self, index: u32, accept: &str) {
         let head = answer::switching(accept);
+        self.wrapped.websockets += 1;
         self.write(index, |connection| {
             connection.spoken = Spoken::WebSocket;
             connection.web = Some(Box::new(Web::Socket(WebSocket::new(head.len()))));
