@@ -5,6 +5,8 @@
 //! commit. Started by a test run (without `--bench`) it does a hundredth and proves only that it works.
 
 use chatd_testing::services;
+#[path = "store/history.rs"]
+mod history;
 #[path = "store/storm.rs"]
 mod storm;
 #[path = "store/talk.rs"]
@@ -54,8 +56,8 @@ fn main() {
         keep("group", 256, messages, Cid::None, Kind::Group);
         keep("group, timed cid", 256, messages, Cid::Timed, Kind::Group);
     }
-    if wanted("record") {
-        record(64, messages);
+    if wanted("history") {
+        history::flat_out(messages);
     }
     if wanted("talk") {
         for (readers, what) in [(Readers::Away, "readers away"), (Readers::There, "settled")] {
@@ -179,14 +181,25 @@ impl Writer {
         (self.random >> 20) as u32
     }
 
-    /// 128 bytes of text from a random user to one of its eight friends, or from a member to its group.
+    /// From one of two users who talk with nobody else to the other.
+    fn between(&mut self, conversation: u32) -> Envelope {
+        let first = self.next() % 2;
+        let (sender, to) = (user(conversation * 2 + first), user(conversation * 2 + 1 - first));
+        self.text(sender, Target::User(to), Cid::None)
+    }
+
+    /// From a random user to one of its eight friends, or from a member to its group.
     fn message(&mut self, kind: Kind, cid: Cid) -> Envelope {
         let number = 1_000 + self.next() % (USERS - 1_000);
-        let sender = user(number);
         let target = match kind {
             Kind::Direct => Target::User(user(number + 1 + self.next() % 8)),
             Kind::Group => Target::Group(group(number)),
         };
+        self.text(user(number), target, cid)
+    }
+
+    /// 128 bytes of text.
+    fn text(&mut self, sender: UserId, target: Target, cid: Cid) -> Envelope {
         self.mid += 1 << 10;
         let cid = match cid {
             Cid::None => String::new(),
@@ -335,29 +348,6 @@ fn mysql(messages: usize, full: bool) {
         storm::form_groups(place.clone());
         storm::storm("mysql, resumed within a second", place);
     }
-}
-
-/// What is stored for the history only.
-fn record(envelopes: usize, messages: usize) {
-    let (mut store, path) = open("record");
-    enroll(&mut *store);
-    let mut writer = Writer::new();
-    let orders: Vec<Order> = (0..messages / envelopes)
-        .map(|_| {
-            let envelopes = (0..envelopes).map(|_| writer.message(Kind::Direct, Cid::None)).collect();
-            Order::Request(StoreRequest::AppendHistory { envelopes })
-        })
-        .collect();
-    let (start, before) = (Instant::now(), cpu());
-    let mut each = Vec::with_capacity(orders.len());
-    for orders in orders.chunks(4) {
-        let start = Instant::now();
-        one(&mut *store, orders);
-        each.push(start.elapsed());
-    }
-    report("recorded, batches of 4 x 64", orders.len() * envelopes, start.elapsed(), each, cpu() - before);
-    store.close().expect("closed");
-    drop(std::fs::remove_dir_all(path));
 }
 
 fn backlog(rounds: usize) {

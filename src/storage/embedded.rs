@@ -18,6 +18,7 @@ mod memory;
 mod messages;
 mod names;
 mod page;
+mod places;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -102,12 +103,13 @@ impl Embedded {
         migrate::migrate(&mut db, &path, migrate::SQLITE)?;
         let clashes = names::fold_all(&mut db).map_err(|error| migrate::explain(&error, &path))?;
         clashes.into_iter().for_each(Clash::report);
+        let memory = Memory::load(&db).map_err(|error| migrate::explain(&error, &path))?;
         Ok(Self {
             db,
             directory,
             limits: limits.clone(),
             dissolved: Dissolved::Remains,
-            memory: Memory::default(),
+            memory,
             uses: Uses::default(),
             patience: PATIENCE,
             checkpoint_pages: CHECKPOINT_PAGES,
@@ -157,7 +159,7 @@ impl Embedded {
             }
             StoreRequest::History { user, conversation, span, messages, bytes } => {
                 let limit = PageLimit { messages: *messages, bytes: *bytes };
-                history::history(db, *user, *conversation, *span, limit)
+                history::history((db, &memory.places), *user, *conversation, *span, limit)
             }
             StoreRequest::Friends { user } => accounts::friends(db, limits, *user),
             StoreRequest::AddFriend { user, friend } => accounts::add_friend(db, limits, *user, *friend),
@@ -215,6 +217,7 @@ impl Embedded {
         let before = self.db.total_changes();
         self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         self.all(batch, outcomes)?;
+        self.memory.places.write_if_due(&self.db)?;
         let changes = self.db.total_changes() - before;
         self.checkpoint_beyond(if changes < LOAD_ROWS {
             CHECKPOINT_PAGES
@@ -222,6 +225,7 @@ impl Embedded {
             CHECKPOINT_PAGES_UNDER_LOAD
         })?;
         self.db.prepare_cached("COMMIT")?.execute([])?;
+        self.memory.places.committed();
         Ok(if changes == 0 { Committed::Nothing } else { Committed::Changes })
     }
 }
@@ -275,8 +279,14 @@ impl Store for Embedded {
         history::set_retention(&self.db, retention).map_err(|error| StoreError::Down(error.to_string()))
     }
 
-    fn close(self: Box<Self>) -> Result<(), StoreError> {
+    fn close(mut self: Box<Self>) -> Result<(), StoreError> {
         let down = |error: rusqlite::Error| StoreError::Down(error.to_string());
+        // The next start has nothing to look for then.
+        let placed = self.db.unchecked_transaction().and_then(|transaction| {
+            self.memory.places.write(&transaction)?;
+            transaction.commit()
+        });
+        placed.map_err(down)?;
         self.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(down)?;
         self.db.close().map_err(|(_, error)| down(error))
     }

@@ -31,6 +31,14 @@ impl Window {
         }
     }
 
+    /// Whether a place is in it.
+    pub fn has(self, pos: u64) -> bool {
+        match self {
+            Window::Down(end) => pos < end,
+            Window::Up(start) => pos > start,
+        }
+    }
+
     /// The first `most` of the places found in two ranges of a conversation, in this window's order.
     pub fn first(self, mut places: Vec<(u64, MessageId)>, most: usize) -> Vec<(u64, MessageId)> {
         match self {

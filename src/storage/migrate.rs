@@ -18,6 +18,7 @@ pub const SQLITE: &[&str] = &[
     include_str!("../../schema/sqlite/0002_second_dialect.sql"),
     include_str!("../../schema/sqlite/0003_one_name.sql"),
     include_str!("../../schema/sqlite/0004_servers.sql"),
+    include_str!("../../schema/sqlite/0005_places.sql"),
 ];
 
 /// Applies those of `files` that the database lacks, each in a transaction of its own: one that is interrupted leaves the

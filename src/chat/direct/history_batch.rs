@@ -12,6 +12,21 @@ use crate::port::cx::Cx;
 use crate::port::in_flight::{DirectFlow, StoreRetry};
 use crate::port::store::{StoreRequest, StoreResult};
 use crate::wire::code::Code;
+use std::sync::Arc;
+
+/// What was collected since the last one went to the store.
+#[derive(Debug, Default)]
+pub(super) struct HistoryBatch {
+    /// Who sent each of them.
+    senders: Vec<ConnectionId>,
+    envelopes: Vec<Envelope>,
+}
+
+impl HistoryBatch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.envelopes.is_empty()
+    }
+}
 
 impl Direct {
     pub(super) fn append_history(
@@ -22,8 +37,10 @@ impl Direct {
         envelope: Envelope,
     ) {
         connections.begin_send(cx, id);
-        self.history_batch.push((id, envelope));
-        if self.history_batch.len() == HISTORY_BATCH || connections.is_at_half(cx, id) {
+        let HistoryBatch { senders, envelopes } = &mut self.history_batch;
+        senders.push(id);
+        envelopes.push(envelope);
+        if senders.len() == HISTORY_BATCH || connections.is_at_half(cx, id) {
             self.flush_history(cx);
         }
     }
@@ -35,9 +52,10 @@ impl Direct {
         connections: &mut Connections,
         mid: MessageId,
     ) {
-        if let Some(at) = self.history_batch.iter().rposition(|(_, envelope)| envelope.mid() == mid) {
-            let (id, _) = self.history_batch.remove(at);
-            connections.end_send(cx, id);
+        let HistoryBatch { senders, envelopes } = &mut self.history_batch;
+        if let Some(at) = envelopes.iter().rposition(|envelope| envelope.mid() == mid) {
+            envelopes.remove(at);
+            connections.end_send(cx, senders.remove(at));
         }
     }
 
@@ -47,9 +65,11 @@ impl Direct {
         if self.history_batch.is_empty() {
             return;
         }
-        let batch = std::mem::replace(&mut self.history_batch, Vec::with_capacity(HISTORY_BATCH));
-        let envelopes = batch.iter().map(|(_, envelope)| envelope.clone()).collect();
-        cx.request(StoreRequest::AppendHistory { envelopes }, DirectFlow::HistoryBatch { batch });
+        let HistoryBatch { senders, envelopes } = &mut self.history_batch;
+        let senders = std::mem::replace(senders, Vec::with_capacity(HISTORY_BATCH));
+        let envelopes: Arc<[Envelope]> = envelopes.drain(..).collect();
+        let flow = DirectFlow::HistoryBatch { senders, envelopes: envelopes.clone() };
+        cx.request(StoreRequest::AppendHistory { envelopes }, flow);
     }
 
     pub(crate) fn on_history_appended(
@@ -57,15 +77,14 @@ impl Direct {
         cx: &mut Cx,
         connections: &mut Connections,
         backlog: &mut Backlog,
-        batch: Vec<(ConnectionId, Envelope)>,
+        (senders, envelopes): (&[ConnectionId], Arc<[Envelope]>),
         result: &StoreResult,
     ) {
         cx.enter();
-        for &(id, _) in &batch {
+        for &id in senders {
             connections.end_send(cx, id);
         }
         if *result == Err(Code::Busy) {
-            let envelopes = batch.into_iter().map(|(_, envelope)| envelope).collect();
             backlog.retry_later(cx, None, StoreRetry::AppendHistory { envelopes });
         }
     }

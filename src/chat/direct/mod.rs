@@ -15,9 +15,9 @@ mod receipts;
 mod send;
 mod store_first;
 
-use crate::model::envelope::Envelope;
-use crate::model::ids::{ConnectionId, MessageId, UserId};
+use crate::model::ids::{MessageId, UserId};
 use await_receipt::ReceiptWait;
+use history_batch::HistoryBatch;
 use rustc_hash::FxHashMap;
 pub(crate) use send::StoreOutcome;
 pub(crate) use store_first::StoreFirstOutcome;
@@ -29,7 +29,7 @@ pub(crate) struct Direct {
     store_first: FxHashMap<UserId, StoreFirstQueue>,
     receipt_wait: ReceiptWait,
     /// History batch: flushed when it is full, when a sender has half of its sends in it, and with each tick.
-    history_batch: Vec<(ConnectionId, Envelope)>,
+    history_batch: HistoryBatch,
     /// The last message id of this core when another core was last found dead: what that one heard before may have died
     /// with it.
     core_gone_after: MessageId,

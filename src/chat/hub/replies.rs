@@ -124,8 +124,8 @@ impl Hub {
                     direct.on_stored_first(cx, connections, backlog, (connection, envelope), stored);
                 self.after_store_first(outcome);
             }
-            DirectFlow::HistoryBatch { batch } => {
-                direct.on_history_appended(cx, connections, backlog, batch, &result);
+            DirectFlow::HistoryBatch { senders, envelopes } => {
+                direct.on_history_appended(cx, connections, backlog, (&senders, envelopes), &result);
             }
             DirectFlow::Confirm { mutation, rest } => self.on_confirmed(mutation, rest, result),
         }

@@ -10,6 +10,7 @@ use crate::model::ids::{ConnectionId, GroupId, MessageId, RequestId, SessionEpoc
 use crate::model::profile::{Member, Person};
 use crate::model::token::{Secret, TokenId};
 use crate::wire::msgid;
+use std::sync::Arc;
 
 /// What a reply of the store is for. Connections named here may be gone when it comes.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ pub(crate) enum DirectFlow {
     /// StoreMessage for the recipient's sake: nobody heard it.
     StoreFirst { connection: ConnectionId, envelope: Envelope },
     /// AppendHistory → the senders have that many sends in flight less.
-    HistoryBatch { batch: Vec<(ConnectionId, Envelope)> },
+    HistoryBatch { senders: Vec<ConnectionId>, envelopes: Arc<[Envelope]> },
     /// AckDelivered of a piece of what a CONFIRM names and its session does not know → the next piece of the rest,
     /// or ACK, if it has a cid, or ERROR.
     Confirm { mutation: Box<Mutation>, rest: Vec<MessageId> },
@@ -156,7 +157,7 @@ pub(crate) enum StoreRetry {
     /// A message that its reader may not have got, or that no row is known of.
     StoreMessage { envelope: Envelope },
     /// Messages for the history.
-    AppendHistory { envelopes: Vec<Envelope> },
+    AppendHistory { envelopes: Arc<[Envelope]> },
     /// What a reader has got.
     AckDelivered { user: UserId, mids: Vec<MessageId>, cursors: Vec<CursorUpdate> },
     /// The token of a session that logged out.

@@ -13,6 +13,7 @@ use crate::model::profile::{Member, Person, Profile, Who};
 use crate::model::source::Source;
 use crate::model::token::{Password, PasswordPrint, Proof, Secret, Token, TokenId};
 use crate::wire::code::Code;
+use std::sync::Arc;
 
 /// What a roster tells of groups.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -227,8 +228,9 @@ pub enum StoreRequest {
     /// Store direct messages for the history only, each once: nobody's backlog gets them. What a
     /// `StoreMessage` would refuse is left out. → `Done` | `Busy`.
     AppendHistory {
-        /// The messages, in the order of their ids for each sender.
-        envelopes: Vec<Envelope>,
+        /// The messages, in the order of their ids for each sender. Whoever asks has them too until it is answered: they
+        /// are counted once, not each.
+        envelopes: Arc<[Envelope]>,
     },
     /// One page of a user's backlog: what is owed, and group messages behind its cursors,
     /// the user's own left out, oldest `mid` first. Takes nothing away. → [`StoreReply::Backlog`].

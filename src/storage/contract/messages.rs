@@ -180,7 +180,7 @@ fn what_no_row_can_hold(open: &mut Opener<'_>) {
     assert_eq!(trial.store(&forged), Err(Code::InvalidField));
     let nameless = sealed(amy, target, MessageId(1 << 63), "", &body(amy, target, "forged", ""));
     assert_eq!(
-        trial.request(StoreRequest::AppendHistory { envelopes: vec![nameless] }),
+        trial.request(StoreRequest::AppendHistory { envelopes: [nameless].into() }),
         Ok(StoreReply::Done)
     );
     let good = trial.message(amy, target, "g", "good");

@@ -65,11 +65,11 @@ fn what_is_appended_is_in_no_backlog(open: &mut Opener<'_>) {
         ["one", "two", "three"].map(|text| trial.message(amy, Target::User(ben), "", text)).into();
     for _ in 0..2 {
         assert_eq!(
-            trial.request(StoreRequest::AppendHistory { envelopes: envelopes.clone() }),
+            trial.request(StoreRequest::AppendHistory { envelopes: envelopes.clone().into() }),
             Ok(StoreReply::Done)
         );
     }
-    assert_eq!(trial.request(StoreRequest::AppendHistory { envelopes: vec![] }), Ok(StoreReply::Done));
+    assert_eq!(trial.request(StoreRequest::AppendHistory { envelopes: [].into() }), Ok(StoreReply::Done));
     assert_eq!(trial.fetch(ben).mids(), [0_u64; 0]);
     let next = trial.message(ben, Target::User(amy), "", "four");
     assert_eq!(place(&trial.store(&next)), Some(4), "it has taken its places, once");
@@ -85,7 +85,7 @@ fn appended_and_then_stored(open: &mut Opener<'_>) {
     let messages = [1, 2, 3].map(|_| trial.message(amy, Target::User(ben), "", "x"));
     // ben left before it was acknowledged: its core stores it, before, in, and after the history batch.
     assert_eq!(place(&trial.store(&messages[0])), Some(1));
-    let record = StoreRequest::AppendHistory { envelopes: messages.to_vec() };
+    let record = StoreRequest::AppendHistory { envelopes: messages.clone().into() };
     let replies = trial.requests(vec![record, store(&messages[1])]);
     assert_eq!((replies[0].clone(), place(&replies[1])), (Ok(StoreReply::Done), Some(2)));
     assert_eq!(trial.fetch(ben).mids(), [messages[0].mid().0, messages[1].mid().0]);
@@ -100,7 +100,7 @@ fn what_would_be_refused(open: &mut Opener<'_>) {
     let envelopes = [(amy, stranger()), (amy, ben), (ben, amy)]
         .map(|(sender, to)| trial.message(sender, Target::User(to), "", "x"));
     assert_eq!(
-        trial.request(StoreRequest::AppendHistory { envelopes: envelopes.to_vec() }),
+        trial.request(StoreRequest::AppendHistory { envelopes: envelopes.clone().into() }),
         Ok(StoreReply::Done)
     );
     assert_eq!(trial.history(amy, Conversation::With(ben)).mids(), [envelopes[2].mid().0]);

@@ -146,7 +146,7 @@ impl History {
             envelopes.push(envelope);
         }
         assert_eq!(
-            self.trial.request(StoreRequest::AppendHistory { envelopes: envelopes.clone() }),
+            self.trial.request(StoreRequest::AppendHistory { envelopes: envelopes.clone().into() }),
             Ok(StoreReply::Done)
         );
         self.stored.extend(envelopes);

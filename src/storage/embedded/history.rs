@@ -1,5 +1,6 @@
 //! What was said, page by page, and from when on all of it is here.
 
+use super::places::Places;
 use super::{Answered, accounts, groups, page, row};
 use crate::history::{NEVER, Window, from_now_on, is_complete};
 use crate::merge::PageLimit;
@@ -10,12 +11,7 @@ use chatd_chat::port::store::{HistoryPage, StoreReply};
 use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// What a page of a direct conversation needs the database for; `rest` begins with the place.
-macro_rules! direct {
-    ($rest:literal) => {
-        concat!("SELECT pos, mid FROM message WHERE sender = ?1 AND recipient = ?2 AND pos ", $rest)
-    };
-}
+/// What a page of a group needs the database for; `rest` begins with the place.
 macro_rules! group {
     ($rest:literal) => {
         concat!("SELECT pos, mid FROM message WHERE groupid = ?1 AND pos > ?2 AND pos ", $rest)
@@ -23,7 +19,7 @@ macro_rules! group {
 }
 
 pub fn history(
-    db: &Connection,
+    (db, known): (&Connection, &Places),
     user: UserId,
     conversation: Conversation,
     span: Span,
@@ -35,13 +31,10 @@ pub fn history(
             if !accounts::is_user(db, other)? {
                 return Ok(Err(Code::NoSuchUser));
             }
-            let mut places = direct(db, user, other, window, most)?;
-            if user != other {
-                places.extend(direct(db, other, user, window, most)?);
-            }
-            let messages = read(db, window.first(places, most), limit.bytes)?;
+            let places = known.find(db, (user, other), window, most)?;
+            let messages = read(db, places, limit.bytes)?;
             let start = match span {
-                Span::After(pos) => message_at(db, user, other, pos)?,
+                Span::After(pos) => known.at(db, (user, other), pos)?,
                 Span::Newest | Span::Before(_) => None,
             };
             let complete = is_complete(&messages, start, complete_from(db)?);
@@ -60,26 +53,8 @@ pub fn history(
     }
 }
 
-type Places = Vec<(u64, MessageId)>;
-
-fn direct(
-    db: &Connection,
-    sender: UserId,
-    recipient: UserId,
-    window: Window,
-    most: usize,
-) -> rusqlite::Result<Places> {
-    let (sql, pos) = match window {
-        Window::Down(pos) => (direct!("< ?3 ORDER BY pos DESC LIMIT ?4"), pos),
-        Window::Up(pos) => (direct!("> ?3 ORDER BY pos LIMIT ?4"), pos),
-    };
-    db.prepare_cached(sql)?
-        .query_map(
-            params![sender.get(), recipient.get(), row::sql_number(pos), row::sql_number(most as u64)],
-            place,
-        )?
-        .collect()
-}
+/// Places, and which messages have them.
+type Found = Vec<(u64, MessageId)>;
 
 fn of_group(
     db: &Connection,
@@ -87,7 +62,7 @@ fn of_group(
     joined: u64,
     window: Window,
     most: usize,
-) -> rusqlite::Result<Places> {
+) -> rusqlite::Result<Found> {
     let (sql, pos) = match window {
         Window::Down(pos) => (group!("< ?3 ORDER BY pos DESC LIMIT ?4"), pos),
         Window::Up(pos) => (group!("> ?3 ORDER BY pos LIMIT ?4"), pos),
@@ -102,12 +77,13 @@ fn place(found: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, MessageId)> {
 }
 
 /// The messages at these places, as many as fit, lowest first.
-fn read(db: &Connection, places: Places, bytes: usize) -> rusqlite::Result<Vec<Placed>> {
+fn read(db: &Connection, places: Found, bytes: usize) -> rusqlite::Result<Vec<Placed>> {
     let mut statement = db.prepare_cached(page::BODY)?;
     let (mut scratch, mut left) = (Vec::new(), bytes);
     let mut messages = Vec::with_capacity(places.len());
     for (pos, mid) in places {
-        let envelope = page::envelope(&mut statement, mid, &mut scratch)?;
+        // Somebody may have deleted it.
+        let Some(envelope) = page::envelope(&mut statement, mid, &mut scratch).optional()? else { continue };
         let size = envelope.body().len();
         if size > left && !messages.is_empty() {
             break;
@@ -117,17 +93,6 @@ fn read(db: &Connection, places: Places, bytes: usize) -> rusqlite::Result<Vec<P
     }
     messages.sort_unstable_by_key(|message| message.pos);
     Ok(messages)
-}
-
-/// The message at one place of a conversation.
-fn message_at(db: &Connection, one: UserId, other: UserId, pos: u64) -> rusqlite::Result<Option<MessageId>> {
-    let mut statement = db.prepare_cached(
-        "SELECT mid FROM message WHERE sender = ?1 AND recipient = ?2 AND pos = ?3
-         UNION ALL SELECT mid FROM message WHERE sender = ?2 AND recipient = ?1 AND pos = ?3",
-    )?;
-    statement
-        .query_row(params![one.get(), other.get(), row::sql_number(pos)], |found| row::mid(found, 0))
-        .optional()
 }
 
 fn complete_from(db: &Connection) -> rusqlite::Result<u64> {

@@ -1,9 +1,10 @@
 //! What the embedded store knows without asking the file, and what it has not written yet.
 //!
-//! One process writes, so what was read once is so until this process changes it. All of it is
-//! forgotten when a transaction is not committed. Bounded: places by [`CONVERSATIONS`], users who block
+//! One process writes, so what was read once is so until this process changes it. All of it but the [`Places`] that wait is
+//! forgotten when a transaction is not committed. Bounded: last places by [`CONVERSATIONS`], users who block
 //! somebody by their number, and backlog entries by what one batch stores.
 
+use super::places::Places;
 use super::row;
 use chatd_chat::model::ids::UserId;
 use rusqlite::{Connection, params};
@@ -14,10 +15,11 @@ use std::collections::BTreeSet;
 const CONVERSATIONS: usize = 1 << 16;
 
 /// See above.
-#[derive(Default)]
 pub struct Memory {
+    pub places: Places,
     /// The last places of conversations, the smaller id first. `older` is asked when `last_positions` does
-    /// not know, and goes when that is full.
+    /// not know, and goes when that is full. Between them they have every conversation that was given a place
+    /// which waits, since there are more of them than may wait.
     last_positions: FxHashMap<(UserId, UserId), u64>,
     older: FxHashMap<(UserId, UserId), u64>,
     /// Who blocks anybody at all; not read yet if there is none.
@@ -27,9 +29,24 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// What the file has is not known yet, but for what it lacks.
+    pub fn load(db: &Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            places: Places::load(db)?,
+            last_positions: FxHashMap::default(),
+            older: FxHashMap::default(),
+            blockers: None,
+            backlog_entries: BTreeSet::new(),
+        })
+    }
+
     /// The transaction is not committed.
     pub fn forget(&mut self) {
-        *self = Self::default();
+        self.places.rolled_back();
+        self.last_positions.clear();
+        self.older.clear();
+        self.blockers = None;
+        self.backlog_entries.clear();
     }
 
     /// The last place in the conversation of two users.
@@ -38,11 +55,7 @@ impl Memory {
         if let Some(last) = self.last_positions.get(&pair).or_else(|| self.older.get(&pair)) {
             return Ok(*last);
         }
-        db.prepare_cached(
-            "SELECT max(ifnull((SELECT max(pos) FROM message WHERE sender = ?1 AND recipient = ?2), 0),
-                        ifnull((SELECT max(pos) FROM message WHERE sender = ?2 AND recipient = ?1), 0))",
-        )?
-        .query_row(params![one.get(), other.get()], |found| row::number(found, 0))
+        self.places.last(db, pair)
     }
 
     /// The last place in a conversation is now this one.

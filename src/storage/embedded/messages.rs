@@ -11,23 +11,24 @@ use chatd_chat::model::envelope::{Envelope, Target};
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd_chat::port::store::{StoreReply, StoreResult, StoredMessage};
 use chatd_chat::wire::code::Code;
-use rusqlite::{Connection, Error, OptionalExtension, ffi, params};
+use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, ffi, params};
 
 /// Stores a message, and makes a direct one part of its recipient's backlog.
 pub fn store(db: &Connection, memory: &mut Memory, envelope: &Envelope) -> Answered {
     let Some(new) = New::of(envelope) else { return Ok(Err(Code::InvalidField)) };
     match envelope.target() {
         Target::User(user) => store_direct(db, memory, envelope, &new, user),
-        Target::Group(group) => store_group(db, envelope, &new, group),
+        Target::Group(group) => store_group(db, memory, envelope, &new, group),
     }
 }
 
 /// Stores direct messages for the history only: they are in nobody's backlog.
 pub fn append_history(db: &Connection, memory: &mut Memory, envelopes: &[Envelope]) -> Answered {
+    let mut insert = db.prepare_cached(INSERT_DIRECT)?;
     for envelope in envelopes {
         if let (Target::User(user), Some(new)) = (envelope.target(), New::of(envelope)) {
             // What is refused is left out.
-            drop(insert_direct(db, memory, envelope, &new, user)?);
+            drop(insert_direct(db, &mut insert, memory, envelope, &new, user)?);
         }
     }
     Ok(Ok(StoreReply::Done))
@@ -73,7 +74,7 @@ fn store_direct(
     new: &New<'_>,
     user: UserId,
 ) -> Answered {
-    match insert_direct(db, memory, envelope, new, user)? {
+    match insert_direct(db, &mut db.prepare_cached(INSERT_DIRECT)?, memory, envelope, new, user)? {
         Inserted::New(pos) => {
             memory.add_backlog_entry(user, new.mid);
             Ok(Ok(stored_reply(envelope, Some(pos))))
@@ -91,8 +92,13 @@ fn store_direct(
     }
 }
 
+const INSERT_DIRECT: &str =
+    "INSERT INTO message (mid, ts, sender, recipient, pos, cid, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+/// `insert` is [`INSERT_DIRECT`].
 fn insert_direct(
     db: &Connection,
+    insert: &mut CachedStatement<'_>,
     memory: &mut Memory,
     envelope: &Envelope,
     new: &New<'_>,
@@ -105,14 +111,11 @@ fn insert_direct(
         return Ok(stored.map_or(Inserted::Refused(Code::NotYours), Inserted::Again));
     }
     let pos = memory.last_pos(db, sender, user)? + 1;
-    let inserted = db
-        .prepare_cached(
-            "INSERT INTO message (mid, ts, sender, recipient, pos, cid, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![new.mid, new.ts, new.sender, user.get(), row::sql_number(pos), new.cid, new.body]);
-    match inserted {
+    let values = params![new.mid, new.ts, new.sender, user.get(), row::sql_number(pos), new.cid, new.body];
+    match insert.execute(values) {
         Ok(_) => {
             memory.set_last_pos(sender, user, pos);
+            memory.places.add(db, (sender, user), pos, envelope.mid())?;
             Ok(Inserted::New(pos))
         }
         Err(error) => match extended_code(&error) {
@@ -126,7 +129,13 @@ fn insert_direct(
     }
 }
 
-fn store_group(db: &Connection, envelope: &Envelope, new: &New<'_>, group: GroupId) -> Answered {
+fn store_group(
+    db: &Connection,
+    memory: &mut Memory,
+    envelope: &Envelope,
+    new: &New<'_>,
+    group: GroupId,
+) -> Answered {
     // No row unless the sender is a member of a group that is there.
     let inserted = db
         .prepare_cached(
@@ -144,6 +153,7 @@ fn store_group(db: &Connection, envelope: &Envelope, new: &New<'_>, group: Group
         Ok(Some(pos)) => {
             db.prepare_cached("UPDATE allgroup SET head = ?2 WHERE id = ?1")?
                 .execute(params![group.get(), row::sql_number(pos)])?;
+            memory.places.stored(envelope.mid());
             Ok(Ok(stored_reply(envelope, Some(pos))))
         }
         // What was stored while the sender was a member stays stored.

@@ -99,7 +99,7 @@ fn what_meets_the_damage_is_refused_for_good_and_all_else_is_stored() {
 fn of_messages_that_are_recorded_together_only_the_damaged_are_lost() {
     let mut trial = Trial::new();
     trial.change(REFUSES_ONE);
-    let envelopes = [1, 2, 1, 2, 1].map(|sender| trial.message(sender)).to_vec();
+    let envelopes = [1, 2, 1, 2, 1].map(|sender| trial.message(sender)).into();
     trial.cores.request(StoreRequest::AppendHistory { envelopes });
     assert_eq!(trial.cores.answer().1, Ok(StoreReply::Done));
     assert_eq!((trial.count(), trial.state()), (3, (Condition::Up, 2)));

@@ -58,7 +58,7 @@ impl Isolation<'_> {
     fn append_one_by_one(&mut self, envelopes: &[Envelope]) -> Outcome {
         let mut outcome = Outcome::Reply(Ok(StoreReply::Done));
         for envelope in envelopes {
-            let order = Order::Request(StoreRequest::AppendHistory { envelopes: vec![envelope.clone()] });
+            let order = Order::Request(StoreRequest::AppendHistory { envelopes: [envelope.clone()].into() });
             let mut outcomes = Vec::new();
             match self.store.perform(std::slice::from_ref(&order), &mut outcomes) {
                 Ok(committed) => {

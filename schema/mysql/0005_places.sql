@@ -1,0 +1,2 @@
+-- Several servers write into this database, so that none of them could keep places in its memory for a while: there is no
+-- table of places. The number keeps the twins in step.
