@@ -4,6 +4,7 @@
 //! open a                         a connection, which will be called a
 //! a {"msgid":3,"id":1}           a says this frame, ended by a newline; `a0 {…}` ends it by NUL; {{mid}} is
 //!                                the id of the last message
+//! upgrade a                      it is a WebSocket: from now on what is sent to it has a header and no terminator
 //! limit unsettled 2              before the first event: a limit other than the default
 //! keep undelivered               likewise: what is kept
 //! end a · close a 120            a's client has said its last word · is gone, 120 bytes acknowledged
@@ -12,18 +13,18 @@
 //! wait 1000 · tick · drain       time passes · is told of · the server stops
 //! clock -600000 · clock +600000  somebody sets the wall clock: no time passes
 //! joined · joined down           what was to be joined longest is joined, or the bus is down
-//! counted 1 · counted down       who heard the publish that has been out longest (`counted cores 1`: of
+//! published 1 · published down   the receivers of the publish that has been out longest (`published cores 1`: of
 //!                                those to all cores)
-//! present 2 3                    of those looked for, these are online
-//! settled as last                what was settled is stored under the id of the last message
-//! done · refused 110             the store's answer to the question that has been out longest (a
-//!                                page and word of keeping: to the first such question):
+//! presence 2 3                   of those looked for, these are online
+//! delivered as last              what was delivered is stored under the id of the last message
+//! done · refused 110             the store's reply to the request that has been out longest (a
+//!                                page, and that a message is stored: to the first such request):
 //! resumed 1 ann 77 · issued 78   the user of a token, and its number · a new token
 //! hidden 2 3                     of the friends, these block the user; in lists of people: `2=bob!`
 //! found 3=cy · members 1=ann*,2=bob · history 1>2@7 text   a person, a page of each (with `more`)
-//! verified alice (by name: `1 alice`) · registered 7 · kept · kept 3 · grouped 5 head 2 · left · dissolved
-//! friends 2=bob 3=cy · roster blocked 4 token 77 friends 2=bob groups 5=team:9 members 1=ann*,2=bob
-//! taken … ; …                    a page: `1>2 text`, `1>5@3 text`, and at its end `more`, `heads 5:3`
+//! verified alice (by name: `1 alice`) · registered 7 · stored · stored 3 · grouped 5 head 2 · left · dissolved
+//! friends 2=bob 3=cy · profile blocked 4 token 77 friends 2=bob groups 5=team:9 members 1=ann*,2=bob
+//! page … ; …                     a page: `1>2 text`, `1>5@3 text`, and at its end `more`, `heads 5:3`
 //!                                if the groups do not stay where they are
 //! idtaken                        another message is stored under the id of the one to be kept
 //! arrives user 1 claim 77        on the bus: claim, held, yield, waiting, dissolved, stored 1 2
@@ -31,7 +32,7 @@
 //! arrives user 1 confirmed by 2 · unconfirmed by 2             word on the last message
 //! arrives cores online 2 7 · offline 2 7 · farewell            of core 9, about login 7 of user 2
 //! gone 9 · rejoined 3            core 9 is dead · the bus was lost and is back, and this is core 3
-//! arrives 2>1 text · arrives 2>5 text    a message to a user, to a group of the roster; `arrives stored
+//! arrives 2>1 text · arrives 2>5 text    a message to a user, to a group of the profile; `arrives stored
 //!                                2>1 text`, `arrives awaited 2>1 text`: it is being kept, or its word is awaited;
 //!                                `arrives named k …`: its cid is k
 //! login a 1 ann · login2 a 1 ann a whole login of a, whose effects are not shown; login2: in v2
@@ -57,7 +58,7 @@ use chatd::chat::port::store::{
     StoreResult, StoredMessage, Verified,
 };
 use chatd::chat::wire::code::Code;
-use chatd::chat::wire::frame::Terminator;
+use chatd::chat::wire::frame::{Framing, Terminator};
 use chatd::chat::wire::json::Parser;
 use chatd::chat::wire::reply;
 use chatd::chat::wire::request;
@@ -71,6 +72,7 @@ pub struct Script {
     now: Now,
     names: Vec<String>,
     sent: HashMap<ConnectionId, u64>,
+    websockets: HashSet<ConnectionId>,
     joins: VecDeque<RequestId>,
     publishes: VecDeque<RequestId>,
     told_cores: VecDeque<RequestId>,
@@ -202,7 +204,7 @@ impl Script {
     fn login(&mut self, text: &str, v2: &str) {
         let mut words = text.splitn(4, ' ');
         let (name, id, person) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
-        let roster = words.next().unwrap_or("roster");
+        let profile = words.next().unwrap_or("profile");
         if !self.names.iter().any(|known| known == name) {
             self.step(&format!("open {name}"));
         }
@@ -210,13 +212,13 @@ impl Script {
         self.step(&format!("verified {person}"));
         self.step("joined");
         self.step("arrives user 0 own claim");
-        self.step("counted 1");
-        self.step(roster);
+        self.step("published 1");
+        self.step(profile);
         while !self.joins.is_empty() {
             self.step("joined");
         }
-        self.step("present");
-        self.step("taken");
+        self.step("presence");
+        self.step("page");
         self.step(&format!("acked {name} all"));
     }
 
@@ -227,6 +229,11 @@ impl Script {
                 self.names.push(rest.to_owned());
                 let session = self.session(rest);
                 self.handle(Event::Opened { connection: session, from: Source::Proxy })
+            }
+            "upgrade" => {
+                let session = self.session(rest);
+                self.websockets.insert(session);
+                self.handle(Event::Upgraded { connection: session })
             }
             "overdue" => self.handle(Event::FrameTimeout { connection: self.session(rest) }),
             "end" => self.handle(Event::HalfClosed { connection: self.session(rest) }),
@@ -247,7 +254,7 @@ impl Script {
                 let result = if down { Err(BusDown) } else { Ok(()) };
                 self.handle(Event::Joined { id: ticket, result })
             }
-            "counted" => {
+            "published" => {
                 let (queue, rest) = match rest.strip_prefix("cores ") {
                     Some(rest) => (&mut self.told_cores, rest),
                     None => (&mut self.publishes, rest),
@@ -257,7 +264,7 @@ impl Script {
                 let heard = if down { Err(BusDown) } else { Ok(rest.parse().expect("how many")) };
                 self.handle(Event::Published { id: ticket, receivers: heard })
             }
-            "present" => {
+            "presence" => {
                 let (ticket, users) = self.looks.pop_front().expect("somebody was looked for");
                 let there: Vec<UserId> =
                     if down { Vec::new() } else { rest.split_whitespace().map(user).collect() };
@@ -271,10 +278,10 @@ impl Script {
             "rejoined" => self.handle(Event::Rejoined { core: CoreId(rest.parse().expect("a core")) }),
             "gone" => self.handle(Event::CoreGone { core: CoreId(rest.parse().expect("a core")) }),
             _ => {
-                // A page answers a Take, and so on; the rest answers what has been out longest.
+                // A page answers a FetchBacklog, and so on; the rest answers what has been out longest.
                 let fits = |ask: &StoreRequest| match word {
-                    "kept" | "idtaken" => matches!(ask, StoreRequest::StoreMessage { .. }),
-                    "taken" => matches!(ask, StoreRequest::FetchBacklog { .. }),
+                    "stored" | "idtaken" => matches!(ask, StoreRequest::StoreMessage { .. }),
+                    "page" => matches!(ask, StoreRequest::FetchBacklog { .. }),
                     _ => true,
                 };
                 let at = self.asks.iter().position(|(_, ask)| fits(ask));
@@ -315,7 +322,7 @@ impl Script {
         Some(Ok(match word {
             "done" => StoreReply::Done,
             // Messages are stored under the id of the last one.
-            "settled" => StoreReply::DeliveredAs(vec![self.last_mid.expect("a message was there before")]),
+            "delivered" => StoreReply::DeliveredAs(vec![self.last_mid.expect("a message was there before")]),
             "refused" => return Some(Err(code(rest))),
             "verified" => {
                 let who = match at.map(|at| &self.asks[at]) {
@@ -358,7 +365,7 @@ impl Script {
                 StoreReply::History(HistoryPage { messages, complete })
             }
             "registered" => StoreReply::Registered(user(rest)),
-            "kept" => {
+            "stored" => {
                 let Some((_, StoreRequest::StoreMessage { envelope })) = at.map(|at| &self.asks[at]) else {
                     panic!("nothing is to be kept")
                 };
@@ -374,26 +381,26 @@ impl Script {
             "dissolved" => StoreReply::Left(Left { dissolved: true }),
             "friends" => StoreReply::Friends(people(rest)),
             "hidden" => StoreReply::Hidden(rest.split_whitespace().map(user).collect()),
-            "roster" => StoreReply::Profile(Box::new(self.roster(rest))),
-            "taken" => {
+            "profile" => StoreReply::Profile(Box::new(self.profile(rest))),
+            "page" => {
                 let Some((_, StoreRequest::FetchBacklog { have, .. })) = at.map(|at| &self.asks[at]) else {
                     panic!("nothing is to be taken")
                 };
                 let have = have.clone();
-                self.taken(rest, have)
+                self.page(rest, have)
             }
             _ => return None,
         }))
     }
 
-    fn roster(&mut self, text: &str) -> Profile {
+    fn profile(&mut self, text: &str) -> Profile {
         let (friends, groups) = text.split_once("groups ").unwrap_or((text, ""));
-        let mut roster = Profile { friends: people(friends), ..Profile::default() };
+        let mut profile = Profile { friends: people(friends), ..Profile::default() };
         let words: Vec<&str> = friends.split_whitespace().collect();
         for pair in words.windows(2) {
             match pair[0] {
-                "blocked" => roster.blocked.push(user(pair[1])),
-                "token" => roster.token = Some(token(pair[1])),
+                "blocked" => profile.blocked.push(user(pair[1])),
+                "token" => profile.token = Some(token(pair[1])),
                 _ => {}
             }
         }
@@ -403,7 +410,7 @@ impl Script {
             let (name, cursor) = rest.split_once(':').expect("a group's name and the cursor");
             let members = self::members(members);
             self.groups.insert(id.parse().unwrap());
-            roster.groups.push(Membership {
+            profile.groups.push(Membership {
                 group: group(id),
                 name: name.to_owned(),
                 desc: "about it".to_owned(),
@@ -412,10 +419,10 @@ impl Script {
                 cursor: cursor.parse().expect("a place"),
             });
         }
-        roster
+        profile
     }
 
-    fn taken(&mut self, text: &str, mut heads: Vec<(GroupId, u64)>) -> StoreReply {
+    fn page(&mut self, text: &str, mut heads: Vec<(GroupId, u64)>) -> StoreReply {
         let (mut messages, mut complete) = (Vec::new(), true);
         for part in text.split("; ").filter(|part| !part.is_empty()) {
             if part == "more" {
@@ -544,7 +551,10 @@ impl Script {
             match effect {
                 Effect::Send { connection: session, frame } => {
                     self.last_mid = frame.message().map(Envelope::mid).or(self.last_mid);
-                    *self.sent.entry(*session).or_default() += frame.len() as u64 + 1;
+                    let is_message = self.websockets.contains(session);
+                    let framing = if is_message { Framing::Message } else { Framing::Terminated };
+                    *self.sent.entry(*session).or_default() +=
+                        (frame.len() + framing.overhead(frame.len())) as u64;
                 }
                 Effect::Join { id: ticket, .. } => self.joins.push_back(*ticket),
                 Effect::Publish { id: ticket, channel: Channel::Cores, .. } => self.told_cores.extend(ticket),

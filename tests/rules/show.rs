@@ -28,9 +28,9 @@ pub fn effect(script: &Script, effect: &Effect) -> String {
         }
         Effect::QueryPresence { users, .. } => {
             let users: Vec<String> = users.iter().map(ToString::to_string).collect();
-            format!("look {}", users.join(" "))
+            format!("query presence {}", users.join(" "))
         }
-        Effect::Store { request: ask, .. } => format!("ask {}", show_ask(ask)),
+        Effect::Store { request: ask, .. } => format!("store {}", show_ask(ask)),
     }
 }
 
@@ -46,9 +46,9 @@ fn show_envelope(envelope: &Envelope) -> String {
     match envelope.kind() {
         Kind::Direct | Kind::Group => {
             let storing = match envelope.durability() {
-                Durability::Always => "stored",
-                Durability::IfUnacked => "unless confirmed",
-                Durability::IfUndelivered => "unless heard",
+                Durability::Always => "always",
+                Durability::IfUnacked => "if unacked",
+                Durability::IfUndelivered => "if undelivered",
             };
             format!("{} ({storing})", shorten(&String::from_utf8_lossy(envelope.body())))
         }
@@ -122,7 +122,7 @@ fn show_ask(ask: &StoreRequest) -> String {
             format!("Verify {name:?} {}", password.0)
         }
         StoreRequest::LoadProfile { user, detail: Detail::Members, issue: Issue::Nothing, .. } => {
-            format!("Roster {user}")
+            format!("LoadProfile {user}")
         }
         StoreRequest::Friends { user } => format!("Friends {user}"),
         StoreRequest::AddFriend { user, friend } => format!("AddFriend {user} {friend}"),
@@ -130,12 +130,12 @@ fn show_ask(ask: &StoreRequest) -> String {
         StoreRequest::CreateGroup { user, name, desc } => format!("CreateGroup {user} {name:?} {desc:?}"),
         StoreRequest::AddGroup { user, group } => format!("AddGroup {user} {group}"),
         StoreRequest::DelGroup { user, group } => format!("DelGroup {user} {group}"),
-        StoreRequest::CheckMembership { user, group } => format!("MayWrite {user} {group}"),
+        StoreRequest::CheckMembership { user, group } => format!("CheckMembership {user} {group}"),
         StoreRequest::LoadProfile { user, proof: Proof::Token(token), detail, issue } => {
-            format!("Roster {user} {detail:?} {issue:?}, by token {}", token.0)
+            format!("LoadProfile {user} {detail:?} {issue:?}, by token {}", token.0)
         }
         StoreRequest::LoadProfile { user, detail, issue, .. } => {
-            format!("Roster {user} {detail:?} {issue:?}")
+            format!("LoadProfile {user} {detail:?} {issue:?}")
         }
         StoreRequest::Remember { user, window } => format!("Remember {user} {} cids", window.len()),
         StoreRequest::Resume { secret } => format!("Resume {}", secret.0),
@@ -155,17 +155,17 @@ fn show_ask(ask: &StoreRequest) -> String {
         StoreRequest::History { user, conversation, span, messages, bytes } => {
             format!("History {user} {conversation:?} {span:?}, at most {messages} in {bytes} bytes")
         }
-        StoreRequest::AppendHistory { envelopes } => format!("Record {} messages", envelopes.len()),
-        StoreRequest::StoreMessage { envelope } => format!("Keep {}", show_envelope(envelope)),
+        StoreRequest::AppendHistory { envelopes } => format!("AppendHistory {} messages", envelopes.len()),
+        StoreRequest::StoreMessage { envelope } => format!("StoreMessage {}", show_envelope(envelope)),
         StoreRequest::FetchBacklog { user, after, have, .. } => {
             let after = if after.0 == 0 { "the front" } else { "there" };
-            format!("Take {user} from {after}, have {}", show_places(have))
+            format!("FetchBacklog {user} from {after}, have {}", show_places(have))
                 .trim_end_matches(", have ")
                 .to_owned()
         }
         StoreRequest::AckDelivered { user, mids, cursors: progress } => {
             let progress: Vec<String> = progress.iter().map(show_progress).collect();
-            format!("Settle {user} {} {}", show_mids(mids), progress.join(" ")).trim_end().to_owned()
+            format!("AckDelivered {user} {} {}", show_mids(mids), progress.join(" ")).trim_end().to_owned()
         }
     }
 }

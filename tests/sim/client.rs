@@ -41,7 +41,12 @@ impl World {
     pub fn connect(&mut self, user: usize, contestant: bool, replaces: bool) -> usize {
         let alive: Vec<usize> = (0..self.cores.len()).filter(|&core| !self.health[core].dead).collect();
         let core = self.rng.pick(&alive);
-        let terminator = self.rng.pick(&[Terminator::Nul, Terminator::Newline]);
+        // Messages of a WebSocket are handed over as if they ended with a newline.
+        let (terminator, is_websocket) = self.rng.pick(&[
+            (Terminator::Nul, false),
+            (Terminator::Newline, false),
+            (Terminator::Newline, true),
+        ]);
         let phone = self.phone();
         self.people.push(Person {
             user,
@@ -52,7 +57,7 @@ impl World {
             phone,
             again: Vec::new(),
         });
-        let conn = self.open(core, terminator);
+        let conn = self.open(core, terminator, is_websocket);
         let after = self.rng.delay(self.plan.gap_us);
         self.later(after, Next::Act(conn));
         conn
@@ -119,11 +124,16 @@ impl World {
     pub fn write(&mut self, conn: usize, text: &str) {
         let crlf = self.rng.chance(200);
         let conn_ = &mut self.conns[conn];
-        conn_.to_server.extend(text.as_bytes());
-        match conn_.terminator {
-            Terminator::Nul => conn_.to_server.push_back(0),
-            Terminator::Newline if crlf => conn_.to_server.extend(b"\r\n"),
-            Terminator::Newline => conn_.to_server.push_back(b'\n'),
+        if conn_.decoder.is_some() {
+            let at = if crlf { Some(self.rng.index(text.len() + 1)) } else { None };
+            conn_.write_message(text, at);
+        } else {
+            conn_.to_server.extend(text.as_bytes());
+            match conn_.terminator {
+                Terminator::Nul => conn_.to_server.push_back(0),
+                Terminator::Newline if crlf => conn_.to_server.extend(b"\r\n"),
+                Terminator::Newline => conn_.to_server.push_back(b'\n'),
+            }
         }
         let after = self.rng.delay(self.plan.net_us);
         self.come_to_server(conn, after);

@@ -26,7 +26,7 @@ impl World {
         assert_eq!(won, 1, "(c) of {} logins as {user} so many win", conns.len());
         for &conn in conns {
             if !here(conn) && !self.people[conn].replaces {
-                let frame = String::from_utf8_lossy(&self.conns[conn].out);
+                let frame = String::from_utf8_lossy(self.conns[conn].first_frame());
                 let refused = "{\"errmsg\":\"this account is using, input another!\",\"errno\":2,";
                 assert!(frame.starts_with(refused));
             }

@@ -1,18 +1,18 @@
 //! Connections: bytes from clients to the hub that they are connected to, and back.
 
-use super::tcp::{Conn, Reading};
+use super::tcp::{Conn, Reading, Taken};
 use super::world::{Next, World};
 use crate::trace;
 use chatd::chat::model::ids::ConnectionId;
 use chatd::chat::model::source::Source;
 use chatd::chat::port::effect::Frame;
 use chatd::chat::port::event::Event;
-use chatd::chat::wire::frame::{self, Step, Terminator};
+use chatd::chat::wire::frame::Terminator;
 use chatd::chat::wire::request::{self, Fault};
 
 impl World {
-    /// Opens a connection to a core.
-    pub fn open(&mut self, core: usize, terminator: Terminator) -> usize {
+    /// Opens a connection to a core; of a WebSocket the upgrade is done.
+    pub fn open(&mut self, core: usize, terminator: Terminator, is_websocket: bool) -> usize {
         let slots = &mut self.cores[core].slots;
         let index = slots.iter().position(|(_, used)| used.is_none()).unwrap_or_else(|| {
             slots.push((0, None));
@@ -21,8 +21,11 @@ impl World {
         let conn = self.conns.len();
         slots[index].1 = Some(conn);
         let id = ConnectionId { index: index as u32, generation: slots[index].0 };
-        self.conns.push(Conn::new(core, id, terminator));
+        self.conns.push(Conn::new(core, id, terminator, is_websocket));
         self.feed(core, Event::Opened { connection: id, from: Source::Proxy });
+        if is_websocket {
+            self.feed(core, Event::Upgraded { connection: id });
+        }
         conn
     }
 
@@ -63,11 +66,9 @@ impl World {
             if conn.paused || conn.closing || conn.closed {
                 return;
             }
-            let (core, session) = (conn.core, conn.id);
-            match frame::next(&conn.input, 0, 0, self.plan.limits.frame_bytes) {
-                Step::Frame { start, end, next, terminator } => {
-                    let mut bytes = conn.input[start..end].to_vec();
-                    conn.input.drain(..next);
+            let (core, session, terminator) = (conn.core, conn.id, conn.terminator);
+            match conn.take(self.plan.limits.frame_bytes) {
+                Taken::Frame(mut bytes) => {
                     let mut parser = std::mem::take(&mut self.cores[core].parser);
                     let limits = self.plan.limits.clone();
                     match request::parse(&mut bytes, &mut parser, &limits) {
@@ -79,8 +80,8 @@ impl World {
                     }
                     self.cores[core].parser = parser;
                 }
-                Step::Partial { .. } => break,
-                Step::TooLarge => {
+                Taken::Partial => break,
+                Taken::TooLarge => {
                     return self.feed(
                         core,
                         Event::BadFrame { connection: session, fault: Fault::frame_too_large() },
@@ -102,8 +103,7 @@ impl World {
         }
         let conn = &mut self.conns[number];
         assert!(!conn.closing, "a frame for a connection that is being closed");
-        frame.write(&mut conn.out);
-        conn.out.push(conn.terminator.byte());
+        conn.send(frame);
         self.go_to_client(number);
     }
 
