@@ -74,7 +74,7 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
     ("src/chat/social/presence.rs", 420, "notices and looks: what one says the other corrects"),
     ("src/executor/net/sockets.rs", 520, "all client sockets of a core share one ring"),
     ("src/executor/bus/redis/mod.rs", 490, "one connection of the bus, and what keeps it alive"),
-    ("src/storage/mysql/messages.rs", 450, "one statement stores many messages: claim, insert, give back"),
+    ("src/storage/mysql/messages.rs", 455, "one statement stores many messages: claim, insert, give back"),
     ("src/storage/pool.rs", 460, "the queues of passwords and the threads that work them off"),
     ("src/storage/worker/tests.rs", 455, "the worker against a store that does what the test says"),
     ("benches/store.rs", 500, "one program measures both stores"),

@@ -65,6 +65,8 @@ pub struct Client {
     asked: Instant,
     /// Bytes of values in one statement at most, more or less.
     pub statement_bytes: usize,
+    /// Whether a statement that writes rows can tell what they are then: MariaDB has RETURNING.
+    pub returns_rows: bool,
     /// Rows that its statements changed since this was last set to 0.
     pub changed: u64,
 }
@@ -79,6 +81,7 @@ impl Client {
             full: None,
             asked: Instant::now(),
             statement_bytes: 1 << 20,
+            returns_rows: false,
             changed: 0,
         }
     }
@@ -168,6 +171,24 @@ impl Client {
             }
             self.execute(sql, rows, values.by_ref().take(rows * width).collect()).await?;
         }
+    }
+
+    /// The same with a statement that returns the rows as they are then. `None`, and nothing is written, where none of
+    /// those can be prepared.
+    pub async fn write_all_returning(&mut self, sql: Many, values: &[Value]) -> DbResult<Option<Vec<Row>>> {
+        let width = sql.values_a_row();
+        let first = chunk(values.len() / width);
+        if !self.returns_rows || self.prepare(sql, first).await?.is_none() {
+            return Ok(None);
+        }
+        let (mut found, mut left) = (Vec::new(), values);
+        while !left.is_empty() {
+            let rows = chunk(left.len() / width);
+            let (part, rest) = left.split_at(rows * width);
+            found.extend(self.find_rows(sql, rows, part.to_vec()).await?);
+            left = rest;
+        }
+        Ok(Some(found))
     }
 
     /// Finds, or deletes, by rows of values: `before` are the values in the head, `after` those in

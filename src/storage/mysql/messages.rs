@@ -49,6 +49,11 @@ const CLAIM: Many = Many::new(
     "(?,?,?)",
     " ON DUPLICATE KEY UPDATE head = head + VALUES(head)",
 );
+/// The same, and what the rows are then: half the work of looking for them after.
+const CLAIM_RETURNING: Many = Many {
+    tail: " ON DUPLICATE KEY UPDATE head = head + VALUES(head) RETURNING low, high, head, refuses",
+    ..CLAIM
+};
 const CLAIMED: Many =
     Many::new("SELECT low, high, head, refuses FROM conversation WHERE (low, high) IN (", "(?,?)", ")");
 const GIVE_BACK: Many = Many::new(
@@ -390,10 +395,16 @@ impl Work<'_> {
             values.extend(pair(last));
             values.push(row::sql_number(0));
         }
-        self.client.write_all(CLAIM, values).await?;
-        let pairs: Vec<Value> = claims.keys().flat_map(|conversation| pair(*conversation)).collect();
+        let claimed = match self.client.write_all_returning(CLAIM_RETURNING, &values).await? {
+            Some(claimed) => claimed,
+            None => {
+                self.client.write_all(CLAIM, values).await?;
+                let pairs: Vec<Value> = claims.keys().flat_map(|conversation| pair(*conversation)).collect();
+                self.client.find_all(CLAIMED, &pairs, &[]).await?
+            }
+        };
         let mut unwanted: HashSet<(UserId, UserId)> = HashSet::new();
-        for found in self.client.find_all(CLAIMED, &pairs, &[]).await? {
+        for found in claimed {
             let (low, high) = (row::user(&found, 0)?, row::user(&found, 1)?);
             let (head, refuses) = (row::number(&found, 2)?, row::number(&found, 3)?);
             let claimed = claims.get(&(low, high)).copied().unwrap_or(0);

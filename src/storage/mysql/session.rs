@@ -61,6 +61,7 @@ pub async fn apply_settings(client: &mut Client, url: &MySqlUrl) -> Result<(), O
     let found = client.read("SELECT VERSION()").await.map_err(|fault| schema::of(fault, url))?;
     let version = found.first().map_or(Ok(""), |found| row::text(found, 0));
     let is_mariadb = version.map_err(|fault| schema::of(fault, url))?.contains("MariaDB");
+    client.returns_rows = is_mariadb;
     let settings: Vec<(&str, &str)> = if is_mariadb {
         BOTH.iter().chain(&MARIADB).copied().collect()
     } else {
