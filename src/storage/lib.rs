@@ -208,6 +208,11 @@ pub trait Store: Send {
     /// If that cannot be written down.
     fn set_retention(&mut self, retention: Retention) -> Result<(), StoreError>;
 
+    /// What so many messages for the history weigh in a batch, in which a message that is acknowledged weighs 1.
+    fn history_weight(&self, messages: usize) -> usize {
+        messages
+    }
+
     /// Waits until `work` is done, and may mind its own business meanwhile: then it may come back
     /// earlier, with news about itself.
     fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {

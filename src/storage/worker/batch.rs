@@ -7,7 +7,7 @@ use super::Worker;
 use super::isolation::Isolation;
 use crate::pool::{Hashed, Job, Task};
 use crate::replies::Requester;
-use crate::{Order, Outcome};
+use crate::{Order, Outcome, Store};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::profile::Who;
 use chatd_chat::model::source::Source;
@@ -65,7 +65,7 @@ impl Worker {
                 0
             }
             StoreRequest::LoadProfile { user, .. } => {
-                let weight = weight(&call.request);
+                let weight = weight(&*self.store, &call.request);
                 self.orders.push(Order::Request(call.request));
                 self.steps.push(Step::Profile(requester, user));
                 weight
@@ -82,7 +82,7 @@ impl Worker {
                 1
             }
             request => {
-                let weight = weight(&request);
+                let weight = weight(&*self.store, &request);
                 self.orders.push(Order::Request(request));
                 self.steps.push(Step::Reply(requester));
                 weight
@@ -178,14 +178,14 @@ impl Worker {
 
 /// How much of a batch a request takes up, so that those who wait for a small one are not kept by
 /// hundreds of large ones. Measured: a profile or a page of backlog takes 20 to 50 stored messages.
-fn weight(request: &StoreRequest) -> usize {
+fn weight(store: &dyn Store, request: &StoreRequest) -> usize {
     match request {
         StoreRequest::LoadProfile { .. }
         | StoreRequest::FetchBacklog { .. }
         | StoreRequest::History { .. }
         | StoreRequest::Members { .. } => 16,
         StoreRequest::Friends { .. } | StoreRequest::DelGroup { .. } => 8,
-        StoreRequest::AppendHistory { envelopes } => envelopes.len().max(1),
+        StoreRequest::AppendHistory { envelopes } => store.history_weight(envelopes.len()).max(1),
         StoreRequest::AckDelivered { mids, cursors, .. } => 1 + (mids.len() + cursors.len()) / 4,
         _ => 1,
     }
