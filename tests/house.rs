@@ -71,7 +71,6 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
         490,
         "the contract of the store: each request and its reply, a paragraph each",
     ),
-    ("src/chat/social/presence.rs", 420, "notices and looks: what one says the other corrects"),
     ("src/executor/net/sockets.rs", 520, "all client sockets of a core share one ring"),
     ("src/executor/bus/redis/mod.rs", 490, "one connection of the bus, and what keeps it alive"),
     ("src/storage/mysql/messages.rs", 455, "one statement stores many messages: claim, insert, give back"),

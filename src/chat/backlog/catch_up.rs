@@ -183,10 +183,10 @@ impl Backlog {
     pub(crate) fn finish_login(&mut self, cx: &Cx, id: ConnectionId) {
         let Some(reader) = self.readers.get_mut(id) else { return };
         let Stage::LoggingIn(buffer) = std::mem::replace(&mut reader.stage, Stage::Live) else { return };
-        let mut catch_up = CatchUp::new(buffer, FxHashSet::default());
+        let mut catch_up = CatchUp::new(*buffer, FxHashSet::default());
         (catch_up.awaits_welcome, catch_up.patience) = (true, cx.now.plus(PATIENCE_MS));
         reader.stage = Stage::CatchingUp(Box::new(catch_up));
-        self.catching_up.push(id);
+        self.catching_up.push_back(id);
     }
 
     /// Somebody says that the reader has something waiting. If its catch-up is to begin, `begin` is next; then
@@ -206,22 +206,29 @@ impl Backlog {
     /// From now on live messages are buffered; what was sent until now and could be in a page is noted.
     pub(crate) fn begin(&mut self, connections: &Connections, id: ConnectionId, start: CatchUpStart) {
         let Some(reader) = self.readers.get_mut(id) else { return };
-        let mut sent: FxHashSet<MessageId> = reader.in_backlog.iter().copied().collect();
-        sent.extend(reader.live.iter().chain(reader.from_pages.iter()));
+        let mut sent: FxHashSet<MessageId> = FxHashSet::default();
+        if let Some(notes) = reader.notes.get() {
+            sent.extend(notes.in_backlog.iter().copied());
+            sent.extend(notes.live.iter().chain(notes.from_pages.iter()));
+        }
         let unconfirmed =
             connections.get(id).into_iter().flat_map(|connection| connection.window.unconfirmed());
         sent.extend(unconfirmed.map(|push| push.envelope.mid()));
-        sent.extend(start.beyond.into_iter().filter(|mid| !reader.missing.contains_key(mid)));
+        let is_missing =
+            |mid: &MessageId| reader.notes.get().is_some_and(|notes| notes.missing.contains_key(mid));
+        sent.extend(start.beyond.into_iter().filter(|mid| !is_missing(mid)));
         for (group, upto) in start.upto {
-            reader.upto.entry(group).or_insert(upto);
+            reader.notes.or_default().upto.entry(group).or_insert(upto);
         }
         reader.stage = Stage::CatchingUp(Box::new(CatchUp::new(LiveBuffer::default(), sent)));
-        self.catching_up.push(id);
+        self.catching_up.push_back(id);
     }
 
-    /// Time has passed: the connections whose catch-up goes on. `tick` is next for each, then `end_tick`.
-    pub(crate) fn begin_tick(&mut self, connections: &Connections) -> Vec<ConnectionId> {
-        let mut ids = std::mem::take(&mut self.catching_up);
+    /// Time has passed: the connections whose catch-up goes on now. The others' do with the next ticks. `tick` is next
+    /// for each, then `end_tick`.
+    pub(crate) fn begin_tick(&mut self, cx: &Cx, connections: &Connections) -> Vec<ConnectionId> {
+        let now = self.catching_up.len().min(cx.limits.walk_sessions);
+        let mut ids: Vec<ConnectionId> = self.catching_up.drain(..now).collect();
         ids.sort_unstable();
         ids.dedup();
         ids.retain(|&id| self.is_under_way(connections, id));
@@ -238,7 +245,7 @@ impl Backlog {
     /// The catch-ups that are not through go on with the next tick.
     pub(crate) fn end_tick(&mut self, connections: &Connections, mut ids: Vec<ConnectionId>) {
         ids.retain(|&id| self.is_under_way(connections, id));
-        self.catching_up.append(&mut ids);
+        self.catching_up.extend(ids);
     }
 
     /// Whether a catch-up goes on with time.
@@ -266,7 +273,7 @@ impl Backlog {
         }
         self.finish_page(id);
         let Some(reader) = self.readers.get_mut(id) else { return CatchUpOutcome::Waits };
-        let is_missing = !reader.missing.is_empty();
+        let is_missing = reader.misses() > 0;
         let Some(catch_up) = reader.catch_up_mut() else { return CatchUpOutcome::Waits };
         if catch_up.spilling > 0 {
             // What was buffered is being put into the backlog.
@@ -302,7 +309,7 @@ impl Backlog {
     ) {
         let BufferedMessage { envelope, stored_as, given } = buffered;
         if let Some(reader) = self.readers.get_mut(id).filter(|_| given) {
-            reader.from_pages.note(envelope.mid());
+            reader.notes.or_default().from_pages.note(envelope.mid());
         }
         self.push(cx, connections, id, envelope, stored_as);
     }
@@ -344,7 +351,8 @@ impl Backlog {
                 self.push_buffered(cx, connections, id, buffered);
             }
         }
-        let upto = self.readers.get_mut(id).map(|reader| std::mem::take(&mut reader.upto));
+        let notes = self.readers.get_mut(id).and_then(|reader| reader.notes.get_mut());
+        let upto = notes.map(|notes| std::mem::take(&mut notes.upto));
         CatchUpOutcome::Finished { upto: upto.unwrap_or_default().into_iter().collect() }
     }
 }

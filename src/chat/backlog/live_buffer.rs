@@ -140,7 +140,7 @@ impl Backlog {
             }
             Stage::CatchingUp(_) | Stage::Live => {
                 let mid = envelope.mid();
-                if reader.from_pages.has(mid) || reader.in_backlog.contains(&mid) {
+                if reader.has_from_page(mid) {
                     // The same, a little earlier.
                     return;
                 }
@@ -150,7 +150,7 @@ impl Backlog {
                 return self.push(cx, connections, id, envelope, stored_as);
             }
         }
-        if self.readers.get(id).is_some_and(|reader| reader.missing.len() > MISSING) {
+        if self.readers.get(id).is_some_and(|reader| reader.misses() > MISSING) {
             connections.cut(cx, id);
         }
     }
@@ -161,9 +161,10 @@ impl Backlog {
         let Some(reader) = self.readers.get_mut(id) else { return to_store };
         for spilled in spilled {
             match spilled.stored_as {
-                StoredAs::GroupLog(_) if !reader.upto.contains_key(&spilled.envelope.group()) => {}
+                StoredAs::GroupLog(_) if reader.upto(spilled.envelope.group()).is_none() => {}
                 StoredAs::GroupLog(_) => {
-                    reader.missing.insert(spilled.envelope.mid(), spilled.envelope.group());
+                    let missing = &mut reader.notes.or_default().missing;
+                    missing.insert(spilled.envelope.mid(), spilled.envelope.group());
                 }
                 StoredAs::Unstored | StoredAs::AwaitingReceipt | StoredAs::Backlog => {
                     to_store.push(spilled.envelope);
@@ -190,8 +191,9 @@ impl Backlog {
             };
             let group = spilled.envelope.group();
             // Who has left the group is not missing it.
-            let Some(upto) = reader.upto.get_mut(&group) else { continue };
-            reader.missing.insert(spilled.envelope.mid(), group);
+            let Some(notes) = reader.notes.get_mut() else { continue };
+            let Some(upto) = notes.upto.get_mut(&group) else { continue };
+            notes.missing.insert(spilled.envelope.mid(), group);
             if spilled.given {
                 *upto = pos.min(*upto);
             }
@@ -219,8 +221,12 @@ impl Backlog {
             && let Some(reader) = self.readers.get_mut(id)
         {
             match stored_as {
-                StoredAs::Unstored | StoredAs::AwaitingReceipt => reader.live.note(envelope.mid()),
-                StoredAs::Backlog => drop(reader.in_backlog.insert(envelope.mid())),
+                StoredAs::Unstored | StoredAs::AwaitingReceipt => {
+                    reader.notes.or_default().live.note(envelope.mid());
+                }
+                StoredAs::Backlog => {
+                    reader.notes.or_default().in_backlog.insert(envelope.mid());
+                }
                 StoredAs::GroupLog(_) => {}
             }
         }

@@ -29,7 +29,7 @@ pub(crate) struct Backlog {
     /// By connection, from the loading of the profile on.
     readers: PerConnection<Box<Reader>>,
     /// Connections whose catch-up goes on with time.
-    catching_up: Vec<ConnectionId>,
+    catching_up: VecDeque<ConnectionId>,
     /// What the store was too busy for.
     retry_queue: RetryQueue,
     /// How many of these are still to be requested again, of those that were there when it became time to.

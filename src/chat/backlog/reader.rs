@@ -6,6 +6,7 @@ use super::live_buffer::LiveBuffer;
 use crate::connection::StoredAs;
 use crate::model::envelope::Envelope;
 use crate::model::ids::{ConnectionId, GroupId, MessageId, SessionEpoch, UserId};
+use crate::model::seldom::Seldom;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
@@ -15,6 +16,13 @@ pub(super) struct Reader {
     pub(super) user: UserId,
     pub(super) epoch: SessionEpoch,
     pub(super) stage: Stage,
+    /// What it was sent lately, and what it is missing. Who is live and silent has nothing of it.
+    pub(super) notes: Seldom<Notes>,
+}
+
+/// What a reader was sent and could be sent again, and what it is missing.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
     /// Pushed messages that lie in the user's backlog until they are taken out.
     pub(super) in_backlog: FxHashSet<MessageId>,
     /// The last pushes that were in no backlog when they were pushed, to recognise them in a page.
@@ -31,7 +39,7 @@ pub(super) struct Reader {
 #[derive(Debug)]
 pub(super) enum Stage {
     /// Its login is under way: what arrives waits.
-    LoggingIn(LiveBuffer),
+    LoggingIn(Box<LiveBuffer>),
     /// It gets its backlog: what arrives waits in it.
     CatchingUp(Box<CatchUp>),
     Live,
@@ -63,16 +71,34 @@ impl RecentPushes {
 
 impl Reader {
     fn new(user: UserId, epoch: SessionEpoch) -> Self {
-        Self {
-            user,
-            epoch,
-            stage: Stage::LoggingIn(LiveBuffer::default()),
-            in_backlog: FxHashSet::default(),
-            live: RecentPushes::default(),
-            from_pages: RecentPushes::default(),
-            missing: FxHashMap::default(),
-            upto: FxHashMap::default(),
+        Self { user, epoch, stage: Stage::LoggingIn(Box::default()), notes: Seldom::default() }
+    }
+
+    /// Whether a page has given it this message, or will.
+    pub(super) fn has_from_page(&self, mid: MessageId) -> bool {
+        self.notes.get().is_some_and(|notes| notes.from_pages.has(mid) || notes.in_backlog.contains(&mid))
+    }
+
+    /// Whether this message lies in its user's backlog until it is taken out.
+    pub(super) fn has_in_backlog(&self, mid: MessageId) -> bool {
+        self.notes.get().is_some_and(|notes| notes.in_backlog.contains(&mid))
+    }
+
+    /// This message was sent, or will not come: it is not missing.
+    pub(super) fn miss_no_more(&mut self, mid: MessageId) {
+        if let Some(notes) = self.notes.get_mut() {
+            notes.missing.remove(&mid);
         }
+    }
+
+    /// Whether it is missing anything.
+    pub(super) fn misses(&self) -> usize {
+        self.notes.get().map_or(0, |notes| notes.missing.len())
+    }
+
+    /// Until it is live: the place in a group up to which it was sent everything.
+    pub(super) fn upto(&self, group: GroupId) -> Option<u64> {
+        self.notes.get()?.upto.get(&group).copied()
     }
 
     pub(super) fn catch_up(&self) -> Option<&CatchUp> {
@@ -107,7 +133,7 @@ impl Backlog {
     /// The connection reads no more; live messages that it was not pushed.
     pub(crate) fn end(&mut self, id: ConnectionId) -> impl Iterator<Item = Envelope> + use<> {
         let buffer = match self.readers.remove(id).map(|reader| reader.stage) {
-            Some(Stage::LoggingIn(buffer)) => buffer,
+            Some(Stage::LoggingIn(buffer)) => *buffer,
             Some(Stage::CatchingUp(catch_up)) => catch_up.into_buffer(),
             Some(Stage::Live) | None => LiveBuffer::default(),
         };
@@ -117,31 +143,37 @@ impl Backlog {
     /// A group more: everything up to `upto` was sent, or is none of the reader's.
     pub(crate) fn track_group(&mut self, id: ConnectionId, group: GroupId, upto: u64) {
         if let Some(reader) = self.readers.get_mut(id) {
-            reader.upto.insert(group, upto);
+            reader.notes.or_default().upto.insert(group, upto);
         }
     }
 
     /// A group less.
     pub(crate) fn forget_group(&mut self, id: ConnectionId, group: GroupId) {
-        if let Some(reader) = self.readers.get_mut(id) {
-            reader.upto.remove(&group);
-            reader.missing.retain(|_, of| *of != group);
+        if let Some(notes) = self.readers.get_mut(id).and_then(|reader| reader.notes.get_mut()) {
+            notes.upto.remove(&group);
+            notes.missing.retain(|_, of| *of != group);
         }
     }
 
     /// Until a reader is live: the place in a group up to which it was sent everything.
     pub(crate) fn upto(&self, id: ConnectionId, group: GroupId) -> Option<u64> {
-        self.readers.get(id)?.upto.get(&group).copied()
+        self.readers.get(id)?.upto(group)
     }
 
     /// Whether a group message reached this core and was not pushed to this reader.
     pub(crate) fn is_missing(&self, id: ConnectionId, mid: MessageId) -> bool {
-        self.readers.get(id).is_some_and(|reader| reader.missing.contains_key(&mid))
+        self.readers
+            .get(id)
+            .and_then(|reader| reader.notes.get())
+            .is_some_and(|notes| notes.missing.contains_key(&mid))
     }
 
     /// Whether nothing but what is said from now on is still to come to a reader.
     pub(crate) fn is_live(&self, id: ConnectionId) -> bool {
-        let is_live = |reader: &Reader| matches!(reader.stage, Stage::Live) && reader.upto.is_empty();
+        let is_live = |reader: &Reader| {
+            matches!(reader.stage, Stage::Live)
+                && reader.notes.get().is_none_or(|notes| notes.upto.is_empty())
+        };
         self.readers.get(id).is_some_and(|reader| is_live(reader))
     }
 
@@ -155,11 +187,22 @@ impl Backlog {
         self.catch_up_of(id).is_some_and(CatchUp::awaits_welcome)
     }
 
+    /// A reader who has its backlog.
+    #[cfg(test)]
+    pub(crate) fn make_live(&mut self, id: ConnectionId) {
+        if let Some(reader) = self.readers.get_mut(id) {
+            reader.stage = Stage::Live;
+        }
+    }
+
     /// Nothing has been under way to a reader for a while: it forgets its last pushes.
     pub(crate) fn forget_recent(&mut self, id: ConnectionId) {
-        if let Some(reader) = self.readers.get_mut(id) {
-            (reader.live, reader.from_pages) = Default::default();
-        }
+        let Some(reader) = self.readers.get_mut(id) else { return };
+        let Some(notes) = reader.notes.get_mut() else { return };
+        (notes.live, notes.from_pages) = Default::default();
+        reader.notes.take_if(|notes| {
+            notes.in_backlog.is_empty() && notes.missing.is_empty() && notes.upto.is_empty()
+        });
     }
 
     /// Live messages that wait until their reader's catch-up is through.
@@ -176,11 +219,21 @@ impl Backlog {
     /// While a reader catches up: the place that the page being sent has brought it to in a group.
     pub(crate) fn reached(&self, id: ConnectionId, group: GroupId) -> Option<u64> {
         let reader = self.readers.get(id)?;
-        Some(reader.catch_up()?.reached(group, reader.upto.get(&group).copied()?))
+        Some(reader.catch_up()?.reached(group, reader.upto(group)?))
     }
 
     /// While a reader catches up: what it was sent and could be in a page.
     pub(crate) fn sent(&self, id: ConnectionId) -> Option<&FxHashSet<MessageId>> {
         self.catch_up_of(id).map(CatchUp::sent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_is_silent_is_small() {
+        assert!(size_of::<Reader>() <= 40, "{}", size_of::<Reader>());
     }
 }

@@ -116,9 +116,10 @@ impl Backlog {
             }
             StoreRetry::Revoke { .. } | StoreRetry::AppendHistory { .. } => RetryOutcome::Nothing,
             StoreRetry::AckDelivered { mids, .. } => {
-                if let Some(reader) = connection.and_then(|id| self.readers.get_mut(id)) {
+                let reader = connection.and_then(|id| self.readers.get_mut(id));
+                if let Some(notes) = reader.and_then(|reader| reader.notes.get_mut()) {
                     for mid in mids {
-                        reader.in_backlog.remove(&mid);
+                        notes.in_backlog.remove(&mid);
                     }
                 }
                 RetryOutcome::Nothing

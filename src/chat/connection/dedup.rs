@@ -33,7 +33,7 @@ impl Connections {
         let sender = connection.user()?;
         let Some(cid) = about.cid else { return Some(NewChat { sender, target, named: None }) };
         let named = Named::of(cid, target, msg);
-        match connection.dedup.meet(named) {
+        match connection.dedup.as_deref_mut().map_or(Met::Fresh, |dedup| dedup.meet(named)) {
             Met::Fresh => return Some(NewChat { sender, target, named: Some(named) }),
             Met::Asked => {}
             Met::TooOften => self.refuse(cx, about, Code::Busy),
@@ -61,7 +61,7 @@ impl Connections {
         let name = &connection.identity()?.name;
         let envelope = cx.seal(Draft { sender, name, target, cid: about.cid, msg, time });
         if let Some(named) = named {
-            connection.dedup.push(named, envelope.mid(), cx.limits.dedup_cids);
+            connection.dedup.get_or_insert_default().push(named, envelope.mid(), cx.limits.dedup_cids);
         }
         Some(envelope)
     }
@@ -78,11 +78,12 @@ impl Connections {
         }
         let connection =
             self.get_mut(id).filter(|connection| connection.logged_in_user() == Some(envelope.sender()));
-        1 + connection.map_or(0, |connection| connection.dedup.answer(envelope.mid(), done))
+        let dedup = connection.and_then(|connection| connection.dedup.as_deref_mut());
+        1 + dedup.map_or(0, |dedup| dedup.answer(envelope.mid(), done))
     }
 
     /// What a session has said lately, for the next one of its user; nothing is left here.
-    pub(crate) fn take_dedup(&mut self, id: ConnectionId) -> Box<DedupWindow> {
-        self.get_mut(id).map(|connection| std::mem::take(&mut connection.dedup)).unwrap_or_default()
+    pub(crate) fn take_dedup(&mut self, id: ConnectionId) -> Option<Box<DedupWindow>> {
+        self.get_mut(id)?.dedup.take()
     }
 }

@@ -1,7 +1,7 @@
 //! Connections: who each one is, what was sent to it, and whether its requests are handed over.
 //!
 //! Owns every connection of its core ([`state`]), which user is where, how connections begin and end
-//! ([`lifecycle`]), what was sent and not acknowledged ([`send_window`]), how far senders are ahead of the store
+//! ([`lifecycle`]), what was sent and not acknowledged ([`send_window`]) or not confirmed ([`unconfirmed`]), how far senders are ahead of the store
 //! ([`backpressure`]), what it said lately ([`dedup`]), and pings ([`keepalive`]).
 //!
 //! Handles `Opened`, `BadFrame`, `FrameTimeout`, `HalfClosed`, `Closed`, `Acked`. Emits `Send`, `Close`, `Pause`,
@@ -18,6 +18,7 @@ pub(crate) mod send_window;
 mod shares;
 pub(crate) mod state;
 mod unauthenticated;
+mod unconfirmed;
 mod walk;
 
 use crate::model::ids::{ConnectionId, UserId};
@@ -27,7 +28,7 @@ pub(crate) use lifecycle::About;
 pub(crate) use per_connection::PerConnection;
 use rustc_hash::FxHashMap;
 pub(crate) use send_window::{StoredAs, UnackedPush};
-pub(crate) use state::{AuthState, Connection, Identity, Leaving, Pause};
+pub(crate) use state::{AuthState, Connection, Identity, Leaving, Pause, Vain};
 use std::collections::VecDeque;
 use unauthenticated::Unauthenticated;
 pub(crate) use walk::Walk;
@@ -95,11 +96,6 @@ impl Connections {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Connection> {
         self.slots.iter().flatten().map(|connection| &**connection)
-    }
-
-    /// Every connection whose user is logged in.
-    pub(crate) fn all_logged_in(&self) -> Vec<ConnectionId> {
-        self.iter().filter(|connection| connection.is_logged_in()).map(Connection::id).collect()
     }
 
     /// Every connection that is logging in.

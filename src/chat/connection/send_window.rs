@@ -7,9 +7,11 @@
 //! A reader who has more under way than its budget is cut if its TCP makes no progress. One whose TCP does is not:
 //! a crowd may write to it within one turn, before a byte of it is with the kernel.
 
-use super::{Connections, Leaving, shares};
+use super::unconfirmed::{Unconfirmed, remove, remove_repeats};
+use super::{Connections, Leaving};
 use crate::model::envelope::Envelope;
 use crate::model::ids::{ConnectionId, MessageId, Monotonic, UserId};
+use crate::model::seldom::Seldom;
 use crate::port::counters::Cut;
 use crate::port::cx::Cx;
 use crate::port::effect::{Effect, Frame};
@@ -33,7 +35,7 @@ pub(crate) struct UnackedPush {
     /// Whom it was for: a connection may have logged in as another user since.
     pub(crate) user: UserId,
     /// A hash of its sender and cid, which a repetition shares. 0 without a cid.
-    label: u32,
+    pub(super) label: u32,
     pub(crate) envelope: Envelope,
     pub(crate) stored_as: StoredAs,
 }
@@ -88,9 +90,8 @@ pub(crate) struct SendWindow {
     is_listed: bool,
     /// Pushes that TCP has not acknowledged, oldest first.
     unacked: VecDeque<UnackedPush>,
-    /// Pushes that TCP has acknowledged and the reader, who speaks v2, has not confirmed, oldest first.
-    unconfirmed: VecDeque<UnackedPush>,
-    unconfirmed_bytes: usize,
+    /// What TCP has acknowledged and the reader, who speaks v2, has not confirmed.
+    unconfirmed: Seldom<Unconfirmed>,
 }
 
 /// What came of a look at what TCP has acknowledged.
@@ -119,17 +120,18 @@ impl SendWindow {
 
     /// A message that its reader may not have.
     pub(crate) fn find_mut(&mut self, mid: MessageId) -> Option<&mut UnackedPush> {
-        self.unconfirmed.iter_mut().chain(&mut self.unacked).find(|push| push.envelope.mid() == mid)
+        let unconfirmed = self.unconfirmed.get_mut().into_iter().flat_map(Unconfirmed::iter_mut);
+        unconfirmed.chain(&mut self.unacked).find(|push| push.envelope.mid() == mid)
     }
 
     /// All that the reader may not have: first what TCP has acknowledged, then the rest.
     pub(crate) fn unread(&self) -> impl Iterator<Item = &UnackedPush> {
-        self.unconfirmed.iter().chain(&self.unacked)
+        self.unconfirmed().chain(&self.unacked)
     }
 
     /// What TCP has acknowledged and the reader has not confirmed.
     pub(crate) fn unconfirmed(&self) -> impl Iterator<Item = &UnackedPush> {
-        self.unconfirmed.iter()
+        self.unconfirmed.get().into_iter().flat_map(Unconfirmed::iter)
     }
 
     pub(crate) fn note(&mut self, push: UnackedPush) {
@@ -144,21 +146,19 @@ impl SendWindow {
 
     /// Takes out what TCP has acknowledged and the reader has not confirmed.
     pub(crate) fn take_unconfirmed(&mut self) -> VecDeque<UnackedPush> {
-        self.unconfirmed_bytes = 0;
-        std::mem::take(&mut self.unconfirmed)
+        self.unconfirmed.take().unwrap_or_default().into_pushes()
     }
 
     /// Takes out what the reader has confirmed, and every other push of the same: what was found; in `wanted` stays
     /// what was not.
     pub(crate) fn confirm(&mut self, wanted: &mut FxHashSet<MessageId>) -> Vec<UnackedPush> {
-        let bytes =
-            |pushes: &[UnackedPush]| pushes.iter().map(|push| push.envelope.bytes().len()).sum::<usize>();
         let mut found = Vec::new();
-        remove(&mut self.unconfirmed, wanted, &mut found);
-        self.unconfirmed_bytes -= bytes(&found);
+        if let Some(unconfirmed) = self.unconfirmed.get_mut() {
+            unconfirmed.remove(wanted, &mut found);
+        }
         remove(&mut self.unacked, wanted, &mut found);
-        let mut repeats = remove_repeats(&mut self.unconfirmed, &found);
-        self.unconfirmed_bytes -= bytes(&repeats);
+        let unconfirmed = self.unconfirmed.get_mut();
+        let mut repeats = unconfirmed.map_or_else(Vec::new, |unconfirmed| unconfirmed.remove_repeats(&found));
         repeats.extend(remove_repeats(&mut self.unacked, &found));
         found.append(&mut repeats);
         found
@@ -166,23 +166,8 @@ impl SendWindow {
 
     /// Takes out what is above these bounds of what is not confirmed: the oldest of the sender who has most in it.
     pub(crate) fn bound_unconfirmed(&mut self, most: usize, most_bytes: usize) -> Vec<UnackedPush> {
-        if self.unconfirmed.len() <= most && self.unconfirmed_bytes <= most_bytes {
-            return Vec::new();
-        }
-        let entry = |push: &UnackedPush| (push.envelope.sender(), push.envelope.bytes().len());
-        let entries: Vec<(UserId, usize)> = self.unconfirmed.iter().map(entry).collect();
-        let goes = shares::over(&entries, most, most_bytes);
-        let (mut out, mut left) = (Vec::new(), VecDeque::with_capacity(self.unconfirmed.len()));
-        for (push, goes) in std::mem::take(&mut self.unconfirmed).into_iter().zip(goes) {
-            if goes {
-                self.unconfirmed_bytes -= push.envelope.bytes().len();
-                out.push(push);
-            } else {
-                left.push_back(push);
-            }
-        }
-        self.unconfirmed = left;
-        out
+        let unconfirmed = self.unconfirmed.get_mut();
+        unconfirmed.map_or_else(Vec::new, |unconfirmed| unconfirmed.bound(most, most_bytes))
     }
 
     /// Takes note of what TCP has acknowledged. What of the window that is goes to `arrived`, or, if it was sent
@@ -192,8 +177,7 @@ impl SendWindow {
         let safe = self.unacked.iter().take_while(|push| push.end <= self.acked).count();
         for push in self.unacked.drain(..safe) {
             if confirming == Some(push.user) {
-                self.unconfirmed_bytes += push.envelope.bytes().len();
-                self.unconfirmed.push_back(push);
+                self.unconfirmed.or_default().push(push);
             } else {
                 arrived(push);
             }
@@ -334,6 +318,7 @@ impl Connections {
             } else if cx.now.since(window.pushed_at) > RECENT_MS {
                 window.is_listed = false;
                 window.unacked.shrink_to(0);
+                window.unconfirmed.take_if(Unconfirmed::is_empty);
                 quiet.push(id);
                 continue;
             }
@@ -341,47 +326,4 @@ impl Connections {
         }
         quiet
     }
-}
-
-/// Moves what is wanted from one queue to `found`. Readers confirm in the order sent, nearly always.
-fn remove(
-    queue: &mut VecDeque<UnackedPush>,
-    wanted: &mut FxHashSet<MessageId>,
-    found: &mut Vec<UnackedPush>,
-) {
-    while queue.front().is_some_and(|push| wanted.remove(&push.envelope.mid())) {
-        found.extend(queue.pop_front());
-    }
-    if wanted.is_empty() || queue.is_empty() {
-        return;
-    }
-    for push in std::mem::take(queue) {
-        if wanted.remove(&push.envelope.mid()) {
-            found.push(push);
-        } else {
-            queue.push_back(push);
-        }
-    }
-}
-
-/// Takes out of a queue what says the same as one of those that were confirmed. Where a core waits for a receipt of it,
-/// it is acknowledged by its own id, and stays.
-fn remove_repeats(queue: &mut VecDeque<UnackedPush>, confirmed: &[UnackedPush]) -> Vec<UnackedPush> {
-    let mut labels: Vec<u32> = confirmed.iter().map(|push| push.label).filter(|&label| label != 0).collect();
-    if labels.is_empty() || queue.is_empty() {
-        return Vec::new();
-    }
-    labels.sort_unstable();
-    if !queue.iter().any(|push| labels.binary_search(&push.label).is_ok()) {
-        return Vec::new();
-    }
-    let repeats = |push: &UnackedPush| {
-        labels.binary_search(&push.label).is_ok()
-            && push.stored_as != StoredAs::AwaitingReceipt
-            && confirmed.iter().any(|confirmed| confirmed.envelope.repeats(&push.envelope))
-    };
-    let (repeated, rest): (Vec<UnackedPush>, Vec<UnackedPush>) =
-        std::mem::take(queue).into_iter().partition(repeats);
-    *queue = rest.into();
-    repeated
 }

@@ -4,6 +4,7 @@ use super::send_window::SendWindow;
 use crate::model::dedup::DedupWindow;
 use crate::model::envelope::{Envelope, Kind};
 use crate::model::ids::{ConnectionId, Monotonic, SessionEpoch, UserId};
+use crate::model::seldom::Seldom;
 use crate::model::source::Source;
 use crate::wire::frame::{Framing, Terminator};
 use crate::wire::request::Dialect;
@@ -36,6 +37,21 @@ pub(crate) struct Identity {
     pub(crate) name: Box<str>,
     /// Tells this login apart from every other, also of the same connection.
     pub(crate) epoch: SessionEpoch,
+}
+
+/// What a connection tried in vain, and how long it has to wait for that.
+#[derive(Debug, Default)]
+pub(crate) struct Vain {
+    /// Wrong passwords since the last right one.
+    pub(crate) wrong_passwords: u32,
+    /// When it may try the next password.
+    pub(crate) may_guess_at: Monotonic,
+    /// Passwords that nobody looked at, since one was looked at.
+    pub(crate) turned_away: u32,
+    /// Registrations that nobody looked at, since one was looked at.
+    pub(crate) registrations_turned_away: u32,
+    /// When it may register the next user.
+    pub(crate) may_register_at: Monotonic,
 }
 
 /// A logout under way.
@@ -73,23 +89,15 @@ pub(crate) struct Connection {
     pub(super) sends_in_flight: u32,
     pub(crate) window: SendWindow,
     /// What its user said lately, and how that was answered.
-    pub(crate) dedup: Box<DedupWindow>,
+    pub(crate) dedup: Option<Box<DedupWindow>>,
     /// Whose direct messages its user refuses.
-    pub(crate) refused_senders: FxHashSet<UserId>,
+    pub(crate) refused_senders: Seldom<FxHashSet<UserId>>,
     /// A logout that waits for a look at what TCP has acknowledged.
-    pub(crate) leaving: Option<Leaving>,
+    pub(crate) leaving: Seldom<Leaving>,
     /// The client's name for a login that is being answered.
     pub(crate) login_cid: Option<Box<str>>,
-    /// Wrong passwords since the last right one.
-    pub(crate) wrong_passwords: u32,
-    /// When it may try the next password.
-    pub(crate) may_guess_at: Monotonic,
-    /// Passwords that nobody looked at, since one was looked at.
-    pub(crate) turned_away: u32,
-    /// Registrations that nobody looked at, since one was looked at.
-    pub(crate) registrations_turned_away: u32,
-    /// When it may register the next user.
-    pub(crate) may_register_at: Monotonic,
+    /// What it tried in vain, if anything.
+    pub(crate) vain: Seldom<Vain>,
     /// Whether its token is being revoked: it is logged out once that is done.
     pub(crate) revoking: bool,
 }
@@ -111,15 +119,11 @@ impl Connection {
             pong_by: None,
             sends_in_flight: 0,
             window: SendWindow::default(),
-            dedup: Box::default(),
-            refused_senders: FxHashSet::default(),
-            leaving: None,
+            dedup: None,
+            refused_senders: Seldom::default(),
+            leaving: Seldom::default(),
             login_cid: None,
-            wrong_passwords: 0,
-            may_guess_at: Monotonic(0),
-            turned_away: 0,
-            registrations_turned_away: 0,
-            may_register_at: Monotonic(0),
+            vain: Seldom::default(),
             revoking: false,
         }
     }
@@ -161,7 +165,7 @@ impl Connection {
 
     /// It is nobody from now on; what it was.
     pub(crate) fn end_login(&mut self) -> AuthState {
-        self.refused_senders = FxHashSet::default();
+        self.refused_senders = Seldom::default();
         self.has_claimed = false;
         std::mem::replace(&mut self.auth, AuthState::Unauthenticated)
     }
@@ -207,9 +211,10 @@ impl Connection {
 
     /// Whether a message is not for its user.
     pub(crate) fn refuses(&self, envelope: &Envelope) -> bool {
-        !self.refused_senders.is_empty()
-            && envelope.kind() == Kind::Direct
-            && self.refused_senders.contains(&envelope.sender())
+        let refuses = |refused: &FxHashSet<UserId>| {
+            envelope.kind() == Kind::Direct && refused.contains(&envelope.sender())
+        };
+        self.refused_senders.get().is_some_and(refuses)
     }
 
     /// Whether its client may read as the original does: one frame a read.
@@ -230,5 +235,16 @@ impl Connection {
     /// Takes note that its client has said something.
     pub(crate) fn note_heard(&mut self, now: Monotonic) {
         (self.heard_at, self.pong_by) = (now, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The allocator gives out 16 bytes more at a time, 8 of all of them for itself.
+    #[test]
+    fn a_connection_that_is_silent_is_small() {
+        assert!(size_of::<Connection>() <= 248, "{}", size_of::<Connection>());
     }
 }

@@ -129,10 +129,12 @@ impl Hub {
             }
             Change::Unfriend { friend } => social.unfriend(id, friend),
             Change::Block { user } => {
-                connections.get_mut(id)?.refused_senders.insert(user);
+                connections.get_mut(id)?.refused_senders.or_default().insert(user);
             }
             Change::Unblock { user } => {
-                connections.get_mut(id)?.refused_senders.remove(&user);
+                if let Some(refused) = connections.get_mut(id)?.refused_senders.get_mut() {
+                    refused.remove(&user);
+                }
             }
             Change::Token => {
                 logins.guessed_right(connections, id);

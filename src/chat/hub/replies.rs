@@ -57,8 +57,9 @@ impl Hub {
             StoreFlow::Mutation(_) | StoreFlow::Remember => return,
         };
         let renamed = self.cx.rename(envelope);
-        if let Some(connection) = sender.and_then(|id| self.connections.get_mut(id)) {
-            connection.dedup.rename(envelope.mid(), renamed.mid());
+        let connection = sender.and_then(|id| self.connections.get_mut(id));
+        if let Some(dedup) = connection.and_then(|connection| connection.dedup.as_deref_mut()) {
+            dedup.rename(envelope.mid(), renamed.mid());
         }
         *envelope = renamed.clone();
         self.cx.request(StoreRequest::StoreMessage { envelope: renamed }, flow);

@@ -102,8 +102,9 @@ impl Hub {
     pub(super) fn on_profile(&mut self, id: ConnectionId, epoch: SessionEpoch, mut profile: Profile) {
         let Self { cx, connections, backlog, groups, logins, social, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
-        connection.refused_senders = profile.blocked.iter().copied().collect();
-        connection.dedup = profile.dedup.take().unwrap_or_default();
+        let refuses = !profile.blocked.is_empty();
+        connection.refused_senders = refuses.then(|| profile.blocked.iter().copied().collect()).into();
+        connection.dedup = profile.dedup.take();
         let dialect = connection.dialect;
         let mut joins = 0;
         for membership in &profile.groups {
@@ -193,7 +194,7 @@ impl Hub {
         if connection.window.unacked_bytes() == 0 {
             return self.log_out(id, leaving);
         }
-        connection.leaving = Some(leaving);
+        connection.leaving = Some(leaving).into();
         self.connections.pause(&mut self.cx, id, Pause::AwaitingReply);
         self.cx.emit(Effect::Probe { connection: id });
     }
@@ -297,13 +298,18 @@ impl Hub {
         for id in self.connections.all_logging_in() {
             self.refuse_login(id, Code::Busy);
         }
-        for id in self.connections.all_logged_in() {
-            if let Some(identity) = self.connections.get(id).and_then(|connection| connection.identity()) {
-                publish_reclaim(&mut self.cx, identity.user, identity.epoch);
-            }
-            self.fetch_again(id);
-        }
-        self.social.announce_again(&self.cx, &self.connections);
+        self.social.note_rejoined(&self.cx);
+        self.begin_reclaims();
+    }
+
+    /// A session of a core whose bus was lost and is back.
+    pub(super) fn reclaim(&mut self, id: ConnectionId) {
+        let Some(identity) = self.connections.get(id).and_then(|connection| connection.identity()) else {
+            return;
+        };
+        publish_reclaim(&mut self.cx, identity.user, identity.epoch);
+        self.fetch_again(id);
+        self.social.announce_again(&self.connections, id);
     }
 
     /// A core is dead that may have stored something and told nobody: everybody fetches. And what it heard of ours
@@ -327,7 +333,8 @@ impl Hub {
 }
 
 /// The session of a user ends: what it said lately waits for the next one.
-fn remember(cx: &mut Cx, user: UserId, mut window: Box<DedupWindow>) {
+fn remember(cx: &mut Cx, user: UserId, window: Option<Box<DedupWindow>>) {
+    let Some(mut window) = window else { return };
     window.settle();
     if !window.is_empty() && !cx.draining {
         cx.request(StoreRequest::Remember { user, window }, StoreFlow::Remember);

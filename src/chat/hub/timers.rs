@@ -18,6 +18,8 @@ pub(super) struct Timers {
     offsets: Monotonic,
     /// All connections, while everybody is to fetch.
     everybody: Walk,
+    /// All connections, while it is settled again who holds whom.
+    reclaims: Walk,
     /// Whoever else is to fetch.
     to_fetch: VecDeque<ConnectionId>,
 }
@@ -56,6 +58,7 @@ impl Hub {
             self.backlog.begin_retries();
             self.groups.begin_rejoins();
         }
+        self.go_on_reclaiming();
         self.probe();
         if is_due(&mut self.timers.keepalive, now, KEEPALIVE_MS) {
             self.connections.begin_pings();
@@ -79,6 +82,22 @@ impl Hub {
     pub(super) fn fetch_all(&mut self) {
         self.timers.everybody.begin(self.connections.slots());
         self.go_on_fetching();
+    }
+
+    /// It is settled again who holds whom: for some sessions now, for the others with the next ticks.
+    pub(super) fn begin_reclaims(&mut self) {
+        self.timers.reclaims.begin(self.connections.slots());
+        self.go_on_reclaiming();
+    }
+
+    fn go_on_reclaiming(&mut self) {
+        for _ in 0..self.cx.limits.walk_sessions {
+            let Some(slot) = self.timers.reclaims.next(self.connections.slots()) else { return };
+            let connection = self.connections.at(slot).filter(|connection| connection.is_logged_in());
+            if let Some(id) = connection.map(Connection::id) {
+                self.reclaim(id);
+            }
+        }
     }
 
     /// Has some of those fetch who are to.
@@ -109,7 +128,7 @@ impl Hub {
 
     /// Goes on with every catch-up that is not through.
     fn tick_catch_ups(&mut self) {
-        let ids = self.backlog.begin_tick(&self.connections);
+        let ids = self.backlog.begin_tick(&self.cx, &self.connections);
         for &id in &ids {
             let Self { cx, connections, backlog, .. } = self;
             if backlog.is_under_way(connections, id) {

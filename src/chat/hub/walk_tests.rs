@@ -2,30 +2,34 @@
 
 use super::Hub;
 use crate::connection::Identity;
+use crate::model::envelope::{Envelope, Kind, Notice};
 use crate::model::ids::{
-    ConnectionId, CoreId, GroupId, MessageId, Millis, Monotonic, Now, SessionEpoch, UserId,
+    ConnectionId, CoreId, GroupId, MessageClock, MessageId, Millis, Monotonic, Now, SessionEpoch, UserId,
 };
 use crate::model::limits::Limits;
 use crate::model::source::Source;
 use crate::port::effect::Effect;
-use crate::port::event::Event;
+use crate::port::event::{Channel, Event};
 use crate::port::store::{StoreReply, StoreRequest};
+use crate::wire::request::Dialect;
 use std::time::{Duration, Instant};
 
 const GROUPS: u64 = 20;
 const TICK_MS: u64 = 50;
 
-/// So many sessions, each a member of 20 groups, each group with 20 members.
+/// So many sessions of v2, each a member of 20 groups, each group with 20 members, and each with 20 friends.
 fn crowd(sessions: u32) -> Hub {
     let mut hub = Hub::new(CoreId(1), Limits::default());
     for index in 0..sessions {
         let id = ConnectionId { index, generation: 0 };
         let (user, epoch) = (UserId::new(u64::from(index) + 1).expect("a user"), SessionEpoch(1));
-        let Hub { cx, connections, backlog, groups, .. } = &mut hub;
+        let Hub { cx, connections, backlog, groups, social, .. } = &mut hub;
         connections.opened(cx, id, Source::Proxy);
         let connection = connections.get_mut(id).expect("it was opened");
         connection.begin_login(Identity { user, name: "ann".into(), epoch });
         connection.finish_login();
+        connection.note_claimed();
+        connection.dialect = Dialect::V2;
         connections.hold(user, id);
         backlog.begin_login(id, user, epoch);
         groups.begin_login(id);
@@ -33,6 +37,12 @@ fn crowd(sessions: u32) -> Hub {
             let group = numbered((u64::from(index) * 7 + nth * 131) % u64::from(sessions) + 1);
             groups.subscribe(cx, id, group, 0);
         }
+        // Friends are on other cores.
+        let friend = |nth: u64| {
+            UserId::new(u64::from(sessions) + (u64::from(index) * 7 + nth * 131) % u64::from(sessions) + 1)
+        };
+        let friends: Vec<UserId> = (0..GROUPS).filter_map(friend).collect();
+        social.begin_session(id, epoch, Some(friends), Default::default());
     }
     hub
 }
@@ -86,6 +96,137 @@ fn walk(hub: &mut Hub, from_ms: u64) -> Walked {
     walked
 }
 
+/// The same, and everybody has their backlog.
+fn live_crowd(sessions: u32) -> Hub {
+    let mut hub = crowd(sessions);
+    (0..sessions).for_each(|index| hub.backlog.make_live(ConnectionId { index, generation: 0 }));
+    hub
+}
+
+/// What the effects of one turn are, as far as they are of all sessions.
+#[derive(Default)]
+struct Turn {
+    reclaims: Vec<UserId>,
+    notices: Vec<UserId>,
+    looked_for: Vec<UserId>,
+    fetched: Vec<UserId>,
+    hidden: Vec<UserId>,
+    effects: usize,
+}
+
+impl Turn {
+    fn of(effects: &[Effect]) -> Self {
+        let mut turn = Self { effects: effects.len(), ..Self::default() };
+        for effect in effects {
+            match effect {
+                Effect::Publish { envelope, .. } if envelope.kind() == Kind::Reclaim => {
+                    turn.reclaims.push(envelope.user());
+                }
+                Effect::Publish { envelope, channel: Channel::Cores, .. } => {
+                    turn.notices.extend(envelope.notices().map(|notice| notice.user));
+                }
+                Effect::QueryPresence { users, .. } => turn.looked_for.extend(users),
+                Effect::Store { request: StoreRequest::FetchBacklog { user, .. }, .. } => {
+                    turn.fetched.push(*user)
+                }
+                Effect::Store { request: StoreRequest::Hidden { user }, .. } => turn.hidden.push(*user),
+                _ => {}
+            }
+        }
+        turn
+    }
+
+    fn add(&mut self, mut other: Turn) {
+        self.reclaims.append(&mut other.reclaims);
+        self.notices.append(&mut other.notices);
+        self.looked_for.append(&mut other.looked_for);
+        self.fetched.append(&mut other.fetched);
+        self.hidden.append(&mut other.hidden);
+    }
+}
+
+fn ids(mut users: Vec<UserId>) -> Vec<u64> {
+    users.sort_unstable();
+    users.into_iter().map(|user| u64::from(user.get())).collect()
+}
+
+/// Ten seconds of a hub to which this happens. Whoever is looked for is found.
+fn after(hub: &mut Hub, from_ms: u64, event: Event<'_>, mut each: impl FnMut(&Turn)) -> Turn {
+    let (mut all, mut event) = (Turn::default(), Some(event));
+    for tick in 0..200 {
+        let now = Now { monotonic: Monotonic(from_ms + tick * TICK_MS), wall: Millis(1_700_000_000_000) };
+        let mut effects = Vec::new();
+        hub.handle(now, event.take().unwrap_or(Event::Tick { utc_offset_s: 0 }), &mut effects);
+        let turn = Turn::of(&effects);
+        each(&turn);
+        for effect in effects {
+            let answer = match effect {
+                Effect::QueryPresence { id, users } => {
+                    Event::PresenceResult { id, online: Ok(vec![true; users.len()]) }
+                }
+                Effect::Publish { id: Some(id), .. } => Event::Published { id, receivers: Ok(2) },
+                Effect::Store { id, request: StoreRequest::Hidden { .. } } => {
+                    Event::Answered { id, result: Ok(StoreReply::Hidden(Vec::new())) }
+                }
+                _ => continue,
+            };
+            let mut more = Vec::new();
+            hub.handle(now, answer, &mut more);
+            all.add(Turn::of(&more));
+        }
+        all.add(turn);
+    }
+    all
+}
+
+/// Claims, notices, looks and fetches of all sessions after the bus was lost: each is made, and no turn makes many.
+#[test]
+fn after_a_lost_bus_each_session_is_settled_once_and_a_part_of_them_a_turn() {
+    const MOST: usize = 1_024;
+    let sessions = 3_000;
+    let mut hub = live_crowd(sessions);
+    let core = CoreId(1);
+    let all = after(&mut hub, 10_000, Event::Rejoined { core }, |turn| {
+        for part in [&turn.reclaims, &turn.notices, &turn.looked_for, &turn.fetched, &turn.hidden] {
+            assert!(part.len() <= MOST, "{} in one turn", part.len());
+        }
+        assert!(turn.effects <= 4 * MOST, "{} effects in one turn", turn.effects);
+    });
+    let everybody: Vec<u64> = (1..=u64::from(sessions)).collect();
+    assert_eq!(ids(all.reclaims), everybody);
+    assert_eq!(ids(all.notices), everybody);
+    assert_eq!(ids(all.fetched), everybody, "once: what is being fetched is not fetched again");
+    assert_eq!(ids(all.hidden), everybody);
+    let friends: Vec<u64> = (u64::from(sessions) + 1..=2 * u64::from(sessions)).collect();
+    let mut looked_for = ids(all.looked_for);
+    looked_for.dedup();
+    assert_eq!(looked_for, friends);
+}
+
+/// Whom a core held that is gone is looked for; nobody else, and not all at once.
+#[test]
+fn after_a_core_is_gone_its_users_are_looked_for_a_part_of_them_a_turn() {
+    let sessions = 5_000;
+    let mut hub = live_crowd(sessions);
+    let friends = u64::from(sessions) + 1..=2 * u64::from(sessions);
+    for (core, parity) in [(CoreId(2), 0), (CoreId(3), 1)] {
+        let mut clock = MessageClock::new(core);
+        let of_core = friends.clone().filter(|user| user % 2 == parity);
+        let notice = |user| Notice { user: UserId::new(user).expect("a user"), epoch: 9, online: true };
+        let notices: Vec<Notice> = of_core.map(notice).collect();
+        for notices in notices.chunks(1_000) {
+            let envelope = Envelope::presence(clock.next(Millis(1_700_000_000_000)), notices);
+            let now = Now { monotonic: Monotonic(9_000), wall: Millis(1_700_000_000_000) };
+            hub.handle(now, Event::Arrived { channel: Channel::Cores, envelope }, &mut Vec::new());
+        }
+    }
+    let all = after(&mut hub, 10_000, Event::CoreGone { core: CoreId(2) }, |turn| {
+        assert!(turn.looked_for.len() <= 1_024, "{} in one turn", turn.looked_for.len());
+        assert!(turn.fetched.len() <= 1_024, "{} in one turn", turn.fetched.len());
+    });
+    assert_eq!(ids(all.looked_for), friends.filter(|user| user % 2 == 0).collect::<Vec<u64>>());
+}
+
 #[test]
 fn cursors_are_written_a_part_a_tick_and_all_of_them_within_the_period() {
     let sessions = 2_000;
@@ -115,9 +256,23 @@ fn the_longest_turn_of_20_000_sessions_in_20_groups_each() {
     }
     let Walked { took, .. } = walk(&mut hub, 60_000);
     println!("nothing moved: {}", told(&took));
-    let begun = Instant::now();
-    hub.fetch_all();
-    println!("everybody is to fetch: {:?}", begun.elapsed());
+    let mut hub = live_crowd(20_000);
+    for event in [Event::CoreGone { core: CoreId(2) }, Event::Rejoined { core: CoreId(1) }] {
+        let what = format!("{event:?}");
+        let mut from_ms = 70_000;
+        let mut took = Vec::new();
+        let mut event = Some(event);
+        for _ in 0..200 {
+            from_ms += TICK_MS;
+            let now = Now { monotonic: Monotonic(from_ms), wall: Millis(1_700_000_000_000) };
+            let mut effects = Vec::with_capacity(8_192);
+            let begun = Instant::now();
+            hub.handle(now, event.take().unwrap_or(Event::Tick { utc_offset_s: 0 }), &mut effects);
+            took.push(begun.elapsed());
+        }
+        took.sort_unstable();
+        println!("{what}, and ten seconds: {}", told(&took));
+    }
 }
 
 fn told(took: &[Duration]) -> String {

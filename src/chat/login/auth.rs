@@ -83,8 +83,9 @@ impl Logins {
         }
         let bytes = match registered {
             Ok(user) => {
-                if let Some(connection) = connections.get_mut(id) {
-                    connection.registrations_turned_away = 0;
+                let connection = connections.get_mut(id);
+                if let Some(vain) = connection.and_then(|connection| connection.vain.get_mut()) {
+                    vain.registrations_turned_away = 0;
                 }
                 reply::registered(user)
             }

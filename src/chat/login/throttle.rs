@@ -6,7 +6,7 @@
 //! many were wrong for the same account: the store says so.
 
 use super::Logins;
-use crate::connection::{About, Connections};
+use crate::connection::{About, Connections, Vain};
 use crate::model::ids::ConnectionId;
 use crate::port::cx::Cx;
 use crate::wire::code::{Code, TOO_MANY_GUESSES, TOO_MANY_LOGINS};
@@ -77,8 +77,7 @@ impl Logins {
         connections: &mut Connections,
         id: ConnectionId,
     ) -> bool {
-        let retry_after_ms =
-            connections.get(id).map_or(0, |connection| connection.may_register_at.since(cx.now));
+        let retry_after_ms = vain(connections, id).map_or(0, |vain| vain.may_register_at.since(cx.now));
         if retry_after_ms > 0 {
             cx.counters.error(Code::TooFast);
             connections.reply(cx, id, reply::not_registered_yet(retry_after_ms));
@@ -90,9 +89,10 @@ impl Logins {
     /// that being refused costs whoever asks for it.
     pub(crate) fn turned_away(&mut self, cx: &Cx, connections: &mut Connections, id: ConnectionId) -> u64 {
         let Some(connection) = connections.get_mut(id) else { return FIRST_PAUSE_MS };
-        let pause_ms = pause_after(connection.turned_away, cx.limits.guess_pause_ms);
-        connection.turned_away += 1;
-        connection.may_guess_at = cx.now.plus(pause_ms);
+        let vain = connection.vain.or_default();
+        let pause_ms = pause_after(vain.turned_away, cx.limits.guess_pause_ms);
+        vain.turned_away += 1;
+        vain.may_guess_at = cx.now.plus(pause_ms);
         pause_ms
     }
 
@@ -104,9 +104,10 @@ impl Logins {
         id: ConnectionId,
     ) -> u64 {
         let Some(connection) = connections.get_mut(id) else { return FIRST_PAUSE_MS };
-        let pause_ms = pause_after(connection.registrations_turned_away, cx.limits.guess_pause_ms);
-        connection.registrations_turned_away += 1;
-        connection.may_register_at = cx.now.plus(pause_ms);
+        let vain = connection.vain.or_default();
+        let pause_ms = pause_after(vain.registrations_turned_away, cx.limits.guess_pause_ms);
+        vain.registrations_turned_away += 1;
+        vain.may_register_at = cx.now.plus(pause_ms);
         pause_ms
     }
 
@@ -125,30 +126,35 @@ impl Logins {
     pub(crate) fn guessed_wrong(&mut self, cx: &Cx, connections: &mut Connections, id: ConnectionId) {
         let (free, most_ms) = (cx.limits.wrong_passwords, cx.limits.guess_pause_ms);
         let Some(connection) = connections.get_mut(id) else { return };
-        connection.turned_away = 0;
-        connection.wrong_passwords += 1;
-        if connection.wrong_passwords >= free {
-            connection.may_guess_at = cx.now.plus(pause_after(connection.wrong_passwords - free, most_ms));
+        let vain = connection.vain.or_default();
+        vain.turned_away = 0;
+        vain.wrong_passwords += 1;
+        if vain.wrong_passwords >= free {
+            vain.may_guess_at = cx.now.plus(pause_after(vain.wrong_passwords - free, most_ms));
         }
     }
 
     /// A password was right.
     pub(crate) fn guessed_right(&mut self, connections: &mut Connections, id: ConnectionId) {
-        if let Some(connection) = connections.get_mut(id) {
-            (connection.wrong_passwords, connection.turned_away) = (0, 0);
+        if let Some(vain) = connections.get_mut(id).and_then(|connection| connection.vain.get_mut()) {
+            (vain.wrong_passwords, vain.turned_away) = (0, 0);
         }
     }
 }
 
 /// How long a connection has to wait before it may try a password.
 fn wait_ms(cx: &Cx, connections: &Connections, id: ConnectionId) -> u64 {
-    connections.get(id).map_or(0, |connection| connection.may_guess_at.since(cx.now))
+    vain(connections, id).map_or(0, |vain| vain.may_guess_at.since(cx.now))
+}
+
+fn vain(connections: &Connections, id: ConnectionId) -> Option<&Vain> {
+    connections.get(id).and_then(|connection| connection.vain.get())
 }
 
 /// What it is that a connection does too fast.
 fn why_too_fast(connections: &Connections, id: ConnectionId) -> &'static str {
-    match connections.get(id) {
-        Some(connection) if connection.turned_away > 0 => TOO_MANY_LOGINS,
+    match vain(connections, id) {
+        Some(vain) if vain.turned_away > 0 => TOO_MANY_LOGINS,
         Some(_) | None => TOO_MANY_GUESSES,
     }
 }

@@ -7,7 +7,7 @@
 //! - [`limits`]: every bound, its default, and what happens at it.
 //! - [`retention`]: which messages are stored, as whoever runs the server chose.
 //! - [`source`]: where a connection comes from, as far as shares go.
-//! - `name`: what may be a name. `local_time`: the server's time as text.
+//! - `name`: what may be a name. `local_time`: the server's time as text. `seldom`: what few have at a time.
 //!
 //! Owns no state of the core and knows no other room.
 
@@ -20,5 +20,6 @@ pub(crate) mod local_time;
 pub mod name;
 pub mod profile;
 pub mod retention;
+pub(crate) mod seldom;
 pub mod source;
 pub mod token;

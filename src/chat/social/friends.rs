@@ -59,14 +59,13 @@ impl Social {
         (friend, hides): (UserId, Hides),
     ) {
         cx.enter();
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let Some(friends) = &mut session.friends else { return };
-        if friends.contains(&friend) {
+        let Some(told) = self.sessions.get_mut(id).and_then(|session| session.told.get_mut()) else { return };
+        if told.friends.contains(&friend) {
             return;
         }
-        friends.push(friend);
+        told.friends.push(friend);
         if hides != Hides::No {
-            session.hidden.insert(friend);
+            told.hidden.insert(friend);
         }
         self.presence.watch(id, &[friend]);
         if hides != Hides::No {
@@ -87,12 +86,10 @@ impl Social {
 
     /// Watches a friend no more.
     pub(crate) fn unfriend(&mut self, id: ConnectionId, friend: UserId) {
-        if let Some(friends) = self.sessions.get_mut(id).and_then(|session| session.friends.as_mut()) {
-            friends.retain(|&other| other != friend);
+        if let Some(told) = self.sessions.get_mut(id).and_then(|session| session.told.get_mut()) {
+            told.friends.retain(|&other| other != friend);
+            told.hidden.remove(&friend);
             self.presence.unwatch(id, &[friend]);
-        }
-        if let Some(session) = self.sessions.get_mut(id) {
-            session.hidden.remove(&friend);
         }
     }
 }

@@ -54,12 +54,6 @@ impl Social {
         }
     }
 
-    /// The bus was lost: hints may have been missed.
-    pub(super) fn look_at_all_hidden(&mut self, connections: &Connections) {
-        let users = connections.all_logged_in().into_iter();
-        self.hiding.stale.extend(users.filter_map(|id| Some((id, connections.get(id)?.user()?))));
-    }
-
     /// It is not known for sure who hides from this session.
     pub(super) fn look_at_hidden(&mut self, connections: &Connections, id: ConnectionId) {
         if let Some(user) = connections.get(id).and_then(Connection::user) {
@@ -102,15 +96,15 @@ impl Social {
             self.hiding.stale.insert(id, user);
             return;
         };
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let Some(friends) = &session.friends else { return };
-        let hidden: FxHashSet<UserId> = hidden.into_iter().filter(|user| friends.contains(user)).collect();
-        let before = std::mem::replace(&mut session.hidden, hidden);
-        let mut changed: Vec<UserId> = session.hidden.symmetric_difference(&before).copied().collect();
+        let Some(told) = self.sessions.get_mut(id).and_then(|session| session.told.get_mut()) else { return };
+        let hidden: FxHashSet<UserId> =
+            hidden.into_iter().filter(|user| told.friends.contains(user)).collect();
+        let before = std::mem::replace(&mut told.hidden, hidden);
+        let mut changed: Vec<UserId> = told.hidden.symmetric_difference(&before).copied().collect();
         changed.sort_unstable();
         let there = changed.into_iter().filter(|&friend| self.presence.is_online(friend));
         for friend in there.filter(|_| is_told) {
-            connections.reply(cx, id, reply::presence(friend, !session.hidden.contains(&friend)));
+            connections.reply(cx, id, reply::presence(friend, !told.hidden.contains(&friend)));
         }
     }
 
@@ -121,14 +115,13 @@ impl Social {
 
     /// Whether a friend of a session's user is known to block it.
     pub(super) fn hides_from(&self, id: ConnectionId, user: UserId) -> bool {
-        self.sessions.get(id).is_some_and(|session| session.hidden.contains(&user))
+        self.sessions.get(id).is_some_and(|session| session.hides(user))
     }
 
     /// The same of a friend; `None` of anybody whom the session is not told of.
     pub(super) fn friend_hides(&self, id: ConnectionId, user: UserId) -> Option<bool> {
-        let session = self.sessions.get(id)?;
-        let is_friend = session.friends.as_ref()?.contains(&user);
-        is_friend.then(|| session.hidden.contains(&user))
+        let told = self.sessions.get(id)?.told.get()?;
+        told.friends.contains(&user).then(|| told.hidden.contains(&user))
     }
 }
 

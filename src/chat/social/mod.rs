@@ -17,6 +17,7 @@ mod presence;
 
 use crate::connection::PerConnection;
 use crate::model::ids::{SessionEpoch, UserId};
+use crate::model::seldom::Seldom;
 pub(crate) use friends::Hides;
 use hiding::Hiding;
 pub(crate) use history::HistoryQuery;
@@ -35,11 +36,24 @@ pub(crate) struct Social {
 /// What a session is told, and is known by.
 #[derive(Debug)]
 struct Watching {
-    /// Whose coming and going it is told of: its friends. `None` if it speaks v1, which has no word for it.
-    friends: Option<Vec<UserId>>,
-    /// Those of them who block its user: to it they are offline.
-    hidden: FxHashSet<UserId>,
+    /// Whose coming and going it is told of. Nothing if it speaks v1, which has no word for it.
+    told: Seldom<Told>,
     /// The number by which the other cores know that its user is here: that of its login, or a newer one if it has
     /// stayed when the session of a newer login went.
     known_as: SessionEpoch,
+}
+
+/// Whose coming and going a session is told of.
+#[derive(Debug, Default)]
+struct Told {
+    friends: Vec<UserId>,
+    /// Those of them who block its user: to it they are offline.
+    hidden: FxHashSet<UserId>,
+}
+
+impl Watching {
+    /// Whether a friend of its user is known to block it.
+    fn hides(&self, user: UserId) -> bool {
+        self.told.get().is_some_and(|told| told.hidden.contains(&user))
+    }
 }

@@ -5,22 +5,28 @@
 //! is known from a newer one. What a notice cannot settle is looked up: the bus knows who is there.
 //! Nothing is counted and nothing expires, so nothing can go stale.
 
+mod notices;
+mod suspicion;
 mod watched;
 
-use super::{Social, Watching};
+use super::{Social, Told, Watching};
 use crate::backlog::Backlog;
-use crate::connection::{AuthState, Connections};
+use crate::connection::{AuthState, Connections, Walk};
 use crate::model::envelope::{Envelope, Notice};
 use crate::model::ids::{ConnectionId, CoreId, Monotonic, SessionEpoch, UserId};
 use crate::port::cx::Cx;
-use crate::port::event::{BusDown, Channel};
-use crate::port::in_flight::{PublishFlow, QueryFlow};
+use crate::port::event::BusDown;
+use crate::port::in_flight::QueryFlow;
 use crate::wire::reply;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
+use suspicion::Suspicion;
+use watched::WatchedUsers;
 
-/// Notices in one envelope.
-const NOTICES: usize = 1_024;
+/// Users who are looked for at a time.
+const LOOKED_FOR: usize = 1_024;
+/// Watched users who are looked at in one tick.
+const SUSPECTED: usize = 4_096;
 /// Looks that agree before somebody is believed to be online whom no notice has told of: the first
 /// may have met a login that came to nothing.
 const LOOKS: u8 = 3;
@@ -33,7 +39,7 @@ const LAST_LOOK_AT: u32 = 8;
 #[derive(Debug, Default)]
 pub(super) struct Presence {
     /// Friends of the core's sessions of v2.
-    watched: FxHashMap<UserId, Watched>,
+    watched: WatchedUsers,
     /// The core's own users that came or went since the others were told.
     pending_updates: FxHashMap<UserId, Notice>,
     /// Those who lost their connection, until when they may be back as if nothing had been.
@@ -41,6 +47,8 @@ pub(super) struct Presence {
     /// Cores that said that they stop, and when their users are looked for; everybody, after the
     /// bus was lost.
     later: VecDeque<(Monotonic, Option<CoreId>)>,
+    /// Which watched users are still to be looked at, and how far that has come.
+    suspicions: Vec<(Suspicion, Walk)>,
     /// Watched users who are to be looked for.
     unverified: FxHashSet<UserId>,
     /// Numbers what is learned, to tell what a look was overtaken by.
@@ -98,14 +106,15 @@ impl Social {
         hidden: FxHashSet<UserId>,
     ) -> Vec<UserId> {
         let unknown = friends.as_ref().map_or_else(Vec::new, |friends| self.presence.watch(id, friends));
-        self.sessions.insert(id, Watching { friends, hidden, known_as: epoch });
+        let told = friends.map(|friends| Told { friends, hidden });
+        self.sessions.insert(id, Watching { told: told.into(), known_as: epoch });
         unknown
     }
 
     /// A session ends, or a login comes to nothing.
     pub(crate) fn end_session(&mut self, id: ConnectionId) {
-        if let Some(Watching { friends: Some(friends), .. }) = self.sessions.remove(id) {
-            self.presence.unwatch(id, &friends);
+        if let Some(told) = self.sessions.remove(id).and_then(|mut session| session.told.take()) {
+            self.presence.unwatch(id, &told.friends);
         }
     }
 
@@ -178,7 +187,7 @@ impl Social {
         user: UserId,
         online: bool,
     ) {
-        let Some(watched) = self.presence.watched.get(&user) else { return };
+        let Some(watched) = self.presence.watched.get(user) else { return };
         for &id in &watched.watchers {
             if connections.get(id).is_some_and(|connection| connection.is_logged_in())
                 && !backlog.awaits_welcome(id)
@@ -241,22 +250,7 @@ impl Social {
     /// A core is dead, or as good as dead: who of its users is nowhere else is offline.
     pub(crate) fn on_core_gone(&mut self, cx: &mut Cx, core: CoreId) {
         cx.enter();
-        self.presence.suspect(|watched| watched.holder.is_none_or(|holder| holder == core));
-        self.query_unverified(cx);
-    }
-
-    /// The bus was lost: notices may have been missed, and the others may have missed ours. They too are joining
-    /// their channels again, so that they are not looked for at once.
-    pub(crate) fn announce_again(&mut self, cx: &Cx, connections: &Connections) {
-        for id in connections.all_logged_in() {
-            let user = connections.get(id).and_then(|connection| connection.user());
-            let (Some(user), Some(session)) = (user, self.sessions.get(id)) else { continue };
-            let notice = Notice { user, epoch: session.known_as.0, online: true };
-            self.presence.pending_updates.insert(user, notice);
-        }
-        self.look_at_all_hidden(connections);
-        let due = cx.now.plus(cx.limits.presence_grace_ms);
-        self.presence.later.push_back((due, None));
+        self.look_for(cx, Suspicion::Of(core));
     }
 
     /// Time has passed.
@@ -277,10 +271,9 @@ impl Social {
         let gone = self.presence.later.iter().take_while(|&&(due, _)| due <= now).count();
         for (_, core) in self.presence.later.drain(..gone).collect::<Vec<_>>() {
             match core {
-                Some(core) => self.on_core_gone(cx, core),
+                Some(core) => self.presence.suspect(Suspicion::Of(core)),
                 None => {
-                    self.presence.suspect(|_| true);
-                    self.query_unverified(cx);
+                    self.presence.suspect(Suspicion::Everybody);
                     outcome = PresenceOutcome::FetchAll;
                 }
             }
@@ -289,19 +282,23 @@ impl Social {
             self.presence.next_reconcile = now.plus(cx.limits.presence_look_ms);
             self.presence.reconciled = self.presence.reconciled.wrapping_add(1);
             let last = self.presence.reconciled.is_multiple_of(LAST_LOOK_AT);
-            let looks = if last { LOOKS_IN_ALL } else { LOOKS };
-            self.presence.suspect(|watched| {
-                let unsure = watched.holder.is_none() && watched.looks < looks;
-                watched.online.is_none() || (watched.online == Some(true) && unsure)
-            });
+            self.presence.suspect(Suspicion::Unsure { looks: if last { LOOKS_IN_ALL } else { LOOKS } });
         }
+        self.presence.go_on_suspecting(SUSPECTED);
         if now >= self.presence.next_query {
             self.query_unverified(cx);
         }
         if now >= self.presence.next_update {
-            self.publish_updates(cx);
+            self.publish_some_updates(cx);
         }
         outcome
+    }
+
+    /// Looks for some of these at once, and for the others with the next ticks.
+    fn look_for(&mut self, cx: &mut Cx, suspicion: Suspicion) {
+        self.presence.suspect(suspicion);
+        self.presence.go_on_suspecting(SUSPECTED);
+        self.query_unverified(cx);
     }
 
     /// Somebody's connection was lost a while ago: offline, unless the user is back here. If it is back elsewhere,
@@ -325,41 +322,6 @@ impl Social {
         }
     }
 
-    /// Tells the other cores who came and went.
-    pub(crate) fn publish_updates(&mut self, cx: &mut Cx) {
-        cx.enter();
-        if self.presence.pending_updates.is_empty() {
-            return;
-        }
-        self.presence.next_update = cx.now.plus(cx.limits.presence_notice_ms);
-        let mut updates: Vec<Notice> =
-            std::mem::take(&mut self.presence.pending_updates).into_values().collect();
-        updates.sort_unstable_by_key(|notice| notice.user);
-        for updates in updates.chunks(NOTICES) {
-            let envelope = Envelope::presence(cx.next_mid(), updates);
-            cx.publish_counted(
-                Channel::Cores,
-                envelope,
-                PublishFlow::PresenceUpdates { updates: updates.into() },
-            );
-        }
-    }
-
-    /// What the bus could not publish is told with the next notice, unless something newer is.
-    pub(crate) fn on_updates_published(
-        &mut self,
-        cx: &Cx,
-        updates: Box<[Notice]>,
-        receivers: Result<u32, BusDown>,
-    ) {
-        if receivers.is_err() {
-            for notice in updates {
-                self.presence.pending_updates.entry(notice.user).or_insert(notice);
-            }
-            self.presence.next_update = cx.now.plus(cx.limits.probe_ms);
-        }
-    }
-
     /// The state of this user is not known: it is looked for.
     pub(super) fn verify(&mut self, cx: &mut Cx, user: UserId) {
         self.presence.unverified.insert(user);
@@ -370,7 +332,11 @@ impl Social {
         if self.presence.unverified.is_empty() {
             return;
         }
-        let mut users: Vec<UserId> = std::mem::take(&mut self.presence.unverified).into_iter().collect();
+        let unverified = &mut self.presence.unverified;
+        let mut users: Vec<UserId> = unverified.iter().take(LOOKED_FOR).copied().collect();
+        for user in &users {
+            unverified.remove(user);
+        }
         users.sort_unstable();
         let begun = self.presence.begin_query();
         cx.query_presence(users.clone(), QueryFlow::Unverified { users, begun });
@@ -389,7 +355,7 @@ impl Social {
             Ok(online) => self.apply_probe(cx, connections, backlog, &users, begun, &online),
             Err(BusDown) => {
                 self.presence.next_query = cx.now.plus(cx.limits.probe_ms);
-                let watched = users.into_iter().filter(|user| self.presence.watched.contains_key(user));
+                let watched = users.into_iter().filter(|&user| self.presence.watched.get(user).is_some());
                 let watched: Vec<UserId> = watched.collect();
                 self.presence.unverified.extend(watched);
             }

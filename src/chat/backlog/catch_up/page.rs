@@ -59,7 +59,7 @@ impl Backlog {
     pub(in crate::backlog) fn finish_page(&mut self, id: ConnectionId) {
         let Some(reader) = self.readers.get_mut(id) else { return };
         let Stage::CatchingUp(catch_up) = &mut reader.stage else { return };
-        for (&group, upto) in &mut reader.upto {
+        for (&group, upto) in reader.notes.get_mut().into_iter().flat_map(|notes| &mut notes.upto) {
             *upto = catch_up.reached(group, *upto);
             catch_up.buffer.advance(group, *upto);
         }
@@ -78,7 +78,7 @@ impl Backlog {
         let Some(reader) = self.readers.get_mut(id).filter(|reader| reader.epoch == epoch) else {
             return PageOutcome::Nothing;
         };
-        let (user, upto) = (reader.user, &reader.upto);
+        let (user, notes) = (reader.user, reader.notes.get());
         let Stage::CatchingUp(catch_up) = &mut reader.stage else { return PageOutcome::Nothing };
         catch_up.fetching = false;
         if std::mem::take(&mut catch_up.stale) && page.is_ok() {
@@ -110,7 +110,10 @@ impl Backlog {
         });
         let named: FxHashSet<GroupId> = page.heads.iter().map(|&(group, _)| group).collect();
         let absent = catch_up.fetched_for.iter().copied().filter(|group| !named.contains(group)).collect();
-        let new = named.into_iter().filter(|group| !upto.contains_key(group)).collect();
+        let new = named
+            .into_iter()
+            .filter(|group| !notes.is_some_and(|notes| notes.upto.contains_key(group)))
+            .collect();
         (catch_up.rest, catch_up.complete, catch_up.heads) = (fresh, page.complete, page.heads);
         let awaits_welcome = catch_up.awaits_welcome;
         self.ack_delivered(cx, Some(id), user, refused);
@@ -126,15 +129,16 @@ impl Backlog {
     ) {
         let mid = message.envelope.mid();
         let Some(reader) = self.readers.get_mut(id) else { return };
-        reader.missing.remove(&mid);
+        reader.miss_no_more(mid);
+        let is_in_backlog = reader.has_in_backlog(mid);
         let Stage::CatchingUp(catch_up) = &mut reader.stage else { return };
         if catch_up.sent.contains(&mid) {
-            if message.pos.is_none() && !reader.in_backlog.contains(&mid) {
+            if message.pos.is_none() && !is_in_backlog {
                 self.ack_sent(cx, connections, id, mid);
             }
         } else if !catch_up.buffer.takes(&message) {
             catch_up.note_sent(mid);
-            reader.from_pages.note(mid);
+            reader.notes.or_default().from_pages.note(mid);
             let stored_as = stored_as(&message);
             self.push(cx, connections, id, message.envelope, stored_as);
         }
@@ -146,7 +150,7 @@ impl Backlog {
         let in_window = connections.get_mut(id).and_then(|connection| connection.window.find_mut(mid));
         let arrived = in_window.map(|push| push.stored_as = StoredAs::Backlog).is_none();
         let Some(reader) = self.readers.get_mut(id) else { return };
-        reader.in_backlog.insert(mid);
+        reader.notes.or_default().in_backlog.insert(mid);
         let user = reader.user;
         if arrived {
             self.ack_delivered(cx, Some(id), user, vec![mid]);
@@ -175,10 +179,11 @@ impl Backlog {
         for message in answered {
             let (mid, stored_as) = (message.envelope.mid(), stored_as(&message));
             catch_up.sent.insert(mid);
-            reader.from_pages.note(mid);
-            reader.missing.remove(&mid);
+            let notes = reader.notes.or_default();
+            notes.from_pages.note(mid);
+            notes.missing.remove(&mid);
             if stored_as == StoredAs::Backlog {
-                reader.in_backlog.insert(mid);
+                notes.in_backlog.insert(mid);
             }
             if let Some(connection) = connections.get_mut(id) {
                 let envelope = message.envelope;
@@ -191,7 +196,8 @@ impl Backlog {
 /// Fetches the next page.
 pub(super) fn fetch_page(cx: &mut Cx, id: ConnectionId, reader: &mut Reader) {
     let (messages, bytes) = (cx.limits.page_messages, cx.limits.page_bytes);
-    let mut have: Vec<(GroupId, u64)> = reader.upto.iter().map(|(&group, &upto)| (group, upto)).collect();
+    let upto = reader.notes.get().into_iter().flat_map(|notes| &notes.upto);
+    let mut have: Vec<(GroupId, u64)> = upto.map(|(&group, &upto)| (group, upto)).collect();
     have.sort_unstable();
     let (user, epoch) = (reader.user, reader.epoch);
     let Some(catch_up) = reader.catch_up_mut() else { return };

@@ -1,15 +1,17 @@
 //! Watched users: who watches whom, and what notices and looks say of them. Newer beats older, whichever comes first.
 
-use super::{Presence, Watched};
+use super::{Presence, Suspicion, Watched};
+use crate::connection::Walk;
 use crate::model::envelope::Notice;
 use crate::model::ids::{ConnectionId, CoreId, Monotonic, UserId};
+use rustc_hash::FxHashMap;
 
 impl Presence {
     /// Watches users for a session. Gives back those that are not known.
     pub(in crate::social) fn watch(&mut self, session: ConnectionId, users: &[UserId]) -> Vec<UserId> {
         let mut unknown = Vec::new();
         for &user in users {
-            let watched = self.watched.entry(user).or_default();
+            let watched = self.watched.or_default(user);
             watched.watchers.push(session);
             if watched.online.is_none() {
                 unknown.push(user);
@@ -21,12 +23,12 @@ impl Presence {
     /// Watches them no more; those that nobody watches are forgotten.
     pub(in crate::social) fn unwatch(&mut self, session: ConnectionId, users: &[UserId]) {
         for user in users {
-            let Some(watched) = self.watched.get_mut(user) else { continue };
+            let Some(watched) = self.watched.get_mut(*user) else { continue };
             if let Some(at) = watched.watchers.iter().position(|&watcher| watcher == session) {
                 watched.watchers.swap_remove(at);
             }
             if watched.watchers.is_empty() {
-                self.watched.remove(user);
+                self.watched.remove(*user);
                 self.unverified.remove(user);
             }
         }
@@ -39,7 +41,7 @@ impl Presence {
 
     /// The same, and `None` while that is being found out.
     pub(in crate::social) fn state_of(&self, user: UserId) -> Option<bool> {
-        self.watched.get(&user).and_then(|watched| watched.online)
+        self.watched.get(user).and_then(|watched| watched.online)
     }
 
     /// Numbers a look that is about to be made.
@@ -47,16 +49,42 @@ impl Presence {
         self.learned
     }
 
-    pub(super) fn suspect(&mut self, which: impl Fn(&Watched) -> bool) {
-        let suspected = self.watched.iter().filter(|(_, watched)| which(watched)).map(|(&user, _)| user);
-        self.unverified.extend(suspected);
+    /// From now on these are looked at, a part at a time: whoever of them is not known for sure is looked for.
+    pub(super) fn suspect(&mut self, suspicion: Suspicion) {
+        let slots = self.watched.slots.len();
+        match self.suspicions.iter_mut().find(|(other, _)| *other == suspicion) {
+            Some((_, walk)) => walk.begin(slots),
+            None => {
+                let mut walk = Walk::default();
+                walk.begin(slots);
+                self.suspicions.push((suspicion, walk));
+            }
+        }
+    }
+
+    /// Looks at so many of those.
+    pub(super) fn go_on_suspecting(&mut self, mut slots: usize) {
+        let Self { watched, suspicions, unverified, .. } = self;
+        while slots > 0
+            && let Some((suspicion, walk)) = suspicions.first_mut()
+        {
+            slots -= 1;
+            match walk.next(watched.slots.len()) {
+                Some(slot) => {
+                    let suspect =
+                        watched.slots[slot].as_ref().filter(|(_, watched)| suspicion.is_of(watched));
+                    unverified.extend(suspect.map(|&(user, _)| user));
+                }
+                None => drop(suspicions.remove(0)),
+            }
+        }
     }
 
     /// Takes in a notice; whether watchers are to be told.
     pub(super) fn learn(&mut self, core: CoreId, notice: Notice) -> bool {
         self.learned += 1;
         let Notice { user, epoch, online } = notice;
-        let Some(watched) = self.watched.get_mut(&user) else { return false };
+        let Some(watched) = self.watched.get_mut(user) else { return false };
         if epoch < watched.epoch || (!online && watched.epoch == 0 && watched.online != Some(false)) {
             // It is late, or about a login that this core has not heard of: perhaps not the last one.
             if watched.online != Some(online) {
@@ -82,7 +110,7 @@ impl Presence {
         now: Monotonic,
         apart_ms: u64,
     ) -> bool {
-        let Some(watched) = self.watched.get_mut(&user).filter(|watched| watched.learned <= begun) else {
+        let Some(watched) = self.watched.get_mut(user).filter(|watched| watched.learned <= begun) else {
             return false;
         };
         if !online {
@@ -94,5 +122,47 @@ impl Presence {
             watched.holder = None;
         }
         watched.online.replace(online) != Some(online)
+    }
+}
+
+/// All watched users, in slots that can be walked over.
+///
+/// Invariant: `at` names each filled slot once, and `free` each other one.
+#[derive(Debug, Default)]
+pub(super) struct WatchedUsers {
+    at: FxHashMap<UserId, u32>,
+    slots: Vec<Option<(UserId, Watched)>>,
+    free: Vec<u32>,
+}
+
+impl WatchedUsers {
+    pub(super) fn get(&self, user: UserId) -> Option<&Watched> {
+        let slot = self.slots.get(*self.at.get(&user)? as usize)?;
+        slot.as_ref().map(|(_, watched)| watched)
+    }
+
+    pub(super) fn get_mut(&mut self, user: UserId) -> Option<&mut Watched> {
+        let slot = self.slots.get_mut(*self.at.get(&user)? as usize)?;
+        slot.as_mut().map(|(_, watched)| watched)
+    }
+
+    /// One who is watched from now on, if it was not.
+    fn or_default(&mut self, user: UserId) -> &mut Watched {
+        let Self { at, slots, free } = self;
+        let slot = *at.entry(user).or_insert_with(|| {
+            free.pop().unwrap_or_else(|| {
+                slots.push(None);
+                slots.len() as u32 - 1
+            })
+        });
+        let (_, watched) = slots[slot as usize].get_or_insert_with(|| (user, Watched::default()));
+        watched
+    }
+
+    fn remove(&mut self, user: UserId) {
+        if let Some(slot) = self.at.remove(&user) {
+            self.slots[slot as usize] = None;
+            self.free.push(slot);
+        }
     }
 }
