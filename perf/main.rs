@@ -38,7 +38,7 @@ use target::{launch, relay};
 fn main() -> ExitCode {
     let done = |result: Result<(), String>| result.map(|()| Ending::Fine);
     let result = match Cli::parse().command {
-        Command::Relay => done(relay::serve()),
+        Command::Relay { ring } => done(relay::serve(ring.map_or(relay::Ground::Epoll, relay::Ground::Ring))),
         Command::Launch { parent, cpus, command } => Err(launch::launch(parent, &cpus, &command)),
         Command::Run(flags) => measured(|stop| scenarios::run(&flags, stop)),
         Command::Floor(flags) => measured(|stop| scenarios::floor(&flags, stop)),

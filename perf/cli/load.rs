@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::load::Waiting;
+use crate::load::{Handshake, Waiting};
 use crate::plan::Arrival;
 use crate::scenarios::file::Scenario;
 use crate::target::Precedence;
@@ -45,6 +45,9 @@ pub struct Load {
     /// Speak WebSocket to chatd
     #[arg(long)]
     pub ws: bool,
+    /// Speak TLS to chatd, also beneath WebSocket: handshakes in full unless they are said to be resumed
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "full")]
+    pub tls: Option<Handshake>,
     /// Seconds measured, a round [default: 10, or 2 with --vs]
     #[arg(long)]
     pub duration: Option<f64>,
@@ -93,6 +96,7 @@ impl Load {
         if self.ws {
             scenario.put("ws", true);
         }
+        scenario.put_if("tls", self.tls.map(Handshake::word));
         if self.ack {
             scenario.put("ack", true);
         }

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::target::relay::{Ground, RingMode};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use load::Load;
@@ -45,7 +46,10 @@ pub enum Command {
     Scenarios,
     /// The relay itself
     #[command(hide = true)]
-    Relay,
+    Relay {
+        #[arg(long, num_args = 0..=1)]
+        ring: Option<Option<RingMode>>,
+    },
     /// Becomes a server, confined to CPUs and bound to die with the harness
     #[command(hide = true)]
     Launch {
@@ -77,10 +81,19 @@ pub struct Run {
 pub struct Floor {
     /// A scenario of pairs or groups
     pub scenario: String,
+    /// Drive the relay on an io_uring, with the flags of chatd's rings: of the best mode that the kernel has, or of this one
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, value_name = "MODE")]
+    pub ring: Option<Option<RingMode>>,
     #[command(flatten)]
     pub load: Load,
     #[command(flatten)]
     pub outputs: Outputs,
+}
+
+impl Floor {
+    pub fn ground(&self) -> Ground {
+        self.ring.map_or(Ground::Epoll, Ground::Ring)
+    }
 }
 
 #[derive(Args)]
@@ -184,8 +197,12 @@ pub enum Trouble {
 pub enum Versus {
     /// The relay that only moves bytes
     Floor,
+    /// The same relay on an io_uring with the flags of chatd's
+    RingFloor,
     /// The same chatd with --measure off: what measuring costs
     MeasureOff,
+    /// The same chatd without --tls and --ws: what those cost
+    Plain,
 }
 
 #[derive(Args)]
@@ -218,6 +235,9 @@ pub struct Server {
     /// Their process ids, if they cannot be found by their ports
     #[arg(long = "pid", requires = "addresses", value_delimiter = ',')]
     pub pids: Vec<u32>,
+    /// Who has issued the certificate of a running server, as PEM
+    #[arg(long, requires = "addresses", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// Where a running server tells of its stages
     #[arg(long, requires = "addresses", value_name = "ADDR:PORT")]
     pub admin: Option<SocketAddr>,

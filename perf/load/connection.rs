@@ -3,9 +3,10 @@
 //! Never blocks and never waits; whoever owns it listens to epoll.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::Shutdown;
 
 use super::enlist::Enlisted;
+use super::stream::Stream;
 use crate::wire::{Frames, Framing};
 
 /// What a write came to.
@@ -20,6 +21,8 @@ pub enum Written {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Heard {
     Bytes(usize),
+    /// These, and the socket was empty then.
+    Last(usize),
     /// Nothing more for now.
     Nothing,
     Closed,
@@ -35,7 +38,7 @@ pub enum Flow {
 
 /// `written ≤ outgoing.len()`; both are zero whenever everything has left.
 pub struct Connection {
-    pub socket: TcpStream,
+    pub stream: Stream,
     pub frames: Frames,
     pub framing: Framing,
     pub flow: Flow,
@@ -48,9 +51,9 @@ const OUTGOING_BYTES: usize = 4 * 1024;
 
 impl Connection {
     pub fn new(enlisted: Enlisted) -> io::Result<Connection> {
-        enlisted.socket.set_nonblocking(true)?;
+        enlisted.stream.socket().set_nonblocking(true)?;
         Ok(Connection {
-            socket: enlisted.socket,
+            stream: enlisted.stream,
             framing: enlisted.frames.framing(),
             frames: enlisted.frames,
             flow: Flow::Open,
@@ -75,36 +78,54 @@ impl Connection {
     }
 
     pub fn has_outgoing(&self) -> bool {
-        !self.outgoing.is_empty()
+        !self.outgoing.is_empty() || self.stream.has_unsent()
     }
 
     /// Writes what waits, until all has left or the socket is full.
     pub fn write(&mut self) -> io::Result<Written> {
         while self.written < self.outgoing.len() {
-            match self.socket.write(&self.outgoing[self.written..]) {
+            match self.stream.write(&self.outgoing[self.written..]) {
                 Ok(bytes) => self.written += bytes,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.flow = Flow::Full;
-                    return Ok(Written::Full);
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(self.wait_for_room()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         self.outgoing.clear();
         self.written = 0;
-        Ok(Written::All)
+        match self.stream.flush() {
+            Ok(()) => Ok(Written::All),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(self.wait_for_room()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn wait_for_room(&mut self) -> Written {
+        self.flow = Flow::Full;
+        Written::Full
     }
 
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Heard> {
         loop {
-            match self.socket.read(buffer) {
+            let result = self.stream.read(buffer);
+            if self.flow == Flow::Open && self.stream.has_unsent() {
+                // A handshake has something to say, and the socket is full.
+                self.flow = Flow::Full;
+            }
+            match result {
                 Ok(0) => return Ok(Heard::Closed),
+                Ok(bytes) if self.stream.is_drained() => return Ok(Heard::Last(bytes)),
                 Ok(bytes) => return Ok(Heard::Bytes(bytes)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Heard::Nothing),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Says and hears nothing more.
+    pub fn shut(&self) {
+        // Fails only if the server has closed first.
+        let _ = self.stream.socket().shutdown(Shutdown::Both);
     }
 }

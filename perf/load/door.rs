@@ -6,6 +6,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::secrecy::Secrecy;
+use super::stream::Stream;
 use crate::wire::Framing;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -18,6 +20,8 @@ pub struct Door {
     pub sources: u32,
     /// How what is said there is told apart.
     pub framing: Framing,
+    /// How it is encrypted.
+    pub secrecy: Secrecy,
 }
 
 /// More than a `/8` network holds are not to be had.
@@ -25,7 +29,7 @@ pub const SOURCES_MAX: u32 = (1 << 24) - 2;
 
 impl Door {
     /// Connects user number `user`, waiting.
-    pub fn connect(&self, user: usize, patience: Duration) -> Result<TcpStream, String> {
+    pub fn connect(&self, user: usize, patience: Duration) -> Result<Stream, String> {
         let address = self.address(user);
         let connect = || {
             let socket = self.socket(user)?;
@@ -33,21 +37,26 @@ impl Door {
             let socket = TcpStream::from(socket);
             socket.set_read_timeout(Some(patience))?;
             socket.set_write_timeout(Some(patience))?;
-            io::Result::Ok(socket)
+            self.stream(user, socket)
         };
         connect().map_err(|error| format!("cannot connect to {address}: {error}"))
     }
 
     /// Begins to connect user number `user`; the socket becomes writable when that is done.
-    pub fn begin_to_connect(&self, user: usize) -> io::Result<TcpStream> {
+    pub fn begin_to_connect(&self, user: usize) -> io::Result<Stream> {
         let socket = self.socket(user)?;
         socket.set_nonblocking(true)?;
         match socket.connect(&SockAddr::from(self.address(user))) {
             Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
                 Err(error)
             }
-            _ => Ok(TcpStream::from(socket)),
+            _ => self.stream(user, TcpStream::from(socket)),
         }
+    }
+
+    fn stream(&self, user: usize, socket: TcpStream) -> io::Result<Stream> {
+        let session = self.secrecy.begin(self.address(user)).map_err(io::Error::other)?;
+        Ok(Stream::new(socket, session))
     }
 
     fn address(&self, user: usize) -> SocketAddr {
@@ -84,8 +93,8 @@ mod tests {
     #[test]
     fn a_server_sees_the_source() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let door =
-            Door { addresses: vec![listener.local_addr().unwrap()], sources: 200, framing: Framing::Lines };
+        let (addresses, framing) = (vec![listener.local_addr().unwrap()], Framing::Lines);
+        let door = Door { addresses, sources: 200, framing, secrecy: Secrecy::Clear };
         let _socket = door.connect(99, Duration::from_secs(5)).unwrap();
         assert_eq!(listener.accept().unwrap().1.ip().to_string(), "127.0.0.100");
     }

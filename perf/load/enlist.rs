@@ -4,28 +4,29 @@
 //! Nothing here is measured, and nothing here runs while something is.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use super::door::Door;
+use super::stream::Stream;
 use crate::wire::{self, Answer, Dialect, Frames, Speaker, msgid};
 
-/// A connection that is ready, with whatever part of a frame had come already.
+/// A connection that asks one thing at a time and waits, until it is driven; with whatever part of a frame had come
+/// already.
 pub struct Enlisted {
-    pub socket: TcpStream,
+    pub stream: Stream,
     pub frames: Frames,
 }
 
 impl Enlisted {
     /// Whether the server still holds its end.
     pub fn is_alive(&self) -> bool {
-        let looked = self.socket.set_nonblocking(true).and_then(|()| self.socket.peek(&mut [0]));
-        match looked {
-            Ok(bytes) => bytes > 0,
-            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-        }
+        // Whatever it has said before its end.
+        let mut looked = [PollFd::new(&self.stream, PollFlags::RDHUP)];
+        poll(&mut looked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ended| ended == 0)
     }
 }
 
@@ -52,7 +53,7 @@ pub fn register(door: &Door, prefix: &str, count: usize, stop: &AtomicBool) -> R
         for number in numbers {
             let line = match &mut line {
                 Some(line) => line,
-                none => none.insert(Line::connect(door, number)?),
+                none => none.insert(Enlisted::connect(door, number)?),
             };
             let name = format!("{prefix}{number:05}");
             let answer = line.ask(&wire::register(&name, PASSWORD), msgid::REGISTER_ACK)?;
@@ -73,9 +74,9 @@ pub fn log_in(
     in_parallel(speakers.len(), stop, |numbers| {
         let mut logged_in = Vec::new();
         for number in numbers {
-            let mut line = Line::connect(door, number)?;
+            let mut line = Enlisted::connect(door, number)?;
             line.ask(&login(&speakers[number], dialect), msgid::LOGIN_ACK)?;
-            logged_in.push((number, line.into_enlisted()));
+            logged_in.push((number, line));
         }
         Ok(logged_in)
     })
@@ -86,7 +87,7 @@ pub fn tokens(door: &Door, speakers: &[Speaker], stop: &AtomicBool) -> Result<Ve
     in_parallel(speakers.len(), stop, |numbers| {
         let mut given = Vec::new();
         for number in numbers {
-            let mut line = Line::connect(door, number)?;
+            let mut line = Enlisted::connect(door, number)?;
             let answer = line.ask(&login(&speakers[number], Dialect::V2), msgid::LOGIN_ACK)?;
             let token =
                 answer.token.ok_or("the answer to a login in v2 has no token: does this server speak v2?")?;
@@ -108,17 +109,15 @@ pub fn gather(enlisted: &mut [Enlisted], speakers: &[Speaker], stop: &AtomicBool
         if stop.load(Ordering::Relaxed) {
             return Err("interrupted".into());
         }
-        let mut line = Line::again(enlisted)?;
         let cid = format!("gather-{}", speaker.name);
         let request = match group {
             None => wire::create_group(speaker.id, &format!("g{}", speaker.name), &cid),
             Some(group) => wire::add_group(speaker.id, group, &cid),
         };
-        let answer = line.ask(&request, msgid::ACK)?;
+        let answer = enlisted.ask(&request, msgid::ACK)?;
         if group.is_none() {
             group = Some(answer.groupid.ok_or("a group was created and its ACK has no groupid")?);
         }
-        enlisted.frames = line.frames;
     }
     group.ok_or_else(|| "a group of nobody".into())
 }
@@ -135,15 +134,15 @@ pub fn fill_rooms(
             return Err("interrupted".into());
         }
         let first = enlisted.len();
-        let lines: Result<Vec<Line>, String> =
-            (first..first + members).map(|user| Line::connect(door, user)).collect();
+        let lines: Result<Vec<Enlisted>, String> =
+            (first..first + members).map(|user| Enlisted::connect(door, user)).collect();
         let mut lines = lines?;
         for line in &mut lines {
             line.say(format!("{members} {room}\n").as_bytes())?;
         }
         for mut line in lines {
             line.hear(|frame| (frame == b"together").then_some(()))?;
-            enlisted.push(line.into_enlisted());
+            enlisted.push(line);
         }
     }
     Ok(enlisted)
@@ -185,23 +184,11 @@ fn in_parallel<T: Send>(
     Ok(all.into_iter().map(|(_, result)| result).collect())
 }
 
-/// A blocking connection that asks one thing at a time.
-pub(super) struct Line {
-    socket: TcpStream,
-    frames: Frames,
-}
-
-impl Line {
-    pub(super) fn connect(door: &Door, user: usize) -> Result<Line, String> {
-        let mut line = Line { socket: door.connect(user, PATIENCE)?, frames: Frames::new(door.framing) };
+impl Enlisted {
+    pub(super) fn connect(door: &Door, user: usize) -> Result<Enlisted, String> {
+        let mut line = Enlisted { stream: door.connect(user, PATIENCE)?, frames: Frames::new(door.framing) };
         line.write(door.framing.greeting())?;
         Ok(line)
-    }
-
-    /// Of a connection that has logged in and not been driven yet.
-    fn again(enlisted: &mut Enlisted) -> Result<Line, String> {
-        let socket = enlisted.socket.try_clone().map_err(|error| format!("cannot use a socket: {error}"))?;
-        Ok(Line { socket, frames: std::mem::take(&mut enlisted.frames) })
     }
 
     pub(super) fn say(&mut self, line: &[u8]) -> Result<(), String> {
@@ -211,15 +198,15 @@ impl Line {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.socket.write_all(bytes).map_err(|error| format!("the server did not take a request: {error}"))
+        self.stream.write_all(bytes).map_err(|error| format!("the server did not take a request: {error}"))
     }
 
     /// Reads until `wanted` recognises a frame. Pings are answered.
     pub(super) fn hear<T>(&mut self, wanted: impl Fn(&[u8]) -> Option<T>) -> Result<T, String> {
         let mut buffer = [0; 4096];
         let (mut found, mut pings) = (None, Vec::new());
-        while found.is_none() {
-            match self.socket.read(&mut buffer) {
+        while found.is_none() || self.stream.has_spilled() {
+            match self.stream.read(&mut buffer) {
                 Ok(0) => return Err("the server closed the connection instead of answering".into()),
                 Ok(bytes) => self.frames.take(&buffer[..bytes], |frame| match Answer::ping(frame) {
                     Some(n) => pings.push(n),
@@ -260,10 +247,6 @@ impl Line {
                 }
             }
         }
-    }
-
-    fn into_enlisted(self) -> Enlisted {
-        Enlisted { socket: self.socket, frames: self.frames }
     }
 }
 

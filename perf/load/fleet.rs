@@ -84,7 +84,7 @@ impl Fleet {
                 | epoll::EventFlags::OUT
                 | epoll::EventFlags::RDHUP
                 | epoll::EventFlags::ET;
-            epoll::add(&epoll, &connection.socket, epoll::EventData::new_u64(index as u64), interest)?;
+            epoll::add(&epoll, &connection.stream, epoll::EventData::new_u64(index as u64), interest)?;
             connections.push(connection);
         }
         let framing = connections.first().map_or(Framing::Lines, |connection| connection.framing);

@@ -25,7 +25,7 @@ pub enum Stage {
 impl Guest {
     /// The connection is made: the login leaves.
     pub fn log_in(&mut self, login: &[u8], recorder: &mut Recorder) -> io::Result<()> {
-        if let Some(error) = self.connection.socket.take_error()? {
+        if let Some(error) = self.connection.stream.socket().take_error()? {
             return Err(error);
         }
         self.stage = Stage::Asked;

@@ -11,7 +11,9 @@ mod enlist;
 mod fleet;
 mod guest;
 mod round;
+mod secrecy;
 mod storm;
+mod stream;
 mod timer;
 mod witness;
 
@@ -21,6 +23,7 @@ pub use door::{Door, SOURCES_MAX};
 pub use enlist::{fill_rooms, gather, log_in, login, name_prefix, register, tokens};
 pub use fleet::{Fleet, Message};
 pub use round::{Orders, Pace, Waiting, run_round};
+pub use secrecy::{Handshake, Secrecy};
 pub use storm::{Stay, Storm, Visit, run_storm};
 pub use timer::wait as wait_for_events;
 pub use witness::{Testimony, Witness};

@@ -4,7 +4,6 @@
 //! thread, one epoll, nothing blocks. It knows logins and stamps, and nothing of what a scenario makes of them.
 
 use std::io;
-use std::net::TcpStream;
 
 use rustix::event::epoll;
 
@@ -13,6 +12,7 @@ use super::door::Door;
 use super::enlist::Enlisted;
 use super::guest::{Guest, Stage};
 use super::round::Orders;
+use super::stream::Stream;
 use super::timer::{self, TIMER, Timer};
 use crate::measure::{Arrived, Interval, Recorder, Sequence};
 use crate::plan;
@@ -139,7 +139,7 @@ impl Turn<'_> {
                 self.recorder.lag.saturating_record(lag_ns);
             }
             match self.storm.door.begin_to_connect(user) {
-                Ok(socket) => self.admit(socket, visit, intended_ns)?,
+                Ok(stream) => self.admit(stream, visit, intended_ns)?,
                 Err(error) => {
                     self.recorder.socket_error(&error);
                     self.done += 1;
@@ -149,11 +149,11 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn admit(&mut self, socket: TcpStream, visit: usize, intended_ns: u64) -> io::Result<()> {
+    fn admit(&mut self, stream: Stream, visit: usize, intended_ns: u64) -> io::Result<()> {
         let interest =
             epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
-        epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(self.guests.len() as u64), interest)?;
-        let connection = Connection::new(Enlisted { socket, frames: Frames::new(self.storm.door.framing) })?;
+        epoll::add(&self.epoll, &stream, epoll::EventData::new_u64(self.guests.len() as u64), interest)?;
+        let connection = Connection::new(Enlisted { stream, frames: Frames::new(self.storm.door.framing) })?;
         let (stage, heard) = (Stage::Connecting, Sequence::default());
         self.guests.push(Guest { connection, visit, intended_ns, stage, heard, heard_count: 0 });
         Ok(())
@@ -195,7 +195,7 @@ impl Turn<'_> {
     fn read(&mut self, index: usize) -> io::Result<()> {
         while self.guests[index].connection.flow != Flow::Closed {
             match self.guests[index].connection.read(&mut self.buffer)? {
-                Heard::Bytes(bytes) => self.hear(index, bytes),
+                Heard::Bytes(bytes) | Heard::Last(bytes) => self.hear(index, bytes),
                 Heard::Nothing => return Ok(()),
                 Heard::Closed => self.close(index),
             }
@@ -286,8 +286,7 @@ impl Turn<'_> {
         self.done += 1;
         if self.storm.stay == Stay::Leave {
             guest.connection.flow = Flow::Closed;
-            // Fails only if the server has closed first.
-            let _ = guest.connection.socket.shutdown(std::net::Shutdown::Both);
+            guest.connection.shut();
         }
     }
 }

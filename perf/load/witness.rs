@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::door::Door;
-use super::enlist::{self, Line};
+use super::enlist::{self, Enlisted};
 use crate::wire::{Acks, Answer, ChatFrame, Dialect, Framing, STAMP_BYTES, Speaker, Stamp, To, msgid};
 
 /// It speaks the seed's dialect, in which nobody is pinged who has nothing to say.
 pub struct Witness {
-    line: Line,
+    line: Enlisted,
     frame: ChatFrame,
     said: u32,
 }
@@ -28,7 +28,7 @@ impl Witness {
     /// Registers two users and logs one of them in; it writes to the other, who stays away.
     pub fn enlist(door: &Door, stop: &AtomicBool) -> Result<Witness, String> {
         let users: Vec<Speaker> = enlist::register(door, &enlist::name_prefix(), 2, stop)?;
-        let mut line = Line::connect(door, 0)?;
+        let mut line = Enlisted::connect(door, 0)?;
         line.ask(&enlist::login(&users[0], Dialect::Seed), msgid::LOGIN_ACK)?;
         let to = To::User(users[1].id);
         let frame = ChatFrame::new(&users[0], to, "", STAMP_BYTES, Acks::Asked, Framing::Lines);

@@ -18,9 +18,10 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use crate::cli::{self, Versus};
-use crate::load::Door;
-use crate::target::{ChatdOptions, Cpus, Kind, Target};
-use crate::wire::{Acks, Dialect};
+use crate::load::{Door, Secrecy};
+use crate::target::relay::Ground;
+use crate::target::{Certificate, ChatdOptions, Cpus, Kind, Target};
+use crate::wire::{Acks, Dialect, Framing};
 use bench::Bench;
 use file::Scenario;
 use finish::Finish;
@@ -58,8 +59,8 @@ pub fn run(flags: &cli::Run, stop: &AtomicBool) -> Result<Ending, String> {
     let sides = if flags.vs.is_some() { Sides::TwoInterleaved } else { Sides::One };
     let settings = settings(&flags.scenario, &flags.load, &flags.server, sides)?;
     match (flags.vs, settings.work) {
-        (Some(Versus::Floor), _) => check_floor(&settings)?,
-        (Some(Versus::MeasureOff), work) if work != Work::Talk => {
+        (Some(Versus::Floor | Versus::RingFloor), _) => check_floor(&settings)?,
+        (Some(Versus::MeasureOff | Versus::Plain), work) if work != Work::Talk => {
             return Err(format!("in scenario {} nobody talks: there is nothing to compare", settings.name));
         }
         _ => {}
@@ -70,16 +71,31 @@ pub fn run(flags: &cli::Run, stop: &AtomicBool) -> Result<Ending, String> {
     let finish_as = Finish { is_pinned: true, frame_bytes: 0, outputs: finish::outputs(&flags.outputs)? };
     let chatd = chatd(&flags.server, &settings, &cpus, stop)?;
     match settings.work {
-        Work::Talk if flags.vs == Some(Versus::Floor) => {
-            let relay = Target::start_relay(settings.sources, &cpus.server, stop)?;
-            let names = [chatd.kind.word(), relay.kind.word()];
-            talk::versus(&settings, &bench, [chatd, relay], names, finish_as)
+        Work::Talk if matches!(flags.vs, Some(Versus::Floor | Versus::RingFloor)) => {
+            let (ground, name) = match flags.vs {
+                Some(Versus::RingFloor) => (Ground::Ring(None), "ring-relay"),
+                _ => (Ground::Epoll, "relay"),
+            };
+            let relay = Target::start_relay(ground, settings.sources, &cpus.server, stop)?;
+            talk::versus(&settings, &bench, [chatd, relay], ["chatd", name], finish_as)
         }
         Work::Talk if flags.vs == Some(Versus::MeasureOff) => {
             let mut blind = flags.server.clone();
             blind.chatd.extend(["--measure".to_owned(), "off".to_owned()]);
             let blind = self::chatd(&blind, &settings, &cpus, stop)?;
             talk::versus(&settings, &bench, [chatd, blind], ["measure-on", "measure-off"], finish_as)
+        }
+        Work::Talk if flags.vs == Some(Versus::Plain) => {
+            let name = match (settings.tls, settings.framing) {
+                (Some(_), Framing::WebSocket) => "wss",
+                (Some(_), Framing::Lines) => "tls",
+                (None, Framing::WebSocket) => "ws",
+                (None, Framing::Lines) => return Err("--vs plain compares --tls or --ws with neither".into()),
+            };
+            let mut plain = settings.clone();
+            (plain.tls, plain.framing) = (None, Framing::Lines);
+            let plain = self::chatd(&flags.server, &plain, &cpus, stop)?;
+            talk::versus(&settings, &bench, [chatd, plain], [name, "plain"], finish_as)
         }
         Work::Talk => talk::run(&settings, &bench, chatd, finish_as),
         Work::Backlog => arrive::backlog(&settings, &bench, chatd, finish_as),
@@ -97,7 +113,8 @@ pub fn floor(flags: &cli::Floor, stop: &AtomicBool) -> Result<Ending, String> {
     let cpus = Cpus::place(1, flags.load.load_threads)?;
     let bench = Bench::new(&cpus, settings.waiting, stop);
     let finish_as = Finish { is_pinned: true, frame_bytes: 0, outputs: finish::outputs(&flags.outputs)? };
-    talk::run(&settings, &bench, Target::start_relay(settings.sources, &cpus.server, stop)?, finish_as)
+    let relay = Target::start_relay(flags.ground(), settings.sources, &cpus.server, stop)?;
+    talk::run(&settings, &bench, relay, finish_as)
 }
 
 /// Says what can be run.
@@ -150,12 +167,16 @@ fn chatd(
     stop: &AtomicBool,
 ) -> Result<Target, String> {
     if server.addresses.is_empty() {
+        let certificate = settings.tls.map(Certificate::make).transpose()?;
+        let mut more = server.chatd.clone();
+        more.extend(certificate.iter().flat_map(|certificate| certificate.arguments.clone()));
         let options = ChatdOptions {
             cores: settings.server_cores,
             sources: settings.sources,
             framing: settings.framing,
+            secrecy: certificate.as_ref().map(|certificate| certificate.secrecy.clone()).unwrap_or_default(),
             password_cost: server.password_cost.clone(),
-            more: server.chatd.clone(),
+            more,
         };
         return if server.cluster {
             Target::start_cluster(&options, settings.through, &cpus.server, stop)
@@ -163,8 +184,13 @@ fn chatd(
             Target::start_chatd(&options, &cpus.server, stop)
         };
     }
-    let door =
-        Door { addresses: server.addresses.clone(), sources: settings.sources, framing: settings.framing };
+    let secrecy = match (settings.tls, &server.ca) {
+        (None, _) => Secrecy::Clear,
+        (Some(handshake), Some(authority)) => Secrecy::trusting(authority, handshake)?,
+        (Some(_), None) => return Err("TLS with a server that runs already needs --ca FILE".into()),
+    };
+    let (addresses, sources) = (server.addresses.clone(), settings.sources);
+    let door = Door { addresses, sources, framing: settings.framing, secrecy };
     let mut target = Target::running(Kind::Chatd, door, &server.pids);
     target.admin = server.admin;
     Ok(target)

@@ -17,6 +17,7 @@ use crate::cli::Proof;
 use crate::load::Waiting;
 use crate::measure::Figures;
 use crate::report::time_text;
+use crate::target::relay::Ground;
 use crate::target::{ChatdOptions, Cpus, Precedence, Target};
 
 const ALL: [Proof; 3] = [Proof::Pause, Proof::Rate, Proof::Lag];
@@ -61,6 +62,7 @@ fn pause(bench: &Bench) -> Result<Outcome, String> {
         cores: 1,
         sources: 0,
         framing: crate::wire::Framing::Lines,
+        secrecy: crate::load::Secrecy::Clear,
         password_cost: None,
         more: Vec::new(),
     };
@@ -131,7 +133,7 @@ fn lag(bench: &Bench) -> Result<Outcome, String> {
 }
 
 fn against_the_relay(bench: &Bench, settings: Settings) -> Result<Figures, String> {
-    let relay = Target::start_relay(0, &bench.cpus.server, bench.stop)?;
+    let relay = Target::start_relay(Ground::Epoll, 0, &bench.cpus.server, bench.stop)?;
     let mut side = Side::connect(relay, &settings, bench)?;
     Ok(side.round(&settings, bench, 0, None)?.figures)
 }

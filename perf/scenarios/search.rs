@@ -17,6 +17,7 @@ use crate::json::{Json, object};
 use crate::measure::Figures;
 use crate::plan::Arrival;
 use crate::report::{Machine, Verdict, time_text};
+use crate::target::relay::Ground;
 use crate::target::{Cpus, Target};
 
 /// A latency to keep.
@@ -67,7 +68,7 @@ pub fn search(flags: &cli::Search, stop: &AtomicBool) -> Result<Ending, String> 
     let bench = Bench::new(&cpus, settings.waiting, stop);
     let target = if flags.floor {
         super::check_floor(&settings)?;
-        Target::start_relay(settings.sources, &cpus.server, stop)?
+        Target::start_relay(Ground::Epoll, settings.sources, &cpus.server, stop)?
     } else {
         super::chatd(&flags.server, &settings, &cpus, stop)?
     };

@@ -1,7 +1,7 @@
 //! What is meant, made from what a scenario and the command line say: checked, with every default settled.
 
 use super::file::Scenario;
-use crate::load::{Crowd, Groups, Message, SOURCES_MAX, Waiting};
+use crate::load::{Crowd, Groups, Handshake, Message, SOURCES_MAX, Waiting};
 use crate::plan::{Arrival, Wish};
 use crate::target::Through;
 use crate::wire::{Acks, Dialect, Framing, STAMP_BYTES};
@@ -57,6 +57,8 @@ pub struct Settings {
     pub sources: u32,
     /// How chatd is spoken to.
     pub framing: Framing,
+    /// How handshakes are made, if it is spoken to in TLS.
+    pub tls: Option<Handshake>,
     pub waiting: Waiting,
 }
 
@@ -110,6 +112,7 @@ impl Settings {
             through: through(servers, &scenario.take("through", String::new())?)?,
             sources: scenario.take("sources", 0)?,
             framing: if scenario.take("ws", false)? { Framing::WebSocket } else { Framing::Lines },
+            tls: tls(&scenario.take("tls", String::new())?)?,
             waiting,
         };
         scenario.take("needs", String::new())?;
@@ -206,6 +209,15 @@ fn through(servers: usize, word: &str) -> Result<Through, String> {
         (other, _) => {
             Err(format!("through = {other}: users come through nginx, or to the servers themselves"))
         }
+    }
+}
+
+fn tls(word: &str) -> Result<Option<Handshake>, String> {
+    let known = [Handshake::Full, Handshake::Resumed];
+    match known.into_iter().find(|handshake| handshake.word() == word) {
+        None if word.is_empty() => Ok(None),
+        None => Err(format!("tls = {word}: handshakes are full or resumed")),
+        known => Ok(known),
     }
 }
 

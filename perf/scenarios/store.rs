@@ -15,7 +15,7 @@ use super::settings::{Loop, Settings, Sides};
 use super::side::Side;
 use super::talk;
 use crate::cli::{self, Trouble};
-use crate::load::{Testimony, Witness};
+use crate::load::{Secrecy, Testimony, Witness};
 use crate::measure::metric;
 use crate::report::{Compared, Pushes};
 use crate::target::{Backends, ChatdOptions, Cpus, Proxy, Target};
@@ -61,6 +61,9 @@ impl State {
 pub fn store(flags: &cli::Store, stop: &AtomicBool) -> Result<Ending, String> {
     let troubles = if flags.only.is_empty() { &ALL[..] } else { &flags.only };
     let settings = settings(&flags.load, troubles)?;
+    if settings.tls.is_some() {
+        return Err("the push beside the store is compared in clear text".into());
+    }
     // The database is not what is measured: it comes behind, as everything else does.
     let backends = Backends::start()?;
     let _held = flags.load.precedence.take()?;
@@ -70,6 +73,7 @@ pub fn store(flags: &cli::Store, stop: &AtomicBool) -> Result<Ending, String> {
         cores: settings.server_cores,
         sources: settings.sources,
         framing: settings.framing,
+        secrecy: Secrecy::Clear,
         password_cost: None,
         more: Vec::new(),
     };

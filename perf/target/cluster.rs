@@ -16,7 +16,6 @@ pub use services::proxy::Proxy;
 use services::redis::Redis;
 
 use super::{ChatdOptions, Kind, Target, start_one};
-use crate::load::Door;
 use crate::measure::{Process, Processes};
 
 /// By which way users come in.
@@ -69,7 +68,7 @@ impl Target {
         let pids = children.iter().filter_map(|child| child.pid());
         Ok(Target {
             kind: Kind::Chatd,
-            door: Door { addresses, sources: options.sources, framing: options.framing },
+            door: options.door(addresses),
             processes: Processes(pids.map(|pid| Process { pid }).collect()),
             cpus: Some(cpus.to_vec()),
             // The stages of one of two servers would be half of the truth.
@@ -87,7 +86,7 @@ impl Target {
         stop: &AtomicBool,
     ) -> Result<(Target, Proxy), String> {
         let (child, address, admin) = start_one(options, &backends.urls, cpus, stop)?;
-        let target = Target::of_child(Kind::Chatd, options.door(address), cpus, child);
+        let target = Target::of_child(Kind::Chatd, options.door(vec![address]), cpus, child);
         Ok((Target { admin, _ground: Some(backends.ground), ..target }, backends.proxy))
     }
 }

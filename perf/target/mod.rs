@@ -3,6 +3,7 @@
 //! Starts and stops processes and knows their addresses and ids. It never looks inside a message and never
 //! measures.
 
+mod certificate;
 mod child;
 mod cluster;
 mod cpus;
@@ -15,10 +16,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use crate::load::{self, Crowd, Door, Fleet, Message};
+use crate::load::{self, Crowd, Door, Fleet, Message, Secrecy};
 use crate::measure::{Process, Processes, Stages, pid_listening_on};
 use crate::wire::{Framing, Speaker};
 
+pub use certificate::Certificate;
 use child::Child;
 use cluster::Ground;
 pub use cluster::{Backends, Proxy, Through};
@@ -61,6 +63,7 @@ pub struct ChatdOptions {
     pub cores: usize,
     pub sources: u32,
     pub framing: Framing,
+    pub secrecy: Secrecy,
     /// As chatd's own flag; the default is worth nothing, and quick.
     pub password_cost: Option<String>,
     /// Handed to chatd as they are.
@@ -68,8 +71,9 @@ pub struct ChatdOptions {
 }
 
 impl ChatdOptions {
-    fn door(&self, address: SocketAddr) -> Door {
-        Door { addresses: vec![address], sources: self.sources, framing: self.framing }
+    fn door(&self, addresses: Vec<SocketAddr>) -> Door {
+        let secrecy = self.secrecy.clone();
+        Door { addresses, sources: self.sources, framing: self.framing, secrecy }
     }
 }
 
@@ -77,18 +81,29 @@ impl Target {
     /// Starts the chatd that lies beside this program.
     pub fn start_chatd(options: &ChatdOptions, cpus: &[usize], stop: &AtomicBool) -> Result<Target, String> {
         let (child, address, admin) = start_one(options, &[], cpus, stop)?;
-        Ok(Target { admin, ..Target::of_child(Kind::Chatd, options.door(address), cpus, child) })
+        Ok(Target { admin, ..Target::of_child(Kind::Chatd, options.door(vec![address]), cpus, child) })
     }
 
     /// Starts the relay, a process of its own so that its CPU time is measured as a server's is.
-    pub fn start_relay(sources: u32, cpus: &[usize], stop: &AtomicBool) -> Result<Target, String> {
+    pub fn start_relay(
+        ground: relay::Ground,
+        sources: u32,
+        cpus: &[usize],
+        stop: &AtomicBool,
+    ) -> Result<Target, String> {
         let program =
             std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
         let mut child = Child::prepare(Kind::Relay)?;
-        let address = child.start(&program, vec!["relay".into()], &[], cpus, stop)?;
+        let mut arguments: Vec<OsString> = vec!["relay".into()];
+        match ground {
+            relay::Ground::Epoll => {}
+            relay::Ground::Ring(None) => arguments.push("--ring".into()),
+            relay::Ground::Ring(Some(mode)) => arguments.extend(["--ring".into(), mode.word().into()]),
+        }
+        let address = child.start(&program, arguments, &[], cpus, stop)?;
         Ok(Target::of_child(
             Kind::Relay,
-            Door { addresses: vec![address], sources, framing: Framing::Lines },
+            Door { addresses: vec![address], sources, framing: Framing::Lines, secrecy: Secrecy::Clear },
             cpus,
             child,
         ))

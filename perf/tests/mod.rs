@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::load::{
-    Clock, Crowd, Door, Fleet, Groups, Message, Orders, Pace, Stay, Storm, Visit, Waiting, run_round,
-    run_storm,
+    Clock, Crowd, Door, Fleet, Groups, Message, Orders, Pace, Secrecy, Stay, Storm, Visit, Waiting,
+    run_round, run_storm,
 };
 use crate::measure::{Live, Recorder};
 use crate::plan::{Arrival, Plan, Wish};
-use crate::target::relay::{Relay, Until};
+use crate::target::relay::{Relay, RingMode, RingRelay, Until};
 use crate::target::{Kind, Target};
 use crate::wire::{Acks, Dialect, Framing};
 
@@ -25,8 +25,12 @@ fn pairs(pairs: u32) -> Crowd {
     Crowd { pairs, ..Crowd::default() }
 }
 
+fn door(address: std::net::SocketAddr, secrecy: Secrecy) -> Door {
+    Door { addresses: vec![address], sources: 0, framing: Framing::Lines, secrecy }
+}
+
 fn target(kind: Kind, address: std::net::SocketAddr) -> Target {
-    Target::running(kind, Door { addresses: vec![address], sources: 0, framing: Framing::Lines }, &[])
+    Target::running(kind, door(address, Secrecy::Clear), &[])
 }
 
 /// Runs `drive` with a fleet that is connected to a relay in a thread.
@@ -39,6 +43,28 @@ fn with_relay<T>(crowd: Crowd, text_bytes: usize, drive: impl FnOnce(&mut Fleet)
     drop(fleet);
     thread.join().unwrap().unwrap();
     result
+}
+
+/// The same with a relay on an io_uring of this mode; nothing, said aloud, where the kernel has none.
+fn with_ring_relay(mode: RingMode, crowd: Crowd, text_bytes: usize, drive: impl FnOnce(&mut Fleet)) {
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let (mut relay, _) = match RingRelay::listen(Some(mode)) {
+            Ok(relay) => relay,
+            Err(error) => return tell.send(Err(error)).unwrap(),
+        };
+        tell.send(relay.address()).unwrap();
+        relay.run(Until::Deserted).unwrap();
+    });
+    let address = match told.recv().unwrap() {
+        Ok(address) => address,
+        Err(error) => return eprintln!("NOT TESTED: an io_uring that is {}: {error}", mode.word()),
+    };
+    let target = target(Kind::Relay, address);
+    let (mut fleet, _) = target.connect(&crowd, &message(text_bytes), &AtomicBool::new(false)).unwrap();
+    drive(&mut fleet);
+    drop(fleet);
+    thread.join().unwrap();
 }
 
 /// One round, of half a minute at most.
@@ -113,6 +139,31 @@ fn large_messages_of_many_speakers_do_not_mix() {
         let recorder = round(fleet, Pace::Closed { under_way: 40, messages_max: 1_200 });
         assert!(recorder.counts.is_clean(), "{:?}", recorder.counts);
     });
+}
+
+#[test]
+fn the_relay_on_a_ring_passes_on_what_the_other_does() {
+    let groups = Groups { count: 2, members: 5, speakers: 3 };
+    for mode in RingMode::LADDER {
+        let crowd = Crowd { pairs: 2, groups, ..Crowd::default() };
+        with_ring_relay(mode, crowd, 34, |fleet| {
+            let recorder = round(fleet, Pace::Closed { under_way: 3, messages_max: 700 });
+            assert!(recorder.counts.is_clean(), "{mode:?}: {:?}", recorder.counts);
+            assert_eq!(recorder.counts.sent, 700, "{mode:?}");
+            let recorder = round(fleet, Pace::Open(plan(8).sends()));
+            assert!(recorder.counts.is_clean(), "{mode:?}: {:?}", recorder.counts);
+        });
+        with_ring_relay(mode, pairs(2), 16 * 1024, |fleet| {
+            let recorder = round(fleet, Pace::Closed { under_way: 500, messages_max: 3_000 });
+            assert!(recorder.counts.is_clean(), "{mode:?}: {:?}", recorder.counts);
+            assert!(recorder.counts.socket_full > 0, "{mode:?}: {:?}", recorder.counts);
+        });
+        let groups = Groups { count: 1, members: 6, speakers: 6 };
+        with_ring_relay(mode, Crowd { groups, ..Crowd::default() }, 16 * 1024, |fleet| {
+            let recorder = round(fleet, Pace::Closed { under_way: 40, messages_max: 1_200 });
+            assert!(recorder.counts.is_clean(), "{mode:?}: {:?}", recorder.counts);
+        });
+    }
 }
 
 #[test]

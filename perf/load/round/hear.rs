@@ -37,9 +37,10 @@ impl Round<'_> {
     fn read(&mut self, index: usize, is_ending: bool) {
         while self.fleet.connections[index].flow != Flow::Closed {
             match self.fleet.connections[index].read(&mut self.buffer) {
-                Ok(Heard::Bytes(bytes)) => {
+                Ok(Heard::Bytes(bytes)) => self.hear(index, bytes),
+                Ok(Heard::Last(bytes)) => {
                     self.hear(index, bytes);
-                    if bytes < self.buffer.len() && !is_ending {
+                    if !is_ending {
                         return;
                     }
                 }

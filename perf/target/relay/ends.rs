@@ -1,5 +1,6 @@
 //! The ends of the relay's cables, and the rooms in which they meet.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::TcpStream;
 
@@ -18,16 +19,55 @@ pub(super) struct End {
 }
 
 /// Those who hear each other.
-pub(super) struct Room {
-    pub(super) size: usize,
-    pub(super) members: Vec<usize>,
-    /// Of all members together; in rooms of two it is not kept.
-    pub(super) unsent_bytes: usize,
+struct Room {
+    size: usize,
+    members: Vec<usize>,
+    /// Of all members together.
+    unsent_bytes: usize,
 }
 
-impl Room {
-    pub(super) fn is_full(&self) -> bool {
-        self.members.len() == self.size
+/// All rooms, by number.
+#[derive(Default)]
+pub(super) struct Rooms {
+    rooms: Vec<Room>,
+    /// Those that are not full, by the line that leads there.
+    of_line: HashMap<Vec<u8>, usize>,
+}
+
+impl Rooms {
+    /// Whom this line leads to a room; the number of that room.
+    pub(super) fn enter(&mut self, index: usize, line: &[u8]) -> Option<usize> {
+        let text = String::from_utf8_lossy(line);
+        let size = text.split(' ').next().and_then(|size| size.parse().ok())?;
+        let number = *self.of_line.entry(line.to_vec()).or_insert(self.rooms.len());
+        if number == self.rooms.len() {
+            self.rooms.push(Room { size, members: Vec::new(), unsent_bytes: 0 });
+        }
+        self.rooms[number].members.push(index);
+        if self.is_full(number) {
+            self.of_line.remove(line);
+        }
+        Some(number)
+    }
+
+    pub(super) fn is_full(&self, room: usize) -> bool {
+        self.rooms[room].members.len() == self.rooms[room].size
+    }
+
+    pub(super) fn members(&self, room: usize) -> &[usize] {
+        &self.rooms[room].members
+    }
+
+    /// So many bytes more wait there, or fewer. The sum is kept as it goes, since looking at a thousand members a read
+    /// would be the whole cost.
+    pub(super) fn unsent(&mut self, room: usize, more: isize) {
+        let unsent = &mut self.rooms[room].unsent_bytes;
+        *unsent = unsent.saturating_add_signed(more);
+    }
+
+    /// Whether more than so many bytes a member wait there.
+    pub(super) fn is_clogged(&self, room: usize, bytes: usize) -> bool {
+        self.rooms[room].unsent_bytes > bytes * self.rooms[room].size
     }
 }
 

@@ -6,16 +6,17 @@
 //! end of a frame in a read, so that frames of two speakers do not mix, and writes to everybody once a turn.
 
 mod ends;
+mod ring;
 mod serve;
 
-use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
 
 use rustix::event::epoll;
 
 use crate::load::wait_for_events;
-use ends::{End, Room, Sent};
+use ends::{End, Rooms, Sent};
+pub use ring::{RingMode, RingRelay};
 pub use serve::serve;
 
 const READ_BYTES: usize = 64 * 1024;
@@ -28,13 +29,21 @@ pub struct Relay {
     epoll: rustix::fd::OwnedFd,
     listener: TcpListener,
     ends: Vec<Option<End>>,
-    rooms: Vec<Room>,
-    room_of_line: HashMap<Vec<u8>, usize>,
+    rooms: Rooms,
     /// Members of large rooms to whom something is to be written this turn.
     dirty: Vec<usize>,
     /// Those of large rooms who were not read from to the end, since too much waited to be written.
     clogged: Vec<usize>,
     buffer: Box<[u8]>,
+}
+
+/// On what a relay waits for its sockets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Ground {
+    #[default]
+    Epoll,
+    /// An io_uring: of this mode, or of the best that the kernel has.
+    Ring(Option<RingMode>),
 }
 
 impl Relay {
@@ -47,8 +56,7 @@ impl Relay {
             epoll,
             listener,
             ends: Vec::new(),
-            rooms: Vec::new(),
-            room_of_line: HashMap::new(),
+            rooms: Rooms::default(),
             dirty: Vec::new(),
             clogged: Vec::new(),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
@@ -114,12 +122,13 @@ impl Relay {
         }
     }
 
-    fn room(&self, index: usize) -> Option<&Room> {
-        Some(&self.rooms[self.ends[index].as_ref()?.room?]).filter(|room| room.is_full())
+    /// The room of an end, once it is full.
+    fn room(&self, index: usize) -> Option<usize> {
+        self.ends[index].as_ref()?.room.filter(|&room| self.rooms.is_full(room))
     }
 
     fn others(&self, index: usize) -> Vec<usize> {
-        let members = self.room(index).map(|room| room.members.as_slice()).unwrap_or_default();
+        let members = self.room(index).map(|room| self.rooms.members(room)).unwrap_or_default();
         members.iter().copied().filter(|other| *other != index).collect()
     }
 
@@ -130,7 +139,7 @@ impl Relay {
     /// Moves what this end says to the others, until it is silent or one of them takes no more.
     fn pump(&mut self, index: usize, is_ending: IsEnding) {
         loop {
-            let to = match self.room(index).map(|room| room.members.as_slice()) {
+            let to = match self.room(index).map(|room| self.rooms.members(room)) {
                 None => To::Nobody,
                 Some(&[one, other]) => To::One(if one == index { other } else { one }),
                 Some(_) => To::Room,
@@ -138,8 +147,7 @@ impl Relay {
             let is_clogged = match to {
                 To::Nobody => false,
                 To::One(other) => self.has_unsent(other, 0),
-                // The sum is kept as it goes, since looking at a thousand members a read would be the whole cost.
-                To::Room => self.room(index).is_some_and(|room| room.unsent_bytes > UNSENT_BYTES * room.size),
+                To::Room => self.room(index).is_some_and(|room| self.rooms.is_clogged(room, UNSENT_BYTES)),
             };
             if is_clogged {
                 // In a room of two, the event that says that the other takes more goes on from here.
@@ -183,14 +191,15 @@ impl Relay {
         let Some(number) = speaker.room else { return };
         let whole = speaker.cut(&self.buffer[..bytes]);
         let (rooms, ends) = (&mut self.rooms, &mut self.ends);
-        for &member in rooms[number].members.iter().filter(|member| **member != index) {
+        for &member in rooms.members(number).iter().filter(|member| **member != index) {
             let Some(end) = &mut ends[member] else { continue };
             if !std::mem::replace(&mut end.is_dirty, true) {
                 self.dirty.push(member);
             }
             end.unsent.extend_from_slice(&whole);
         }
-        rooms[number].unsent_bytes += whole.len() * (rooms[number].size - 1);
+        let others = rooms.members(number).len() - 1;
+        rooms.unsent(number, (whole.len() * others) as isize);
     }
 
     /// Writes what this turn has brought, and goes on with those who had to wait for that.
@@ -224,8 +233,7 @@ impl Relay {
         let sent = end.send_unsent();
         let (gone, room) = (before - end.unsent.len(), end.room);
         if let Some(room) = room {
-            let unsent = &mut self.rooms[room].unsent_bytes;
-            *unsent = unsent.saturating_sub(gone);
+            self.rooms.unsent(room, -(gone as isize));
         }
         if sent == Sent::Failed {
             self.close(index);
@@ -239,24 +247,12 @@ impl Relay {
             return;
         }
         let line = std::mem::take(&mut end.greeting);
-        let text = String::from_utf8_lossy(&line);
-        let Some(size) = text.split(' ').next().and_then(|size| size.parse().ok()) else {
-            return self.close(index);
-        };
-        let number = *self.room_of_line.entry(line.clone()).or_insert(self.rooms.len());
-        if number == self.rooms.len() {
-            self.rooms.push(Room { size, members: Vec::new(), unsent_bytes: 0 });
-        }
-        let room = &mut self.rooms[number];
-        end.room = Some(number);
-        room.members.push(index);
-        if room.is_full() {
-            self.room_of_line.remove(&line);
-            for &member in &room.members {
-                if let Some(end) = &mut self.ends[member] {
-                    // Fails only if this end has left, which its own event tells.
-                    let _ = end.socket.write_all(b"together\n");
-                }
+        end.room = self.rooms.enter(index, &line);
+        let Some(room) = end.room else { return self.close(index) };
+        for &member in self.rooms.members(room).iter().filter(|_| self.rooms.is_full(room)) {
+            if let Some(end) = &mut self.ends[member] {
+                // Fails only if this end has left, which its own event tells.
+                let _ = end.socket.write_all(b"together\n");
             }
         }
     }

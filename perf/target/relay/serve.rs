@@ -2,14 +2,23 @@
 
 use std::io;
 
-use super::{Relay, Until};
+use super::{Ground, Relay, RingRelay, Until};
 
 /// The hidden `relay` command.
-pub fn serve() -> Result<(), String> {
+pub fn serve(ground: Ground) -> Result<(), String> {
     let serve = || -> io::Result<()> {
-        let mut relay = Relay::listen()?;
-        println!("ready {}", relay.address()?);
-        relay.run(Until::Killed)
+        match ground {
+            Ground::Epoll => {
+                let mut relay = Relay::listen()?;
+                println!("ready {}", relay.address()?);
+                relay.run(Until::Killed)
+            }
+            Ground::Ring(mode) => {
+                let (mut relay, _) = RingRelay::listen(mode)?;
+                println!("ready {}", relay.address()?);
+                relay.run(Until::Killed)
+            }
+        }
     };
     serve().map_err(|error| format!("the relay failed: {error}"))
 }
