@@ -19,10 +19,8 @@ pub(super) enum Awaited {
         channel: Channel,
         ticket: Option<RequestId>,
     },
-    Rejoin {
-        #[allow(dead_code)]
-        channel: Channel,
-    },
+    /// One of the channels that are joined again.
+    Rejoin,
     /// After every channel was joined again.
     Rejoined,
     /// Counts of the users from this place of the look on.

@@ -9,6 +9,7 @@ mod error;
 mod hearing;
 mod link;
 mod liveness;
+mod rejoin;
 mod resp;
 mod retry;
 mod server;
@@ -55,8 +56,8 @@ pub(crate) struct RedisBus {
     links_made: u32,
     /// What this core has joined or is joining.
     joined: FxHashSet<Channel>,
-    /// Channels to be joined again before the hub is told that the bus is back.
-    rejoining: usize,
+    /// Channels that are still to be joined again, while there are any, before the hub is told that the bus is back.
+    to_rejoin: Option<Vec<Channel>>,
     /// Looks that wait for answers: how many, and what is known.
     looks: FxHashMap<RequestId, (usize, Vec<bool>)>,
     liveness: Liveness,
@@ -91,7 +92,7 @@ impl RedisBus {
             lost: Vec::new(),
             links_made: 0,
             joined: FxHashSet::default(),
-            rejoining: 0,
+            to_rejoin: None,
             looks: FxHashMap::default(),
             liveness: Liveness::default(),
             hearing,
@@ -229,13 +230,14 @@ impl RedisBus {
             link.command(publish.arg(format!("{prefix}cores")).arg(says), Awaited::Nothing);
         }
         due.extend(gone.into_iter().map(|core| Event::CoreGone { core }));
+        self.go_on_rejoining();
     }
 
     fn retried(&mut self, result: Result<Greeted, RedisError>) {
         match result {
             Ok(greeted) => {
                 self.take_link(greeted);
-                self.join_again();
+                self.begin_to_rejoin();
                 self.server.voice.back(&self.server.at());
             }
             Err(error) => {
@@ -245,30 +247,10 @@ impl RedisBus {
         }
     }
 
-    fn join_again(&mut self) {
-        let mut channels: Vec<Channel> = self.joined.iter().copied().collect();
-        channels.sort_unstable();
-        self.rejoining = channels.len() + 1;
-        let names: Vec<String> = channels.iter().map(|&channel| self.name(channel)).collect();
-        let link = self.link.as_mut().expect("just connected");
-        for (names, channels) in names.chunks(A_COMMAND).zip(channels.chunks(A_COMMAND)) {
-            let mut command = redis::cmd("SUBSCRIBE");
-            names.iter().for_each(|name| {
-                command.arg(name);
-            });
-            link.write(&command);
-            for &channel in channels {
-                link.awaited.push_back(Awaited::Rejoin { channel });
-            }
-        }
-        // An answer that comes after all of them, even if there are none.
-        link.command(&redis::cmd("PING"), Awaited::Rejoined);
-    }
-
     /// The connection is of no use any more: nothing that is under way has been done.
     pub(crate) fn lose(&mut self, why: &str, due: &mut Consequences) {
         let Some(mut link) = self.link.take() else { return };
-        self.rejoining = 0;
+        self.to_rejoin = None;
         for awaited in link.awaited.drain(..) {
             match awaited {
                 Awaited::Publish(ticket) => due.extend(ticket.map(unheard)),
@@ -281,7 +263,7 @@ impl RedisBus {
                         due.push_back(Event::PresenceResult { id: ticket, online: Err(BusDown) });
                     }
                 }
-                Awaited::Rejoin { .. } | Awaited::Rejoined | Awaited::Role | Awaited::Nothing => {}
+                Awaited::Rejoin | Awaited::Rejoined | Awaited::Role | Awaited::Nothing => {}
             }
         }
         link.shutdown();
@@ -422,7 +404,7 @@ impl RedisBus {
             // What is published on a replica is heard by nobody at its master, and is no error.
             Some(Awaited::Role) if server::is_replica(value) => return Err(Useless::This(REPLICA)),
             Some(Awaited::Role) => {}
-            Some(Awaited::Rejoin { .. }) => self.rejoining = self.rejoining.saturating_sub(1),
+            Some(Awaited::Rejoin) => {}
             Some(Awaited::Rejoined) => due.push_back(Event::Rejoined { core: self.core }),
             Some(Awaited::Look { ticket, from }) => self.looked(ticket, from, value, due),
         }
