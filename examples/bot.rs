@@ -33,8 +33,10 @@ pub fn echo(server: Address, me: Named, password: &str, groups: &[GroupId]) -> R
                 };
                 client.say(message.conversation, text);
             }
-            Event::Settled { ticket, result: Err(failure) } if ticket == login => return Err(failure.into()),
-            Event::Settled { result: Err(failure), .. } => eprintln!("refused: {failure}"),
+            Event::Answered { request_id, result: Err(failure) } if request_id == login => {
+                return Err(failure.into());
+            }
+            Event::Answered { result: Err(failure), .. } => eprintln!("refused: {failure}"),
             Event::Lost { reason, .. } => eprintln!("the connection is lost: {reason}"),
             Event::SignedOut(refusal) => return Err(refusal.into()),
             _ => {}

@@ -5,7 +5,7 @@ use super::stand_in::StandIn;
 use crate::common::DEADLINE;
 use crate::common::chatd::Chatd;
 use chatd::chat::model::ids::{GroupId, UserId};
-use chatd_client::{Address, Answer, Client, Config, Conversation, Event, Events, Failure, Ticket};
+use chatd_client::{Address, Answer, Client, Config, Conversation, Event, Events, Failure, RequestId};
 use serde_json::json;
 use std::net::{SocketAddr, TcpListener};
 
@@ -34,14 +34,14 @@ fn until<T>(events: &mut Events, waited_for: &str, mut pick: impl FnMut(Event) -
 }
 
 /// A message that the server says is safe.
-fn safe(events: &mut Events, wanted: Ticket) {
+fn safe(events: &mut Events, wanted: RequestId) {
     let result = settled(events, wanted);
     assert!(matches!(result, Ok(Answer::Safe(_))), "{result:?}");
 }
 
-fn settled(events: &mut Events, wanted: Ticket) -> Result<Answer, Failure> {
+fn settled(events: &mut Events, wanted: RequestId) -> Result<Answer, Failure> {
     until(events, "an answer", |event| match event {
-        Event::Settled { ticket, result } if ticket == wanted => Some(result),
+        Event::Answered { request_id, result } if request_id == wanted => Some(result),
         _ => None,
     })
 }
@@ -87,15 +87,15 @@ fn a_message_that_the_server_cannot_store_is_said_again_and_nothing_overtakes_it
     client.login(user(1), "pw");
     let mut line = server.accept();
     line.let_in("amy");
-    let ticket = client.say(Conversation::With(user(2)), "hello");
+    let request_id = client.say(Conversation::With(user(2)), "hello");
     let busy = line.hear("hello");
     line.say(&json!({"msgid": 21, "errno": 110, "cid": busy["cid"], "re": 6, "retry_after_ms": 1}));
     assert_eq!(line.grant(6), busy);
-    safe(&mut events, ticket);
-    let ticket = client.say(Conversation::With(user(2)), "no");
+    safe(&mut events, request_id);
+    let request_id = client.say(Conversation::With(user(2)), "no");
     let refused = line.hear("no");
     line.say(&json!({"msgid": 21, "errno": 105, "errmsg": "no such user", "cid": refused["cid"], "re": 6}));
-    let Err(Failure::Refused(refusal)) = settled(&mut events, ticket) else { panic!("not refused") };
+    let Err(Failure::Refused(refusal)) = settled(&mut events, request_id) else { panic!("not refused") };
     assert_eq!(refusal.errno, 105);
 }
 
@@ -132,14 +132,14 @@ fn whoever_may_not_come_back_is_told_and_nothing_waits_for_ever() {
     client.login(user(1), "pw");
     server.accept().let_in("amy");
     until(&mut events, "the loss", |event| matches!(event, Event::Lost { .. }).then_some(()));
-    let ticket = client.say(Conversation::With(user(2)), "lost?");
+    let request_id = client.say(Conversation::With(user(2)), "lost?");
     let mut line = server.accept();
     line.hear("the login again");
     line.say(&json!({"msgid": 2, "errno": 1, "errmsg": "id or password is invalid!"}));
     until(&mut events, "the refusal", |event| matches!(event, Event::SignedOut(_)).then_some(()));
-    assert_eq!(settled(&mut events, ticket), Err(Failure::LoggedOut));
-    let ticket = client.say(Conversation::With(user(2)), "anybody?");
-    assert_eq!(settled(&mut events, ticket), Err(Failure::LoggedOut));
+    assert_eq!(settled(&mut events, request_id), Err(Failure::LoggedOut));
+    let request_id = client.say(Conversation::With(user(2)), "anybody?");
+    assert_eq!(settled(&mut events, request_id), Err(Failure::LoggedOut));
 }
 
 #[test]
@@ -151,13 +151,13 @@ fn a_thousand_requests_may_wait_and_no_more() {
     client.login(user(1), "pw");
     let mut line = server.accept();
     line.let_in("amy");
-    let tickets: Vec<Ticket> =
+    let request_ids: Vec<RequestId> =
         (0..4).map(|n| client.say(Conversation::With(user(2)), n.to_string())).collect();
-    assert_eq!(settled(&mut events, tickets[3]), Err(Failure::Full));
+    assert_eq!(settled(&mut events, request_ids[3]), Err(Failure::Full));
     for _ in 0..3 {
         line.grant(6);
     }
-    safe(&mut events, tickets[2]);
+    safe(&mut events, request_ids[2]);
 }
 
 /// The real server stores once what is said twice.
@@ -169,14 +169,14 @@ fn a_message_said_again_after_a_crash_is_stored_once() {
     let (client, mut events) = Client::connect(Config::new(vec![address(chatd.address)]));
     let login = client.login(user(amy.id), amy.password.as_str());
     settled(&mut events, login).unwrap();
-    let tickets: Vec<Ticket> =
+    let request_ids: Vec<RequestId> =
         (0..200).map(|n| client.say(Conversation::With(user(ben.id)), format!("m{n}"))).collect();
     // Somewhere in the middle.
-    settled(&mut events, tickets[50]).unwrap();
+    settled(&mut events, request_ids[50]).unwrap();
     chatd.end(libc::SIGKILL);
     until_free(port);
     let chatd = crate::common::chatd::Setup::new(1).port(port).data(&data).start();
-    settled(&mut events, tickets[199]).unwrap();
+    settled(&mut events, request_ids[199]).unwrap();
     let mut reader = chatd.connect();
     let messages = reader.login_with_backlog(&ben, 200);
     assert_eq!(

@@ -5,7 +5,7 @@ use crate::common::chatd::Chatd;
 use crate::common::client::User;
 use crate::common::cluster::Backends;
 use chatd::chat::model::ids::UserId;
-use chatd_client::{Answer, Client, Config, Conversation, Event, Events, Ticket};
+use chatd_client::{Answer, Client, Config, Conversation, Event, Events, RequestId};
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
@@ -35,17 +35,20 @@ fn talk(
     thread::spawn(move || {
         let (client, mut events) = Client::connect(Config::new(addresses));
         let login = client.login(me.name.as_str(), me.password.as_str());
-        let (mut heard, mut said, mut safe) = (Heard::default(), Vec::<Ticket>::new(), 0);
+        let (mut heard, mut said, mut safe) = (Heard::default(), Vec::<RequestId>::new(), 0);
         while heard.texts.len() < EACH || safe < EACH {
             let event = events.next_within(DEADLINE);
             match event.unwrap_or_else(|| panic!("{} waited, with {safe} safe and {heard:?}", me.name)) {
-                Event::Settled { ticket, result } if ticket == login => {
+                Event::Answered { request_id, result } if request_id == login => {
                     result.unwrap();
                     said = (0..EACH).map(|n| client.say(to, format!("{} {n}", me.name))).collect();
                     begin.send(()).unwrap();
                 }
-                Event::Settled { ticket, result } => {
-                    assert!(said.contains(&ticket) && matches!(result, Ok(Answer::Safe(_))), "{result:?}");
+                Event::Answered { request_id, result } => {
+                    assert!(
+                        said.contains(&request_id) && matches!(result, Ok(Answer::Safe(_))),
+                        "{result:?}"
+                    );
                     safe += 1;
                     if let Some(middle) = middle.as_ref().filter(|_| safe == MIDDLE) {
                         middle.send(()).unwrap();
@@ -99,8 +102,8 @@ fn whose_server_hangs_goes_on_elsewhere() {
     client.login("amy", amy.password.as_str());
     let to = Conversation::With(UserId::new(ben.id).unwrap());
     let mut say = |text: &str| {
-        let ticket = client.say(to, text);
-        assert!(is_safe(&mut events, ticket), "{text}");
+        let request_id = client.say(to, text);
+        assert!(is_safe(&mut events, request_id), "{text}");
     };
     say("before");
     first.signal(libc::SIGSTOP);
@@ -123,10 +126,10 @@ fn next_text(events: &mut Events) -> String {
 }
 
 /// Whether the server says so in the end.
-fn is_safe(events: &mut Events, wanted: Ticket) -> bool {
+fn is_safe(events: &mut Events, wanted: RequestId) -> bool {
     loop {
         match events.next_within(DEADLINE).expect("it is answered") {
-            Event::Settled { ticket, result } if ticket == wanted => {
+            Event::Answered { request_id, result } if request_id == wanted => {
                 return matches!(result, Ok(Answer::Safe(_)));
             }
             _ => {}

@@ -145,7 +145,7 @@ fn the_library_and_the_program_speak_it() {
     config.trust = Trust::File(authority.file());
     let (client, mut events) = Library::connect(config);
     client.login(amy.name.as_str(), amy.password.as_str());
-    let said = |event| matches!(event, Event::Settled { result: Ok(Answer::Safe(_)), .. });
+    let said = |event| matches!(event, Event::Answered { result: Ok(Answer::Safe(_)), .. });
     let to = chatd::chat::model::ids::UserId::new(ben.id).expect("an id");
     client.say(Conversation::With(to), "from the library");
     while !said(events.next_within(DEADLINE).expect("an answer")) {}

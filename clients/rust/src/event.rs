@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Names a request, so that its answer can be told from others. Unique for one `Client`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Ticket(pub u64);
+pub struct RequestId(pub u64);
 
 /// What came of a request that was granted.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -126,14 +126,14 @@ pub enum Event {
     /// The user's friends, told unasked.
     Friends(Vec<Person>),
     /// A request is answered, for good.
-    Settled {
+    Answered {
         /// Which.
-        ticket: Ticket,
+        request_id: RequestId,
         /// What came of it.
         result: Result<Answer, Failure>,
     },
     /// The server says something that answers no request.
     Notice(Refusal),
     /// The server said something that nobody understands. Told once a connection.
-    Garbled,
+    BadFrame,
 }

@@ -4,7 +4,7 @@
 
 use super::address::Address;
 use super::dialect::{Dialect, v2::V2};
-use super::event::{Event, Lost, Ticket};
+use super::event::{Event, Lost, RequestId};
 use super::link::{self, Credit};
 use super::message::Conversation;
 use super::request::{Named, Request, Takeover};
@@ -71,7 +71,7 @@ pub struct Client(Arc<Handle>);
 #[derive(Debug)]
 struct Handle {
     inputs: Sender<Incoming>,
-    tickets: AtomicU64,
+    request_ids: AtomicU64,
 }
 
 impl Drop for Handle {
@@ -93,7 +93,7 @@ pub struct Events {
 
 #[derive(Debug)]
 enum Incoming {
-    Ask(Ticket, Request),
+    Ask(RequestId, Request),
     Arrived(MessageId),
     /// Of the connection with this number.
     Link(u64, FromLink),
@@ -130,19 +130,22 @@ impl Client {
             .name("chat-client".to_owned())
             .spawn(move || engine.run())
             .expect("a thread can be started");
-        (Self(Arc::new(Handle { inputs, tickets: AtomicU64::new(0) })), Events { told, arrived, last: None })
+        (
+            Self(Arc::new(Handle { inputs, request_ids: AtomicU64::new(0) })),
+            Events { told, arrived, last: None },
+        )
     }
 
-    /// Asks for something. The answer is an [`Event::Settled`] with the same ticket.
-    pub fn ask(&self, request: Request) -> Ticket {
-        let ticket = Ticket(self.0.tickets.fetch_add(1, Ordering::Relaxed));
+    /// Asks for something. The answer is an [`Event::Answered`] with the same request_id.
+    pub fn ask(&self, request: Request) -> RequestId {
+        let request_id = RequestId(self.0.request_ids.fetch_add(1, Ordering::Relaxed));
         // Where the thread has ended, because nobody reads the events, nobody would read the answer.
-        let _ = self.0.inputs.send(Incoming::Ask(ticket, request));
-        ticket
+        let _ = self.0.inputs.send(Incoming::Ask(request_id, request));
+        request_id
     }
 
     /// Logs a user in, who is named by id or, where the server speaks v2, by name.
-    pub fn login(&self, user: impl Into<Named>, password: impl Into<Secret>) -> Ticket {
+    pub fn login(&self, user: impl Into<Named>, password: impl Into<Secret>) -> RequestId {
         let takeover = Takeover::Refuse;
         self.ask(Request::Login { user: user.into(), password: password.into(), takeover })
     }
@@ -154,7 +157,7 @@ impl Client {
     }
 
     /// Says something, now by the local clock.
-    pub fn say(&self, to: Conversation, text: impl Into<String>) -> Ticket {
+    pub fn say(&self, to: Conversation, text: impl Into<String>) -> RequestId {
         self.ask(Request::Say { to, text: text.into(), time: local_time() })
     }
 }
@@ -215,7 +218,9 @@ impl Engine {
                 Some(at) => self.incoming.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
             match incoming {
-                Ok(Incoming::Ask(ticket, request)) => self.feed(Input::Ask(ticket, request), &mut out),
+                Ok(Incoming::Ask(request_id, request)) => {
+                    self.feed(Input::Ask(request_id, request), &mut out)
+                }
                 Ok(Incoming::Arrived(mid)) => self.feed(Input::Arrived(mid), &mut out),
                 Ok(Incoming::Link(number, what)) => self.hear(number, what, &mut out),
                 Err(RecvTimeoutError::Timeout) => self.feed(Input::Tick, &mut out),

@@ -50,7 +50,7 @@ pub mod session;
 pub use address::Address;
 /// Whose certificates are believed, where an address begins with `tls://`.
 pub use chatd_tls::Trust;
-pub use event::{Answer, Event, Ticket};
+pub use event::{Answer, Event, RequestId};
 pub use handle::{Client, Config, Confirming, Events, local_time};
 pub use message::{Conversation, Mark, Message};
 pub use refusal::{Failure, Refusal};

@@ -7,7 +7,7 @@ use crate::show::json;
 use crate::show::text::Style;
 use crate::talk::{Next, Talk};
 use crate::terminal::modes::Modes;
-use chatd_client::{Client, Config, Confirming, Event, Ticket};
+use chatd_client::{Client, Config, Confirming, Event, RequestId};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -32,7 +32,7 @@ struct Script {
     down_since: Option<Instant>,
     line_number: u64,
     /// Answers that came.
-    settled: Option<(Ticket, Exit)>,
+    settled: Option<(RequestId, Exit)>,
     signed_out: bool,
 }
 
@@ -140,13 +140,13 @@ impl Script {
                 Ok(Some(exit))
             }
             Next::Ask(request, pending) => {
-                let ticket = self.client.ask(request);
-                self.talk.asked(ticket, pending);
+                let request_id = self.client.ask(request);
+                self.talk.asked(request_id, pending);
                 let deadline = Instant::now() + self.timeout;
-                let answered = |script: &Self| script.settled.is_some_and(|(other, _)| other == ticket);
+                let answered = |script: &Self| script.settled.is_some_and(|(other, _)| other == request_id);
                 let exit = self.wait_until(Some(deadline), answered)?;
                 Ok(Some(match self.settled.take() {
-                    Some((other, meaning)) if other == ticket => meaning,
+                    Some((other, meaning)) if other == request_id => meaning,
                     _ => exit,
                 }))
             }
@@ -193,8 +193,8 @@ impl Script {
         let mut say = Vec::new();
         let reaction = self.talk.hear(event, &mut say);
         if let Some((request, pending)) = reaction.ask {
-            let ticket = self.client.ask(request);
-            self.talk.asked(ticket, pending);
+            let request_id = self.client.ask(request);
+            self.talk.asked(request_id, pending);
         }
         self.uncounted += u64::from(reaction.message);
         self.signed_out |= reaction.signed_out;

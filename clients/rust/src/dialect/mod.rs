@@ -108,7 +108,7 @@ pub enum Heard {
 
 /// A frame that says nothing: no JSON object, or one whose fields make no sense.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Garbled;
+pub struct BadFrame;
 
 /// Who says something. In the seed dialect every request but the first ones names its sender.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +146,7 @@ pub trait Dialect: Send {
     ///
     /// # Errors
     /// If it says nothing.
-    fn read(&self, frame: &[u8]) -> Result<Heard, Garbled>;
+    fn read(&self, frame: &[u8]) -> Result<Heard, BadFrame>;
 
     /// The longest frame that the server may send, without its terminator.
     fn frame_bytes(&self) -> usize;

@@ -4,7 +4,7 @@
 //! a server takes that for somebody who can read more than one small frame at a time.
 
 use super::object::Object;
-use super::{Dialect, Garbled, Heard, Saying, Speaker, seed_read};
+use super::{BadFrame, Dialect, Heard, Saying, Speaker, seed_read};
 use crate::message::Conversation;
 use crate::request::{Named, Request};
 use chatd_chat::wire::msgid;
@@ -36,7 +36,7 @@ impl Dialect for Seed {
         }
     }
 
-    fn read(&self, frame: &[u8]) -> Result<Heard, Garbled> {
+    fn read(&self, frame: &[u8]) -> Result<Heard, BadFrame> {
         seed_read::read(frame)
     }
 

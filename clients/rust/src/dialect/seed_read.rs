@@ -3,7 +3,7 @@
 //! A list's entry is a string that holds an object; an object is taken too. An entry that makes no
 //! sense is left out: the rest of an answer is worth more than its worst line.
 
-use super::{Entrance, Garbled, Heard};
+use super::{BadFrame, Entrance, Heard};
 use crate::message::{Conversation, Mark, Message};
 use crate::refusal::Refusal;
 use crate::roster::{Group, Member, Person, Role, Spoken, Welcome};
@@ -16,31 +16,31 @@ use std::borrow::Cow;
 pub(super) type Object = Map<String, Value>;
 
 /// Reads one frame.
-pub(super) fn read(frame: &[u8]) -> Result<Heard, Garbled> {
+pub(super) fn read(frame: &[u8]) -> Result<Heard, BadFrame> {
     let (kind, object) = open(frame)?;
     read_object(kind, &object)
 }
 
 /// The frame's msgid and fields.
-pub(super) fn open(frame: &[u8]) -> Result<(u32, Object), Garbled> {
-    let Ok(Value::Object(object)) = serde_json::from_slice(frame) else { return Err(Garbled) };
-    let kind = number(&object, "msgid").and_then(|kind| u32::try_from(kind).ok()).ok_or(Garbled)?;
+pub(super) fn open(frame: &[u8]) -> Result<(u32, Object), BadFrame> {
+    let Ok(Value::Object(object)) = serde_json::from_slice(frame) else { return Err(BadFrame) };
+    let kind = number(&object, "msgid").and_then(|kind| u32::try_from(kind).ok()).ok_or(BadFrame)?;
     Ok((kind, object))
 }
 
-pub(super) fn read_object(kind: u32, object: &Object) -> Result<Heard, Garbled> {
+pub(super) fn read_object(kind: u32, object: &Object) -> Result<Heard, BadFrame> {
     let errno = number(object, "errno").unwrap_or(0);
     match kind {
         msgid::LOGIN_ACK if errno != 0 => Ok(Heard::LoginRefused(refusal(object))),
-        msgid::LOGIN_ACK => logged_in(object).ok_or(Garbled),
+        msgid::LOGIN_ACK => logged_in(object).ok_or(BadFrame),
         msgid::REGISTER_ACK if errno != 0 => Ok(Heard::NotRegistered(refusal(object))),
-        msgid::REGISTER_ACK => user(object, "id").map(Heard::Registered).ok_or(Garbled),
-        msgid::ONE_CHAT | msgid::GROUP_CHAT => message(object).map(Heard::Message).ok_or(Garbled),
+        msgid::REGISTER_ACK => user(object, "id").map(Heard::Registered).ok_or(BadFrame),
+        msgid::ONE_CHAT | msgid::GROUP_CHAT => message(object).map(Heard::Message).ok_or(BadFrame),
         msgid::SHOW_FRIENDS => {
             Ok(Heard::Friends { friends: list(object, "friends", person), complete: is_complete(object) })
         }
         msgid::ACK if errno == 0 => Ok(Heard::Done {
-            cid: text(object, "cid").ok_or(Garbled)?,
+            cid: text(object, "cid").ok_or(BadFrame)?,
             group: group(object, "groupid"),
             mark: mark(object),
             token: text(object, "token").map(Secret::from),
@@ -222,8 +222,8 @@ mod tests {
             &deep,
             &nested,
         ] {
-            assert_eq!(read(rubbish.as_bytes()), Err(Garbled), "{}", &rubbish[..rubbish.len().min(60)]);
+            assert_eq!(read(rubbish.as_bytes()), Err(BadFrame), "{}", &rubbish[..rubbish.len().min(60)]);
         }
-        assert_eq!(read(b"{\"msgid\":2,\"name\":\"\xff\"}"), Err(Garbled));
+        assert_eq!(read(b"{\"msgid\":2,\"name\":\"\xff\"}"), Err(BadFrame));
     }
 }

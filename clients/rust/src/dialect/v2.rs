@@ -2,7 +2,7 @@
 //! understand a server that ignores that and answers in the seed's dialect.
 
 use super::object::Object;
-use super::{Dialect, Garbled, Heard, Saying, Speaker, seed, v2_read};
+use super::{BadFrame, Dialect, Heard, Saying, Speaker, seed, v2_read};
 use crate::message::Conversation;
 use crate::request::{Named, Request, Span, Takeover};
 use chatd_chat::wire::msgid;
@@ -32,7 +32,7 @@ impl Dialect for V2 {
         }
     }
 
-    fn read(&self, frame: &[u8]) -> Result<Heard, Garbled> {
+    fn read(&self, frame: &[u8]) -> Result<Heard, BadFrame> {
         v2_read::read(frame)
     }
 

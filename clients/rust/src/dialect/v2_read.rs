@@ -2,26 +2,26 @@
 //! seed's reader, which takes objects in lists as well as strings, and what a message is marked with.
 
 use super::seed_read::{self, Object, list, member, number, person, text, user};
-use super::{Garbled, Heard};
+use super::{BadFrame, Heard};
 use chatd_chat::wire::msgid;
 use serde_json::Value;
 
 /// Reads one frame.
-pub(super) fn read(frame: &[u8]) -> Result<Heard, Garbled> {
+pub(super) fn read(frame: &[u8]) -> Result<Heard, BadFrame> {
     let (kind, object) = seed_read::open(frame)?;
     let object = &object;
     match kind {
         msgid::PING => Ok(Heard::Ping(number(object, "n").unwrap_or(0))),
         msgid::PONG => Ok(Heard::Pong),
         msgid::PRESENCE => {
-            Ok(Heard::Presence(user(object, "id").ok_or(Garbled)?, seed_read::is_online(object)))
+            Ok(Heard::Presence(user(object, "id").ok_or(BadFrame)?, seed_read::is_online(object)))
         }
         msgid::FIND_ACK | msgid::HISTORY_ACK | msgid::MEMBERS_ACK
             if number(object, "errno").unwrap_or(0) != 0 =>
         {
             Ok(seed_read::refused(object))
         }
-        msgid::FIND_ACK => Ok(Heard::Found { cid: cid(object)?, person: person(object).ok_or(Garbled)? }),
+        msgid::FIND_ACK => Ok(Heard::Found { cid: cid(object)?, person: person(object).ok_or(BadFrame)? }),
         msgid::HISTORY_ACK => Ok(Heard::History {
             cid: cid(object)?,
             messages: list(object, "messages", seed_read::message),
@@ -36,8 +36,8 @@ pub(super) fn read(frame: &[u8]) -> Result<Heard, Garbled> {
     }
 }
 
-fn cid(object: &Object) -> Result<String, Garbled> {
-    text(object, "cid").ok_or(Garbled)
+fn cid(object: &Object) -> Result<String, BadFrame> {
+    text(object, "cid").ok_or(BadFrame)
 }
 
 fn is_complete(object: &Object) -> bool {
@@ -99,7 +99,7 @@ mod tests {
     fn rubbish_is_garbled_and_never_more() {
         for rubbish in ["", "{}", "{\"msgid\":27}", "{\"msgid\":28}", "{\"msgid\":30,\"cid\":\"c\"}", "[26]"]
         {
-            assert_eq!(read(rubbish.as_bytes()), Err(Garbled), "{rubbish}");
+            assert_eq!(read(rubbish.as_bytes()), Err(BadFrame), "{rubbish}");
         }
     }
 }

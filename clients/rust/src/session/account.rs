@@ -7,7 +7,7 @@ use super::outbox::Entry;
 use super::receive::is_passing;
 use super::{Output, Session, resolved};
 use crate::dialect::{Entrance, Saying, Speaker};
-use crate::event::{Answer, Event, Ticket};
+use crate::event::{Answer, Event, RequestId};
 use crate::refusal::{Failure, Refusal};
 use crate::request::{Named, Request, Takeover};
 use crate::roster::{Group, Role, Welcome};
@@ -58,7 +58,7 @@ impl Credentials {
 pub(super) struct Entering {
     who: Credentials,
     /// Who asked for it; nobody, where it is the same login as before.
-    ticket: Option<Ticket>,
+    request_id: Option<RequestId>,
     /// When to ask; nothing while it is asked and not answered.
     ask_at: Option<Instant>,
     /// By when it is to be answered; nothing while it is not asked.
@@ -68,8 +68,8 @@ pub(super) struct Entering {
 }
 
 impl Entering {
-    fn new(who: Credentials, ticket: Option<Ticket>, now: Instant) -> Self {
-        Self { who, ticket, ask_at: Some(now), answer_by: None, refused_at: None }
+    fn new(who: Credentials, request_id: Option<RequestId>, now: Instant) -> Self {
+        Self { who, request_id, ask_at: Some(now), answer_by: None, refused_at: None }
     }
 }
 
@@ -90,11 +90,11 @@ impl Account {
 }
 
 impl Session {
-    pub(super) fn enter(&mut self, ticket: Ticket, who: Credentials, now: Instant) -> Option<Failure> {
+    pub(super) fn enter(&mut self, request_id: RequestId, who: Credentials, now: Instant) -> Option<Failure> {
         if !matches!(self.account, Account::Nobody) {
             return Some(Failure::Busy);
         }
-        self.account = Account::Entering(Entering::new(who, Some(ticket), now));
+        self.account = Account::Entering(Entering::new(who, Some(request_id), now));
         None
     }
 
@@ -113,7 +113,7 @@ impl Session {
         entering.ask_at = None;
         let patience = if entering.who.token.is_some() { RESUMED } else { ANSWER };
         entering.answer_by = Some(now + patience);
-        let takeover = if entering.ticket.is_some() { entering.who.takeover } else { Takeover::Refuse };
+        let takeover = if entering.request_id.is_some() { entering.who.takeover } else { Takeover::Refuse };
         let Credentials { user, password, token, .. } = &entering.who;
         match token.clone() {
             Some(token) => self.write(Saying::Resume(&token), out),
@@ -139,16 +139,16 @@ impl Session {
         self.outbox.settle(|entry| {
             let answer = made_before(entry, &welcome);
             let is_made = answer.is_some();
-            done.extend(answer.map(|answer| resolved(entry.ticket, Ok(answer))));
+            done.extend(answer.map(|answer| resolved(entry.request_id, Ok(answer))));
             is_made
         });
-        let again = entering.ticket.is_none();
+        let again = entering.request_id.is_none();
         out.push(Output::Tell(Event::LoggedIn { welcome, again }));
         for message in waiting {
             self.message(message, now, out);
         }
         out.extend(done);
-        out.extend(entering.ticket.map(|ticket| resolved(ticket, Ok(Answer::LoggedIn(id)))));
+        out.extend(entering.request_id.map(|request_id| resolved(request_id, Ok(Answer::LoggedIn(id)))));
     }
 
     pub(super) fn login_refused(&mut self, refusal: Refusal, now: Instant, out: &mut Vec<Output>) {
@@ -163,7 +163,7 @@ impl Session {
         }
         let first = entering.refused_at.is_none();
         let since = *entering.refused_at.get_or_insert(now);
-        let patience = match (refusal.errno, entering.ticket) {
+        let patience = match (refusal.errno, entering.request_id) {
             (errno, _) if is_passing(errno) => PATIENCE,
             // A token would have replaced the old session: this is somebody else.
             (errno, None) if errno == Code::AlreadyOnline.errno() && entering.who.token.is_some() => RETURN,
@@ -178,8 +178,8 @@ impl Session {
             }
             return;
         }
-        let event = match entering.ticket {
-            Some(ticket) => resolved(ticket, Err(Failure::Refused(refusal))),
+        let event = match entering.request_id {
+            Some(request_id) => resolved(request_id, Err(Failure::Refused(refusal))),
             None => Output::Tell(Event::SignedOut(refusal)),
         };
         out.push(event);
@@ -207,18 +207,18 @@ impl Session {
         self.account = Account::Nobody;
         self.arrived.forget();
         self.outbox.settle(|entry| {
-            out.push(resolved(entry.ticket, Err(Failure::LoggedOut)));
+            out.push(resolved(entry.request_id, Err(Failure::LoggedOut)));
             true
         });
     }
 
     /// The connection is gone, and with it the server's session.
     pub(super) fn leave_link(&mut self, now: Instant, out: &mut Vec<Output>) {
-        if let Some(Entry { ticket, request: Request::Logout, .. }) = self.outbox.first() {
+        if let Some(Entry { request_id, request: Request::Logout, .. }) = self.outbox.first() {
             // The end of the connection has done what was asked.
-            let ticket = *ticket;
-            self.outbox.settle(|entry| entry.ticket == ticket);
-            out.push(resolved(ticket, Ok(Answer::Done)));
+            let request_id = *request_id;
+            self.outbox.settle(|entry| entry.request_id == request_id);
+            out.push(resolved(request_id, Ok(Answer::Done)));
             return self.forget_account(out);
         }
         self.account = match std::mem::replace(&mut self.account, Account::Nobody) {

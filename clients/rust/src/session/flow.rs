@@ -41,7 +41,7 @@ impl Session {
 
     pub(super) fn let_go_what_nobody_acknowledges(&mut self, now: Instant, out: &mut Vec<Output>) {
         while let Some(Overdue { entry, result }) = self.outbox.overdue(now) {
-            out.push(resolved(entry.ticket, result));
+            out.push(resolved(entry.request_id, result));
             if entry.request == Request::Logout {
                 self.forget_account(out);
             }
@@ -54,18 +54,18 @@ impl Session {
         while let Some(entry) = self.outbox.next(now) {
             let before = bytes.len();
             if entry.request.is_of_v2() && self.spoken == Spoken::Seed {
-                failed.push((entry.ticket, Failure::NotSpoken));
+                failed.push((entry.request_id, Failure::NotSpoken));
                 continue;
             }
             self.dialect.write(&mut bytes, Some(speaker), &entry.cid, Saying::Ask(&entry.request));
             if bytes.len() - before > self.dialect.request_bytes() {
                 bytes.truncate(before);
-                failed.push((entry.ticket, Failure::TooLarge));
+                failed.push((entry.request_id, Failure::TooLarge));
             }
         }
-        self.outbox.settle(|entry| failed.iter().any(|(ticket, _)| *ticket == entry.ticket));
+        self.outbox.settle(|entry| failed.iter().any(|(request_id, _)| *request_id == entry.request_id));
         let again = !failed.is_empty();
-        out.extend(failed.into_iter().map(|(ticket, failure)| resolved(ticket, Err(failure))));
+        out.extend(failed.into_iter().map(|(request_id, failure)| resolved(request_id, Err(failure))));
         if !bytes.is_empty() {
             out.push(Output::Write(bytes));
         }

@@ -19,7 +19,7 @@ mod tests;
 
 use super::address::Address;
 use super::dialect::{Dialect, Saying};
-use super::event::{Answer, Event, Lost, Ticket};
+use super::event::{Answer, Event, Lost, RequestId};
 use super::refusal::{Failure, Refusal};
 use super::request::Request;
 use super::roster::{Person, Spoken};
@@ -39,7 +39,7 @@ use zeroize::Zeroizing;
 #[derive(Debug)]
 pub enum Input<'a> {
     /// The user wants this.
-    Ask(Ticket, Request),
+    Ask(RequestId, Request),
     /// The connection that was asked for is there.
     Connected(Address),
     /// The connection that was asked for could not be had.
@@ -77,7 +77,7 @@ enum Link {
 
 #[derive(Debug)]
 struct Registration {
-    ticket: Ticket,
+    request_id: RequestId,
     request: Request,
     attempts: u32,
     under_way: bool,
@@ -145,7 +145,7 @@ impl Session {
     /// Takes in what happened at `now` and says what is to be done about it.
     pub fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Vec<Output>) {
         match input {
-            Input::Ask(ticket, request) => self.ask(ticket, request, now, out),
+            Input::Ask(request_id, request) => self.ask(request_id, request, now, out),
             Input::Connected(address) => self.is_connected(address, now, out),
             Input::Unreachable(address, reason) => self.unreachable(address, reason, now, out),
             Input::Frame(frame) => self.on_frame(frame, now, out),
@@ -183,26 +183,26 @@ impl Session {
         self.dialect.frame_bytes()
     }
 
-    fn ask(&mut self, ticket: Ticket, request: Request, now: Instant, out: &mut Vec<Output>) {
+    fn ask(&mut self, request_id: RequestId, request: Request, now: Instant, out: &mut Vec<Output>) {
         let failure = match request {
             Request::Register { .. } if self.registration.is_some() => Some(Failure::Busy),
             Request::Register { .. } => {
-                self.registration = Some(Registration { ticket, request, attempts: 0, under_way: false });
+                self.registration = Some(Registration { request_id, request, attempts: 0, under_way: false });
                 None
             }
             Request::Login { user, password, takeover } => {
-                self.enter(ticket, Credentials::new(user, password, takeover), now)
+                self.enter(request_id, Credentials::new(user, password, takeover), now)
             }
             _ if matches!(self.account, Account::Nobody) => Some(Failure::LoggedOut),
             request => {
                 if request == Request::Logout {
                     self.arrived.hurry(now);
                 }
-                (!self.outbox.push(ticket, request)).then_some(Failure::Full)
+                (!self.outbox.push(request_id, request)).then_some(Failure::Full)
             }
         };
         if let Some(failure) = failure {
-            out.push(resolved(ticket, Err(failure)));
+            out.push(resolved(request_id, Err(failure)));
         }
     }
 
@@ -278,6 +278,6 @@ impl Session {
     }
 }
 
-fn resolved(ticket: Ticket, result: Result<Answer, Failure>) -> Output {
-    Output::Tell(Event::Settled { ticket, result })
+fn resolved(request_id: RequestId, result: Result<Answer, Failure>) -> Output {
+    Output::Tell(Event::Answered { request_id, result })
 }

@@ -6,7 +6,7 @@
 
 use super::keepalive::Unanswered;
 use crate::backoff::random;
-use crate::event::{Answer, Ticket};
+use crate::event::{Answer, RequestId};
 use crate::refusal::Failure;
 use crate::request::Request;
 use crate::roster::Spoken;
@@ -23,7 +23,7 @@ const APART: Duration = Duration::from_millis(200);
 /// A request that is not answered.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) ticket: Ticket,
+    pub(super) request_id: RequestId,
     pub(super) cid: String,
     pub(super) request: Request,
     /// How often it was written to a socket.
@@ -130,13 +130,13 @@ impl Outbox {
     }
 
     /// Takes a request in; false if there is no room.
-    pub(super) fn push(&mut self, ticket: Ticket, request: Request) -> bool {
+    pub(super) fn push(&mut self, request_id: RequestId, request: Request) -> bool {
         if self.entries.len() >= self.most {
             return false;
         }
         self.numbered += 1;
         let cid = format!("{}-{}", self.prefix, self.numbered);
-        self.entries.push_back(Entry { ticket, cid, request, attempts: 0, state: State::Waiting });
+        self.entries.push_back(Entry { request_id, cid, request, attempts: 0, state: State::Waiting });
         true
     }
 
@@ -202,13 +202,13 @@ impl Outbox {
     }
 
     /// The longest message that was written and is not answered.
-    pub(super) fn longest_written(&self) -> Option<Ticket> {
+    pub(super) fn longest_written(&self) -> Option<RequestId> {
         let length = |entry: &&Entry| match &entry.request {
             Request::Say { text, .. } => text.len(),
             _ => 0,
         };
         let written = self.entries.iter().filter(|entry| entry.attempts > 0);
-        written.max_by_key(length).map(|entry| entry.ticket)
+        written.max_by_key(length).map(|entry| entry.request_id)
     }
 
     /// The oldest request.
@@ -227,7 +227,7 @@ mod tests {
         let (mut outbox, now) = (Outbox::new(100), Instant::now());
         outbox.acknowledged();
         for n in 0..70 {
-            assert!(outbox.push(Ticket(n), Request::ShowFriends));
+            assert!(outbox.push(RequestId(n), Request::ShowFriends));
         }
         let mut first = Vec::new();
         while let Some(entry) = outbox.next(now) {
@@ -247,26 +247,26 @@ mod tests {
     fn nothing_overtakes_what_has_to_wait() {
         let (mut outbox, now) = (Outbox::new(2), Instant::now());
         outbox.acknowledged();
-        assert!(outbox.push(Ticket(0), Request::ShowFriends));
-        assert!(outbox.push(Ticket(1), Request::ShowFriends));
-        assert!(!outbox.push(Ticket(2), Request::ShowFriends));
+        assert!(outbox.push(RequestId(0), Request::ShowFriends));
+        assert!(outbox.push(RequestId(1), Request::ShowFriends));
+        assert!(!outbox.push(RequestId(2), Request::ShowFriends));
         let cid = outbox.next(now).unwrap().cid.clone();
         let later = now + Duration::from_secs(1);
         outbox.put_off(&cid, later);
         assert!(outbox.next(now).is_none());
         assert_eq!(outbox.wake_at(), Some(later));
-        assert_eq!(outbox.next(later).unwrap().ticket, Ticket(0));
-        assert_eq!(outbox.next(later).unwrap().ticket, Ticket(1));
+        assert_eq!(outbox.next(later).unwrap().request_id, RequestId(0));
+        assert_eq!(outbox.next(later).unwrap().request_id, RequestId(1));
     }
 
     #[test]
     fn a_server_that_acknowledges_nothing_hears_one_request_after_the_other() {
         let (mut outbox, now) = (Outbox::new(9), Instant::now());
         let said = || Request::AddGroup(chatd_chat::model::ids::GroupId::new(1).unwrap());
-        for (ticket, request) in
+        for (request_id, request) in
             [said(), said(), Request::ShowFriends, Request::Logout].into_iter().enumerate()
         {
-            assert!(outbox.push(Ticket(ticket as u64), request));
+            assert!(outbox.push(RequestId(request_id as u64), request));
         }
         outbox.let_in(Spoken::Seed);
         assert!(outbox.next(now).is_some() && outbox.next(now).is_none());
@@ -286,8 +286,8 @@ mod tests {
     #[test]
     fn the_first_acknowledgement_opens_the_window() {
         let (mut outbox, now) = (Outbox::new(9), Instant::now());
-        for ticket in 0..3 {
-            assert!(outbox.push(Ticket(ticket), Request::ShowFriends));
+        for request_id in 0..3 {
+            assert!(outbox.push(RequestId(request_id), Request::ShowFriends));
         }
         outbox.let_in(Spoken::Seed);
         let cid = outbox.next(now).unwrap().cid.clone();

@@ -21,7 +21,7 @@ impl Session {
         self.keepalive.note_frame(now);
         let Ok(heard) = self.dialect.read(frame) else {
             if !std::mem::replace(&mut self.garbled_told, true) {
-                out.push(Output::Tell(Event::Garbled));
+                out.push(Output::Tell(Event::BadFrame));
             }
             return;
         };
@@ -107,7 +107,7 @@ impl Session {
 
     fn answered(&mut self, cid: &str, out: &mut Vec<Output>, answer: impl FnOnce(&Entry) -> Answer) {
         let Some(entry) = self.outbox.take(cid) else { return };
-        out.push(resolved(entry.ticket, Ok(answer(&entry))));
+        out.push(resolved(entry.request_id, Ok(answer(&entry))));
         if entry.request == Request::Logout {
             self.forget_account(out);
         }
@@ -115,7 +115,7 @@ impl Session {
 
     fn registered(&mut self, result: Result<Answer, Failure>, out: &mut Vec<Output>) {
         if let Some(registration) = self.registration.take() {
-            out.push(resolved(registration.ticket, result));
+            out.push(resolved(registration.request_id, result));
         }
     }
 
@@ -138,7 +138,7 @@ impl Session {
         };
         let Some(longest) = self.outbox.longest_written() else { return };
         out.push(resolved(longest, Err(Failure::Refused(words.clone()))));
-        self.outbox.settle(|entry| entry.ticket == longest);
+        self.outbox.settle(|entry| entry.request_id == longest);
     }
 
     fn refused(&mut self, cid: &str, refusal: Refusal, now: Instant, out: &mut Vec<Output>) {
@@ -152,7 +152,7 @@ impl Session {
             true => Ok(Answer::Done),
             false => Err(Failure::Refused(refusal)),
         };
-        out.push(resolved(entry.ticket, result));
+        out.push(resolved(entry.request_id, result));
     }
 }
 

@@ -18,7 +18,7 @@ struct Trial {
     written: Vec<Value>,
     connecting: usize,
     hung_up: usize,
-    tickets: u64,
+    request_ids: u64,
 }
 
 impl Trial {
@@ -30,7 +30,7 @@ impl Trial {
         let now = Instant::now();
         let session = Session::new(dialect, vec!["server:1".parse().unwrap()], 100, now);
         let (told, written) = (Vec::new(), Vec::new());
-        let mut trial = Self { session, now, told, written, connecting: 0, hung_up: 0, tickets: 0 };
+        let mut trial = Self { session, now, told, written, connecting: 0, hung_up: 0, request_ids: 0 };
         trial.feed(Input::Tick);
         trial
     }
@@ -67,13 +67,13 @@ impl Trial {
         self.written.clear();
     }
 
-    fn ask(&mut self, request: Request) -> Ticket {
-        self.tickets += 1;
-        self.feed(Input::Ask(Ticket(self.tickets), request));
-        Ticket(self.tickets)
+    fn ask(&mut self, request: Request) -> RequestId {
+        self.request_ids += 1;
+        self.feed(Input::Ask(RequestId(self.request_ids), request));
+        RequestId(self.request_ids)
     }
 
-    fn say(&mut self, text: &str) -> Ticket {
+    fn say(&mut self, text: &str) -> RequestId {
         let (text, time) = (text.to_owned(), "2026-01-01 00:00:00".to_owned());
         self.ask(Request::Say { to: Conversation::With(user(2)), text, time })
     }
@@ -109,9 +109,9 @@ impl Trial {
         self.connected();
     }
 
-    fn resolved(&self, wanted: Ticket) -> Option<&Result<Answer, Failure>> {
+    fn resolved(&self, wanted: RequestId) -> Option<&Result<Answer, Failure>> {
         self.told.iter().find_map(|event| match event {
-            Event::Settled { ticket, result } if *ticket == wanted => Some(result),
+            Event::Answered { request_id, result } if *request_id == wanted => Some(result),
             _ => None,
         })
     }
@@ -158,7 +158,7 @@ fn an_outage_is_two_lines_however_long_it_is() {
 #[test]
 fn a_ghost_of_the_old_session_is_waited_for_but_not_for_ever() {
     let mut trial = Trial::inside();
-    let ticket = trial.say("hello");
+    let request_id = trial.say("hello");
     trial.lose();
     trial.reconnect();
     let began = trial.now;
@@ -173,26 +173,26 @@ fn a_ghost_of_the_old_session_is_waited_for_but_not_for_ever() {
     assert!(waited > Duration::from_secs(40) && waited < Duration::from_secs(50), "{waited:?}");
     let delays = trial.told.iter().filter(|event| matches!(event, Event::LoginDelayed(_))).count();
     assert_eq!(delays, 1);
-    assert_eq!(trial.resolved(ticket), Some(&Err(Failure::LoggedOut)));
+    assert_eq!(trial.resolved(request_id), Some(&Err(Failure::LoggedOut)));
 }
 
 #[test]
 fn an_account_in_use_is_refused_at_once_unless_a_connection_was_just_lost() {
     let mut trial = Trial::new();
     trial.connected();
-    let ticket = trial.ask(login(1));
+    let request_id = trial.ask(login(1));
     trial.refuse_login(2);
-    assert!(matches!(trial.resolved(ticket), Some(Err(Failure::Refused(_)))));
+    assert!(matches!(trial.resolved(request_id), Some(Err(Failure::Refused(_)))));
 
     trial.lose();
     trial.clear();
-    let ticket = trial.ask(login(1));
+    let request_id = trial.ask(login(1));
     trial.reconnect();
     trial.refuse_login(2);
-    assert_eq!(trial.resolved(ticket), None);
+    assert_eq!(trial.resolved(request_id), None);
     trial.wake();
     trial.let_in();
-    assert_eq!(trial.resolved(ticket), Some(&Ok(Answer::LoggedIn(user(1)))));
+    assert_eq!(trial.resolved(request_id), Some(&Ok(Answer::LoggedIn(user(1)))));
 }
 
 #[test]
@@ -215,39 +215,39 @@ fn a_group_that_was_made_before_the_answer_was_lost_is_not_made_twice() {
 #[test]
 fn what_was_done_before_the_answer_was_lost_counts_as_done() {
     let mut trial = Trial::inside();
-    let ticket = trial.ask(Request::DelGroup(GroupId::new(7).unwrap()));
+    let request_id = trial.ask(Request::DelGroup(GroupId::new(7).unwrap()));
     let again = |trial: &Trial| trial.written.last().unwrap()["cid"].clone();
     trial.lose();
     trial.reconnect();
     trial.let_in();
     let frame = json!({"msgid": 21, "errno": 106, "re": 11, "cid": again(&trial)});
     trial.receive(frame);
-    assert_eq!(trial.resolved(ticket), Some(&Ok(Answer::Done)));
-    let ticket = trial.ask(Request::DelGroup(GroupId::new(7).unwrap()));
+    assert_eq!(trial.resolved(request_id), Some(&Ok(Answer::Done)));
+    let request_id = trial.ask(Request::DelGroup(GroupId::new(7).unwrap()));
     let frame = json!({"msgid": 21, "errno": 106, "re": 11, "cid": again(&trial)});
     trial.receive(frame);
-    assert!(matches!(trial.resolved(ticket), Some(Err(_))), "the first time it is a mistake");
+    assert!(matches!(trial.resolved(request_id), Some(Err(_))), "the first time it is a mistake");
 }
 
 #[test]
 fn the_end_of_the_connection_is_a_logout_too() {
     let mut trial = Trial::inside();
-    let ticket = trial.ask(Request::Logout);
+    let request_id = trial.ask(Request::Logout);
     trial.lose();
-    assert_eq!(trial.resolved(ticket), Some(&Ok(Answer::Done)));
+    assert_eq!(trial.resolved(request_id), Some(&Ok(Answer::Done)));
     assert_eq!(trial.session.wake_at(), None, "nobody is to be logged in again");
 }
 
 #[test]
 fn a_server_that_stays_busy_is_believed_in_the_end() {
     let mut trial = Trial::inside();
-    let ticket = trial.say("hello");
+    let request_id = trial.say("hello");
     let mut tries = 0;
-    while trial.resolved(ticket).is_none() {
+    while trial.resolved(request_id).is_none() {
         tries += 1;
         let cid = trial.written.last().unwrap()["cid"].clone();
         trial.receive(json!({"msgid": 21, "errno": 110, "re": 6, "cid": cid, "retry_after_ms": 1_000}));
-        if trial.resolved(ticket).is_none() {
+        if trial.resolved(request_id).is_none() {
             trial.wake();
         }
     }
@@ -274,11 +274,11 @@ fn what_the_server_says_before_it_hangs_up_is_the_reason() {
 fn a_registration_that_may_have_happened_says_so() {
     let mut trial = Trial::new();
     trial.connected();
-    let ticket = trial.ask(Request::Register { name: "amy".into(), password: "pw".into() });
+    let request_id = trial.ask(Request::Register { name: "amy".into(), password: "pw".into() });
     trial.lose();
     trial.reconnect();
     trial.receive(json!({"msgid": 5, "errno": 1}));
-    let Some(Err(Failure::Refused(refusal))) = trial.resolved(ticket) else { panic!("not refused") };
+    let Some(Err(Failure::Refused(refusal))) = trial.resolved(request_id) else { panic!("not refused") };
     assert!(refusal.text.contains("perhaps by this registration"), "{refusal}");
 }
 
@@ -296,8 +296,8 @@ fn two_logins_at_once_are_one_too_many() {
 fn what_is_too_large_is_not_sent_again_and_again() {
     let mut trial = Trial::inside();
     // Sixteen thousand characters that take six bytes each.
-    let ticket = trial.say(&"\u{1}".repeat(16 << 10));
-    assert_eq!(trial.resolved(ticket), Some(&Err(Failure::TooLarge)));
+    let request_id = trial.say(&"\u{1}".repeat(16 << 10));
+    assert_eq!(trial.resolved(request_id), Some(&Err(Failure::TooLarge)));
     assert!(trial.written.is_empty());
     // A server that takes even less says so and hangs up.
     let (short, long) = (trial.say("short"), trial.say(&"x".repeat(10_000)));

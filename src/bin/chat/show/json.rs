@@ -38,7 +38,7 @@ fn object(shown: &Shown) -> Option<Value> {
         Shown::Delayed(refusal) => refused("login_delayed", refusal),
         Shown::SignedOut(refusal) => refused("signed_out", refusal),
         Shown::Notice(refusal) => refused("notice", refusal),
-        Shown::Garbled => json!({"kind": "garbled"}),
+        Shown::BadFrame => json!({"kind": "garbled"}),
         Shown::TimedOut(seconds) => json!({"kind": "timed_out", "seconds": seconds}),
         Shown::Unsaid(count) => json!({"kind": "unsaid", "count": count}),
         Shown::Welcome { id, name, friends, online, groups } => json!({

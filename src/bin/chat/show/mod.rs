@@ -40,7 +40,7 @@ pub enum Shown {
     /// A word of the server's that answers nothing.
     Notice(Refusal),
     /// The server said something that nobody understands.
-    Garbled,
+    BadFrame,
     /// There was no connection, or no answer, for as long as this run may wait.
     TimedOut(u64),
     /// So many messages were not taken by the server, and are not said.

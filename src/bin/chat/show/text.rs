@@ -268,7 +268,7 @@ fn sentence(shown: &Shown) -> Option<(&'static str, String)> {
         }
         Shown::SignedOut(refusal) => (RED, format!("you are logged out: {}", said(refusal))),
         Shown::Notice(refusal) => (RED, format!("the server says: {}", said(refusal))),
-        Shown::Garbled => (RED, "the server said something that makes no sense; it is left out".to_owned()),
+        Shown::BadFrame => (RED, "the server said something that makes no sense; it is left out".to_owned()),
         Shown::TimedOut(seconds) => (RED, format!("no connection, or no answer, within {seconds} s")),
         Shown::Unsaid(count) => {
             let messages = if *count == 1 { "message was" } else { "messages were" };

@@ -9,7 +9,7 @@ use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::wire::code::Code;
 use chatd_client::event::Lost;
 use chatd_client::{
-    Answer, Conversation, Event, Failure, Member, Message, Refusal, Request, Spoken, Takeover, Ticket,
+    Answer, Conversation, Event, Failure, Member, Message, Refusal, Request, RequestId, Spoken, Takeover,
 };
 
 /// Members that are put together from pages at most.
@@ -19,7 +19,7 @@ const MEMBERS: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Reaction {
     /// A request is answered, and what that means for a script's exit status.
-    pub settled: Option<(Ticket, Exit)>,
+    pub settled: Option<(RequestId, Exit)>,
     /// Something to ask without having been told to.
     pub ask: Option<(Request, Pending)>,
     /// Whether it was a message.
@@ -75,13 +75,13 @@ impl Talk {
                 say.extend(news.map(|name| Shown::Presence(user, name, online)));
             }
             Event::Friends(friends) => self.directory.learn_friends(friends),
-            Event::Settled { ticket, result } => {
-                if let Some(pending) = self.pending.remove(&ticket) {
-                    self.settled(ticket, pending, result, say, &mut reaction);
+            Event::Answered { request_id, result } => {
+                if let Some(pending) = self.pending.remove(&request_id) {
+                    self.settled(request_id, pending, result, say, &mut reaction);
                 }
             }
             Event::Notice(refusal) => say.push(Shown::Notice(refusal)),
-            Event::Garbled => say.push(Shown::Garbled),
+            Event::BadFrame => say.push(Shown::BadFrame),
             // Events of a later dialect, which this program does not ask for.
             _ => {}
         }
@@ -105,15 +105,15 @@ impl Talk {
 
     fn settled(
         &mut self,
-        ticket: Ticket,
+        request_id: RequestId,
         pending: Pending,
         result: Result<Answer, Failure>,
         say: &mut Vec<Shown>,
         reaction: &mut Reaction,
     ) {
-        let (ticket, pending) = match pending {
+        let (request_id, pending) = match pending {
             Pending::For(whole, part) => (whole, *part),
-            pending => (ticket, pending),
+            pending => (request_id, pending),
         };
         let next = match (pending, result) {
             (Pending::AddFriend(id), Ok(_)) => Next::Ask(Request::ShowFriends, Pending::Meet(id)),
@@ -152,17 +152,17 @@ impl Talk {
             (pending, Err(failure)) => {
                 say.push(Shown::Failed(self.describe(&pending), failure));
                 let entering = matches!(pending, Pending::Login(..) | Pending::Register(_));
-                reaction.settled = entering.then_some((ticket, Exit::LoginRefused));
+                reaction.settled = entering.then_some((request_id, Exit::LoginRefused));
                 Next::Bad
             }
         };
         let settled = match next {
             Next::Ask(request, part) => {
-                reaction.ask = Some((request, Pending::For(ticket, Box::new(part))));
+                reaction.ask = Some((request, Pending::For(request_id, Box::new(part))));
                 None
             }
-            Next::Bad => Some((ticket, Exit::Refused)),
-            _ => Some((ticket, Exit::Done)),
+            Next::Bad => Some((request_id, Exit::Refused)),
+            _ => Some((request_id, Exit::Done)),
         };
         reaction.settled = reaction.settled.or(settled);
     }

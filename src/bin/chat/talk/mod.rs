@@ -15,7 +15,7 @@ use crate::directory::Directory;
 use crate::show::Shown;
 use crate::visible::short;
 use chatd_chat::model::ids::{GroupId, UserId};
-use chatd_client::{Conversation, Member, Message, Named, Request, Secret, Takeover, Ticket};
+use chatd_client::{Conversation, Member, Message, Named, Request, RequestId, Secret, Takeover};
 use seek::Then;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -50,7 +50,7 @@ pub enum Elsewhere {
 pub enum Next {
     /// Nothing.
     Go,
-    /// Ask this; [`Talk::asked`] wants to know the ticket.
+    /// Ask this; [`Talk::asked`] wants to know the request_id.
     Ask(Request, Pending),
     /// In a script: wait until so many messages have come.
     Wait(u64),
@@ -99,8 +99,8 @@ pub enum Pending {
     Unblock(UserId),
     /// Another password.
     ChangePassword,
-    /// A part of what this other ticket stands for.
-    For(Ticket, Box<Pending>),
+    /// A part of what this other request_id stands for.
+    For(RequestId, Box<Pending>),
 }
 
 impl Pending {
@@ -159,7 +159,7 @@ pub struct Talk {
     pub directory: Directory,
     open: Option<Conversation>,
     unread: BTreeMap<Conversation, Unread>,
-    pending: HashMap<Ticket, Pending>,
+    pending: HashMap<RequestId, Pending>,
     /// What the last page of history was of, and where it began: the same again goes on before it.
     paging: Option<(Conversation, u64)>,
     elsewhere: Elsewhere,
@@ -232,9 +232,9 @@ impl Talk {
         }
     }
 
-    /// The request that a line led to has this ticket.
-    pub fn asked(&mut self, ticket: Ticket, pending: Pending) {
-        self.pending.insert(ticket, pending);
+    /// The request that a line led to has this request_id.
+    pub fn asked(&mut self, request_id: RequestId, pending: Pending) {
+        self.pending.insert(request_id, pending);
     }
 
     /// The user thinks better of what was being answered.

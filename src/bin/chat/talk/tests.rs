@@ -10,32 +10,32 @@ use chatd_client::{Answer, Event, Failure, Mark, Person, Refusal, Span, Spoken, 
 struct Trial {
     talk: Talk,
     say: Vec<Shown>,
-    tickets: u64,
+    request_ids: u64,
 }
 
 impl Trial {
     fn new() -> Self {
-        Self { talk: Talk::default(), say: Vec::new(), tickets: 0 }
+        Self { talk: Talk::default(), say: Vec::new(), request_ids: 0 }
     }
 
     fn line(&mut self, line: &str) -> Next {
         self.talk.line(line, &mut self.say)
     }
 
-    fn ask(&mut self, line: &str) -> (Request, Ticket) {
+    fn ask(&mut self, line: &str) -> (Request, RequestId) {
         let Next::Ask(request, pending) = self.line(line) else { panic!("{line} asks for nothing") };
-        let ticket = Ticket(self.tickets);
-        self.tickets += 1;
-        self.talk.asked(ticket, pending);
-        (request, ticket)
+        let request_id = RequestId(self.request_ids);
+        self.request_ids += 1;
+        self.talk.asked(request_id, pending);
+        (request, request_id)
     }
 
     fn hear(&mut self, event: Event) -> Reaction {
         self.talk.hear(event, &mut self.say)
     }
 
-    fn settle(&mut self, ticket: Ticket, answer: Answer) -> Exit {
-        self.hear(Event::Settled { ticket, result: Ok(answer) }).settled.unwrap().1
+    fn settle(&mut self, request_id: RequestId, answer: Answer) -> Exit {
+        self.hear(Event::Answered { request_id, result: Ok(answer) }).settled.unwrap().1
     }
 
     fn inside() -> Self {
@@ -53,15 +53,15 @@ impl Trial {
         trial
     }
 
-    /// What an event calls for, asked with the next ticket.
-    fn goes_on(&mut self, event: Event) -> (Request, Ticket) {
+    /// What an event calls for, asked with the next request_id.
+    fn goes_on(&mut self, event: Event) -> (Request, RequestId) {
         let reaction = self.hear(event);
         assert!(reaction.settled.is_none(), "{reaction:?}");
         let (request, pending) = reaction.ask.expect("something is asked");
-        let ticket = Ticket(self.tickets);
-        self.tickets += 1;
-        self.talk.asked(ticket, pending);
-        (request, ticket)
+        let request_id = RequestId(self.request_ids);
+        self.request_ids += 1;
+        self.talk.asked(request_id, pending);
+        (request, request_id)
     }
 
     fn prompt(&self) -> String {
@@ -92,9 +92,9 @@ fn the_menu_leads_in() {
     assert_eq!(trial.prompt(), "username: ");
     assert_eq!(trial.line("amy"), Next::Go);
     assert!(trial.talk.prompt().secret && !trial.talk.prompt().kept);
-    let (request, ticket) = trial.ask(" pass word ");
+    let (request, request_id) = trial.ask(" pass word ");
     assert_eq!(request, Request::Register { name: "amy".into(), password: " pass word ".into() });
-    assert_eq!(trial.settle(ticket, Answer::Registered(user(1))), Exit::Done);
+    assert_eq!(trial.settle(request_id, Answer::Registered(user(1))), Exit::Done);
     assert_eq!(trial.say.pop(), Some(Shown::Registered(user(1), "amy".into())));
     trial.line("1");
     assert_eq!(trial.prompt(), "userid or name: ");
@@ -122,10 +122,10 @@ fn a_refused_login_is_told_apart() {
     let mut trial = Trial::new();
     trial.line("1");
     trial.line("7");
-    let (_, ticket) = trial.ask("wrong");
+    let (_, request_id) = trial.ask("wrong");
     let refusal = Refusal { errno: 1, text: "no".into(), retry_after_ms: None };
-    let event = Event::Settled { ticket, result: Err(Failure::Refused(refusal)) };
-    assert_eq!(trial.hear(event).settled, Some((ticket, Exit::LoginRefused)));
+    let event = Event::Answered { request_id, result: Err(Failure::Refused(refusal)) };
+    assert_eq!(trial.hear(event).settled, Some((request_id, Exit::LoginRefused)));
     assert!(trial.talk.is_at_menu());
 }
 
@@ -154,26 +154,27 @@ fn an_open_conversation_takes_lines_and_others_count() {
 #[test]
 fn a_new_friend_is_asked_after_and_a_made_group_has_its_name() {
     let mut trial = Trial::inside();
-    let (_, ticket) = trial.ask("addfriend:9");
-    let reaction = trial.hear(Event::Settled { ticket, result: Ok(Answer::Done) });
+    let (_, request_id) = trial.ask("addfriend:9");
+    let reaction = trial.hear(Event::Answered { request_id, result: Ok(Answer::Done) });
     assert!(reaction.settled.is_none(), "its name is still to be learnt");
     let Some((Request::ShowFriends, pending)) = reaction.ask else { panic!("nothing is asked") };
-    trial.talk.asked(Ticket(99), pending);
+    trial.talk.asked(RequestId(99), pending);
     let friends = vec![Person { id: user(9), name: "nina".into(), online: false }];
     trial.hear(Event::Friends(friends.clone()));
-    let reaction = trial.hear(Event::Settled { ticket: Ticket(99), result: Ok(Answer::Friends(friends)) });
-    assert_eq!(reaction.settled, Some((ticket, Exit::Done)));
+    let reaction =
+        trial.hear(Event::Answered { request_id: RequestId(99), result: Ok(Answer::Friends(friends)) });
+    assert_eq!(reaction.settled, Some((request_id, Exit::Done)));
     assert_eq!(trial.say.pop(), Some(Shown::Done(Deed::Befriended(user(9), "nina".into()))));
-    let (_, ticket) = trial.ask("creategroup:dev:we build");
+    let (_, request_id) = trial.ask("creategroup:dev:we build");
     let group = GroupId::new(4).unwrap();
-    trial.settle(ticket, Answer::Group(group));
+    trial.settle(request_id, Answer::Group(group));
     assert_eq!(trial.say.pop(), Some(Shown::Done(Deed::Made(group, "dev".into()))));
     trial.line("/open #dev");
     assert_eq!(trial.prompt(), "#dev> ");
     trial.line("/members");
     assert!(matches!(trial.say.pop(), Some(Shown::Members(_, members, Spoken::Seed)) if members.len() == 1));
-    let (_, ticket) = trial.ask("delgroup:dev");
-    trial.settle(ticket, Answer::Group(group));
+    let (_, request_id) = trial.ask("delgroup:dev");
+    trial.settle(request_id, Answer::Group(group));
     assert_eq!(trial.prompt(), "> ");
 }
 
@@ -193,11 +194,12 @@ fn a_name_that_nobody_has_heard_is_asked_for_and_then_does_what_it_was_for() {
     assert_eq!(request, Request::Find("nina".into()));
     assert_eq!(trial.talk.unanswered(), 1);
     let nina = Person { id: user(9), name: "nina".into(), online: true };
-    let (request, ticket) = trial.goes_on(Event::Settled { ticket: asked, result: Ok(Answer::Found(nina)) });
+    let (request, request_id) =
+        trial.goes_on(Event::Answered { request_id: asked, result: Ok(Answer::Found(nina)) });
     assert!(matches!(request, Request::Say { to: Conversation::With(id), .. } if id == user(9)));
     assert_eq!(trial.talk.unanswered(), 1);
     let result = Ok(Answer::Safe(Mark::default()));
-    let reaction = trial.hear(Event::Settled { ticket, result });
+    let reaction = trial.hear(Event::Answered { request_id, result });
     assert_eq!(reaction.settled, Some((asked, Exit::Done)), "the line is answered as a whole");
     assert!(matches!(trial.say.pop(), Some(Shown::Done(Deed::Sent { safe: Some(_), .. }))));
     // Now she is known.
@@ -207,14 +209,14 @@ fn a_name_that_nobody_has_heard_is_asked_for_and_then_does_what_it_was_for() {
 #[test]
 fn capitals_may_be_wrong_only_where_nobody_is_called_exactly_so() {
     let mut trial = Trial::inside_of(Spoken::V2);
-    let (request, ticket) = trial.ask("/open BOB");
+    let (request, request_id) = trial.ask("/open BOB");
     assert_eq!(request, Request::Find("BOB".into()));
     let result = Err(refused(Code::NoSuchUser));
-    assert_eq!(trial.hear(Event::Settled { ticket, result }).settled, Some((ticket, Exit::Done)));
+    assert_eq!(trial.hear(Event::Answered { request_id, result }).settled, Some((request_id, Exit::Done)));
     assert_eq!(trial.prompt(), "bob> ");
-    let (_, ticket) = trial.ask("block:nobody");
+    let (_, request_id) = trial.ask("block:nobody");
     let result = Err(refused(Code::NoSuchUser));
-    assert_eq!(trial.hear(Event::Settled { ticket, result }).settled, Some((ticket, Exit::Refused)));
+    assert_eq!(trial.hear(Event::Answered { request_id, result }).settled, Some((request_id, Exit::Refused)));
     assert!(matches!(trial.say.pop(), Some(Shown::Failed(what, _)) if what == "nobody is not found"));
 }
 
@@ -231,12 +233,12 @@ fn the_same_history_again_is_the_page_before() {
         Request::History { of, span, .. } if of == bob => span,
         other => panic!("{other:?}"),
     };
-    let (request, ticket) = trial.ask("history:bob");
+    let (request, request_id) = trial.ask("history:bob");
     assert_eq!(span(request), Span::Latest);
-    trial.settle(ticket, page(41));
-    let (request, ticket) = trial.ask("history:2");
+    trial.settle(request_id, page(41));
+    let (request, request_id) = trial.ask("history:2");
     assert_eq!(span(request), Span::Before(41));
-    trial.settle(ticket, page(21));
+    trial.settle(request_id, page(21));
     trial.line("/groups");
     assert_eq!(span(trial.ask("history:bob").0), Span::Latest);
 }
@@ -251,10 +253,10 @@ fn members_are_put_together_from_their_pages() {
     let (request, asked) = trial.ask("members:4");
     assert!(matches!(request, Request::Members { after: None, .. }));
     let answer = Answer::Members { members: vec![member(7, "gil")], complete: false };
-    let (request, ticket) = trial.goes_on(Event::Settled { ticket: asked, result: Ok(answer) });
+    let (request, request_id) = trial.goes_on(Event::Answered { request_id: asked, result: Ok(answer) });
     assert!(matches!(request, Request::Members { after: Some(id), .. } if id == user(7)));
     let answer = Answer::Members { members: vec![member(8, "hal")], complete: true };
-    let reaction = trial.hear(Event::Settled { ticket, result: Ok(answer) });
+    let reaction = trial.hear(Event::Answered { request_id, result: Ok(answer) });
     assert_eq!(reaction.settled, Some((asked, Exit::Done)));
     assert!(matches!(trial.say.pop(), Some(Shown::Members(_, members, _)) if members.len() == 2));
 }
@@ -264,16 +266,16 @@ fn a_user_who_is_logged_in_elsewhere_may_end_that_session() {
     let mut trial = Trial::new();
     trial.line("1");
     trial.line("amy");
-    let (request, ticket) = trial.ask("pw");
+    let (request, request_id) = trial.ask("pw");
     assert_eq!(request, login("amy".into(), Takeover::Refuse));
-    trial.hear(Event::Settled { ticket, result: Err(refused(Code::AlreadyOnline)) });
+    trial.hear(Event::Answered { request_id, result: Err(refused(Code::AlreadyOnline)) });
     assert_eq!((trial.say.pop(), trial.prompt().as_str()), (Some(Shown::Elsewhere), "yes or no: "));
     assert_eq!(trial.line("perhaps"), Next::Bad);
-    let (request, ticket) = trial.ask("yes");
+    let (request, request_id) = trial.ask("yes");
     assert_eq!(request, login("amy".into(), Takeover::Replace));
     // A server that cannot do it is not asked for ever.
-    let event = Event::Settled { ticket, result: Err(refused(Code::AlreadyOnline)) };
-    assert_eq!(trial.hear(event).settled, Some((ticket, Exit::LoginRefused)));
+    let event = Event::Answered { request_id, result: Err(refused(Code::AlreadyOnline)) };
+    assert_eq!(trial.hear(event).settled, Some((request_id, Exit::LoginRefused)));
     assert!(trial.talk.is_at_menu());
     let mut script = Talk::new(Elsewhere::TakeOver);
     for line in ["1", "amy"] {

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::show::Shown;
 use crate::show::text::Style;
 use crate::talk::{Next, Pending, Prompt, Talk};
-use chatd_client::{Client, Config, Confirming, Events, Request, Ticket, local_time};
+use chatd_client::{Client, Config, Confirming, Events, Request, RequestId, local_time};
 use editor::LineEditor;
 use gate::Gate;
 use history::HistoryFile;
@@ -51,10 +51,10 @@ impl Shared {
     }
 
     /// Asks, and notes what for before the answer can come.
-    fn ask(&self, talk: &mut Talk, request: Request, pending: Pending) -> Ticket {
-        let ticket = self.client.ask(request);
-        talk.asked(ticket, pending);
-        ticket
+    fn ask(&self, talk: &mut Talk, request: Request, pending: Pending) -> RequestId {
+        let request_id = self.client.ask(request);
+        talk.asked(request_id, pending);
+        request_id
     }
 }
 
@@ -93,7 +93,7 @@ fn converse(settings: &Settings) -> Result<Exit, ReadlineError> {
 }
 
 /// Gives the server a moment to take what was said last, and tells what it did not take.
-fn take_leave(shared: &Shared, answered: &Receiver<Ticket>) -> Exit {
+fn take_leave(shared: &Shared, answered: &Receiver<RequestId>) -> Exit {
     let end = Instant::now() + LEAVE;
     loop {
         let unanswered = shared.talk().unanswered();
@@ -112,7 +112,7 @@ fn read(
     shared: &Shared,
     editor: &mut LineEditor,
     history: &HistoryFile,
-    answered: &Receiver<Ticket>,
+    answered: &Receiver<RequestId>,
 ) -> Result<(), ReadlineError> {
     loop {
         let prompt = {
@@ -162,14 +162,14 @@ fn read(
             }
         };
         shared.gate.push(shared.lines(&say));
-        if let Some(ticket) = decided {
+        if let Some(request_id) = decided {
             // Nothing can be typed until this is answered; Ctrl-C ends the program.
-            while answered.recv().is_ok_and(|other| other != ticket) {}
+            while answered.recv().is_ok_and(|other| other != request_id) {}
         }
     }
 }
 
-fn hear(shared: &Shared, events: Events, answers: &Sender<Ticket>) {
+fn hear(shared: &Shared, events: Events, answers: &Sender<RequestId>) {
     for event in events {
         let mut say = Vec::new();
         let reaction = {
@@ -182,9 +182,9 @@ fn hear(shared: &Shared, events: Events, answers: &Sender<Ticket>) {
         };
         let mids = say.iter().filter_map(Shown::mid).collect();
         shared.gate.push_patiently(shared.lines(&say), mids);
-        if let Some((ticket, _)) = reaction.settled {
+        if let Some((request_id, _)) = reaction.settled {
             // Once the reader has left, nobody waits for answers.
-            let _ = answers.send(ticket);
+            let _ = answers.send(request_id);
         }
     }
 }

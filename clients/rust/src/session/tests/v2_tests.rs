@@ -172,11 +172,11 @@ fn a_server_that_takes_connections_and_says_nothing_is_left_for_another() {
 #[test]
 fn whoever_is_replaced_does_not_come_back_by_itself() {
     let mut trial = Trial::inside_v2();
-    let ticket = trial.say("hello?");
+    let request_id = trial.say("hello?");
     trial.receive(json!({"msgid": 21, "errno": 113, "errmsg": "replaced by a newer session"}));
     trial.lose();
     assert!(matches!(&trial.told[0], Event::SignedOut(words) if words.errno == 113), "{:?}", trial.told);
-    assert_eq!(trial.resolved(ticket), Some(&Err(Failure::LoggedOut)));
+    assert_eq!(trial.resolved(request_id), Some(&Err(Failure::LoggedOut)));
     assert!(matches!(trial.told.last(), Some(Event::Lost { retry_in: None, .. })));
     assert_eq!(trial.session.wake_at(), None);
 }
@@ -216,7 +216,7 @@ fn another_session_is_replaced_by_whoever_wants_that_and_by_nobody_who_returns()
 fn pages_answer_who_asked_for_them_and_are_of_that_conversation() {
     let mut trial = Trial::inside_v2();
     let page = |of| Request::History { of, span: Span::Latest, limit: 9 };
-    let tickets = [
+    let request_ids = [
         trial.ask(page(Conversation::With(user(2)))),
         trial.ask(Request::Find("ben".into())),
         trial.ask(Request::Members { group: group(3), after: None, limit: 9 }),
@@ -228,11 +228,13 @@ fn pages_answer_who_asked_for_them_and_are_of_that_conversation() {
     trial.receive(json!({"msgid": 30, "cid": cids[1], "id": 2, "name": "ben", "state": "online"}));
     trial.receive(json!({"msgid": 35, "cid": cids[2], "users": [], "complete": true}));
     trial.receive(json!({"msgid": 21, "errno": 105, "re": 32, "cid": cids[3]}));
-    let Some(Ok(Answer::History { messages, complete: true })) = trial.resolved(tickets[0]) else { panic!() };
+    let Some(Ok(Answer::History { messages, complete: true })) = trial.resolved(request_ids[0]) else {
+        panic!()
+    };
     assert_eq!((messages[0].conversation, messages[0].from), (Conversation::With(user(2)), user(1)));
-    assert!(matches!(trial.resolved(tickets[1]), Some(Ok(Answer::Found(person))) if person.online));
-    assert!(matches!(trial.resolved(tickets[2]), Some(Ok(Answer::Members { complete: true, .. }))));
-    assert!(matches!(trial.resolved(tickets[3]), Some(Err(Failure::Refused(_)))));
+    assert!(matches!(trial.resolved(request_ids[1]), Some(Ok(Answer::Found(person))) if person.online));
+    assert!(matches!(trial.resolved(request_ids[2]), Some(Ok(Answer::Members { complete: true, .. }))));
+    assert!(matches!(trial.resolved(request_ids[3]), Some(Err(Failure::Refused(_)))));
 }
 
 #[test]
@@ -258,10 +260,10 @@ fn a_login_answer_in_pieces_is_one_login() {
 fn a_server_without_v2_is_spoken_to_in_the_seeds_dialect() {
     let mut trial = Trial::speaks_v2();
     trial.connected();
-    let ticket = trial.ask(login(1));
+    let request_id = trial.ask(login(1));
     let friend = json!({"id": 2, "name": "ben", "state": "online"}).to_string();
     trial.receive(json!({"msgid": 2, "errno": 0, "id": 1, "name": "amy", "friends": [friend]}));
-    assert_eq!(trial.resolved(ticket), Some(&Ok(Answer::LoggedIn(user(1)))));
+    assert_eq!(trial.resolved(request_id), Some(&Ok(Answer::LoggedIn(user(1)))));
     let Some(Event::LoggedIn { welcome, .. }) =
         trial.told.iter().find(|event| matches!(event, Event::LoggedIn { .. }))
     else {
