@@ -30,6 +30,11 @@ impl Groups {
         self.cursors.get(id).is_some_and(|cursors| cursors.of.contains_key(&group))
     }
 
+    /// Of how many groups a connection is a member here.
+    pub(crate) fn count_of(&self, id: ConnectionId) -> usize {
+        self.cursors.get(id).map_or(0, |cursors| cursors.of.len())
+    }
+
     /// Whether the channel of a group is joined.
     pub(crate) fn is_joined(&self, group: GroupId) -> bool {
         self.subscriptions.get(&group).is_some_and(|subscription| subscription.joined)

@@ -6,6 +6,7 @@
 use super::Hub;
 use crate::connection::{Connection, KEEPALIVE_MS, Walk};
 use crate::model::ids::{ConnectionId, Monotonic};
+use crate::model::limits::Limits;
 use crate::social::PresenceOutcome;
 use std::collections::VecDeque;
 
@@ -22,6 +23,27 @@ pub(super) struct Timers {
     reclaims: Walk,
     /// Whoever else is to fetch.
     to_fetch: VecDeque<ConnectionId>,
+}
+
+/// What one tick does of fetching: a session costs the more, the more groups it has.
+struct Budget {
+    sessions: usize,
+    cursors: usize,
+}
+
+impl Budget {
+    fn of(limits: &Limits) -> Self {
+        Self { sessions: limits.walk_sessions, cursors: limits.walk_cursors }
+    }
+
+    fn is_spent(&self) -> bool {
+        self.sessions == 0 || self.cursors == 0
+    }
+
+    fn spend(&mut self, groups: usize) {
+        self.sessions = self.sessions.saturating_sub(1);
+        self.cursors = self.cursors.saturating_sub(1 + groups);
+    }
 }
 
 /// Whether something is due; if it is, it is next due `every_ms` later.
@@ -58,7 +80,8 @@ impl Hub {
             self.backlog.begin_retries();
             self.groups.begin_rejoins();
         }
-        self.go_on_reclaiming();
+        let mut budget = Budget::of(&self.cx.limits);
+        self.go_on_reclaiming(&mut budget);
         self.probe();
         if is_due(&mut self.timers.keepalive, now, KEEPALIVE_MS) {
             self.connections.begin_pings();
@@ -74,35 +97,35 @@ impl Hub {
             let overdue = self.groups.overdue(&self.cx, &self.connections, &self.backlog);
             self.timers.to_fetch.extend(overdue);
         }
-        self.go_on_fetching();
+        self.go_on_fetching(&mut budget);
         self.groups.write_cursors(&mut self.cx, &self.connections, &self.backlog);
     }
 
     /// Everybody fetches their backlog again: some now, the others with the next ticks.
     pub(super) fn fetch_all(&mut self) {
         self.timers.everybody.begin(self.connections.slots());
-        self.go_on_fetching();
+        self.go_on_fetching(&mut Budget::of(&self.cx.limits));
     }
 
     /// It is settled again who holds whom: for some sessions now, for the others with the next ticks.
     pub(super) fn begin_reclaims(&mut self) {
         self.timers.reclaims.begin(self.connections.slots());
-        self.go_on_reclaiming();
+        self.go_on_reclaiming(&mut Budget::of(&self.cx.limits));
     }
 
-    fn go_on_reclaiming(&mut self) {
-        for _ in 0..self.cx.limits.walk_sessions {
+    fn go_on_reclaiming(&mut self, budget: &mut Budget) {
+        while !budget.is_spent() {
             let Some(slot) = self.timers.reclaims.next(self.connections.slots()) else { return };
             let connection = self.connections.at(slot).filter(|connection| connection.is_logged_in());
-            if let Some(id) = connection.map(Connection::id) {
-                self.reclaim(id);
-            }
+            let id = connection.map(Connection::id);
+            budget.spend(id.map_or(0, |id| self.groups.count_of(id)));
+            id.into_iter().for_each(|id| self.reclaim(id));
         }
     }
 
     /// Has some of those fetch who are to.
-    fn go_on_fetching(&mut self) {
-        for _ in 0..self.cx.limits.walk_sessions {
+    fn go_on_fetching(&mut self, budget: &mut Budget) {
+        while !budget.is_spent() {
             let next = match self.timers.everybody.next(self.connections.slots()) {
                 Some(slot) => {
                     let connection = self.connections.at(slot);
@@ -113,6 +136,7 @@ impl Hub {
                     None => return,
                 },
             };
+            budget.spend(next.map_or(0, |id| self.groups.count_of(id)));
             next.into_iter().for_each(|id| self.fetch_again(id));
         }
     }

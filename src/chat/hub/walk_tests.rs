@@ -12,10 +12,12 @@ use crate::port::effect::Effect;
 use crate::port::event::{Channel, Event};
 use crate::port::store::{StoreReply, StoreRequest};
 use crate::wire::request::Dialect;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const GROUPS: u64 = 20;
 const TICK_MS: u64 = 50;
+/// Sessions that fetch in one turn at most: each has its groups to look at.
+const FETCHED: usize = 4_096 / (1 + GROUPS as usize) + 1;
 
 /// So many sessions of v2, each a member of 20 groups, each group with 20 members, and each with 20 friends.
 fn crowd(sessions: u32) -> Hub {
@@ -85,9 +87,9 @@ fn walk(hub: &mut Hub, from_ms: u64) -> Walked {
     for tick in 0..110 {
         let now = Now { monotonic: Monotonic(from_ms + tick * TICK_MS), wall: Millis(1_700_000_000_000) };
         let mut effects = Vec::new();
-        let begun = Instant::now();
+        let begun = cpu_time();
         hub.handle(now, Event::Tick { utc_offset_s: 0 }, &mut effects);
-        walked.took.push(begun.elapsed());
+        walked.took.push(cpu_time() - begun);
         let places = written(hub, now, effects);
         walked.most = walked.most.max(places);
         walked.all += places;
@@ -187,7 +189,10 @@ fn after_a_lost_bus_each_session_is_settled_once_and_a_part_of_them_a_turn() {
     let mut hub = live_crowd(sessions);
     let core = CoreId(1);
     let all = after(&mut hub, 10_000, Event::Rejoined { core }, |turn| {
-        for part in [&turn.reclaims, &turn.notices, &turn.looked_for, &turn.fetched, &turn.hidden] {
+        for part in [&turn.reclaims, &turn.fetched] {
+            assert!(part.len() <= FETCHED, "{} in one turn", part.len());
+        }
+        for part in [&turn.notices, &turn.looked_for, &turn.hidden] {
             assert!(part.len() <= MOST, "{} in one turn", part.len());
         }
         assert!(turn.effects <= 4 * MOST, "{} effects in one turn", turn.effects);
@@ -222,7 +227,7 @@ fn after_a_core_is_gone_its_users_are_looked_for_a_part_of_them_a_turn() {
     }
     let all = after(&mut hub, 10_000, Event::CoreGone { core: CoreId(2) }, |turn| {
         assert!(turn.looked_for.len() <= 1_024, "{} in one turn", turn.looked_for.len());
-        assert!(turn.fetched.len() <= 1_024, "{} in one turn", turn.fetched.len());
+        assert!(turn.fetched.len() <= FETCHED, "{} in one turn", turn.fetched.len());
     });
     assert_eq!(ids(all.looked_for), friends.filter(|user| user % 2 == 0).collect::<Vec<u64>>());
 }
@@ -256,23 +261,37 @@ fn the_longest_turn_of_20_000_sessions_in_20_groups_each() {
     }
     let Walked { took, .. } = walk(&mut hub, 60_000);
     println!("nothing moved: {}", told(&took));
-    let mut hub = live_crowd(20_000);
-    for event in [Event::CoreGone { core: CoreId(2) }, Event::Rejoined { core: CoreId(1) }] {
-        let what = format!("{event:?}");
-        let mut from_ms = 70_000;
-        let mut took = Vec::new();
-        let mut event = Some(event);
-        for _ in 0..200 {
-            from_ms += TICK_MS;
-            let now = Now { monotonic: Monotonic(from_ms), wall: Millis(1_700_000_000_000) };
-            let mut effects = Vec::with_capacity(8_192);
-            let begun = Instant::now();
-            hub.handle(now, event.take().unwrap_or(Event::Tick { utc_offset_s: 0 }), &mut effects);
-            took.push(begun.elapsed());
+    for core_gone in [true, false] {
+        // Of each turn the shortest of several times counts.
+        let mut took = vec![Duration::MAX; 200];
+        for _ in 0..3 {
+            let mut hub = live_crowd(20_000);
+            let event = match core_gone {
+                true => Event::CoreGone { core: CoreId(2) },
+                false => Event::Rejoined { core: CoreId(1) },
+            };
+            let mut event = Some(event);
+            for (tick, took) in took.iter_mut().enumerate() {
+                let monotonic = Monotonic(70_000 + tick as u64 * TICK_MS);
+                let now = Now { monotonic, wall: Millis(1_700_000_000_000) };
+                let mut effects = Vec::with_capacity(8_192);
+                let begun = cpu_time();
+                hub.handle(now, event.take().unwrap_or(Event::Tick { utc_offset_s: 0 }), &mut effects);
+                *took = (cpu_time() - begun).min(*took);
+            }
         }
+        let longest = took.iter().enumerate().max_by_key(|(_, took)| **took);
+        println!("core gone: {core_gone}; longest: {longest:?}");
         took.sort_unstable();
-        println!("{what}, and ten seconds: {}", told(&took));
+        println!("{}", told(&took));
     }
+}
+
+/// CPU time of this thread, whatever else runs on the machine: the kernel counts it up when a thread gives way.
+fn cpu_time() -> Duration {
+    std::thread::yield_now();
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").expect("the kernel tells");
+    Duration::from_nanos(told.split(' ').next().and_then(|ns| ns.parse().ok()).expect("nanoseconds"))
 }
 
 fn told(took: &[Duration]) -> String {
