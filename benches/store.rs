@@ -7,6 +7,8 @@
 use chatd_testing::services;
 #[path = "store/history.rs"]
 mod history;
+#[path = "store/standing.rs"]
+mod standing;
 #[path = "store/storm.rs"]
 mod storm;
 #[path = "store/talk.rs"]
@@ -86,6 +88,9 @@ fn main() {
     }
     if wanted("backlog") {
         backlog(messages / 10);
+    }
+    if wanted("standing") {
+        standing::embedded(full);
     }
     if wanted("password") {
         passwords();
@@ -316,9 +321,12 @@ fn populated(name: &str) -> (Backend, PathBuf) {
     (Backend::Directory(path.clone()), path)
 }
 
-/// The same on a MariaDB.
+/// The same on a MariaDB; with `-- mysql standing` only where conversations stand.
 fn mysql(messages: usize, full: bool) {
     let mariadb = services::mariadb::MariaDb::start(&[]).expect("a MariaDB");
+    if std::env::args().nth(2).as_deref() == Some("standing") {
+        return standing::mysql(&mariadb, full);
+    }
     let place = || {
         let url = MySqlUrl::parse(&mariadb.url(&mariadb.make_database())).expect("a URL");
         let mut store = storage::mysql::MySql::open(&url, &Limits::default()).expect("a database");
@@ -394,6 +402,8 @@ fn backlog(rounds: usize) {
             proof,
             detail: Detail::Members,
             issue: Issue::Nothing,
+            device: None,
+            heads: 0,
         }),
     );
     // Everybody else writes: 50 messages in each of the 200 groups.

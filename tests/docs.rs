@@ -117,10 +117,10 @@ fn fenced(file: &str) -> Vec<(usize, String)> {
 struct Learned(HashMap<String, String>);
 
 impl Learned {
-    /// Where a frame has message ids and tokens.
+    /// Where a frame has the ids of messages and devices, and tokens.
     fn values(frame: &str) -> Vec<&str> {
         let mut found: Vec<(usize, &str)> = Vec::new();
-        for key in ["\"mid\":\"", "\"cid\":\"mid:", "\"token\":\""] {
+        for key in ["\"mid\":\"", "\"cid\":\"mid:", "\"token\":\"", "\"id\":\""] {
             for (at, _) in frame.match_indices(key) {
                 let value = &frame[at + key.len()..];
                 found.push((at, &value[..value.find('"').expect("a string ends")]));
@@ -146,14 +146,21 @@ impl Learned {
     }
 }
 
-/// `ts` is another every time too: its digits become `0`.
+/// Times are other ones every time too: their digits become `0`.
 fn without_times(frame: &str) -> String {
-    let mut parts = frame.split("\"ts\":");
+    ["\"ts\":", "\"created\":", "\"used\":"]
+        .iter()
+        .fold(frame.to_owned(), |frame, key| without_time(&frame, key))
+}
+
+fn without_time(frame: &str, key: &str) -> String {
+    let mut parts = frame.split(key);
     let mut plain = parts.next().expect("split gives one at least").to_owned();
     for part in parts {
         let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
-        assert!(rest.len() < part.len(), "ts without a number: {frame}");
-        plain.push_str("\"ts\":0");
+        assert!(rest.len() < part.len(), "{key} without a number: {frame}");
+        plain.push_str(key);
+        plain.push('0');
         plain.push_str(rest);
     }
     plain

@@ -1,6 +1,10 @@
 //! The MySQL store on a real server: the contract, and what happens when several use it at once.
 
+#[path = "mysql/places.rs"]
+mod places;
+
 use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd::chat::model::history::Conversation;
 use chatd::chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::model::limits::Limits;
 use chatd::chat::model::profile::Who;
@@ -15,6 +19,7 @@ use chatd_testing::services;
 use chatd_testing::services::install;
 use chatd_testing::services::mariadb::MariaDb;
 use chatd_testing::services::proxy::Proxy;
+use places::gaps;
 use std::future::pending;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -244,87 +249,6 @@ fn who_only_reads_for_long_can_write_after() {
     write("ben", &mut store);
 }
 
-/// Two servers store messages of the same few people and groups at the same time, in no order.
-#[test]
-fn places_have_no_gap_though_two_servers_give_them() {
-    install::by_apt();
-    let mariadb = MariaDb::start(&[]).unwrap();
-    let url = MySqlUrl::parse(&mariadb.url(&mariadb.make_database())).unwrap();
-    let mut store = MySql::open(&url, &Limits::default()).unwrap();
-    let users: Vec<UserId> = (1..=6).map(|number| UserId::new(number).unwrap()).collect();
-    let group = |number| GroupId::new(number).unwrap();
-    let mut orders: Vec<Order> =
-        users.iter().map(|user| Order::Enroll { name: format!("u{user}"), hash: String::new() }).collect();
-    orders.extend([1, 2].map(|number| {
-        Order::Request(StoreRequest::CreateGroup {
-            user: users[0],
-            name: format!("g{number}"),
-            desc: String::new(),
-        })
-    }));
-    orders.extend(
-        [1, 2].map(|number| Order::Request(StoreRequest::AddGroup { user: users[1], group: group(number) })),
-    );
-    store.perform(&orders, &mut Vec::new()).unwrap();
-    let targets = |sender: usize, number: u64| match number % 5 {
-        0 if sender < 2 => Target::Group(group(1 + number % 2)),
-        other => Target::User(users[(sender + other as usize) % users.len()]),
-    };
-    let work = |server: u64| {
-        let mut store = MySql::open(&url, &Limits::default()).unwrap();
-        let mut kept = 0;
-        for batch in 0..40_u64 {
-            let orders: Vec<Order> = (0..50_u64)
-                .map(|place| {
-                    let number = batch * 50 + place;
-                    let sender = (number.wrapping_mul(7 + server) % 6) as usize;
-                    // Both servers are given some of the messages, under different ids.
-                    let cid = if number % 9 == 0 { format!("both {number}") } else { String::new() };
-                    let (sender, target) = if cid.is_empty() {
-                        (users[sender], targets(sender, number / 3 + server))
-                    } else {
-                        (users[0], Target::User(users[1]))
-                    };
-                    let mid = MessageId(1_000_000 * (server + 1) + number);
-                    let (ts, durability, body) = (Millis(1), Durability::Always, "{}".as_bytes());
-                    let message = Message { sender, target, mid, ts, cid: &cid, durability, body };
-                    Order::Request(StoreRequest::StoreMessage {
-                        envelope: Envelope::message(message, &mut Vec::new()),
-                    })
-                })
-                .collect();
-            let mut outcomes = Vec::new();
-            store.perform(&orders, &mut outcomes).expect("neither keeps the other from durability");
-            kept += outcomes.iter().filter(|one| matches!(one, Outcome::Reply(Ok(_)))).count();
-        }
-        kept
-    };
-    let kept: usize = std::thread::scope(|scope| {
-        let servers = [0, 1].map(|server| scope.spawn(move || work(server)));
-        servers.map(|server| server.join().unwrap()).iter().sum()
-    });
-    assert_eq!(kept, 2 * 40 * 50);
-    let both = (0..2_000).filter(|number| number % 9 == 0).count();
-    assert_eq!(gaps(&mariadb, url.database()), ["0", "0", &(4_000 - both).to_string()]);
-}
-
-/// Conversations with a gap in their places, those whose head is not their last place, and messages.
-fn gaps(mariadb: &MariaDb, database: &str) -> Vec<String> {
-    let found = mariadb.sql(&format!(
-        "USE {database}; SELECT COUNT(*) FROM (
-             SELECT COUNT(*) AS messages, COUNT(DISTINCT pos) AS places, MAX(pos) AS last FROM message
-             GROUP BY groupid, LEAST(sender, recipient), GREATEST(sender, recipient)
-             HAVING messages <> places OR messages <> last
-         ) AS gaps;
-         SELECT COUNT(*) FROM conversation JOIN (
-             SELECT LEAST(sender, recipient) AS low, GREATEST(sender, recipient) AS high, MAX(pos) AS last
-             FROM message WHERE groupid IS NULL GROUP BY 1, 2
-         ) AS found USING (low, high) WHERE head <> last;
-         SELECT COUNT(*) FROM message"
-    ));
-    found.split_whitespace().map(str::to_owned).collect()
-}
-
 fn user(number: u64) -> UserId {
     UserId::new(number).unwrap()
 }
@@ -333,6 +257,10 @@ fn keep(sender: u64, target: Target, mid: u64, cid: &str) -> Order {
     let (mid, ts, durability) = (MessageId(mid), Millis(1), Durability::Always);
     let message = Message { sender: user(sender), target, mid, ts, cid, durability, body: b"{}" };
     Order::Request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
+}
+
+fn mark(user: UserId, conversation: Conversation) -> Order {
+    Order::Request(StoreRequest::MoveMarker { user, conversation, pos: u64::MAX })
 }
 
 /// Users 1 to 4, group 1 of 1 and 2, group 2 of 3, and a first message from 1 to 2.
@@ -369,6 +297,8 @@ fn what_waits_for_a_lock_waits_alone() {
             proof,
             detail: Detail::Counts,
             issue: Issue::Token,
+            device: None,
+            heads: 0,
         })
     };
     let progress = vec![CursorUpdate { group: group(1), upto: 1, beyond: Vec::new() }];
@@ -382,12 +312,16 @@ fn what_waits_for_a_lock_waits_alone() {
         login(3),
         keep(1, Target::User(user(2)), 15, "first"),
         Order::Request(StoreRequest::AckDelivered { user: user(1), mids: Vec::new(), cursors: progress }),
+        mark(user(2), Conversation::With(user(1))),
+        mark(user(2), Conversation::Group(group(1))),
     ];
     for (held, waiting) in [
         ("conversation WHERE low = 1 AND high = 2", &[0, 3, 7][..]),
-        ("allgroup WHERE id = 1", &[2, 8]),
+        ("allgroup WHERE id = 1", &[2, 8, 10]),
         ("user WHERE id = 1", &[5, 8]),
         ("groupuser WHERE userid = 1 AND groupid = 1", &[8]),
+        ("groupuser WHERE userid = 2 AND groupid = 1", &[10]),
+        ("dialogue WHERE userid = 2 AND peer = 1", &[9]),
         ("message WHERE cid = 'first' AND sender = 1", &[7]),
     ] {
         let (database, mut store) = four_users(&mariadb);

@@ -31,6 +31,8 @@ pub fn storm(what: &str, backend: Backend) {
             proof: Proof::Password(print),
             detail: Detail::Counts,
             issue: Issue::Token,
+            device: None,
+            heads: 0,
         };
         let first = through.ask(logs_in(part * 1_000));
         for step in 1..1_000 {
@@ -52,7 +54,7 @@ pub fn storm(what: &str, backend: Backend) {
     while served.len() < USERS as usize {
         while next < USERS && due(next) <= Instant::now() {
             let secret = secrets[next as usize].clone().expect("everybody has one");
-            through.ask_at(due(next), StoreRequest::Resume { secret });
+            through.ask_at(due(next), StoreRequest::Resume { secret, device: None });
             of.push((begin, next));
             next += 1;
         }
@@ -75,7 +77,14 @@ fn goes_on(who: u32, answer: StoreResult) -> Option<StoreRequest> {
         StoreReply::Resumed(Resumed { user, token, .. }) => {
             assert_eq!(user, crate::user(who));
             let proof = Proof::Token(token);
-            Some(StoreRequest::LoadProfile { user, proof, detail: Detail::Counts, issue: Issue::Nothing })
+            Some(StoreRequest::LoadProfile {
+                user,
+                proof,
+                detail: Detail::Counts,
+                issue: Issue::Nothing,
+                device: None,
+                heads: 0,
+            })
         }
         StoreReply::Profile(_) => {
             let (user, after) = (user(who), MessageId(0));

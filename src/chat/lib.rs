@@ -5,7 +5,7 @@
 //! time is an argument. That is what lets a whole cluster of hubs run inside one test, thousands of times a second, from
 //! one seed.
 //!
-//! Ten rooms, one direction: `hub ─► {login, direct, group, social} ─► backlog ─► connection ─► port ─► wire ─► model`.
+//! Eleven rooms, one direction: `hub ─► {login, direct, group, devices, social} ─► backlog ─► connection ─► port ─► wire ─► model`.
 //! No room names one that stands before it, nor one beside it.
 
 #![deny(missing_docs)]
@@ -16,6 +16,7 @@
 
 mod backlog;
 mod connection;
+mod devices;
 mod direct;
 mod group;
 pub mod hub;

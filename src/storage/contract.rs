@@ -6,18 +6,22 @@
 
 mod accounts;
 mod backlog;
+mod devices;
 mod groups;
+mod heads;
 mod history;
+mod markers;
 mod messages;
 mod pages;
 mod people;
 mod places;
 mod random;
+mod sync;
 mod tokens;
 mod trial;
 mod upgrade;
 
-pub use upgrade::{VERSION_1, check_again, check_version_1};
+pub use upgrade::{VERSION_1, VERSION_2, check_again, check_version_1, check_version_2};
 
 use super::Store;
 use chatd_chat::model::limits::Limits;
@@ -53,12 +57,16 @@ pub fn cases() -> Vec<Case> {
         accounts::CASES,
         people::CASES,
         tokens::CASES,
+        devices::CASES,
         groups::CASES,
         messages::CASES,
         places::CASES,
         backlog::CASES,
         pages::CASES,
         history::CASES,
+        markers::CASES,
+        heads::CASES,
+        sync::CASES,
         random::CASES,
     ]
     .concat()

@@ -13,13 +13,16 @@ mod backlog;
 mod blocks;
 mod directory;
 mod groups;
+mod heads;
 mod history;
+mod markers;
 mod memory;
 mod messages;
 mod names;
 mod page;
 mod places;
 mod row;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -117,39 +120,45 @@ impl Embedded {
     }
 
     fn one(&mut self, order: &Order) -> rusqlite::Result<Outcome> {
-        let request = match order {
-            Order::Enroll { name, hash } => {
-                return accounts::enroll(&self.db, name, hash).map(Outcome::Reply);
-            }
+        let answer = match order {
+            Order::Enroll { name, hash } => accounts::enroll(&self.db, name, hash),
             Order::Lookup { who } => return accounts::lookup(&self.db, who).map(Outcome::Found),
-            Order::Confirm { account } => return accounts::confirm(&self.db, account).map(Outcome::Reply),
+            Order::Confirm { account } => accounts::confirm(&self.db, account),
             Order::Replace { user, old, new } => {
-                let replaced =
-                    tokens::replace_password(&self.db, &self.limits, &mut self.uses, *user, old, new);
-                return replaced.map(Outcome::Reply);
+                tokens::replace_password(&self.db, &self.limits, &mut self.uses, *user, old, new)
             }
-            Order::Request(request) => request,
+            Order::Request(request) => self.request(request),
         };
+        answer.map(Outcome::Reply)
+    }
+
+    fn request(&mut self, request: &StoreRequest) -> Answered {
         let (db, limits, memory, uses) = (&self.db, &self.limits, &mut self.memory, &mut self.uses);
-        let answer = match request {
+        match request {
             StoreRequest::Register { .. }
             | StoreRequest::Verify { .. }
             | StoreRequest::ChangePassword { .. } => {
                 panic!("the worker turns passwords into other orders")
             }
             StoreRequest::Remember { .. } => panic!("the worker remembers it"),
-            StoreRequest::Resume { secret } => tokens::resume(db, limits, uses, secret),
-            StoreRequest::LoadProfile { user, proof, detail, issue } => {
-                if !tokens::holds(db, *user, *proof)? {
-                    return Ok(Outcome::Reply(Err(Code::Refused)));
-                }
-                let mut profile = groups::load_profile(db, limits, *user, *detail)?;
-                if *issue == Issue::Token {
-                    profile.token = Some(tokens::issue(db, limits, uses, *user)?);
-                }
-                Ok(Ok(StoreReply::Profile(Box::new(profile))))
+            StoreRequest::Resume { secret, device } => {
+                tokens::resume(db, limits, uses, secret, device.as_deref())
             }
+            StoreRequest::LoadProfile { .. } => self.load_profile(request),
             StoreRequest::Revoke { user, token } => tokens::revoke(db, *user, *token),
+            StoreRequest::Devices { user } => tokens::devices(db, limits, *user),
+            StoreRequest::DropDevice { user, token } => tokens::drop_device(db, *user, *token),
+            StoreRequest::Heads { user, before, heads } => {
+                heads::page(db, &memory.places, *user, *before, *heads)
+                    .map(|page| Ok(StoreReply::Heads(page)))
+            }
+            StoreRequest::Sync { user, since, messages, bytes } => {
+                sync::sync(db, memory, *user, since, PageLimit { messages: *messages, bytes: *bytes })
+            }
+            StoreRequest::MoveMarker { user, conversation, pos } => {
+                markers::move_marker(db, memory, *user, *conversation, *pos)
+            }
+            StoreRequest::FindPlaces { mids } => sync::find_places(db, mids),
             StoreRequest::Find { user, who } => accounts::find(db, *user, who),
             StoreRequest::Hidden { user } => accounts::hidden(db, *user),
             StoreRequest::Block { user, blocked } => blocks::block(db, memory, limits, *user, *blocked),
@@ -180,8 +189,23 @@ impl Embedded {
                 memory.write(db)?;
                 page::fetch(db, *user, *after, have, PageLimit { messages: *messages, bytes: *bytes })
             }
+        }
+    }
+
+    fn load_profile(&mut self, request: &StoreRequest) -> Answered {
+        let StoreRequest::LoadProfile { user, proof, detail, issue, device, heads } = request else {
+            unreachable!("it is another request")
         };
-        answer.map(Outcome::Reply)
+        if !tokens::holds(&self.db, *user, *proof)? {
+            return Ok(Err(Code::Refused));
+        }
+        let mut profile = groups::load_profile(&self.db, &self.limits, *user, *detail)?;
+        profile.heads = heads::page(&self.db, &self.memory.places, *user, None, *heads)?;
+        if *issue == Issue::Token {
+            let (uses, device) = (&mut self.uses, device.as_deref());
+            profile.token = Some(tokens::issue(&self.db, &self.limits, uses, *user, device)?);
+        }
+        Ok(Ok(StoreReply::Profile(Box::new(profile))))
     }
 
     fn all(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> rusqlite::Result<()> {

@@ -41,6 +41,12 @@ fn of(request: &StoreRequest) -> &'static str {
         StoreRequest::AppendHistory { .. } => "append to the history",
         StoreRequest::FetchBacklog { .. } => "fetch a backlog",
         StoreRequest::AckDelivered { .. } => "acknowledge delivered",
+        StoreRequest::Devices { .. } => "list devices",
+        StoreRequest::DropDevice { .. } => "drop a device",
+        StoreRequest::Heads { .. } => "find where conversations stand",
+        StoreRequest::Sync { .. } => "sync",
+        StoreRequest::MoveMarker { .. } => "move a read marker",
+        StoreRequest::FindPlaces { .. } => "find places",
         StoreRequest::Remember { .. } => "remember",
     }
 }

@@ -32,6 +32,7 @@ pub mod replies;
 mod scratch;
 mod shares;
 pub mod siblings;
+mod sync;
 mod token;
 pub mod worker;
 

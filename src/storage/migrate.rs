@@ -19,6 +19,7 @@ pub const SQLITE: &[&str] = &[
     include_str!("../../schema/sqlite/0003_one_name.sql"),
     include_str!("../../schema/sqlite/0004_servers.sql"),
     include_str!("../../schema/sqlite/0005_places.sql"),
+    include_str!("../../schema/sqlite/0006_devices.sql"),
 ];
 
 /// Applies those of `files` that the database lacks, each in a transaction of its own: one that is interrupted leaves the

@@ -39,6 +39,7 @@
 //! repeat 20 STEP                 the step, so many times
 //! ```
 
+use super::device_steps::MULTI;
 use super::show;
 use chatd::chat::hub::Hub;
 use chatd::chat::model::envelope::{Demand, Durability, Envelope, Kind, Message, Notice, Target};
@@ -86,11 +87,11 @@ pub struct Script {
     cid: String,
 }
 
-fn user(text: &str) -> UserId {
+pub fn user(text: &str) -> UserId {
     UserId::new(text.parse().expect("a user's number")).expect("in range")
 }
 
-fn group(text: &str) -> GroupId {
+pub fn group(text: &str) -> GroupId {
     GroupId::new(text.parse().expect("a group's number")).expect("in range")
 }
 
@@ -165,8 +166,13 @@ impl Script {
                 };
                 return Vec::new();
             }
-            "login" | "login2" => {
-                self.login(rest, if word == "login2" { ",\"v\":2" } else { "" });
+            "login" | "login2" | "loginm" => {
+                let client = match word {
+                    "login" => "",
+                    "login2" => ",\"v\":2",
+                    _ => MULTI,
+                };
+                self.login(rest, client);
                 return Vec::new();
             }
             _ => {}
@@ -210,7 +216,9 @@ impl Script {
         }
         self.step(&format!("{name} {{\"msgid\":1,\"id\":{id},\"password\":\"pw\"{v2}}}"));
         self.step(&format!("verified {person}"));
-        self.step("joined");
+        if !self.joins.is_empty() {
+            self.step("joined");
+        }
         self.step("arrives user 0 own claim");
         self.step("published 1");
         self.step(profile);
@@ -318,7 +326,25 @@ impl Script {
         }
     }
 
+    /// A message that another core has sent, as the store has it.
+    pub fn stored_message(&mut self, ends: &str, text: &str, to_group: bool) -> Envelope {
+        self.message(ends, text, to_group, Durability::Always)
+    }
+
+    /// The number of the last claim that was published here.
+    pub fn own_claim_number(&self) -> u64 {
+        self.own_claim.as_ref().map_or(0, |claim| claim.mid().0)
+    }
+
+    pub fn last_message(&self) -> Option<MessageId> {
+        self.last_mid
+    }
+
     fn answer(&mut self, word: &str, rest: &str, at: Option<usize>) -> Option<StoreResult> {
+        let asked = at.map(|at| self.asks[at].1.clone());
+        if let Some(reply) = self.answer_of_devices(word, rest, asked.as_ref()) {
+            return Some(Ok(reply));
+        }
         Some(Ok(match word {
             "done" => StoreReply::Done,
             // Messages are stored under the id of the last one.
@@ -394,8 +420,12 @@ impl Script {
     }
 
     fn profile(&mut self, text: &str) -> Profile {
+        let (text, heads) = text.split_once(" heads ").unwrap_or((text, ""));
         let (friends, groups) = text.split_once("groups ").unwrap_or((text, ""));
         let mut profile = Profile { friends: people(friends), ..Profile::default() };
+        if let Some(StoreReply::Heads(page)) = self.answer_of_devices("heads", heads, None) {
+            profile.heads = page;
+        }
         let words: Vec<&str> = friends.split_whitespace().collect();
         for pair in words.windows(2) {
             match pair[0] {
@@ -465,12 +495,15 @@ impl Script {
     }
 
     /// An id of another core's.
-    fn next_elsewhere(&mut self) -> MessageId {
+    pub fn next_elsewhere(&mut self) -> MessageId {
         self.elsewhere.get_or_insert_with(|| MessageClock::new(CoreId(9))).next(self.now.wall)
     }
 
     fn arrives(&mut self, text: &str) -> Vec<Effect> {
         let words: Vec<&str> = text.split(' ').collect();
+        if let Some((channel, envelope)) = self.arrives_of_devices(&words) {
+            return self.handle(Event::Arrived { channel, envelope });
+        }
         let (channel, envelope) = match words[..] {
             ["user", _, "own", "claim"] => {
                 let claim = self.own_claim.clone().expect("a claim was published");

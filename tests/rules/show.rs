@@ -2,6 +2,7 @@
 
 use super::script::Script;
 use chatd::chat::model::envelope::{Demand, Durability, Envelope, Kind, Notice};
+use chatd::chat::model::history::SyncFrom;
 use chatd::chat::model::ids::{GroupId, MessageId};
 use chatd::chat::model::profile::Who;
 use chatd::chat::model::token::Proof;
@@ -70,7 +71,21 @@ fn show_envelope(envelope: &Envelope) -> String {
             Demand::Nothing => "claim".to_owned(),
             Demand::Takeover => "claim for takeover".to_owned(),
             Demand::Token(token) => format!("claim by token {}", token.0),
+            Demand::Join(None) => "claim beside others".to_owned(),
+            Demand::Join(Some(token)) => format!("claim beside others, by token {}", token.0),
         },
+        Kind::ClaimJoined => format!("claim joined by {}", envelope.sessions()),
+        Kind::Read => {
+            let notice = envelope.read().expect("it was sealed here");
+            format!("{} has read {:?} up to {}", notice.reader, notice.conversation, notice.pos)
+        }
+        Kind::Typing => {
+            let notice = envelope.typing().expect("it was sealed here");
+            format!("{} types: {}, {} here", notice.user, notice.on, notice.here)
+        }
+        Kind::ConfirmedHere => format!("confirmed here {}", show_mids(&envelope.mids())),
+        Kind::Acquaintance => format!("{:?}", envelope.acquainted().expect("it was sealed here")),
+        Kind::TokenRevoked => format!("{:?} revoked", envelope.revoked()),
         notice => words(&format!("{notice:?}")),
     }
 }
@@ -131,14 +146,34 @@ fn show_ask(ask: &StoreRequest) -> String {
         StoreRequest::AddGroup { user, group } => format!("AddGroup {user} {group}"),
         StoreRequest::DelGroup { user, group } => format!("DelGroup {user} {group}"),
         StoreRequest::CheckMembership { user, group } => format!("CheckMembership {user} {group}"),
-        StoreRequest::LoadProfile { user, proof: Proof::Token(token), detail, issue } => {
+        StoreRequest::LoadProfile { user, detail, issue, device, heads: 1.., .. } => {
+            let device = device.as_ref().map_or(String::new(), |device| format!(" for {device:?}"));
+            format!("LoadProfile {user} {detail:?} {issue:?}{device}, with heads")
+        }
+        StoreRequest::LoadProfile { user, proof: Proof::Token(token), detail, issue, .. } => {
             format!("LoadProfile {user} {detail:?} {issue:?}, by token {}", token.0)
         }
         StoreRequest::LoadProfile { user, detail, issue, .. } => {
             format!("LoadProfile {user} {detail:?} {issue:?}")
         }
         StoreRequest::Remember { user, window } => format!("Remember {user} {} cids", window.len()),
-        StoreRequest::Resume { secret } => format!("Resume {}", secret.0),
+        StoreRequest::Resume { secret, device: None } => format!("Resume {}", secret.0),
+        StoreRequest::Resume { secret, device: Some(device) } => format!("Resume {} as {device:?}", secret.0),
+        StoreRequest::Devices { user } => format!("Devices {user}"),
+        StoreRequest::DropDevice { user, token } => format!("DropDevice {user} {}", token.0),
+        StoreRequest::Heads { user, before, heads } => {
+            let before = before.map_or(String::new(), |before| format!(" before {}", before.0));
+            format!("Heads {user}{before}, at most {heads}")
+        }
+        StoreRequest::Sync { user, since, messages, .. } => {
+            let from = |from: &SyncFrom| format!("{:?} after {}", from.conversation, from.after);
+            let since: Vec<String> = since.iter().map(from).collect();
+            format!("Sync {user} {}, at most {messages} of each", since.join(" "))
+        }
+        StoreRequest::MoveMarker { user, conversation, pos } => {
+            format!("MoveMarker {user} {conversation:?} {pos}")
+        }
+        StoreRequest::FindPlaces { mids } => format!("FindPlaces {}", show_mids(mids)),
         StoreRequest::Revoke { user, token } => format!("Revoke {user} {}", token.0),
         StoreRequest::ChangePassword { user, old, new, .. } => {
             format!("ChangePassword {user} {} {}", old.0, new.0)

@@ -18,6 +18,7 @@ mod rest;
 pub mod rng;
 mod sockets;
 pub mod store;
+pub mod synced;
 pub mod tcp;
 mod waiting;
 mod ways;

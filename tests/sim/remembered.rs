@@ -14,6 +14,8 @@ use std::collections::{BTreeSet, HashMap};
 pub struct Remembered {
     /// By number: the higher, the later it was made or used.
     tokens: HashMap<String, (TokenId, UserId, u64)>,
+    /// What devices call themselves.
+    names: HashMap<TokenId, String>,
     made: u64,
     used: u64,
     /// Who refuses whom.
@@ -24,7 +26,7 @@ pub struct Remembered {
 pub const MOST_TOKENS: usize = 3;
 
 impl Remembered {
-    pub fn issue(&mut self, user: UserId) -> Token {
+    pub fn issue(&mut self, user: UserId, device: Option<&str>) -> Token {
         let mine = || self.tokens.iter().filter(|(_, (_, of, _))| *of == user);
         if mine().count() == MOST_TOKENS {
             let oldest = mine().min_by_key(|(_, (.., used))| *used).map(|(text, _)| text.clone());
@@ -34,11 +36,13 @@ impl Remembered {
         self.used += 1;
         let (id, text) = (TokenId(self.made), format!("token {} of {user}", self.made));
         self.tokens.insert(text.clone(), (id, user, self.used));
+        device.map(|device| self.names.insert(id, device.to_owned()));
         Token { id, secret: Secret(text.into()) }
     }
 
-    pub fn resume(&mut self, secret: &Secret) -> Option<(UserId, TokenId)> {
+    pub fn resume(&mut self, secret: &Secret, device: Option<&str>) -> Option<(UserId, TokenId)> {
         let (id, user, used) = self.tokens.get_mut(&*secret.0)?;
+        device.map(|device| self.names.insert(*id, device.to_owned()));
         self.used += 1;
         *used = self.used;
         Some((*user, *id))
@@ -50,6 +54,13 @@ impl Remembered {
 
     pub fn has(&self, user: UserId, token: TokenId) -> bool {
         self.tokens.values().any(|(id, of, _)| (*id, *of) == (token, user))
+    }
+
+    /// Of a user, the one used last first.
+    pub fn devices(&self, user: UserId) -> Vec<(TokenId, String)> {
+        let mut mine: Vec<_> = self.tokens.values().filter(|(_, of, _)| *of == user).collect();
+        mine.sort_by_key(|(.., used)| std::cmp::Reverse(*used));
+        mine.into_iter().map(|(id, ..)| (*id, self.names.get(id).cloned().unwrap_or_default())).collect()
     }
 
     pub fn revoke_all(&mut self, user: UserId) {

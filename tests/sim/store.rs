@@ -2,8 +2,10 @@
 
 use super::remembered::Remembered;
 use super::rng::Rng;
+use super::synced::Markers;
 use chatd::chat::model::dedup::DedupWindow;
 use chatd::chat::model::envelope::{Envelope, Target};
+use chatd::chat::model::history::HeadsPage;
 use chatd::chat::model::ids::{GroupId, MessageId, RequestId, UserId};
 use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role, Who};
 use chatd::chat::model::retention::Retention;
@@ -58,6 +60,7 @@ pub struct Store {
     /// Ids under which a stored message came again.
     pub alias: HashMap<MessageId, MessageId>,
     pub remembered: Remembered,
+    pub markers: Markers,
     /// Whether one-to-one messages need no row that their readers confirm.
     pub spares_rows: bool,
 }
@@ -125,14 +128,16 @@ impl Store {
                 }
                 _ => Err(Code::Refused),
             },
-            StoreRequest::Resume { secret } => match self.remembered.resume(secret) {
-                Some((user, token)) => {
-                    let name = self.person(user).expect("who has a token is a user").name;
-                    Ok(StoreReply::Resumed(Resumed { user, name, token }))
+            StoreRequest::Resume { secret, device } => {
+                match self.remembered.resume(secret, device.as_deref()) {
+                    Some((user, token)) => {
+                        let name = self.person(user).expect("who has a token is a user").name;
+                        Ok(StoreReply::Resumed(Resumed { user, name, token }))
+                    }
+                    None => Err(Code::Refused),
                 }
-                None => Err(Code::Refused),
-            },
-            &StoreRequest::LoadProfile { user, proof, detail, issue } => {
+            }
+            &StoreRequest::LoadProfile { user, proof, detail, issue, ref device, heads } => {
                 let proven = match proof {
                     Proof::Password(compared) => print(&self.users[user.get() as usize - 1].1) == compared,
                     Proof::Token(token) => self.remembered.has(user, token),
@@ -141,7 +146,11 @@ impl Store {
                     return Err(Code::Refused);
                 }
                 let mut roster = self.roster(user, detail);
-                roster.token = (issue == Issue::Token).then(|| self.remembered.issue(user));
+                roster.token =
+                    (issue == Issue::Token).then(|| self.remembered.issue(user, device.as_deref()));
+                if heads > 0 {
+                    roster.heads = self.heads(user, None, heads);
+                }
                 Ok(StoreReply::Profile(Box::new(roster)))
             }
             // A server's own affair: see `Queue`.
@@ -157,8 +166,18 @@ impl Store {
                 }
                 password.clone_from(&new.0);
                 self.remembered.revoke_all(*user);
-                Ok(StoreReply::Issued(self.remembered.issue(*user)))
+                Ok(StoreReply::Issued(self.remembered.issue(*user, None)))
             }
+            &StoreRequest::Devices { user } => self.devices(user),
+            &StoreRequest::DropDevice { user, token } => self.drop_device(user, token),
+            &StoreRequest::Heads { user, before, heads } => {
+                Ok(StoreReply::Heads(self.heads(user, before, heads)))
+            }
+            StoreRequest::Sync { user, since, messages, bytes } => self.sync(*user, since, *messages, *bytes),
+            &StoreRequest::MoveMarker { user, conversation, pos } => {
+                self.move_marker(user, conversation, pos)
+            }
+            StoreRequest::FindPlaces { mids } => self.places(mids),
             StoreRequest::Find { user, who } => {
                 let (id, _) = self.named(who).ok_or(Code::NoSuchUser)?;
                 Ok(StoreReply::Found(self.seen_by(*user, id)))
@@ -266,6 +285,7 @@ impl Store {
             friends: self.friends_of(user),
             groups: groups.collect(),
             blocked: blocked.collect(),
+            heads: HeadsPage::default(),
             token: None,
             dedup: None,
         }

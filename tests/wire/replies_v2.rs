@@ -2,16 +2,18 @@
 //! come whole in frames that are not too long.
 
 use super::rng::Rng;
+use chatd::chat::model::device::Device;
 use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
-use chatd::chat::model::history::{Conversation, Placed, Span};
+use chatd::chat::model::history::{Conversation, Head, HeadsPage, Placed, Span, SyncedConversation};
 use chatd::chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role};
-use chatd::chat::model::token::Secret;
+use chatd::chat::model::token::{Secret, TokenId};
 use chatd::chat::port::effect::Frame;
 use chatd::chat::wire::code::Code;
 use chatd::chat::wire::found::{self, HistoryFrame, MembersFrame};
 use chatd::chat::wire::push;
 use chatd::chat::wire::reply::{self, Outcome};
+use chatd::chat::wire::sync;
 use chatd::chat::wire::welcome::{self, Welcome};
 use serde_json::Value;
 
@@ -96,19 +98,84 @@ fn acks() -> [(&'static str, Vec<u8>); 11] {
     ]
 }
 
-fn messages() -> [(&'static str, Vec<u8>); 4] {
+fn messages() -> [(&'static str, Vec<u8>); 5] {
     [
         ("push", sent(&Frame::PushV2(direct()))),
+        ("push of one's own", sent(&Frame::PushOwn(direct()))),
         ("push without a cid", sent(&Frame::PushV2(nameless()))),
         ("row", written(|out| push::row(out, &direct(), 7))),
         ("row without a cid", written(|out| push::row(out, &nameless(), 10))),
     ]
 }
 
-fn lists() -> [(&'static str, Vec<u8>); 4] {
+fn heads() -> Vec<Head> {
+    let head = |conversation, name: &str, peer_read| Head {
+        conversation,
+        name: name.into(),
+        head: 9,
+        read: 3,
+        peer_read,
+        unread: 4,
+        mid: MessageId(912_608_849_838_473_217),
+        ts: Millis(1_795_419_705_254),
+    };
+    vec![
+        head(Conversation::With(user(26)), "b\"n", Some(2)),
+        head(Conversation::Group(group()), "team", None),
+    ]
+}
+
+fn devices() -> [(&'static str, Vec<u8>); 10] {
+    let said = vec![Placed { envelope: direct(), pos: 8 }, Placed { envelope: direct(), pos: 9 }];
+    let lacking = |conversation, messages: Vec<Placed>, peer_read| SyncedConversation {
+        conversation,
+        messages,
+        head: 9,
+        peer_read,
+        complete: true,
+    };
+    let both = [
+        lacking(Conversation::With(user(26)), said, Some(2)),
+        lacking(Conversation::Group(group()), Vec::new(), None),
+    ];
+    let synced =
+        |conversations: &[SyncedConversation], room| sync::synced(Some(CID), conversations, true, room);
+    assert_eq!((synced(&both, 65_536).conversations, synced(&both, 0).conversations), (2, 1));
+    let phone = Device {
+        token: TokenId(77),
+        name: "p\"hone".into(),
+        created: Millis(5),
+        used: Millis(1_795_419_705_254),
+    };
+    let places = [(MessageId(7), 8), (MessageId(9), 10)];
+    [
+        ("heads", sync::heads(Some(CID), &heads(), true, 65_536)),
+        ("heads that do not fit", sync::heads(None, &heads(), true, 0)),
+        ("synced", synced(&both, 65_536).bytes),
+        ("synced, and more follows", synced(&both, 0).bytes),
+        ("read", sync::read(Conversation::With(user(26)), user(26), 9)),
+        ("read in a group", sync::read(Conversation::Group(group()), user(25), 9)),
+        ("typing", reply::typing(Conversation::With(user(26)), user(26), true, 6_000)),
+        ("typing no more", reply::typing(Conversation::Group(group()), user(26), false, 6_000)),
+        ("stored", sync::stored(Conversation::With(user(26)), &places)),
+        ("devices", sync::devices(Some(CID), &[phone], Some(TokenId(77)), |_| false)),
+    ]
+}
+
+fn lists() -> [(&'static str, Vec<u8>); 5] {
     let token = Secret("t0k".into());
+    let heads = HeadsPage { heads: heads(), complete: true };
+    let beside = Welcome {
+        cid: None,
+        user: user(25),
+        name: "amy",
+        token: Some(&token),
+        roster: &Profile::default(),
+        heads: Some(&heads),
+    };
+    let beside = welcome::logged_in(beside, &is_online, [].iter(), 65_536).frames.concat();
     let entered = |cid, roster: &Profile, waiting: &[Envelope]| {
-        let welcome = Welcome { cid, user: user(25), name: "amy", token: Some(&token), roster };
+        let welcome = Welcome { cid, user: user(25), name: "amy", token: Some(&token), roster, heads: None };
         let mut welcomed = welcome::logged_in(welcome, &is_online, waiting.iter(), 65_536);
         assert_eq!((welcomed.frames.len(), welcomed.messages), (1, waiting.len()));
         welcomed.frames.remove(0)
@@ -116,6 +183,7 @@ fn lists() -> [(&'static str, Vec<u8>); 4] {
     [
         ("nobody and nothing", entered(None, &Profile::default(), &[])),
         ("everything", entered(Some(CID), &roster(), &[direct(), nameless()])),
+        ("beside others", beside),
         ("friends", welcome::friend_list(&friends(), &is_online, 65_536).concat()),
         ("no friends", welcome::friend_list(&[], &is_online, 65_536).concat()),
     ]
@@ -146,7 +214,7 @@ fn answers() -> [(&'static str, Vec<u8>); 6] {
 #[test]
 fn every_reply_is_as_written_down() {
     let lines = REPLIES.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-    let said = acks().into_iter().chain(messages()).chain(lists()).chain(answers());
+    let said = acks().into_iter().chain(messages()).chain(lists()).chain(answers()).chain(devices());
     let said: Vec<String> =
         said.map(|(name, bytes)| format!("{name}: {}", String::from_utf8(bytes).unwrap())).collect();
     for (line, said) in lines.clone().zip(&said) {
@@ -222,7 +290,8 @@ fn a_long_login_answer_comes_whole_in_frames_that_are_not_too_long() {
     let roster = Profile { friends, groups: groups.collect(), ..Profile::default() };
     let waiting: Vec<Envelope> = (0..200).map(|_| direct()).collect();
     let cid = "\u{1}".repeat(64);
-    let welcome = Welcome { cid: Some(&cid), user: user(25), name: "amy", token: None, roster: &roster };
+    let welcome =
+        Welcome { cid: Some(&cid), user: user(25), name: "amy", token: None, roster: &roster, heads: None };
     for login_bytes in [4 << 10, 64 << 10, 1 << 20] {
         let welcomed = welcome::logged_in(welcome, &is_online, waiting.iter(), login_bytes);
         let frames: Vec<Value> =

@@ -161,6 +161,7 @@ impl Backlog {
         let Some(reader) = self.readers.get_mut(id) else { return to_store };
         for spilled in spilled {
             match spilled.stored_as {
+                StoredAs::History => reader.notes.or_default().missed_own = true,
                 StoredAs::GroupLog(_) if reader.upto(spilled.envelope.group()).is_none() => {}
                 StoredAs::GroupLog(_) => {
                     let missing = &mut reader.notes.or_default().missing;
@@ -185,9 +186,16 @@ impl Backlog {
         self.finish_page(id);
         let Some(reader) = self.readers.get_mut(id) else { return to_store };
         for spilled in spilled {
-            let StoredAs::GroupLog(pos) = spilled.stored_as else {
-                to_store.push(spilled.envelope);
-                continue;
+            let pos = match spilled.stored_as {
+                StoredAs::GroupLog(pos) => pos,
+                StoredAs::History => {
+                    reader.notes.or_default().missed_own = true;
+                    continue;
+                }
+                StoredAs::Unstored | StoredAs::AwaitingReceipt | StoredAs::Backlog => {
+                    to_store.push(spilled.envelope);
+                    continue;
+                }
             };
             let group = spilled.envelope.group();
             // Who has left the group is not missing it.
@@ -227,7 +235,7 @@ impl Backlog {
                 StoredAs::Backlog => {
                     reader.notes.or_default().in_backlog.insert(envelope.mid());
                 }
-                StoredAs::GroupLog(_) => {}
+                StoredAs::GroupLog(_) | StoredAs::History => {}
             }
         }
         connections.push(cx, id, envelope, stored_as);

@@ -31,6 +31,8 @@ pub(super) struct Notes {
     pub(super) from_pages: RecentPushes,
     /// Group messages that reached this core and were not pushed: they come from the backlog, when they are stored.
     pub(super) missing: FxHashMap<MessageId, GroupId>,
+    /// Whether it was not pushed something that another session of its user has sent: no backlog has that.
+    pub(super) missed_own: bool,
     /// Until it is live: the place in each of its groups up to which it was sent everything.
     pub(super) upto: FxHashMap<GroupId, u64>,
 }
@@ -137,7 +139,8 @@ impl Backlog {
             Some(Stage::CatchingUp(catch_up)) => catch_up.into_buffer(),
             Some(Stage::Live) | None => LiveBuffer::default(),
         };
-        buffer.into_messages().map(|buffered| buffered.envelope)
+        let to_return = buffer.into_messages().filter(|buffered| buffered.stored_as != StoredAs::History);
+        to_return.map(|buffered| buffered.envelope)
     }
 
     /// A group more: everything up to `upto` was sent, or is none of the reader's.
@@ -166,6 +169,12 @@ impl Backlog {
             .get(id)
             .and_then(|reader| reader.notes.get())
             .is_some_and(|notes| notes.missing.contains_key(&mid))
+    }
+
+    /// Whether a reader was not pushed something that another session of its user has sent; forgets it.
+    pub(crate) fn take_missed_own(&mut self, id: ConnectionId) -> bool {
+        let notes = self.readers.get_mut(id).and_then(|reader| reader.notes.get_mut());
+        notes.is_some_and(|notes| std::mem::take(&mut notes.missed_own))
     }
 
     /// Whether nothing but what is said from now on is still to come to a reader.

@@ -77,7 +77,7 @@ impl Backlog {
     pub(crate) fn return_unread(&mut self, cx: &mut Cx, unread: impl Iterator<Item = UnackedPush>) {
         cx.enter();
         for push in unread {
-            if !matches!(push.stored_as, StoredAs::GroupLog(_)) {
+            if !matches!(push.stored_as, StoredAs::GroupLog(_) | StoredAs::History) {
                 self.submit_with_retry(cx, None, StoreRetry::StoreMessage { envelope: push.envelope });
             }
         }

@@ -22,6 +22,7 @@ mod unconfirmed;
 mod walk;
 
 use crate::model::ids::{ConnectionId, UserId};
+use crate::port::in_flight::UnplacedPush;
 use backpressure::Backpressure;
 pub(crate) use keepalive::LOOK_MS as KEEPALIVE_MS;
 pub(crate) use lifecycle::About;
@@ -30,6 +31,7 @@ use rustc_hash::FxHashMap;
 pub(crate) use send_window::{StoredAs, UnackedPush};
 pub(crate) use state::{AuthState, Connection, Identity, Leaving, Pause, Vain};
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 use unauthenticated::Unauthenticated;
 pub(crate) use walk::Walk;
 
@@ -39,6 +41,10 @@ pub(crate) struct Connections {
     slots: Vec<Option<Box<Connection>>>,
     /// Users whose channel this core has joined or is joining, and for which connection.
     by_user: FxHashMap<UserId, ConnectionId>,
+    /// The other connections of users who have several here.
+    beside: FxHashMap<UserId, Vec<ConnectionId>>,
+    /// Pushes to connections that are told places, since they were last taken.
+    unplaced: Vec<UnplacedPush>,
     /// Connections that are not logged in and are not about to be, oldest first.
     unauthenticated: Unauthenticated,
     /// Connections that something was sent to since TCP was last looked at.
@@ -64,24 +70,59 @@ impl Connections {
         self.slots.get_mut(id.index as usize)?.as_deref_mut().filter(|connection| connection.id() == id)
     }
 
-    /// The connection that holds a user, or is about to.
+    /// The connection that holds a user, or is about to; the first one, if the user has several sessions.
     pub(crate) fn of_user(&self, user: UserId) -> Option<ConnectionId> {
         self.by_user.get(&user).copied()
     }
 
-    /// The connection of a user who is logged in.
-    pub(crate) fn logged_in(&self, user: UserId) -> Option<ConnectionId> {
-        self.of_user(user).filter(|&id| self.get(id).is_some_and(Connection::is_logged_in))
+    /// Every connection of a user, logged in or about to be.
+    pub(crate) fn sessions(&self, user: UserId) -> Vec<ConnectionId> {
+        let beside = self.beside.get(&user).into_iter().flatten();
+        self.of_user(user).into_iter().chain(beside.copied()).collect()
     }
 
-    /// A user is this connection's from now on.
+    /// Whether a user is logged in here.
+    pub(crate) fn is_here(&self, user: UserId) -> bool {
+        let is_logged_in = |&id: &ConnectionId| self.get(id).is_some_and(Connection::is_logged_in);
+        self.of_user(user).iter().chain(self.beside.get(&user).into_iter().flatten()).any(is_logged_in)
+    }
+
+    /// Whether this session lives beside others of its user, here or elsewhere.
+    pub(crate) fn is_multi(&self, id: ConnectionId) -> bool {
+        self.get(id).is_some_and(|connection| connection.multi)
+    }
+
+    /// A user is this connection's from now on, beside others that it may have here.
     pub(crate) fn hold(&mut self, user: UserId, id: ConnectionId) {
-        self.by_user.insert(user, id);
+        match self.by_user.entry(user) {
+            Entry::Vacant(entry) => drop(entry.insert(id)),
+            Entry::Occupied(_) => self.beside.entry(user).or_default().push(id),
+        }
     }
 
-    /// A user is nobody's here from now on.
-    pub(crate) fn release(&mut self, user: UserId) {
-        self.by_user.remove(&user);
+    /// A user is this connection's no more; whether nobody here has it now.
+    pub(crate) fn release(&mut self, user: UserId, id: ConnectionId) -> bool {
+        let Some(others) = self.beside.get_mut(&user) else {
+            self.by_user.remove(&user);
+            return true;
+        };
+        match others.iter().position(|&other| other == id) {
+            Some(at) => drop(others.swap_remove(at)),
+            None => {
+                if let Some(next) = others.pop() {
+                    self.by_user.insert(user, next);
+                }
+            }
+        }
+        if others.is_empty() {
+            self.beside.remove(&user);
+        }
+        false
+    }
+
+    /// The pushes to connections that are told places, since this was last asked.
+    pub(crate) fn take_unplaced(&mut self) -> Vec<UnplacedPush> {
+        std::mem::take(&mut self.unplaced)
     }
 
     /// Slots there are, for a [`Walk`] over all connections.

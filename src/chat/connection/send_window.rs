@@ -9,12 +9,13 @@
 
 use super::unconfirmed::{Unconfirmed, remove, remove_repeats};
 use super::{Connections, Leaving};
-use crate::model::envelope::Envelope;
+use crate::model::envelope::{Envelope, Target};
 use crate::model::ids::{ConnectionId, MessageId, Monotonic, UserId};
 use crate::model::seldom::Seldom;
 use crate::port::counters::Cut;
 use crate::port::cx::Cx;
 use crate::port::effect::{Effect, Frame};
+use crate::port::in_flight::UnplacedPush;
 use crate::wire::code::Code;
 use crate::wire::reply::{self, Refusal};
 use crate::wire::request::Dialect;
@@ -71,6 +72,9 @@ pub(crate) enum StoredAs {
     /// In its group's log, at a place beyond this one. Until it is acknowledged, the store is not told that its
     /// reader is any further.
     GroupLog(u64),
+    /// In the history only: its reader sent it itself, from another session. In no backlog; who misses it fetches it by
+    /// its place.
+    History,
 }
 
 /// What a connection was sent.
@@ -197,12 +201,18 @@ impl Connections {
             return;
         }
         connection.window.pushed_at = cx.now;
+        let unplaced = connection.capabilities.any().then(|| UnplacedPush::new(id, &envelope, user));
         let frame = match connection.dialect {
             Dialect::Seed => Frame::Push(envelope.clone()),
+            // Of what is sent to oneself every session is a reader.
+            Dialect::V2 if envelope.sender() == user && envelope.target() != Target::User(user) => {
+                Frame::PushOwn(envelope.clone())
+            }
             Dialect::V2 => Frame::PushV2(envelope.clone()),
         };
         let end = connection.end_after(frame.len());
         connection.window.note(UnackedPush::new(end, user, envelope, stored_as));
+        self.unplaced.extend(unplaced);
         self.send(cx, id, frame);
     }
 

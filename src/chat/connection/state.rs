@@ -1,13 +1,14 @@
 //! One connection: who it is, how far it has come, and what it is waiting for.
 
 use super::send_window::SendWindow;
+use crate::model::capabilities::Capabilities;
 use crate::model::dedup::DedupWindow;
 use crate::model::envelope::{Envelope, Kind};
 use crate::model::ids::{ConnectionId, Monotonic, SessionEpoch, UserId};
 use crate::model::seldom::Seldom;
 use crate::model::source::Source;
 use crate::wire::frame::{Framing, Terminator};
-use crate::wire::request::Dialect;
+use crate::wire::request::{Client, Dialect};
 use rustc_hash::FxHashSet;
 
 /// Why a connection's requests are not handed over for now.
@@ -71,6 +72,10 @@ pub(crate) struct Connection {
     has_claimed: bool,
     /// What its last login or registration asked for.
     pub(crate) dialect: Dialect,
+    /// Which pushes its client understands besides those of every client.
+    pub(crate) capabilities: Capabilities,
+    /// Whether it lives beside other sessions of its user that say so.
+    pub(crate) multi: bool,
     /// What ends its frames, known from its first one.
     pub(crate) terminator: Terminator,
     /// How the frames for it are told apart.
@@ -110,6 +115,8 @@ impl Connection {
             auth: AuthState::Unauthenticated,
             has_claimed: false,
             dialect: Dialect::Seed,
+            capabilities: Capabilities::default(),
+            multi: false,
             terminator: Terminator::Newline,
             framing: Framing::Terminated,
             paused: 0,
@@ -134,6 +141,16 @@ impl Connection {
 
     pub(crate) fn auth(&self) -> &AuthState {
         &self.auth
+    }
+
+    /// What its client says of itself, with a login or a registration.
+    pub(crate) fn note_client(&mut self, client: Client<'_>) {
+        (self.dialect, self.capabilities, self.multi) = (client.dialect, client.capabilities, client.multi);
+    }
+
+    /// Whether it is pushed what other sessions of its user send.
+    pub(crate) fn hears_own(&self) -> bool {
+        self.multi && self.capabilities.has(Capabilities::OWN)
     }
 
     /// Its user has been let in so far: the claim and the profile are to come.
@@ -207,6 +224,11 @@ impl Connection {
     /// Whether its client has said its last word.
     pub(crate) fn is_half_closed(&self) -> bool {
         self.half_closed
+    }
+
+    /// Whether its user blocks this one.
+    pub(crate) fn refuses_from(&self, user: UserId) -> bool {
+        self.refused_senders.get().is_some_and(|refused| refused.contains(&user))
     }
 
     /// Whether a message is not for its user.

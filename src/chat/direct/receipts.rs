@@ -108,7 +108,7 @@ impl Direct {
         let over = connection.window.bound_unconfirmed(cx.limits.unconfirmed, cx.limits.unconfirmed_bytes);
         let counts = |push: &UnackedPush| match push.stored_as {
             StoredAs::Backlog | StoredAs::AwaitingReceipt => Some(push.envelope.mid()),
-            StoredAs::Unstored | StoredAs::GroupLog(_) => None,
+            StoredAs::Unstored | StoredAs::GroupLog(_) | StoredAs::History => None,
         };
         let mids = over.iter().filter_map(counts).collect();
         backlog.ack_delivered(cx, Some(id), user, mids);

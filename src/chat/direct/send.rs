@@ -24,7 +24,7 @@ pub(crate) enum StoreOutcome {
 }
 
 impl Direct {
-    /// ONE_CHAT.
+    /// ONE_CHAT. Gives back the message if its sender may have other sessions, which are to have it too.
     pub(crate) fn on_one_chat(
         &mut self,
         cx: &mut Cx,
@@ -32,11 +32,12 @@ impl Direct {
         backlog: &mut Backlog,
         about: About<'_>,
         (to, msg, time): (UserId, &str, Option<&str>),
-    ) {
+    ) -> Option<Envelope> {
         cx.enter();
         let id = about.connection;
-        let Some(new) = connections.begin_chat(cx, about, Target::User(to), msg) else { return };
-        let Some(envelope) = connections.seal_chat(cx, about, new, (msg, time)) else { return };
+        let new = connections.begin_chat(cx, about, Target::User(to), msg)?;
+        let envelope = connections.seal_chat(cx, about, new, (msg, time))?;
+        let shared = connections.is_multi(id).then(|| envelope.clone());
         cx.counters.direct += 1;
         match envelope.durability() {
             Durability::Always => store(cx, connections, id, envelope.clone()),
@@ -47,6 +48,7 @@ impl Direct {
             Durability::IfUndelivered => {}
         }
         self.deliver(cx, connections, backlog, id, envelope);
+        shared
     }
 
     /// Gets a direct message to its reader, wherever that is. `id` is who sent it.
@@ -63,10 +65,9 @@ impl Direct {
             queue.push(id, envelope);
             return connections.begin_send(cx, id);
         }
-        match connections
-            .of_user(to)
-            .filter(|&reader| connections.get(reader).is_some_and(Connection::holds_user))
-        {
+        // Who has several sessions may have one elsewhere: the bus has them all.
+        let holds_alone = |connection: &Connection| connection.holds_user() && !connection.multi;
+        match connections.of_user(to).filter(|&reader| connections.get(reader).is_some_and(holds_alone)) {
             Some(reader) => {
                 let stored_as = self.stored_as(cx, connections, backlog, reader, &envelope);
                 backlog.push_or_buffer(cx, connections, reader, envelope, stored_as);
@@ -139,13 +140,14 @@ impl Direct {
         envelope: Envelope,
     ) {
         cx.enter();
-        match connections.of_user(envelope.user()) {
-            Some(reader) => {
-                let stored_as = self.stored_as(cx, connections, backlog, reader, &envelope);
-                backlog.push_or_buffer(cx, connections, reader, envelope, stored_as);
-            }
+        let readers = connections.sessions(envelope.user());
+        if readers.is_empty() {
             // The reader has just left. Whoever held it last stores what comes too late.
-            None => backlog.submit_with_retry(cx, None, StoreRetry::StoreMessage { envelope }),
+            return backlog.submit_with_retry(cx, None, StoreRetry::StoreMessage { envelope });
+        }
+        for reader in readers {
+            let stored_as = self.stored_as(cx, connections, backlog, reader, &envelope);
+            backlog.push_or_buffer(cx, connections, reader, envelope.clone(), stored_as);
         }
     }
 

@@ -82,7 +82,7 @@ impl Direct {
             self.store_first.remove(&user);
             return StoreFirstOutcome::Nothing;
         }
-        if connections.logged_in(user).is_some() {
+        if connections.is_here(user) {
             return StoreFirstOutcome::ReaderIsHere(user);
         }
         cx.publish_counted(

@@ -53,7 +53,7 @@ impl Groups {
         cx.counters.group += 1;
         connections.begin_send(cx, id);
         self.store(cx, connections, id, envelope.clone());
-        self.push_to_members(cx, connections, backlog, &envelope);
+        self.push_to_members(cx, connections, backlog, &envelope, Some(id));
         cx.publish(Channel::Group(group), envelope);
     }
 
@@ -72,13 +72,15 @@ impl Groups {
         connections.resume(cx, id, Pause::AwaitingReply);
     }
 
-    /// Pushes a group message to every member of this core but its sender.
+    /// Pushes a group message to every member of this core but the session that has sent it. Other sessions of its user
+    /// are pushed it if they ask for that.
     fn push_to_members(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
         backlog: &mut Backlog,
         envelope: &Envelope,
+        from: Option<ConnectionId>,
     ) {
         let (group, sender) = (envelope.group(), envelope.sender());
         let Some(subscription) = self.subscriptions.get_mut(&group) else { return };
@@ -87,13 +89,16 @@ impl Groups {
         self.note_unsettled(group);
         let Some(subscription) = self.subscriptions.get(&group) else { return };
         for &member in &subscription.members {
-            if connections.get(member).and_then(Connection::user) == Some(sender) {
+            let Some(connection) = connections.get(member) else { continue };
+            let is_own = connection.user() == Some(sender);
+            if is_own && (from == Some(member) || !connection.hears_own()) {
                 continue;
             }
             // A live message is beyond all that the subscription and the reader's backlog know of.
             let cursor = self.cursors.get(member).and_then(|cursors| cursors.of.get(&group));
             let known = cursor.map_or(0, |cursor| backlog.upto(member, group).unwrap_or(cursor.from));
-            let stored_as = StoredAs::GroupLog(here.max(known));
+            // No backlog has what its reader has sent itself.
+            let stored_as = if is_own { StoredAs::History } else { StoredAs::GroupLog(here.max(known)) };
             backlog.push_or_buffer(cx, connections, member, envelope.clone(), stored_as);
         }
     }
@@ -109,7 +114,7 @@ impl Groups {
         cx.enter();
         // What this core published comes back to it, and was pushed when it was sent.
         if envelope.mid().core() != cx.core {
-            self.push_to_members(cx, connections, backlog, envelope);
+            self.push_to_members(cx, connections, backlog, envelope, None);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::wire::code::Code;
 impl Hub {
     /// Somebody says that the user has something waiting.
     pub(super) fn fetch_for(&mut self, user: UserId) {
-        if let Some(id) = self.connections.of_user(user) {
+        for id in self.connections.sessions(user) {
             self.fetch_again(id);
         }
     }
@@ -30,10 +30,15 @@ impl Hub {
     }
 
     pub(super) fn continue_catch_up(&mut self, id: ConnectionId) {
-        let Self { cx, connections, backlog, groups, .. } = self;
+        let Self { cx, connections, backlog, devices, groups, .. } = self;
         match backlog.continue_catch_up(cx, connections, id) {
             CatchUpOutcome::Waits => {}
-            CatchUpOutcome::Finished { upto } => groups.finish_catch_up(connections, backlog, id, upto),
+            CatchUpOutcome::Finished { upto } => {
+                groups.finish_catch_up(connections, backlog, id, upto);
+                if backlog.take_missed_own(id) {
+                    devices.tell_heads(cx, connections, id);
+                }
+            }
         }
     }
 
@@ -83,9 +88,11 @@ impl Hub {
 
     /// Whoever holds the user is to fetch again.
     pub(super) fn notify_backlog(&mut self, user: UserId) {
-        match self.connections.logged_in(user) {
-            Some(id) => self.fetch_again(id),
-            None => self.backlog.publish_hint(&mut self.cx, user),
+        let here = self.connections.sessions(user);
+        let is_all = here.iter().any(|&id| self.connections.get(id).is_some_and(|session| !session.multi));
+        here.into_iter().for_each(|id| self.fetch_again(id));
+        if !is_all || !self.connections.is_here(user) {
+            self.backlog.publish_hint(&mut self.cx, user);
         }
     }
 }

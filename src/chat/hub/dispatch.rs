@@ -1,8 +1,9 @@
 //! Dispatch: which room an event is for.
 
 use super::Hub;
-use crate::model::envelope::{Envelope, Kind};
-use crate::model::ids::SessionEpoch;
+use crate::model::envelope::{Demand, Envelope, Kind};
+use crate::model::history::Conversation;
+use crate::model::ids::UserId;
 use crate::port::event::{Channel, Event};
 
 impl Hub {
@@ -52,30 +53,50 @@ impl Hub {
     /// another version's, or a forgery.
     fn on_envelope(&mut self, channel: Channel, envelope: Envelope) {
         match channel {
-            Channel::User(_) => self.on_user_envelope(envelope),
+            Channel::User(user) => self.on_user_envelope(user, envelope),
             Channel::Group(_) => self.on_group_envelope(&envelope),
             Channel::Cores => self.on_cores_envelope(&envelope),
         }
     }
 
-    fn on_user_envelope(&mut self, envelope: Envelope) {
+    fn on_user_envelope(&mut self, channel: UserId, envelope: Envelope) {
         let user = envelope.user();
         if envelope.kind() == Kind::Claim && self.concede_if_half_closed(&envelope) {
             return;
         }
-        let Self { cx, connections, backlog, direct, logins, .. } = self;
+        let Self { cx, connections, backlog, devices, direct, logins, social, .. } = self;
         match envelope.kind() {
+            Kind::Direct if user != channel => {
+                if envelope.sender() == channel {
+                    devices.on_own_envelope(cx, connections, backlog, &envelope);
+                }
+            }
+            Kind::Read => devices.on_read_envelope(cx, connections, &envelope),
+            Kind::Typing => {
+                social.on_typing_envelope(cx, connections, &envelope, Conversation::With(user), &[]);
+            }
+            Kind::ConfirmedHere => devices.on_confirmed_envelope(cx, connections, &envelope),
+            Kind::Acquaintance => {
+                cx.observe(envelope.mid());
+                // What this core published comes back to it.
+                if envelope.mid().core() != cx.core
+                    && let Some(change) = envelope.acquainted()
+                {
+                    self.apply_acquaintance(user, None, change);
+                }
+            }
+            Kind::TokenRevoked => self.end_revoked(user, envelope.revoked()),
             Kind::Direct => {
                 cx.observe(envelope.mid());
                 direct.on_direct_envelope(cx, connections, backlog, envelope);
             }
-            Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded => {
-                let outcome = logins.on_claim_envelope(cx, connections, &envelope);
-                self.after_login(outcome);
+            Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::ClaimJoined => {
+                let outcomes = logins.on_claim_envelope(cx, connections, &envelope);
+                outcomes.into_iter().for_each(|outcome| self.after_login(outcome));
             }
             Kind::Reclaim => {
-                let outcome = logins.on_reclaim(cx, connections, user, SessionEpoch(envelope.mid().0));
-                self.after_login(outcome);
+                let outcomes = logins.on_reclaim(cx, connections, &envelope);
+                outcomes.into_iter().for_each(|outcome| self.after_login(outcome));
             }
             kind @ (Kind::Confirmed | Kind::Unconfirmed) => {
                 direct.on_receipt(cx, connections, backlog, envelope.sender(), kind, envelope.mids());
@@ -89,7 +110,14 @@ impl Hub {
     /// A session whose client has said its last word makes room for a claim; whether one did.
     fn concede_if_half_closed(&mut self, claim: &Envelope) -> bool {
         let user = claim.user();
-        let made_room = self.connections.of_user(user).is_some_and(|id| self.end_if_half_closed(id));
+        let joins = matches!(claim.demand(), Demand::Join(_));
+        let mut made_room = false;
+        for id in self.connections.sessions(user) {
+            if !(joins && self.connections.is_multi(id)) {
+                made_room |= self.end_if_half_closed(id);
+            }
+        }
+        made_room = made_room && self.connections.of_user(user).is_none();
         if made_room {
             let conceded = Envelope::claim(Kind::ClaimConceded, user, claim.mid().0);
             self.cx.publish(Channel::User(user), conceded);
@@ -98,7 +126,7 @@ impl Hub {
     }
 
     fn on_group_envelope(&mut self, envelope: &Envelope) {
-        let Self { cx, connections, backlog, groups, .. } = self;
+        let Self { cx, connections, backlog, groups, social, .. } = self;
         match envelope.kind() {
             Kind::Group => {
                 cx.observe(envelope.mid());
@@ -110,9 +138,15 @@ impl Hub {
                 }
             }
             Kind::Dissolved => self.drop_group(envelope.group()),
-            Kind::Direct | Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::BacklogHint => {}
+            Kind::Typing => {
+                let group = envelope.group();
+                let members = groups.members(group);
+                social.on_typing_envelope(cx, connections, envelope, Conversation::Group(group), &members);
+            }
+            Kind::Direct | Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::ClaimJoined => {}
             Kind::Reclaim | Kind::Presence | Kind::CoreLeaving | Kind::Confirmed | Kind::Unconfirmed => {}
-            Kind::HidingHint => {}
+            Kind::BacklogHint | Kind::HidingHint | Kind::Read | Kind::ConfirmedHere | Kind::TokenRevoked => {}
+            Kind::Acquaintance => {}
         }
     }
 
@@ -123,7 +157,8 @@ impl Hub {
             Kind::CoreLeaving => social.on_core_leaving(cx, envelope.mid().core()),
             Kind::Direct | Kind::Group | Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded => {}
             Kind::BacklogHint | Kind::Reclaim | Kind::GroupOffsets | Kind::Dissolved => {}
-            Kind::Confirmed | Kind::Unconfirmed | Kind::HidingHint => {}
+            Kind::Confirmed | Kind::Unconfirmed | Kind::HidingHint | Kind::ClaimJoined => {}
+            Kind::Read | Kind::Typing | Kind::ConfirmedHere | Kind::TokenRevoked | Kind::Acquaintance => {}
         }
     }
 }

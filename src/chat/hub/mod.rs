@@ -21,6 +21,7 @@ mod walk_tests;
 
 use crate::backlog::Backlog;
 use crate::connection::Connections;
+use crate::devices::Devices;
 use crate::direct::Direct;
 use crate::group::Groups;
 use crate::login::Logins;
@@ -40,6 +41,7 @@ pub struct Hub {
     cx: Cx,
     connections: Connections,
     backlog: Backlog,
+    devices: Devices,
     direct: Direct,
     groups: Groups,
     logins: Logins,
@@ -83,6 +85,7 @@ impl Hub {
             cx: Cx::new(core, limits),
             connections: Connections::default(),
             backlog: Backlog::default(),
+            devices: Devices::default(),
             direct: Direct::default(),
             groups: Groups::default(),
             logins: Logins::default(),
@@ -108,6 +111,7 @@ impl Hub {
         self.connections.is_empty()
             && self.cx.in_flight.len() == 0
             && self.backlog.is_idle()
+            && self.devices.is_idle()
             && self.direct.is_idle()
             && self.groups.is_idle()
     }

@@ -5,8 +5,10 @@
 
 use super::Hub;
 use crate::connection::About;
-use crate::model::ids::{ConnectionId, GroupId, MessageId};
+use crate::model::envelope::{Acquaintance, Envelope, Revoked};
+use crate::model::ids::{ConnectionId, GroupId, MessageId, UserId};
 use crate::model::token::Token;
+use crate::port::event::Channel;
 use crate::port::in_flight::{Change, Mutation};
 use crate::port::store::{Joined, Left, Reply, StoreReply, StoreResult};
 use crate::social::Hides;
@@ -23,9 +25,16 @@ impl Hub {
             // Also if that is not known: whoever looks finds what is so.
             self.social.publish_hiding_hint(&mut self.cx, user);
         }
+        let revoked = self.revoked_by(connection, change, &result);
+        if let Some(revoked) = revoked {
+            self.devices.publish_revoked(&mut self.cx, user, revoked);
+        }
         if self.connections.get(connection).is_none()
             && let Ok(reply) = &result
         {
+            if let Some(revoked) = revoked {
+                return self.end_revoked(user, revoked);
+            }
             if let (Change::Leave { group }, StoreReply::Left(Left { dissolved: true })) = (change, reply) {
                 self.dissolve_group(group);
             }
@@ -52,6 +61,84 @@ impl Hub {
             self.connections.reply(&mut self.cx, connection, ack);
         }
         self.resume(connection);
+        if let Some(revoked) = revoked {
+            self.end_revoked(user, revoked);
+        }
+        self.share_change(connection, user, change);
+    }
+
+    /// One of a user's sessions has changed something: the others follow.
+    fn share_change(&mut self, connection: ConnectionId, user: UserId, change: Change) {
+        match change {
+            // The user's other sessions find it when they fetch: each page names all groups.
+            Change::Join { .. } | Change::Leave { .. } if self.connections.is_multi(connection) => {
+                self.notify_backlog(user);
+            }
+            Change::Befriend { friend } => {
+                self.share_acquaintance(connection, user, Acquaintance::Friend(friend));
+            }
+            Change::Unfriend { friend } => {
+                self.share_acquaintance(connection, user, Acquaintance::Stranger(friend));
+            }
+            Change::Block { user: whom } => {
+                self.share_acquaintance(connection, user, Acquaintance::Blocked(whom));
+            }
+            Change::Unblock { user: whom } => {
+                self.share_acquaintance(connection, user, Acquaintance::Unblocked(whom));
+            }
+            Change::Join { .. } | Change::Leave { .. } => {}
+            Change::Token | Change::Confirm | Change::DropDevice { .. } => {}
+        }
+    }
+
+    /// The tokens that a change has made worthless, whose sessions end.
+    fn revoked_by(&self, id: ConnectionId, change: Change, result: &StoreResult) -> Option<Revoked> {
+        let reply = result.as_ref().ok()?;
+        match change {
+            Change::DropDevice { token } => Some(Revoked::Token(token)),
+            // Of a user with one session, that is the one that has the new token.
+            Change::Token if self.connections.is_multi(id) => {
+                Token::of(reply.clone()).map(|token| Revoked::AllBut(token.id))
+            }
+            Change::Token | Change::Confirm | Change::Join { .. } | Change::Leave { .. } => None,
+            Change::Befriend { .. } | Change::Unfriend { .. } => None,
+            Change::Block { .. } | Change::Unblock { .. } => None,
+        }
+    }
+
+    /// One of a user's sessions has changed whom it knows or refuses: the others follow.
+    fn share_acquaintance(&mut self, id: ConnectionId, user: UserId, change: Acquaintance) {
+        if self.connections.is_multi(id) {
+            self.apply_acquaintance(user, Some(id), change);
+            let notice = Envelope::acquaintance(self.cx.next_mid(), user, change);
+            self.cx.publish(Channel::User(user), notice);
+        }
+    }
+
+    /// Does in the sessions of a user here, but for one, what another one has done.
+    pub(super) fn apply_acquaintance(
+        &mut self,
+        user: UserId,
+        but: Option<ConnectionId>,
+        change: Acquaintance,
+    ) {
+        for id in self.connections.sessions(user) {
+            let Self { cx, connections, social, .. } = self;
+            let session = connections.get_mut(id).filter(|session| session.multi && Some(id) != but);
+            let Some(session) = session else { continue };
+            match change {
+                Acquaintance::Friend(friend) => {
+                    social.befriend(cx, connections, id, (friend, Hides::Perhaps));
+                }
+                Acquaintance::Stranger(friend) => social.unfriend(id, friend),
+                Acquaintance::Blocked(whom) => drop(session.refused_senders.or_default().insert(whom)),
+                Acquaintance::Unblocked(whom) => {
+                    if let Some(refused) = session.refused_senders.get_mut() {
+                        refused.remove(&whom);
+                    }
+                }
+            }
+        }
     }
 
     /// The store has taken out a piece of what a session confirmed and does not know: the next one, or ACK, or ERROR.
@@ -72,6 +159,9 @@ impl Hub {
     /// ERROR, with the time after which it makes sense to try again.
     fn refuse_mutation(&mut self, about: About<'_>, change: Change, code: Code) {
         let Self { cx, connections, logins, .. } = self;
+        if let (Change::DropDevice { .. }, Code::NoSuchUser) = (change, code) {
+            return connections.refuse_with(cx, about, code, "no such device");
+        }
         if code != Code::TooFast {
             return connections.refuse(cx, about, code);
         }
@@ -103,6 +193,7 @@ impl Hub {
             | Change::Befriend { .. }
             | Change::Unfriend { .. } => {}
             Change::Token | Change::Block { .. } | Change::Unblock { .. } | Change::Confirm => {}
+            Change::DropDevice { .. } => {}
         }
     }
 
@@ -128,6 +219,8 @@ impl Hub {
                 social.befriend(cx, connections, id, (friend, hides));
             }
             Change::Unfriend { friend } => social.unfriend(id, friend),
+            // Its session ends when this is answered.
+            Change::DropDevice { .. } => {}
             Change::Block { user } => {
                 connections.get_mut(id)?.refused_senders.or_default().insert(user);
             }

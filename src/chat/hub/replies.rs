@@ -4,12 +4,14 @@ use super::Hub;
 use crate::connection::{Connection, Connections, Pause};
 use crate::group::ends_membership;
 use crate::login::LoginOutcome;
-use crate::model::ids::{ConnectionId, GroupId, UserId};
+use crate::model::device::{Device, Marker};
+use crate::model::history::{HeadsPage, SyncPage};
+use crate::model::ids::{ConnectionId, GroupId, MessageId, UserId};
 use crate::model::profile::Profile;
 use crate::port::event::BusDown;
 use crate::port::in_flight::{
-    BacklogFlow, DirectFlow, GroupFlow, JoinFlow, LoginFlow, PublishFlow, QueryFlow, SocialFlow, StoreFlow,
-    StoreRetry,
+    BacklogFlow, DevicesFlow, DirectFlow, GroupFlow, JoinFlow, LoginFlow, PublishFlow, QueryFlow, SocialFlow,
+    StoreFlow, StoreRetry,
 };
 use crate::port::store::{
     BacklogPage, HistoryPage, Reply, Resumed, StoreReply, StoreRequest, StoreResult, StoredMessage, Verified,
@@ -33,6 +35,7 @@ impl Hub {
             StoreFlow::Direct(flow) => self.on_direct_reply(flow, result),
             StoreFlow::Group(flow) => self.on_group_reply(flow, result),
             StoreFlow::Social(flow) => self.on_social_reply(flow, result),
+            StoreFlow::Devices(flow) => self.on_devices_reply(flow, result),
             StoreFlow::Remember => {}
             StoreFlow::Mutation(mutation) => self.on_mutated(*mutation, result),
         }
@@ -53,7 +56,9 @@ impl Hub {
             }) => (None, envelope),
             StoreFlow::Direct(DirectFlow::HistoryBatch { .. } | DirectFlow::Confirm { .. })
             | StoreFlow::Backlog(_) => return,
-            StoreFlow::Group(_) | StoreFlow::Login(_) | StoreFlow::Social(_) => return,
+            StoreFlow::Group(_) | StoreFlow::Login(_) | StoreFlow::Social(_) | StoreFlow::Devices(_) => {
+                return;
+            }
             StoreFlow::Mutation(_) | StoreFlow::Remember => return,
         };
         let renamed = self.cx.rename(envelope);
@@ -71,15 +76,15 @@ impl Hub {
             LoginFlow::Register { connection } => {
                 logins.on_registered(cx, connections, connection, UserId::from_result(result));
             }
-            LoginFlow::Verify { connection, demand } => {
+            LoginFlow::Verify { connection, demand, device } => {
                 let verified = Verified::from_result(result);
-                match logins.on_verified(cx, connections, connection, demand, verified) {
+                match logins.on_verified(cx, connections, connection, (demand, device), verified) {
                     Ok(let_in) => self.claim(connection, let_in),
                     Err(outcome) => self.after_login(outcome),
                 }
             }
             LoginFlow::Resume { connection, secret } => {
-                match logins.on_resumed(connection, secret, Resumed::from_result(result)) {
+                match logins.on_resumed(connections, connection, secret, Resumed::from_result(result)) {
                     Ok(let_in) => self.claim(connection, let_in),
                     Err(outcome) => self.after_login(outcome),
                 }
@@ -188,8 +193,35 @@ impl Hub {
         }
     }
 
+    fn on_devices_reply(&mut self, flow: DevicesFlow, result: StoreResult) {
+        let Self { cx, connections, devices, logins, .. } = self;
+        match flow {
+            DevicesFlow::List { connection, cid } => {
+                let user = connections.get(connection).and_then(Connection::user);
+                let beside = user.map(|user| connections.sessions(user)).unwrap_or_default();
+                let online = |token| beside.iter().any(|&id| logins.token(id) == Some(token));
+                let (here, list) = (logins.token(connection), Vec::<Device>::from_result(result));
+                devices.on_list(cx, connections, (connection, cid.as_deref()), here, &online, list);
+            }
+            DevicesFlow::Heads { connection, cid, asked } => {
+                let page = HeadsPage::from_result(result);
+                devices.on_heads_page(cx, connections, (connection, cid.as_deref(), asked), page);
+            }
+            DevicesFlow::Sync(query) => {
+                devices.on_synced(cx, connections, query, SyncPage::from_result(result));
+            }
+            DevicesFlow::Marker(moved) => {
+                devices.on_marker(cx, connections, *moved, Marker::from_result(result));
+            }
+            DevicesFlow::Places { pushes } => {
+                let places = Vec::<(MessageId, u64)>::from_result(result);
+                devices.on_places(cx, connections, pushes, places);
+            }
+        }
+    }
+
     pub(super) fn on_published(&mut self, flow: PublishFlow, receivers: Result<u32, BusDown>) {
-        let Self { cx, connections, backlog, direct, groups, logins, social, .. } = self;
+        let Self { cx, connections, backlog, devices, direct, groups, logins, social, .. } = self;
         match flow {
             PublishFlow::Claim { connection, epoch } => {
                 let outcome = logins.on_claim_published(cx, connections, connection, epoch, receivers);
@@ -205,6 +237,9 @@ impl Hub {
                 direct.on_store_first_hint(cx, connections, backlog, user, receivers);
             }
             PublishFlow::BacklogHint { user } => backlog.on_hint_published(user, receivers),
+            PublishFlow::TokenRevoked { user, revoked } => {
+                devices.on_revoked_published(user, revoked, receivers)
+            }
             PublishFlow::HidingHint { user } => social.on_hiding_hint_published(user, receivers),
             PublishFlow::GroupOffsets { group, last } => {
                 groups.on_offsets_published(cx, group, last, receivers)
@@ -215,9 +250,10 @@ impl Hub {
 
     pub(super) fn on_joined(&mut self, flow: JoinFlow, result: Result<(), BusDown>) {
         match flow {
-            JoinFlow::User { connection, epoch } => {
-                let outcome = self.logins.on_channel_joined(&mut self.cx, connection, epoch, result);
-                self.after_login(outcome);
+            JoinFlow::User { user, epoch } => {
+                let Self { cx, connections, logins, .. } = self;
+                let outcomes = logins.on_channel_joined(cx, connections, user, epoch, result);
+                outcomes.into_iter().for_each(|outcome| self.after_login(outcome));
             }
             JoinFlow::Group { group, number } => self.on_group_joined(group, number, result),
         }
@@ -245,6 +281,7 @@ impl Hub {
             QueryFlow::Unverified { users, begun } => {
                 social.on_unverified(cx, connections, backlog, (users, begun), online);
             }
+            QueryFlow::Lost(lost) => social.on_lost_looked_for(cx, connections, backlog, lost, online),
             QueryFlow::Directory(reply) => {
                 social.on_directory_presence(cx, connections, backlog, *reply, online);
             }

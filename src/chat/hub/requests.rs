@@ -3,6 +3,7 @@
 use super::Hub;
 use crate::connection::About;
 use crate::login::Credentials;
+use crate::model::history::Conversation;
 use crate::model::ids::{ConnectionId, UserId};
 use crate::model::name;
 use crate::port::in_flight::Change;
@@ -33,7 +34,7 @@ impl Hub {
         if cx.in_flight.len() >= cx.limits.tickets {
             return connections.refuse(cx, about, Code::Busy);
         }
-        if self.on_entrance(about, &request.body, dialect, user) {
+        if self.on_entrance(about, &request.body, user) {
             return;
         }
         let Self { cx, connections, .. } = self;
@@ -48,25 +49,19 @@ impl Hub {
     }
 
     /// What may be asked for before a login; whether it was that. `user` is who the connection is already.
-    fn on_entrance(
-        &mut self,
-        about: About<'_>,
-        body: &Body<'_>,
-        dialect: Dialect,
-        user: Option<UserId>,
-    ) -> bool {
+    fn on_entrance(&mut self, about: About<'_>, body: &Body<'_>, user: Option<UserId>) -> bool {
         let Self { cx, connections, logins, .. } = self;
         match *body {
-            Body::Register { name, password, dialect: asked_for } => {
+            Body::Register { name, password, client } => {
                 // Who is logged in goes on as it logged in.
-                let dialect = if user.is_some() { dialect } else { asked_for };
-                logins.on_register(cx, connections, about.connection, (name, password), dialect);
+                let client = user.is_none().then_some(client);
+                logins.on_register(cx, connections, about.connection, (name, password), client);
             }
-            Body::Login { who, password, dialect, takeover } => {
-                let credentials = Credentials { who, password, dialect, takeover };
+            Body::Login { who, password, client, takeover } => {
+                let credentials = Credentials { who, password, client, takeover };
                 logins.on_login(cx, connections, about, user, credentials);
             }
-            Body::Resume { token } => logins.on_resume(cx, connections, about, user, token),
+            Body::Resume { token, client } => logins.on_resume(cx, connections, about, user, (token, client)),
             Body::Ping { .. }
             | Body::Pong
             | Body::Confirm { .. }
@@ -78,6 +73,8 @@ impl Hub {
                 return false;
             }
             Body::Logout | Body::OneChat { .. } | Body::GroupChat { .. } | Body::ShowFriends => return false,
+            Body::Sync { .. } | Body::Heads { .. } | Body::Read { .. } | Body::Typing { .. } => return false,
+            Body::Devices | Body::DropDevice { .. } => return false,
             Body::AddFriend { .. } | Body::DelFriend { .. } => return false,
             Body::CreateGroup { .. } | Body::AddGroup { .. } | Body::DelGroup { .. } => return false,
         }
@@ -86,19 +83,35 @@ impl Hub {
 
     /// What a session may ask for.
     fn on_session_request(&mut self, about: About<'_>, user: UserId, body: Body<'_>) {
-        let Self { cx, connections, backlog, direct, groups, logins, social, .. } = self;
+        let Self { cx, connections, backlog, devices, direct, groups, logins, social, .. } = self;
         if !matches!(body, Body::OneChat { .. } | Body::GroupChat { .. } | Body::Confirm { .. }) {
             // It finds in the store what was said before it.
             groups.store_batch(cx);
         }
         match body {
             Body::OneChat { to, msg, time } => {
-                direct.on_one_chat(cx, connections, backlog, about, (to, msg, time))
+                let shared = direct.on_one_chat(cx, connections, backlog, about, (to, msg, time));
+                if let Some(envelope) = shared {
+                    devices.share_sent(cx, connections, backlog, about.connection, &envelope);
+                }
             }
             Body::GroupChat { group, msg, time } => {
                 groups.on_group_chat(cx, connections, backlog, about, (group, msg, time));
             }
-            Body::Confirm { mids } => direct.on_confirm(cx, connections, backlog, about, mids),
+            Body::Confirm { mids } => {
+                devices.share_confirmed(cx, connections, about.connection, user, &mids);
+                direct.on_confirm(cx, connections, backlog, about, mids);
+            }
+            Body::Sync { since, messages } => {
+                devices.on_sync(cx, connections, about, user, (since, messages))
+            }
+            Body::Heads { before, heads } => devices.on_heads(cx, connections, about, user, (before, heads)),
+            Body::Read { conversation, pos, private } => {
+                devices.on_read(cx, connections, about, user, (conversation, pos, private));
+            }
+            Body::Typing { conversation, on } => self.on_typing(about, user, conversation, on),
+            Body::Devices => devices.on_devices(cx, connections, about, user),
+            Body::DropDevice { token } => devices.on_drop_device(cx, connections, about, user, token),
             Body::AddFriend { friend } => social.on_add_friend(cx, connections, about, user, friend),
             Body::DelFriend { friend } => social.on_del_friend(cx, connections, about, user, friend),
             Body::ShowFriends => social.on_show_friends(cx, connections, about, user),
@@ -132,6 +145,18 @@ impl Hub {
                 connections.refuse(cx, about, Code::UnknownMsgid);
             }
         }
+    }
+
+    fn on_typing(&mut self, about: About<'_>, user: UserId, conversation: Conversation, on: bool) {
+        let Self { cx, connections, groups, social, .. } = self;
+        let members = match conversation {
+            Conversation::With(_) => Vec::new(),
+            Conversation::Group(group) if !groups.is_member(about.connection, group) => {
+                return connections.refuse(cx, about, Code::NotAMember);
+            }
+            Conversation::Group(group) => groups.members(group),
+        };
+        social.on_typing(cx, connections, about, user, (conversation, on), &members);
     }
 
     fn on_create_group(&mut self, about: About<'_>, user: UserId, name: &str, desc: &str) {

@@ -3,15 +3,15 @@
 use super::Hub;
 use crate::connection::{About, AuthState, Connection, Leaving, Pause};
 use crate::group::Subscribed;
-use crate::login::{LetIn, LoginOutcome, Started, publish_reclaim};
+use crate::login::{self, LetIn, LoginOutcome, Started, publish_reclaim};
 use crate::model::dedup::DedupWindow;
-use crate::model::envelope::{Envelope, Kind};
+use crate::model::envelope::{Demand, Envelope, Kind, Revoked};
 use crate::model::ids::{ConnectionId, CoreId, Monotonic, SessionEpoch, UserId};
 use crate::model::profile::{Person, Profile};
 use crate::port::cx::Cx;
 use crate::port::effect::Effect;
 use crate::port::event::Channel;
-use crate::port::in_flight::{LoginFlow, QueryFlow, Revoking, StoreFlow, StoreRetry};
+use crate::port::in_flight::{LoginFlow, Lost, QueryFlow, Revoking, StoreFlow, StoreRetry};
 use crate::port::store::StoreRequest;
 use crate::social::Gone;
 use crate::wire::code::Code;
@@ -26,9 +26,12 @@ impl Hub {
         if self.connections.get(id).is_none_or(|connection| connection.is_closing()) {
             return;
         }
-        if let Some(holder) = self.connections.of_user(let_in.user) {
+        let joins = matches!(let_in.demand, Demand::Join(_));
+        for holder in self.connections.sessions(let_in.user) {
             if self.logins.gives_way(holder, let_in.demand) {
                 self.replace(holder);
+            } else if joins && self.connections.is_multi(holder) {
+                // The two live side by side.
             } else if !self.end_if_half_closed(holder) {
                 return self.refuse_login(id, Code::AlreadyOnline);
             }
@@ -59,10 +62,8 @@ impl Hub {
             LoginOutcome::RefuseResume { connection, code } => {
                 self.refuse_entry(connection, code, reply::not_resumed);
             }
-            LoginOutcome::GiveWay { connection, user, claim } => {
-                self.replace(connection);
-                self.cx.publish(Channel::User(user), Envelope::claim(Kind::ClaimConceded, user, claim.0));
-            }
+            LoginOutcome::GiveWay { connection } => self.replace(connection),
+            LoginOutcome::Answer { user, claim, answer } => login::answer(&mut self.cx, user, claim, answer),
             LoginOutcome::Replaced { connection, user } => {
                 self.connections.close_for(&mut self.cx, connection, Code::Replaced, Code::Replaced.text());
                 // What this session changed, the other does not know.
@@ -76,6 +77,16 @@ impl Hub {
         self.cx.counters.error(Code::Replaced);
         self.connections.close_for(&mut self.cx, id, Code::Replaced, Code::Replaced.text());
         self.end_session(id, Gone::Lost);
+    }
+
+    /// Tokens of a user are worthless: the sessions here that came with them end.
+    pub(super) fn end_revoked(&mut self, user: UserId, revoked: Revoked) {
+        for id in self.connections.sessions(user) {
+            let is_v2 = self.connections.get(id).is_some_and(|connection| connection.dialect == Dialect::V2);
+            if is_v2 && revoked.includes(self.logins.token(id)) {
+                self.replace(id);
+            }
+        }
     }
 
     /// A login that comes to nothing: the connection lives on and may try again.
@@ -150,7 +161,7 @@ impl Hub {
     pub(super) fn end_session(&mut self, id: ConnectionId, gone: Gone) {
         let Self { cx, connections, backlog, groups, logins, social, .. } = self;
         let Some(connection) = connections.get(id) else { return };
-        let (dialect, user) = (connection.dialect, connection.user());
+        let (dialect, multi, user) = (connection.dialect, connection.multi, connection.user());
         let cursors = match connection.is_logged_in() {
             true => groups.cursor_updates(connections, backlog, id),
             false => Vec::new(),
@@ -159,15 +170,22 @@ impl Hub {
         let Some((user, connection)) = user.zip(connections.get_mut(id)) else { return };
         match connection.end_login() {
             AuthState::Unauthenticated => return,
-            AuthState::LoggingIn(_) => {
+            AuthState::LoggingIn(identity) => {
                 cx.counters.entering -= 1;
                 logins.concede_waiting(cx, id);
+                if multi {
+                    // Who looked for the last of the others may have met this one.
+                    social.wait_for(cx, Lost { user, epoch: identity.epoch, multi });
+                }
             }
             AuthState::LoggedIn(_) => social.mark_offline(cx, connections, backlog, (id, user), gone),
         }
-        connections.release(user);
+        let was_last = connections.release(user, id);
         cx.counters.partings += 1;
-        cx.leave(Channel::User(user));
+        if was_last {
+            logins.forget_channel(user);
+            cx.leave(Channel::User(user));
+        }
         groups.end(cx, connections, backlog, id);
         social.end_session(id);
         logins.end(id);
@@ -307,8 +325,10 @@ impl Hub {
         let Some(identity) = self.connections.get(id).and_then(|connection| connection.identity()) else {
             return;
         };
-        publish_reclaim(&mut self.cx, identity.user, identity.epoch);
+        let (user, epoch) = (identity.user, identity.epoch);
+        publish_reclaim(&mut self.cx, &self.connections, id, user, epoch);
         self.fetch_again(id);
+        self.devices.tell_heads(&mut self.cx, &self.connections, id);
         self.social.announce_again(&self.connections, id);
     }
 

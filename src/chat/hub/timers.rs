@@ -71,10 +71,16 @@ impl Hub {
         }
         let limits = &self.cx.limits;
         let (offsets_ms, probe_ms, cursors_ms) = (limits.stored_notice_ms, limits.probe_ms, limits.seen_ms);
-        if is_due(&mut self.timers.offsets, now, offsets_ms) {
+        let places = is_due(&mut self.timers.offsets, now, offsets_ms);
+        if places {
             self.groups.begin_offsets();
         }
         self.groups.publish_offsets(&mut self.cx);
+        if places {
+            self.devices.begin_places(&self.cx, &mut self.connections);
+        }
+        self.devices.find_places(&mut self.cx);
+        self.devices.tell_due(&mut self.cx, &self.connections);
         if is_due(&mut self.timers.probe, now, probe_ms) {
             self.connections.begin_probes();
             self.backlog.begin_retries();
@@ -137,7 +143,10 @@ impl Hub {
                 },
             };
             budget.spend(next.map_or(0, |id| self.groups.count_of(id)));
-            next.into_iter().for_each(|id| self.fetch_again(id));
+            if let Some(id) = next {
+                self.fetch_again(id);
+                self.devices.tell_heads(&mut self.cx, &self.connections, id);
+            }
         }
     }
 
@@ -169,6 +178,7 @@ impl Hub {
             self.backlog.forget_recent(id);
         }
         self.social.repeat_hiding_hints(&mut self.cx);
+        self.devices.repeat_revoked(&mut self.cx);
         self.backlog.retry(&mut self.cx);
         for user in self.backlog.take_to_notify(&self.cx) {
             self.notify_backlog(user);

@@ -6,6 +6,7 @@ use crate::model::envelope::Demand;
 use crate::model::ids::{ConnectionId, UserId};
 use crate::model::name;
 use crate::model::profile::Who;
+use crate::model::retention::Retention;
 use crate::model::source::Source;
 use crate::model::token::{Password, Proof, Secret, Token, TokenId};
 use crate::port::cx::Cx;
@@ -13,14 +14,14 @@ use crate::port::in_flight::{Change, LoginFlow};
 use crate::port::store::{Resumed, StoreRequest, Verified};
 use crate::wire::code::Code;
 use crate::wire::reply;
-use crate::wire::request::{Dialect, Named, Takeover};
+use crate::wire::request::{Client, Dialect, Named, Takeover};
 
 /// What a login shows to be let in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Credentials<'a> {
     pub(crate) who: Named<'a>,
     pub(crate) password: &'a str,
-    pub(crate) dialect: Dialect,
+    pub(crate) client: Client<'a>,
     pub(crate) takeover: Takeover,
 }
 
@@ -33,6 +34,8 @@ pub(crate) struct LetIn {
     pub(crate) proof: Proof,
     /// The token that it came with.
     pub(crate) token: Option<Token>,
+    /// What the device calls itself that is to get a token.
+    pub(crate) device: Option<Box<str>>,
 }
 
 impl Logins {
@@ -43,7 +46,7 @@ impl Logins {
         connections: &mut Connections,
         id: ConnectionId,
         (name, password): (&str, &str),
-        dialect: Dialect,
+        client: Option<Client<'_>>,
     ) {
         cx.enter();
         let checked = name::check(name, cx.limits.name_chars).and_then(|name| {
@@ -62,7 +65,7 @@ impl Logins {
             return;
         }
         let Some(connection) = connections.get_mut(id) else { return };
-        connection.dialect = dialect;
+        client.into_iter().for_each(|client| connection.note_client(client));
         let from = connection.from;
         connections.await_login(cx, id);
         let (name, password) = (name.to_owned(), Password(password.to_owned()));
@@ -110,7 +113,8 @@ impl Logins {
         credentials: Credentials<'_>,
     ) {
         cx.enter();
-        let Credentials { who, password, dialect, takeover } = credentials;
+        let Credentials { who, password, client, takeover } = credentials;
+        let dialect = client.dialect;
         if password.len() > cx.limits.password_bytes && now_user.is_none() {
             let cid = about.cid.filter(|_| dialect == Dialect::V2);
             cx.counters.error(Code::Refused);
@@ -119,17 +123,20 @@ impl Logins {
         if now_user.is_none() && self.guesses_too_fast(cx, connections, about, dialect) {
             return;
         }
-        let Some(from) = begin(cx, connections, about, now_user, dialect) else { return };
+        let Some(from) = begin(cx, connections, about, now_user, client) else { return };
         let who = match who {
             Named::Id(user) => Who::Id(user),
             Named::Name(name) => Who::Name(name.to_owned()),
         };
         let demand = match takeover {
+            // It replaces nobody.
+            _ if client.multi => Demand::Join(None),
             Takeover::Refuse => Demand::Nothing,
             Takeover::Replace => Demand::Takeover,
         };
         let request = StoreRequest::Verify { who, password: Password(password.to_owned()), from };
-        cx.request(request, LoginFlow::Verify { connection: about.connection, demand });
+        let device = client.device.map(Into::into);
+        cx.request(request, LoginFlow::Verify { connection: about.connection, demand, device });
     }
 
     /// RESUME: a login with a token instead of a password; no hash is computed for it.
@@ -139,13 +146,13 @@ impl Logins {
         connections: &mut Connections,
         about: About<'_>,
         now_user: Option<UserId>,
-        token: &str,
+        (token, client): (&str, Client<'_>),
     ) {
         cx.enter();
-        if begin(cx, connections, about, now_user, Dialect::V2).is_some() {
+        if begin(cx, connections, about, now_user, client).is_some() {
             let secret = Secret(token.into());
             let flow = LoginFlow::Resume { connection: about.connection, secret: secret.clone() };
-            cx.request(StoreRequest::Resume { secret }, flow);
+            cx.request(StoreRequest::Resume { secret, device: client.device.map(Into::into) }, flow);
         }
     }
 
@@ -156,14 +163,14 @@ impl Logins {
         cx: &mut Cx,
         connections: &mut Connections,
         id: ConnectionId,
-        demand: Demand,
+        (demand, device): (Demand, Option<Box<str>>),
         verified: Result<Verified, Code>,
     ) -> Result<LetIn, LoginOutcome> {
         cx.enter();
         match verified {
             Ok(Verified { user, name, print }) => {
                 self.guessed_right(connections, id);
-                Ok(LetIn { user, name, demand, proof: Proof::Password(print), token: None })
+                Ok(LetIn { user, name, demand, proof: Proof::Password(print), token: None, device })
             }
             Err(Code::TooFast) => {
                 self.turned_away(cx, connections, id);
@@ -180,19 +187,25 @@ impl Logins {
 
     pub(crate) fn on_resumed(
         &mut self,
+        connections: &Connections,
         id: ConnectionId,
         secret: Secret,
         resumed: Result<Resumed, Code>,
     ) -> Result<LetIn, LoginOutcome> {
+        let demand = |token| match connections.is_multi(id) {
+            true => Demand::Join(Some(token)),
+            false => Demand::Token(token),
+        };
         match resumed {
             Ok(Resumed { user, name, token }) => {
                 let token_of = Token { id: token, secret };
                 Ok(LetIn {
                     user,
                     name,
-                    demand: Demand::Token(token),
+                    demand: demand(token),
                     proof: Proof::Token(token),
                     token: Some(token_of),
+                    device: None,
                 })
             }
             Err(code) => Err(LoginOutcome::RefuseResume { connection: id, code }),
@@ -245,16 +258,23 @@ fn begin(
     connections: &mut Connections,
     about: About<'_>,
     now_user: Option<UserId>,
-    dialect: Dialect,
+    client: Client<'_>,
 ) -> Option<Source> {
+    let dialect = client.dialect;
     let cid = about.cid.filter(|_| dialect == Dialect::V2);
     if now_user.is_some() {
         cx.counters.error(Code::AlreadyOnline);
         connections.reply(cx, about.connection, reply::not_logged_in(Code::AlreadyOnline, cid));
         return None;
     }
+    if client.multi && cx.retention != Retention::All {
+        cx.counters.error(Code::InvalidField);
+        let text = "multi: this server keeps undelivered messages only, so that a device cannot catch up";
+        connections.reply(cx, about.connection, reply::not_logged_in_for(Code::InvalidField, text, cid));
+        return None;
+    }
     let connection = connections.get_mut(about.connection)?;
-    connection.dialect = dialect;
+    connection.note_client(client);
     connection.login_cid = cid.map(Into::into);
     let from = connection.from;
     connections.await_login(cx, about.connection);

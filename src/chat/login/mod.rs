@@ -11,6 +11,7 @@
 //!
 //! Never knows a message, a group's members here, or who is online.
 
+mod answer;
 mod auth;
 mod claim;
 mod reclaim;
@@ -25,10 +26,11 @@ use crate::model::ids::{ConnectionId, SessionEpoch, UserId};
 use crate::model::profile::Profile;
 use crate::model::token::{Proof, TokenId};
 use crate::wire::code::Code;
+pub(crate) use answer::{Answer, answer};
 pub(crate) use auth::{Credentials, LetIn};
 use claim::Claim;
 pub(crate) use reclaim::publish_reclaim;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 pub(crate) use start::Started;
 
 /// What a core knows of logins.
@@ -37,6 +39,8 @@ pub(crate) struct Logins {
     under_way: PerConnection<Box<Login>>,
     /// Logins under way whose claim has a deadline.
     claims: Vec<(ConnectionId, SessionEpoch)>,
+    /// Users whose channel is being joined, for the login of this number and those that have come since.
+    joining: FxHashMap<UserId, SessionEpoch>,
     /// Login answers that wait for the first page of the backlog.
     welcomes: PerConnection<Box<Welcome>>,
     /// The token that a session of v2 was given, or came with.
@@ -58,6 +62,8 @@ struct Login {
     online: FxHashSet<UserId>,
     /// Joins of groups and the query who is online: answers still to come.
     awaited: u32,
+    /// What the device calls itself that is to get a token.
+    device: Option<Box<str>>,
 }
 
 /// What a login answer is made of, until the first page of the backlog is there.
@@ -81,11 +87,15 @@ pub(crate) enum LoginOutcome {
         connection: ConnectionId,
         code: Code,
     },
-    /// The session gives way to a claim: it ends, and then the claim is conceded.
+    /// The session gives way to a claim: it ends.
     GiveWay {
         connection: ConnectionId,
+    },
+    /// Now that those have ended who give way, the claim is answered.
+    Answer {
         user: UserId,
         claim: SessionEpoch,
+        answer: Answer,
     },
     /// An older session holds the user: this one is replaced.
     Replaced {

@@ -5,8 +5,8 @@
 
 use super::{LoginOutcome, Logins};
 use crate::connection::{AuthState, Connections};
-use crate::model::envelope::{Envelope, Kind};
-use crate::model::ids::{SessionEpoch, UserId};
+use crate::model::envelope::{Demand, Envelope};
+use crate::model::ids::{ConnectionId, SessionEpoch, UserId};
 use crate::port::cx::Cx;
 use crate::port::event::Channel;
 use crate::wire::code::Code;
@@ -18,11 +18,25 @@ impl Logins {
         &mut self,
         cx: &mut Cx,
         connections: &Connections,
+        envelope: &Envelope,
+    ) -> Vec<LoginOutcome> {
+        cx.enter();
+        let (user, other) = (envelope.user(), SessionEpoch(envelope.mid().0));
+        let is_multi = matches!(envelope.demand(), Demand::Join(_));
+        let here = connections.sessions(user).into_iter();
+        // Sessions that live side by side have nothing to settle.
+        let here = here.filter(|&id| !(is_multi && connections.is_multi(id)));
+        here.map(|id| self.settle_holder(cx, connections, id, user, other)).collect()
+    }
+
+    fn settle_holder(
+        &self,
+        cx: &mut Cx,
+        connections: &Connections,
+        id: ConnectionId,
         user: UserId,
         other: SessionEpoch,
     ) -> LoginOutcome {
-        cx.enter();
-        let Some(id) = connections.of_user(user) else { return LoginOutcome::Nothing };
         let own = match connections.get(id).map(|connection| connection.auth()) {
             Some(AuthState::LoggedIn(own)) => own.epoch,
             Some(AuthState::LoggingIn(own)) if self.has_won(id) => own.epoch,
@@ -33,7 +47,7 @@ impl Logins {
             Some(AuthState::Unauthenticated) | None => return LoginOutcome::Nothing,
         };
         match own.cmp(&other) {
-            Ordering::Less => publish_reclaim(cx, user, own),
+            Ordering::Less => publish_reclaim(cx, connections, id, user, own),
             Ordering::Equal => {}
             Ordering::Greater => return LoginOutcome::Replaced { connection: id, user },
         }
@@ -42,6 +56,13 @@ impl Logins {
 }
 
 /// Tells whoever holds a user that this core does, since that login.
-pub(crate) fn publish_reclaim(cx: &mut Cx, user: UserId, epoch: SessionEpoch) {
-    cx.publish(Channel::User(user), Envelope::claim(Kind::Reclaim, user, epoch.0));
+pub(crate) fn publish_reclaim(
+    cx: &mut Cx,
+    connections: &Connections,
+    id: ConnectionId,
+    user: UserId,
+    epoch: SessionEpoch,
+) {
+    let demand = if connections.is_multi(id) { Demand::Join(None) } else { Demand::Nothing };
+    cx.publish(Channel::User(user), Envelope::reclaim(user, epoch.0, demand));
 }

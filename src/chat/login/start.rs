@@ -33,15 +33,17 @@ impl Logins {
     ) {
         let Some(login) = self.get_mut(id, epoch) else { return };
         let (user, proof, has_token) = (login.user, login.proof, login.profile.token.is_some());
+        let device = login.device.take();
         let Some(connection) = connections.get_mut(id) else { return };
         connection.note_claimed();
+        let heads = if connection.multi { cx.limits.heads } else { 0 };
         let (detail, issue) = match connection.dialect {
             Dialect::Seed => (Detail::Members, Issue::Nothing),
             // Who came with a token keeps it.
             Dialect::V2 if has_token => (Detail::Counts, Issue::Nothing),
             Dialect::V2 => (Detail::Counts, Issue::Token),
         };
-        let request = StoreRequest::LoadProfile { user, proof, detail, issue };
+        let request = StoreRequest::LoadProfile { user, proof, detail, issue, device, heads };
         cx.request(request, LoginFlow::LoadProfile { connection: id, epoch });
     }
 

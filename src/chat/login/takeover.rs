@@ -12,9 +12,9 @@ impl Logins {
     /// Whether a session gives way to a claim that demands this.
     pub(crate) fn gives_way(&self, id: ConnectionId, demand: Demand) -> bool {
         match demand {
-            Demand::Nothing => false,
+            Demand::Nothing | Demand::Join(None) => false,
             Demand::Takeover => true,
-            Demand::Token(token) => self.token(id) == Some(token),
+            Demand::Token(token) | Demand::Join(Some(token)) => self.token(id) == Some(token),
         }
     }
 }

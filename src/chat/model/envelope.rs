@@ -16,10 +16,15 @@
 //! For the notices ([`Kind::Claim`] and below) the body is empty or a list of numbers, and the
 //! fields that a notice does not need are zero. They are made and read in `envelope/notice.rs`.
 
+mod device_notice;
+mod kind;
 mod notice;
 pub mod said;
 
 use super::ids::{GroupId, MessageId, Millis, UserId};
+use device_notice::{ACQUAINTANCE_BYTES, READ_BYTES, TYPING_BYTES};
+pub use device_notice::{Acquaintance, ReadNotice, Revoked, TypingNotice};
+pub use kind::Kind;
 use notice::NOTICE_BYTES;
 pub use notice::{Demand, Notice};
 use said::said;
@@ -31,65 +36,6 @@ pub const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 32;
 const FLAG_STORED: u8 = 1;
 const FLAG_AWAITS_RECEIPT: u8 = 2;
-
-/// What an envelope is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u8)]
-pub enum Kind {
-    /// A message to one user. Body: the ONE_CHAT frame.
-    Direct = 1,
-    /// A message to a group. Body: the GROUP_CHAT frame.
-    Group = 2,
-    /// On a user's channel: a core wants to hold the user's session. mid: the claim's number. Body:
-    /// what it demands of a session that the user has already.
-    Claim = 16,
-    /// The answer of a core that holds the session. mid: the claim's number.
-    ClaimDenied = 17,
-    /// The answer of a core that listens but does not hold. mid: the claim's number.
-    ClaimConceded = 18,
-    /// On a user's channel: something was put into the user's backlog; take it.
-    BacklogHint = 19,
-    /// On a user's channel: a core that was cut off from the bus holds the user's session. mid: the
-    /// number of that login.
-    Reclaim = 22,
-    /// On a group's channel: these messages are stored. Body: pairs (mid, pos).
-    GroupOffsets = 20,
-    /// On a group's channel: the group was dissolved.
-    Dissolved = 21,
-    /// On the cores' channel: users of a core came and went. mid: made by that core. Body: notices.
-    Presence = 24,
-    /// On the cores' channel: a core stops. mid: made by that core.
-    CoreLeaving = 25,
-    /// On a user's channel: a reader has confirmed messages of this user's. sender: the reader. Body:
-    /// their ids.
-    Confirmed = 26,
-    /// On a user's channel: a reader was sent messages of this user's and cannot confirm them.
-    Unconfirmed = 27,
-    /// On a user's channel: somebody blocks the user, or does so no more; look who hides from it.
-    HidingHint = 28,
-}
-
-impl Kind {
-    fn from_byte(byte: u8) -> Option<Self> {
-        Some(match byte {
-            1 => Kind::Direct,
-            2 => Kind::Group,
-            16 => Kind::Claim,
-            17 => Kind::ClaimDenied,
-            18 => Kind::ClaimConceded,
-            19 => Kind::BacklogHint,
-            20 => Kind::GroupOffsets,
-            21 => Kind::Dissolved,
-            22 => Kind::Reclaim,
-            24 => Kind::Presence,
-            25 => Kind::CoreLeaving,
-            26 => Kind::Confirmed,
-            27 => Kind::Unconfirmed,
-            28 => Kind::HidingHint,
-            _ => return None,
-        })
-    }
-}
 
 /// Whether the sender's core asked the store to keep a message at the time it published it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -227,7 +173,7 @@ impl Envelope {
             if !of_cores {
                 UserId::new(u64::from(envelope.u32_at(8)))?;
             }
-            if matches!(kind, Kind::Direct | Kind::Group | Kind::Confirmed | Kind::Unconfirmed) {
+            if kind.has_sender() {
                 UserId::new(u64::from(envelope.u32_at(4)))?;
             }
             let cid_end = HEADER_BYTES + usize::from(bytes[3]);
@@ -236,7 +182,10 @@ impl Envelope {
             let is_whole = match kind {
                 Kind::GroupOffsets => body.len().is_multiple_of(16),
                 Kind::Presence => body.len().is_multiple_of(NOTICE_BYTES),
-                Kind::Confirmed | Kind::Unconfirmed => body.len().is_multiple_of(8),
+                Kind::Confirmed | Kind::Unconfirmed | Kind::ConfirmedHere => body.len().is_multiple_of(8),
+                Kind::Read => body.len() == READ_BYTES,
+                Kind::Typing => body.len() == TYPING_BYTES,
+                Kind::Acquaintance => body.len() == ACQUAINTANCE_BYTES,
                 Kind::Direct
                 | Kind::Group
                 | Kind::Claim
@@ -246,6 +195,8 @@ impl Envelope {
                 | Kind::Reclaim
                 | Kind::Dissolved
                 | Kind::CoreLeaving
+                | Kind::TokenRevoked
+                | Kind::ClaimJoined
                 | Kind::HidingHint => std::str::from_utf8(body).is_ok(),
             };
             is_whole.then_some(envelope)

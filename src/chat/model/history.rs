@@ -1,15 +1,26 @@
 //! Conversations, and pages of what was said in them.
 
-use super::envelope::Envelope;
-use super::ids::{GroupId, UserId};
+use super::envelope::{Envelope, Target};
+use super::ids::{GroupId, MessageId, Millis, UserId};
 
 /// What was said between whom.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Conversation {
     /// Between the user who asks and this one.
     With(UserId),
     /// In this group.
     Group(GroupId),
+}
+
+impl Conversation {
+    /// The conversation that a message is in, as one of its people sees it.
+    pub(crate) fn of(envelope: &Envelope, user: UserId) -> Self {
+        match envelope.target() {
+            Target::Group(group) => Conversation::Group(group),
+            Target::User(to) if envelope.sender() == user => Conversation::With(to),
+            Target::User(_) => Conversation::With(envelope.sender()),
+        }
+    }
 }
 
 /// Where a page of a conversation's history lies.
@@ -30,4 +41,67 @@ pub struct Placed {
     pub envelope: Envelope,
     /// From 1, without gaps.
     pub pos: u64,
+}
+
+/// A conversation as one of its people sees it: where it stands, and how far they have read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Head {
+    /// Which.
+    pub conversation: Conversation,
+    /// The name of the other user, or of the group.
+    pub name: String,
+    /// Place of its last message.
+    pub head: u64,
+    /// The user's read marker: 0 if it was never moved.
+    pub read: u64,
+    /// The other user's read marker, in a direct conversation with somebody who tells it.
+    pub peer_read: Option<u64>,
+    /// Messages of others beyond the read marker that the user may see.
+    pub unread: u64,
+    /// Id of its last message.
+    pub mid: MessageId,
+    /// When that was accepted.
+    pub ts: Millis,
+}
+
+/// One page of a user's conversations.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct HeadsPage {
+    /// Newest first, by the id of their last message.
+    pub heads: Vec<Head>,
+    /// Whether these were the last ones.
+    pub complete: bool,
+}
+
+/// How far a device has come in a conversation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SyncFrom {
+    /// Which.
+    pub conversation: Conversation,
+    /// It has every message up to this place.
+    pub after: u64,
+}
+
+/// What a device lacks of one conversation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SyncedConversation {
+    /// Which.
+    pub conversation: Conversation,
+    /// By place, lowest first, without a gap from where the device stood.
+    pub messages: Vec<Placed>,
+    /// Place of its last message.
+    pub head: u64,
+    /// The other user's read marker, as in [`Head`].
+    pub peer_read: Option<u64>,
+    /// Whether the last of `messages` is the last one there is.
+    pub complete: bool,
+}
+
+/// What a device lacks of several conversations.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SyncPage {
+    /// In the order asked. Conversations that the user has no part in are left out.
+    pub conversations: Vec<SyncedConversation>,
+    /// How many of those that were asked for are dealt with, from the first on; the rest is to be asked for again.
+    pub dealt_with: usize,
 }

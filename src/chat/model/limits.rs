@@ -97,6 +97,25 @@ pub struct Limits {
     pub tokens: usize,
     /// Days that a token is good for after it was last used. Later: refused, log in again.
     pub token_days: u64,
+    /// Characters of a device's name. Above, or empty: ERROR 102.
+    pub device_chars: usize,
+    /// Sessions of one user that live side by side, in the whole cluster. Above: the login gets errno 116.
+    pub user_sessions: usize,
+    /// Conversations that one SYNC may name. Above: ERROR 102.
+    pub sync_conversations: usize,
+    /// Conversations in one page of heads, and in a login answer. The rest follows when it is asked for.
+    pub heads: usize,
+    /// Pushed messages of a core that the store is asked at one time where it has them. The rest follows with the next
+    /// ticks.
+    pub places_find: usize,
+    /// Pushed messages of a core whose sessions are still to be told their places. Above: they are not told, and ask SYNC.
+    pub unplaced: usize,
+    /// Milliseconds between two TYPING of a session that are passed on. Those between are dropped.
+    pub typing_ms: u64,
+    /// Milliseconds that a TYPING counts for.
+    pub typing_expires_ms: u64,
+    /// Members of a group who are online at most for TYPING to be passed on. Above: it is dropped.
+    pub typing_members: usize,
     /// Messages that one CONFIRM names. Above: ERROR 102.
     pub confirm_mids: usize,
     /// Of these, those that a session does not know are asked of the store in pieces of so many, one piece at
@@ -245,6 +264,15 @@ impl Default for Limits {
             blocked: 1_000,
             tokens: 16,
             token_days: 30,
+            device_chars: 50,
+            user_sessions: 10,
+            sync_conversations: 200,
+            heads: 200,
+            places_find: 1_024,
+            unplaced: 65_536,
+            typing_ms: 3_000,
+            typing_expires_ms: 6_000,
+            typing_members: 50,
             confirm_mids: 1_000,
             confirm_piece: 64,
             lookups: 16,

@@ -3,6 +3,7 @@
 //! - [`ids`]: newtypes for ids, and the clock that makes message ids.
 //! - [`envelope`]: a message or a notice as it travels between cores and into the store.
 //! - [`profile`], [`token`], [`history`]: people and groups, secrets, pages of conversations.
+//! - [`capabilities`], [`device`]: what a client understands; a user's devices and how far they have read.
 //! - [`dedup`]: what a user said lately, and how that was answered.
 //! - [`limits`]: every bound, its default, and what happens at it.
 //! - [`retention`]: which messages are stored, as whoever runs the server chose.
@@ -11,7 +12,9 @@
 //!
 //! Owns no state of the core and knows no other room.
 
+pub mod capabilities;
 pub mod dedup;
+pub mod device;
 pub mod envelope;
 pub mod history;
 pub mod ids;

@@ -1,6 +1,7 @@
 //! People and groups as lists show them, and what a login answer is made of.
 
 use super::dedup::DedupWindow;
+use super::history::HeadsPage;
 use super::ids::{GroupId, UserId};
 use super::token::Token;
 
@@ -68,6 +69,8 @@ pub struct Profile {
     pub groups: Vec<Membership>,
     /// Users whose direct messages are refused, by id.
     pub blocked: Vec<UserId>,
+    /// The user's conversations, newest first, as many as were asked for.
+    pub heads: HeadsPage,
     /// The new token, if one was to be issued.
     pub token: Option<Token>,
     /// What the user's last session left for this one, if that was on this server.

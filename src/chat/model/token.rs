@@ -23,7 +23,7 @@ impl fmt::Debug for Secret {
 }
 
 /// Names a token without being it: safe to compare, to publish and to print.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TokenId(pub u64);
 
 /// Tells one stored password from every other, without being it: a new password has another print.

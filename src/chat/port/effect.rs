@@ -14,6 +14,8 @@ pub enum Frame {
     Push(Envelope),
     /// A message, as v2 frames it: the same, marked with what the envelope says of it.
     PushV2(Envelope),
+    /// A message that another session of the reader has sent, marked so.
+    PushOwn(Envelope),
     /// Anything else.
     Reply(Vec<u8>),
 }
@@ -25,6 +27,7 @@ impl Frame {
         match self {
             Frame::Push(envelope) => envelope.body().len(),
             Frame::PushV2(envelope) => push::v2_len(envelope),
+            Frame::PushOwn(envelope) => push::own_len(envelope),
             Frame::Reply(bytes) => bytes.len(),
         }
     }
@@ -34,6 +37,7 @@ impl Frame {
         match self {
             Frame::Push(envelope) => out.extend_from_slice(envelope.body()),
             Frame::PushV2(envelope) => push::v2(out, envelope),
+            Frame::PushOwn(envelope) => push::own(out, envelope),
             Frame::Reply(bytes) => out.extend_from_slice(bytes),
         }
     }
@@ -41,7 +45,7 @@ impl Frame {
     /// The message that it pushes, if it does.
     pub fn message(&self) -> Option<&Envelope> {
         match self {
-            Frame::Push(envelope) | Frame::PushV2(envelope) => Some(envelope),
+            Frame::Push(envelope) | Frame::PushV2(envelope) | Frame::PushOwn(envelope) => Some(envelope),
             Frame::Reply(_) => None,
         }
     }

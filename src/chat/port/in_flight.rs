@@ -3,13 +3,16 @@
 //! There is a table for each kind of reply, so that a reply meets only what waits for its kind. Of the store's
 //! replies each room has its own enum of flows; the hub dispatches them without a wildcard.
 
+mod devices;
+
 use super::store::CursorUpdate;
-use crate::model::envelope::{Demand, Envelope, Notice};
+use crate::model::envelope::{Demand, Envelope, Notice, Revoked};
 use crate::model::history::{Conversation, Span};
 use crate::model::ids::{ConnectionId, GroupId, MessageId, RequestId, SessionEpoch, UserId};
 use crate::model::profile::{Member, Person};
 use crate::model::token::{Secret, TokenId};
 use crate::wire::msgid;
+pub(crate) use devices::{DevicesFlow, MarkerMove, SyncQuery, UnplacedPush};
 use std::sync::Arc;
 
 /// What a reply of the store is for. Connections named here may be gone when it comes.
@@ -20,6 +23,7 @@ pub(crate) enum StoreFlow {
     Direct(DirectFlow),
     Group(GroupFlow),
     Social(SocialFlow),
+    Devices(DevicesFlow),
     /// A dedup window that waits for the user's next session.
     Remember,
     /// A request that changes friends, groups or the account → ACK, if it has a cid, or ERROR.
@@ -32,7 +36,7 @@ pub(crate) enum LoginFlow {
     /// Register → REG_MSG_ACK.
     Register { connection: ConnectionId },
     /// Verify → claim the user, or refuse.
-    Verify { connection: ConnectionId, demand: Demand },
+    Verify { connection: ConnectionId, demand: Demand, device: Option<Box<str>> },
     /// Resume → likewise.
     Resume { connection: ConnectionId, secret: Secret },
     /// Revoke for a logout → logged out.
@@ -107,7 +111,8 @@ macro_rules! store_flow {
 }
 
 store_flow!(
-    LoginFlow => Login, BacklogFlow => Backlog, DirectFlow => Direct, GroupFlow => Group, SocialFlow => Social
+    LoginFlow => Login, BacklogFlow => Backlog, DirectFlow => Direct, GroupFlow => Group, SocialFlow => Social,
+    DevicesFlow => Devices
 );
 
 /// What a count of receivers is for.
@@ -123,6 +128,8 @@ pub(crate) enum PublishFlow {
     StoreFirstHint { user: UserId },
     /// The hint that something is in a backlog → repeated while the bus is down.
     BacklogHint { user: UserId },
+    /// Word that tokens are worthless → repeated while the bus is down.
+    TokenRevoked { user: UserId, revoked: Revoked },
     /// The hint that somebody blocks a user, or does so no more → repeated while the bus is down.
     HidingHint { user: UserId },
     /// Places of stored group messages → the last one is repeated if the bus was down.
@@ -135,7 +142,7 @@ pub(crate) enum PublishFlow {
 #[derive(Debug)]
 pub(crate) enum JoinFlow {
     /// A user's channel → publish the claim.
-    User { connection: ConnectionId, epoch: SessionEpoch },
+    User { user: UserId, epoch: SessionEpoch },
     /// A group's channel → its members wait for this.
     Group { group: GroupId, number: u64 },
 }
@@ -149,6 +156,17 @@ pub(crate) enum QueryFlow {
     Unverified { users: Vec<UserId>, begun: u64 },
     /// A list of people.
     Directory(Box<DirectoryReply>),
+    /// A user whose session ended, and who may have others elsewhere.
+    Lost(Lost),
+}
+
+/// A user whose session ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Lost {
+    pub(crate) user: UserId,
+    pub(crate) epoch: SessionEpoch,
+    /// Whether the user may have other sessions elsewhere: then it is looked for before it is offline.
+    pub(crate) multi: bool,
 }
 
 /// Something for the store that no client waits for.
@@ -190,6 +208,8 @@ pub(crate) enum Change {
     Befriend { friend: UserId },
     /// A friend less.
     Unfriend { friend: UserId },
+    /// A device less.
+    DropDevice { token: TokenId },
     /// Another token.
     Token,
     /// Messages that count as confirmed besides those that the session knows: under other ids.

@@ -2,7 +2,7 @@
 //! all that somebody else may ask.
 
 use super::cx::Cx;
-use super::in_flight::{DirectFlow, GroupFlow, SocialFlow, StoreFlow};
+use super::in_flight::{DevicesFlow, DirectFlow, GroupFlow, SocialFlow, StoreFlow};
 use super::store::StoreRequest;
 use crate::model::ids::ConnectionId;
 use std::collections::VecDeque;
@@ -25,6 +25,10 @@ impl StoreFlow {
             StoreFlow::Social(SocialFlow::Directory(query)) => Some(query.connection),
             StoreFlow::Social(SocialFlow::History { connection, .. }) => Some(*connection),
             StoreFlow::Direct(_) | StoreFlow::Group(_) | StoreFlow::Login(_) | StoreFlow::Backlog(_) => None,
+            StoreFlow::Devices(DevicesFlow::List { connection, .. }) => Some(*connection),
+            StoreFlow::Devices(DevicesFlow::Heads { connection, .. }) => Some(*connection),
+            StoreFlow::Devices(DevicesFlow::Sync(query)) => Some(query.connection),
+            StoreFlow::Devices(DevicesFlow::Marker(_) | DevicesFlow::Places { .. }) => None,
             StoreFlow::Social(SocialFlow::Hidden { .. }) => None,
             StoreFlow::Mutation(_) | StoreFlow::Remember => None,
         }

@@ -5,14 +5,21 @@
 //! (`Register` and `Verify`, which wait for the hashing pool, excepted), and all cores of a process share one queue:
 //! what was requested before a message was published is done before anything that was requested because of it.
 
+mod reply;
+
 use crate::model::dedup::DedupWindow;
 use crate::model::envelope::Envelope;
-use crate::model::history::{Conversation, Placed, Span};
-use crate::model::ids::{GroupId, MessageId, Millis, RequestId, UserId};
-use crate::model::profile::{Member, Person, Profile, Who};
+use crate::model::history::{Conversation, Span, SyncFrom};
+use crate::model::ids::{GroupId, MessageId, RequestId, UserId};
+use crate::model::profile::Who;
 use crate::model::source::Source;
-use crate::model::token::{Password, PasswordPrint, Proof, Secret, Token, TokenId};
+use crate::model::token::{Password, Proof, Secret, TokenId};
 use crate::wire::code::Code;
+pub(crate) use reply::Reply;
+pub use reply::{
+    BacklogMessage, BacklogPage, HistoryPage, Joined, Left, MembersPage, Resumed, StoreReply, StoredMessage,
+    Verified,
+};
 use std::sync::Arc;
 
 /// What a roster tells of groups.
@@ -74,6 +81,8 @@ pub enum StoreRequest {
     Resume {
         /// The token.
         secret: Secret,
+        /// What the device calls itself from now on, if it says so.
+        device: Option<Box<str>>,
     },
     /// Friends, groups and blocked users of a user: a login takes effect. → [`StoreReply::Profile`] | `Refused` (what
     /// it was proven by is not the user's any more).
@@ -86,6 +95,10 @@ pub enum StoreRequest {
         detail: Detail,
         /// Whether a token is made in the same breath.
         issue: Issue,
+        /// What the device calls itself that gets the token.
+        device: Option<Box<str>>,
+        /// How many of its conversations are told, newest first; 0 for none.
+        heads: usize,
     },
     /// Keep a user's dedup window in memory for the next [`StoreRequest::LoadProfile`] on this server. Not stored: it is
     /// forgotten with the process, and when too many others left theirs since. → `Done`.
@@ -101,6 +114,54 @@ pub enum StoreRequest {
         user: UserId,
         /// Which.
         token: TokenId,
+    },
+    /// A user's devices: its tokens, the one used last first. → [`StoreReply::Devices`].
+    Devices {
+        /// Whose.
+        user: UserId,
+    },
+    /// Make a device's token worthless. → `Done` | `NoSuchUser` (the user has no such device).
+    DropDevice {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        token: TokenId,
+    },
+    /// A page of a user's conversations, newest first. → [`StoreReply::Heads`].
+    Heads {
+        /// Whose.
+        user: UserId,
+        /// Only those whose last message has a smaller id.
+        before: Option<MessageId>,
+        /// How many at most.
+        heads: usize,
+    },
+    /// What a device lacks of these conversations: from each, what lies beyond the place that it has. One that has
+    /// nothing new is in the reply all the same, with where it stands. → [`StoreReply::Synced`].
+    Sync {
+        /// Whose device.
+        user: UserId,
+        /// Which conversations, and how far the device is.
+        since: Vec<SyncFrom>,
+        /// Messages of one conversation at most.
+        messages: usize,
+        /// Bytes of bodies in the page at most; one message is always given.
+        bytes: usize,
+    },
+    /// Move a user's read marker forward; beyond the last message it is at the last message.
+    /// → [`StoreReply::Marker`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember`.
+    MoveMarker {
+        /// Whose.
+        user: UserId,
+        /// In which conversation.
+        conversation: Conversation,
+        /// Everything up to this place was read.
+        pos: u64,
+    },
+    /// Where messages are stored that a session was pushed. → [`StoreReply::Places`]: those that are stored by now.
+    FindPlaces {
+        /// Which, at most `places_find` of them.
+        mids: Vec<MessageId>,
     },
     /// Change a password, make every token of the user worthless and give it a new one.
     /// → [`StoreReply::Issued`] | `Refused` (the old password is another) | `TooFast`, as for Verify.
@@ -272,174 +333,6 @@ impl StoreRequest {
                 | StoreRequest::FetchBacklog { .. }
                 | StoreRequest::AckDelivered { .. }
         )
-    }
-}
-
-/// A message from the backlog.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BacklogMessage {
-    /// The message, flagged as stored.
-    pub envelope: Envelope,
-    /// Its place in its group; `None` for what is owed by itself and must be settled by its mid.
-    pub pos: Option<u64>,
-}
-
-/// One page of a backlog.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BacklogPage {
-    /// Oldest first.
-    pub messages: Vec<BacklogMessage>,
-    /// Whether this was all of it.
-    pub complete: bool,
-    /// For every group of the user: the place up to which, with this page and what came before it, nothing is
-    /// missing.
-    pub heads: Vec<(GroupId, u64)>,
-}
-
-/// Whose password it was.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Verified {
-    /// Who it is.
-    pub user: UserId,
-    /// The user's name.
-    pub name: String,
-    /// The password that it was compared with.
-    pub print: PasswordPrint,
-}
-
-/// Whose token it was.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Resumed {
-    /// Whose it is.
-    pub user: UserId,
-    /// The user's name.
-    pub name: String,
-    /// Which it is.
-    pub token: TokenId,
-}
-
-/// One page of what was said.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HistoryPage {
-    /// By place, lowest first.
-    pub messages: Vec<Placed>,
-    /// Whether nothing that was said between the first and the last of them is missing.
-    pub complete: bool,
-}
-
-/// One page of a group's members.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MembersPage {
-    /// By id.
-    pub members: Vec<Member>,
-    /// Whether these were the last ones.
-    pub complete: bool,
-}
-
-/// A message as it is stored, now or by an earlier request of the same (sender, cid).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct StoredMessage {
-    /// The id it is stored under.
-    pub mid: MessageId,
-    /// When it was accepted.
-    pub ts: Millis,
-    /// Its place in its conversation.
-    pub pos: Option<u64>,
-}
-
-/// A new membership.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Joined {
-    /// Of which group.
-    pub group: GroupId,
-    /// Place of the last message stored before: the member sees what comes after.
-    pub head: u64,
-}
-
-/// A membership that ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Left {
-    /// Whether the group went with it.
-    pub dissolved: bool,
-}
-
-/// What the store did.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum StoreReply {
-    /// What was asked, and there is nothing to add.
-    Done,
-    /// The new user.
-    Registered(UserId),
-    /// The password is right.
-    Verified(Verified),
-    /// The token is good.
-    Resumed(Resumed),
-    /// A token was made.
-    Issued(Token),
-    /// The user that was looked for.
-    Found(Person),
-    /// One page of a group's members.
-    Members(MembersPage),
-    /// One page of what was said.
-    History(HistoryPage),
-    /// Friends and groups.
-    Profile(Box<Profile>),
-    /// Friends.
-    Friends(Vec<Person>),
-    /// Friends who block the user, by id.
-    Hidden(Vec<UserId>),
-    /// The user is now a member.
-    Joined(Joined),
-    /// The user is a member no more.
-    Left(Left),
-    /// The message is committed, now or by an earlier request of the same (sender, cid).
-    Stored(StoredMessage),
-    /// Another message is stored under this id. Nothing was done: the message needs another one.
-    IdTaken,
-    /// Taken out; some of the ids were those of repetitions. These are the ids that the messages are stored under.
-    DeliveredAs(Vec<MessageId>),
-    /// One page of the backlog.
-    Backlog(BacklogPage),
-}
-
-/// A reply of one kind. A store that replies with another kind is broken: its requester hears that it is busy.
-pub(crate) trait Reply: Sized {
-    /// The reply, if it is of this kind.
-    fn of(reply: StoreReply) -> Option<Self>;
-
-    /// What came of a request for it.
-    fn from_result(result: StoreResult) -> Result<Self, Code> {
-        Self::of(result?).ok_or(Code::Busy)
-    }
-}
-
-macro_rules! replies {
-    ($($kind:ty: $variant:ident),*) => {
-        $(impl Reply for $kind {
-            fn of(reply: StoreReply) -> Option<Self> {
-                if let StoreReply::$variant(reply) = reply { Some(reply) } else { None }
-            }
-        })*
-    };
-}
-
-replies!(
-    UserId: Registered, Verified: Verified, Resumed: Resumed, Token: Issued, Box<Profile>: Profile,
-    StoredMessage: Stored, BacklogPage: Backlog, HistoryPage: History, Joined: Joined, Left: Left
-);
-
-impl StoreReply {
-    /// The greatest id of a message in it: whoever asked may show it to somebody who answers.
-    pub fn greatest_mid(&self) -> Option<MessageId> {
-        if let StoreReply::Stored(stored) = self {
-            Some(stored.mid)
-        } else if let StoreReply::Backlog(page) = self {
-            page.messages.iter().map(|message| message.envelope.mid()).max()
-        } else if let StoreReply::History(page) = self {
-            page.messages.iter().map(|placed| placed.envelope.mid()).max()
-        } else {
-            None
-        }
     }
 }
 

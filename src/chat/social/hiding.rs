@@ -49,7 +49,7 @@ impl Social {
     /// A hint has come for a user who is here, or about to be.
     pub(crate) fn on_hiding_hint(&mut self, cx: &mut Cx, connections: &Connections, user: UserId) {
         cx.enter();
-        if let Some(id) = connections.of_user(user) {
+        for id in connections.sessions(user) {
             query(cx, connections, id, user);
         }
     }

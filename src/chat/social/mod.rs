@@ -1,7 +1,7 @@
 //! Social: friends, blocked users, who is online, and what can be looked up.
 //!
 //! Owns presence as one core knows it ([`presence`]) and whose presence each session is told of. [`friends`] and
-//! [`blocks`] request changes; [`hiding`] keeps from a session who blocks its user; [`directory`] and [`history`] answer look-ups.
+//! [`blocks`] request changes; [`hiding`] keeps from a session who blocks its user; [`directory`] and [`history`] answer look-ups; [`typing`] passes on that somebody types.
 //!
 //! Handles `AddFriend`, `DelFriend`, `Block`, `Unblock`, `Find`, `Members`, `ShowFriends`, `History`, notices of other
 //! cores, replies to queries. Emits requests to the store, `QueryPresence`, PRESENCE, notices.
@@ -14,6 +14,7 @@ mod friends;
 mod hiding;
 mod history;
 mod presence;
+mod typing;
 
 use crate::connection::PerConnection;
 use crate::model::ids::{SessionEpoch, UserId};
@@ -24,6 +25,7 @@ pub(crate) use history::HistoryQuery;
 use presence::Presence;
 pub(crate) use presence::{Gone, PresenceOutcome};
 use rustc_hash::FxHashSet;
+use typing::Typed;
 
 /// What a core knows of people.
 #[derive(Debug, Default)]
@@ -31,6 +33,8 @@ pub(crate) struct Social {
     presence: Presence,
     hiding: Hiding,
     sessions: PerConnection<Watching>,
+    /// When each session last said that it types.
+    typed: PerConnection<Typed>,
 }
 
 /// What a session is told, and is known by.

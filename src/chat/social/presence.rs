@@ -5,18 +5,19 @@
 //! is known from a newer one. What a notice cannot settle is looked up: the bus knows who is there.
 //! Nothing is counted and nothing expires, so nothing can go stale.
 
+mod lost;
 mod notices;
 mod suspicion;
 mod watched;
 
 use super::{Social, Told, Watching};
 use crate::backlog::Backlog;
-use crate::connection::{AuthState, Connections, Walk};
+use crate::connection::{Connections, Walk};
 use crate::model::envelope::{Envelope, Notice};
 use crate::model::ids::{ConnectionId, CoreId, Monotonic, SessionEpoch, UserId};
 use crate::port::cx::Cx;
 use crate::port::event::BusDown;
-use crate::port::in_flight::QueryFlow;
+use crate::port::in_flight::{Lost, QueryFlow};
 use crate::wire::reply;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
@@ -43,7 +44,7 @@ pub(super) struct Presence {
     /// The core's own users that came or went since the others were told.
     pending_updates: FxHashMap<UserId, Notice>,
     /// Those who lost their connection, until when they may be back as if nothing had been.
-    lost: VecDeque<(Monotonic, UserId, SessionEpoch)>,
+    lost: VecDeque<(Monotonic, Lost)>,
     /// Cores that said that they stop, and when their users are looked for; everybody, after the
     /// bus was lost.
     later: VecDeque<(Monotonic, Option<CoreId>)>,
@@ -113,6 +114,7 @@ impl Social {
 
     /// A session ends, or a login comes to nothing.
     pub(crate) fn end_session(&mut self, id: ConnectionId) {
+        self.typed.remove(id);
         if let Some(told) = self.sessions.remove(id).and_then(|mut session| session.told.take()) {
             self.presence.unwatch(id, &told.friends);
         }
@@ -152,18 +154,14 @@ impl Social {
     ) {
         cx.enter();
         let Some(known_as) = self.sessions.get(id).map(|session| session.known_as) else { return };
+        let lost = Lost { user, epoch: known_as, multi: connections.is_multi(id) };
         match gone {
+            Gone::LoggedOut if lost.multi => self.presence.lost.push_front((cx.now, lost)),
             Gone::LoggedOut => {
                 self.announce(cx, connections, backlog, Notice { user, epoch: known_as.0, online: false });
             }
-            Gone::Lost => self.wait_for(cx, user, known_as),
+            Gone::Lost => self.wait_for(cx, lost),
         }
-    }
-
-    /// Who lost its connection may be back, as if nothing had been.
-    fn wait_for(&mut self, cx: &Cx, user: UserId, epoch: SessionEpoch) {
-        let due = cx.now.plus(cx.limits.presence_grace_ms);
-        self.presence.lost.push_back((due, user, epoch));
     }
 
     /// Tells the friends here at once, and the other cores with the next notice.
@@ -231,8 +229,10 @@ impl Social {
         backlog: &Backlog,
         gone: Notice,
     ) -> bool {
-        let Some(id) = connections.logged_in(gone.user) else { return false };
-        let Some(session) = self.sessions.get_mut(id) else { return false };
+        let here = connections.sessions(gone.user).into_iter();
+        let here = here.filter(|&id| connections.get(id).is_some_and(|connection| connection.is_logged_in()));
+        let newest = here.max_by_key(|&id| self.sessions.get(id).map(|session| session.known_as));
+        let Some(session) = newest.and_then(|id| self.sessions.get_mut(id)) else { return false };
         if session.known_as.0 < gone.epoch {
             session.known_as = SessionEpoch(gone.epoch + 1);
             let here = Notice { epoch: session.known_as.0, online: true, ..gone };
@@ -264,9 +264,9 @@ impl Social {
         let now = cx.now;
         self.tick_hiding(cx, connections);
         let mut outcome = PresenceOutcome::Nothing;
-        let lost = self.presence.lost.iter().take_while(|&&(due, ..)| due <= now).count();
-        for (_, user, epoch) in self.presence.lost.drain(..lost).collect::<Vec<_>>() {
-            self.lost_for_good(cx, connections, backlog, user, epoch);
+        let lost = self.presence.lost.iter().take_while(|&&(due, _)| due <= now).count();
+        for (_, lost) in self.presence.lost.drain(..lost).collect::<Vec<_>>() {
+            self.lost_for_good(cx, connections, backlog, lost);
         }
         let gone = self.presence.later.iter().take_while(|&&(due, _)| due <= now).count();
         for (_, core) in self.presence.later.drain(..gone).collect::<Vec<_>>() {
@@ -299,27 +299,6 @@ impl Social {
         self.presence.suspect(suspicion);
         self.presence.go_on_suspecting(SUSPECTED);
         self.query_unverified(cx);
-    }
-
-    /// Somebody's connection was lost a while ago: offline, unless the user is back here. If it is back elsewhere,
-    /// the others know a newer login than this one.
-    fn lost_for_good(
-        &mut self,
-        cx: &mut Cx,
-        connections: &mut Connections,
-        backlog: &Backlog,
-        user: UserId,
-        epoch: SessionEpoch,
-    ) {
-        let here = connections.of_user(user).and_then(|id| connections.get(id));
-        match here.map(|connection| connection.auth()) {
-            Some(AuthState::LoggedIn(_)) => {}
-            // About to be back, or not.
-            Some(AuthState::LoggingIn(_)) => self.wait_for(cx, user, epoch),
-            Some(AuthState::Unauthenticated) | None => {
-                self.announce(cx, connections, backlog, Notice { user, epoch: epoch.0, online: false });
-            }
-        }
     }
 
     /// The state of this user is not known: it is looked for.

@@ -16,6 +16,8 @@ pub enum Value<'a> {
     Flag(bool),
     /// A list of nothing but strings: [`Fields::texts`] has them.
     Texts(Texts),
+    /// A list of nothing but objects, one at least: [`Fields::records`] has them.
+    Records(Records),
     /// Anything else; no request has a use for it.
     Other,
 }
@@ -23,6 +25,13 @@ pub enum Value<'a> {
 /// Where the strings of one list are among those of its frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Texts {
+    first: usize,
+    len: usize,
+}
+
+/// Where the objects of one list are among those of its frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Records {
     first: usize,
     len: usize,
 }
@@ -48,6 +57,10 @@ pub struct Fields<'a> {
     more: Vec<(&'a str, Value<'a>)>,
     /// The strings of all lists, one list after the other.
     texts: Vec<&'a str>,
+    /// The fields of the objects of all lists, one object after the other.
+    record_fields: Vec<(&'a str, Value<'a>)>,
+    /// Where each object begins in `record_fields`.
+    record_starts: Vec<usize>,
     repeated: Option<&'a str>,
 }
 
@@ -87,8 +100,7 @@ fn fields<'a>(nodes: &[Node<'a>], depth: usize) -> Result<Fields<'a>, NotAnObjec
     if depth < 1 || !shallow(nodes, depth) {
         return Err(NotAnObject);
     }
-    let inline = [("", Value::Other); INLINE];
-    let mut fields = Fields { inline, len: 0, more: Vec::new(), texts: Vec::new(), repeated: None };
+    let mut fields = Fields::default();
     let mut at = 1;
     for _ in 0..len {
         let Some(&Node::String(key)) = nodes.get(at) else {
@@ -96,21 +108,28 @@ fn fields<'a>(nodes: &[Node<'a>], depth: usize) -> Result<Fields<'a>, NotAnObjec
         };
         let node = nodes.get(at + 1).ok_or(NotAnObject)?;
         let (value, nodes_within) = match *node {
-            Node::String(text) => (Value::Text(text), 0),
-            Node::Static(StaticNode::U64(number)) => (Value::Number(number), 0),
-            Node::Static(StaticNode::I64(number)) => {
-                (u64::try_from(number).map_or(Value::Other, Value::Number), 0)
-            }
-            Node::Static(StaticNode::Bool(flag)) => (Value::Flag(flag), 0),
-            Node::Static(_) => (Value::Other, 0),
             Node::Array { count, .. } => (fields.list(&nodes[at + 2..at + 2 + count]), count),
-            Node::Object { count, .. } => (Value::Other, count),
+            Node::String(_) | Node::Static(_) | Node::Object { .. } => scalar(node),
         };
         fields.push(key, value);
         at += 2 + nodes_within;
     }
     fields.find_repeated();
     Ok(fields)
+}
+
+/// What a node is worth that is no list, and how many nodes lie within it.
+fn scalar<'a>(node: &Node<'a>) -> (Value<'a>, usize) {
+    match *node {
+        Node::String(text) => (Value::Text(text), 0),
+        Node::Static(StaticNode::U64(number)) => (Value::Number(number), 0),
+        Node::Static(StaticNode::I64(number)) => {
+            (u64::try_from(number).map_or(Value::Other, Value::Number), 0)
+        }
+        Node::Static(StaticNode::Bool(flag)) => (Value::Flag(flag), 0),
+        Node::Static(_) => (Value::Other, 0),
+        Node::Array { count, .. } | Node::Object { count, .. } => (Value::Other, count),
+    }
 }
 
 /// Whether no object or array lies deeper than `depth`, the outermost being at 1.
@@ -129,6 +148,20 @@ fn shallow(nodes: &[Node<'_>], depth: usize) -> bool {
         }
     }
     true
+}
+
+impl Default for Fields<'_> {
+    fn default() -> Self {
+        Self {
+            inline: [("", Value::Other); INLINE],
+            len: 0,
+            more: Vec::new(),
+            texts: Vec::new(),
+            record_fields: Vec::new(),
+            record_starts: Vec::new(),
+            repeated: None,
+        }
+    }
 }
 
 impl<'a> Fields<'a> {
@@ -152,8 +185,52 @@ impl<'a> Fields<'a> {
         &self.texts[list.first..list.first + list.len]
     }
 
-    /// Takes in a list, if it holds nothing but strings.
+    /// The objects of a list of these fields, in the order sent, each with its own fields. What is a list or an object
+    /// in one of them is of no use.
+    pub fn records(&self, list: Records) -> impl Iterator<Item = Fields<'a>> + '_ {
+        (list.first..list.first + list.len).map(|at| {
+            let end = self.record_starts.get(at + 1).copied().unwrap_or(self.record_fields.len());
+            let mut record = Fields::default();
+            for &(key, value) in &self.record_fields[self.record_starts[at]..end] {
+                record.push(key, value);
+            }
+            record.find_repeated();
+            record
+        })
+    }
+
+    /// Takes in a list, if it holds nothing but objects.
+    fn record_list(&mut self, nodes: &[Node<'a>]) -> Value<'a> {
+        let first = self.record_starts.len();
+        let fields_before = self.record_fields.len();
+        let mut at = 0;
+        while at < nodes.len() {
+            let Node::Object { len, count } = nodes[at] else {
+                self.record_starts.truncate(first);
+                self.record_fields.truncate(fields_before);
+                return Value::Other;
+            };
+            self.record_starts.push(self.record_fields.len());
+            let end = at + 1 + count;
+            at += 1;
+            for _ in 0..len {
+                let (Some(&Node::String(key)), Some(node)) = (nodes.get(at), nodes.get(at + 1)) else {
+                    break;
+                };
+                let (value, nodes_within) = scalar(node);
+                self.record_fields.push((key, value));
+                at += 2 + nodes_within;
+            }
+            at = end;
+        }
+        Value::Records(Records { first, len: self.record_starts.len() - first })
+    }
+
+    /// Takes in a list, if it holds nothing but strings, or nothing but objects.
     fn list(&mut self, nodes: &[Node<'a>]) -> Value<'a> {
+        if let Some(Node::Object { .. }) = nodes.first() {
+            return self.record_list(nodes);
+        }
         let first = self.texts.len();
         for node in nodes {
             let Node::String(text) = *node else {
@@ -234,6 +311,25 @@ mod tests {
             assert_eq!((fields.get("mixed"), fields.get("deep")), (Some(Value::Other), Some(Value::Other)));
             assert_eq!(fields.get("on"), Some(Value::Flag(true)));
             assert_eq!(fields.get("off"), Some(Value::Flag(false)));
+        });
+    }
+
+    #[test]
+    fn lists_of_objects_have_their_own_fields_and_mixed_ones_are_of_no_use() {
+        let frame = r#"{"since":[{"with":7,"after":3,"x":[1]},{},{"groupid":5,"after":0,"after":1}],"mixed":[{"a":1},2],"n":1}"#;
+        parse(frame, |fields| {
+            let fields = fields.unwrap();
+            let Some(Value::Records(list)) = fields.get("since") else { panic!("a list of objects") };
+            let records: Vec<Fields<'_>> = fields.records(list).collect();
+            assert_eq!(records.len(), 3);
+            assert_eq!(
+                (records[0].get("with"), records[0].get("after")),
+                (Some(Value::Number(7)), Some(Value::Number(3)))
+            );
+            assert_eq!(records[0].get("x"), Some(Value::Other));
+            assert_eq!(records[1].get("with"), None);
+            assert_eq!(records[2].repeated(), Some("after"));
+            assert_eq!((fields.get("mixed"), fields.get("n")), (Some(Value::Other), Some(Value::Number(1))));
         });
     }
 

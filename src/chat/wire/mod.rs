@@ -5,7 +5,7 @@
 //! - [`json`] is the only file that names simd-json: one frame to a flat list of fields.
 //! - [`request`] is what may be said, checked field by field.
 //! - [`reply`] and [`lists`] are what may be heard, encoded byte for byte as the original server does.
-//! - [`push`], [`welcome`] and [`found`] are what v2 hears besides or in another form.
+//! - [`push`], [`welcome`], [`found`] and [`sync`] are what v2 hears besides or in another form.
 //! - [`code`] is what went wrong, in numbers.
 
 pub mod code;
@@ -19,6 +19,7 @@ mod pages;
 pub mod push;
 pub mod reply;
 pub mod request;
+pub mod sync;
 pub mod text;
 pub mod websocket;
 pub mod welcome;

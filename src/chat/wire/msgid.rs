@@ -58,8 +58,38 @@ pub const UNBLOCK: u32 = 33;
 pub const MEMBERS: u32 = 34;
 /// S→C, v2: users, complete.
 pub const MEMBERS_ACK: u32 = 35;
+/// C→S, v2: since and limit, or before_mid and limit.
+pub const SYNC: u32 = 36;
+/// S→C, v2: convs, complete, or heads, heads_complete.
+pub const SYNC_ACK: u32 = 37;
+/// Both, v2: with or groupid, pos; C→S private, S→C id.
+pub const READ: u32 = 38;
+/// Both, v2: with or groupid, on; S→C id, expires_ms.
+pub const TYPING: u32 = 39;
+/// C→S, v2.
+pub const DEVICES: u32 = 40;
+/// S→C, v2: devices.
+pub const DEVICES_ACK: u32 = 41;
+/// C→S, v2: deviceid.
+pub const DROP_DEVICE: u32 = 42;
+/// S→C, v2: with or groupid, places.
+pub const STORED: u32 = 61;
 
 /// Whether a request is one that a session of the seed dialect does not know.
 pub const fn is_of_v2(msgid: u32) -> bool {
-    matches!(msgid, PONG | CONFIRM | HISTORY | FIND | PASSWORD | BLOCK | UNBLOCK | MEMBERS)
+    matches!(
+        msgid,
+        PONG | CONFIRM
+            | HISTORY
+            | FIND
+            | PASSWORD
+            | BLOCK
+            | UNBLOCK
+            | MEMBERS
+            | SYNC
+            | READ
+            | TYPING
+            | DEVICES
+            | DROP_DEVICE
+    )
 }

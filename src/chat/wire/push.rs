@@ -7,6 +7,7 @@ use crate::model::envelope::Envelope;
 const CID: &[u8] = b"{\"cid\":\"";
 const MID: &[u8] = b"\",\"mid\":\"";
 const POS: &[u8] = b"\",\"pos\":";
+const OWN: &[u8] = b"\",\"own\":true";
 const TS: &[u8] = b",\"ts\":";
 /// What a message is called whose sender gave it no name: the same wherever it is pushed.
 const NAMELESS: &[u8] = b"mid:";
@@ -27,6 +28,18 @@ pub fn v2_len(envelope: &Envelope) -> usize {
     };
     let names_len = CID.len() + cid_len + MID.len() + mid_len + 1;
     names_len + TS.len() + number_len(envelope.ts().0) + 1 + seed_fields(envelope).len()
+}
+
+/// Appends the push of a message that another session of its reader has sent.
+pub fn own(out: &mut Vec<u8>, envelope: &Envelope) {
+    names(out, envelope);
+    out.extend_from_slice(OWN);
+    rest(out, envelope);
+}
+
+/// How many bytes [`own`] appends.
+pub fn own_len(envelope: &Envelope) -> usize {
+    v2_len(envelope) + OWN.len() - 1
 }
 
 /// Appends the message as a row of history: a push, and its place in its conversation.

@@ -6,6 +6,7 @@
 use super::code::{BAD_LOGIN, BAD_TOKEN, Code, TOO_MANY_REGISTRATIONS};
 use super::msgid;
 use super::text::{number, string};
+use crate::model::history::Conversation;
 use crate::model::ids::{GroupId, MessageId, Millis, UserId};
 use crate::model::token::Secret;
 
@@ -55,6 +56,11 @@ pub fn not_registered(code: Code, text: Option<&str>) -> Vec<u8> {
 /// LOGIN_MSG_ACK of a refused login. The seed dialect has no cid in it.
 pub fn not_logged_in(code: Code, cid: Option<&str>) -> Vec<u8> {
     let text = if code == Code::Refused { BAD_LOGIN } else { code.text() };
+    refused(msgid::LOGIN_ACK, cid, code, Some(text))
+}
+
+/// LOGIN_MSG_ACK of a login that asks for what this server does not do.
+pub fn not_logged_in_for(code: Code, text: &str, cid: Option<&str>) -> Vec<u8> {
     refused(msgid::LOGIN_ACK, cid, code, Some(text))
 }
 
@@ -154,14 +160,41 @@ pub fn ack(cid: &str, re: u32, outcome: Outcome<'_>) -> Vec<u8> {
     out
 }
 
-/// How an answer of v2 begins that is no failure: cid, whether it is complete, errno.
-pub(super) fn begin(cid: Option<&str>, complete: Option<bool>) -> Vec<u8> {
+/// TYPING: `user` types in a conversation, or does so no more. It counts for `expires_ms`. `conversation` is as the
+/// receiver sees it.
+pub fn typing(conversation: Conversation, user: UserId, on: bool, expires_ms: u64) -> Vec<u8> {
+    let mut out = b"{\"expires_ms\":".to_vec();
+    number(&mut out, if on { expires_ms } else { 0 });
+    if let Conversation::Group(group) = conversation {
+        out.extend_from_slice(b",\"groupid\":");
+        number(&mut out, group.get().into());
+    }
+    out.extend_from_slice(b",\"id\":");
+    number(&mut out, user.get().into());
+    out.extend_from_slice(b",\"msgid\":39,\"on\":");
+    out.extend_from_slice(if on { b"true" } else { b"false" });
+    if let Conversation::With(user) = conversation {
+        out.extend_from_slice(b",\"with\":");
+        number(&mut out, user.get().into());
+    }
+    out.push(b'}');
+    out
+}
+
+/// How an answer of v2 begins: with its cid, if the request had one.
+pub(super) fn begin_named(cid: Option<&str>) -> Vec<u8> {
     let mut out = b"{".to_vec();
     if let Some(cid) = cid {
         out.extend_from_slice(b"\"cid\":");
         string(&mut out, cid);
         out.push(b',');
     }
+    out
+}
+
+/// How an answer of v2 begins that is no failure: cid, whether it is complete, errno.
+pub(super) fn begin(cid: Option<&str>, complete: Option<bool>) -> Vec<u8> {
+    let mut out = begin_named(cid);
     match complete {
         Some(true) => out.extend_from_slice(b"\"complete\":true,"),
         Some(false) => out.extend_from_slice(b"\"complete\":false,"),

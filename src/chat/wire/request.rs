@@ -8,8 +8,10 @@ mod fields;
 mod read;
 
 use super::msgid;
-use crate::model::history::{Conversation, Span};
+use crate::model::capabilities::Capabilities;
+use crate::model::history::{Conversation, Span, SyncFrom};
 use crate::model::ids::{GroupId, MessageId, UserId};
+use crate::model::token::TokenId;
 pub use fault::{Fault, Severity};
 pub use read::parse;
 
@@ -45,6 +47,19 @@ pub enum Takeover {
     Replace,
 }
 
+/// What a client says of itself when it logs in or registers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Client<'a> {
+    /// What the session will speak.
+    pub dialect: Dialect,
+    /// Which pushes it understands besides those of every client.
+    pub capabilities: Capabilities,
+    /// What the device calls itself.
+    pub device: Option<&'a str>,
+    /// Whether the session lives beside others of its user that say so.
+    pub multi: bool,
+}
+
 /// How a request names a user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Named<'a> {
@@ -63,8 +78,8 @@ pub enum Body<'a> {
         who: Named<'a>,
         /// What was typed.
         password: &'a str,
-        /// What the session will speak.
-        dialect: Dialect,
+        /// What the client says of itself.
+        client: Client<'a>,
         /// What becomes of a session that the user has already.
         takeover: Takeover,
     },
@@ -72,6 +87,8 @@ pub enum Body<'a> {
     Resume {
         /// What an earlier login answer gave.
         token: &'a str,
+        /// What the client says of itself.
+        client: Client<'a>,
     },
     /// PING from a client.
     Ping {
@@ -125,6 +142,43 @@ pub enum Body<'a> {
         /// How many at most, as asked for; the hub bounds it.
         members: Option<u64>,
     },
+    /// SYNC with `since`: what a device lacks of these conversations.
+    Sync {
+        /// Which, and how far the device is; at most `sync_conversations`.
+        since: Vec<SyncFrom>,
+        /// Messages of one conversation at most, as asked for; the hub bounds it.
+        messages: Option<u64>,
+    },
+    /// SYNC without `since`: the next page of conversations.
+    Heads {
+        /// Only those whose last message has a smaller id.
+        before: Option<MessageId>,
+        /// How many at most, as asked for; the hub bounds it.
+        heads: Option<u64>,
+    },
+    /// READ.
+    Read {
+        /// In which conversation.
+        conversation: Conversation,
+        /// Everything up to this place was read.
+        pos: u64,
+        /// Whether the other user is not told.
+        private: bool,
+    },
+    /// TYPING.
+    Typing {
+        /// In which conversation.
+        conversation: Conversation,
+        /// Whether the user types, or does so no more.
+        on: bool,
+    },
+    /// DEVICES.
+    Devices,
+    /// DROP_DEVICE.
+    DropDevice {
+        /// Which.
+        token: TokenId,
+    },
     /// LOGINOUT_MSG.
     Logout,
     /// REG_MSG.
@@ -133,8 +187,8 @@ pub enum Body<'a> {
         name: &'a str,
         /// Not checked for length either.
         password: &'a str,
-        /// What the connection will speak.
-        dialect: Dialect,
+        /// What the client says of itself.
+        client: Client<'a>,
     },
     /// ONE_CHAT_MSG.
     OneChat {
@@ -200,6 +254,11 @@ impl Body<'_> {
             Body::Block { .. } => msgid::BLOCK,
             Body::Unblock { .. } => msgid::UNBLOCK,
             Body::Members { .. } => msgid::MEMBERS,
+            Body::Sync { .. } | Body::Heads { .. } => msgid::SYNC,
+            Body::Read { .. } => msgid::READ,
+            Body::Typing { .. } => msgid::TYPING,
+            Body::Devices => msgid::DEVICES,
+            Body::DropDevice { .. } => msgid::DROP_DEVICE,
             Body::Logout => msgid::LOGOUT,
             Body::Register { .. } => msgid::REGISTER,
             Body::OneChat { .. } => msgid::ONE_CHAT,

@@ -7,8 +7,10 @@ use super::lists::{Presence, group_head, person_entry};
 use super::pages::{Pages, list};
 use super::push;
 use super::reply::begin;
+use super::sync;
 use super::text::{number, string};
 use crate::model::envelope::Envelope;
+use crate::model::history::HeadsPage;
 use crate::model::ids::UserId;
 use crate::model::profile::{Membership, Person, Profile};
 use crate::model::token::Secret;
@@ -26,6 +28,8 @@ pub struct Welcome<'a> {
     pub token: Option<&'a Secret>,
     /// Friends and groups.
     pub roster: &'a Profile,
+    /// Where the user's conversations stand, for a session that lives beside others.
+    pub heads: Option<&'a HeadsPage>,
 }
 
 /// A login answer.
@@ -43,10 +47,11 @@ const AROUND_BYTES: usize = 256;
 /// The lists of a login answer, in the order in which they fill its frames.
 const FRIENDS: usize = 0;
 const GROUPS: usize = 1;
-const MESSAGES: usize = 2;
+const HEADS: usize = 2;
+const MESSAGES: usize = 3;
 
 /// LOGIN_MSG_ACK in frames of at most `login_bytes`: friends, then groups, and in the last frame as
-/// many of the messages as there is room for.
+/// many of the heads and then of the messages as there is room for.
 pub fn logged_in<'a>(
     welcome: Welcome<'_>,
     presence: &impl Presence,
@@ -56,13 +61,25 @@ pub fn logged_in<'a>(
     let mut names = Vec::new();
     string(&mut names, welcome.cid.unwrap_or_default());
     string(&mut names, welcome.name);
-    let mut pages = Pages::<3>::new(login_bytes.saturating_sub(AROUND_BYTES + names.len()));
+    let mut pages = Pages::<4>::new(login_bytes.saturating_sub(AROUND_BYTES + names.len()));
     for friend in &welcome.roster.friends {
         pages.add(FRIENDS, |out| person_entry(out, friend, None, presence));
     }
     for group in &welcome.roster.groups {
         pages.add(GROUPS, |out| group_entry(out, group));
     }
+    let heads = welcome.heads.map_or(&[][..], |page| &page.heads);
+    let mut told = 0;
+    for head in heads {
+        let mut entry = Vec::new();
+        sync::head_entry(&mut entry, head);
+        if !pages.has_room(entry.len()) {
+            break;
+        }
+        pages.add(HEADS, |out| out.extend_from_slice(&entry));
+        told += 1;
+    }
+    let heads_complete = welcome.heads.map(|page| page.complete && told == heads.len());
     let mut messages = 0;
     for envelope in waiting {
         if !pages.has_room(push::v2_len(envelope)) {
@@ -71,13 +88,26 @@ pub fn logged_in<'a>(
         pages.add(MESSAGES, |out| push::v2(out, envelope));
         messages += 1;
     }
-    Welcomed { frames: pages.frames(|page, complete| login_frame(&welcome, page, complete)), messages }
+    let frame = |page: &[Vec<u8>; 4], complete| {
+        login_frame(&welcome, page, complete, heads_complete.filter(|_| complete))
+    };
+    Welcomed { frames: pages.frames(frame), messages }
 }
 
-fn login_frame(welcome: &Welcome<'_>, page: &[Vec<u8>; 3], complete: bool) -> Vec<u8> {
+fn login_frame(
+    welcome: &Welcome<'_>,
+    page: &[Vec<u8>; 4],
+    complete: bool,
+    heads_complete: Option<bool>,
+) -> Vec<u8> {
     let mut out = begin(welcome.cid, Some(complete));
     list(&mut out, "friends", &page[FRIENDS]);
     list(&mut out, "groups", &page[GROUPS]);
+    if let Some(heads_complete) = heads_complete {
+        list(&mut out, "heads", &page[HEADS]);
+        out.extend_from_slice(b",\"heads_complete\":");
+        out.extend_from_slice(if heads_complete { b"true" } else { b"false" });
+    }
     out.extend_from_slice(b",\"id\":");
     number(&mut out, welcome.user.get().into());
     out.extend_from_slice(b",\"msgid\":2,\"name\":");

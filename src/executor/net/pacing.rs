@@ -91,7 +91,7 @@ impl Pacing {
     /// Learns from a request what kind of client this is.
     pub(super) fn learn(&mut self, request: &Request<'_>) {
         let v2 = match request.body {
-            Body::Login { dialect, .. } | Body::Register { dialect, .. } => dialect == Dialect::V2,
+            Body::Login { client, .. } | Body::Register { client, .. } => client.dialect == Dialect::V2,
             Body::Resume { .. } => true,
             _ => false,
         };

@@ -82,6 +82,8 @@ fn cursor(trial: &mut Trial, user: chatd_chat::model::ids::UserId) -> u64 {
         proof,
         detail: Detail::Members,
         issue: Issue::Nothing,
+        device: None,
+        heads: 0,
     }) {
         Ok(StoreReply::Profile(profile)) => profile.groups[0].cursor,
         other => panic!("{other:?}"),

@@ -30,6 +30,8 @@ fn profile(trial: &mut Trial, user: UserId) -> Profile {
         proof,
         detail: Detail::Members,
         issue: Issue::Nothing,
+        device: None,
+        heads: 0,
     }) {
         Ok(StoreReply::Profile(profile)) => *profile,
         other => panic!("a profile is always given, not {other:?}"),

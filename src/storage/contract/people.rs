@@ -29,6 +29,8 @@ fn profile(trial: &mut Trial, user: UserId) -> Profile {
         proof,
         detail: Detail::Counts,
         issue: Issue::Nothing,
+        device: None,
+        heads: 0,
     }) {
         Ok(StoreReply::Profile(profile)) => *profile,
         other => panic!("a profile is always given, not {other:?}"),
@@ -101,7 +103,8 @@ fn whoever_blocks_hides(open: &mut Opener<'_>) {
         };
         let proof = trial.proof(user);
         let detail = Detail::Members;
-        let load = StoreRequest::LoadProfile { user, proof, detail, issue: Issue::Nothing };
+        let load =
+            StoreRequest::LoadProfile { user, proof, detail, issue: Issue::Nothing, device: None, heads: 0 };
         let Ok(StoreReply::Profile(profile)) = trial.request(load) else {
             panic!("a profile is always given")
         };

@@ -3,6 +3,8 @@
 //! The model is what the promise says, in sets: a user must get every message that was for it and
 //! that it has not acknowledged. Whatever happened, reading page by page must give exactly those.
 
+mod standing;
+
 use super::pages::ack;
 use super::trial::{Trial, body, sealed};
 use super::{Case, Opener};
@@ -44,7 +46,11 @@ struct History {
     cursors: BTreeMap<(UserId, GroupId), u64>,
     backlog: BTreeSet<(UserId, MessageId)>,
     /// Per two users, the smaller id first, what they said, by place from 1 on.
-    direct: BTreeMap<(UserId, UserId), Vec<MessageId>>,
+    direct: BTreeMap<(UserId, UserId), Vec<(MessageId, UserId)>>,
+    /// How far somebody has read.
+    markers: BTreeMap<(UserId, Conversation), u64>,
+    /// Per member, the head of its group when it joined.
+    joined: BTreeMap<(UserId, GroupId), u64>,
 }
 
 impl History {
@@ -56,6 +62,7 @@ impl History {
         for (user, group) in [(0, 0), (1, 0), (2, 0), (1, 1), (2, 1)] {
             cursors.insert((users[user], groups[group]), 0);
         }
+        let joined = cursors.clone();
         Self {
             trial,
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
@@ -67,6 +74,8 @@ impl History {
             cursors,
             backlog: BTreeSet::new(),
             direct: BTreeMap::new(),
+            markers: BTreeMap::new(),
+            joined,
         }
     }
 
@@ -89,7 +98,7 @@ impl History {
 
     fn step(&mut self) {
         let user = self.any_user();
-        match self.below(19) {
+        match self.below(22) {
             0..=4 => self.tell(user),
             5..=9 => self.post(user),
             10 => self.late.push(self.trial.mid()),
@@ -99,6 +108,8 @@ impl History {
             14 => self.record(user),
             15 => self.under_another_id(),
             16 => self.look_back(user),
+            17 => self.mark(user),
+            18 => self.look_where_it_stands(user),
             _ => self.read_a_page(user),
         }
     }
@@ -133,7 +144,7 @@ impl History {
     fn place(&mut self, envelope: &Envelope) -> u64 {
         let (sender, to) = (envelope.sender(), envelope.user());
         let direct = self.direct.entry((sender.min(to), sender.max(to))).or_default();
-        direct.push(envelope.mid());
+        direct.push((envelope.mid(), sender));
         direct.len() as u64
     }
 
@@ -173,14 +184,14 @@ impl History {
     /// The history, from some place on, in either direction.
     fn look_back(&mut self, user: UserId) {
         let (other, most) = (self.any_user(), 1 + self.below(12));
-        let all = self.direct.get(&(user.min(other), user.max(other))).cloned().unwrap_or_default();
+        let all = self.said(user, Conversation::With(other));
         let (from, back) = (self.below(all.len() + 2), self.below(2) == 0);
         let span = if back { Span::Before(from as u64 + 1) } else { Span::After(from as u64) };
         let told = self.trial.span(user, Conversation::With(other), span, most, usize::MAX);
         let from = from.min(all.len());
         let part = if back { &all[from.saturating_sub(most)..from] } else { &all[from..] };
         let part = &part[..part.len().min(most)];
-        assert_eq!(told.mids(), part.iter().map(|mid| mid.0).collect::<Vec<_>>());
+        assert_eq!(told.mids(), part.iter().map(|(mid, _)| mid.0).collect::<Vec<_>>());
         let places: Vec<u64> = told.messages.iter().map(|message| message.pos).collect();
         assert!(places.windows(2).all(|pair| pair[1] == pair[0] + 1), "{places:?}");
     }
@@ -250,10 +261,12 @@ impl History {
         }
         if self.cursors.remove(&(user, group)).is_some() {
             assert!(self.trial.request(StoreRequest::DelGroup { user, group }).is_ok());
+            self.markers.remove(&(user, Conversation::Group(group)));
         } else {
             let head = self.trial.join(user, group);
             assert_eq!(head, self.places.get(&group).map_or(0, Vec::len) as u64);
             self.cursors.insert((user, group), head);
+            self.joined.insert((user, group), head);
         }
     }
 

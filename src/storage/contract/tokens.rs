@@ -25,6 +25,8 @@ fn issue(trial: &mut Trial, user: UserId) -> Token {
         proof,
         detail: Detail::Counts,
         issue: Issue::Token,
+        device: None,
+        heads: 0,
     }) {
         Ok(StoreReply::Profile(profile)) => profile.token.expect("one was to be issued"),
         other => panic!("a profile is always given, not {other:?}"),
@@ -32,7 +34,7 @@ fn issue(trial: &mut Trial, user: UserId) -> Token {
 }
 
 fn resume(token: &Token) -> StoreRequest {
-    StoreRequest::Resume { secret: token.secret.clone() }
+    StoreRequest::Resume { secret: token.secret.clone(), device: None }
 }
 
 fn resumed(user: UserId, name: &str, token: &Token) -> StoreResult {
@@ -51,7 +53,10 @@ fn a_token_resumes(open: &mut Opener<'_>) {
     let mut other = one.secret.0.to_string();
     other.replace_range(..1, if other.starts_with('x') { "y" } else { "x" });
     for text in ["", "x", other.as_str(), &one.secret.0[1..], "\0", "' OR 1=1 --", &"x".repeat(10_000)] {
-        assert_eq!(trial.request(StoreRequest::Resume { secret: Secret(text.into()) }), Err(Code::Refused));
+        assert_eq!(
+            trial.request(StoreRequest::Resume { secret: Secret(text.into()), device: None }),
+            Err(Code::Refused)
+        );
     }
     // Only its user revokes it.
     let replies = trial.requests(vec![
@@ -99,7 +104,14 @@ fn a_proof_is_looked_at_again(open: &mut Opener<'_>) {
     let (old, bens) = (trial.proof(amy), trial.proof(ben));
     let found = trial.lookup(amy).expect("she is there");
     let token = issue(&mut trial, amy);
-    let enter = |user, proof, issue| StoreRequest::LoadProfile { user, proof, detail: Detail::Counts, issue };
+    let enter = |user, proof, issue| StoreRequest::LoadProfile {
+        user,
+        proof,
+        detail: Detail::Counts,
+        issue,
+        device: None,
+        heads: 0,
+    };
     let both = [Issue::Nothing, Issue::Token];
     let may_enter = |trial: &mut Trial, user, proof| {
         let replies = both.map(|issue| trial.request(enter(user, proof, issue)));

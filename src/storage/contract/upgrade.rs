@@ -3,11 +3,12 @@
 use crate::contract::trial::{body, sealed};
 use crate::token::password_print;
 use crate::{Order, Outcome, Store};
+use chatd_chat::model::device::Device;
 use chatd_chat::model::envelope::Target;
 use chatd_chat::model::history::{Conversation, Span};
-use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd_chat::model::profile::Who;
-use chatd_chat::model::token::Proof;
+use chatd_chat::model::token::{Proof, TokenId};
 use chatd_chat::port::store::{
     BacklogPage, Detail, HistoryPage, Issue, StoreReply, StoreRequest, StoreResult, StoredMessage,
 };
@@ -26,6 +27,9 @@ INSERT INTO message (mid, ts, sender, recipient, groupid, pos, cid, body) VALUES
     (10, 1, 1, NULL, 1, 1, NULL, '{}'), (60, 1, 3, 3, NULL, NULL, NULL, '{}');
 INSERT INTO offlinemessage (userid, mid) VALUES (2, 50), (3, 30);
 ";
+
+/// What may be in one of version 2 besides: a token, which was used in the year 2100.
+pub const VERSION_2: &str = "INSERT INTO token (id, userid, hash, used) VALUES (7, 1, x'3031323334353637383930313233343536373839303132333435363738393031', 4102444800000000);";
 
 fn user(number: u64) -> UserId {
     UserId::new(number).expect("an id")
@@ -58,6 +62,37 @@ fn told(store: &mut dyn Store, one: u64, other: u64, span: Span) -> (Vec<(u64, u
     }
 }
 
+/// Conversations are known, and what was delivered before there were read markers counts as read.
+fn check_heads(store: &mut dyn Store) {
+    let (group, with) =
+        (Conversation::Group(GroupId::new(1).expect("an id")), |id| Conversation::With(user(id)));
+    for (id, expected) in [
+        (1, vec![(with(2), 3, 3, Some(2), 0), (with(3), 1, 1, Some(0), 0), (group, 1, 0, None, 0)]),
+        (2, vec![(with(1), 3, 2, Some(3), 1), (group, 1, 0, None, 1)]),
+        (3, vec![(with(3), 1, 1, Some(1), 0), (with(1), 1, 0, Some(1), 1)]),
+        (4, vec![]),
+    ] {
+        let heads = StoreRequest::Heads { user: user(id), before: None, heads: 9 };
+        let StoreReply::Heads(page) = request(store, heads) else { panic!("heads are told") };
+        let told = page.heads.iter();
+        let told = told.map(|head| (head.conversation, head.head, head.read, head.peer_read, head.unread));
+        assert_eq!(told.collect::<Vec<_>>(), expected, "user {id}");
+    }
+}
+
+/// A token of before has no name and no time at which it was made, and is as good as it was.
+///
+/// # Panics
+/// If it is not so.
+pub fn check_version_2(store: &mut dyn Store, has_token: bool) {
+    let StoreReply::Devices(devices) = request(store, StoreRequest::Devices { user: user(1) }) else {
+        panic!("devices are listed")
+    };
+    let used = Millis(4_102_444_800_000);
+    let old = Device { token: TokenId(7), name: String::new(), created: Millis(0), used };
+    assert_eq!(devices, if has_token { vec![old] } else { vec![] });
+}
+
 /// All of it is there, and direct messages have their places.
 ///
 /// # Panics
@@ -69,11 +104,19 @@ pub fn check_version_1(store: &mut dyn Store) {
     assert_eq!(told(store, 3, 1, Span::Newest), (vec![(1, 30)], false));
     assert_eq!(told(store, 3, 3, Span::Newest), (vec![(1, 60)], false));
     assert_eq!(told(store, 2, 3, Span::Newest), (vec![], false), "what was not stored is not known of");
+    check_heads(store);
     let group = GroupId::new(1).expect("an id");
     let proof = Proof::Password(password_print("h2"));
     match request(
         store,
-        StoreRequest::LoadProfile { user: user(2), proof, detail: Detail::Counts, issue: Issue::Nothing },
+        StoreRequest::LoadProfile {
+            user: user(2),
+            proof,
+            detail: Detail::Counts,
+            issue: Issue::Nothing,
+            device: None,
+            heads: 0,
+        },
     ) {
         StoreReply::Profile(profile) => {
             assert_eq!((profile.groups[0].group, profile.groups[0].size), (group, 2))

@@ -135,7 +135,7 @@ pub fn load_profile(
         group.members = members(db, user, group.group, None, room)?;
         room -= group.members.len();
     }
-    Ok(Profile { friends, groups, blocked: blocks::all(db, user)?, token: None, dedup: None })
+    Ok(Profile { friends, groups, blocked: blocks::all(db, user)?, ..Profile::default() })
 }
 
 /// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups.

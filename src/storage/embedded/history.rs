@@ -54,9 +54,9 @@ pub fn history(
 }
 
 /// Places, and which messages have them.
-type Found = Vec<(u64, MessageId)>;
+pub type Found = Vec<(u64, MessageId)>;
 
-fn of_group(
+pub fn of_group(
     db: &Connection,
     group: GroupId,
     joined: u64,
@@ -77,7 +77,7 @@ fn place(found: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, MessageId)> {
 }
 
 /// The messages at these places, as many as fit, lowest first.
-fn read(db: &Connection, places: Found, bytes: usize) -> rusqlite::Result<Vec<Placed>> {
+pub fn read(db: &Connection, places: Found, bytes: usize) -> rusqlite::Result<Vec<Placed>> {
     let mut statement = db.prepare_cached(page::BODY)?;
     let (mut scratch, mut left) = (Vec::new(), bytes);
     let mut messages = Vec::with_capacity(places.len());

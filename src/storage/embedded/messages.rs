@@ -4,7 +4,7 @@
 //! finds that the row, or one of the same (sender, cid), is there already, is that one looked at.
 
 use super::memory::Memory;
-use super::{Answered, groups, row};
+use super::{Answered, groups, markers, row};
 use crate::history::forgotten_before;
 use chatd_chat::model::envelope::said::said;
 use chatd_chat::model::envelope::{Envelope, Target};
@@ -114,6 +114,9 @@ fn insert_direct(
     let values = params![new.mid, new.ts, new.sender, user.get(), row::sql_number(pos), new.cid, new.body];
     match insert.execute(values) {
         Ok(_) => {
+            if pos == 1 {
+                markers::begin_dialogue(db, sender, user)?;
+            }
             memory.set_last_pos(sender, user, pos);
             memory.places.add(db, (sender, user), pos, envelope.mid())?;
             Ok(Inserted::New(pos))

@@ -5,6 +5,12 @@
 //! thousands, and are written sorted: those that follow each other are a run, which is one row. Nothing gets lost by that:
 //! a message has its place in its own row too, and `history.placed_upto` is the id up to which the table has all of them.
 //! The others are read at the next start.
+//!
+//! Who sent a message is told too, so that nobody has to look at it to know whose it is.
+
+mod of_user;
+
+pub use of_user::{Last, PlacesOfUser};
 
 use super::row;
 use crate::history::Window;
@@ -19,6 +25,9 @@ const DUE: usize = 16_384;
 const RUN: usize = 120;
 /// Bytes of an id in a run, the most significant first.
 const MID_BYTES: usize = size_of::<u64>();
+
+/// What no id has, and an id in a run if the message was sent by the one of the two who has the greater id.
+const BY_HIGH: u64 = 1 << 63;
 
 /// Where to begin, from the greatest place down, and from the least up: the run that has place ?3 is the first.
 const DOWN: &str =
@@ -39,11 +48,18 @@ struct Entry {
     high: UserId,
     pos: u64,
     mid: MessageId,
+    by_high: bool,
 }
 
 impl Entry {
-    fn new(one: UserId, other: UserId, pos: u64, mid: MessageId) -> Self {
-        Self { low: one.min(other), high: one.max(other), pos, mid }
+    fn new(sender: UserId, recipient: UserId, pos: u64, mid: MessageId) -> Self {
+        let (low, high) = (sender.min(recipient), sender.max(recipient));
+        Self { low, high, pos, mid, by_high: sender > recipient }
+    }
+
+    /// As it is in a run.
+    fn bytes(&self) -> [u8; MID_BYTES] {
+        (self.mid.0 | if self.by_high { BY_HIGH } else { 0 }).to_be_bytes()
     }
 
     fn is_before(&self, next: &Self) -> bool {
@@ -180,24 +196,8 @@ impl Places {
         most: usize,
     ) -> rusqlite::Result<Vec<(u64, MessageId)>> {
         let (low, high) = (one.min(other), one.max(other));
-        let (sql, from) = match window {
-            Window::Down(pos) => (DOWN, pos),
-            Window::Up(pos) => (UP, pos),
-        };
-        let mut statement = db.prepare_cached(sql)?;
-        let mut rows = statement.query(params![low.get(), high.get(), row::sql_number(from)])?;
-        let mut places = Vec::new();
-        while places.len() < most
-            && let Some(found) = rows.next()?
-        {
-            let mids = found.get_ref(1)?.as_bytes()?.as_chunks::<MID_BYTES>().0;
-            let mids = mids.iter().map(|mid| MessageId(u64::from_be_bytes(*mid)));
-            let run = (row::number(found, 0)?..).zip(mids);
-            places.extend(run.filter(|(pos, _)| window.has(*pos)));
-        }
         let waiting = self.waiting.iter().filter(|entry| (entry.low, entry.high) == (low, high));
-        places.extend(waiting.map(|entry| (entry.pos, entry.mid)).filter(|(pos, _)| window.has(*pos)));
-        Ok(window.first(places, most))
+        find(db, (low, high), window, most, waiting)
     }
 
     /// The last place of a conversation, 0 if it has none, for whoever does not remember those that were given since the
@@ -223,6 +223,36 @@ impl Places {
     }
 }
 
+/// The messages of a conversation in this window, `most` at most, in the window's order: those of the table, and those that
+/// wait.
+fn find<'a>(
+    db: &Connection,
+    (one, other): (UserId, UserId),
+    window: Window,
+    most: usize,
+    waiting: impl IntoIterator<Item = &'a Entry>,
+) -> rusqlite::Result<Vec<(u64, MessageId)>> {
+    let (low, high) = (one.min(other), one.max(other));
+    let (sql, from) = match window {
+        Window::Down(pos) => (DOWN, pos),
+        Window::Up(pos) => (UP, pos),
+    };
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(params![low.get(), high.get(), row::sql_number(from)])?;
+    let mut places = Vec::new();
+    while places.len() < most
+        && let Some(found) = rows.next()?
+    {
+        let mids = found.get_ref(1)?.as_bytes()?.as_chunks::<MID_BYTES>().0;
+        let mids = mids.iter().map(|mid| MessageId(u64::from_be_bytes(*mid) & !BY_HIGH));
+        let run = (row::number(found, 0)?..).zip(mids);
+        places.extend(run.filter(|(pos, _)| window.has(*pos)));
+    }
+    places
+        .extend(waiting.into_iter().map(|entry| (entry.pos, entry.mid)).filter(|(pos, _)| window.has(*pos)));
+    Ok(window.first(places, most))
+}
+
 /// The last places of the conversations of which something is among `entries`.
 fn last_places(entries: &[Entry]) -> FxHashMap<(UserId, UserId), u64> {
     let mut last_places = FxHashMap::default();
@@ -235,7 +265,7 @@ fn last_places(entries: &[Entry]) -> FxHashMap<(UserId, UserId), u64> {
 
 /// Writes a run of at least one entry.
 fn insert(statement: &mut CachedStatement<'_>, run: &[Entry]) -> rusqlite::Result<()> {
-    let mids: Vec<u8> = run.iter().flat_map(|entry| entry.mid.0.to_be_bytes()).collect();
+    let mids: Vec<u8> = run.iter().flat_map(Entry::bytes).collect();
     let Entry { low, high, pos, .. } = run[0];
     statement.execute(params![low.get(), high.get(), row::sql_number(pos), mids]).map(drop)
 }

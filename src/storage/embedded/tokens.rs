@@ -2,14 +2,21 @@
 
 use super::{Answered, row};
 use crate::token::{Uses, make, password_print, print_of, stale_at};
-use chatd_chat::model::ids::UserId;
+use chatd_chat::model::device::Device;
+use chatd_chat::model::ids::{Millis, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::token::{Proof, Secret, Token, TokenId};
 use chatd_chat::port::store::{Resumed, StoreReply};
 use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, OptionalExtension, params};
 
-pub fn resume(db: &Connection, limits: &Limits, uses: &mut Uses, secret: &Secret) -> Answered {
+pub fn resume(
+    db: &Connection,
+    limits: &Limits,
+    uses: &mut Uses,
+    secret: &Secret,
+    device: Option<&str>,
+) -> Answered {
     let (print, now) = (print_of(secret), uses.next());
     let found = db
         .prepare_cached(
@@ -22,8 +29,8 @@ pub fn resume(db: &Connection, limits: &Limits, uses: &mut Uses, secret: &Secret
         )
         .optional()?;
     let Some((user, name)) = found else { return Ok(Err(Code::Refused)) };
-    db.prepare_cached("UPDATE token SET used = ?2 WHERE id = ?1")?
-        .execute(params![sql_token(print.id), row::sql_number(now)])?;
+    db.prepare_cached("UPDATE token SET used = ?2, device = ifnull(?3, device) WHERE id = ?1")?
+        .execute(params![sql_token(print.id), row::sql_number(now), device])?;
     Ok(Ok(StoreReply::Resumed(Resumed { user, name, token: print.id })))
 }
 
@@ -41,24 +48,36 @@ pub fn holds(db: &Connection, user: UserId, proof: Proof) -> rusqlite::Result<bo
     }
 }
 
-/// Makes a token, and room for it.
-pub fn issue(db: &Connection, limits: &Limits, uses: &mut Uses, user: UserId) -> rusqlite::Result<Token> {
-    let (token, print) = make();
+/// Makes a token for a device, and room for it.
+pub fn issue(
+    db: &Connection,
+    limits: &Limits,
+    uses: &mut Uses,
+    user: UserId,
+    device: Option<&str>,
+) -> rusqlite::Result<Token> {
+    let ((token, print), now) = (make(), row::sql_number(uses.next()));
     let others = limits.tokens.saturating_sub(1);
     db.prepare_cached(
         "DELETE FROM token WHERE userid = ?1 AND id NOT IN
          (SELECT id FROM token WHERE userid = ?1 ORDER BY used DESC LIMIT ?2)",
     )?
     .execute(params![user.get(), row::sql_number(others as u64)])?;
-    db.prepare_cached("INSERT INTO token (id, userid, hash, used) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![sql_token(print.id), user.get(), print.hash, row::sql_number(uses.next())])?;
+    db.prepare_cached(
+        "INSERT INTO token (id, userid, hash, used, created, device) VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
+    )?
+    .execute(params![sql_token(print.id), user.get(), print.hash, now, device])?;
     Ok(token)
 }
 
 pub fn revoke(db: &Connection, user: UserId, token: TokenId) -> Answered {
-    db.prepare_cached("DELETE FROM token WHERE id = ?1 AND userid = ?2")?
-        .execute(params![sql_token(token), user.get()])?;
+    delete(db, user, token)?;
     Ok(Ok(StoreReply::Done))
+}
+
+fn delete(db: &Connection, user: UserId, token: TokenId) -> rusqlite::Result<usize> {
+    db.prepare_cached("DELETE FROM token WHERE id = ?1 AND userid = ?2")?
+        .execute(params![sql_token(token), user.get()])
 }
 
 pub fn replace_password(
@@ -76,8 +95,36 @@ pub fn replace_password(
         // Somebody else replaced it while this one was compared.
         return Ok(Err(Code::Refused));
     }
+    // Of several tokens it is not known which one the new one is in the place of.
+    let device: Option<String> = db
+        .prepare_cached("SELECT iif(count(*) = 1, min(device), NULL) FROM token WHERE userid = ?1")?
+        .query_row([user.get()], |found| found.get(0))?;
     db.prepare_cached("DELETE FROM token WHERE userid = ?1")?.execute([user.get()])?;
-    Ok(Ok(StoreReply::Issued(issue(db, limits, uses, user)?)))
+    Ok(Ok(StoreReply::Issued(issue(db, limits, uses, user, device.as_deref())?)))
+}
+
+/// A user's tokens that are good, the one used last first.
+pub fn devices(db: &Connection, limits: &Limits, user: UserId) -> Answered {
+    let mut find = db.prepare_cached(
+        "SELECT id, ifnull(device, ''), created, used FROM token
+         WHERE userid = ?1 AND used > ?2 ORDER BY used DESC",
+    )?;
+    let stale = row::sql_number(stale_at(limits.token_days));
+    let devices = find.query_map(params![user.get(), stale], |found| {
+        Ok(Device {
+            token: TokenId(row::number(found, 0)?),
+            name: found.get(1)?,
+            created: Millis(row::number(found, 2)? / 1_000),
+            used: Millis(row::number(found, 3)? / 1_000),
+        })
+    })?;
+    Ok(Ok(StoreReply::Devices(devices.collect::<rusqlite::Result<_>>()?)))
+}
+
+/// Makes the token of a device worthless.
+pub fn drop_device(db: &Connection, user: UserId, token: TokenId) -> Answered {
+    let gone = delete(db, user, token)?;
+    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
 }
 
 /// A token's id as SQL has it; `None` for one that no token has.

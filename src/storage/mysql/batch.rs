@@ -10,14 +10,16 @@
 use super::client::Client;
 use super::fault::DbResult;
 use super::segment::Segment;
+use super::tokens::{self, Resuming};
 use super::user_cache::UserCache;
-use super::{accounts, blocks, groups, history, page, tokens};
+use super::{accounts, blocks, groups, heads, history, page, sync};
 use crate::merge::PageLimit;
 use crate::token::Uses;
 use crate::{Order, Outcome};
+use chatd_chat::model::history::Conversation;
+use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::Profile;
-use chatd_chat::model::token::Secret;
 use chatd_chat::port::store::{Issue, StoreReply, StoreRequest};
 use chatd_chat::wire::code::Code;
 
@@ -28,7 +30,7 @@ pub struct Batch<'a> {
     outcomes: Vec<Option<Outcome>>,
     segment: Segment<'a>,
     /// Resumptions that are looked up together; messages have nothing to do with them.
-    resumed: Vec<(usize, &'a Secret)>,
+    resumed: Vec<(usize, Resuming<'a>)>,
     /// What is to be read after the commit.
     reads: Vec<usize>,
 }
@@ -73,7 +75,9 @@ impl<'a> Batch<'a> {
                     }
                     self.segment.push(index, request);
                 }
-                Order::Request(StoreRequest::Resume { secret }) => self.resumed.push((index, secret)),
+                Order::Request(StoreRequest::Resume { secret, device }) => {
+                    self.resumed.push((index, (secret, device.as_deref())));
+                }
                 order => {
                     self.flush(client, cache).await?;
                     self.resume(client, cache).await?;
@@ -88,8 +92,8 @@ impl<'a> Batch<'a> {
 
     async fn resume(&mut self, client: &mut Client, cache: &mut UserCache) -> DbResult<()> {
         let resumed = std::mem::take(&mut self.resumed);
-        let secrets: Vec<&Secret> = resumed.iter().map(|(_, secret)| *secret).collect();
-        let replies = tokens::resume(client, self.limits, &mut cache.uses, &secrets).await?;
+        let resuming: Vec<Resuming<'_>> = resumed.iter().map(|(_, resuming)| *resuming).collect();
+        let replies = tokens::resume(client, self.limits, &mut cache.uses, &resuming).await?;
         for ((index, _), answer) in resumed.into_iter().zip(replies) {
             self.outcomes[index] = Some(Outcome::Reply(answer));
         }
@@ -143,6 +147,10 @@ fn is_read(order: &Order) -> bool {
                 | StoreRequest::Find { .. }
                 | StoreRequest::Members { .. }
                 | StoreRequest::History { .. }
+                | StoreRequest::Devices { .. }
+                | StoreRequest::Heads { .. }
+                | StoreRequest::Sync { .. }
+                | StoreRequest::FindPlaces { .. }
         ),
     }
 }
@@ -151,25 +159,43 @@ fn is_read(order: &Order) -> bool {
 fn must_precede(read: &Order, change: &Order) -> bool {
     let (Order::Request(read), Order::Request(change)) = (read, change) else { return false };
     match change {
-        // What is read knows nothing of tokens.
-        StoreRequest::StoreMessage { .. }
-        | StoreRequest::AppendHistory { .. }
-        | StoreRequest::Resume { .. }
+        StoreRequest::StoreMessage { .. } | StoreRequest::AppendHistory { .. } => false,
+        // What else is read knows nothing of tokens.
+        StoreRequest::Resume { .. }
         | StoreRequest::Revoke { .. }
-        | StoreRequest::LoadProfile { .. } => false,
+        | StoreRequest::DropDevice { .. }
+        | StoreRequest::LoadProfile { .. } => matches!(read, StoreRequest::Devices { .. }),
+        StoreRequest::MoveMarker { user, conversation, .. } => {
+            let reader = standing_for(read);
+            reader == Some(*user) || matches!(conversation, Conversation::With(peer) if reader == Some(*peer))
+        }
         StoreRequest::AckDelivered { user, .. } => {
             matches!(read, StoreRequest::FetchBacklog { user: reader, .. } | StoreRequest::LoadProfile { user: reader, .. } if reader == user)
         }
         StoreRequest::AddFriend { user, .. } | StoreRequest::DelFriend { user, .. } => {
             matches!(read, StoreRequest::Friends { user: reader } | StoreRequest::LoadProfile { user: reader, .. } if reader == user)
         }
-        StoreRequest::Block { user, .. } | StoreRequest::Unblock { user, .. } => {
+        StoreRequest::Block { user, blocked } | StoreRequest::Unblock { user, blocked } => {
             matches!(read, StoreRequest::LoadProfile { user: reader, .. } if reader == user)
+                || standing_for(read) == Some(*blocked)
         }
         _ => !matches!(
             read,
-            StoreRequest::Friends { .. } | StoreRequest::Hidden { .. } | StoreRequest::Find { .. }
+            StoreRequest::Friends { .. }
+                | StoreRequest::Hidden { .. }
+                | StoreRequest::Find { .. }
+                | StoreRequest::Devices { .. }
         ),
+    }
+}
+
+/// For whom it is read where conversations stand.
+fn standing_for(read: &StoreRequest) -> Option<UserId> {
+    match read {
+        StoreRequest::LoadProfile { user, .. }
+        | StoreRequest::Heads { user, .. }
+        | StoreRequest::Sync { user, .. } => Some(*user),
+        _ => None,
     }
 }
 
@@ -198,13 +224,15 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
         StoreRequest::Block { user, blocked } => blocks::block(client, limits, *user, *blocked).await,
         StoreRequest::Unblock { user, blocked } => blocks::unblock(client, *user, *blocked).await,
         StoreRequest::Revoke { user, token } => tokens::revoke(client, *user, *token).await,
-        StoreRequest::LoadProfile { user, proof, detail, .. } => {
+        StoreRequest::DropDevice { user, token } => tokens::drop_device(client, *user, *token).await,
+        StoreRequest::LoadProfile { user, proof, detail, device, heads, .. } => {
             if !tokens::holds_locked(client, *user, *proof).await? {
                 return Ok(Outcome::Reply(Err(Code::Refused)));
             }
-            let token = tokens::issue(client, limits, uses, *user).await?;
+            let token = tokens::issue(client, limits, uses, *user, device.as_deref()).await?;
             let profile = groups::load_profile(client, limits, *user, *detail).await?;
-            Ok(Ok(StoreReply::Profile(Box::new(Profile { token: Some(token), ..profile }))))
+            let heads = heads::page(client, *user, None, *heads).await?;
+            Ok(Ok(StoreReply::Profile(Box::new(Profile { token: Some(token), heads, ..profile }))))
         }
         StoreRequest::Register { .. } | StoreRequest::Verify { .. } | StoreRequest::ChangePassword { .. } => {
             panic!("the worker turns passwords into other orders")
@@ -228,13 +256,24 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> DbResu
         Order::Enroll { .. } | Order::Replace { .. } => unreachable!("it is no reading"),
     };
     let answer = match request {
-        StoreRequest::LoadProfile { user, proof, detail, .. } => {
+        StoreRequest::LoadProfile { user, proof, detail, heads, .. } => {
             if !tokens::holds(client, *user, *proof).await? {
                 return Ok(Outcome::Reply(Err(Code::Refused)));
             }
             let profile = groups::load_profile(client, limits, *user, *detail).await?;
-            Ok(Ok(StoreReply::Profile(Box::new(profile))))
+            let heads = heads::page(client, *user, None, *heads).await?;
+            Ok(Ok(StoreReply::Profile(Box::new(Profile { heads, ..profile }))))
         }
+        StoreRequest::Devices { user } => tokens::devices(client, limits, *user).await,
+        StoreRequest::Heads { user, before, heads } => {
+            let page = heads::page(client, *user, *before, *heads).await?;
+            Ok(Ok(StoreReply::Heads(page)))
+        }
+        StoreRequest::Sync { user, since, messages, bytes } => {
+            let limit = PageLimit { messages: *messages, bytes: *bytes };
+            sync::sync(client, *user, since, limit).await
+        }
+        StoreRequest::FindPlaces { mids } => sync::find_places(client, mids).await,
         StoreRequest::Friends { user } => accounts::friends(client, limits, *user).await,
         StoreRequest::CheckMembership { user, group } => groups::may_write(client, *user, *group).await,
         StoreRequest::FetchBacklog { user, after, have, messages, bytes } => {

@@ -157,7 +157,7 @@ pub async fn load_profile(
     for part in groups.chunks_mut(GROUPS) {
         room = fill(client, user, part, room).await?;
     }
-    Ok(Profile { friends, groups, blocked: blocks::all(client, user).await?, token: None, dedup: None })
+    Ok(Profile { friends, groups, blocked: blocks::all(client, user).await?, ..Profile::default() })
 }
 
 /// Tells the groups' members, by id, until `room` is used up. Returns what is left of it.

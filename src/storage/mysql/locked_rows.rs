@@ -36,8 +36,14 @@ const BACKLOG_ENTRIES: Many = Many::new(
     "(?,?)",
     ") FOR UPDATE NOWAIT",
 );
+const DIALOGUES: Many = Many::new(
+    "SELECT userid FROM dialogue FORCE INDEX (PRIMARY) WHERE (userid, peer) IN (",
+    "(?,?)",
+    ") FOR UPDATE NOWAIT",
+);
 const TOKENS: Many = Many::new("SELECT id FROM token WHERE id IN (", "?", ") FOR UPDATE NOWAIT");
-const KINDS: [Many; 8] = [USERS, GROUPS, CONVERSATIONS, MEMBERS, MESSAGES, NAMED, BACKLOG_ENTRIES, TOKENS];
+const KINDS: [Many; 9] =
+    [USERS, GROUPS, CONVERSATIONS, MEMBERS, MESSAGES, NAMED, BACKLOG_ENTRIES, TOKENS, DIALOGUES];
 /// Locked rows of one kind that are looked for: where there are more, somebody has locked a table or much of
 /// it, and all rows that are left count as locked.
 const SOUGHT: usize = 32;
@@ -66,6 +72,7 @@ impl LockedRows {
             Row::Conversation(low, high) => format!("the conversation of users {low} and {high}"),
             Row::Member(user, group) => format!("user {user} in group {group}"),
             Row::Message(mid) | Row::BacklogEntry(_, mid) => format!("message {mid}"),
+            Row::Dialogue(user, peer) => format!("how far user {user} has read of user {peer}"),
             Row::Named(user, _) => format!("a message of user {user}"),
             Row::Token(_) => "a token".to_owned(),
         }
@@ -131,6 +138,7 @@ fn kind_of(row: &Row) -> usize {
         Row::Named(..) => 5,
         Row::BacklogEntry(..) => 6,
         Row::Token(_) => 7,
+        Row::Dialogue(..) => 8,
     }
 }
 
@@ -144,5 +152,6 @@ fn key(row: &Row) -> Vec<Value> {
         Row::Named(user, cid) => vec![row::sql_text(cid), user.get().into()],
         Row::BacklogEntry(user, mid) => vec![user.get().into(), Value::Int(*mid)],
         Row::Token(token) => vec![row::sql_number(*token)],
+        Row::Dialogue(user, peer) => vec![user.get().into(), peer.get().into()],
     }
 }

@@ -15,6 +15,7 @@
 use super::blocks;
 use super::client::{Client, Many, chunk, padding};
 use super::fault::{DbResult, Fault};
+use super::markers;
 use super::row;
 use super::stored::Stored;
 use super::user_cache::UserCache;
@@ -147,13 +148,15 @@ pub async fn store(
     envelopes: &[&Envelope],
 ) -> DbResult<Vec<Insertion>> {
     let insertions = envelopes.iter().map(|_| None).collect();
-    let mut work = Work { client, cache, insertions, heads: BTreeMap::new(), aliases: BTreeMap::new() };
+    let (heads, aliases, begun) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+    let mut work = Work { client, cache, insertions, heads, aliases, begun };
     let news = envelopes.iter().enumerate().map(|(index, envelope)| New::of(index, envelope));
     let mut left: Vec<New<'_>> = news.flatten().collect();
     while !left.is_empty() {
         let firsts = firsts_of(&mut left);
         work.store(firsts).await?;
     }
+    markers::begin_dialogues(work.client, &work.begun).await?;
     work.note_aliases().await?;
     Ok(work.insertions.into_iter().map(|insertions| insertions.unwrap_or_else(unfit)).collect())
 }
@@ -192,6 +195,8 @@ struct Work<'c> {
     heads: BTreeMap<ConversationKey, Head>,
     /// Under which ids messages came again, and those that they are stored under.
     aliases: BTreeMap<i64, i64>,
+    /// Conversations whose first messages these are.
+    begun: BTreeSet<(UserId, UserId)>,
 }
 
 impl Work<'_> {
@@ -287,6 +292,9 @@ impl Work<'_> {
             pos: new.pos,
         }));
         let backlog_of = new.group().is_none().then(|| new.envelope.user());
+        if let (Some(user), Some(1)) = (backlog_of, new.pos) {
+            self.begun.insert((new.envelope.sender(), user));
+        }
         self.insertions[new.index] = Some(Insertion { answer, backlog_of, fresh: true });
     }
 

@@ -21,6 +21,7 @@ pub const MYSQL: &[&str] = &[
     include_str!("../../../schema/mysql/0003_one_name.sql"),
     include_str!("../../../schema/mysql/0004_servers.sql"),
     include_str!("../../../schema/mysql/0005_places.sql"),
+    include_str!("../../../schema/mysql/0006_devices.sql"),
 ];
 
 /// How long another chatd may take to do it, and how long one statement of ours may.

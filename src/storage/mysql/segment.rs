@@ -2,12 +2,14 @@
 //!
 //! What comes out is what would come out one after the other: the messages are stored first, because
 //! nothing else in a segment may change what becomes of them, and of everything that is said about
-//! whether a message is in somebody's backlog the last word counts. A request that this does not hold for
+//! whether a message is in somebody's backlog the last word counts. A read marker that is to be beyond the last message
+//! may come to stand at one that was asked for after it, as if another server had stored that. A request that this does not hold for
 //! does not [fit](Segment::fits) and begins another segment.
 
 use super::backlog::{self, Aliases, BacklogChange, BacklogChanges};
 use super::client::Client;
 use super::fault::{DbResult, Fault};
+use super::markers::{self, Move};
 use super::messages::{self, Insertion};
 use super::row;
 use super::user_cache::UserCache;
@@ -32,6 +34,7 @@ impl<'a> Segment<'a> {
             StoreRequest::StoreMessage { .. }
                 | StoreRequest::AppendHistory { .. }
                 | StoreRequest::AckDelivered { .. }
+                | StoreRequest::MoveMarker { .. }
         )
     }
 
@@ -70,12 +73,15 @@ impl<'a> Segment<'a> {
         let steps: Vec<(UserId, &CursorUpdate)> =
             requests.iter().flat_map(|(_, request)| steps(request)).collect();
         backlog::advance(client, &steps).await?;
+        let moves: Vec<Move> = requests.iter().filter_map(|(_, request)| marker_move(request)).collect();
+        let mut markers = markers::advance(client, cache, &moves).await?.into_iter();
         let mut insertions = insertions.into_iter();
         let answer = |(index, request): (usize, &StoreRequest)| {
             let last = insertions.by_ref().take(envelopes(request).len()).last();
             match request {
                 StoreRequest::StoreMessage { .. } => (index, last.expect("one for each message").answer),
                 StoreRequest::AckDelivered { mids, .. } => (index, Ok(delivered_as(mids, &aliases))),
+                StoreRequest::MoveMarker { .. } => (index, markers.next().expect("one for each move")),
                 _ => (index, Ok(StoreReply::Done)),
             }
         };
@@ -106,6 +112,13 @@ fn steps(request: &StoreRequest) -> impl Iterator<Item = (UserId, &CursorUpdate)
         _ => (None, &[][..]),
     };
     cursors.iter().filter_map(move |update| Some((user?, update)))
+}
+
+fn marker_move(request: &StoreRequest) -> Option<Move> {
+    match request {
+        StoreRequest::MoveMarker { user, conversation, pos } => Some((*user, *conversation, *pos)),
+        _ => None,
+    }
 }
 
 /// The backlog entries as they are in the end. A message that was stored just now has none to be taken out.

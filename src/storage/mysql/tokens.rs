@@ -4,7 +4,8 @@ use super::client::{Client, Many, ROWS};
 use super::fault::DbResult;
 use super::{Answered, row};
 use crate::token::{Print, Uses, make, password_print, print_of, stale_at};
-use chatd_chat::model::ids::UserId;
+use chatd_chat::model::device::Device;
+use chatd_chat::model::ids::{Millis, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::token::{Proof, Secret, Token, TokenId};
 use chatd_chat::port::store::{Resumed, StoreReply, StoreResult};
@@ -12,26 +13,45 @@ use chatd_chat::wire::code::Code;
 use mysql_async::{Row, Value};
 use std::collections::HashMap;
 
-const FIND: Many = Many::new("SELECT id, hash, userid, used FROM token WHERE id IN (", "?", ")");
+const FIND: Many = Many::new("SELECT id, hash, userid, used, device FROM token WHERE id IN (", "?", ")");
 const USED: Many = Many::new("UPDATE token SET used = ? WHERE id IN (", "?", ")");
+// As numbers: compared as texts, ids would lose their last digits.
+const RENAME: Many = Many {
+    head: "UPDATE (",
+    row: "SELECT CAST(? AS SIGNED) AS id, ? AS device",
+    between: " UNION ALL ",
+    tail: ") AS renamed STRAIGHT_JOIN token FORCE INDEX (PRIMARY) ON token.id = renamed.id
+        SET token.device = renamed.device",
+};
 const NAMES: Many = Many::new("SELECT id, name FROM user WHERE id IN (", "?", ")");
+
+/// A token, and what the device calls itself that comes with it.
+pub type Resuming<'a> = (&'a Secret, Option<&'a str>);
 
 /// Finds out whose tokens these are, all at once: after a restart they come in thousands.
 pub async fn resume(
     client: &mut Client,
     limits: &Limits,
     uses: &mut Uses,
-    secrets: &[&Secret],
+    resumed: &[Resuming<'_>],
 ) -> DbResult<Vec<StoreResult>> {
     let (prints, now): (Vec<Print>, u64) =
-        (secrets.iter().map(|secret| print_of(secret)).collect(), uses.next());
+        (resumed.iter().map(|(secret, _)| print_of(secret)).collect(), uses.next());
     let ids: Vec<Value> = prints.iter().map(|print| sql_token(print.id)).collect();
-    let (mut users, mut good) = (HashMap::new(), Vec::new());
+    // Who resumes twice has the name that was said last.
+    let devices: HashMap<TokenId, &str> = prints.iter().zip(resumed).filter_map(named).collect();
+    let (mut users, mut good, mut renamed) = (HashMap::new(), Vec::new(), Vec::new());
     for found in client.find_all(FIND, &ids, &[]).await? {
         let (id, user, used) = (row::number(&found, 0)?, row::user(&found, 2)?, row::number(&found, 3)?);
         if used > stale_at(limits.token_days) {
             users.insert(row::bytes(&found, 1)?.to_vec(), user);
             good.push(sql_token(TokenId(id)));
+            let device = devices
+                .get(&TokenId(id))
+                .filter(|device| device.as_bytes() != row::bytes(&found, 4).unwrap_or(b""));
+            renamed.extend(
+                device.map(|device| [sql_token(TokenId(id)), row::sql_text(device)]).into_iter().flatten(),
+            );
         }
     }
     for part in good.chunks(ROWS) {
@@ -41,6 +61,7 @@ pub async fn resume(
         values.resize(1 + part.len().next_power_of_two(), part[part.len() - 1].clone());
         client.execute(USED, part.len().next_power_of_two(), values).await?;
     }
+    client.find_all(RENAME, &renamed, &[]).await?;
     let ids: Vec<Value> = users.values().map(|user| user.get().into()).collect();
     let mut names = HashMap::new();
     for found in client.find_all(NAMES, &ids, &[]).await? {
@@ -52,6 +73,10 @@ pub async fn resume(
         Ok(StoreReply::Resumed(Resumed { user, name, token: print.id }))
     };
     Ok(prints.iter().map(answer).collect())
+}
+
+fn named<'a>((print, (_, device)): (&Print, &Resuming<'a>)) -> Option<(TokenId, &'a str)> {
+    Some((print.id, (*device)?))
 }
 
 /// Whether what a login was proven by is the user's still.
@@ -88,8 +113,14 @@ fn is_proven(found: Option<Row>, proof: Proof) -> DbResult<bool> {
     }
 }
 
-/// Makes a token, and room for it.
-pub async fn issue(client: &mut Client, limits: &Limits, uses: &mut Uses, user: UserId) -> DbResult<Token> {
+/// Makes a token for a device, and room for it.
+pub async fn issue(
+    client: &mut Client,
+    limits: &Limits,
+    uses: &mut Uses,
+    user: UserId,
+    device: Option<&str>,
+) -> DbResult<Token> {
     let (token, print) = make();
     let others = limits.tokens.saturating_sub(1);
     let sql = "SELECT id FROM token WHERE userid = ? ORDER BY used DESC LIMIT 1000 OFFSET ?";
@@ -97,18 +128,43 @@ pub async fn issue(client: &mut Client, limits: &Limits, uses: &mut Uses, user: 
         let id = TokenId(row::number(&found, 0)?);
         client.write("DELETE FROM token WHERE id = ?", vec![sql_token(id)]).await?;
     }
-    let sql = "INSERT INTO token (id, userid, hash, used) VALUES (?, ?, ?, ?)";
-    let hash = Value::Bytes(print.hash.to_vec());
-    client
-        .write(sql, vec![sql_token(print.id), user.get().into(), hash, row::sql_number(uses.next())])
-        .await?;
+    let sql = "INSERT INTO token (id, userid, hash, used, created, device) VALUES (?, ?, ?, ?, ?, ?)";
+    let (hash, now) = (Value::Bytes(print.hash.to_vec()), row::sql_number(uses.next()));
+    let device = device.map_or(Value::NULL, row::sql_text);
+    client.write(sql, vec![sql_token(print.id), user.get().into(), hash, now.clone(), now, device]).await?;
     Ok(token)
 }
 
 pub async fn revoke(client: &mut Client, user: UserId, token: TokenId) -> Answered {
-    let sql = "DELETE FROM token WHERE id = ? AND userid = ?";
-    client.write(sql, vec![sql_token(token), user.get().into()]).await?;
+    delete(client, user, token).await?;
     Ok(Ok(StoreReply::Done))
+}
+
+/// Makes the token of a device worthless.
+pub async fn drop_device(client: &mut Client, user: UserId, token: TokenId) -> Answered {
+    let gone = delete(client, user, token).await?;
+    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
+}
+
+async fn delete(client: &mut Client, user: UserId, token: TokenId) -> DbResult<u64> {
+    let sql = "DELETE FROM token WHERE id = ? AND userid = ?";
+    client.write(sql, vec![sql_token(token), user.get().into()]).await
+}
+
+/// A user's tokens that are good, the one used last first.
+pub async fn devices(client: &mut Client, limits: &Limits, user: UserId) -> Answered {
+    let sql = "SELECT id, device, created, used FROM token WHERE userid = ? AND used > ? ORDER BY used DESC";
+    let stale = row::sql_number(stale_at(limits.token_days));
+    let device = |found: &Row| {
+        Ok(Device {
+            token: TokenId(row::number(found, 0)?),
+            name: row::text(found, 1)?.to_owned(),
+            created: Millis(row::number(found, 2)? / 1_000),
+            used: Millis(row::number(found, 3)? / 1_000),
+        })
+    };
+    let found = client.find(sql, vec![user.get().into(), stale]).await?;
+    Ok(Ok(StoreReply::Devices(found.iter().map(device).collect::<DbResult<_>>()?)))
 }
 
 pub async fn replace_password(
@@ -125,8 +181,15 @@ pub async fn replace_password(
         // Somebody else replaced it while this one was compared.
         return Ok(Err(Code::Refused));
     }
+    // Of several tokens it is not known which one the new one is in the place of.
+    let sql = "SELECT device FROM token WHERE userid = ? LIMIT 2";
+    let tokens = client.find(sql, vec![user.get().into()]).await?;
+    let device = match tokens.as_slice() {
+        [only] => Some(row::text(only, 0)?).filter(|name| !name.is_empty()),
+        _ => None,
+    };
     client.write("DELETE FROM token WHERE userid = ?", vec![user.get().into()]).await?;
-    Ok(Ok(StoreReply::Issued(issue(client, limits, uses, user).await?)))
+    Ok(Ok(StoreReply::Issued(issue(client, limits, uses, user, device).await?)))
 }
 
 /// A token's id as SQL has it; none is greater than the greatest.

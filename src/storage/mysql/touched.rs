@@ -8,6 +8,7 @@ use super::row;
 use crate::Order;
 use crate::token::print_of;
 use chatd_chat::model::envelope::{Envelope, Target};
+use chatd_chat::model::history::Conversation;
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use chatd_chat::port::store::{Issue, StoreRequest};
 
@@ -28,6 +29,8 @@ pub enum Row {
     Named(UserId, String),
     /// A message in somebody's backlog.
     BacklogEntry(UserId, i64),
+    /// A direct conversation as one of its two people sees it, with its read marker.
+    Dialogue(UserId, UserId),
     /// A token.
     Token(u64),
 }
@@ -72,8 +75,16 @@ pub fn rows(order: &Order) -> Vec<Row> {
         | StoreRequest::LoadProfile { user, issue: Issue::Token, .. } => {
             vec![Row::User(*user)]
         }
-        StoreRequest::Resume { secret } => vec![Row::Token(print_of(secret).id.0)],
-        StoreRequest::Revoke { token, .. } => vec![Row::Token(token.0)],
+        StoreRequest::MoveMarker { user, conversation: Conversation::With(peer), .. } => {
+            vec![Row::Dialogue(*user, *peer)]
+        }
+        StoreRequest::MoveMarker { user, conversation: Conversation::Group(group), .. } => {
+            vec![Row::Member(*user, *group)]
+        }
+        StoreRequest::Resume { secret, .. } => vec![Row::Token(print_of(secret).id.0)],
+        StoreRequest::Revoke { token, .. } | StoreRequest::DropDevice { token, .. } => {
+            vec![Row::Token(token.0)]
+        }
         // They lock nothing, or nothing that is known before.
         _ => Vec::new(),
     }
@@ -96,12 +107,20 @@ pub fn order_keys(order: &Order) -> Vec<OrderKey> {
         StoreRequest::AddGroup { user, group } | StoreRequest::DelGroup { user, group } => {
             vec![OrderKey::ActsAs(*user), OrderKey::WritesTo(*user, Target::Group(*group))]
         }
+        StoreRequest::MoveMarker { user, conversation, .. } => {
+            let target = match conversation {
+                Conversation::With(peer) => Target::User(*peer),
+                Conversation::Group(group) => Target::Group(*group),
+            };
+            vec![OrderKey::WritesTo(*user, target)]
+        }
         StoreRequest::AddFriend { user, .. }
         | StoreRequest::DelFriend { user, .. }
         | StoreRequest::CreateGroup { user, .. }
         | StoreRequest::Block { user, .. }
         | StoreRequest::Unblock { user, .. }
         | StoreRequest::Revoke { user, .. }
+        | StoreRequest::DropDevice { user, .. }
         | StoreRequest::LoadProfile { user, issue: Issue::Token, .. } => vec![OrderKey::ActsAs(*user)],
         _ => Vec::new(),
     }

@@ -180,10 +180,12 @@ impl Worker {
 /// hundreds of large ones. Measured: a profile or a page of backlog takes 20 to 50 stored messages.
 fn weight(store: &dyn Store, request: &StoreRequest) -> usize {
     match request {
-        StoreRequest::LoadProfile { .. }
-        | StoreRequest::FetchBacklog { .. }
-        | StoreRequest::History { .. }
-        | StoreRequest::Members { .. } => 16,
+        StoreRequest::LoadProfile { heads, .. } => 16 + heads / 4,
+        StoreRequest::Heads { heads, .. } => 1 + heads / 4,
+        StoreRequest::Sync { since, .. } => 16 + since.len() / 4,
+        StoreRequest::FindPlaces { mids } => 1 + mids.len() / 16,
+        StoreRequest::FetchBacklog { .. } | StoreRequest::History { .. } | StoreRequest::Members { .. } => 16,
+        StoreRequest::Devices { .. } => 2,
         StoreRequest::Friends { .. } | StoreRequest::DelGroup { .. } => 8,
         StoreRequest::AppendHistory { envelopes } => store.history_weight(envelopes.len()).max(1),
         StoreRequest::AckDelivered { mids, cursors, .. } => 1 + (mids.len() + cursors.len()) / 4,

@@ -407,10 +407,10 @@ fn a_password_is_changed_by_who_knows_it() {
         cores.verify(user(1), password);
         assert_eq!(cores.answer().1.is_ok(), right);
     }
-    cores.request(StoreRequest::Resume { secret: token.secret.clone() });
+    cores.request(StoreRequest::Resume { secret: token.secret.clone(), device: None });
     assert!(matches!(cores.answer().1, Ok(StoreReply::Resumed(Resumed { token: id, .. })) if id == token.id));
     assert!(matches!(change(&mut cores, 1, "other", "third"), Ok(StoreReply::Issued(_))));
-    cores.request(StoreRequest::Resume { secret: token.secret.clone() });
+    cores.request(StoreRequest::Resume { secret: token.secret.clone(), device: None });
     assert_eq!(cores.answer().1, Err(Code::Refused));
     drop(cores);
     running.join().unwrap();

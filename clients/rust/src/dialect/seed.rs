@@ -147,14 +147,14 @@ mod tests {
                 Body::Login {
                     who: request::Named::Id(user),
                     password: "p",
-                    dialect: request::Dialect::Seed,
+                    client: request::Client::default(),
                     takeover: Takeover::Refuse,
                 },
             ),
             (Request::Logout, Body::Logout),
             (
                 Request::Register { name: "n".into(), password: "p".into() },
-                Body::Register { name: "n", password: "p", dialect: request::Dialect::Seed },
+                Body::Register { name: "n", password: "p", client: request::Client::default() },
             ),
             (say(Conversation::With(user)), Body::OneChat { to: user, msg, time: at }),
             (say(Conversation::In(group)), Body::GroupChat { group, msg, time: at }),

@@ -196,8 +196,8 @@ mod tests {
         let login = |user, takeover| Request::Login { user, password: "p".into(), takeover };
         let page = |of, span| Request::History { of, span, limit: 20 };
         let paged = |conversation, span| Body::History { conversation, span, messages: Some(20) };
-        let meant =
-            |who, takeover| Body::Login { who, password: "p", dialect: server::Dialect::V2, takeover };
+        let client = server::Client { dialect: server::Dialect::V2, ..server::Client::default() };
+        let meant = |who, takeover| Body::Login { who, password: "p", client, takeover };
         let (direct, within) = (Conversation::With(user), Conversation::In(group));
         let (with, inside) = (history::Conversation::With(user), history::Conversation::Group(group));
         for (request, body) in [
@@ -208,7 +208,7 @@ mod tests {
             ),
             (
                 Request::Register { name: "n".into(), password: "p".into() },
-                Body::Register { name: "n", password: "p", dialect: server::Dialect::V2 },
+                Body::Register { name: "n", password: "p", client },
             ),
             (page(direct, Span::Latest), paged(with, history::Span::Newest)),
             (page(within, Span::Before(9)), paged(inside, history::Span::Before(9))),
@@ -232,7 +232,7 @@ mod tests {
         }
         let mids = [MessageId(9_007_199_254_740_993)];
         for (saying, body) in [
-            (Saying::Resume(&"t".into()), Body::Resume { token: "t" }),
+            (Saying::Resume(&"t".into()), Body::Resume { token: "t", client }),
             (Saying::Ping(7), Body::Ping { n: 7 }),
             (Saying::Pong(7), Body::Pong),
             (Saying::Confirm(&mids), Body::Confirm { mids: mids.to_vec() }),

@@ -5,6 +5,7 @@ use crate::model::ids::{GroupId, MessageId, UserId};
 use crate::model::token::TokenId;
 
 const TAKEOVER: &str = "takeover";
+const JOIN: &str = "join";
 
 /// Who came or went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +30,8 @@ pub enum Demand {
     Takeover,
     /// That it gives way if it has this token.
     Token(TokenId),
+    /// That it has others beside it, as the one that claims has; and that it gives way if it has this token.
+    Join(Option<TokenId>),
 }
 
 impl Envelope {
@@ -48,22 +51,56 @@ impl Envelope {
         )
     }
 
+    /// The answer to a claim that demands others beside it: so many sessions of the user are here, or about to be.
+    pub fn claim_joined(user: UserId, claim: u64, sessions: u64) -> Self {
+        let kind = Kind::ClaimJoined;
+        Header { kind, flags: 0, sender: 0, target: user.get(), mid: claim, ts: sessions, read_us: 0 }.seal(
+            "",
+            &[],
+            &mut Vec::new(),
+        )
+    }
+
+    /// How many sessions a [`Kind::ClaimJoined`] tells of.
+    pub fn sessions(&self) -> u64 {
+        self.ts().0
+    }
+
     /// A claim on `user` that demands something of a session that is there already.
     pub fn demanding(user: UserId, claim: u64, demand: Demand) -> Self {
+        Self::with_demand(Kind::Claim, user, claim, demand)
+    }
+
+    /// A core that was cut off holds `user` since this login; `demand` says whether that lives beside others.
+    pub fn reclaim(user: UserId, login: u64, demand: Demand) -> Self {
+        Self::with_demand(Kind::Reclaim, user, login, demand)
+    }
+
+    fn with_demand(kind: Kind, user: UserId, mid: u64, demand: Demand) -> Self {
         let body = match demand {
             Demand::Nothing => String::new(),
             Demand::Takeover => TAKEOVER.to_owned(),
             Demand::Token(TokenId(token)) => token.to_string(),
+            Demand::Join(None) => JOIN.to_owned(),
+            Demand::Join(Some(TokenId(token))) => format!("{JOIN} {token}"),
         };
-        Header { kind: Kind::Claim, flags: 0, sender: 0, target: user.get(), mid: claim, ts: 0, read_us: 0 }
-            .seal("", body.as_bytes(), &mut Vec::new())
+        Header { kind, flags: 0, sender: 0, target: user.get(), mid, ts: 0, read_us: 0 }.seal(
+            "",
+            body.as_bytes(),
+            &mut Vec::new(),
+        )
     }
 
     /// What a claim demands; what cannot be read demands nothing.
     pub fn demand(&self) -> Demand {
         match std::str::from_utf8(self.body()) {
             Ok(TAKEOVER) => Demand::Takeover,
-            Ok(text) => text.parse().map_or(Demand::Nothing, |token| Demand::Token(TokenId(token))),
+            Ok(JOIN) => Demand::Join(None),
+            Ok(text) => match text.split_once(' ') {
+                Some((JOIN, token)) => Demand::Join(token.parse().ok().map(TokenId)),
+                Some(_) => Demand::Nothing,
+                None => text.parse().map_or(Demand::Nothing, |token| Demand::Token(TokenId(token))),
+            },
             Err(_) => Demand::Nothing,
         }
     }
@@ -169,7 +206,10 @@ mod tests {
 
     #[test]
     fn a_claim_carries_its_demand() {
-        for demand in [Demand::Nothing, Demand::Takeover, Demand::Token(TokenId(u64::MAX))] {
+        let joins = [Demand::Join(None), Demand::Join(Some(TokenId(7)))];
+        for demand in
+            [Demand::Nothing, Demand::Takeover, Demand::Token(TokenId(u64::MAX))].into_iter().chain(joins)
+        {
             let claim = Envelope::open(Envelope::demanding(user(7), 77, demand).bytes().clone()).unwrap();
             assert_eq!((claim.kind(), claim.user(), claim.mid()), (Kind::Claim, user(7), MessageId(77)));
             assert_eq!(claim.demand(), demand);

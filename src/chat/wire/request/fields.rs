@@ -1,8 +1,10 @@
 //! The fields of a frame, each checked for type, size and range. An error names the field and never
 //! repeats what is in it.
 
+use crate::model::capabilities::Capabilities;
 use crate::model::ids::{GroupId, MessageId, UserId};
 use crate::model::limits::Limits;
+use crate::model::token::TokenId;
 use crate::wire::code::Code;
 use crate::wire::json::{Fields, Value};
 use std::borrow::Cow;
@@ -41,7 +43,9 @@ impl<'a> Reader<'_, 'a> {
     pub(super) fn number(&self, name: &'static str) -> Checked<u64> {
         match self.field(name)? {
             Value::Number(number) => Ok(number),
-            Value::Text(_) | Value::Flag(_) | Value::Texts(_) | Value::Other => Err(out_of_range(name)),
+            Value::Text(_) | Value::Flag(_) | Value::Texts(_) | Value::Records(_) | Value::Other => {
+                Err(out_of_range(name))
+            }
         }
     }
 
@@ -54,7 +58,7 @@ impl<'a> Reader<'_, 'a> {
     pub(super) fn text(&self, name: &'static str) -> Checked<&'a str> {
         match self.field(name)? {
             Value::Text(text) => Ok(text),
-            Value::Number(_) | Value::Flag(_) | Value::Texts(_) | Value::Other => {
+            Value::Number(_) | Value::Flag(_) | Value::Texts(_) | Value::Records(_) | Value::Other => {
                 Err(invalid(format!("not a string: {name}")))
             }
         }
@@ -63,7 +67,7 @@ impl<'a> Reader<'_, 'a> {
     pub(super) fn flag(&self, name: &'static str) -> Checked<bool> {
         match self.field(name)? {
             Value::Flag(flag) => Ok(flag),
-            Value::Text(_) | Value::Number(_) | Value::Texts(_) | Value::Other => {
+            Value::Text(_) | Value::Number(_) | Value::Texts(_) | Value::Records(_) | Value::Other => {
                 Err(invalid(format!("not true or false: {name}")))
             }
         }
@@ -111,11 +115,65 @@ impl<'a> Reader<'_, 'a> {
         Ok(cid)
     }
 
+    /// A message id.
+    pub(super) fn mid(&self, name: &'static str) -> Checked<MessageId> {
+        mid(self.text(name)?).ok_or_else(|| invalid(format!("not a message id: {name}")))
+    }
+
+    /// The name of a token.
+    pub(super) fn token_id(&self, name: &'static str) -> Checked<TokenId> {
+        let number = mid(self.text(name)?).ok_or_else(|| invalid(format!("not a device: {name}")))?;
+        Ok(TokenId(number.0))
+    }
+
+    /// What a client says that it understands. Names that nobody knows are those of a later version.
+    pub(super) fn capabilities(&self, name: &'static str) -> Checked<Capabilities> {
+        const NAMES: usize = 64;
+        let list = match self.field(name)? {
+            Value::Texts(list) => self.fields.texts(list),
+            Value::Text(_) | Value::Number(_) | Value::Flag(_) | Value::Records(_) | Value::Other => {
+                return Err(invalid(format!("not a list of strings: {name}")));
+            }
+        };
+        if list.len() > NAMES {
+            return Err(invalid(format!("{name} has more than {NAMES} entries")));
+        }
+        Ok(list.iter().fold(Capabilities::default(), |all, name| all.with(Capabilities::named(name))))
+    }
+
+    /// A list of objects, each to be read as a frame is, `most` of them at most.
+    pub(super) fn records<T>(
+        &self,
+        name: &'static str,
+        most: usize,
+        read: impl Fn(Reader<'_, 'a>) -> Checked<T>,
+    ) -> Checked<Vec<T>> {
+        let list = match self.field(name)? {
+            Value::Records(list) => list,
+            // A list of nothing is one of no objects, too.
+            Value::Texts(list) if self.fields.texts(list).is_empty() => return Ok(Vec::new()),
+            Value::Text(_) | Value::Number(_) | Value::Flag(_) | Value::Texts(_) | Value::Other => {
+                return Err(invalid(format!("not a list of objects: {name}")));
+            }
+        };
+        let mut all = Vec::new();
+        for fields in self.fields.records(list) {
+            if all.len() == most {
+                return Err(invalid(format!("{name} has more than {most} entries")));
+            }
+            if fields.repeated().is_some() {
+                return Err(invalid(format!("a field appears twice in {name}")));
+            }
+            all.push(read(Reader { fields: &fields, limits: self.limits })?);
+        }
+        Ok(all)
+    }
+
     /// A list of message ids, as many as one CONFIRM may name.
     pub(super) fn mids(&self) -> Checked<Vec<MessageId>> {
         let list = match self.field("mids")? {
             Value::Texts(list) => self.fields.texts(list),
-            Value::Text(_) | Value::Number(_) | Value::Flag(_) | Value::Other => {
+            Value::Text(_) | Value::Number(_) | Value::Flag(_) | Value::Records(_) | Value::Other => {
                 return Err(invalid("not a list of strings: mids".into()));
             }
         };

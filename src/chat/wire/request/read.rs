@@ -2,8 +2,8 @@
 
 use super::fault::{Fault, Severity};
 use super::fields::{Checked, Reader, invalid};
-use super::{Body, Dialect, Named, Request, Takeover};
-use crate::model::history::{Conversation, Span};
+use super::{Body, Client, Dialect, Named, Request, Takeover};
+use crate::model::history::{Conversation, Span, SyncFrom};
 use crate::model::ids::{ID_MAX, UserId};
 use crate::model::limits::Limits;
 use crate::wire::code::Code;
@@ -52,7 +52,7 @@ impl<'a> Reader<'_, 'a> {
             msgid::LOGOUT => Body::Logout,
             msgid::REGISTER => {
                 let (name, password) = (self.text("name")?, self.text("password")?);
-                Body::Register { name, password, dialect: self.dialect()? }
+                Body::Register { name, password, client: self.client(self.dialect()?)? }
             }
             msgid::ONE_CHAT => {
                 let to = if self.has("to") && !self.has("toid") { "to" } else { "toid" };
@@ -86,8 +86,17 @@ impl<'a> Reader<'_, 'a> {
                 if self.has("v") && self.dialect()? != Dialect::V2 {
                     return Err(invalid("v must be 2".into()));
                 }
-                Body::Resume { token: self.text("token")? }
+                Body::Resume { token: self.text("token")?, client: self.client(Dialect::V2)? }
             }
+            msgid::SYNC => self.sync()?,
+            msgid::READ => {
+                let (conversation, pos) = (self.conversation()?, self.number_from("pos", 0)?);
+                let private = self.optional("private", Self::flag)? == Some(true);
+                Body::Read { conversation, pos, private }
+            }
+            msgid::TYPING => Body::Typing { conversation: self.conversation()?, on: self.flag("on")? },
+            msgid::DEVICES => Body::Devices,
+            msgid::DROP_DEVICE => Body::DropDevice { token: self.token_id("deviceid")? },
             msgid::HISTORY => self.history()?,
             msgid::FIND => Body::Find { who: self.named()? },
             msgid::PASSWORD => Body::Password { old: self.text("old")?, new: self.text("new")? },
@@ -117,6 +126,10 @@ impl<'a> Reader<'_, 'a> {
             Body::Block { .. } | Body::Unblock { .. } | Body::Members { .. } => {
                 self.optional("id", Self::user)
             }
+            Body::Sync { .. } | Body::Heads { .. } | Body::Read { .. } | Body::Typing { .. } => {
+                self.optional("id", Self::user)
+            }
+            Body::Devices | Body::DropDevice { .. } => self.optional("id", Self::user),
             Body::Logout
             | Body::OneChat { .. }
             | Body::GroupChat { .. }
@@ -129,7 +142,7 @@ impl<'a> Reader<'_, 'a> {
         }
     }
 
-    /// `name` and `takeover` mean something in v2 only; to the seed they are unknown fields.
+    /// `name`, `takeover` and what a client says of itself mean something in v2 only; to the seed they are unknown fields.
     fn login(&self) -> Checked<Body<'a>> {
         let dialect = self.dialect()?;
         let (who, takeover) = match dialect {
@@ -137,7 +150,7 @@ impl<'a> Reader<'_, 'a> {
             Dialect::V2 => (self.named()?, self.optional("takeover", Self::flag)?),
         };
         let takeover = if takeover == Some(true) { Takeover::Replace } else { Takeover::Refuse };
-        Ok(Body::Login { who, password: self.text("password")?, dialect, takeover })
+        Ok(Body::Login { who, password: self.text("password")?, client: self.client(dialect)?, takeover })
     }
 
     fn dialect(&self) -> Checked<Dialect> {
@@ -148,6 +161,19 @@ impl<'a> Reader<'_, 'a> {
         }
     }
 
+    fn client(&self, dialect: Dialect) -> Checked<Client<'a>> {
+        if dialect == Dialect::Seed {
+            return Ok(Client::default());
+        }
+        let most = self.limits.device_chars;
+        Ok(Client {
+            dialect,
+            capabilities: self.optional("caps", Self::capabilities)?.unwrap_or_default(),
+            device: self.optional("device", |reader, name| reader.bounded(name, 1, most))?,
+            multi: self.optional("multi", Self::flag)? == Some(true),
+        })
+    }
+
     fn named(&self) -> Checked<Named<'a>> {
         match self.one_of("id", "name")? {
             "name" => self.text("name").map(Named::Name),
@@ -156,10 +182,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     fn history(&self) -> Checked<Body<'a>> {
-        let conversation = match self.one_of("with", "groupid")? {
-            "with" => Conversation::With(self.user("with")?),
-            groupid => Conversation::Group(self.group(groupid)?),
-        };
+        let conversation = self.conversation()?;
         let span = if !self.has("before") && !self.has("after") {
             Span::Newest
         } else if self.one_of("before", "after")? == "before" {
@@ -168,6 +191,31 @@ impl<'a> Reader<'_, 'a> {
             Span::After(self.number_from("after", 0)?)
         };
         Ok(Body::History { conversation, span, messages: self.limit()? })
+    }
+
+    fn conversation(&self) -> Checked<Conversation> {
+        Ok(match self.one_of("with", "groupid")? {
+            "with" => Conversation::With(self.user("with")?),
+            groupid => Conversation::Group(self.group(groupid)?),
+        })
+    }
+
+    fn sync(&self) -> Checked<Body<'a>> {
+        if !self.has("since") {
+            let before = self.optional("before_mid", Self::mid)?;
+            return Ok(Body::Heads { before, heads: self.limit()? });
+        }
+        if self.has("before_mid") {
+            return Err(invalid("since or before_mid, not both".into()));
+        }
+        let most = self.limits.sync_conversations;
+        let since = self.records("since", most, |record| record.sync_from())?;
+        Ok(Body::Sync { since, messages: self.limit()? })
+    }
+
+    /// One entry of `since`. What it says of changes is for a later version to read.
+    fn sync_from(&self) -> Checked<SyncFrom> {
+        Ok(SyncFrom { conversation: self.conversation()?, after: self.number_from("after", 0)? })
     }
 
     fn limit(&self) -> Checked<Option<u64>> {

@@ -1,0 +1,123 @@
+//! Read markers: how far a user has read in a conversation, for all of its devices, and for the other user.
+
+use super::Devices;
+use crate::connection::{About, Connection, Connections, Pause};
+use crate::model::capabilities::Capabilities;
+use crate::model::device::Marker;
+use crate::model::envelope::{Envelope, ReadNotice};
+use crate::model::history::Conversation;
+use crate::model::ids::{ConnectionId, UserId};
+use crate::port::cx::Cx;
+use crate::port::event::Channel;
+use crate::port::in_flight::{DevicesFlow, MarkerMove};
+use crate::port::store::StoreRequest;
+use crate::wire::code::Code;
+use crate::wire::reply::{self, Outcome};
+use crate::wire::{msgid, sync};
+
+impl Devices {
+    /// READ.
+    pub(crate) fn on_read(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        about: About<'_>,
+        user: UserId,
+        (conversation, pos, private): (Conversation, u64, bool),
+    ) {
+        cx.enter();
+        let Some(connection) = connections.get(about.connection) else { return };
+        let peer = match conversation {
+            // Whoever is blocked learns nothing.
+            Conversation::With(peer) if !private && !connection.refuses_from(peer) => Some(peer),
+            Conversation::With(_) | Conversation::Group(_) => None,
+        };
+        let peer = peer.filter(|&peer| peer != user);
+        connections.pause(cx, about.connection, Pause::AwaitingReply);
+        let (connection, cid) = (about.connection, about.cid.map(Into::into));
+        let flow = DevicesFlow::Marker(Box::new(MarkerMove { connection, user, cid, conversation, peer }));
+        cx.request(StoreRequest::MoveMarker { user, conversation, pos }, flow);
+    }
+
+    /// The marker is moved, or not: the user's other sessions and the other user are told, then ACK.
+    pub(crate) fn on_marker(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        moved: MarkerMove,
+        marker: Result<Marker, Code>,
+    ) {
+        cx.enter();
+        let MarkerMove { connection, user, cid, conversation, peer } = moved;
+        let about = About { connection, re: msgid::READ, cid: cid.as_deref() };
+        match marker {
+            Ok(Marker { pos, moved }) => {
+                if moved {
+                    let notice = ReadNotice { reader: user, conversation, pos };
+                    self.tell_read(cx, connections, user, Some(connection), notice);
+                    if let Some(peer) = peer {
+                        let conversation = Conversation::With(user);
+                        self.tell_read(cx, connections, peer, None, ReadNotice { conversation, ..notice });
+                    }
+                }
+                if let Some(cid) = about.cid {
+                    let outcome = Outcome { pos: Some(pos), ..Outcome::default() };
+                    connections.reply(cx, connection, reply::ack(cid, about.re, outcome));
+                }
+            }
+            Err(code) => connections.refuse(cx, about, code),
+        }
+        connections.resume(cx, connection, Pause::AwaitingReply);
+    }
+
+    /// Tells the sessions of `to` here, but for one, and those on other cores.
+    fn tell_read(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        to: UserId,
+        but: Option<ConnectionId>,
+        notice: ReadNotice,
+    ) {
+        push_read(cx, connections, to, but, notice);
+        let envelope = Envelope::read_notice(cx.next_mid(), to, notice);
+        cx.publish(Channel::User(to), envelope);
+    }
+
+    /// Another core tells that somebody has read something.
+    pub(crate) fn on_read_envelope(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        envelope: &Envelope,
+    ) {
+        cx.enter();
+        cx.observe(envelope.mid());
+        // What this core published comes back to it.
+        if envelope.mid().core() != cx.core
+            && let Some(notice) = envelope.read()
+        {
+            push_read(cx, connections, envelope.user(), None, notice);
+        }
+    }
+}
+
+fn push_read(
+    cx: &mut Cx,
+    connections: &mut Connections,
+    to: UserId,
+    but: Option<ConnectionId>,
+    notice: ReadNotice,
+) {
+    let ReadNotice { reader, conversation, pos } = notice;
+    let is_told = |connection: &Connection| {
+        connection.is_logged_in()
+            && connection.capabilities.has(Capabilities::READ)
+            && !connection.refuses_from(reader)
+    };
+    for id in connections.sessions(to) {
+        if Some(id) != but && connections.get(id).is_some_and(is_told) {
+            connections.reply(cx, id, sync::read(conversation, reader, pos));
+        }
+    }
+}

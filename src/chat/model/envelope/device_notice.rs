@@ -1,0 +1,248 @@
+//! Notices about what devices do: read, type, confirm, and lose their token.
+
+use super::{Envelope, Header, Kind};
+use crate::model::history::Conversation;
+use crate::model::ids::{GroupId, MessageId, UserId};
+use crate::model::token::TokenId;
+
+/// Somebody has read a conversation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadNotice {
+    /// Who.
+    pub reader: UserId,
+    /// Which, as whoever is told sees it.
+    pub conversation: Conversation,
+    /// Everything up to this place.
+    pub pos: u64,
+}
+
+/// Somebody types.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TypingNotice {
+    /// Who.
+    pub user: UserId,
+    /// Whether, or no more.
+    pub on: bool,
+    /// Of a group: how many members of it are online at the core where it is typed.
+    pub here: u64,
+}
+
+/// Which of a user's tokens are worthless.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Revoked {
+    /// This one.
+    Token(TokenId),
+    /// All but this one.
+    AllBut(TokenId),
+}
+
+impl Revoked {
+    /// Whether this token is worthless.
+    pub fn includes(self, token: Option<TokenId>) -> bool {
+        match self {
+            Revoked::Token(revoked) => token == Some(revoked),
+            Revoked::AllBut(good) => token != Some(good),
+        }
+    }
+}
+
+/// A change of whom a user knows or refuses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Acquaintance {
+    /// A friend more.
+    Friend(UserId),
+    /// A friend less.
+    Stranger(UserId),
+    /// One more whose messages are refused.
+    Blocked(UserId),
+    /// One less.
+    Unblocked(UserId),
+}
+
+/// Bytes of a notice of an acquaintance: what, whom.
+pub(super) const ACQUAINTANCE_BYTES: usize = 5;
+/// Bytes of a read notice: 1 for a group, id, place.
+pub(super) const READ_BYTES: usize = 13;
+/// Bytes of a typing notice: 1 for on, members.
+pub(super) const TYPING_BYTES: usize = 9;
+
+fn seal(kind: Kind, sender: u32, target: u32, mid: u64, body: &[u8]) -> Envelope {
+    Header { kind, flags: 0, sender, target, mid, ts: 0, read_us: 0 }.seal("", body, &mut Vec::new())
+}
+
+impl Envelope {
+    /// A notice for the sessions of `to` that somebody has read something.
+    pub fn read_notice(mid: MessageId, to: UserId, notice: ReadNotice) -> Self {
+        let (tag, id) = match notice.conversation {
+            Conversation::With(user) => (0, user.get()),
+            Conversation::Group(group) => (1, group.get()),
+        };
+        let mut body = vec![tag];
+        body.extend_from_slice(&id.to_le_bytes());
+        body.extend_from_slice(&notice.pos.to_le_bytes());
+        seal(Kind::Read, notice.reader.get(), to.get(), mid.0, &body)
+    }
+
+    /// What a [`Kind::Read`] tells; `None` of a conversation that nobody has.
+    pub fn read(&self) -> Option<ReadNotice> {
+        let body = self.body();
+        let id = u64::from(u32::from_le_bytes(body.get(1..5)?.try_into().ok()?));
+        let pos = u64::from_le_bytes(body.get(5..13)?.try_into().ok()?);
+        let conversation = match body[0] {
+            0 => Conversation::With(UserId::new(id)?),
+            _ => Conversation::Group(GroupId::new(id)?),
+        };
+        Some(ReadNotice { reader: self.sender(), conversation, pos })
+    }
+
+    /// A notice for the sessions of `to` that somebody types to it.
+    pub fn typing_to_user(mid: MessageId, to: UserId, notice: TypingNotice) -> Self {
+        Self::typing_notice(mid, to.get(), notice)
+    }
+
+    /// A notice for the members of a group that somebody types there.
+    pub fn typing_in_group(mid: MessageId, group: GroupId, notice: TypingNotice) -> Self {
+        Self::typing_notice(mid, group.get(), notice)
+    }
+
+    fn typing_notice(mid: MessageId, target: u32, notice: TypingNotice) -> Self {
+        let mut body = vec![u8::from(notice.on)];
+        body.extend_from_slice(&notice.here.to_le_bytes());
+        seal(Kind::Typing, notice.user.get(), target, mid.0, &body)
+    }
+
+    /// What a [`Kind::Typing`] tells.
+    pub fn typing(&self) -> Option<TypingNotice> {
+        let body = self.body();
+        let here = u64::from_le_bytes(body.get(1..9)?.try_into().ok()?);
+        Some(TypingNotice { user: self.sender(), on: body[0] != 0, here })
+    }
+
+    /// A notice that one of a user's sessions has confirmed messages.
+    pub fn confirmed_here(mid: MessageId, user: UserId, mids: &[MessageId]) -> Self {
+        let body: Vec<u8> = mids.iter().flat_map(|mid| mid.0.to_le_bytes()).collect();
+        seal(Kind::ConfirmedHere, user.get(), user.get(), mid.0, &body)
+    }
+
+    /// A notice that one of a user's sessions has changed whom it knows or refuses.
+    pub fn acquaintance(mid: MessageId, user: UserId, change: Acquaintance) -> Self {
+        let (tag, whom) = match change {
+            Acquaintance::Friend(whom) => (0, whom),
+            Acquaintance::Stranger(whom) => (1, whom),
+            Acquaintance::Blocked(whom) => (2, whom),
+            Acquaintance::Unblocked(whom) => (3, whom),
+        };
+        let mut body = vec![tag];
+        body.extend_from_slice(&whom.get().to_le_bytes());
+        seal(Kind::Acquaintance, 0, user.get(), mid.0, &body)
+    }
+
+    /// What a [`Kind::Acquaintance`] tells; `None` of what a later version tells.
+    pub fn acquainted(&self) -> Option<Acquaintance> {
+        let body = self.body();
+        let whom = UserId::new(u64::from(u32::from_le_bytes(body.get(1..5)?.try_into().ok()?)))?;
+        match body[0] {
+            0 => Some(Acquaintance::Friend(whom)),
+            1 => Some(Acquaintance::Stranger(whom)),
+            2 => Some(Acquaintance::Blocked(whom)),
+            3 => Some(Acquaintance::Unblocked(whom)),
+            _ => None,
+        }
+    }
+
+    /// A notice that a token of a user is worthless.
+    pub fn token_revoked(user: UserId, token: TokenId) -> Self {
+        seal(Kind::TokenRevoked, 0, user.get(), token.0, &[])
+    }
+
+    /// A notice that all tokens of a user are worthless but this one.
+    pub fn other_tokens_revoked(user: UserId, token: TokenId) -> Self {
+        let (kind, mid) = (Kind::TokenRevoked, token.0);
+        Header { kind, flags: 0, sender: 0, target: user.get(), mid, ts: 1, read_us: 0 }.seal(
+            "",
+            &[],
+            &mut Vec::new(),
+        )
+    }
+
+    /// Which tokens a [`Kind::TokenRevoked`] is about.
+    pub fn revoked(&self) -> Revoked {
+        let token = TokenId(self.mid().0);
+        if self.ts().0 == 0 { Revoked::Token(token) } else { Revoked::AllBut(token) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(n: u64) -> UserId {
+        UserId::new(n).unwrap()
+    }
+
+    fn reopened(sealed: &Envelope) -> Envelope {
+        Envelope::open(sealed.bytes().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_read_notice_carries_the_conversation_as_its_receiver_sees_it() {
+        for conversation in [Conversation::With(user(9)), Conversation::Group(GroupId::new(5).unwrap())] {
+            let notice = ReadNotice { reader: user(2), conversation, pos: u64::MAX };
+            let opened = reopened(&Envelope::read_notice(MessageId(77), user(7), notice));
+            assert_eq!((opened.kind(), opened.user(), opened.mid()), (Kind::Read, user(7), MessageId(77)));
+            assert_eq!(opened.read(), Some(notice));
+        }
+    }
+
+    #[test]
+    fn a_typing_notice_says_whether_and_among_how_many() {
+        let notice = TypingNotice { user: user(2), on: true, here: 51 };
+        let to_user = reopened(&Envelope::typing_to_user(MessageId(1), user(7), notice));
+        assert_eq!((to_user.kind(), to_user.user(), to_user.typing()), (Kind::Typing, user(7), Some(notice)));
+        let group = GroupId::new(5).unwrap();
+        let in_group = reopened(&Envelope::typing_in_group(MessageId(1), group, notice));
+        assert_eq!((in_group.group(), in_group.typing()), (group, Some(notice)));
+    }
+
+    #[test]
+    fn what_was_confirmed_and_what_was_revoked_is_named() {
+        let confirmed =
+            reopened(&Envelope::confirmed_here(MessageId(1), user(7), &[MessageId(3), MessageId(4)]));
+        assert_eq!(confirmed.mids(), [MessageId(3), MessageId(4)]);
+        let revoked = reopened(&Envelope::token_revoked(user(7), TokenId(u64::MAX >> 1)));
+        assert_eq!((revoked.user(), revoked.revoked()), (user(7), Revoked::Token(TokenId(u64::MAX >> 1))));
+        let others = reopened(&Envelope::other_tokens_revoked(user(7), TokenId(5)));
+        assert_eq!(others.revoked(), Revoked::AllBut(TokenId(5)));
+        assert!(others.revoked().includes(Some(TokenId(6))) && !others.revoked().includes(Some(TokenId(5))));
+    }
+
+    #[test]
+    fn a_change_of_acquaintances_says_what_and_whom() {
+        let changes = [
+            Acquaintance::Friend(user(9)),
+            Acquaintance::Stranger(user(9)),
+            Acquaintance::Blocked(user(9)),
+            Acquaintance::Unblocked(user(9)),
+        ];
+        for change in changes {
+            let opened = reopened(&Envelope::acquaintance(MessageId(1), user(7), change));
+            assert_eq!((opened.user(), opened.acquainted()), (user(7), Some(change)));
+        }
+        assert_eq!(reopened(&seal(Kind::Acquaintance, 0, 7, 1, &[4, 9, 0, 0, 0])).acquainted(), None);
+    }
+
+    #[test]
+    fn a_notice_of_another_length_is_none() {
+        let kinds = [
+            (Kind::Read, READ_BYTES),
+            (Kind::Typing, TYPING_BYTES),
+            (Kind::ConfirmedHere, 8),
+            (Kind::Acquaintance, ACQUAINTANCE_BYTES),
+        ];
+        for (kind, bytes) in kinds {
+            for wrong in [bytes - 1, bytes + 1] {
+                assert!(Envelope::open(seal(kind, 1, 1, 0, &vec![0; wrong]).bytes().clone()).is_err());
+            }
+        }
+    }
+}

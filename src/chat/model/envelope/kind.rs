@@ -1,0 +1,98 @@
+//! The kinds of envelopes: messages, and what cores tell each other besides.
+
+/// What an envelope is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// A message to one user. Body: the ONE_CHAT frame.
+    Direct = 1,
+    /// A message to a group. Body: the GROUP_CHAT frame.
+    Group = 2,
+    /// On a user's channel: a core wants to hold the user's session. mid: the claim's number. Body:
+    /// what it demands of a session that the user has already.
+    Claim = 16,
+    /// The answer of a core that holds the session. mid: the claim's number.
+    ClaimDenied = 17,
+    /// The answer of a core that listens but does not hold. mid: the claim's number.
+    ClaimConceded = 18,
+    /// On a user's channel: something was put into the user's backlog; take it.
+    BacklogHint = 19,
+    /// On a user's channel: a core that was cut off from the bus holds the user's session. mid: the
+    /// number of that login.
+    Reclaim = 22,
+    /// On a group's channel: these messages are stored. Body: pairs (mid, pos).
+    GroupOffsets = 20,
+    /// On a group's channel: the group was dissolved.
+    Dissolved = 21,
+    /// On the cores' channel: users of a core came and went. mid: made by that core. Body: notices.
+    Presence = 24,
+    /// On the cores' channel: a core stops. mid: made by that core.
+    CoreLeaving = 25,
+    /// On a user's channel: a reader has confirmed messages of this user's. sender: the reader. Body:
+    /// their ids.
+    Confirmed = 26,
+    /// On a user's channel: a reader was sent messages of this user's and cannot confirm them.
+    Unconfirmed = 27,
+    /// On a user's channel: somebody blocks the user, or does so no more; look who hides from it.
+    HidingHint = 28,
+    /// On a user's channel: somebody has read a conversation up to a place. sender: who; mid: made by its core. Body:
+    /// the conversation as the user sees it, and the place.
+    Read = 29,
+    /// On a user's or a group's channel: somebody types. sender: who; mid: made by its core. Body: whether, and how many
+    /// members its core has.
+    Typing = 30,
+    /// On a user's channel: one of its sessions has confirmed messages. sender: the user; mid: made by its core. Body:
+    /// their ids.
+    ConfirmedHere = 31,
+    /// On a user's channel: a token is worthless, or all but one are, and their sessions end. mid: the token; ts: 1 if it
+    /// is the one that is not.
+    TokenRevoked = 32,
+    /// The answer of a core whose sessions of the user live beside the one that claims. mid: the claim's number; ts: how
+    /// many they are.
+    ClaimJoined = 33,
+    /// On a user's channel: one of its sessions has changed whom it knows or refuses. mid: made by its core. Body: what,
+    /// and whom.
+    Acquaintance = 34,
+}
+
+impl Kind {
+    pub(super) fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Kind::Direct,
+            2 => Kind::Group,
+            16 => Kind::Claim,
+            17 => Kind::ClaimDenied,
+            18 => Kind::ClaimConceded,
+            19 => Kind::BacklogHint,
+            20 => Kind::GroupOffsets,
+            21 => Kind::Dissolved,
+            22 => Kind::Reclaim,
+            24 => Kind::Presence,
+            25 => Kind::CoreLeaving,
+            26 => Kind::Confirmed,
+            27 => Kind::Unconfirmed,
+            28 => Kind::HidingHint,
+            29 => Kind::Read,
+            30 => Kind::Typing,
+            31 => Kind::ConfirmedHere,
+            32 => Kind::TokenRevoked,
+            33 => Kind::ClaimJoined,
+            34 => Kind::Acquaintance,
+            _ => return None,
+        })
+    }
+
+    /// Whether an envelope of this kind names a sender.
+    pub(super) fn has_sender(self) -> bool {
+        match self {
+            Kind::Direct | Kind::Group | Kind::Confirmed | Kind::Unconfirmed => true,
+            Kind::Read | Kind::Typing | Kind::ConfirmedHere => true,
+            Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::Reclaim | Kind::TokenRevoked => {
+                false
+            }
+            Kind::ClaimJoined | Kind::BacklogHint | Kind::GroupOffsets => false,
+            Kind::Dissolved | Kind::HidingHint | Kind::Acquaintance => false,
+            Kind::Presence | Kind::CoreLeaving => false,
+        }
+    }
+}

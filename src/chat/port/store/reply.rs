@@ -1,0 +1,192 @@
+//! What the store replies.
+
+use super::StoreResult;
+use crate::model::device::{Device, Marker};
+use crate::model::envelope::Envelope;
+use crate::model::history::{HeadsPage, Placed, SyncPage};
+use crate::model::ids::{GroupId, MessageId, Millis, UserId};
+use crate::model::profile::{Member, Person, Profile};
+use crate::model::token::{PasswordPrint, Token, TokenId};
+use crate::wire::code::Code;
+
+/// A message from the backlog.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BacklogMessage {
+    /// The message, flagged as stored.
+    pub envelope: Envelope,
+    /// Its place in its group; `None` for what is owed by itself and must be settled by its mid.
+    pub pos: Option<u64>,
+}
+
+/// One page of a backlog.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BacklogPage {
+    /// Oldest first.
+    pub messages: Vec<BacklogMessage>,
+    /// Whether this was all of it.
+    pub complete: bool,
+    /// For every group of the user: the place up to which, with this page and what came before it, nothing is
+    /// missing.
+    pub heads: Vec<(GroupId, u64)>,
+}
+
+/// Whose password it was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verified {
+    /// Who it is.
+    pub user: UserId,
+    /// The user's name.
+    pub name: String,
+    /// The password that it was compared with.
+    pub print: PasswordPrint,
+}
+
+/// Whose token it was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resumed {
+    /// Whose it is.
+    pub user: UserId,
+    /// The user's name.
+    pub name: String,
+    /// Which it is.
+    pub token: TokenId,
+}
+
+/// One page of what was said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HistoryPage {
+    /// By place, lowest first.
+    pub messages: Vec<Placed>,
+    /// Whether nothing that was said between the first and the last of them is missing.
+    pub complete: bool,
+}
+
+/// One page of a group's members.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MembersPage {
+    /// By id.
+    pub members: Vec<Member>,
+    /// Whether these were the last ones.
+    pub complete: bool,
+}
+
+/// A message as it is stored, now or by an earlier request of the same (sender, cid).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoredMessage {
+    /// The id it is stored under.
+    pub mid: MessageId,
+    /// When it was accepted.
+    pub ts: Millis,
+    /// Its place in its conversation.
+    pub pos: Option<u64>,
+}
+
+/// A new membership.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Joined {
+    /// Of which group.
+    pub group: GroupId,
+    /// Place of the last message stored before: the member sees what comes after.
+    pub head: u64,
+}
+
+/// A membership that ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Left {
+    /// Whether the group went with it.
+    pub dissolved: bool,
+}
+
+/// What the store did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoreReply {
+    /// What was asked, and there is nothing to add.
+    Done,
+    /// The new user.
+    Registered(UserId),
+    /// The password is right.
+    Verified(Verified),
+    /// The token is good.
+    Resumed(Resumed),
+    /// A token was made.
+    Issued(Token),
+    /// The user that was looked for.
+    Found(Person),
+    /// One page of a group's members.
+    Members(MembersPage),
+    /// One page of what was said.
+    History(HistoryPage),
+    /// Friends and groups.
+    Profile(Box<Profile>),
+    /// Friends.
+    Friends(Vec<Person>),
+    /// Friends who block the user, by id.
+    Hidden(Vec<UserId>),
+    /// The user is now a member.
+    Joined(Joined),
+    /// The user is a member no more.
+    Left(Left),
+    /// The message is committed, now or by an earlier request of the same (sender, cid).
+    Stored(StoredMessage),
+    /// Another message is stored under this id. Nothing was done: the message needs another one.
+    IdTaken,
+    /// Taken out; some of the ids were those of repetitions. These are the ids that the messages are stored under.
+    DeliveredAs(Vec<MessageId>),
+    /// One page of the backlog.
+    Backlog(BacklogPage),
+    /// A user's devices.
+    Devices(Vec<Device>),
+    /// One page of a user's conversations.
+    Heads(HeadsPage),
+    /// What a device lacked.
+    Synced(SyncPage),
+    /// A read marker, moved or not.
+    Marker(Marker),
+    /// The places of messages, each in its conversation.
+    Places(Vec<(MessageId, u64)>),
+}
+
+/// A reply of one kind. A store that replies with another kind is broken: its requester hears that it is busy.
+pub(crate) trait Reply: Sized {
+    /// The reply, if it is of this kind.
+    fn of(reply: StoreReply) -> Option<Self>;
+
+    /// What came of a request for it.
+    fn from_result(result: StoreResult) -> Result<Self, Code> {
+        Self::of(result?).ok_or(Code::Busy)
+    }
+}
+
+macro_rules! replies {
+    ($($kind:ty: $variant:ident),*) => {
+        $(impl Reply for $kind {
+            fn of(reply: StoreReply) -> Option<Self> {
+                if let StoreReply::$variant(reply) = reply { Some(reply) } else { None }
+            }
+        })*
+    };
+}
+
+replies!(
+    UserId: Registered, Verified: Verified, Resumed: Resumed, Token: Issued, Box<Profile>: Profile,
+    StoredMessage: Stored, BacklogPage: Backlog, HistoryPage: History, Joined: Joined, Left: Left,
+    Vec<Device>: Devices, HeadsPage: Heads, SyncPage: Synced, Marker: Marker, Vec<(MessageId, u64)>: Places
+);
+
+impl StoreReply {
+    /// The greatest id of a message in it: whoever asked may show it to somebody who answers.
+    pub fn greatest_mid(&self) -> Option<MessageId> {
+        if let StoreReply::Stored(stored) = self {
+            Some(stored.mid)
+        } else if let StoreReply::Backlog(page) = self {
+            page.messages.iter().map(|message| message.envelope.mid()).max()
+        } else if let StoreReply::History(page) = self {
+            page.messages.iter().map(|placed| placed.envelope.mid()).max()
+        } else if let StoreReply::Synced(page) = self {
+            let messages = page.conversations.iter().flat_map(|synced| &synced.messages);
+            messages.map(|placed| placed.envelope.mid()).max()
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Users with several devices each, on several servers, under delays and faults, from one seed.
+//!
+//! `SIM_SEED=n` replays one seed and prints what happens; `DEVICE_SEEDS=n` says how many seeds to try, `SIM_FROM=n` where to
+//! begin. The hubs are real; the bus and the store are those of the other simulation.
+//!
+//! Every session lives beside others (`multi`) and understands everything. Devices write to each other, to themselves and to
+//! groups, join and leave these, read, confirm or do not, break off, come back by token anywhere, drop each other, and are
+//! sent away by their servers' deaths. A third of the seeds has no fault but broken connections, a third loses the bus now
+//! and then, a third loses servers.
+//!
+//! What is asked for:
+//!
+//! - (a) a login is refused only for a token that was dropped, or while the store or the bus is away: never because the user
+//!   is there already;
+//! - (b) within a session no message is pushed twice, and what is marked as the user's own is, by another session;
+//! - (c) a place that is told is the place in the store; a SYNC leaves no gap;
+//! - (d) without a fault of bus or server, whoever was there the whole time was pushed everything, without asking;
+//! - (e) at the end each device, once it has come back and synced, has every conversation as it is in the store, once and in
+//!   order, and so the same as every other device of its user;
+//! - (f) what was acknowledged is in the store;
+//! - (g) `unread` is what the device itself counts;
+//! - (h) when nobody is there any more, the hubs and the bus hold nothing.
+
+mod device_sim {
+    #[path = "../sim/bus.rs"]
+    #[allow(dead_code, reason = "the other simulation needs more of it")]
+    pub mod bus;
+    mod ending;
+    mod hearing;
+    pub mod people;
+    #[path = "../sim/remembered.rs"]
+    #[allow(dead_code, reason = "the other simulation needs more of it")]
+    pub mod remembered;
+    #[path = "../sim/rng.rs"]
+    #[allow(dead_code, reason = "the other simulation needs more of it")]
+    pub mod rng;
+    #[path = "../sim/store.rs"]
+    #[allow(dead_code, reason = "the other simulation needs more of it")]
+    pub mod store;
+    #[path = "../sim/synced.rs"]
+    #[allow(dead_code, reason = "the other simulation needs more of it")]
+    pub mod synced;
+    #[path = "../sim/waiting.rs"]
+    #[allow(dead_code, reason = "the other simulation needs more of it")]
+    pub mod waiting;
+    mod ways;
+    pub mod world;
+}
+
+use device_sim::world::World;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+type Tally = BTreeMap<&'static str, u64>;
+
+fn run(seed: u64, watched: bool) -> Result<Tally, String> {
+    let run = || {
+        let mut world = World::new(seed, watched);
+        world.run();
+        world.tally
+    };
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+    })
+}
+
+#[test]
+fn every_device_ends_with_the_same_conversations() {
+    if let Some(seed) = number("SIM_SEED") {
+        let tally = run(seed, true).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+        return eprintln!("{tally:#?}");
+    }
+    let (first, seeds) = (number("SIM_FROM").unwrap_or(0), number("DEVICE_SEEDS").unwrap_or(150));
+    std::panic::set_hook(Box::new(|_| {}));
+    let next = AtomicU64::new(first);
+    let failures = Mutex::new(Vec::<(u64, String)>::new());
+    let total = Mutex::new(Tally::new());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds {
+                        return;
+                    }
+                    match run(seed, false) {
+                        Ok(tally) => {
+                            let mut total = total.lock().unwrap();
+                            tally
+                                .into_iter()
+                                .for_each(|(what, times)| *total.entry(what).or_default() += times);
+                        }
+                        Err(failure) => failures.lock().unwrap().push((seed, failure)),
+                    }
+                }
+            });
+        }
+    });
+    let _ = std::panic::take_hook();
+    let total = total.into_inner().unwrap();
+    eprintln!("{total:#?}");
+    let mut failures = failures.into_inner().unwrap();
+    failures.sort();
+    for (seed, failure) in failures.iter().take(50) {
+        eprintln!("seed {seed}: {failure}\n  replay: SIM_SEED={seed} cargo test --test device_simulation");
+    }
+    assert!(failures.is_empty(), "{} of {seeds} seeds failed", failures.len());
+    if seeds >= 200 {
+        for what in [
+            "own pushes",
+            "syncs",
+            "places told",
+            "markers pushed",
+            "devices compared",
+            "sessions side by side",
+        ] {
+            assert!(total.get(what).is_some_and(|times| *times > 100), "too little of: {what}");
+        }
+    }
+}
