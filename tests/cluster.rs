@@ -20,6 +20,7 @@ mod cluster {
     mod backup;
     mod client;
     mod clocks;
+    mod devices;
     mod dying;
     mod encrypted;
     mod hostile;
