@@ -81,6 +81,11 @@ impl Connections {
         self.of_user(user).into_iter().chain(beside.copied()).collect()
     }
 
+    /// The connections of a user besides the first one: hardly anybody has any.
+    pub(crate) fn beside(&self, user: UserId) -> Vec<ConnectionId> {
+        self.beside.get(&user).cloned().unwrap_or_default()
+    }
+
     /// Whether a user is logged in here.
     pub(crate) fn is_here(&self, user: UserId) -> bool {
         let is_logged_in = |&id: &ConnectionId| self.get(id).is_some_and(Connection::is_logged_in);

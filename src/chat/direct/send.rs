@@ -140,15 +140,16 @@ impl Direct {
         envelope: Envelope,
     ) {
         cx.enter();
-        let readers = connections.sessions(envelope.user());
-        if readers.is_empty() {
+        let Some(reader) = connections.of_user(envelope.user()) else {
             // The reader has just left. Whoever held it last stores what comes too late.
             return backlog.submit_with_retry(cx, None, StoreRetry::StoreMessage { envelope });
+        };
+        for beside in connections.beside(envelope.user()) {
+            let stored_as = self.stored_as(cx, connections, backlog, beside, &envelope);
+            backlog.push_or_buffer(cx, connections, beside, envelope.clone(), stored_as);
         }
-        for reader in readers {
-            let stored_as = self.stored_as(cx, connections, backlog, reader, &envelope);
-            backlog.push_or_buffer(cx, connections, reader, envelope.clone(), stored_as);
-        }
+        let stored_as = self.stored_as(cx, connections, backlog, reader, &envelope);
+        backlog.push_or_buffer(cx, connections, reader, envelope, stored_as);
     }
 
     /// The store has a message for its sender's sake, or not: ACK or ERROR.
