@@ -19,7 +19,7 @@ fn no_file_of_tests_is_forgotten() {
     let names = names.filter_map(|name| name.to_str()?.strip_suffix(".test.mjs").map(str::to_owned));
     let mut names: Vec<String> = names.collect();
     names.sort();
-    assert_eq!(names, ["documents", "rules", "server", "ways"]);
+    assert_eq!(names, ["devices", "documents", "rules", "server", "ways"]);
 }
 
 #[test]
@@ -30,6 +30,11 @@ fn the_rules_of_being_connected() {
 #[test]
 fn with_the_real_server() {
     passes("server", 32);
+}
+
+#[test]
+fn several_devices_of_one_user() {
+    passes("devices", 8);
 }
 
 #[test]

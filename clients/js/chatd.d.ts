@@ -15,6 +15,8 @@ export interface Message {
   from: number;
   name: string;
   text: string;
+  /** Whether this user said it: on another of its devices, or to itself. */
+  own: boolean;
   /** When, as the sender wrote it; see `ts`. */
   time: string;
   /** What the sender calls it. It and the sender together tell a message from all others. */
@@ -55,6 +57,60 @@ export interface Group {
   description: string;
   /** How many are in it. */
   members: number | null;
+}
+
+/** Where a conversation stands. */
+export interface Head {
+  conversation: Conversation;
+  /** Of the other user, or of the group. */
+  name: string;
+  /** The place of its last message, and that message's id and time. */
+  head: number;
+  mid: string;
+  ts: number | null;
+  /** Up to which place this user has read it, on any device, and how much of others is unread. */
+  read: number;
+  unread: number;
+  /** Up to which place the other user has read it; null in a group, and where that is not told. */
+  peerRead: number | null;
+}
+
+/** Up to which place of a conversation something is so. */
+export interface Place {
+  conversation: Conversation;
+  pos: number;
+}
+
+/** What follows a place in a conversation. */
+export interface Synced {
+  conversation: Conversation;
+  /** By place, without a gap. */
+  messages: Message[];
+  /** The place of its last message. */
+  head: number;
+  peerRead: number | null;
+  /** Whether nothing follows the last of them. */
+  complete: boolean;
+}
+
+/** A device that the user is logged in on, or can come back on. */
+export interface Device {
+  id: string;
+  /** What it calls itself: show it as text. */
+  name: string;
+  /** In milliseconds since 1970; `created` is 0 where that is not known. */
+  created: number | null;
+  used: number | null;
+  online: boolean;
+  isThis: boolean;
+}
+
+/** What a login or a return may say besides. */
+export interface How {
+  /** Whether this session lives beside others of its user; by itself {@link Options.multi}. */
+  multi?: boolean;
+  /** With `multi`: where the program has everything up to already, from {@link Client.places}. What follows is told. */
+  places?: Place[];
 }
 
 /** What the server says to whoever logs in. */
@@ -140,12 +196,23 @@ export interface Events {
   unreachable: { address: string; reason: string };
   /** Somebody is logged in. What waited follows as messages. `again`: the same login, on a new connection. */
   loggedin: Welcome & { again: boolean };
+  /**
+   * Where the conversations stand, newest first: of a `multi` session, after `loggedin`, in one piece or several, and
+   * when it may have missed something. What was not told meanwhile follows as messages.
+   */
+  heads: Head[];
   /** The server does not let the user in just now, and is asked again. */
   delayed: ChatError;
   /** The user could not be logged in again, or was replaced by a newer session (errno 113), and is nobody now. */
   signedout: ChatError;
   /** Somebody said something. Each message is told once, and confirmed when its listeners are done: see `confirm`. */
   message: Message;
+  /** Where messages are that were told: see {@link Options.caps}. */
+  stored: { conversation: Conversation; places: { mid: string; pos: number }[] };
+  /** Somebody has read a conversation up to a place: the other user, or this one, on another device. */
+  read: { conversation: Conversation; by: number; pos: number };
+  /** Somebody types, or does not any more. It counts for `expiresMs`. */
+  typing: { conversation: Conversation; by: number; on: boolean; expiresMs: number };
   /** A friend has come or gone. */
   presence: { id: number; online: boolean };
   /** The whole friend list, which somebody asked for. */
@@ -202,6 +269,16 @@ export interface Options {
    * fails leaves it unconfirmed. `manual`: when {@link Client.confirm} says so.
    */
   confirm?: 'handled' | 'manual';
+  /**
+   * Whether the session lives beside others of its user, which may be ten; by itself not. It hears then what the others
+   * say (`own`), and after a loss it is told by place what it missed, in order. A server without history refuses it
+   * (errno 102).
+   */
+  multi?: boolean;
+  /** What this device calls itself in the list of devices: 1 to 50 characters. */
+  device?: string;
+  /** What the program understands: `own`, `read`, `typing`. By itself all of it with `multi`, and nothing without. */
+  caps?: string[];
   /** For `tls://`: options of Node's `tls.connect`, such as `ca`. */
   tls?: object;
   /** Another way to a server than WebSocket, TCP and TLS. */
@@ -234,6 +311,10 @@ export class Client {
   readonly user: { id: number; name: string } | null;
   /** What {@link Client.resume} takes: as good as the password for 30 days, so keep it as one. */
   readonly token: string | null;
+  /** Whether the session lives beside others of its user. */
+  readonly multi: boolean;
+  /** Of a `multi` session: up to which place of each conversation everything was told. Kept, it is for {@link How}. */
+  readonly places: Place[];
   /** Whether there is a connection. */
   readonly connected: boolean;
   /** How many requests are not answered. */
@@ -249,14 +330,19 @@ export class Client {
   login(
     who: number | string,
     password: string,
-    options?: { takeover?: boolean | ((refusal: ChatError) => boolean | Promise<boolean>) },
+    options?: { takeover?: boolean | ((refusal: ChatError) => boolean | Promise<boolean>) } & How,
   ): Promise<Welcome>;
   /** Logs in with the token of an earlier session, which is replaced if it is still there. */
-  resume(token: string): Promise<Welcome>;
+  resume(token: string, how?: How): Promise<Welcome>;
   /** Logs out, and has the token revoked; what was asked before is finished first. */
   logout(): Promise<void>;
   /** Changes the password. All other tokens of the user are worthless then. */
   changePassword(old: string, anew: string): Promise<void>;
+
+  /** The user's devices, the one used last first. */
+  devices(): Promise<Device[]>;
+  /** Sends a device away: its token is worthless, and its session ends with errno 113. */
+  dropDevice(device: string): Promise<void>;
 
   /** Says something. Fulfilled when it is safe. `time` is what readers are shown, by itself the local time. */
   say(conversation: Conversation, text: string, options?: { time?: string }): Promise<Receipt>;
@@ -270,6 +356,23 @@ export class Client {
     conversation: Conversation,
     span?: { before?: number; limit?: number },
   ): AsyncGenerator<HistoryPage, void, void>;
+  /**
+   * What follows these places, in 200 conversations at most. A `multi` session does that by itself. Conversations that
+   * have no message are left out.
+   */
+  sync(since: Place[], options?: { limit?: number }): Promise<Synced[]>;
+  /** Where the conversations stand, newest first; the next ones with the `mid` of the last. */
+  heads(span?: { beforeMid?: string; limit?: number }): Promise<{ heads: Head[]; complete: boolean }>;
+  /**
+   * This user has read a conversation up to a place; where the marker is then. The other user is told, unless it is
+   * `private`.
+   */
+  read(conversation: Conversation, pos: number, options?: { private?: boolean }): Promise<number>;
+  /**
+   * This user is typing, or is not any more. Said at most once in 3 s, and not at all without a connection; whether it
+   * was.
+   */
+  typing(conversation: Conversation, on?: boolean): boolean;
   /** This message has arrived where it was to arrive: see {@link Options.confirm}. */
   confirm(message: Message): void;
 

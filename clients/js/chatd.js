@@ -49,15 +49,16 @@ export function compareMids(a, b) {
 }
 
 const EVENTS = new Set([
-  'connected', 'lost', 'unreachable', 'loggedin', 'delayed', 'signedout', 'message', 'presence', 'friends', 'token',
-  'notice', 'garbled',
+  'connected', 'lost', 'unreachable', 'loggedin', 'heads', 'delayed', 'signedout', 'message', 'stored', 'read', 'typing',
+  'presence', 'friends', 'token', 'notice', 'garbled',
 ]);
 
 const MSG = Object.freeze({
   LOGIN: 1, LOGIN_ACK: 2, LOGOUT: 3, REGISTER: 4, REGISTER_ACK: 5, ONE_CHAT: 6, ADD_FRIEND: 7, CREATE_GROUP: 8,
   ADD_GROUP: 9, GROUP_CHAT: 10, DEL_GROUP: 11, DEL_FRIEND: 12, FRIENDS: 13, ACK: 20, ERROR: 21, PING: 22, PONG: 23,
   CONFIRM: 24, RESUME: 25, HISTORY: 26, HISTORY_ACK: 27, PRESENCE: 28, FIND: 29, FIND_ACK: 30, PASSWORD: 31, BLOCK: 32,
-  UNBLOCK: 33, MEMBERS: 34, MEMBERS_ACK: 35,
+  UNBLOCK: 33, MEMBERS: 34, MEMBERS_ACK: 35, SYNC: 36, SYNC_ACK: 37, READ: 38, TYPING: 39, DEVICES: 40, DEVICES_ACK: 41,
+  DROP_DEVICE: 42, STORED: 61,
 });
 
 /** The longest frame that a server may send, and the longest that it takes. */
@@ -85,6 +86,12 @@ const WAIT_MS = 500;
 /** How long a server may take to answer a login: with a password to be hashed, and without. */
 const LOGIN_MS = 30_000;
 const RESUME_MS = 10_000;
+/** What a session that lives beside others of its user understands, if nothing else is said. */
+const CAPS = ['own', 'read', 'typing'];
+/** Conversations that are caught up with at once. */
+const MOST_SYNCED = 50;
+/** How far apart two TYPINGs in a conversation are; the server drops what is nearer. */
+const TYPING_MS = 3_000;
 
 const PASSING = new Set([ERRNO.BUSY, ERRNO.TOO_FAST, ERRNO.STOPPING]);
 /** After one of these of no request in particular the server hangs up. */
@@ -122,6 +129,11 @@ export class Client {
   #outbox;
   #seen = new Seen();
   #arrived = new Arrived();
+  #places = new Places();
+  /** The request that catches up with other devices, while one is under way. */
+  #syncing = null;
+  /** Where this user was last said to be typing, and when. */
+  #typed = { key: null, at: -Infinity };
   #pulse;
   #parts = { entrance: null, friends: [] };
   /** The last friend list heard, for whoever asked for it. */
@@ -173,6 +185,14 @@ export class Client {
     return this.#account?.who.token ?? null;
   }
 
+  get multi() {
+    return this.#account?.state === 'inside' && this.#account.multi;
+  }
+
+  get places() {
+    return this.#places.all;
+  }
+
   get connected() {
     return this.#link === 'up';
   }
@@ -193,10 +213,10 @@ export class Client {
     });
   }
 
-  async login(who, password, { takeover = false } = {}) {
+  async login(who, password, { takeover = false, ...how } = {}) {
     const user = named(who);
     const enter = (replace) =>
-      this.#enter({ user, password: text(password, 'a password'), takeover: replace, token: null });
+      this.#enter({ user, password: text(password, 'a password'), takeover: replace, token: null }, how);
     if (typeof takeover !== 'function') return enter(takeover === true);
     try {
       return await enter(false);
@@ -206,8 +226,8 @@ export class Client {
     }
   }
 
-  async resume(token) {
-    return this.#enter({ user: null, password: null, takeover: false, token: text(token, 'a token') });
+  async resume(token, how = {}) {
+    return this.#enter({ user: null, password: null, takeover: false, token: text(token, 'a token') }, how);
   }
 
   async logout() {
@@ -221,7 +241,11 @@ export class Client {
       ? { msgid: MSG.ONE_CHAT, toid: id(user, 'user') }
       : { msgid: MSG.GROUP_CHAT, groupid: id(group, 'group') };
     const fields = { ...to, msg: text(message, 'a message'), time: text(time, 'a time') };
-    const answer = (ack, { cid }) => ({ cid, mid: string(ack.mid), ts: number(ack.ts), pos: number(ack.pos) });
+    const answer = (ack, { cid }) => {
+      const pos = number(ack.pos);
+      if (pos !== null && this.#account.multi) this.#places.has(conversation, pos);
+      return { cid, mid: string(ack.mid), ts: number(ack.ts), pos };
+    };
     return this.#ask({ ...fields, own: true }, { answer });
   }
 
@@ -261,14 +285,9 @@ export class Client {
   }
 
   async history(conversation, { before, after, limit = 50 } = {}) {
-    const { user, group } = conversation ?? {};
-    const of = group === undefined ? { with: id(user, 'user') } : { groupid: id(group, 'group') };
+    const of = whereIs(conversation);
     const span = { before: before && place(before), after: after === undefined ? undefined : place(after) };
-    const answer = (page) => {
-      const messages = list(page.messages, message);
-      for (const each of messages) each.conversation = group === undefined ? { user } : { group };
-      return { messages, complete: page.complete === true };
-    };
+    const answer = (page) => ({ messages: this.#rows(page.messages, of), complete: page.complete === true });
     return this.#ask({ msgid: MSG.HISTORY, ...of, ...span, limit: place(limit) }, { answer });
   }
 
@@ -279,6 +298,46 @@ export class Client {
       last = page.messages[0].pos;
       yield page;
     }
+  }
+
+  async sync(since, { limit } = {}) {
+    const asked = since.map(({ conversation, pos }) => ({ ...whereIs(conversation), after: place(pos) }));
+    const fields = { msgid: MSG.SYNC, since: asked, limit: limit === undefined ? undefined : place(limit) };
+    return this.#ask(fields, { answer: (_, entry) => entry.synced });
+  }
+
+  async heads({ beforeMid, limit } = {}) {
+    const from = beforeMid === undefined ? undefined : text(beforeMid, 'a mid');
+    const fields = { before_mid: from, limit: limit === undefined ? undefined : place(limit) };
+    const answer = (page) => ({ heads: list(page.heads, head), complete: page.heads_complete === true });
+    return this.#ask({ msgid: MSG.SYNC, ...fields }, { answer });
+  }
+
+  async read(conversation, pos, options = {}) {
+    const quietly = options.private === true ? { private: true } : {};
+    const fields = { msgid: MSG.READ, ...whereIs(conversation), pos: place(pos), ...quietly };
+    return this.#ask(fields, { answer: (ack) => number(ack.pos) ?? pos });
+  }
+
+  typing(conversation, on = true) {
+    const of = whereIs(conversation);
+    const [key, now] = [placeOf(conversation), this.#clock.now()];
+    const isSaid = this.#typed.key === key && now - this.#typed.at < TYPING_MS;
+    // What nobody was told of needs no end, and what cannot be told now is worth nothing later.
+    if (on ? isSaid : this.#typed.key !== key) return false;
+    this.#typed = on ? { key, at: now } : { key: null, at: -Infinity };
+    if (this.#link !== 'up' || this.#account?.state !== 'inside') return false;
+    this.#write({ msgid: MSG.TYPING, ...of, on });
+    return true;
+  }
+
+  async devices() {
+    return this.#ask({ msgid: MSG.DEVICES }, { answer: (page) => list(page.devices, device) });
+  }
+
+  async dropDevice(device) {
+    const fields = { msgid: MSG.DROP_DEVICE, deviceid: text(device, 'the id of a device') };
+    return this.#ask(fields, { doneBefore: [ERRNO.NO_SUCH_USER] });
   }
 
   async members(group, { after, limit = 200 } = {}) {
@@ -355,11 +414,15 @@ export class Client {
     if (this.#closing) throw new ChatError('closed', 'the client was closed');
   }
 
-  #enter(who) {
+  #enter(who, { multi = this.#options.multi === true, places } = {}) {
     this.#isOpen();
     if (this.#account) throw new ChatError('busy', 'another login is under way, or somebody is logged in');
+    const device = this.#options.device === undefined ? {} : { device: text(this.#options.device, 'a name') };
+    const caps = this.#options.caps ?? (multi ? CAPS : []);
+    const how = { ...device, ...(multi ? { multi: true } : {}), ...(caps.length > 0 ? { caps } : {}) };
+    const known = places?.map(({ conversation, pos }) => ({ of: whereIs(conversation), conversation, pos: place(pos) }));
     return new Promise((resolve, reject) => {
-      this.#account = entering(who, { resolve, reject }, this.#clock.now());
+      this.#account = entering({ ...who, how, places: known }, { resolve, reject }, this.#clock.now());
       this.#run();
     });
   }
@@ -536,10 +599,10 @@ export class Client {
     const { who, ask, askAt } = this.#account;
     if (now < askAt) return;
     Object.assign(this.#account, { askAt: Infinity, answerBy: now + (who.token ? RESUME_MS : LOGIN_MS) });
-    if (who.token) return this.#write({ msgid: MSG.RESUME, token: who.token, v: 2 });
+    if (who.token) return this.#write({ msgid: MSG.RESUME, token: who.token, ...who.how, v: 2 });
     // To come back never throws anybody out.
     const takeover = ask && who.takeover ? { takeover: true } : {};
-    this.#write({ msgid: MSG.LOGIN, ...who.user, password: who.password, ...takeover, v: 2 });
+    this.#write({ msgid: MSG.LOGIN, ...who.user, password: who.password, ...takeover, ...who.how, v: 2 });
   }
 
   #isLoggedIn(frame, now) {
@@ -550,14 +613,17 @@ export class Client {
       this.#refuseEntrance(new ChatError('not_spoken', 'this server is an older one and does not speak v2'));
       return this.#hangUp('the server does not speak v2', now);
     }
-    const { id, name, friends, groups, waiting, token } = whole;
-    this.#account = { state: 'inside', who: { ...who, token }, id, name };
+    const { id, name, friends, groups, waiting, token, heads } = whole;
+    this.#account = { state: 'inside', who: { ...who, token, places: undefined }, id, name, multi: heads !== null };
     this.#seen.isReadBy(id);
+    this.#places.isReadBy(id, who.places);
+    this.#typed = { key: null, at: -Infinity };
     const made = this.#groupsMadeBefore(groups);
     this.#groups = new Set(groups.map((group) => group.id));
     const welcome = { id, name, friends, groups };
     this.#tell('token', token);
     this.#tell('loggedin', { ...welcome, again: ask === null });
+    if (heads) this.#areHeads(heads, whole.headsComplete);
     for (const each of waiting) this.#isSaid(each, now);
     for (const [entry, group] of made) entry.resolve(group);
     ask?.resolve(welcome);
@@ -580,10 +646,12 @@ export class Client {
     if (id === null || name === null) garbled();
     const part = {
       id, name, token: string(frame.token), friends: list(frame.friends, person), groups: list(frame.groups, group),
-      waiting: list(frame.offlinemsg, message),
+      waiting: list(frame.offlinemsg, (each) => message(each, id)),
     };
-    const whole = this.#parts.entrance ?? { ...part, friends: [], groups: [], waiting: [] };
+    const whole = this.#parts.entrance ?? { ...part, friends: [], groups: [], waiting: [], heads: null };
     for (const key of ['friends', 'groups', 'waiting']) append(whole[key], part[key]);
+    if (Array.isArray(frame.heads)) append((whole.heads ??= []), list(frame.heads, head));
+    whole.headsComplete = frame.heads_complete ?? whole.headsComplete;
     whole.token = part.token ?? whole.token;
     this.#parts.entrance = frame.complete === false ? whole : null;
     return frame.complete === false ? null : whole;
@@ -661,7 +729,15 @@ export class Client {
         return refused ? this.#isNotRegistered(refusal(frame)) : this.#isRegistered(number(frame.id) ?? garbled());
       case MSG.ONE_CHAT:
       case MSG.GROUP_CHAT:
-        return this.#isSaid(message(frame) ?? garbled(), now);
+        return this.#isSaid(message(frame, this.#account?.id) ?? garbled(), now);
+      case MSG.STORED:
+        return this.#isStored(conversationOf(frame) ?? garbled(), list(frame.places, stored));
+      case MSG.READ:
+        return this.#tell('read', { ...markOf(frame), pos: number(frame.pos) ?? garbled() });
+      case MSG.TYPING:
+        return this.#tell('typing', { ...markOf(frame), on: frame.on === true, expiresMs: number(frame.expires_ms) ?? 0 });
+      case MSG.SYNC_ACK:
+        return refused ? this.#isRefused(frame, now) : this.#isSynced(frame);
       case MSG.PRESENCE:
         return this.#tell('presence', { id: number(frame.id) ?? garbled(), online: frame.state === 'online' });
       case MSG.FRIENDS:
@@ -673,6 +749,7 @@ export class Client {
       case MSG.FIND_ACK:
       case MSG.HISTORY_ACK:
       case MSG.MEMBERS_ACK:
+      case MSG.DEVICES_ACK:
         return refused ? this.#isRefused(frame, now) : this.#isAnswered(frame);
       default:
       // PONG, and what this client does not know.
@@ -736,11 +813,106 @@ export class Client {
     else entry.reject(why);
   }
 
+  // Catching up with other devices, by place.
+
+  #rows(rows, of) {
+    return list(rows, (row) => message(row, this.#account?.id, { ...conversationOf(of) }));
+  }
+
+  #isSynced(frame) {
+    if (Array.isArray(frame.heads)) {
+      const heads = list(frame.heads, head);
+      if (string(frame.cid) !== null) return this.#isAnswered(frame);
+      return this.#account?.multi ? this.#areHeads(heads, frame.heads_complete === true) : undefined;
+    }
+    const entry = this.#outbox.find(string(frame.cid));
+    if (!entry) return;
+    const part = list(frame.convs, (each) => {
+      const conversation = conversationOf(each);
+      if (!conversation) return null;
+      const mark = { head: number(each.head) ?? 0, peerRead: number(each.peer_read), complete: each.complete !== false };
+      return { conversation, messages: this.#rows(each.messages, each), ...mark };
+    });
+    // What came before the connection was lost comes again.
+    if (entry.syncedBy !== entry.attempts) Object.assign(entry, { syncedBy: entry.attempts, synced: [] });
+    append(entry.synced, part);
+    if (frame.complete !== false) this.#isAnswered(frame);
+  }
+
+  /** Where the conversations stand: what stands further than what was told is asked for. */
+  #areHeads(heads, isComplete) {
+    this.#tell('heads', heads);
+    for (const each of heads) this.#places.stands(each);
+    if (isComplete) this.#places.isBegun = true;
+    else if (heads.length > 0) {
+      const answer = (page) => this.#areHeads(list(page.heads, head), page.heads_complete === true);
+      this.#askMyself({ msgid: MSG.SYNC, before_mid: heads.at(-1).mid }, { answer });
+    }
+    this.#catchUp();
+  }
+
+  #isStored(conversation, places) {
+    this.#tell('stored', { conversation, places });
+    if (!this.#account?.multi) return;
+    this.#places.isStored(conversation, places.map(({ pos }) => pos));
+    this.#catchUp();
+  }
+
+  #catchUp() {
+    const lacking = this.#syncing ? [] : this.#places.lacking(MOST_SYNCED);
+    if (lacking.length === 0) return;
+    const since = lacking.map(({ conversation, at }) => ({ ...whereIs(conversation), after: at }));
+    this.#syncing = lacking;
+    const isOver = () => {
+      this.#syncing = null;
+      if (!this.#account) return;
+      // It is told what there is; the next place that does not follow asks again.
+      for (const place of lacking) for (const held of this.#places.isLeft(place)) this.#take(held, this.#clock.now());
+    };
+    this.#askMyself({ msgid: MSG.SYNC, since }, {
+      answer: (_, { synced }) => {
+        this.#syncing = null;
+        for (const place of lacking) {
+          const found = synced.find(({ conversation }) => placeOf(conversation) === placeOf(place.conversation));
+          this.#haveCome(place, found?.messages ?? []);
+          if (found && !found.complete && found.messages.length > 0) continue;
+          this.#isCaughtUp(place);
+        }
+        this.#catchUp();
+      },
+      reject: isOver,
+    });
+  }
+
+  #haveCome(place, messages) {
+    for (const each of messages) {
+      if (each.pos === null || each.pos <= place.at) continue;
+      place.at = each.pos;
+      // The one who said it here has its receipt.
+      const isFromHere = each.own && each.conversation.user !== each.from && this.#outbox.isOf(each.cid);
+      if (!isFromHere) this.#take(each, this.#clock.now());
+    }
+  }
+
+  #isCaughtUp(place) {
+    for (const held of this.#places.isComplete(place)) this.#take(held, this.#clock.now());
+  }
+
+  /** A request of the client's own, that waits in no line of the program's. */
+  #askMyself(fields, settle) {
+    const nothing = () => {};
+    this.#outbox.push({ fields, own: false, resolve: nothing, reject: nothing, doneBefore: [], ...settle }, true);
+  }
+
   #isSaid(message, now) {
+    if (!this.#account?.multi || !this.#places.hold(message)) this.#take(message, now);
+  }
+
+  #take(message, now) {
     const known = this.#seen.look(message);
     if (known.isNew) return this.#tell('message', message);
     // The server cannot know that it was dealt with, or is about to be.
-    if (known.done && message.mid) this.#arrived.add(message.mid, now);
+    if (known.done && message.mid && !message.own) this.#arrived.add(message.mid, now);
   }
 
   // Telling.
@@ -806,6 +978,8 @@ export class Client {
   #isDone(message, known) {
     if (known) known.done = true;
     if (!message.mid || !this.#account || this.#link === 'closed') return;
+    // What the user said on another device waits for nobody.
+    if (message.own && message.conversation.user !== message.from) return;
     this.#arrived.add(message.mid, this.#clock.now());
     this.#run();
   }
@@ -845,8 +1019,8 @@ class Outbox {
     return this.#entries[0];
   }
 
-  push(entry) {
-    if (this.#entries.length >= this.most) return false;
+  push(entry, inAnyCase = false) {
+    if (this.#entries.length >= this.most && !inAnyCase) return false;
     this.#numbered += 1;
     this.#entries.push(Object.assign(entry, {
       cid: `${this.#prefix}-${this.#numbered}`, attempts: 0, since: null, notBefore: -Infinity,
@@ -877,6 +1051,11 @@ class Outbox {
 
   find(cid) {
     return cid === null ? undefined : this.#entries.find((entry) => entry.cid === cid);
+  }
+
+  /** Whether a cid is one of those that are given here. */
+  isOf(cid) {
+    return cid?.startsWith(`${this.#prefix}-`) === true;
   }
 
   take(cid) {
@@ -949,6 +1128,103 @@ class Seen {
   forget(known) {
     if (known) this.#known.delete(known.key);
   }
+}
+
+/** Up to which place of each conversation everything was told, for a session that lives beside others of its user. */
+class Places {
+  static #MOST_HELD = 1_000;
+  static #FRESH = { isBehind: false, triedAt: null };
+  #reader = null;
+  #places = new Map();
+  /** Whether all heads were seen: a conversation that is not known then is new. */
+  isBegun = false;
+
+  /** A login: what was held comes again. `known` is up to where the program has everything, where it says so. */
+  isReadBy(reader, known) {
+    if (this.#reader !== reader || known) {
+      this.#places.clear();
+      this.isBegun = known !== undefined;
+      for (const { conversation, pos } of known ?? []) this.#of(conversation).at = pos;
+    }
+    this.#reader = reader;
+    for (const place of this.#places.values()) Object.assign(place, { ...Places.#FRESH, held: [] });
+  }
+
+  get all() {
+    return [...this.#places.values()].map(({ conversation, at }) => ({ conversation, pos: at }));
+  }
+
+  #of(conversation, at = 0) {
+    const key = placeOf(conversation);
+    const known = this.#places.get(key) ?? { conversation, at, beyond: new Set(), ...Places.#FRESH, held: [] };
+    if (this.#places.size < MOST_LISTED) this.#places.set(key, known);
+    return known;
+  }
+
+  /** A conversation stands at its head. What was said before the program began is for it to look up. */
+  stands({ conversation, head }) {
+    const place = this.#of(conversation, this.isBegun ? 0 : head);
+    if (head > place.at) place.isBehind = true;
+  }
+
+  /** The program has the message of this place. */
+  has(conversation, pos) {
+    const place = this.#of(conversation, this.isBegun ? 0 : pos - 1);
+    if (pos > place.at) place.beyond.add(pos);
+    this.#advance(place);
+    if (place.beyond.size > Places.#MOST_HELD) place.isBehind = true;
+    return place;
+  }
+
+  /** A place that does not follow says that something is lacking. */
+  isStored(conversation, places) {
+    for (const pos of [...places].sort((a, b) => a - b)) {
+      const place = this.has(conversation, pos);
+      if (place.beyond.size > 0) place.isBehind = true;
+    }
+  }
+
+  #advance(place) {
+    while (place.beyond.delete(place.at + 1)) place.at += 1;
+  }
+
+  lacking(most) {
+    return [...this.#places.values()].filter(({ isBehind }) => isBehind).slice(0, most);
+  }
+
+  /** Keeps back what came after something that is lacking; too much of it is asked for with that. */
+  hold(message) {
+    const place = this.#places.get(placeOf(message.conversation));
+    if (!place?.isBehind) return false;
+    if (place.held.length >= Places.#MOST_HELD) place.held = [];
+    place.held.push(message);
+    return true;
+  }
+
+  /** Nothing more is asked for: what was kept back is to be told now. */
+  isComplete(place) {
+    for (const pos of place.beyond) if (pos <= place.at) place.beyond.delete(pos);
+    this.#advance(place);
+    if (place.beyond.size > 0 && place.triedAt !== place.at) {
+      // What is beyond was said after the answer was made: once more, from where it is now.
+      place.triedAt = place.at;
+      return [];
+    }
+    // What is not there at the second time is not to be had.
+    place.at = Math.max(place.at, ...place.beyond);
+    place.beyond.clear();
+    return this.isLeft(place);
+  }
+
+  /** It is not asked for now. */
+  isLeft(place) {
+    Object.assign(place, { isBehind: false, triedAt: null });
+    return place.held.splice(0);
+  }
+}
+
+function placeOf({ user, group }) {
+  return group === undefined ? `user ${user}` : `group ${group}`;
 }
 
 function keyOf({ from, cid, mid }) {
@@ -1149,14 +1425,45 @@ function group({ id, groupname, groupdesc, members }) {
   return { id, name: groupname, description: string(groupdesc) ?? '', members: number(members) };
 }
 
-function message(frame) {
+/** Where something was said, seen by who hears it; null where that makes no sense. */
+function conversationOf(frame) {
+  if (number(frame.groupid) !== null) return { group: frame.groupid };
+  return number(frame.with) === null ? null : { user: frame.with };
+}
+
+function markOf(frame) {
+  return { conversation: conversationOf(frame) ?? garbled(), by: number(frame.id) ?? garbled() };
+}
+
+function stored({ mid, pos }) {
+  return string(mid) === null || number(pos) === null ? null : { mid, pos };
+}
+
+function head(entry) {
+  const conversation = conversationOf(entry);
+  if (!conversation || number(entry.head) === null || string(entry.mid) === null) return null;
+  const { head, mid } = entry;
+  const counts = { read: number(entry.read) ?? 0, unread: number(entry.unread) ?? 0, peerRead: number(entry.peer_read) };
+  return { conversation, name: string(entry.name) ?? '', head, mid, ts: number(entry.ts), ...counts };
+}
+
+function device(entry) {
+  if (string(entry.id) === null) return null;
+  const times = { created: number(entry.created), used: number(entry.used) };
+  const { id, online } = entry;
+  return { id, name: string(entry.device) ?? '', ...times, online: online === true, isThis: entry.this === true };
+}
+
+function message(frame, me, where) {
   const { msgid, id, name, msg, groupid } = frame;
-  const conversation = msgid === MSG.GROUP_CHAT ? { group: number(groupid) } : { user: number(id) };
+  const own = id === me;
+  const pushed = msgid === MSG.GROUP_CHAT ? { group: number(groupid) } : { user: number(own ? frame.toid : id) };
+  const conversation = where ?? pushed;
   if (Object.values(conversation)[0] === null || number(id) === null) return null;
   if (string(name) === null || string(msg) === null) return null;
   const time = string(frame.time) ?? '';
   const mark = { cid: string(frame.cid), mid: string(frame.mid), ts: number(frame.ts), pos: number(frame.pos) };
-  return { conversation, from: id, name, text: msg, time, ...mark };
+  return { conversation, from: id, name, text: msg, time, own, ...mark };
 }
 
 function refusal(frame) {
@@ -1185,6 +1492,12 @@ function place(value) {
 
 function named(who) {
   return typeof who === 'string' ? { name: who } : { id: id(who, 'user') };
+}
+
+/** A conversation as the protocol names it. */
+function whereIs(conversation) {
+  const { user, group } = conversation ?? {};
+  return group === undefined ? { with: id(user, 'user') } : { groupid: id(group, 'group') };
 }
 
 function localTime() {

@@ -54,7 +54,7 @@ over('two people meet, talk, and find each other again', async (t, way) => {
   assert.deepEqual(welcome, { id: ben, name: 'Zoë', friends: [], groups: [] });
   const { cid, mid, ts } = receipt;
   const said = { conversation: { user: amy.id }, from: amy.id, name: 'amy', text: 'Tea? 🍵', time: '2026-11-23 16:00:00' };
-  assert.deepEqual(heard, [{ ...said, cid, mid, ts, pos: null }]);
+  assert.deepEqual(heard, [{ ...said, own: false, cid, mid, ts, pos: null }]);
   assert.deepEqual(await online, { id: ben, online: true });
   assert.deepEqual(await amy.client.friends(), [{ id: ben, name: 'Zoë', online: true }]);
 
