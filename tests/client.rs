@@ -12,7 +12,9 @@ mod client {
     mod ending;
     mod hostile;
     mod library;
+    mod library_devices;
     mod picture;
+    mod relay;
     mod screen;
     mod script;
     mod script_v2;

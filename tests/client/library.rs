@@ -13,16 +13,16 @@ use std::net::{SocketAddr, TcpListener};
 #[path = "../../examples/bot.rs"]
 mod bot;
 
-fn address(address: SocketAddr) -> Address {
+pub(super) fn address(address: SocketAddr) -> Address {
     address.to_string().parse().unwrap()
 }
 
-fn user(id: u64) -> UserId {
+pub(super) fn user(id: u64) -> UserId {
     UserId::new(id).unwrap()
 }
 
 /// The next event that `pick` wants; others pass by.
-fn until<T>(events: &mut Events, waited_for: &str, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+pub(super) fn until<T>(events: &mut Events, waited_for: &str, mut pick: impl FnMut(Event) -> Option<T>) -> T {
     let mut passed = Vec::new();
     loop {
         let Some(event) = events.next_within(DEADLINE) else { panic!("waited for {waited_for}: {passed:?}") };
@@ -39,7 +39,7 @@ fn safe(events: &mut Events, wanted: RequestId) {
     assert!(matches!(result, Ok(Answer::Safe(_))), "{result:?}");
 }
 
-fn settled(events: &mut Events, wanted: RequestId) -> Result<Answer, Failure> {
+pub(super) fn settled(events: &mut Events, wanted: RequestId) -> Result<Answer, Failure> {
     until(events, "an answer", |event| match event {
         Event::Answered { request_id, result } if request_id == wanted => Some(result),
         _ => None,

@@ -1,10 +1,11 @@
 //! What a client is told.
 
 use super::address::Address;
-use super::message::{Mark, Message};
+use super::device::{Heads, KnownDevice, Synced};
+use super::message::{Conversation, Mark, Message};
 use super::refusal::{Failure, Refusal};
 use super::roster::{Member, Person, Welcome};
-use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use std::fmt;
 use std::time::Duration;
 
@@ -46,6 +47,14 @@ pub enum Answer {
         /// Whether these were the last ones.
         complete: bool,
     },
+    /// What a device lacks of the conversations that it named.
+    Synced(Vec<Synced>),
+    /// A page of where the user's conversations stand.
+    Heads(Heads),
+    /// The user's read marker is at this place now.
+    ReadUpTo(u64),
+    /// The user's devices, the one used last first.
+    Devices(Vec<KnownDevice>),
 }
 
 /// How a connection ended.
@@ -123,6 +132,44 @@ pub enum Event {
         /// Whether the friend is there now.
         online: bool,
     },
+    /// Somebody has read a conversation up to a place: the user, on another device, or the other one.
+    Read {
+        /// What was read.
+        conversation: Conversation,
+        /// Who read it.
+        by: UserId,
+        /// The place of the last message that was read.
+        pos: u64,
+    },
+    /// Somebody is typing, or does so no more.
+    Typing {
+        /// Where.
+        conversation: Conversation,
+        /// Who.
+        by: UserId,
+        /// Whether it begins or ends.
+        on: bool,
+        /// After how long it has ended without a further word.
+        expires: Duration,
+    },
+    /// Where messages are stored that were told without their place.
+    Stored {
+        /// In which conversation.
+        conversation: Conversation,
+        /// Which messages, and their places.
+        places: Vec<(MessageId, u64)>,
+    },
+    /// All that was said in this conversation up to this place has been told, or was before this program's time. Of a
+    /// device that lives beside others. Whoever keeps what was told keeps this with it: see
+    /// [`Device::places`](super::Device::places).
+    UpTo {
+        /// Which.
+        conversation: Conversation,
+        /// The place.
+        pos: u64,
+    },
+    /// Where the user's conversations stand, told unasked.
+    Heads(Heads),
     /// The user's friends, told unasked.
     Friends(Vec<Person>),
     /// A request is answered, for good.

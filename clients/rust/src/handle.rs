@@ -3,6 +3,7 @@
 //! One thread feeds the [`Session`] and performs what it says; one more for each connection reads.
 
 use super::address::Address;
+use super::device::Device;
 use super::dialect::{Dialect, v2::V2};
 use super::event::{Event, Lost, RequestId};
 use super::link::{self, Credit};
@@ -36,6 +37,8 @@ pub struct Config {
     pub confirming: Confirming,
     /// Whose certificates are believed, where an address begins with `tls://`.
     pub trust: Trust,
+    /// What is said of this device when somebody logs in. By default nothing.
+    pub device: Device,
 }
 
 /// When the server is told that a message has arrived. Until then it is the server's to keep: it
@@ -58,6 +61,7 @@ impl Config {
             dialect: Box::new(V2),
             confirming: Confirming::WhenTaken,
             trust: Trust::System,
+            device: Device::default(),
         }
     }
 }
@@ -116,7 +120,8 @@ impl Client {
     pub fn connect(config: Config) -> (Self, Events) {
         let (inputs, incoming) = mpsc::channel();
         let (events, told) = mpsc::sync_channel(EVENTS);
-        let session = Session::new(config.dialect, config.addresses, config.most_waiting, Instant::now());
+        let session = Session::new(config.dialect, config.addresses, config.most_waiting, Instant::now())
+            .on(config.device);
         let links = Links {
             inputs: inputs.clone(),
             number: 0,
@@ -184,7 +189,9 @@ impl Events {
 
     fn note(&mut self, event: Option<Event>) -> Option<Event> {
         if let Some(Event::Message(message)) = &event {
-            self.last = message.mark.mid;
+            // What the user says elsewhere waits for nobody, but for what is said to oneself.
+            let waits = !message.own || message.conversation == Conversation::With(message.from);
+            self.last = message.mark.mid.filter(|_| waits);
         }
         event
     }

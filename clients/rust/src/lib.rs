@@ -5,6 +5,7 @@
 //! rounds ([`backoff`]), comes back with the token that the server gave, and says again under the
 //! same `cid` what the server has not acknowledged, so that the server stores it once. What others
 //! say is told once, and confirmed when it has arrived ([`Confirming`]).
+//! A [`Device`] may live beside others of its user, and is told what it missed by place.
 //!
 //! ```no_run
 //! use chatd_chat::model::ids::UserId;
@@ -35,6 +36,7 @@
 
 pub mod address;
 pub mod backoff;
+pub mod device;
 pub mod dialect;
 pub mod event;
 mod handle;
@@ -50,6 +52,7 @@ pub mod session;
 pub use address::Address;
 /// Whose certificates are believed, where an address begins with `tls://`.
 pub use chatd_tls::Trust;
+pub use device::{Cap, Device, DeviceId, Head, Heads, KnownDevice, Synced};
 pub use event::{Answer, Event, RequestId};
 pub use handle::{Client, Config, Confirming, Events, local_time};
 pub use message::{Conversation, Mark, Message};

@@ -41,12 +41,14 @@ pub struct Message {
     pub time: String,
     /// What the server knows of it.
     pub mark: Mark,
+    /// Whether another device of the user said it.
+    pub own: bool,
 }
 
 impl Message {
     /// A message of `from`, whose name is `name`, of which nothing more is known.
     pub fn new(conversation: Conversation, from: UserId, name: &str, text: &str, time: &str) -> Self {
         let (name, text, time) = (name.to_owned(), text.to_owned(), time.to_owned());
-        Self { conversation, from, name, text, time, mark: Mark::default() }
+        Self { conversation, from, name, text, time, mark: Mark::default(), own: false }
     }
 }

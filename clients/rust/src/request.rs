@@ -1,8 +1,9 @@
 //! What a client may ask for.
 
+use super::device::DeviceId;
 use super::message::Conversation;
 use super::secret::Secret;
-use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 
 /// How a user is named: by id, or by the name of the registration.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -132,6 +133,40 @@ pub enum Request {
         /// Members in it at most; the server may give fewer.
         limit: u32,
     },
+    /// What this device lacks of these conversations, 200 at most, each after a place. v2.
+    Sync {
+        /// Which, and how far the device is.
+        since: Vec<(Conversation, u64)>,
+        /// Messages of each at most; the server may give fewer.
+        limit: u32,
+    },
+    /// One page of where the user's conversations stand, newest first. v2.
+    Heads {
+        /// Only those whose last message is before this one.
+        before: Option<MessageId>,
+        /// Conversations in it at most; the server may give fewer.
+        limit: u32,
+    },
+    /// To have read a conversation up to a place, on all devices. v2.
+    Read {
+        /// Which.
+        of: Conversation,
+        /// The place of the last message that was read.
+        pos: u64,
+        /// Whether the other user is not told.
+        private: bool,
+    },
+    /// To be typing, or to do so no more. It is for now: without a connection it comes to nothing. v2.
+    Typing {
+        /// Where.
+        to: Conversation,
+        /// Whether it begins or ends.
+        on: bool,
+    },
+    /// Which devices the user has. v2.
+    Devices,
+    /// To end one of the user's devices: its session, and its way back without the password. v2.
+    DropDevice(DeviceId),
 }
 
 impl Request {
@@ -144,7 +179,13 @@ impl Request {
             | Request::ChangePassword { .. }
             | Request::Block(_)
             | Request::Unblock(_)
-            | Request::Members { .. } => true,
+            | Request::Members { .. }
+            | Request::Sync { .. }
+            | Request::Heads { .. }
+            | Request::Read { .. }
+            | Request::Typing { .. }
+            | Request::Devices
+            | Request::DropDevice(_) => true,
             _ => false,
         }
     }

@@ -1,5 +1,6 @@
 //! Who and what a user knows: friends, groups, and who is in them.
 
+use super::device::Heads;
 use chatd_chat::model::ids::{GroupId, UserId};
 
 /// A user, as a friend list or a group tells of one.
@@ -81,11 +82,13 @@ pub struct Welcome {
     pub groups: Vec<Group>,
     /// What the server speaks.
     pub spoken: Spoken,
+    /// Where the user's conversations stand, for a device that lives beside others.
+    pub heads: Option<Heads>,
 }
 
 impl Welcome {
     /// A welcome for `id`, who knows nobody yet.
     pub fn new(id: UserId, name: String) -> Self {
-        Self { id, name, friends: Vec::new(), groups: Vec::new(), spoken: Spoken::Seed }
+        Self { id, name, friends: Vec::new(), groups: Vec::new(), spoken: Spoken::Seed, heads: None }
     }
 }

@@ -6,18 +6,22 @@
 //! ask more a variant of [`Request`]. Which one is spoken is decided once, where a
 //! [`Config`](super::Config) is made.
 
+mod devices;
+mod devices_read;
 mod object;
 pub mod seed;
 mod seed_read;
 pub mod v2;
 mod v2_read;
 
-use super::message::{Mark, Message};
+use super::device::{Device, Heads, KnownDevice, Synced};
+use super::message::{Conversation, Mark, Message};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::roster::{Member, Person, Welcome};
 use super::secret::Secret;
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use std::time::Duration;
 
 /// The answer to a login.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,6 +93,35 @@ pub enum Heard {
         /// Whether these were the last ones.
         complete: bool,
     },
+    /// What a device lacks of some or all of the conversations that it named.
+    Synced {
+        /// The request's.
+        cid: String,
+        /// One entry a conversation.
+        synced: Vec<Synced>,
+        /// Whether this is all of it. Else the rest is in the next answer.
+        complete: bool,
+    },
+    /// Where the user's conversations stand.
+    Heads {
+        /// The request's; nothing, where the server says so unasked.
+        cid: Option<String>,
+        /// Where.
+        heads: Heads,
+    },
+    /// The user's devices.
+    Devices {
+        /// The request's.
+        cid: String,
+        /// The one used last first.
+        devices: Vec<KnownDevice>,
+    },
+    /// Somebody has read a conversation up to a place.
+    Read(Conversation, UserId, u64),
+    /// Somebody is typing or does so no more, and for how long that counts.
+    Typing(Conversation, UserId, bool, Duration),
+    /// Where messages of a conversation are stored.
+    Stored(Conversation, Vec<(MessageId, u64)>),
     /// A friend has come or gone.
     Presence(UserId, bool),
     /// The server wants to hear this number, to know that somebody is there.
@@ -124,8 +157,10 @@ pub struct Speaker<'a> {
 pub enum Saying<'a> {
     /// What the user wants.
     Ask(&'a Request),
-    /// To be again who the token was given to.
-    Resume(&'a Secret),
+    /// To log in, as this request wants, on this device.
+    Enter(&'a Request, &'a Device),
+    /// To be again who the token was given to, on this device.
+    Resume(&'a Secret, &'a Device),
     /// Is anybody there?
     Ping(u64),
     /// Somebody is.

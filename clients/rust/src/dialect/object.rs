@@ -1,5 +1,6 @@
 //! A flat JSON object, written key by key. Keys are to come sorted, as the original client's do.
 
+use crate::message::Conversation;
 use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::wire::text;
 
@@ -35,10 +36,63 @@ impl<'a> Object<'a> {
         self
     }
 
-    pub(super) fn yes(mut self, key: &str) -> Self {
+    pub(super) fn yes(self, key: &str) -> Self {
+        self.flag(key, true)
+    }
+
+    pub(super) fn flag(mut self, key: &str, on: bool) -> Self {
         self.key(key);
-        self.out.extend_from_slice(b"true");
+        self.out.extend_from_slice(if on { b"true" } else { b"false" });
         self
+    }
+
+    /// A number in a string: see [`numerals`](Self::numerals).
+    pub(super) fn numeral(self, key: &str, value: u64) -> Self {
+        self.text(key, &value.to_string())
+    }
+
+    pub(super) fn texts<'b>(mut self, key: &str, values: impl Iterator<Item = &'b str>) -> Self {
+        self.key(key);
+        self.out.push(b'[');
+        for (at, value) in values.enumerate() {
+            if at > 0 {
+                self.out.push(b',');
+            }
+            text::string(self.out, value);
+        }
+        self.out.push(b']');
+        self
+    }
+
+    /// A list of objects: a conversation each, and a place after which something is wanted.
+    pub(super) fn since(mut self, since: &[(Conversation, u64)]) -> Self {
+        self.key("since");
+        self.out.push(b'[');
+        for (at, (conversation, after)) in since.iter().enumerate() {
+            if at > 0 {
+                self.out.push(b',');
+            }
+            let entry = Object::begin(self.out).number("after", *after);
+            entry.inside(*conversation).outside(*conversation).out.push(b'}');
+        }
+        self.out.push(b']');
+        self
+    }
+
+    /// `groupid`, if it is a group. Keys are sorted: `with` comes later.
+    pub(super) fn inside(self, conversation: Conversation) -> Self {
+        match conversation {
+            Conversation::In(group) => self.group(group),
+            Conversation::With(_) => self,
+        }
+    }
+
+    /// `with`, if it is another user.
+    pub(super) fn outside(self, conversation: Conversation) -> Self {
+        match conversation {
+            Conversation::With(user) => self.user("with", user),
+            Conversation::In(_) => self,
+        }
     }
 
     /// A list of numbers, each in a string: a number in JSON is not safe above 2⁵³.

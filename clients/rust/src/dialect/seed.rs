@@ -20,7 +20,7 @@ pub struct Seed;
 
 impl Dialect for Seed {
     fn write(&self, out: &mut Vec<u8>, speaker: Option<Speaker<'_>>, cid: &str, saying: Saying<'_>) {
-        let Saying::Ask(request) = saying else { return };
+        let (Saying::Ask(request) | Saying::Enter(request, _)) = saying else { return };
         match request {
             Request::Login { user: Named::Id(user), password, .. } => Object::begin(out)
                 .user("id", *user)

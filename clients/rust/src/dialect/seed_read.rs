@@ -3,7 +3,7 @@
 //! A list's entry is a string that holds an object; an object is taken too. An entry that makes no
 //! sense is left out: the rest of an answer is worth more than its worst line.
 
-use super::{BadFrame, Entrance, Heard};
+use super::{BadFrame, Entrance, Heard, devices_read};
 use crate::message::{Conversation, Mark, Message};
 use crate::refusal::Refusal;
 use crate::roster::{Group, Member, Person, Role, Spoken, Welcome};
@@ -81,14 +81,17 @@ fn logged_in(object: &Object) -> Option<Heard> {
     });
     let token = text(object, "token").map(Secret::from);
     welcome.spoken = if token.is_some() { Spoken::V2 } else { Spoken::Seed };
+    welcome.heads = object.contains_key("heads").then(|| devices_read::heads(object));
     let waiting = list(object, "offlinemsg", message);
     Some(Heard::LoggedIn(Box::new(Entrance { welcome, waiting, token, complete: is_complete(object) })))
 }
 
 pub(super) fn message(object: &Object) -> Option<Message> {
     let from = user(object, "id")?;
+    let own = is(object, "own");
     let conversation = match u32::try_from(number(object, "msgid")?).ok()? {
         msgid::GROUP_CHAT => Conversation::In(group(object, "groupid")?),
+        _ if own => Conversation::With(user(object, "toid")?),
         _ => Conversation::With(from),
     };
     let field = |key| text(object, key);
@@ -99,7 +102,12 @@ pub(super) fn message(object: &Object) -> Option<Message> {
         text: field("msg")?,
         time: field("time").unwrap_or_default(),
         mark: mark(object),
+        own,
     })
+}
+
+pub(super) fn is(object: &Object, key: &str) -> bool {
+    object.get(key) == Some(&Value::Bool(true))
 }
 
 /// Of the seed's frames: nothing.

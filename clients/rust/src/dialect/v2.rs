@@ -2,9 +2,11 @@
 //! understand a server that ignores that and answers in the seed's dialect.
 
 use super::object::Object;
-use super::{BadFrame, Dialect, Heard, Saying, Speaker, seed, v2_read};
+use super::{BadFrame, Dialect, Heard, Saying, Speaker, devices, seed, v2_read};
+use crate::device::Device;
 use crate::message::Conversation;
 use crate::request::{Named, Request, Span, Takeover};
+use crate::secret::Secret;
 use chatd_chat::wire::msgid;
 
 /// What `"v"` is in this dialect.
@@ -18,11 +20,14 @@ impl Dialect for V2 {
     fn write(&self, out: &mut Vec<u8>, speaker: Option<Speaker<'_>>, cid: &str, saying: Saying<'_>) {
         match saying {
             Saying::Ask(request) => ask(out, speaker, cid, request),
-            Saying::Resume(token) => Object::begin(out)
-                .number("msgid", msgid::RESUME.into())
-                .text("token", token.reveal())
-                .number("v", VERSION)
-                .end(),
+            Saying::Enter(Request::Login { user, password, takeover }, device) => {
+                login(out, user, password, *takeover, device)
+            }
+            Saying::Enter(request, _) => ask(out, speaker, cid, request),
+            Saying::Resume(token, device) => {
+                let object = devices::names(Object::begin(out), device).number("msgid", msgid::RESUME.into());
+                devices::multi(object, device).text("token", token.reveal()).number("v", VERSION).end();
+            }
             Saying::Ping(n) => Object::begin(out).number("msgid", msgid::PING.into()).number("n", n).end(),
             Saying::Pong(n) => Object::begin(out).number("msgid", msgid::PONG.into()).number("n", n).end(),
             Saying::Confirm(mids) => Object::begin(out)
@@ -48,14 +53,7 @@ impl Dialect for V2 {
 fn ask(out: &mut Vec<u8>, speaker: Option<Speaker<'_>>, cid: &str, request: &Request) {
     match request {
         Request::Login { user, password, takeover } => {
-            let object = Object::begin(out);
-            let object = match user {
-                Named::Id(id) => object.user("id", *id).number("msgid", msgid::LOGIN.into()),
-                Named::Name(name) => object.number("msgid", msgid::LOGIN.into()).text("name", name),
-            };
-            let object = object.text("password", password.reveal());
-            let replacing = (*takeover == Takeover::Replace).then_some("takeover");
-            object.maybe(replacing, Object::yes).number("v", VERSION).end();
+            login(out, user, password, *takeover, &Device::default())
         }
         Request::Register { name, password } => Object::begin(out)
             .number("msgid", msgid::REGISTER.into())
@@ -95,8 +93,22 @@ fn ask(out: &mut Vec<u8>, speaker: Option<Speaker<'_>>, cid: &str, request: &Req
             .number("limit", (*limit).into())
             .number("msgid", msgid::MEMBERS.into())
             .end(),
+        request if devices::ask(out, cid, request) => {}
         request => seed::ask(out, speaker, cid, request),
     }
+}
+
+fn login(out: &mut Vec<u8>, user: &Named, password: &Secret, takeover: Takeover, device: &Device) {
+    let object = devices::names(Object::begin(out), device);
+    let object = match user {
+        Named::Id(id) => devices::multi(object.user("id", *id).number("msgid", msgid::LOGIN.into()), device),
+        Named::Name(name) => {
+            devices::multi(object.number("msgid", msgid::LOGIN.into()), device).text("name", name)
+        }
+    };
+    let object = object.text("password", password.reveal());
+    let replacing = (takeover == Takeover::Replace).then_some("takeover");
+    object.maybe(replacing, Object::yes).number("v", VERSION).end();
 }
 
 fn history(object: Object<'_>, cid: &str, of: Conversation, span: Span, limit: u32) {
@@ -179,7 +191,10 @@ mod tests {
 
     #[test]
     fn so_is_what_nobody_asks_for() {
-        assert_eq!(written(Saying::Resume(&"t0k".into())), r#"{"msgid":25,"token":"t0k","v":2}"#);
+        assert_eq!(
+            written(Saying::Resume(&"t0k".into(), &Device::default())),
+            r#"{"msgid":25,"token":"t0k","v":2}"#
+        );
         assert_eq!(written(Saying::Ping(3)), r#"{"msgid":22,"n":3}"#);
         assert_eq!(written(Saying::Pong(4)), r#"{"msgid":23,"n":4}"#);
         let mids = [MessageId(9_007_199_254_740_993), MessageId(2)];
@@ -232,7 +247,7 @@ mod tests {
         }
         let mids = [MessageId(9_007_199_254_740_993)];
         for (saying, body) in [
-            (Saying::Resume(&"t".into()), Body::Resume { token: "t", client }),
+            (Saying::Resume(&"t".into(), &Device::default()), Body::Resume { token: "t", client }),
             (Saying::Ping(7), Body::Ping { n: 7 }),
             (Saying::Pong(7), Body::Pong),
             (Saying::Confirm(&mids), Body::Confirm { mids: mids.to_vec() }),

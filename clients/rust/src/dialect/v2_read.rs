@@ -2,9 +2,8 @@
 //! seed's reader, which takes objects in lists as well as strings, and what a message is marked with.
 
 use super::seed_read::{self, Object, list, member, number, person, text, user};
-use super::{BadFrame, Heard};
+use super::{BadFrame, Heard, devices_read};
 use chatd_chat::wire::msgid;
-use serde_json::Value;
 
 /// Reads one frame.
 pub(super) fn read(frame: &[u8]) -> Result<Heard, BadFrame> {
@@ -16,7 +15,7 @@ pub(super) fn read(frame: &[u8]) -> Result<Heard, BadFrame> {
         msgid::PRESENCE => {
             Ok(Heard::Presence(user(object, "id").ok_or(BadFrame)?, seed_read::is_online(object)))
         }
-        msgid::FIND_ACK | msgid::HISTORY_ACK | msgid::MEMBERS_ACK
+        msgid::FIND_ACK | msgid::HISTORY_ACK | msgid::MEMBERS_ACK | msgid::SYNC_ACK | msgid::DEVICES_ACK
             if number(object, "errno").unwrap_or(0) != 0 =>
         {
             Ok(seed_read::refused(object))
@@ -32,16 +31,16 @@ pub(super) fn read(frame: &[u8]) -> Result<Heard, BadFrame> {
             members: list(object, "users", member),
             complete: is_complete(object),
         }),
-        _ => seed_read::read_object(kind, object),
+        _ => devices_read::read(kind, object).unwrap_or_else(|| seed_read::read_object(kind, object)),
     }
 }
 
-fn cid(object: &Object) -> Result<String, BadFrame> {
+pub(super) fn cid(object: &Object) -> Result<String, BadFrame> {
     text(object, "cid").ok_or(BadFrame)
 }
 
-fn is_complete(object: &Object) -> bool {
-    object.get("complete") == Some(&Value::Bool(true))
+pub(super) fn is_complete(object: &Object) -> bool {
+    seed_read::is(object, "complete")
 }
 
 #[cfg(test)]

@@ -116,10 +116,10 @@ impl Session {
         let takeover = if entering.request_id.is_some() { entering.who.takeover } else { Takeover::Refuse };
         let Credentials { user, password, token, .. } = &entering.who;
         match token.clone() {
-            Some(token) => self.write(Saying::Resume(&token), out),
+            Some(token) => self.write(Saying::Resume(&token, &self.device), out),
             None => {
                 let request = Request::Login { user: user.clone(), password: password.clone(), takeover };
-                self.write(Saying::Ask(&request), out);
+                self.write(Saying::Enter(&request, &self.device), out);
             }
         }
     }
@@ -134,6 +134,8 @@ impl Session {
         self.account = Account::Inside { who, id, name: welcome.name.clone() };
         self.spoken = welcome.spoken;
         self.dedup.is_read_by(id);
+        let begun = self.begin_beside_others(id, welcome.heads.as_ref());
+        self.dedup.remember(self.device.multi);
         self.outbox.let_in(welcome.spoken);
         let mut done = Vec::new();
         self.outbox.settle(|entry| {
@@ -144,6 +146,7 @@ impl Session {
         });
         let again = entering.request_id.is_none();
         out.push(Output::Tell(Event::LoggedIn { welcome, again }));
+        out.extend(begun);
         for message in waiting {
             self.message(message, now, out);
         }

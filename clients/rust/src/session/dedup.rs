@@ -10,16 +10,20 @@ use std::collections::{HashSet, VecDeque};
 /// Messages that are remembered. A server has at most a thousand unconfirmed ones of a session to
 /// say again.
 const REMEMBERED: usize = 4_096;
+/// The same for a device that catches up by place: what it was told so may wait in the backlog, too.
+const REMEMBERED_BESIDE_OTHERS: usize = 32_768;
 
 type Key = (UserId, String);
 
-/// Invariant: `keys` and `order` hold the same, at most `REMEMBERED` of them.
+/// Invariant: `keys` and `order` hold the same, at most `most` of them, or `REMEMBERED`.
 #[derive(Debug, Default)]
 pub(super) struct Dedup {
     /// Whose messages these are.
     reader: Option<UserId>,
     keys: HashSet<Key>,
     order: VecDeque<Key>,
+    /// How many are remembered, where that is more.
+    most: usize,
 }
 
 impl Dedup {
@@ -30,6 +34,11 @@ impl Dedup {
         }
     }
 
+    /// Whether the reader's device lives beside others.
+    pub(super) fn remember(&mut self, beside_others: bool) {
+        self.most = if beside_others { REMEMBERED_BESIDE_OTHERS } else { REMEMBERED };
+    }
+
     /// Whether this is told for the first time. One without a `cid` always is.
     pub(super) fn is_new(&mut self, message: &Message) -> bool {
         let Some(cid) = &message.mark.cid else { return true };
@@ -38,7 +47,7 @@ impl Dedup {
             return false;
         }
         self.order.push_back(key);
-        if self.order.len() > REMEMBERED
+        if self.order.len() > self.most.max(REMEMBERED)
             && let Some(oldest) = self.order.pop_front()
         {
             self.keys.remove(&oldest);

@@ -76,9 +76,13 @@ impl Session {
     }
 
     pub(super) fn write(&self, saying: Saying<'_>, out: &mut Vec<Output>) {
+        self.write_as("", saying, out);
+    }
+
+    pub(super) fn write_as(&self, cid: &str, saying: Saying<'_>, out: &mut Vec<Output>) {
         // Large enough for a login: a buffer that grows leaves a copy of the password behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(4_096));
-        self.dialect.write(&mut bytes, self.account.speaker(), "", saying);
+        self.dialect.write(&mut bytes, self.account.speaker(), cid, saying);
         if !bytes.is_empty() {
             out.push(Output::Write(bytes));
         }

@@ -6,18 +6,21 @@
 //! what to do about a server that never acknowledges anything.
 
 mod account;
+mod catch_up;
 mod confirm;
 mod dedup;
 mod failover;
 mod flow;
 mod keepalive;
 mod outbox;
+mod places;
 mod reassembly;
 mod receive;
 #[cfg(test)]
 mod tests;
 
 use super::address::Address;
+use super::device::Device;
 use super::dialect::{Dialect, Saying};
 use super::event::{Answer, Event, Lost, RequestId};
 use super::refusal::{Failure, Refusal};
@@ -31,6 +34,7 @@ use dedup::Dedup;
 use failover::Failover;
 use keepalive::Keepalive;
 use outbox::Outbox;
+use places::Places;
 use reassembly::Reassembly;
 use std::time::Instant;
 use zeroize::Zeroizing;
@@ -93,6 +97,9 @@ pub struct Session {
     registration: Option<Registration>,
     /// What the server speaks that let the user in.
     spoken: Spoken,
+    /// What the program says of its device.
+    device: Device,
+    places: Places,
     dedup: Dedup,
     arrived: Arrived,
     keepalive: Keepalive,
@@ -129,6 +136,8 @@ impl Session {
             outbox: Outbox::new(most_waiting),
             registration: None,
             spoken: Spoken::Seed,
+            device: Device::default(),
+            places: Places::default(),
             dedup: Dedup::default(),
             arrived: Arrived::default(),
             keepalive: Keepalive::new(now),
@@ -140,6 +149,13 @@ impl Session {
             outage_told: false,
             garbled_told: false,
         }
+    }
+
+    /// The same session, on this device.
+    #[must_use]
+    pub fn on(mut self, device: Device) -> Self {
+        self.device = device;
+        self
     }
 
     /// Takes in what happened at `now` and says what is to be done about it.
@@ -163,9 +179,10 @@ impl Session {
             Link::Connecting => None,
             Link::Up => {
                 let inside = if self.speaks_v2() {
-                    [self.arrived.wake_at(), Some(self.keepalive.wake_at(self.outbox.unanswered()))]
+                    let silent = Some(self.keepalive.wake_at(self.outbox.unanswered()));
+                    [self.arrived.wake_at(), silent, self.places.wake_at()]
                 } else {
-                    [None, None]
+                    [None, None, None]
                 };
                 let due = [self.login_due(), self.outbox.wake_at()];
                 due.into_iter().chain(inside).flatten().min()
@@ -194,6 +211,7 @@ impl Session {
                 self.enter(request_id, Credentials::new(user, password, takeover), now)
             }
             _ if matches!(self.account, Account::Nobody) => Some(Failure::LoggedOut),
+            Request::Typing { .. } if self.account.speaker().is_none() => Some(Failure::Unanswered),
             request => {
                 if request == Request::Logout {
                     self.arrived.hurry(now);
@@ -234,6 +252,13 @@ impl Session {
         self.link = Link::Down(now + wait);
         self.lost_at = Some(now);
         self.outbox.interrupt();
+        self.places.interrupt();
+        self.outbox.settle(|entry| {
+            // Whoever typed then does not any more.
+            let is_over = matches!(entry.request, Request::Typing { .. });
+            out.extend(is_over.then(|| resolved(entry.request_id, Err(Failure::Unanswered))));
+            is_over
+        });
         if let Some(registration) = &mut self.registration {
             registration.under_way = false;
         }
@@ -271,6 +296,7 @@ impl Session {
                 self.ask_to_enter(now, out);
                 self.check_keepalive(now, out);
                 self.confirm(now, out);
+                self.catch_up(now, out);
                 self.let_go_what_nobody_acknowledges(now, out);
                 self.flush(now, out);
             }

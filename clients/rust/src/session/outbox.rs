@@ -167,6 +167,11 @@ impl Outbox {
         put_off.into_iter().chain(self.overdue_at()).min()
     }
 
+    /// Whether this is the name of a request of this session, answered or not.
+    pub(super) fn has_named(&self, cid: &str) -> bool {
+        cid.starts_with(&self.prefix)
+    }
+
     /// The request with this `cid`.
     pub(super) fn find(&self, cid: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.cid == cid)

@@ -1,5 +1,6 @@
 //! Answers that come in several frames, because one would be too long: put together again.
 
+use crate::device::Synced;
 use crate::dialect::Entrance;
 use crate::roster::Person;
 
@@ -11,6 +12,9 @@ const MOST: usize = 20_000;
 pub(super) struct Reassembly {
     entrance: Option<Entrance>,
     friends: Vec<Person>,
+    synced: Vec<Synced>,
+    /// Whose pieces these are.
+    synced_for: String,
 }
 
 impl Reassembly {
@@ -22,6 +26,7 @@ impl Reassembly {
                 add(&mut whole.welcome.friends, part.welcome.friends);
                 add(&mut whole.welcome.groups, part.welcome.groups);
                 add(&mut whole.waiting, part.waiting);
+                whole.welcome.heads = part.welcome.heads.or(whole.welcome.heads);
                 Entrance { token: part.token.or(whole.token), complete: part.complete, ..whole }
             }
         };
@@ -36,6 +41,18 @@ impl Reassembly {
     pub(super) fn friends(&mut self, part: Vec<Person>, complete: bool) -> Option<Vec<Person>> {
         add(&mut self.friends, part);
         complete.then(|| std::mem::take(&mut self.friends))
+    }
+
+    /// One frame of the answer to a SYNC; all of it, with the last one.
+    pub(super) fn synced(&mut self, cid: &str, part: Vec<Synced>, complete: bool) -> Option<Vec<Synced>> {
+        if self.synced_for != cid {
+            (self.synced, self.synced_for) = (Vec::new(), cid.to_owned());
+        }
+        let rows = self.synced.iter().map(|synced| 1 + synced.messages.len()).sum::<usize>();
+        if rows < MOST {
+            self.synced.extend(part);
+        }
+        complete.then(|| std::mem::take(&mut self.synced))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::refusal::{Failure, Refusal};
 use crate::request::Request;
 use crate::roster::Person;
 use crate::secret::Secret;
+use chatd_chat::model::ids::GroupId;
 use chatd_chat::wire::code::Code;
 use std::time::{Duration, Instant};
 
@@ -48,13 +49,7 @@ impl Session {
             Heard::Done { cid, group, mark, token } => {
                 self.outbox.acknowledged();
                 self.note_done(&cid, token);
-                let friends = self.friends_asked_for(&cid);
-                self.answered(&cid, out, |entry| match (&entry.request, group) {
-                    (Request::ShowFriends, _) => Answer::Friends(friends),
-                    (Request::Say { .. }, _) => Answer::Safe(Mark { cid: Some(entry.cid.clone()), ..mark }),
-                    (_, Some(group)) => Answer::Group(group),
-                    _ => Answer::Done,
-                });
+                self.done(&cid, group, mark, now, out);
             }
             Heard::Found { cid, person } => self.answered(&cid, out, |_| Answer::Found(person)),
             Heard::History { cid, mut messages, complete } => self.answered(&cid, out, |entry| {
@@ -65,6 +60,9 @@ impl Session {
             }),
             Heard::Members { cid, members, complete } => {
                 self.answered(&cid, out, |_| Answer::Members { members, complete });
+            }
+            Heard::Refused { cid: Some(cid), refusal } if self.places.is_asked(&cid) => {
+                self.sync_refused(&refusal, now, out);
             }
             Heard::Refused { cid: Some(cid), refusal } => {
                 self.outbox.acknowledged();
@@ -79,11 +77,37 @@ impl Session {
             }
             Heard::Ping(n) => self.write(Saying::Pong(n), out),
             Heard::Pong | Heard::Unknown => {}
+            heard => self.hear_of_devices(heard, now, out),
+        }
+    }
+
+    fn done(&mut self, cid: &str, group: Option<GroupId>, mark: Mark, now: Instant, out: &mut Vec<Output>) {
+        let friends = self.friends_asked_for(cid);
+        let (pos, mut said_in) = (mark.pos, None);
+        self.answered(cid, out, |entry| match (&entry.request, group) {
+            (Request::ShowFriends, _) => Answer::Friends(friends),
+            (Request::Say { to, .. }, _) => {
+                said_in = Some(*to);
+                Answer::Safe(Mark { cid: Some(entry.cid.clone()), ..mark })
+            }
+            (Request::Read { pos: asked, .. }, _) => Answer::ReadUpTo(pos.unwrap_or(*asked)),
+            (_, Some(group)) => Answer::Group(group),
+            _ => Answer::Done,
+        });
+        if let (Some(conversation), Some(pos)) = (said_in, pos) {
+            self.said(conversation, pos, now, out);
+        }
+    }
+
+    /// A message comes; where something before it is missing, that is told first.
+    pub(super) fn message(&mut self, message: Message, now: Instant, out: &mut Vec<Output>) {
+        if let Some(message) = self.places.hold(message) {
+            self.tell(message, now, out);
         }
     }
 
     /// Tells a message that is new; confirms one that is not, for the server cannot know.
-    pub(super) fn message(&mut self, message: Message, now: Instant, out: &mut Vec<Output>) {
+    pub(super) fn tell(&mut self, message: Message, now: Instant, out: &mut Vec<Output>) {
         if self.dedup.is_new(&message) {
             out.push(Output::Tell(Event::Message(message)));
         } else if let Some(mid) = message.mark.mid {
@@ -105,7 +129,12 @@ impl Session {
         if asked { std::mem::take(&mut self.friends) } else { Vec::new() }
     }
 
-    fn answered(&mut self, cid: &str, out: &mut Vec<Output>, answer: impl FnOnce(&Entry) -> Answer) {
+    pub(super) fn answered(
+        &mut self,
+        cid: &str,
+        out: &mut Vec<Output>,
+        answer: impl FnOnce(&Entry) -> Answer,
+    ) {
         let Some(entry) = self.outbox.take(cid) else { return };
         out.push(resolved(entry.request_id, Ok(answer(&entry))));
         if entry.request == Request::Logout {
@@ -175,7 +204,7 @@ fn done_before(entry: &Entry, errno: u16) -> bool {
     entry.attempts > 1
         && match entry.request {
             Request::AddFriend(_) | Request::AddGroup(_) => told(&[Code::Exists]),
-            Request::DelFriend(_) => told(&[Code::NoSuchUser]),
+            Request::DelFriend(_) | Request::DropDevice(_) => told(&[Code::NoSuchUser]),
             Request::DelGroup(_) => told(&[Code::NoSuchGroup, Code::NotAMember]),
             _ => false,
         }

@@ -1,5 +1,6 @@
 //! The rules, without a socket and without a clock.
 
+mod devices_tests;
 mod v2_tests;
 
 use super::receive::BUSY_TRIES;

@@ -1,0 +1,301 @@
+//! How far a device was told each conversation, and of which it has to be told more.
+//!
+//! Places in a conversation have no gaps, so one number says what was told. What comes in a conversation that has a gap
+//! is held until the gap is closed: then it is told in its order, and once.
+
+use crate::device::Heads;
+use crate::message::{Conversation, Message};
+use crate::request::Request;
+use chatd_chat::model::ids::{MessageId, UserId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// Conversations that one SYNC names.
+const MOST_NAMED: usize = 200;
+/// Rows of each that one SYNC asks for.
+const ROWS: u32 = 200;
+/// Messages that are held. Above, they are told as they come: rather out of order than not at all.
+const MOST_HELD: usize = 4_096;
+/// How long a gap before a message of one's own may be due to the word of a place being under way.
+const DOUBT: Duration = Duration::from_secs(1);
+
+/// How far one conversation was told.
+#[derive(Debug, Default)]
+struct Place {
+    /// All up to here was told.
+    at: u64,
+    /// What was told or said beyond, behind a gap.
+    beyond: BTreeSet<u64>,
+}
+
+impl Place {
+    /// Goes on over what is known to have been told.
+    fn advance(&mut self) {
+        while self.beyond.first().is_some_and(|pos| *pos <= self.at + 1) {
+            self.at = self.at.max(self.beyond.pop_first().unwrap_or_default());
+        }
+    }
+}
+
+/// What is to be done about a conversation of which something is missing.
+#[derive(Debug, Default)]
+struct Behind {
+    asked: bool,
+    held: Vec<Message>,
+}
+
+/// What a frame of a SYNC's answer leaves to be told of one conversation.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Released {
+    /// What was held meanwhile.
+    pub(super) held: Vec<Message>,
+    /// Whether nothing is missing any more.
+    pub(super) whole: bool,
+}
+
+/// Invariants: `held` counts what is held; conversations of `asked` are in `behind`, unless they were dealt with.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// Whose conversations these are.
+    reader: Option<UserId>,
+    /// Whether there is a session that lives beside others.
+    active: bool,
+    known: BTreeMap<Conversation, Place>,
+    /// Whether nothing was told of a conversation that is not known, so that all of it is missing.
+    all_known: bool,
+    behind: BTreeMap<Conversation, Behind>,
+    held: usize,
+    /// The SYNC that is under way.
+    asked: Option<String>,
+    /// The next page of heads begins before this message.
+    next_heads: Option<MessageId>,
+    numbered: u64,
+    not_before: Option<Instant>,
+    doubt_at: Option<Instant>,
+}
+
+impl Places {
+    /// Somebody is logged in, whose conversations stand so. `given`: how far an earlier run of the program was told.
+    /// Gives the conversations of which nothing is missing from here on.
+    pub(super) fn begin(
+        &mut self,
+        reader: UserId,
+        heads: Option<&Heads>,
+        given: Option<&[(Conversation, u64)]>,
+    ) -> Vec<(Conversation, u64)> {
+        self.interrupt();
+        if self.reader != Some(reader) {
+            *self = Self { reader: Some(reader), numbered: self.numbered, ..Self::default() };
+            self.all_known = given.is_some();
+            for (conversation, at) in given.unwrap_or_default() {
+                self.known.insert(*conversation, Place { at: *at, ..Place::default() });
+            }
+        }
+        let Some(heads) = heads else { return Vec::new() };
+        self.active = true;
+        if !heads.complete {
+            // Whatever is in a later page may have a gap: nothing of it is to be told before that is known.
+            self.behind = self.known.keys().map(|known| (*known, Behind::default())).collect();
+            for head in &heads.heads {
+                self.behind.remove(&head.conversation);
+            }
+        }
+        self.stand(heads)
+    }
+
+    /// The connection is gone, and what was held comes again.
+    pub(super) fn interrupt(&mut self) {
+        self.active = false;
+        self.behind.clear();
+        self.held = 0;
+        (self.asked, self.next_heads, self.not_before, self.doubt_at) = (None, None, None, None);
+        self.known.values_mut().for_each(|place| place.beyond.clear());
+    }
+
+    /// Conversations stand so now. Gives those of which nothing is missing from here on.
+    pub(super) fn stand(&mut self, heads: &Heads) -> Vec<(Conversation, u64)> {
+        let mut begun = Vec::new();
+        if !self.active {
+            return begun;
+        }
+        for head in &heads.heads {
+            let at = if self.all_known { 0 } else { head.head };
+            let place = self.known.entry(head.conversation).or_insert_with(|| {
+                begun.extend((at > 0).then_some((head.conversation, at)));
+                Place { at, ..Place::default() }
+            });
+            if place.at < head.head {
+                self.behind.entry(head.conversation).or_default();
+            }
+        }
+        self.next_heads = heads.heads.last().map(|head| head.mid).filter(|_| !heads.complete);
+        self.all_known |= self.next_heads.is_none();
+        begun
+    }
+
+    /// The SYNC to be written now, and its `cid`.
+    pub(super) fn next(&mut self, now: Instant) -> Option<(String, Request)> {
+        self.doubt(now);
+        if !self.active || self.asked.is_some() || self.not_before.is_some_and(|at| now < at) {
+            return None;
+        }
+        self.not_before = None;
+        let due = self.behind.iter_mut().take(MOST_NAMED);
+        let since: Vec<(Conversation, u64)> = due
+            .map(|(conversation, behind)| {
+                behind.asked = true;
+                (*conversation, self.known.get(conversation).map_or(0, |place| place.at))
+            })
+            .collect();
+        let request = match (since.is_empty(), self.next_heads) {
+            (false, _) => Request::Sync { since, limit: ROWS },
+            (true, Some(before)) => Request::Heads { before: Some(before), limit: ROWS },
+            (true, None) => return None,
+        };
+        self.numbered += 1;
+        let cid = format!("sync-{}", self.numbered);
+        self.asked = Some(cid.clone());
+        Some((cid, request))
+    }
+
+    /// When something is to be done that no frame tells of.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        let put_off = self.not_before.filter(|_| self.active);
+        put_off.into_iter().chain(self.doubt_at).min()
+    }
+
+    fn doubt(&mut self, now: Instant) {
+        if self.doubt_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.doubt_at = None;
+        for (conversation, place) in &self.known {
+            if !place.beyond.is_empty() {
+                self.behind.entry(*conversation).or_default();
+            }
+        }
+    }
+
+    /// Whether this answers the SYNC that is under way.
+    pub(super) fn is_asked(&self, cid: &str) -> bool {
+        self.asked.as_deref() == Some(cid)
+    }
+
+    /// The SYNC under way is answered in full: what it named and the answer did not is not to be had.
+    pub(super) fn answered(&mut self) -> Vec<Message> {
+        self.asked = None;
+        let mut held = Vec::new();
+        self.behind.retain(|_, behind| {
+            if behind.asked {
+                held.append(&mut behind.held);
+            }
+            !behind.asked
+        });
+        self.held -= held.len();
+        held
+    }
+
+    /// The SYNC under way is to be said again, not before `at`.
+    pub(super) fn put_off(&mut self, at: Instant) {
+        (self.asked, self.not_before) = (None, Some(at));
+        self.behind.values_mut().for_each(|behind| behind.asked = false);
+    }
+
+    /// The server does not answer such a SYNC.
+    pub(super) fn give_up(&mut self) -> Vec<Message> {
+        if self.behind.values().all(|behind| !behind.asked) {
+            self.next_heads = None;
+        }
+        self.answered()
+    }
+
+    /// Holds a message back whose conversation has a gap; else it is to be told now.
+    pub(super) fn hold(&mut self, message: Message) -> Option<Message> {
+        let conversation = message.conversation;
+        if !self.active || self.held >= MOST_HELD {
+            return Some(message);
+        }
+        let may_lack = self.all_known && self.next_heads.is_some() && !self.known.contains_key(&conversation);
+        if may_lack {
+            self.behind.entry(conversation).or_default();
+        }
+        let Some(behind) = self.behind.get_mut(&conversation) else { return Some(message) };
+        behind.held.push(message);
+        self.held += 1;
+        None
+    }
+
+    /// A row of an answer is about to be told: what is held and the same need not be. What the server calls that.
+    pub(super) fn found(&mut self, row: &Message) -> Vec<MessageId> {
+        let Some(behind) = self.behind.get_mut(&row.conversation) else { return Vec::new() };
+        let is_same = |held: &Message| held.from == row.from && held.mark.cid == row.mark.cid;
+        let same = behind.held.extract_if(.., |held| is_same(held));
+        let same: Vec<Message> = same.collect();
+        self.held -= same.len();
+        same.into_iter().filter_map(|held| held.mark.mid).collect()
+    }
+
+    /// All rows of a conversation in a frame of the answer were told, up to `last`.
+    pub(super) fn told(&mut self, conversation: Conversation, last: u64, complete: bool) -> Released {
+        let place = self.known.entry(conversation).or_default();
+        place.at = place.at.max(last);
+        if !complete {
+            if let Some(behind) = self.behind.get_mut(&conversation) {
+                behind.asked = false;
+            }
+            return Released::default();
+        }
+        let held = self.behind.remove(&conversation).map(|behind| behind.held).unwrap_or_default();
+        self.held -= held.len();
+        Released { held, whole: true }
+    }
+
+    /// What was held is told, too. How far the conversation is told now.
+    pub(super) fn settle(&mut self, conversation: Conversation) -> u64 {
+        let place = self.known.entry(conversation).or_default();
+        place.advance();
+        place.at
+    }
+
+    /// A message that was told is stored at `pos`. How far the conversation is told now, if that is news.
+    pub(super) fn stored(&mut self, conversation: Conversation, pos: u64) -> Option<u64> {
+        let news = self.learn(conversation, pos);
+        if self.active && self.has_gap(conversation) {
+            self.behind.entry(conversation).or_default();
+        }
+        news
+    }
+
+    /// The same of a message that this device said. The word of what came before it may be under way.
+    pub(super) fn said(&mut self, conversation: Conversation, pos: u64, now: Instant) -> Option<u64> {
+        let news = self.learn(conversation, pos);
+        if self.active && self.has_gap(conversation) {
+            self.doubt_at.get_or_insert(now + DOUBT);
+        }
+        news
+    }
+
+    fn has_gap(&self, conversation: Conversation) -> bool {
+        !self.behind.contains_key(&conversation)
+            && self.known.get(&conversation).is_some_and(|place| !place.beyond.is_empty())
+    }
+
+    fn learn(&mut self, conversation: Conversation, pos: u64) -> Option<u64> {
+        if !self.active || pos == 0 {
+            return None;
+        }
+        let first = if self.all_known { 0 } else { pos - 1 };
+        let place = self.known.entry(conversation).or_insert_with(|| Place { at: first, ..Place::default() });
+        if pos <= place.at {
+            return None;
+        }
+        place.beyond.insert(pos);
+        if self.behind.contains_key(&conversation) {
+            // What is held is not told.
+            return None;
+        }
+        let before = place.at;
+        place.advance();
+        (place.at > before).then_some(place.at)
+    }
+}

@@ -1,0 +1,273 @@
+//! Several devices of one user, with the library and the real server.
+
+use super::library::{address, settled, until, user};
+use super::relay::Relay;
+use super::screen::until_free;
+use crate::common::chatd::{Chatd, Setup};
+use crate::common::client::User;
+use chatd_client::event::Lost;
+use chatd_client::{
+    Answer, Client, Config, Conversation, Device, Event, Events, Head, Message, Request, RequestId,
+};
+use std::net::SocketAddr;
+
+/// A program on one device, and what it was told.
+struct Program {
+    client: Client,
+    events: Events,
+    told: Vec<Message>,
+    up_to: u64,
+    heads: Vec<Head>,
+}
+
+impl Program {
+    fn start(server: SocketAddr, who: &User, device: Device) -> Self {
+        let mut config = Config::new(vec![address(server)]);
+        config.device = device;
+        let (client, mut events) = Client::connect(config);
+        client.login(user(who.id), who.password.as_str());
+        let heads = until(&mut events, "the login", |event| match event {
+            Event::LoggedIn { welcome, .. } => Some(welcome.heads),
+            _ => None,
+        });
+        let heads = heads.map(|heads| heads.heads).unwrap_or_default();
+        Self { client, events, told: Vec::new(), up_to: 0, heads }
+    }
+
+    /// Takes in events until `pick` is content.
+    fn until<T>(&mut self, waited_for: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
+        let (told, up_to) = (&mut self.told, &mut self.up_to);
+        until(&mut self.events, waited_for, |event| {
+            let picked = pick(&event);
+            match event {
+                Event::Message(message) => told.push(message),
+                Event::UpTo { pos, .. } => *up_to = pos,
+                _ => {}
+            }
+            picked
+        })
+    }
+
+    /// Takes in events until it knows that it was told everything up to a place.
+    fn until_up_to(&mut self, wanted: u64) {
+        if self.up_to < wanted {
+            self.until("a place", |event| match event {
+                Event::UpTo { pos, .. } if *pos >= wanted => Some(()),
+                _ => None,
+            });
+        }
+    }
+
+    fn say(&mut self, to: &User, text: &str) -> RequestId {
+        self.client.say(Conversation::With(user(to.id)), text)
+    }
+
+    /// Says it, and waits until that is safe.
+    fn said(&mut self, to: &User, text: &str) {
+        let wanted = self.say(to, text);
+        let result = self.until("an answer", |event| match event {
+            Event::Answered { request_id, result } if *request_id == wanted => Some(result.clone()),
+            _ => None,
+        });
+        assert!(matches!(result, Ok(Answer::Safe(_))), "{result:?}");
+    }
+
+    fn settle(&mut self, request: Request) -> Answer {
+        let wanted = self.client.ask(request);
+        let result = self.until("an answer", |event| match event {
+            Event::Answered { request_id, result } if *request_id == wanted => Some(result.clone()),
+            _ => None,
+        });
+        result.unwrap()
+    }
+
+    fn texts(&self) -> Vec<&str> {
+        self.told.iter().map(|message| message.text.as_str()).collect()
+    }
+}
+
+fn numbered(count: u64) -> Vec<String> {
+    (1..=count).map(|n| format!("m{n}")).collect()
+}
+
+#[test]
+fn what_one_device_says_the_other_sees_as_its_own() {
+    let chatd = Chatd::start(2);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut desk = Program::start(chatd.address, &amy, Device::beside_others("desk"));
+    let mut pad = Program::start(chatd.address, &amy, Device::beside_others("pad"));
+    let mut bens = Program::start(chatd.address, &ben, Device::default());
+    desk.said(&ben, "from the desk");
+    pad.until_up_to(1);
+    let heard = &pad.told[0];
+    assert_eq!((heard.text.as_str(), heard.own), ("from the desk", true));
+    assert_eq!((heard.conversation, heard.from), (Conversation::With(user(ben.id)), user(amy.id)));
+    bens.until("the message", |event| matches!(event, Event::Message(message) if !message.own).then_some(()));
+    bens.said(&amy, "to both");
+    for device in [&mut desk, &mut pad] {
+        device.until_up_to(2);
+        let heard = device.told.last().unwrap();
+        assert_eq!((heard.text.as_str(), heard.own), ("to both", false));
+        assert_eq!(heard.conversation, Conversation::With(user(ben.id)));
+    }
+    assert_eq!((desk.told.len(), pad.told.len()), (1, 2));
+}
+
+/// Its connection is cut while its user and others go on.
+#[test]
+fn a_device_that_was_cut_off_is_told_what_it_missed_once_and_in_order() {
+    const EACH: u64 = 150;
+    let chatd = Chatd::start(2);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let relay = Relay::to(chatd.address);
+    let mut desk = Program::start(chatd.address, &amy, Device::beside_others("desk"));
+    let mut pad = Program::start(relay.address, &amy, Device::beside_others("pad"));
+    let mut bens = Program::start(chatd.address, &ben, Device::default());
+    desk.said(&ben, "m1");
+    pad.until_up_to(1);
+    relay.cut();
+    pad.until("the loss", |event| matches!(event, Event::Lost { .. }).then_some(()));
+    // The desk confirms what ben says, so that no backlog has it; what it says itself never was in one.
+    for n in 2..=2 * EACH {
+        let (program, to) = if n % 2 == 0 { (&mut bens, &amy) } else { (&mut desk, &ben) };
+        program.said(to, &format!("m{n}"));
+    }
+    desk.until_up_to(2 * EACH);
+    let heard = desk.told.iter().filter(|message| !message.own).count();
+    assert_eq!(heard as u64, EACH);
+    relay.mend();
+    pad.until_up_to(2 * EACH);
+    assert_eq!(pad.texts(), numbered(2 * EACH));
+    let own = pad.told.iter().filter(|message| message.own).count();
+    assert_eq!(own as u64, EACH);
+    bens.said(&amy, "and on");
+    pad.until_up_to(2 * EACH + 1);
+    assert_eq!((pad.told.len() as u64, pad.told.last().unwrap().text.as_str()), (2 * EACH + 1, "and on"));
+}
+
+/// The server is killed under two devices that both speak and hear.
+#[test]
+fn devices_of_a_server_that_was_killed_end_with_the_same() {
+    const EACH: u64 = 100;
+    let mut chatd = Chatd::start(2);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let (port, data) = (chatd.address.port(), chatd.data.clone());
+    let mut devices =
+        ["desk", "pad"].map(|name| Program::start(chatd.address, &amy, Device::beside_others(name)));
+    let mut bens = Program::start(chatd.address, &ben, Device::default());
+    for n in 0..EACH {
+        devices[0].say(&ben, &format!("d{n}"));
+        devices[1].say(&ben, &format!("p{n}"));
+        let said = bens.say(&amy, &format!("b{n}"));
+        if n == EACH / 2 {
+            settled(&mut bens.events, said).unwrap();
+            chatd.end(libc::SIGKILL);
+            until_free(port);
+        }
+    }
+    let _chatd = Setup::new(2).port(port).data(&data).start();
+    for (device, others) in devices.iter_mut().zip(["p", "d"]) {
+        device.until_up_to(3 * EACH);
+        for who in [others, "b"] {
+            let of = |text: &&&str| text.starts_with(who);
+            let told: Vec<String> = device.texts().iter().filter(of).map(|text| (*text).to_owned()).collect();
+            assert_eq!(told, (0..EACH).map(|n| format!("{who}{n}")).collect::<Vec<_>>());
+        }
+        assert_eq!(device.told.len() as u64, 2 * EACH, "what it said itself it is not told");
+    }
+}
+
+/// The program itself has ended, and remembers only how far it was told.
+#[test]
+fn a_program_that_was_ended_goes_on_where_it_was() {
+    let chatd = Chatd::start(1);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut desk = Program::start(chatd.address, &amy, Device::beside_others("desk"));
+    let mut pad = Program::start(chatd.address, &amy, Device::beside_others("pad"));
+    for n in 1..=5 {
+        desk.said(&ben, &format!("m{n}"));
+    }
+    pad.until_up_to(5);
+    let (mut told, up_to) = (pad.told.clone(), pad.up_to);
+    drop(pad);
+    for n in 6..=9 {
+        desk.said(&ben, &format!("m{n}"));
+    }
+    let places = Some(vec![(Conversation::With(user(ben.id)), up_to)]);
+    let again = Device { places, ..Device::beside_others("pad") };
+    let mut pad = Program::start(chatd.address, &amy, again);
+    assert_eq!((pad.heads[0].head, pad.heads[0].name.as_str()), (9, "ben"));
+    pad.until_up_to(9);
+    told.append(&mut pad.told);
+    assert_eq!(told.iter().map(|message| message.text.as_str()).collect::<Vec<_>>(), numbered(9));
+    // A device that is new begins with what comes.
+    let new = Program::start(chatd.address, &amy, Device::beside_others("new"));
+    assert_eq!((new.heads[0].head, new.told.len()), (9, 0));
+}
+
+#[test]
+fn what_is_read_on_one_device_is_read_on_all_and_by_the_other_user_seen() {
+    let chatd = Chatd::start(2);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut desk = Program::start(chatd.address, &amy, Device::beside_others("desk"));
+    let mut bens = Program::start(chatd.address, &ben, Device::beside_others("ben's"));
+    for n in 1..=3 {
+        bens.said(&amy, &format!("m{n}"));
+    }
+    let mut pad = Program::start(chatd.address, &amy, Device::beside_others("pad"));
+    let unread = |heads: &[Head]| (heads[0].head, heads[0].read, heads[0].unread);
+    assert_eq!(unread(&pad.heads), (3, 0, 3));
+    let with_ben = Conversation::With(user(ben.id));
+    let read = |pos| Request::Read { of: with_ben, pos, private: false };
+    assert_eq!(desk.settle(read(2)), Answer::ReadUpTo(2));
+    let marker = |event: &Event| match event {
+        Event::Read { conversation, by, pos } => Some((*conversation, *by, *pos)),
+        _ => None,
+    };
+    assert_eq!(pad.until("a marker", marker), (with_ben, user(amy.id), 2));
+    let with_amy = Conversation::With(user(amy.id));
+    assert_eq!(bens.until("a marker", marker), (with_amy, user(amy.id), 2));
+    let Answer::Heads(heads) = pad.settle(Request::Heads { before: None, limit: 10 }) else { panic!() };
+    assert_eq!(unread(&heads.heads), (3, 2, 1));
+    // Beyond the end is the end; back is not.
+    assert_eq!(desk.settle(read(9)), Answer::ReadUpTo(3));
+    assert_eq!(desk.settle(read(1)), Answer::ReadUpTo(3));
+    let sync = Request::Sync { since: vec![(with_ben, 1)], limit: 1 };
+    let Answer::Synced(synced) = pad.settle(sync) else { panic!() };
+    let texts: Vec<&str> = synced[0].messages.iter().map(|message| message.text.as_str()).collect();
+    assert_eq!((texts, synced[0].complete, synced[0].head), (vec!["m2"], false, 3));
+
+    assert_eq!(bens.settle(Request::Typing { to: with_amy, on: true }), Answer::Done);
+    for device in [&mut desk, &mut pad] {
+        let typing = device.until("somebody typing", |event| match event {
+            Event::Typing { conversation, by, on, expires } => Some((*conversation, *by, *on, *expires)),
+            _ => None,
+        });
+        assert_eq!((typing.0, typing.1, typing.2), (with_ben, user(ben.id), true));
+        assert!(!typing.3.is_zero());
+    }
+}
+
+#[test]
+fn a_device_that_is_dropped_ends_and_stays_out() {
+    let chatd = Chatd::start(2);
+    let amy = chatd.register("amy");
+    let mut desk = Program::start(chatd.address, &amy, Device::beside_others("desk"));
+    let mut pad = Program::start(chatd.address, &amy, Device::beside_others("pad"));
+    let Answer::Devices(devices) = pad.settle(Request::Devices) else { panic!() };
+    let mut known: Vec<_> = devices.iter().map(|it| (it.name.as_str(), it.this)).collect();
+    known.sort_unstable();
+    assert_eq!(known, [("desk", false), ("pad", true)]);
+    let other = devices.iter().find(|device| device.name == "desk").unwrap().id;
+    assert_eq!(pad.settle(Request::DropDevice(other)), Answer::Done);
+    let errno = desk.until("the end", |event| match event {
+        Event::SignedOut(refusal) => Some(refusal.errno),
+        _ => None,
+    });
+    assert_eq!(errno, 113);
+    desk.until("the end of the connection", |event| {
+        matches!(event, Event::Lost { reason: Lost::Said(_), retry_in: None }).then_some(())
+    });
+    let Answer::Devices(devices) = pad.settle(Request::Devices) else { panic!() };
+    assert_eq!(devices.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["pad"]);
+}
