@@ -75,8 +75,13 @@ impl World {
             let all = self.waiting(user).iter().all(|&number| self.oracle.received.contains(&(user, number)));
             let stored = self.oracle.stays[stay].got.iter().all(|&number| self.is_stored_or_direct(number));
             let safe = self.oracle.stays[stay].unconfirmed.is_empty();
+            // Who has said its last word gives way to another login, before its core has looked at what TCP has acknowledged.
+            let begun_us = self.oracle.stays[stay].begun_us;
+            let is_later = |other: &Stay| other.user == user && other.conn != conn && other.begun_us > begun_us;
+            let gave_way = self.conns[conn].finished && self.oracle.stays.iter().any(is_later);
             let stay = &mut self.oracle.stays[stay];
-            (stay.ended_us, stay.clean) = (Some(self.now_us), acknowledged && all && stored && safe);
+            let clean = acknowledged && all && stored && safe && !gave_way;
+            (stay.ended_us, stay.clean) = (Some(self.now_us), clean);
             self.oracle.tally.count(match (acknowledged, all && stored) {
                 (true, true) => "stays ended clean",
                 (true, false) => "stays ended amid a backlog",
