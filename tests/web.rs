@@ -16,7 +16,7 @@ fn people_talk_on_the_page() {
     install::packages_by_apt(
         || if install::find("chromium").is_some() { Vec::new() } else { vec!["chromium"] },
     );
-    passes("page", 9);
+    passes("page", 13);
 }
 
 #[test]

@@ -1,14 +1,32 @@
 // The page to chat on: shows what the client tells, and asks for what is typed and pressed.
 //
-// What people wrote comes into the page as text and nothing else (textContent, and bdi around every name). A message is
-// confirmed when it was read, so what is unread is unread after a reload too. All that is known of a conversation is in
-// its Talk; what is seen of it is drawn from that. No inline style, no markup from strings, nothing from elsewhere.
+// What people wrote comes into the page as text and nothing else (textContent, and bdi around every name). The page lives
+// beside other devices of its user: what is unread is what the server's markers say, on all of them. Where the server has
+// no history for that, a message is confirmed when it was read, so what is unread is unread after a reload too. All that
+// is known of a conversation is in its Talk; what is seen of it is drawn from that. No inline style, no markup from
+// strings, nothing from elsewhere.
 
 import { Client, ERRNO, compareMids } from '/chatd.js';
 
 const $ = (id) => document.getElementById(id);
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-const client = new Client(`${scheme}://${location.host}/ws`, { confirm: 'manual' });
+
+/** What this device calls itself: "Firefox on Linux". */
+function deviceName() {
+  const agent = navigator.userAgent;
+  const first = (known) => known.find(([, sign]) => sign.test(agent))?.[0];
+  const browser = first([
+    ['Edge', /Edg/], ['Opera', /OPR\//], ['Samsung Internet', /SamsungBrowser/], ['Firefox', /Firefox|FxiOS/],
+    ['Chrome', /Chrome|CriOS/], ['Safari', /Safari/],
+  ]);
+  const system = first([
+    ['Android', /Android/], ['iPhone', /iPhone/], ['iPad', /iPad/], ['Windows', /Windows/], ['Mac', /Mac OS/],
+    ['ChromeOS', /CrOS/], ['Linux', /Linux/],
+  ]);
+  return `${browser ?? 'Browser'}${system ? ` on ${system}` : ''}`.slice(0, 50);
+}
+
+const client = new Client(`${scheme}://${location.host}/ws`, { confirm: 'manual', multi: true, device: deviceName() });
 
 /** Messages of a conversation that is not open: above, the oldest go, and are fetched again when looked for. */
 const MOST_KEPT = 200;
@@ -60,6 +78,7 @@ const button = (text, click, name = '') => make('button', { type: 'button', text
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const calendar = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 const short = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const recent = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const whole = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
 const dayOf = (ts) => new Date(ts).toDateString();
 
@@ -126,6 +145,14 @@ class Talk {
   isGone = false;
   members = null;
   draft = '';
+  /** Its last place that is known, and how it stood when the server last said so: that place, its mid, what was unread. */
+  head = 0;
+  stood = { head: 0, mid: null, unread: 0 };
+  /** Up to which place this user and the other one have read it. */
+  readTo = 0;
+  peerRead = 0;
+  /** Who types in it, and until when that counts. */
+  typing = new Map();
   /** The lowest place that was fetched in one piece with the end, and whether that is the first of all. */
   oldest = null;
   isWhole = false;
@@ -153,14 +180,58 @@ class Talk {
     return this.messages.at(-1);
   }
 
+  get unreadCount() {
+    return this.stood.unread + this.unread.length;
+  }
+
+  /** Whether the server counted this one when it said how the conversation stands. */
+  isCounted({ pos, mid }) {
+    if (pos !== null) return pos <= this.stood.head;
+    return this.stood.mid !== null && compareMids(mid, this.stood.mid) <= 0;
+  }
+
+  /** This user has read it up to there. */
+  isRead(pos) {
+    this.readTo = Math.max(this.readTo, pos);
+    this.unread = this.unread.filter((message) => message.pos === null || message.pos > pos);
+    this.stood.unread = Math.min(this.stood.unread, Math.max(0, this.stood.head - pos));
+  }
+
+  isReadByPeer(pos) {
+    const before = this.peerRead;
+    this.peerRead = Math.max(before, pos);
+    for (const message of this.messages) {
+      if (message.line && message.from === me.id && message.pos > before && message.pos <= pos) drawState(message);
+    }
+  }
+
+  isTyping(id, until) {
+    clearTimeout(this.typing.get(id));
+    this.typing.delete(id);
+    if (until > 0) this.typing.set(id, setTimeout(() => this.isTyping(id, 0), until));
+    if (this === open) drawHead();
+    changed();
+  }
+
+  /** What is said of who types; nothing where nobody does. */
+  get typers() {
+    if (this.typing.size === 0) return '';
+    if (this.kind === 'user') return 'typing…';
+    const [id] = this.typing.keys();
+    const name = this.messages.findLast(({ from }) => from === id)?.name;
+    return this.typing.size > 1 ? 'several are typing…' : `${name ?? 'somebody'} is typing…`;
+  }
+
   /** What is known of it by now, whether it was said, heard or fetched: once. */
   add(message) {
     const key = `${message.from} ${message.cid ?? message.mid}`;
     const known = message.mid ? this.#known.get(key) : undefined;
+    this.head = Math.max(this.head, message.pos ?? 0);
     if (known) {
       known.pos ??= message.pos;
       return known;
     }
+    message.talk = this;
     if (message.mid) this.#known.set(key, message);
     const isAfter = ({ mid }) => message.mid === null || (mid !== null && compareMids(mid, message.mid) <= 0);
     let at = this.messages.length;
@@ -192,7 +263,7 @@ function talkWith(kind, id, name) {
   return talks.get(key);
 }
 
-const unreadInAll = () => [...talks.values()].reduce((sum, { unread }) => sum + unread.length, 0);
+const unreadInAll = () => [...talks.values()].reduce((sum, { unreadCount }) => sum + unreadCount, 0);
 
 let drawing = 0;
 /** Has the list drawn once, however much changes until then. */
@@ -219,27 +290,28 @@ function drawList() {
 }
 
 function newestFirst(a, b) {
-  const [x, y] = [a.last, b.last];
+  const [x, y] = [a, b].map(({ last, stood }) => last ?? (stood.mid === null ? undefined : stood));
   if (!x || !y) return Number(Boolean(y)) - Number(Boolean(x));
   if (x.mid === null || y.mid === null) return Number(y.mid === null) - Number(x.mid === null);
   return compareMids(y.mid, x.mid);
 }
 
 function drawEntry(talk) {
-  const { last, unread } = talk;
+  const { last, unreadCount, typers } = talk;
   paintFace(talk.face, talk, talk.kind === 'user' && talk.isFriend);
   const who = !last ? '' : last.from === me.id ? 'You: ' : talk.kind === 'group' ? `${last.name}: ` : '';
-  talk.peek.textContent = last ? who + last.text.slice(0, 120) : '';
+  talk.peek.textContent = typers || (last ? who + last.text.slice(0, 120) : '');
+  talk.peek.classList.toggle('typing', typers !== '');
   const when = last && dayOf(last.ts) === dayOf(Date.now()) ? clock : short;
   talk.time.textContent = last ? when.format(last.ts) : '';
-  talk.count.textContent = unread.length > 99 ? '99+' : unread.length;
-  talk.count.hidden = unread.length === 0;
+  talk.count.textContent = unreadCount > 99 ? '99+' : unreadCount;
+  talk.count.hidden = unreadCount === 0;
   const entry = talk.element.firstChild;
-  entry.classList.toggle('unread', unread.length > 0);
+  entry.classList.toggle('unread', unreadCount > 0);
   if (talk === open) entry.setAttribute('aria-current', 'true');
   else entry.removeAttribute('aria-current');
   const presence = talk.isFriend ? (talk.online ? ', online' : ', offline') : talk.kind === 'group' ? ', group' : '';
-  entry.setAttribute('aria-label', `${talk.name}${presence}${unread.length > 0 ? `, ${unread.length} unread` : ''}`);
+  entry.setAttribute('aria-label', `${talk.name}${presence}${unreadCount > 0 ? `, ${unreadCount} unread` : ''}`);
 }
 
 // What is said in the open one.
@@ -263,8 +335,10 @@ function drawState(message) {
   said.classList.toggle('waiting', message.state === 'waiting');
   said.classList.toggle('failed', message.state === 'failed');
   mark.textContent = `${clock.format(message.ts)} `;
-  const signs = { waiting: ['○', ', not safe yet'], failed: ['✕', ', not said'], safe: ['✓', ', safe'] };
-  const [sign, meaning] = message.from === me.id ? signs[message.state ?? 'safe'] : [];
+  const signs = { waiting: ['○', ', not safe yet'], failed: ['✕', ', not said'], safe: ['✓', ', safe'], read: ['✓✓', ', read'] };
+  const { talk, pos } = message;
+  const isRead = talk?.kind === 'user' && pos !== null && pos <= talk.peerRead;
+  const [sign, meaning] = message.from === me.id ? signs[isRead ? 'read' : message.state ?? 'safe'] : [];
   if (sign) {
     const seen = make('b', { 'aria-hidden': 'true', text: sign });
     mark.append(seen, make('span', { class: 'unseen', text: meaning }));
@@ -314,9 +388,26 @@ function read(talk) {
   if (!talk || !isSeen(talk)) return;
   $('newest').hidden = true;
   if (talk.messages.length > MOST_OPEN) talk.trim();
+  if (client.multi) return mark(talk);
   if (talk.unread.length === 0) return;
   for (const message of talk.unread.splice(0)) client.confirm(message);
   changed();
+}
+
+/** Says up to where this user has read, once that is seen and its place is known. */
+function mark(talk) {
+  const { conversation, head, stood } = talk;
+  if (stood.unread > 0 && (talk.isLoading || talk.oldest === null)) return;
+  if (talk.unreadCount > 0) {
+    talk.unread = [];
+    stood.unread = 0;
+    changed();
+  }
+  if (head <= talk.readTo) return;
+  const before = talk.readTo;
+  talk.readTo = head;
+  // One that is not kept is said again with the next.
+  client.read(conversation, head).catch(() => talk.readTo === head && (talk.readTo = before));
 }
 
 /** Fetches the page before what is there; the newest one where nothing is. */
@@ -338,6 +429,7 @@ async function load(talk) {
   talk.isLoading = false;
   drawOlder(talk);
   changed();
+  read(talk);
   if (talk === open && !talk.isWhole && client.user && $('scroll').scrollTop < NEAR_PX) await load(talk);
 }
 
@@ -386,6 +478,7 @@ function enter(talk) {
 function leave() {
   if (!open) return;
   const talk = open;
+  client.typing(talk.conversation, false);
   talk.draft = $('text').value;
   open = null;
   $('house').classList.remove('inside');
@@ -399,13 +492,13 @@ function leave() {
 
 function drawHead() {
   if (!open) return;
-  const { kind, id, name, online, isFriend, isBlocked, isGone, members } = open;
+  const { kind, id, name, online, isFriend, isBlocked, isGone, members, typers } = open;
   paintFace($('talk-face'), open, kind === 'user' && isFriend);
   $('talk-name').textContent = name;
   const size = members === null ? '' : members === 1 ? '1 member · ' : `${members} members · `;
   const presence = isFriend ? (online ? 'online' : 'offline') : `no. ${id}`;
   const state = kind === 'group' ? `${size}no. ${id}` : presence;
-  $('talk-state').textContent = isGone ? 'You are not in this group.' : state;
+  $('talk-state').textContent = isGone ? 'You are not in this group.' : typers || state;
   const acts = kind === 'group'
     ? [['Members…', () => showMembers(open)], ['Leave group…', () => leaveGroup(open), 'danger']]
     : [
@@ -419,6 +512,7 @@ function drawHead() {
 // What is done.
 
 function send(talk, text) {
+  client.typing(talk.conversation, false);
   const message = {
     from: me.id, name: me.name, text, ts: Date.now(), cid: null, mid: null, pos: null, state: 'waiting',
   };
@@ -447,7 +541,7 @@ function send(talk, text) {
 async function befriend(id, name) {
   await client.addFriend(id);
   const talk = talkWith('user', id, name);
-  talk.isFriend = true;
+  Object.assign(talk, { isFriend: true, isUnfriended: false });
   say(`${name} is a friend now.`);
   drawHead();
   changed();
@@ -456,7 +550,7 @@ async function befriend(id, name) {
 
 async function unfriend(talk) {
   await client.removeFriend(talk.id);
-  talk.isFriend = false;
+  Object.assign(talk, { isFriend: false, isUnfriended: true });
   say(`${talk.name} is no friend any more.`);
   drawHead();
   changed();
@@ -520,6 +614,39 @@ function personRow(person, role) {
   return row;
 }
 
+async function showDevices() {
+  $('device-list').replaceChildren();
+  $('devices-note').textContent = 'Asking…';
+  $('devices').showModal();
+  const devices = await client.devices();
+  $('device-list').append(...devices.map(deviceRow));
+  $('devices-note').textContent = devices.length === 1 ? 'No other device is logged in.' : '';
+}
+
+function deviceRow({ id, name, used, online, isThis }) {
+  const shown = name || 'A device without a name';
+  const about = isThis ? 'this one' : online ? 'online' : used ? `last used ${recent.format(used)}` : 'offline';
+  const who = make('span', { class: 'who' }, make('bdi', { text: shown }), make('small', { text: about }));
+  const row = make('li', { class: 'person' }, who);
+  if (isThis) return row;
+  const out = button('Sign out', () => attempt(async () => {
+    out.disabled = true;
+    try {
+      await client.dropDevice(id);
+    } catch (error) {
+      out.disabled = false;
+      if (error.errno !== ERRNO.NO_SUCH_USER) throw error;
+    }
+    const next = row.nextElementSibling ?? row.previousElementSibling;
+    row.remove();
+    (next?.querySelector('button') ?? $('devices').querySelector('[data-close]')).focus();
+    $('devices-note').textContent = `${shown} is signed out.`;
+  }));
+  out.setAttribute('aria-label', `Sign out ${shown}`);
+  row.append(out);
+  return row;
+}
+
 function closeDialogs() {
   for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
 }
@@ -571,18 +698,77 @@ onSubmit('join', async () => {
 client.on('message', (message) => {
   const { user, group } = message.conversation;
   const isDirect = group === undefined;
+  const isNew = !talks.has(`user${user}`);
   const talk = isDirect ? talkWith('user', user, message.name) : talkWith('group', group, `Group ${group}`);
+  if (isDirect && isNew && message.own && user !== me.id) nameIt(talk);
   const known = talk.add(message);
-  if (known !== message || message.from === me.id) client.confirm(message);
-  else talk.unread.push(message);
+  if (talk.typing.has(message.from)) talk.isTyping(message.from, 0);
+  const isUnread = known === message && !message.own && !(client.multi && talk.isCounted(message));
+  // Beside other devices it is the marker that says what is unread.
+  if (client.multi || !isUnread) client.confirm(message);
+  if (isUnread) talk.unread.push(message);
   read(talk);
   if (talk === open && talk.unread.length > 0) $('newest').hidden = isAtEnd();
   changed();
 });
 
-client.on('presence', ({ id, online }) => {
-  const talk = talks.get(`user${id}`);
+/** Somebody whom this user wrote to, or made a friend, on another device: what tells of it has no name. */
+async function nameIt(talk) {
+  talk.rename(`No. ${talk.id}`);
+  try {
+    talk.rename((await client.find(talk.id)).name);
+  } catch {
+    return;
+  }
+  if (talk === open) drawHead();
+  changed();
+}
+
+const talkOf = ({ user, group }) => talks.get(group === undefined ? `user${user}` : `group${group}`);
+
+client.on('heads', (heads) => {
+  for (const { conversation, name, head, mid, ts, read, unread, peerRead } of heads) {
+    const { user, group } = conversation;
+    const talk = group === undefined ? talkWith('user', user, name) : talkWith('group', group, name);
+    talk.rename(name);
+    Object.assign(talk, { head: Math.max(head, talk.head), readTo: Math.max(read, talk.readTo), unread: [] });
+    talk.stood = { head, mid, ts, unread };
+    talk.isReadByPeer(peerRead ?? 0);
+  }
+  drawHead();
+  changed();
+});
+
+client.on('stored', ({ conversation, places }) => {
+  const talk = talkOf(conversation);
   if (!talk) return;
+  for (const { mid, pos } of places) {
+    talk.head = Math.max(talk.head, pos);
+    const message = talk.messages.findLast((each) => each.mid === mid);
+    if (!message) continue;
+    message.pos ??= pos;
+    if (message.line) drawState(message);
+  }
+  read(talk);
+});
+
+client.on('read', ({ conversation, by, pos }) => {
+  const talk = talkOf(conversation);
+  if (by === me.id) talk?.isRead(pos);
+  else talk?.isReadByPeer(pos);
+  changed();
+});
+
+client.on('typing', ({ conversation, by, on, expiresMs }) => {
+  if (by !== me.id) talkOf(conversation)?.isTyping(by, on ? expiresMs : 0);
+});
+
+client.on('presence', ({ id, online }) => {
+  const isNew = !talks.has(`user${id}`);
+  const talk = talkWith('user', id, '');
+  if (isNew) nameIt(talk);
+  // It is told of friends only: this one was made on another device, where it is news.
+  if (!talk.isUnfriended) talk.isFriend = true;
   talk.online = online;
   if (talk === open) drawHead();
   changed();
@@ -610,13 +796,15 @@ client.on('loggedin', ({ id, name, friends, groups, again }) => {
 
 /** What was said from elsewhere meanwhile, of the open conversation, and what was said last, of the others. */
 async function catchUp() {
+  // How the conversations stand is told after the login.
+  await null;
   if (open) {
     open.trim();
     Object.assign(open, { oldest: null, isWhole: false });
     load(open);
   }
   let peeks = 0;
-  for (const talk of talks.values()) {
+  for (const talk of [...talks.values()].sort(newestFirst)) {
     if (talk === open || talk.messages.length > 0 || talk.isGone || peeks >= MOST_PEEKS) continue;
     peeks += 1;
     try {
@@ -654,7 +842,7 @@ client.on('token', (token) => token && keepToken(token));
 client.on('signedout', (refusal) => {
   const replaced = refusal.errno === ERRNO.REPLACED || refusal.errno === ERRNO.ONLINE_ALREADY;
   if (!replaced) dropToken();
-  showGate(replaced ? 'You are logged in somewhere else now.' : `You are logged out: ${because(refusal)}`);
+  showGate(replaced ? 'This session was ended from elsewhere.' : `You are logged out: ${because(refusal)}`);
 });
 
 // The way in and out. A token is kept for as long as this tab lives, or on the device where that is wanted. It is not a
@@ -738,6 +926,26 @@ function setWay() {
 const takeover = () =>
   ask('You are logged in somewhere else. End that session and go on here?', 'Go on here', 'Leave it');
 
+/** Comes in beside other devices, where the server has the history for that. */
+async function besideOthers(enter) {
+  try {
+    return await enter({ multi: true });
+  } catch (error) {
+    if (error.errno !== ERRNO.BAD_FIELD) throw error;
+    return enter({ multi: false });
+  }
+}
+
+/** A session that does not live beside others is replaced, if that is wanted. */
+async function logIn(name, password) {
+  try {
+    await besideOthers((how) => client.login(name, password, how));
+  } catch (error) {
+    if (error.errno !== ERRNO.ONLINE_ALREADY || !(await takeover())) throw error;
+    await client.login(name, password, { multi: false, takeover: true });
+  }
+}
+
 /** Does what lets somebody in, with the form out of use meanwhile. */
 async function letIn(act) {
   $('gate-error').textContent = '';
@@ -764,7 +972,7 @@ $('enter').addEventListener('submit', (event) => {
   dropToken();
   letIn(async () => {
     if (registers) await client.register(name, password);
-    await client.login(name, password, { takeover });
+    await logIn(name, password);
   });
 });
 
@@ -775,7 +983,7 @@ async function comeBack() {
   $('gate-note').textContent = 'Coming back…';
   $('enter').inert = true;
   try {
-    await client.resume(keptToken());
+    await besideOthers((how) => client.resume(keptToken(), how));
   } catch (error) {
     if (error.errno === ERRNO.REFUSED) dropToken();
     const elsewhere = 'You are logged in somewhere else. Log in to go on here.';
@@ -793,6 +1001,8 @@ $('out').addEventListener('click', async () => {
   attempt(() => client.logout());
   showGate('You are logged out.');
 });
+
+$('ask-devices').addEventListener('click', () => attempt(showDevices));
 
 $('ask-password').addEventListener('click', () => {
   $('secret-name').value = me.name;
@@ -837,7 +1047,10 @@ function fit() {
   $('text').rows = Math.min(6, $('text').value.split('\n').length);
 }
 
-$('text').addEventListener('input', fit);
+$('text').addEventListener('input', () => {
+  fit();
+  if (open && !open.isGone) client.typing(open.conversation, $('text').value.trim() !== '');
+});
 
 $('scroll').addEventListener('scroll', () => {
   if (!open) return;

@@ -133,7 +133,7 @@ export class Client {
   /** The request that catches up with other devices, while one is under way. */
   #syncing = null;
   /** Where this user was last said to be typing, and when. */
-  #typed = { key: null, at: -Infinity };
+  #typed = { key: null, at: -Infinity, isOn: false };
   #pulse;
   #parts = { entrance: null, friends: [] };
   /** The last friend list heard, for whoever asked for it. */
@@ -322,11 +322,11 @@ export class Client {
   typing(conversation, on = true) {
     const of = whereIs(conversation);
     const [key, now] = [placeOf(conversation), this.#clock.now()];
-    const isSaid = this.#typed.key === key && now - this.#typed.at < TYPING_MS;
+    const typed = this.#typed.key === key ? this.#typed : { at: -Infinity, isOn: false };
     // What nobody was told of needs no end, and what cannot be told now is worth nothing later.
-    if (on ? isSaid : this.#typed.key !== key) return false;
-    this.#typed = on ? { key, at: now } : { key: null, at: -Infinity };
+    if (on ? now - typed.at < TYPING_MS : !typed.isOn) return false;
     if (this.#link !== 'up' || this.#account?.state !== 'inside') return false;
+    this.#typed = { key, at: on ? now : typed.at, isOn: on };
     this.#write({ msgid: MSG.TYPING, ...of, on });
     return true;
   }
@@ -617,7 +617,7 @@ export class Client {
     this.#account = { state: 'inside', who: { ...who, token, places: undefined }, id, name, multi: heads !== null };
     this.#seen.isReadBy(id);
     this.#places.isReadBy(id, who.places);
-    this.#typed = { key: null, at: -Infinity };
+    this.#typed = { key: null, at: -Infinity, isOn: false };
     const made = this.#groupsMadeBefore(groups);
     this.#groups = new Set(groups.map((group) => group.id));
     const welcome = { id, name, friends, groups };

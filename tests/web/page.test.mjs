@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ERRNO } from '../../clients/js/chatd.js';
 import { Chatd, Heard } from '../../clients/js/test/servers.mjs';
 import { Browser } from './browser.mjs';
 
 async function house(t, ...names) {
-  const chatd = await Chatd.start(t);
+  const { keep } = typeof names[0] === 'object' ? names.shift() : {};
+  const chatd = await Chatd.start(t, 'tcp', { keep });
   const url = process.env.PAGE ?? `http://127.0.0.1:${chatd.port}/`;
   const browser = await Browser.start(t);
   const people = [];
@@ -131,7 +133,7 @@ test('a long history is scrolled back to its beginning, and what is looked at st
   await amy.sees('.entry .count', '99+');
   await amy.click('.entry', 'ben');
   await amy.sees('#log .text', 'the last one');
-  await amy.sees('#log .text', 'message 360');
+  await amy.sees('#log .text', 'message 380');
   const isAtEnd = () => {
     const scroll = document.querySelector('#scroll');
     return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 2;
@@ -279,22 +281,28 @@ test('everything can be done with the keyboard, and everything has a name', asyn
   isClean(url, amy, ben);
 });
 
-test('whoever is logged in elsewhere is asked, and a reload needs no password', async (t) => {
-  const { url, browser, people: [amy] } = await house(t, 'amy');
+test('a session that is alone is asked about, and a reload needs no password', async (t) => {
+  const { chatd, url, browser, people: [amy] } = await house(t, 'amy');
   await amy.reload();
   await amy.find('#me-name', 'amy');
+  // The terminal's session lives beside no other.
+  const ben = await chatd.enter(t, 'ben');
   const second = await browser.person('second');
-  await second.logIn(url, 'amy');
+  await second.logIn(url, 'ben');
   await second.click('#question-no');
   await second.find('#go');
-  await second.logIn(url, 'amy');
+  const out = ben.client.once('signedout');
+  await second.logIn(url, 'ben');
   await second.click('#question-yes', 'Go on here');
-  await second.find('#me-name', 'amy');
-  await amy.sees('#gate-note', 'You are logged in somewhere else now.');
-  // A token alone throws nobody out.
-  await amy.click('#again', 'Go on here');
-  await amy.sees('#gate-note', 'Log in to go on here.');
-  // A new password ends every other token; a logout leaves nothing behind.
+  await second.find('#me-name', 'ben');
+  assert.equal((await out).errno, ERRNO.REPLACED);
+  isClean(url, amy, second);
+});
+
+test('a new password ends the session of every other device, and a logout leaves nothing behind', async (t) => {
+  const { url, browser, people: [amy] } = await house(t, 'amy');
+  const second = await browser.person('second');
+  await second.logIn(url, 'amy');
   await second.click('#me-menu summary');
   await second.click('#ask-password');
   await second.fill('#secret-old', 'guess');
@@ -304,17 +312,113 @@ test('whoever is logged in elsewhere is asked, and a reload needs no password', 
   await second.fill('#secret-old', 'password of amy');
   await second.press('Enter');
   await second.sees('#toast', 'Your password is changed.');
+  await amy.sees('#gate-note', 'This session was ended from elsewhere.');
   await second.click('#me-menu summary');
   await second.click('#out');
   await second.sees('#gate-note', 'You are logged out.');
   await second.reload();
   await second.find('#name');
   assert.deepEqual(await second.look(() => [localStorage.length, sessionStorage.length]), [0, 0]);
-  await amy.click('#again');
+  await amy.click('#again', 'Go on here');
   await amy.find('#name');
   await amy.logIn(url, 'amy', 'anew');
   await amy.find('#me-name', 'amy');
   isClean(url, amy, second);
+});
+
+test('one person on two pages: what is said on one is on the other, and what is read is read on both', async (t) => {
+  const { chatd, url, browser, people: [amy, ben] } = await house(t, 'amy', 'ben');
+  const phone = await browser.person('phone', { width: 360, height: 640, touch: true, dark: true });
+  await phone.logIn(url, 'amy');
+  await phone.find('#me-name', 'amy');
+  await amy.findPerson('ben', 'Add friend');
+  // Who is a friend is one on the other device too.
+  await phone.find('.entry', 'ben');
+  await phone.until(() => document.querySelector('.entry').getAttribute('aria-label') === 'ben, online');
+  await amy.click('#found button', 'Write');
+  await amy.type('At the pier');
+  await amy.press('Enter');
+  await phone.sees('.entry .peek', 'You: At the pier');
+  await phone.click('.entry', 'ben');
+  await phone.sees('#log .said.mine .text', 'At the pier');
+  await phone.sees('.said.mine .mark', '✓, safe');
+  await ben.sees('.entry .count', '1');
+  await ben.click('.entry', 'amy');
+  for (const page of [amy, phone]) await page.sees('.said.mine .mark', '✓✓, read');
+  // Whoever types is seen to, until it is said.
+  await ben.type('Com');
+  for (const page of [amy, phone]) await page.sees('#talk-state', 'typing…');
+  await ben.type('ing');
+  await ben.press('Enter');
+  for (const page of [amy, phone]) {
+    await page.sees('#log .text', 'Coming');
+    await page.until(() => document.querySelector('#talk-state').textContent !== 'typing…');
+  }
+  await ben.sees('.said.mine .mark', '✓✓, read');
+  // On a page that has nothing open it is counted; what one page reads is read on the other.
+  await phone.click('#back');
+  const other = await chatd.enter(t, 'cat');
+  const id = Number((await amy.look(() => document.querySelector('#me-id').textContent)).replace('no. ', ''));
+  for (const text of numbers(1, 3, 'from cat')) await other.client.say({ user: id }, text);
+  for (const page of [amy, phone]) {
+    await page.sees('.entry .count', '3');
+    await page.until(() => document.title === '(3) chatd');
+  }
+  for (const page of [amy, phone]) {
+    await page.reload();
+    await page.sees('.entry .count', '3');
+    await page.until(() => document.title === '(3) chatd');
+  }
+  await phone.click('.entry', 'cat');
+  for (const page of [amy, phone]) await page.until(() => document.title === 'chatd');
+  await other.client.say({ user: id }, 'one more');
+  await phone.sees('#log .text', 'one more');
+  await amy.until(() => document.title === 'chatd' && document.querySelector('.entry .peek').textContent === 'one more');
+  for (const page of [amy, phone]) {
+    await page.reload();
+    await page.sees('.entry .peek', 'one more');
+    await page.until(() => document.title === 'chatd');
+  }
+  // After a reload it is still known what was read.
+  await amy.click('.entry', 'ben');
+  await amy.sees('.said.mine .mark', '✓✓, read');
+  isClean(url, amy, ben, phone);
+});
+
+test('devices are listed, and one is signed out from another', async (t) => {
+  const { url, browser, people: [amy] } = await house(t, 'amy');
+  const phone = await browser.person('phone', { width: 360, height: 640, touch: true });
+  await phone.logIn(url, 'amy');
+  await phone.click('#me-menu summary');
+  await phone.click('#ask-devices');
+  await phone.sees('#device-list small', 'this one');
+  const names = await phone.texts('#device-list bdi');
+  assert.equal(names.length, 2);
+  for (const name of names) assert.match(name, /^Chrome on (Linux|Android)$/);
+  assert.ok(await phone.look(() => document.documentElement.scrollWidth <= innerWidth));
+  await phone.press('Tab');
+  await phone.until(() => document.activeElement.getAttribute('aria-label')?.startsWith('Sign out Chrome'));
+  await phone.press('Enter');
+  await phone.sees('#devices-note', 'is signed out.');
+  await amy.sees('#gate-note', 'This session was ended from elsewhere.');
+  await amy.click('#again', 'Go on here');
+  await amy.find('#name');
+  await phone.press('Escape');
+  await phone.find('#me-name', 'amy');
+  isClean(url, amy, phone);
+});
+
+test('a server that keeps no history is chatted with as before', async (t) => {
+  const { url, people: [amy, ben] } = await house(t, { keep: 'undelivered' }, 'amy', 'ben');
+  await amy.findPerson('ben', 'Write');
+  await amy.say('Tea?');
+  await ben.sees('.entry .count', '1');
+  await ben.reload();
+  await ben.sees('.entry .count', '1');
+  await ben.click('.entry', 'amy');
+  await ben.sees('#log .text', 'Tea?');
+  await ben.until(() => document.title === 'chatd');
+  assert.deepEqual([...amy.complaints, ...ben.complaints], []);
 });
 
 test('what cannot be said is told, and can be said again', async (t) => {

@@ -288,7 +288,7 @@ test('a server whose certificate nobody here trusts is told nothing', async (t) 
   t.after(() => rmSync(folder, { recursive: true }));
   execFileSync(PROGRAM, ['dev-cert', folder]);
   for (const way of ['tls', 'wss']) {
-    const chatd = await Chatd.start(t, way, folder);
+    const chatd = await Chatd.start(t, way, { certificate: folder });
     const client = chatd.client(t);
     client.register('amy', 'pw').catch(() => {});
     const { reason } = await client.once('unreachable');

@@ -20,10 +20,13 @@ export class Chatd {
   #tls = {};
   port = 0;
 
-  /** Its clients come by `way`: tcp, ws, tls or wss; `certificate` is the folder of what it shows to the last two. */
-  static async start(test, way = 'tcp', certificate = CERTIFICATE) {
+  /**
+   * Its clients come by `way`: tcp, ws, tls or wss; `certificate` is the folder of what it shows to the last two, and
+   * `keep` what it keeps.
+   */
+  static async start(test, way = 'tcp', { certificate = CERTIFICATE, keep = 'all' } = {}) {
     const chatd = new Chatd();
-    chatd.way = way;
+    Object.assign(chatd, { way, keep });
     if (way === 'tls' || way === 'wss') {
       if (!certificate) throw new Error('there is no certificate: `npm test` makes one');
       chatd.#tls = { CHATD_TLS_CERT: join(certificate, 'cert.pem'), CHATD_TLS_KEY: join(certificate, 'key.pem') };
@@ -34,7 +37,7 @@ export class Chatd {
   }
 
   async start() {
-    const own = ['--cores', '2', '--port', `${this.port}`, '--data', this.#data];
+    const own = ['--cores', '2', '--port', `${this.port}`, '--data', this.#data, '--keep', this.keep];
     const cheap = ['--admin', 'off', '--password-cost', 'm=8,t=1,p=1'];
     // It ends when this process does, however that happens.
     this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', PROGRAM, ...own, ...cheap], {
