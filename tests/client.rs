@@ -8,6 +8,7 @@ use chatd_testing as common;
 /// One file for each thing that can go wrong.
 mod client {
     mod conversation;
+    mod devices;
     mod dialects;
     mod ending;
     mod hostile;

@@ -57,6 +57,12 @@ pub enum Command<'a> {
     Unread,
     /// In a script: wait until so many messages have come.
     Wait(u64),
+    /// The user's devices.
+    Devices,
+    /// The end of the device in this line of the list.
+    DropDevice(usize),
+    /// To have read the open conversation.
+    Read,
     /// Text for the open conversation.
     Say(&'a str),
 }
@@ -80,7 +86,7 @@ impl fmt::Display for BadCommand {
 }
 
 /// The commands: how each is written, and what it does. The seed's first, in its order.
-pub const COMMANDS: [(&str, &str); 28] = [
+pub const COMMANDS: [(&str, &str); 31] = [
     ("help", "show all commands"),
     ("chat:friendid:message", "say something to somebody"),
     ("addfriend:friendid", "add a friend"),
@@ -107,6 +113,9 @@ pub const COMMANDS: [(&str, &str); 28] = [
     ("/members [#GROUP]", "like members, of the open group"),
     ("/history [WHO]", "like history, of the open conversation"),
     ("/unread", "show what you have not read"),
+    ("/read", "mark the open conversation as read"),
+    ("/devices", "show your devices"),
+    ("/devices drop N", "send the device in line N away"),
     ("/wait [N]", "in a script: wait for N messages"),
     ("/help, /quit", "like help and quit"),
 ];
@@ -221,6 +230,12 @@ fn slash<'a>(word: &'a str, argument: &'a str) -> Result<Command<'a>, BadCommand
         ("/members", group) => Ok(Command::Members(Some(group))),
         ("/wait", "") => Ok(Command::Wait(1)),
         ("/wait", count) => count.parse().map(Command::Wait).map_err(|_| usage(word)),
+        ("/read", "") => Ok(Command::Read),
+        ("/devices", "") => Ok(Command::Devices),
+        ("/devices", rest) => {
+            let number = rest.strip_prefix("drop ").and_then(|number| number.trim().parse().ok());
+            number.map(Command::DropDevice).ok_or(BadCommand::Usage("/devices drop N"))
+        }
         ("/close", "") => Ok(Command::Close),
         ("/friends", "") => Ok(Command::Friends),
         ("/groups", "") => Ok(Command::Groups),
@@ -287,6 +302,9 @@ mod tests {
             ("help:1", "help"),
             ("/open", "/open WHO"),
             ("/wait x", "/wait [N]"),
+            ("/devices drop", "/devices drop N"),
+            ("/devices drop x", "/devices drop N"),
+            ("/read x", "/read"),
         ] {
             assert_eq!(parse(line, false), Err(BadCommand::Usage(written)), "{line}");
         }
@@ -303,5 +321,8 @@ mod tests {
         assert_eq!(parse("/history #tea", true), Ok(Command::HistoryIn("#tea")));
         assert_eq!(parse("/members", false), Ok(Command::Members(None)));
         assert_eq!(parse("/wait 3", false), Ok(Command::Wait(3)));
+        assert_eq!(parse("/devices", true), Ok(Command::Devices));
+        assert_eq!(parse("/devices drop 2", false), Ok(Command::DropDevice(2)));
+        assert_eq!(parse("/read", true), Ok(Command::Read));
     }
 }

@@ -32,6 +32,15 @@ pub struct Options {
     #[arg(long)]
     pub take_over: bool,
 
+    /// Be one of several devices of yours that are logged in at once, and show what you say on the others. A session that does
+    /// not say so is not replaced.
+    #[arg(long, conflicts_with = "take_over")]
+    pub multi: bool,
+
+    /// What this device is called, in 1 to 50 characters. [default: with --multi the name of this machine]
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+
     /// In a script: go on after a line that failed; the first failure makes the exit status.
     #[arg(long)]
     pub keep_going: bool,

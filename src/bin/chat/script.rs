@@ -41,6 +41,7 @@ pub fn run(settings: &Settings) -> Exit {
     let mut config = Config::new(settings.addresses.clone());
     config.trust = settings.trust.clone();
     config.confirming = Confirming::WhenSaid;
+    config.device = settings.device.clone();
     let (client, events) = Client::connect(config);
     let (tell, happenings) = mpsc::sync_channel(16);
     let (want, wanted) = mpsc::channel();

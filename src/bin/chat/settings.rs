@@ -3,7 +3,7 @@
 use crate::options::Options;
 use crate::talk::Elsewhere;
 use chatd_client::address::NotAnAddress;
-use chatd_client::{Address, Trust};
+use chatd_client::{Address, Device, Trust};
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct Settings {
     pub audience: Audience,
     /// What to do when the user who logs in is logged in somewhere else.
     pub elsewhere: Elsewhere,
+    /// What is said of this device.
+    pub device: Device,
     /// Whether a script goes on after a failure.
     pub keep_going: bool,
     /// How long a script waits.
@@ -58,14 +60,33 @@ impl Settings {
             audience,
             elsewhere: match audience {
                 _ if options.take_over => Elsewhere::TakeOver,
-                Audience::Person => Elsewhere::Ask,
+                // A device beside others replaces nobody.
+                Audience::Person if !options.multi => Elsewhere::Ask,
+                Audience::Person => Elsewhere::Leave,
                 Audience::Lines | Audience::Json => Elsewhere::Leave,
             },
+            device: device(options.device, options.multi, || {
+                std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default()
+            }),
             keep_going: options.keep_going,
             timeout: Duration::from_secs(options.timeout),
             colours: audience == Audience::Person && !told("NO_COLOR") && !dumb,
         })
     }
+}
+
+/// Longest name of a device, in characters.
+const DEVICE: usize = 50;
+
+/// What is said of this device. Its name is the machine's, where it is beside others and has no other.
+fn device(typed: Option<String>, multi: bool, machine: impl FnOnce() -> String) -> Device {
+    if !multi {
+        return Device { name: typed, ..Device::default() };
+    }
+    Device::beside_others(&typed.unwrap_or_else(|| {
+        let name: String = machine().trim().chars().filter(|c| !c.is_control()).take(DEVICE).collect();
+        if name.is_empty() { "chat".to_owned() } else { name }
+    }))
 }
 
 /// `HOST PORT`, or any number of `HOST:PORT`; without any, what `CHAT_SERVER` holds, apart by spaces
@@ -96,6 +117,15 @@ mod tests {
         let typed: Vec<String> = typed.iter().map(ToString::to_string).collect();
         let addresses = addresses(&typed, environment.map(str::to_owned)).unwrap();
         addresses.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_device_has_the_machines_name_only_beside_others() {
+        let machine = || format!("{}\n", "ü".repeat(60));
+        assert_eq!(device(None, false, machine), Device::default());
+        assert_eq!(device(None, true, machine), Device::beside_others(&"ü".repeat(50)));
+        assert_eq!(device(None, true, || "\n".to_owned()), Device::beside_others("chat"));
+        assert_eq!(device(Some("pad".into()), true, machine), Device::beside_others("pad"));
     }
 
     #[test]

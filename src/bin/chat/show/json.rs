@@ -5,7 +5,7 @@
 
 use super::{Deed, Shown};
 use crate::visible::is_hidden;
-use chatd_client::{Conversation, Failure, Group, Mark, Member, Message, Person, Refusal, Role};
+use chatd_client::{Conversation, Failure, Group, KnownDevice, Mark, Member, Message, Person, Refusal, Role};
 use serde_json::{Value, json};
 
 /// The line, with its newline; nothing, where there is nothing for a program.
@@ -21,6 +21,7 @@ fn object(shown: &Shown) -> Option<Value> {
         Shown::Presence(id, name, online) => {
             json!({"kind": "presence", "id": id.get(), "name": name, "online": online})
         }
+        Shown::Devices(_) | Shown::Read { .. } | Shown::Typing { .. } => return of_devices(shown),
         Shown::Found(who) => {
             json!({"kind": "found", "id": who.id.get(), "name": who.name, "online": who.online})
         }
@@ -72,12 +73,33 @@ fn object(shown: &Shown) -> Option<Value> {
     })
 }
 
+fn of_devices(shown: &Shown) -> Option<Value> {
+    Some(match shown {
+        Shown::Devices(devices) => {
+            json!({"kind": "devices", "devices": devices.iter().map(device).collect::<Vec<_>>()})
+        }
+        Shown::Read { of, label, by, pos } => json!({
+            "kind": "read", "id": id(*of), "group": is_group(*of), "name": label, "by": by.get(), "pos": pos,
+        }),
+        Shown::Typing { to, label, by, on } => json!({
+            "kind": "typing", "id": id(*to), "group": is_group(*to), "name": label, "by": by.get(), "on": on,
+        }),
+        _ => return None,
+    })
+}
+
 fn said(message: &Message, label: &str) -> Value {
     let mut object = row(message);
     object["kind"] = "message".into();
     if let Conversation::In(group) = message.conversation {
         object["groupid"] = group.get().into();
         object["group"] = label.into();
+    }
+    if message.own {
+        object["own"] = true.into();
+        if let Conversation::With(to) = message.conversation {
+            object["toid"] = to.get().into();
+        }
     }
     object
 }
@@ -117,6 +139,14 @@ fn done(deed: &Deed) -> Value {
             mark(&mut object, safe.as_ref().unwrap_or(&Mark::default()));
             return object;
         }
+        Deed::DeviceDropped(name) => {
+            return json!({"kind": "done", "what": "device_dropped", "name": name});
+        }
+        Deed::Read { of, label, pos } => {
+            return json!({
+                "kind": "done", "what": "read", "id": id(*of), "group": is_group(*of), "name": label, "pos": pos,
+            });
+        }
         Deed::PasswordChanged => return json!({"kind": "done", "what": "password_changed"}),
         Deed::Blocked(id, name) => ("blocked", id.get(), name),
         Deed::Unblocked(id, name) => ("unblocked", id.get(), name),
@@ -143,6 +173,14 @@ fn refused(kind: &str, refusal: &Refusal) -> Value {
 
 fn person(person: &Person) -> Value {
     json!({"id": person.id.get(), "name": person.name, "online": person.online})
+}
+
+/// An id is a string, as a `mid` is.
+fn device(device: &KnownDevice) -> Value {
+    json!({
+        "id": device.id.0.to_string(), "device": device.name, "created": device.created.0,
+        "used": device.used.0, "online": device.online, "this": device.this,
+    })
 }
 
 fn member(member: &Member) -> Value {

@@ -8,7 +8,8 @@ pub mod text;
 
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use chatd_client::{
-    Address, Conversation, Failure, Group, Mark, Member, Message, Person, Refusal, Spoken, event::Lost,
+    Address, Conversation, Failure, Group, KnownDevice, Mark, Member, Message, Person, Refusal, Spoken,
+    event::Lost,
 };
 
 /// Something to be shown.
@@ -75,6 +76,30 @@ pub enum Shown {
     Members(String, Vec<Member>, Spoken),
     /// A friend, who is called this, has come or gone.
     Presence(UserId, String, bool),
+    /// The user's devices.
+    Devices(Vec<KnownDevice>),
+    /// Somebody has read a conversation, which is called this. For programs.
+    Read {
+        /// Which.
+        of: Conversation,
+        /// What it is called.
+        label: String,
+        /// Who.
+        by: UserId,
+        /// Up to which place.
+        pos: u64,
+    },
+    /// Somebody is typing, or does so no more. For programs.
+    Typing {
+        /// Where.
+        to: Conversation,
+        /// What that is called.
+        label: String,
+        /// Who.
+        by: UserId,
+        /// Whether it begins or ends.
+        on: bool,
+    },
     /// Somebody was looked for and found.
     Found(Person),
     /// A page of what was said.
@@ -108,6 +133,12 @@ impl Shown {
     /// The message that has arrived once this is shown.
     pub fn mid(&self) -> Option<MessageId> {
         match self {
+            // What the user says elsewhere waits for nobody, but for what is said to oneself.
+            Shown::Said(message, _)
+                if message.own && message.conversation != Conversation::With(message.from) =>
+            {
+                None
+            }
             Shown::Said(message, _) => message.mark.mid,
             _ => None,
         }
@@ -134,6 +165,17 @@ pub enum Deed {
     Unblocked(UserId, String),
     /// The password is another now.
     PasswordChanged,
+    /// The device that is called this has to log in again.
+    DeviceDropped(String),
+    /// A conversation is read, on all devices.
+    Read {
+        /// Which.
+        of: Conversation,
+        /// What it is called.
+        label: String,
+        /// Up to which place.
+        pos: u64,
+    },
     /// A friend more, who is called this.
     Befriended(UserId, String),
     /// A friend less.

@@ -5,7 +5,7 @@ use crate::command::COMMANDS;
 use crate::visible::{short, visible};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::wire::code::Code;
-use chatd_client::{Conversation, Group, Member, Message, Person, Role, Spoken};
+use chatd_client::{Conversation, Group, KnownDevice, Member, Message, Person, Role, Spoken};
 
 /// So much of a message says which one is meant, in characters.
 const QUOTE: usize = 40;
@@ -66,6 +66,7 @@ impl Style {
             Shown::Groups(groups) => self.groups(groups),
             Shown::Members(label, members, spoken) => self.members(label, members, *spoken),
             Shown::History { label, messages, complete, .. } => self.history(label, messages, *complete),
+            Shown::Devices(devices) => self.devices(devices),
             Shown::Found(who) => vec![self.person(who, "")],
             Shown::Presence(id, name, online) => {
                 let state = if *online { "is online" } else { "is offline" };
@@ -102,7 +103,22 @@ impl Style {
             Conversation::In(_) if self.short => format!("{} ", self.paint(BOLD, &short(label, NAME))),
             Conversation::In(group) => format!("{}[{group}] ", short(label, NAME)),
         };
-        format!("{} {place}{name}: {text}", self.time(&message.time))
+        // Of what the user said elsewhere, the sender does not say to whom.
+        let to = match message.conversation {
+            Conversation::With(_) if message.own => format!(" to {}", short(label, NAME)),
+            _ => String::new(),
+        };
+        format!("{} {place}{name}{to}: {text}", self.time(&message.time))
+    }
+
+    fn devices(&self, devices: &[KnownDevice]) -> Vec<String> {
+        let row = |(at, device): (usize, &KnownDevice)| {
+            let state = if device.online { self.paint(GREEN, "online") } else { self.paint(DIM, "offline") };
+            let this = if device.this { "  this one" } else { "" };
+            let name = if device.name.is_empty() { "(no name)" } else { &device.name };
+            format!("{:>5}  {}  {state}{this}", at + 1, self.paint(BOLD, &short(name, NAME)))
+        };
+        devices.iter().enumerate().map(row).collect()
     }
 
     /// A person sees the own line already, and is told what it has come to.
@@ -231,6 +247,8 @@ fn deed_line(deed: &Deed) -> Option<String> {
         Deed::Sent { .. } => return None,
         Deed::Blocked(_, who) => format!("{} is blocked: nothing from there is heard any more", name(who)),
         Deed::Unblocked(_, who) => format!("{} is heard again", name(who)),
+        Deed::DeviceDropped(device) => format!("{} has to log in again", name(device)),
+        Deed::Read { label, .. } => format!("{} is read", name(label)),
         Deed::PasswordChanged => "the password is changed".to_owned(),
         Deed::Befriended(id, who) if *who == id.to_string() => format!("{id} is a friend now"),
         Deed::Befriended(id, who) => format!("{} ({id}) is a friend now", name(who)),

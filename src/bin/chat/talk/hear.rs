@@ -10,6 +10,7 @@ use chatd_chat::wire::code::Code;
 use chatd_client::event::Lost;
 use chatd_client::{
     Answer, Conversation, Event, Failure, Member, Message, Refusal, Request, RequestId, Spoken, Takeover,
+    Welcome,
 };
 
 /// Members that are put together from pages at most.
@@ -42,24 +43,7 @@ impl Talk {
                 say.push(Shown::Lost { reason, retrying, unsafe_yet });
             }
             Event::Unreachable { address, reason } => say.push(Shown::Unreachable(address, reason)),
-            Event::LoggedIn { welcome, again } => {
-                let online = welcome.friends.iter().filter(|friend| friend.online).count();
-                say.push(match again {
-                    true => Shown::Back,
-                    false => Shown::Welcome {
-                        id: welcome.id,
-                        name: welcome.name.clone(),
-                        friends: welcome.friends.len(),
-                        online,
-                        groups: welcome.groups.len(),
-                    },
-                });
-                self.directory.welcome(welcome);
-                if !again {
-                    // Else it is where it was: a password that is being typed is one still.
-                    self.step = Step::Inside;
-                }
-            }
+            Event::LoggedIn { welcome, again } => self.welcome(welcome, again, say),
             Event::LoginDelayed(refusal) => say.push(Shown::Delayed(refusal)),
             Event::SignedOut(refusal) => {
                 self.leave();
@@ -67,7 +51,7 @@ impl Talk {
                 reaction.signed_out = true;
             }
             Event::Message(message) => {
-                reaction.message = true;
+                reaction.message = !message.own;
                 self.message(message, say);
             }
             Event::Presence { user, online } => {
@@ -82,16 +66,39 @@ impl Talk {
             }
             Event::Notice(refusal) => say.push(Shown::Notice(refusal)),
             Event::BadFrame => say.push(Shown::BadFrame),
-            // Events of a later dialect, which this program does not ask for.
-            _ => {}
+            other => self.hear_of_devices(other, say),
         }
         reaction
+    }
+
+    fn welcome(&mut self, welcome: Welcome, again: bool, say: &mut Vec<Shown>) {
+        let online = welcome.friends.iter().filter(|friend| friend.online).count();
+        say.push(match again {
+            true => Shown::Back,
+            false => Shown::Welcome {
+                id: welcome.id,
+                name: welcome.name.clone(),
+                friends: welcome.friends.len(),
+                online,
+                groups: welcome.groups.len(),
+            },
+        });
+        self.me = Some(welcome.id);
+        welcome.heads.iter().for_each(|heads| self.meet_in(heads));
+        self.directory.welcome(welcome);
+        if !again {
+            // Else it is where it was: a password that is being typed is one still.
+            self.step = Step::Inside;
+        }
     }
 
     fn message(&mut self, message: Message, say: &mut Vec<Shown>) {
         self.directory.learn(&message);
         let to = message.conversation;
-        if self.open != Some(to) {
+        if message.own {
+            // Whoever answers has read what was said, on whichever device.
+            self.unread.remove(&to);
+        } else if self.open != Some(to) {
             let unread = self.unread.entry(to).or_default();
             unread.count += 1;
             unread.last.push_back(message.clone());
@@ -211,6 +218,7 @@ impl Talk {
             }
             (Pending::History(of), Answer::History { messages, complete }) => {
                 messages.iter().for_each(|message| self.directory.learn(message));
+                self.reaches(of, messages.last().and_then(|last| last.mark.pos));
                 self.paging = messages.first().and_then(|first| Some((of, first.mark.pos?)));
                 let label = self.directory.label(of);
                 return Some(Shown::History { of, label, messages, complete });
@@ -220,7 +228,10 @@ impl Talk {
             (Pending::Unblock(id), _) => Deed::Unblocked(id, self.directory.label(Conversation::With(id))),
             (Pending::Say(to, text), answer) => {
                 let safe = match answer {
-                    Answer::Safe(mark) => Some(mark),
+                    Answer::Safe(mark) => {
+                        self.reaches(to, mark.pos);
+                        Some(mark)
+                    }
                     _ => None,
                 };
                 Deed::Sent { to, label: self.directory.label(to), text, safe }
@@ -244,7 +255,7 @@ impl Talk {
                 self.open = self.open.filter(|open| *open != Conversation::In(id));
                 Deed::Left(id, label)
             }
-            _ => return None,
+            (pending, answer) => return self.done_with_devices(pending, answer),
         };
         Some(Shown::Done(deed))
     }
@@ -274,6 +285,9 @@ impl Talk {
             Pending::Members(id, _) => format!("no members of {}", self.group_label(*id)),
             Pending::Block(id) => format!("{} is not blocked", who(*id)),
             Pending::Unblock(id) => format!("{} is as before", who(*id)),
+            Pending::Devices => "no list of devices".to_owned(),
+            Pending::DropDevice(name) => format!("{name} is not sent away"),
+            Pending::Read(of) => format!("{} is not marked", self.directory.label(*of)),
             Pending::ChangePassword => "the password is as before".to_owned(),
             Pending::For(_, part) => self.describe(part),
         }

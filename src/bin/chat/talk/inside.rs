@@ -29,6 +29,9 @@ impl Talk {
         self.paging = self.paging.filter(|_| goes_on);
         let asked = match command {
             Command::Help => return Ok(show(say, Shown::Help)),
+            Command::Devices | Command::DropDevice(_) | Command::Read => {
+                return self.device_command(&command);
+            }
             Command::Groups => {
                 let groups: Vec<Group> = self.directory.groups.values().cloned().collect();
                 return Ok(show(say, Shown::Groups(groups)));
@@ -79,13 +82,7 @@ impl Talk {
                 self.step = Step::OldPassword;
                 return Ok(Next::Go);
             }
-            Command::CreateGroup(name, desc) => {
-                let (name, desc) = (name.to_owned(), desc.to_owned());
-                (
-                    Request::CreateGroup { name: name.clone(), desc: desc.clone() },
-                    Pending::CreateGroup(name, desc),
-                )
-            }
+            Command::CreateGroup(name, desc) => create_group(name, desc),
             Command::AddGroup(group) => {
                 let group = self.group(group)?;
                 (Request::AddGroup(group), Pending::AddGroup(group))
@@ -155,6 +152,11 @@ impl Talk {
         let counts = self.unread.iter().map(|(to, unread)| (self.directory.label(*to), unread.count));
         show(say, Shown::Unread(counts.collect()))
     }
+}
+
+fn create_group(name: &str, desc: &str) -> (Request, Pending) {
+    let (name, desc) = (name.to_owned(), desc.to_owned());
+    (Request::CreateGroup { name: name.clone(), desc: desc.clone() }, Pending::CreateGroup(name, desc))
 }
 
 /// The page of members after those that are known already.

@@ -2,8 +2,9 @@
 //!
 //! A plain value without a terminal and without a connection: a person's session and a script are
 //! the same [`Talk`]. Lines of nobody are in `menu`, those of somebody in `inside`; who is meant by
-//! a name is in `seek`; what events do is in `hear`.
+//! a name is in `seek`; what events do is in `hear`; what is said of devices in `devices`.
 
+mod devices;
 mod hear;
 mod inside;
 mod menu;
@@ -15,7 +16,7 @@ use crate::directory::Directory;
 use crate::show::Shown;
 use crate::visible::short;
 use chatd_chat::model::ids::{GroupId, UserId};
-use chatd_client::{Conversation, Member, Message, Named, Request, RequestId, Secret, Takeover};
+use chatd_client::{Conversation, KnownDevice, Member, Message, Named, Request, RequestId, Secret, Takeover};
 use seek::Then;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -99,6 +100,12 @@ pub enum Pending {
     Unblock(UserId),
     /// Another password.
     ChangePassword,
+    /// The devices.
+    Devices,
+    /// The end of the device that is called this.
+    DropDevice(String),
+    /// To have read what was said.
+    Read(Conversation),
     /// A part of what this other request_id stands for.
     For(RequestId, Box<Pending>),
 }
@@ -163,6 +170,12 @@ pub struct Talk {
     /// What the last page of history was of, and where it began: the same again goes on before it.
     paging: Option<(Conversation, u64)>,
     elsewhere: Elsewhere,
+    /// Who is logged in.
+    me: Option<UserId>,
+    /// The devices, as they were shown last.
+    devices: Vec<KnownDevice>,
+    /// How far each conversation is known to go.
+    places: BTreeMap<Conversation, u64>,
 }
 
 impl Default for Talk {
@@ -176,6 +189,9 @@ impl Default for Talk {
             open: None,
             unread: BTreeMap::new(),
             pending: HashMap::new(),
+            me: None,
+            devices: Vec::new(),
+            places: BTreeMap::new(),
         }
     }
 }

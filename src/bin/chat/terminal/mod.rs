@@ -73,6 +73,7 @@ fn converse(settings: &Settings) -> Result<Exit, ReadlineError> {
     let mut config = Config::new(settings.addresses.clone());
     config.trust = settings.trust.clone();
     config.confirming = Confirming::WhenSaid;
+    config.device = settings.device.clone();
     let (client, events) = Client::connect(config);
     let talk = Arc::new(Mutex::new(Talk::new(settings.elsewhere)));
     let shared = Shared { client, talk, gate: Arc::default(), colours: settings.colours };
