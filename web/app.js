@@ -186,7 +186,7 @@ class Talk {
 
   /** Whether the server counted this one when it said how the conversation stands. */
   isCounted({ pos, mid }) {
-    if (pos !== null) return pos <= this.stood.head;
+    if (pos !== null) return pos <= Math.max(this.stood.head, this.readTo);
     return this.stood.mid !== null && compareMids(mid, this.stood.mid) <= 0;
   }
 
@@ -749,7 +749,10 @@ client.on('stored', ({ conversation, places }) => {
     message.pos ??= pos;
     if (message.line) drawState(message);
   }
+  // Another device may have read it before its place was told here.
+  if (talk.unread.length > 0) talk.isRead(talk.readTo);
   read(talk);
+  changed();
 });
 
 client.on('read', ({ conversation, by, pos }) => {

@@ -88,8 +88,9 @@ const LOGIN_MS = 30_000;
 const RESUME_MS = 10_000;
 /** What a session that lives beside others of its user understands, if nothing else is said. */
 const CAPS = ['own', 'read', 'typing'];
-/** Conversations that are caught up with at once. */
-const MOST_SYNCED = 50;
+/** Conversations that are caught up with at once, and messages of each. */
+const MOST_SYNCED = 20;
+const SYNC_MESSAGES = 100;
 /** How far apart two TYPINGs in a conversation are; the server drops what is nearer. */
 const TYPING_MS = 3_000;
 
@@ -869,7 +870,7 @@ export class Client {
       // It is told what there is; the next place that does not follow asks again.
       for (const place of lacking) for (const held of this.#places.isLeft(place)) this.#take(held, this.#clock.now());
     };
-    this.#askMyself({ msgid: MSG.SYNC, since }, {
+    this.#askMyself({ msgid: MSG.SYNC, since, limit: SYNC_MESSAGES }, {
       answer: (_, { synced }) => {
         this.#syncing = null;
         for (const place of lacking) {
@@ -905,7 +906,11 @@ export class Client {
   }
 
   #isSaid(message, now) {
-    if (!this.#account?.multi || !this.#places.hold(message)) this.#take(message, now);
+    if (this.#link !== 'up') return;
+    const place = this.#account?.multi ? this.#places.hold(message) : null;
+    if (!place) return this.#take(message, now);
+    // Nothing of it counts as told: it comes again, with what is fetched then.
+    if (place.held.length > Places.MOST_HELD) this.#hangUp('too much came while what was missed was fetched', now);
   }
 
   #take(message, now) {
@@ -1132,7 +1137,7 @@ class Seen {
 
 /** Up to which place of each conversation everything was told, for a session that lives beside others of its user. */
 class Places {
-  static #MOST_HELD = 1_000;
+  static MOST_HELD = 1_000;
   static #FRESH = { isBehind: false, triedAt: null };
   #reader = null;
   #places = new Map();
@@ -1147,7 +1152,10 @@ class Places {
       for (const { conversation, pos } of known ?? []) this.#of(conversation).at = pos;
     }
     this.#reader = reader;
-    for (const place of this.#places.values()) Object.assign(place, { ...Places.#FRESH, held: [] });
+    for (const place of this.#places.values()) {
+      place.beyond.clear();
+      Object.assign(place, { ...Places.#FRESH, held: [] });
+    }
   }
 
   get all() {
@@ -1171,8 +1179,9 @@ class Places {
   has(conversation, pos) {
     const place = this.#of(conversation, this.isBegun ? 0 : pos - 1);
     if (pos > place.at) place.beyond.add(pos);
-    this.#advance(place);
-    if (place.beyond.size > Places.#MOST_HELD) place.isBehind = true;
+    // What is kept back is not told yet.
+    if (!place.isBehind) this.#advance(place);
+    if (place.beyond.size > Places.MOST_HELD) place.isBehind = true;
     return place;
   }
 
@@ -1192,26 +1201,26 @@ class Places {
     return [...this.#places.values()].filter(({ isBehind }) => isBehind).slice(0, most);
   }
 
-  /** Keeps back what came after something that is lacking; too much of it is asked for with that. */
+  /** Keeps back what came after something that is lacking; where, or null if nothing is. */
   hold(message) {
     const place = this.#places.get(placeOf(message.conversation));
-    if (!place?.isBehind) return false;
-    if (place.held.length >= Places.#MOST_HELD) place.held = [];
+    if (!place?.isBehind) return null;
     place.held.push(message);
-    return true;
+    return place;
   }
 
   /** Nothing more is asked for: what was kept back is to be told now. */
   isComplete(place) {
-    for (const pos of place.beyond) if (pos <= place.at) place.beyond.delete(pos);
-    this.#advance(place);
-    if (place.beyond.size > 0 && place.triedAt !== place.at) {
+    const last = Math.max(place.at, ...place.beyond);
+    let end = place.at;
+    while (place.beyond.has(end + 1)) end += 1;
+    if (end < last && place.triedAt !== place.at) {
       // What is beyond was said after the answer was made: once more, from where it is now.
       place.triedAt = place.at;
       return [];
     }
     // What is not there at the second time is not to be had.
-    place.at = Math.max(place.at, ...place.beyond);
+    place.at = last;
     place.beyond.clear();
     return this.isLeft(place);
   }

@@ -273,6 +273,41 @@ test('a server that cannot say what follows holds nothing up', () => {
   assert.deepEqual(trial.hears, ['held', 'too']);
 });
 
+test('what is kept back is bounded, and nothing of it is lost', () => {
+  const trial = beside([stands(1)]);
+  trial.hear(atPlaces(3));
+  for (let n = 4; n <= 1_003; n += 1) trial.comes(2, `c${n}`, n);
+  trial.hear(atPlaces(...Array.from({ length: 1_000 }, (_, n) => n + 4)));
+  assert.deepEqual(trial.types, []);
+  trial.comes(2, 'c1004', 1_004);
+  assert.deepEqual(trial.types, ['hung up', 'lost']);
+  trial.reconnect();
+  trial.letIn({ heads: [stands(1_004)], heads_complete: true });
+  const cid = trial.saidOf(36).at(-1).cid;
+  trial.hear(synced(cid, Array.from({ length: 1_003 }, (_, n) => row(n + 2))));
+  assert.deepEqual(trial.hears, Array.from({ length: 1_003 }, (_, n) => `c${n + 2}`));
+  assert.deepEqual(trial.client.places, [{ conversation: { user: 2 }, pos: 1_004 }]);
+});
+
+test('what is kept back when the connection is lost is told after the next one', () => {
+  const trial = beside([stands(5)]);
+  trial.hear(atPlaces(8));
+  const { cid } = trial.saidOf(36)[0];
+  trial.comes(2, 'c9', 9);
+  trial.hear(synced(cid, [row(6), row(7), row(8)], { complete: false }));
+  trial.hear(atPlaces(9));
+  assert.deepEqual(trial.client.places, [{ conversation: { user: 2 }, pos: 8 }]);
+  trial.lose();
+  trial.reconnect();
+  trial.clear();
+  trial.letIn({ heads: [stands(9)], heads_complete: true });
+  const [{ cid: again, since }] = trial.saidOf(36);
+  assert.deepEqual(since, [{ with: 2, after: 8 }]);
+  trial.hear(synced(again, [row(9)]));
+  assert.deepEqual(trial.hears, ['c6', 'c7', 'c8', 'c9']);
+  assert.equal(trial.saidOf(36).length, 1);
+});
+
 test('heads that do not fit into one frame are asked for to their end', () => {
   const trial = new Trial(['tcp://a:1'], { multi: true });
   const told = [];
