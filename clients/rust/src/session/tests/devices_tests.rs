@@ -121,6 +121,23 @@ fn what_was_missed_is_told_before_what_comes_and_nothing_twice() {
 }
 
 #[test]
+fn what_was_held_when_the_connection_was_lost_counts_for_nothing() {
+    let mut trial = Trial::up_to_three();
+    trial.lose();
+    trial.reconnect();
+    trial.enters(&[(2, 5)], true);
+    trial.is_pushed(4);
+    trial.is_stored(4);
+    assert_eq!((trial.texts().len(), trial.told_up_to()), (0, None));
+    trial.lose();
+    trial.reconnect();
+    trial.enters(&[(2, 5)], true);
+    assert_eq!(trial.synced_from().1, json!([{"after": 3, "with": 2}]));
+    trial.syncs(&[4, 5], true);
+    assert_eq!((trial.texts(), trial.told_up_to()), (vec!["m4", "m5"], Some(5)));
+}
+
+#[test]
 fn a_place_that_does_not_follow_says_that_something_is_missing() {
     let mut trial = Trial::up_to_three();
     trial.is_pushed(4);
