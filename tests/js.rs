@@ -34,7 +34,7 @@ fn with_the_real_server() {
 
 #[test]
 fn several_devices_of_one_user() {
-    passes("devices", 10);
+    passes("devices", 11);
 }
 
 #[test]

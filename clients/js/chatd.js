@@ -889,9 +889,7 @@ export class Client {
     for (const each of messages) {
       if (each.pos === null || each.pos <= place.at) continue;
       place.at = each.pos;
-      // The one who said it here has its receipt.
-      const isFromHere = each.own && each.conversation.user !== each.from && this.#outbox.isOf(each.cid);
-      if (!isFromHere) this.#take(each, this.#clock.now());
+      this.#take(each, this.#clock.now());
     }
   }
 
@@ -914,6 +912,8 @@ export class Client {
   }
 
   #take(message, now) {
+    // What was said here has its receipt, also if it was said by the session before this one.
+    if (message.own && message.conversation.user !== message.from && this.#outbox.isOf(message.cid)) return;
     const known = this.#seen.look(message);
     if (known.isNew) return this.#tell('message', message);
     // The server cannot know that it was dealt with, or is about to be.

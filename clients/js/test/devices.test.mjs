@@ -172,6 +172,39 @@ test('a device that was cut off is told what it missed, once and in order, thoug
   assert.equal(again.texts.at(-1), 'still there?');
 });
 
+test('a device that is cut off again and again, while all talk, misses nothing and repeats nothing', async (t) => {
+  const chatd = await Chatd.start(t);
+  const desk = await chatd.enter(t, 'amy', device('desk'));
+  const ben = await chatd.enter(t, 'ben');
+  const group = await ben.client.createGroup('boats');
+  await desk.client.joinGroup(group);
+  const line = await cable(t, chatd);
+  const pad = await further(t, chatd, 'amy', device('pad'), line.address);
+  const [ROUNDS, EACH] = [12, 20];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const said = [];
+    for (let n = round * EACH + 1; n <= (round + 1) * EACH; n += 1) {
+      said.push(ben.client.say({ user: desk.id }, `b${n}`), ben.client.say({ group }, `g${n}`));
+      said.push(desk.client.say({ user: ben.id }, `d${n}`), pad.client.say({ user: ben.id }, `p${n}`));
+    }
+    // In the middle of it, somewhere else each time.
+    await said[round * 5];
+    line.cut();
+    if (round % 3 > 0) await Promise.all(said.filter((_, n) => n % 4 !== 3));
+    line.mend();
+    pad.client.wake();
+    await Promise.all(said);
+  }
+  const heard = await pad.heard.count(3 * ROUNDS * EACH);
+  for (const sign of ['b', 'g', 'd']) {
+    const texts = heard.map(({ text }) => text).filter((text) => text.startsWith(sign));
+    assert.deepEqual(texts, Array.from({ length: ROUNDS * EACH }, (_, n) => `${sign}${n + 1}`));
+  }
+  assert.equal(heard.length, 3 * ROUNDS * EACH);
+  const others = await desk.heard.count(3 * ROUNDS * EACH);
+  assert.equal(new Set(others.map(({ text }) => text)).size, others.length);
+});
+
 /** A session beside others, whose server is the test. */
 function beside(heads = [], options = { multi: true, device: 'desk' }) {
   const trial = new Trial(['tcp://a:1'], options);
@@ -251,6 +284,8 @@ test('after a return what was missed is told before what comes, and what is said
   trial.letIn({ heads: [other, stands(4)], heads_complete: true, offlinemsg: [waits] });
   const again = trial.saidOf(36);
   assert.deepEqual(again.map((frame) => frame.cid), [cid]);
+  // Pushed by the session before, which is another one to the server.
+  trial.hear({ ...row(3, { id: 1, toid: 2, cid: mine, own: true }), pos: undefined });
   trial.hear(synced(cid, [elsewhere, own, row(4)]));
   assert.deepEqual(trial.hears, ['elsewhere', 'c4']);
   trial.clock.pass(50);
