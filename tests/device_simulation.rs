@@ -90,7 +90,7 @@ fn every_device_ends_with_the_same_conversations() {
         let tally = run(seed, true).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
         return eprintln!("{tally:#?}");
     }
-    let (first, seeds) = (number("SIM_FROM").unwrap_or(0), number("DEVICE_SEEDS").unwrap_or(150));
+    let (first, seeds) = (number("SIM_FROM").unwrap_or(0), number("DEVICE_SEEDS").unwrap_or(600));
     std::panic::set_hook(Box::new(|_| {}));
     let next = AtomicU64::new(first);
     let failures = Mutex::new(Vec::<(u64, String)>::new());
