@@ -77,7 +77,8 @@ impl World {
             let safe = self.oracle.stays[stay].unconfirmed.is_empty();
             // Who has said its last word gives way to another login, before its core has looked at what TCP has acknowledged.
             let begun_us = self.oracle.stays[stay].begun_us;
-            let is_later = |other: &Stay| other.user == user && other.conn != conn && other.begun_us > begun_us;
+            let is_later =
+                |other: &Stay| other.user == user && other.conn != conn && other.begun_us > begun_us;
             let gave_way = self.conns[conn].finished && self.oracle.stays.iter().any(is_later);
             let stay = &mut self.oracle.stays[stay];
             let clean = acknowledged && all && stored && safe && !gave_way;
