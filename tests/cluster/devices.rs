@@ -118,6 +118,7 @@ fn ten_sessions_live_side_by_side_on_two_servers_and_a_dropped_device_makes_room
     assert_eq!(alone.hear("the answer to a login")["errno"], 2);
     devices[0].say(json!({"msgid": 40, "cid": "list"}));
     let list = next(&mut devices[0], 41)["devices"].as_array().expect("devices").clone();
+    assert!(list.len() == 10 && list.iter().all(|device| device["online"] == true), "{list:?}");
     let dropped = list.iter().find(|device| device["device"] == "device 9").expect("the last one");
     devices[0].say(json!({"msgid": 42, "deviceid": dropped["id"], "cid": "drop"}));
     next(&mut devices[0], 20);

@@ -135,6 +135,17 @@ impl Script {
             ["user", id, "revoked", token] => {
                 (Channel::User(user(id)), Envelope::token_revoked(user(id), TokenId(number(token))))
             }
+            ["user", id, "asks", "for", "devices"] => {
+                (Channel::User(user(id)), Envelope::devices_asked(self.next_elsewhere(), user(id)))
+            }
+            ["user", id, "asks", "for", "devices", "itself"] => {
+                (Channel::User(user(id)), Envelope::devices_asked(self.asked_for_devices(), user(id)))
+            }
+            ["user", id, "has", "devices", ref tokens @ ..] => {
+                let tokens: Vec<TokenId> = tokens.iter().map(|token| TokenId(number(token))).collect();
+                let asked = self.asked_for_devices();
+                (Channel::User(user(id)), Envelope::devices_here(asked, user(id), &tokens))
+            }
             ["user", id, "confirmed", "here"] => {
                 let mids: Vec<MessageId> = self.last_message().into_iter().collect();
                 (Channel::User(user(id)), Envelope::confirmed_here(self.next_elsewhere(), user(id), &mids))

@@ -82,6 +82,8 @@ pub struct Script {
     groups: HashSet<u64>,
     elsewhere: Option<MessageClock>,
     own_claim: Option<Envelope>,
+    /// The last question about devices that was published here.
+    own_question: Option<MessageId>,
     last_mid: Option<MessageId>,
     /// The cid of the next message from elsewhere.
     cid: String,
@@ -334,6 +336,11 @@ impl Script {
     /// The number of the last claim that was published here.
     pub fn own_claim_number(&self) -> u64 {
         self.own_claim.as_ref().map_or(0, |claim| claim.mid().0)
+    }
+
+    /// The number of the last question about devices that was published here.
+    pub fn asked_for_devices(&self) -> MessageId {
+        self.own_question.expect("a question was published")
     }
 
     pub fn last_message(&self) -> Option<MessageId> {
@@ -595,6 +602,7 @@ impl Script {
                     self.publishes.extend(ticket);
                     match envelope.kind() {
                         Kind::Claim => self.own_claim = Some(envelope.clone()),
+                        Kind::DevicesAsked => self.own_question = Some(envelope.mid()),
                         Kind::Direct | Kind::Group => self.last_mid = Some(envelope.mid()),
                         _ => {}
                     }

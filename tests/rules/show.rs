@@ -85,6 +85,7 @@ fn show_envelope(envelope: &Envelope) -> String {
         }
         Kind::ConfirmedHere => format!("confirmed here {}", show_mids(&envelope.mids())),
         Kind::Acquaintance => format!("{:?}", envelope.acquainted().expect("it was sealed here")),
+        Kind::DevicesHere => format!("devices here {:?}", envelope.tokens()),
         Kind::TokenRevoked => format!("{:?} revoked", envelope.revoked()),
         notice => words(&format!("{notice:?}")),
     }

@@ -1,10 +1,13 @@
 //! The list of a user's devices, and the end of one.
+//!
+//! Which of the devices are online, each core knows of its own sessions only: the cores on the user's channel are asked,
+//! and the list is sent when all have answered, or after `claim_ms`.
 
 use super::Devices;
-use crate::connection::{About, Connections, Pause};
+use crate::connection::{About, Connection, Connections, Pause};
 use crate::model::device::Device;
 use crate::model::envelope::{Envelope, Revoked};
-use crate::model::ids::{ConnectionId, UserId};
+use crate::model::ids::{ConnectionId, MessageId, Monotonic, UserId};
 use crate::model::token::TokenId;
 use crate::port::cx::Cx;
 use crate::port::event::{BusDown, Channel};
@@ -12,6 +15,23 @@ use crate::port::in_flight::{Change, DevicesFlow, PublishFlow};
 use crate::port::store::StoreRequest;
 use crate::wire::code::Code;
 use crate::wire::{msgid, sync};
+
+/// A list of devices for which other cores are still to say which of them they have.
+#[derive(Debug)]
+pub(super) struct AskedList {
+    number: MessageId,
+    connection: ConnectionId,
+    cid: Option<Box<str>>,
+    /// The session's own token.
+    here: Option<TokenId>,
+    devices: Vec<Device>,
+    /// Tokens of which a session is known.
+    online: Vec<TokenId>,
+    answers: u32,
+    /// How many are to answer, as soon as that is known.
+    others: Option<u32>,
+    deadline: Monotonic,
+}
 
 impl Devices {
     /// DEVICES.
@@ -27,24 +47,87 @@ impl Devices {
         look_up(cx, connections, about, StoreRequest::Devices { user }, flow);
     }
 
-    /// DEVICES_ACK, or ERROR. `here` is the session's own token, `is_online` says of which others a session is known.
+    /// The store has the list: DEVICES_ACK, ERROR, or a question to the other cores. `here` is the session's own token,
+    /// `online` are those of this core's sessions.
     pub(crate) fn on_list(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
-        (connection, cid): (ConnectionId, Option<&str>),
-        here: Option<TokenId>,
-        is_online: &dyn Fn(TokenId) -> bool,
+        (connection, cid): (ConnectionId, Option<Box<str>>),
+        (here, online): (Option<TokenId>, Vec<TokenId>),
         devices: Result<Vec<Device>, Code>,
     ) {
         cx.enter();
-        match devices {
-            Ok(devices) => {
-                connections.reply(cx, connection, sync::devices(cid, &devices, here, is_online));
+        let devices = match devices {
+            Ok(devices) => devices,
+            Err(code) => {
+                let cid = cid.as_deref();
+                connections.refuse(cx, About { connection, re: msgid::DEVICES, cid }, code);
+                return connections.resume(cx, connection, Pause::AwaitingReply);
             }
-            Err(code) => connections.refuse(cx, About { connection, re: msgid::DEVICES, cid }, code),
+        };
+        let (number, deadline) = (cx.next_mid(), cx.now.plus(cx.limits.claim_ms));
+        let (answers, others) = (0, None);
+        let list = AskedList { number, connection, cid, here, devices, online, answers, others, deadline };
+        // Only a session that lives beside others can have some elsewhere.
+        let user = connections.get(connection).filter(|session| session.multi).and_then(Connection::user);
+        let Some(user) = user else { return list.answer(cx, connections) };
+        self.asked.push(list);
+        let question = Envelope::devices_asked(number, user);
+        cx.publish_counted(Channel::User(user), question, PublishFlow::DevicesAsked { number });
+    }
+
+    /// Somebody asks which devices of the user are here.
+    pub(crate) fn on_asked(&mut self, cx: &mut Cx, user: UserId, number: MessageId, here: &[TokenId]) {
+        cx.enter();
+        cx.observe(number);
+        // What this core published comes back to it.
+        if number.core() != cx.core {
+            cx.publish(Channel::User(user), Envelope::devices_here(number, user, here));
         }
-        connections.resume(cx, connection, Pause::AwaitingReply);
+    }
+
+    /// So many cores were asked.
+    pub(crate) fn on_asked_published(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        number: MessageId,
+        receivers: Result<u32, BusDown>,
+    ) {
+        cx.enter();
+        if let Some(list) = self.asked.iter_mut().find(|list| list.number == number) {
+            // Without the bus, nobody is known of but who is here.
+            list.others = Some(receivers.map_or(0, |receivers| receivers.saturating_sub(1)));
+        }
+        self.end_answered_list(cx, connections, number);
+    }
+
+    /// A core says which devices it has.
+    pub(crate) fn on_here(&mut self, cx: &mut Cx, connections: &mut Connections, envelope: &Envelope) {
+        cx.enter();
+        let number = envelope.mid();
+        if let Some(list) = self.asked.iter_mut().find(|list| list.number == number) {
+            list.answers += 1;
+            list.online.extend(envelope.tokens());
+        }
+        self.end_answered_list(cx, connections, number);
+    }
+
+    fn end_answered_list(&mut self, cx: &mut Cx, connections: &mut Connections, number: MessageId) {
+        let is_answered = |list: &AskedList| list.others.is_some_and(|others| list.answers >= others);
+        let at = self.asked.iter().position(|list| list.number == number && is_answered(list));
+        if let Some(at) = at {
+            self.asked.swap_remove(at).answer(cx, connections);
+        }
+    }
+
+    /// Time has passed: lists are sent for which a core has not answered, which means that it is dead.
+    pub(crate) fn end_overdue_lists(&mut self, cx: &mut Cx, connections: &mut Connections) {
+        let now = cx.now;
+        for list in self.asked.extract_if(.., |list| list.deadline <= now) {
+            list.answer(cx, connections);
+        }
     }
 
     /// DROP_DEVICE.
@@ -88,6 +171,16 @@ impl Devices {
         for (user, revoked) in std::mem::take(&mut self.untold) {
             self.publish_revoked(cx, user, revoked);
         }
+    }
+}
+
+impl AskedList {
+    /// DEVICES_ACK.
+    fn answer(self, cx: &mut Cx, connections: &mut Connections) {
+        let is_online = |token| self.online.contains(&token);
+        let answer = sync::devices(self.cid.as_deref(), &self.devices, self.here, &is_online);
+        connections.reply(cx, self.connection, answer);
+        connections.resume(cx, self.connection, Pause::AwaitingReply);
     }
 }
 

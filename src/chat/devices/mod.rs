@@ -1,10 +1,11 @@
 //! Devices: what lets several sessions of a user hold the same conversations.
 //!
-//! A device is a token with a name ([`list`]). Whoever was away learns where its conversations stand and fetches what it
+//! A device is a token with a name ([`list`]); which of them are online, the cores ask each other. Whoever was away learns where its conversations stand and fetches what it
 //! lacks by place ([`sync`]); whoever is there is pushed what the others send ([`own`]) and is told where what it was
 //! pushed is stored ([`places`]). All of a user's devices share one read marker in each conversation ([`marker`]).
 //!
-//! Owns the pushes whose places are still to be told, and the tokens that other cores are still to be told of.
+//! Owns the pushes whose places are still to be told, the tokens that other cores are still to be told of, and the lists
+//! for which other cores are still to answer.
 //!
 //! Handles `Devices`, `DropDevice`, `Heads`, `Sync`, `Read`, envelopes of the user's other sessions. Emits look-ups,
 //! `MoveMarker`, `FindPlaces`, pushes, READ, STORED. Gives back: sessions that end with their token.
@@ -20,6 +21,7 @@ mod sync;
 use crate::model::envelope::Revoked;
 use crate::model::ids::{ConnectionId, Monotonic, UserId};
 use crate::port::in_flight::UnplacedPush;
+use list::AskedList;
 use std::collections::{BTreeSet, VecDeque};
 
 /// What a core knows of its users' devices.
@@ -33,6 +35,8 @@ pub(crate) struct Devices {
     to_tell: VecDeque<(Monotonic, ConnectionId)>,
     /// Tokens that are worthless, whose sessions elsewhere could not be told because the bus was down.
     untold: BTreeSet<(UserId, Revoked)>,
+    /// Lists of devices for which other cores are still to say which of them they have.
+    asked: Vec<AskedList>,
 }
 
 impl Devices {

@@ -86,6 +86,11 @@ impl Hub {
                 }
             }
             Kind::TokenRevoked => self.end_revoked(user, envelope.revoked()),
+            Kind::DevicesAsked => {
+                let here = logins.tokens(&connections.sessions(user));
+                devices.on_asked(cx, user, envelope.mid(), &here);
+            }
+            Kind::DevicesHere => devices.on_here(cx, connections, &envelope),
             Kind::Direct => {
                 cx.observe(envelope.mid());
                 direct.on_direct_envelope(cx, connections, backlog, envelope);
@@ -146,7 +151,7 @@ impl Hub {
             Kind::Direct | Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::ClaimJoined => {}
             Kind::Reclaim | Kind::Presence | Kind::CoreLeaving | Kind::Confirmed | Kind::Unconfirmed => {}
             Kind::BacklogHint | Kind::HidingHint | Kind::Read | Kind::ConfirmedHere | Kind::TokenRevoked => {}
-            Kind::Acquaintance => {}
+            Kind::Acquaintance | Kind::DevicesAsked | Kind::DevicesHere => {}
         }
     }
 
@@ -159,6 +164,7 @@ impl Hub {
             Kind::BacklogHint | Kind::Reclaim | Kind::GroupOffsets | Kind::Dissolved => {}
             Kind::Confirmed | Kind::Unconfirmed | Kind::HidingHint | Kind::ClaimJoined => {}
             Kind::Read | Kind::Typing | Kind::ConfirmedHere | Kind::TokenRevoked | Kind::Acquaintance => {}
+            Kind::DevicesAsked | Kind::DevicesHere => {}
         }
     }
 }

@@ -199,9 +199,9 @@ impl Hub {
             DevicesFlow::List { connection, cid } => {
                 let user = connections.get(connection).and_then(Connection::user);
                 let beside = user.map(|user| connections.sessions(user)).unwrap_or_default();
-                let online = |token| beside.iter().any(|&id| logins.token(id) == Some(token));
-                let (here, list) = (logins.token(connection), Vec::<Device>::from_result(result));
-                devices.on_list(cx, connections, (connection, cid.as_deref()), here, &online, list);
+                let (here, online) = (logins.token(connection), logins.tokens(&beside));
+                let list = Vec::<Device>::from_result(result);
+                devices.on_list(cx, connections, (connection, cid), (here, online), list);
             }
             DevicesFlow::Heads { connection, cid, asked } => {
                 let page = HeadsPage::from_result(result);
@@ -239,6 +239,9 @@ impl Hub {
             PublishFlow::BacklogHint { user } => backlog.on_hint_published(user, receivers),
             PublishFlow::TokenRevoked { user, revoked } => {
                 devices.on_revoked_published(user, revoked, receivers)
+            }
+            PublishFlow::DevicesAsked { number } => {
+                devices.on_asked_published(cx, connections, number, receivers);
             }
             PublishFlow::HidingHint { user } => social.on_hiding_hint_published(user, receivers),
             PublishFlow::GroupOffsets { group, last } => {

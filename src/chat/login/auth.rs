@@ -245,6 +245,11 @@ impl Logins {
         entering.map(|token| token.id).or_else(|| self.tokens.get(id).copied())
     }
 
+    /// The tokens of these sessions.
+    pub(crate) fn tokens(&self, ids: &[ConnectionId]) -> Vec<TokenId> {
+        ids.iter().filter_map(|&id| self.token(id)).collect()
+    }
+
     /// A session has another token from now on.
     pub(crate) fn set_token(&mut self, id: ConnectionId, token: TokenId) {
         self.tokens.insert(id, token);

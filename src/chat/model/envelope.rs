@@ -182,7 +182,9 @@ impl Envelope {
             let is_whole = match kind {
                 Kind::GroupOffsets => body.len().is_multiple_of(16),
                 Kind::Presence => body.len().is_multiple_of(NOTICE_BYTES),
-                Kind::Confirmed | Kind::Unconfirmed | Kind::ConfirmedHere => body.len().is_multiple_of(8),
+                Kind::Confirmed | Kind::Unconfirmed | Kind::ConfirmedHere | Kind::DevicesHere => {
+                    body.len().is_multiple_of(8)
+                }
                 Kind::Read => body.len() == READ_BYTES,
                 Kind::Typing => body.len() == TYPING_BYTES,
                 Kind::Acquaintance => body.len() == ACQUAINTANCE_BYTES,
@@ -197,6 +199,7 @@ impl Envelope {
                 | Kind::CoreLeaving
                 | Kind::TokenRevoked
                 | Kind::ClaimJoined
+                | Kind::DevicesAsked
                 | Kind::HidingHint => std::str::from_utf8(body).is_ok(),
             };
             is_whole.then_some(envelope)

@@ -130,6 +130,8 @@ pub(crate) enum PublishFlow {
     BacklogHint { user: UserId },
     /// Word that tokens are worthless → repeated while the bus is down.
     TokenRevoked { user: UserId, revoked: Revoked },
+    /// The question which devices of a user are online → how many must answer.
+    DevicesAsked { number: MessageId },
     /// The hint that somebody blocks a user, or does so no more → repeated while the bus is down.
     HidingHint { user: UserId },
     /// Places of stored group messages → the last one is repeated if the bus was down.

@@ -165,6 +165,22 @@ impl Envelope {
         )
     }
 
+    /// A question to all cores that have sessions of a user: which devices are these?
+    pub fn devices_asked(number: MessageId, user: UserId) -> Self {
+        seal(Kind::DevicesAsked, 0, user.get(), number.0, &[])
+    }
+
+    /// The answer to [`Envelope::devices_asked`]: the tokens of the sessions of one core.
+    pub fn devices_here(number: MessageId, user: UserId, tokens: &[TokenId]) -> Self {
+        let body: Vec<u8> = tokens.iter().flat_map(|token| token.0.to_le_bytes()).collect();
+        seal(Kind::DevicesHere, 0, user.get(), number.0, &body)
+    }
+
+    /// Which tokens a [`Kind::DevicesHere`] names.
+    pub fn tokens(&self) -> Vec<TokenId> {
+        self.mids().into_iter().map(|id| TokenId(id.0)).collect()
+    }
+
     /// Which tokens a [`Kind::TokenRevoked`] is about.
     pub fn revoked(&self) -> Revoked {
         let token = TokenId(self.mid().0);
@@ -209,6 +225,8 @@ mod tests {
         let confirmed =
             reopened(&Envelope::confirmed_here(MessageId(1), user(7), &[MessageId(3), MessageId(4)]));
         assert_eq!(confirmed.mids(), [MessageId(3), MessageId(4)]);
+        let here = reopened(&Envelope::devices_here(MessageId(2), user(7), &[TokenId(5), TokenId(6)]));
+        assert_eq!((here.mid(), here.tokens()), (MessageId(2), vec![TokenId(5), TokenId(6)]));
         let revoked = reopened(&Envelope::token_revoked(user(7), TokenId(u64::MAX >> 1)));
         assert_eq!((revoked.user(), revoked.revoked()), (user(7), Revoked::Token(TokenId(u64::MAX >> 1))));
         let others = reopened(&Envelope::other_tokens_revoked(user(7), TokenId(5)));
@@ -237,6 +255,7 @@ mod tests {
             (Kind::Read, READ_BYTES),
             (Kind::Typing, TYPING_BYTES),
             (Kind::ConfirmedHere, 8),
+            (Kind::DevicesHere, 8),
             (Kind::Acquaintance, ACQUAINTANCE_BYTES),
         ];
         for (kind, bytes) in kinds {

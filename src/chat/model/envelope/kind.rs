@@ -53,6 +53,10 @@ pub enum Kind {
     /// On a user's channel: one of its sessions has changed whom it knows or refuses. mid: made by its core. Body: what,
     /// and whom.
     Acquaintance = 34,
+    /// On a user's channel: which devices of the user does each core have? mid: the number of that question.
+    DevicesAsked = 35,
+    /// The answer of a core. mid: the number of the question. Body: the tokens of its sessions.
+    DevicesHere = 36,
 }
 
 impl Kind {
@@ -78,6 +82,8 @@ impl Kind {
             32 => Kind::TokenRevoked,
             33 => Kind::ClaimJoined,
             34 => Kind::Acquaintance,
+            35 => Kind::DevicesAsked,
+            36 => Kind::DevicesHere,
             _ => return None,
         })
     }
@@ -92,7 +98,7 @@ impl Kind {
             }
             Kind::ClaimJoined | Kind::BacklogHint | Kind::GroupOffsets => false,
             Kind::Dissolved | Kind::HidingHint | Kind::Acquaintance => false,
-            Kind::Presence | Kind::CoreLeaving => false,
+            Kind::Presence | Kind::CoreLeaving | Kind::DevicesAsked | Kind::DevicesHere => false,
         }
     }
 }
