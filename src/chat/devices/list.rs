@@ -178,7 +178,7 @@ impl AskedList {
     /// DEVICES_ACK.
     fn answer(self, cx: &mut Cx, connections: &mut Connections) {
         let is_online = |token| self.online.contains(&token);
-        let answer = sync::devices(self.cid.as_deref(), &self.devices, self.here, &is_online);
+        let answer = sync::devices(self.cid.as_deref(), &self.devices, self.here, is_online);
         connections.reply(cx, self.connection, answer);
         connections.resume(cx, self.connection, Pause::AwaitingReply);
     }
