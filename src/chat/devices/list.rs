@@ -124,6 +124,7 @@ impl Devices {
 
     /// Time has passed: lists are sent for which a core has not answered, which means that it is dead.
     pub(crate) fn end_overdue_lists(&mut self, cx: &mut Cx, connections: &mut Connections) {
+        cx.enter();
         let now = cx.now;
         for list in self.asked.extract_if(.., |list| list.deadline <= now) {
             list.answer(cx, connections);
