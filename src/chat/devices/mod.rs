@@ -1,8 +1,9 @@
 //! Devices: what lets several sessions of a user hold the same conversations.
 //!
-//! A device is a token with a name ([`list`]); which of them are online, the cores ask each other. Whoever was away learns where its conversations stand and fetches what it
-//! lacks by place ([`sync`]); whoever is there is pushed what the others send ([`own`]) and is told where what it was
-//! pushed is stored ([`places`]). All of a user's devices share one read marker in each conversation ([`marker`]).
+//! A device is a token with a name ([`list`]); which of them are online, the cores ask each other. Whoever was away
+//! learns where its conversations stand and fetches what it lacks by place ([`sync`]); whoever is there is pushed what the
+//! others send ([`own`]) and is told where what it was pushed is stored ([`places`]). All of a user's devices share one
+//! read marker in each conversation ([`marker`]).
 //!
 //! Owns the pushes whose places are still to be told, the tokens that other cores are still to be told of, and the lists
 //! for which other cores are still to answer.

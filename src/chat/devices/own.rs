@@ -4,7 +4,7 @@
 use super::Devices;
 use crate::backlog::Backlog;
 use crate::connection::{Connection, Connections, StoredAs};
-use crate::model::envelope::{Envelope, Kind};
+use crate::model::envelope::Envelope;
 use crate::model::ids::{ConnectionId, MessageId, UserId};
 use crate::port::cx::Cx;
 use crate::port::event::Channel;
@@ -23,7 +23,7 @@ impl Devices {
     ) {
         cx.enter();
         let user = envelope.sender();
-        if envelope.user() == user || !connections.get(id).is_some_and(|connection| connection.multi) {
+        if envelope.user() == user || !connections.is_multi(id) {
             return;
         }
         push_own(cx, connections, backlog, user, Some(id), envelope);
@@ -56,7 +56,7 @@ impl Devices {
         mids: &[MessageId],
     ) {
         cx.enter();
-        if mids.is_empty() || !connections.get(id).is_some_and(|connection| connection.multi) {
+        if mids.is_empty() || !connections.is_multi(id) {
             return;
         }
         confirm_for(connections, user, Some(id), mids);
@@ -73,7 +73,8 @@ impl Devices {
     ) {
         cx.enter();
         cx.observe(envelope.mid());
-        if envelope.mid().core() != cx.core && envelope.kind() == Kind::ConfirmedHere {
+        // What this core published comes back to it.
+        if envelope.mid().core() != cx.core {
             confirm_for(connections, envelope.user(), None, &envelope.mids());
         }
     }
