@@ -20,6 +20,10 @@ pub const SQLITE: &[&str] = &[
     include_str!("../../schema/sqlite/0004_servers.sql"),
     include_str!("../../schema/sqlite/0005_places.sql"),
     include_str!("../../schema/sqlite/0006_devices.sql"),
+    include_str!("../../schema/sqlite/0007_changes.sql"),
+    include_str!("../../schema/sqlite/0008_group_rules.sql"),
+    include_str!("../../schema/sqlite/0009_consent.sql"),
+    include_str!("../../schema/sqlite/0010_search.sql"),
 ];
 
 /// Applies those of `files` that the database lacks, each in a transaction of its own: one that is interrupted leaves the

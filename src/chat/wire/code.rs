@@ -42,6 +42,10 @@ pub enum Code {
     TooSlow = 115,
     /// Too many: friends, groups, members, connections.
     TooMany = 116,
+    /// Muted in this group.
+    Muted = 118,
+    /// Asked for, and not yet answered.
+    Pending = 119,
 }
 
 impl Code {
@@ -73,6 +77,8 @@ impl Code {
             Code::Draining => "the server is stopping, reconnect",
             Code::TooSlow => "reading too slowly",
             Code::TooMany => "too many",
+            Code::Muted => "muted in this group",
+            Code::Pending => "asked for, wait for the answer",
         }
     }
 }

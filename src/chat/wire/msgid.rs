@@ -72,6 +72,40 @@ pub const DEVICES: u32 = 40;
 pub const DEVICES_ACK: u32 = 41;
 /// C→S, v2: deviceid.
 pub const DROP_DEVICE: u32 = 42;
+/// C→S, v2: with or groupid, pos, msg.
+pub const EDIT: u32 = 43;
+/// C→S, v2: with or groupid, pos.
+pub const RECALL: u32 = 44;
+/// C→S, v2: with or groupid, pos, emoji, on.
+pub const REACT: u32 = 45;
+/// S→C, v2: with or groupid, chg, pos, kind, by, ts, and what the kind has.
+pub const CHANGED: u32 = 46;
+/// C→S, v2: groupid, userid, role.
+pub const ROLE: u32 = 47;
+/// C→S, v2: groupid, userid, ban_until.
+pub const KICK: u32 = 48;
+/// C→S, v2: groupid, userid or all, until.
+pub const MUTE: u32 = 49;
+/// C→S, v2: groupid, groupname, groupdesc, join.
+pub const GROUP_SET: u32 = 50;
+/// S→C, v2: groupid, pos, what, by, userid.
+pub const GROUP_EVENT: u32 = 51;
+/// C→S, v2: userid, note.
+pub const FRIEND_ASK: u32 = 52;
+/// C→S, v2: userid, yes.
+pub const FRIEND_ANSWER: u32 = 53;
+/// S→C, v2: id, name, what, note.
+pub const FRIEND_EVENT: u32 = 54;
+/// C→S, v2: groupid, userid, yes.
+pub const JOIN_ANSWER: u32 = 55;
+/// C→S, v2: groupid.
+pub const JOINS: u32 = 56;
+/// C→S, v2: q, with or groupid, before_mid, limit.
+pub const SEARCH: u32 = 57;
+/// S→C, v2: messages, complete.
+pub const SEARCH_ACK: u32 = 58;
+/// Both, v2: who_writes, read_receipts.
+pub const SETTINGS: u32 = 60;
 /// S→C, v2: with or groupid, places.
 pub const STORED: u32 = 61;
 

@@ -22,6 +22,10 @@ pub const MYSQL: &[&str] = &[
     include_str!("../../../schema/mysql/0004_servers.sql"),
     include_str!("../../../schema/mysql/0005_places.sql"),
     include_str!("../../../schema/mysql/0006_devices.sql"),
+    include_str!("../../../schema/mysql/0007_changes.sql"),
+    include_str!("../../../schema/mysql/0008_group_rules.sql"),
+    include_str!("../../../schema/mysql/0009_consent.sql"),
+    include_str!("../../../schema/mysql/0010_search.sql"),
 ];
 
 /// How long another chatd may take to do it, and how long one statement of ours may.

@@ -1,0 +1,1 @@
+-- Version 7, for messages that are edited, recalled and reacted to. Its twin is schema/mysql/0007_changes.sql.

@@ -1,0 +1,1 @@
+-- Version 8, for groups that are run: roles, bans, mutes, requests to join. Its twin is schema/mysql/0008_group_rules.sql.

@@ -1,0 +1,1 @@
+-- Version 9, for friendships that are asked for, and settings of users. Its twin is schema/mysql/0009_consent.sql.

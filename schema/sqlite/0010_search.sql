@@ -1,0 +1,1 @@
+-- Version 10, for the search of messages. Its twin is schema/mysql/0010_search.sql.
