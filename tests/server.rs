@@ -19,6 +19,7 @@ mod server {
     mod login;
     mod original;
     mod passwords;
+    mod proxies;
     mod seed;
     mod signals;
     mod slow;

@@ -1,5 +1,6 @@
 //! One chatd of the cluster: started, shown, and ended as an operator would.
 
+use super::services::nginx::COMES_FROM;
 use super::services::{free_port, spawn, terminate};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ impl Server {
             // URLs with passwords in them are nobody's business.
             .env("CHATD_MYSQL", &shared.mysql)
             .env("CHATD_REDIS", &shared.redis)
+            .env("CHATD_PROXY_FROM", COMES_FROM)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

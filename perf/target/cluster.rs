@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use services::install;
 use services::mariadb::MariaDb;
-use services::nginx::Nginx;
+use services::nginx::{self, Nginx};
 pub use services::proxy::Proxy;
 use services::redis::Redis;
 
@@ -46,7 +46,11 @@ impl Target {
     ) -> Result<Target, String> {
         let (mariadb, redis) = backends()?;
         // Not on the command line, which a report shows.
-        let urls = [("CHATD_MYSQL", mariadb.url(&mariadb.make_database())), ("CHATD_REDIS", redis.url())];
+        let urls = [
+            ("CHATD_MYSQL", mariadb.url(&mariadb.make_database())),
+            ("CHATD_REDIS", redis.url()),
+            ("CHATD_PROXY_FROM", nginx::COMES_FROM.to_owned()),
+        ];
         let mut children = Vec::new();
         let mut servers = [SocketAddr::from(([0, 0, 0, 0], 0)); 2];
         let mut first_admin = None;

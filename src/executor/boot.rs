@@ -11,6 +11,7 @@ use super::metrics::{Kin, Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
 pub use super::net::mode::RingMode;
+pub use super::net::proxied::{Network, Proxies};
 pub use super::net::secure_reader::Secrecy;
 pub use super::net::site::{Origins, Site};
 use super::net::sockets::Sockets;
@@ -50,6 +51,8 @@ pub struct Config {
     pub secrecy: Secrecy,
     /// What HTTP gives on this port.
     pub site: Site,
+    /// Who is believed when it says whom it speaks for.
+    pub proxies: Proxies,
     /// Which messages the cores have stored.
     pub keep: Retention,
     /// The greatest id of a message that is stored: ids are given after it.
@@ -121,6 +124,7 @@ struct Parts {
     limits: Limits,
     secrecy: Secrecy,
     site: Site,
+    proxies: Proxies,
     keep: Retention,
     after: MessageId,
     measuring: Measuring,
@@ -164,6 +168,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             limits: config.limits.of_each(cores),
             secrecy: config.secrecy.clone(),
             site: config.site.clone(),
+            proxies: config.proxies.clone(),
             keep: config.keep,
             after: config.after,
             measuring: config.measuring,
@@ -253,6 +258,7 @@ async fn run(parts: Parts) {
         limits: limits.clone(),
         secrecy: parts.secrecy,
         site: parts.site,
+        proxies: parts.proxies,
         origin: parts.origin,
     })));
     spawn_service("the event loop", event_loop::run(shard.clone(), parts.busy_poll));

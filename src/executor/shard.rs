@@ -7,6 +7,7 @@ use super::bus::local::Parcel;
 use super::bus::{Bus, Consequences, Heard, Unity};
 use super::clock::{Clock, Origin};
 use super::metrics::{Gauges, Mark, Metrics, Snapshot, Timed, Way};
+use super::net::proxied::Proxies;
 use super::net::secure_reader::Secrecy;
 use super::net::site::Site;
 use super::net::sockets::Sockets;
@@ -40,6 +41,8 @@ pub(super) struct Shard {
     pub(super) secrecy: Secrecy,
     /// What its port gives to who speaks HTTP.
     pub(super) site: Site,
+    /// Who is believed when it says whom it speaks for.
+    pub(super) proxies: Proxies,
     /// Reused from event to event.
     effects: Vec<Effect>,
     /// What came of effects at once, to be handled after them.
@@ -58,12 +61,13 @@ pub(super) struct Parts {
     pub(super) limits: Limits,
     pub(super) secrecy: Secrecy,
     pub(super) site: Site,
+    pub(super) proxies: Proxies,
     pub(super) origin: Origin,
 }
 
 impl Shard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { hub, bus, store, sockets, metrics, limits, secrecy, site, origin } = parts;
+        let Parts { hub, bus, store, sockets, metrics, limits, secrecy, site, proxies, origin } = parts;
         Self {
             hub,
             clock: Clock::new(origin),
@@ -75,6 +79,7 @@ impl Shard {
             limits,
             secrecy,
             site,
+            proxies,
             effects: Vec::new(),
             due: Consequences::new(),
             feeding: false,

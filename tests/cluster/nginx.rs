@@ -184,3 +184,40 @@ fn log_in_through(door: &Door, user: &crate::common::client::User) -> Client {
         (answer["errno"] == 0).then_some(client)
     })
 }
+
+/// What the servers count by address is the client's, by either way through nginx: an owner who was here before gets in
+/// while others guess.
+#[test]
+fn limits_see_through_nginx_where_a_client_is() {
+    let cluster = Backends::of_all_tests().share().cluster(1);
+    let servers = cluster.servers.each_ref().map(|server| server.address);
+    // Each server has an allowance of its own.
+    let nginx = Nginx::start([servers[0], servers[0]], |conf| conf).unwrap();
+    let (amy, eve) = (cluster.register("amy"), cluster.register("eve"));
+    let plain = |source| Client::connect_from(source, nginx.address);
+    let web = |source| {
+        let mut socket = WebSocket::dial_from(source, nginx.web);
+        socket.write(UPGRADE.as_bytes());
+        assert!(socket.hear_head().starts_with("HTTP/1.1 101 "));
+        socket
+    };
+    plain([127, 0, 0, 7]).login(&amy);
+    let log_in = json!({"msgid": 1, "id": eve.id, "password": eve.password});
+    let mut eves = web([127, 0, 0, 8]);
+    eves.say(log_in.clone());
+    assert_eq!(eves.hear()["errno"], 0);
+    for user in [&amy, &eve] {
+        let guesses = (0..100).map(|last| {
+            let mut guesser = plain([127, 0, 3, last]);
+            guesser.say(json!({"msgid": 1, "id": user.id, "password": "guess"}));
+            guesser.hear("the answer to a guess")["errno"] == 1
+        });
+        let looked_at = guesses.filter(|&looked_at| looked_at).count();
+        assert!(looked_at < 60, "{looked_at} of 100 were looked at");
+    }
+    drop(eves);
+    plain([127, 0, 0, 7]).login(&amy);
+    let mut eves = web([127, 0, 0, 8]);
+    eves.say(log_in);
+    assert_eq!(eves.hear()["errno"], 0);
+}

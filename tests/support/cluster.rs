@@ -7,6 +7,7 @@ use super::chatd::{Chatd, Setup};
 use super::door::Door;
 use super::services::install;
 use super::services::mariadb::MariaDb;
+use super::services::nginx;
 use super::services::redis::Redis;
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -71,6 +72,7 @@ impl Shared {
         Setup::new(cores)
             .environment("CHATD_MYSQL", &self.mysql)
             .environment("CHATD_REDIS", &self.redis)
+            .environment("CHATD_PROXY_FROM", nginx::COMES_FROM)
             .argument("--redis-prefix")
             .argument(&self.prefix)
     }

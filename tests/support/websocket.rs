@@ -1,6 +1,7 @@
 //! A WebSocket client of the tests: raw bytes, and nothing that it would not let itself be told to do.
 
 use super::DEADLINE;
+use super::client::Client;
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -53,7 +54,15 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 impl WebSocket {
     /// A connection that has said nothing yet.
     pub fn dial(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("chatd listens");
+        Self::of(TcpStream::connect(address).expect("chatd listens"))
+    }
+
+    /// The same from an address of this machine.
+    pub fn dial_from(source: [u8; 4], address: SocketAddr) -> Self {
+        Self::of(Client::connect_from(source, address).stream)
+    }
+
+    fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();

@@ -100,6 +100,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
         limits: settings.limits.clone(),
         secrecy: settings.secrecy.clone(),
         site: settings.site.clone(),
+        proxies: settings.proxies.clone(),
         keep: settings.keep,
         after,
         measuring: settings.measuring,

@@ -1,7 +1,7 @@
 //! What was typed: the command line of chatd, unchecked but for its form.
 
 use chatd::chat::model::retention::Retention;
-use chatd::executor::boot::RingMode;
+use chatd::executor::boot::{Network, RingMode};
 use chatd::executor::metrics::Measuring;
 use chatd::storage::password::Cost;
 use clap::parser::ValueSource;
@@ -43,6 +43,11 @@ pub struct Options {
     /// Refuses clear text from beyond this machine.
     #[arg(long, requires = "tls_cert")]
     pub require_tls: bool,
+
+    /// Proxies, as addresses or networks: each says in a PROXY header (version 1 or 2), or in X-Forwarded-For, whom it
+    /// speaks for, and is refused if it does not. Nobody else is believed.
+    #[arg(long, value_name = "CIDR[,CIDR]", env = "CHATD_PROXY_FROM", value_delimiter = ',')]
+    pub proxy_from: Vec<Network>,
 
     /// Where the embedded store keeps everything; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "./chatd-data")]

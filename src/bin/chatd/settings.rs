@@ -4,7 +4,7 @@ use crate::options::{AdminAt, Options};
 use chatd::chat::model::ids::CoreId;
 use chatd::chat::model::limits::Limits;
 use chatd::chat::model::retention::Retention;
-use chatd::executor::boot::{Delivery, Origins, RingMode, Secrecy, Site};
+use chatd::executor::boot::{Delivery, Origins, Proxies, RingMode, Secrecy, Site};
 use chatd::executor::bus::redis::{RedisError, Server};
 use chatd::executor::metrics::Measuring;
 use chatd::storage::mysql::Refusal;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub secrecy: Secrecy,
     /// What HTTP gives on the clients' port.
     pub site: Site,
+    /// Who is believed when it says whom it speaks for.
+    pub proxies: Proxies,
     /// Where the latency log goes, and how long its intervals are.
     pub latency_log: Option<(PathBuf, Duration)>,
     /// Which one-to-one messages are stored.
@@ -175,6 +177,7 @@ impl Settings {
                     false => Origins::Listed(options.web_origin),
                 },
             },
+            proxies: Proxies::new(options.proxy_from),
             latency_log: options.latency_log.map(|path| (path, options.latency_log_interval)),
             keep: options.keep,
             cost: options.password_cost,

@@ -38,6 +38,13 @@ impl Connections {
         self.note_unauthenticated(cx, id);
     }
 
+    /// The proxy that made it has said for whom.
+    pub(crate) fn located(&mut self, id: ConnectionId, from: Source) {
+        if let Some(connection) = self.get_mut(id) {
+            connection.from = from;
+        }
+    }
+
     /// Its frames are messages of a WebSocket from now on. Nothing was sent to it before.
     pub(crate) fn upgraded(&mut self, id: ConnectionId) {
         if let Some(connection) = self.get_mut(id) {

@@ -4,7 +4,7 @@
 //! ([`lifecycle`]), what was sent and not acknowledged ([`send_window`]) or not confirmed ([`unconfirmed`]), how far senders are ahead of the store
 //! ([`backpressure`]), what it said lately ([`dedup`]), and pings ([`keepalive`]).
 //!
-//! Handles `Opened`, `BadFrame`, `FrameTimeout`, `HalfClosed`, `Closed`, `Acked`. Emits `Send`, `Close`, `Pause`,
+//! Handles `Opened`, `Located`, `BadFrame`, `FrameTimeout`, `HalfClosed`, `Closed`, `Acked`. Emits `Send`, `Close`, `Pause`,
 //! `Resume`, `Probe`. Gives back what an acknowledgement or an end leaves to be done: [`Acked`], [`UnackedPush`].
 //!
 //! Never knows a rule of chat.

@@ -3,8 +3,8 @@
 /// One of them. A plain value: who accepts connections knows addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Source {
-    /// 127.0.0.1 or ::1: a proxy there may speak for many, so nothing is shared by where it comes from,
-    /// only by which account it is about.
+    /// 127.0.0.1 or ::1, or a declared proxy that does not say for whom: it may speak for many, so nothing is shared
+    /// by where it comes from, only by which account it is about.
     Proxy,
     /// An IPv4 address, also one of 127.0.0.0/8 that no proxy has.
     V4(u32),

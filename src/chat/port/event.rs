@@ -33,6 +33,13 @@ pub enum Event<'a> {
         /// Where it comes from.
         from: Source,
     },
+    /// It is known now where a connection comes from that a proxy made. It has said nothing yet.
+    Located {
+        /// Which.
+        connection: ConnectionId,
+        /// From where.
+        from: Source,
+    },
     /// A client said something that a client may say.
     Request {
         /// Who.

@@ -5,9 +5,11 @@
 
 pub mod answer;
 
+use super::proxy;
 use answer::Status;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use core::net::IpAddr;
 use memchr::memchr;
 use sha1::{Digest, Sha1};
 
@@ -114,6 +116,15 @@ pub fn read(head: &[u8]) -> Result<Ask<'_>, Status> {
         etag: fields.one("if-none-match")?,
         upgrade,
     })
+}
+
+/// Whom the proxies that are `believed` say that a request is for.
+pub fn forwarded(head: &[u8], believed: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    let mut fields = [httparse::EMPTY_HEADER; HEAD_LINES];
+    let mut request = httparse::Request::new(&mut fields);
+    request.parse(head).ok()?;
+    let named = request.headers.iter().filter(|field| field.name.eq_ignore_ascii_case("x-forwarded-for"));
+    proxy::forwarded(named.map(|field| field.value), believed)
 }
 
 /// The fields of a head.

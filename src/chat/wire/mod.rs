@@ -2,6 +2,7 @@
 //!
 //! - [`frame`] cuts a stream of bytes into frames.
 //! - [`http`] reads the head of a request, and [`websocket`] the messages that follow an upgrade.
+//! - [`proxy`] reads whom a proxy speaks for.
 //! - [`json`] is the only file that names simd-json: one frame to a flat list of fields.
 //! - [`request`] is what may be said, checked field by field.
 //! - [`reply`] and [`lists`] are what may be heard, encoded byte for byte as the original server does.
@@ -16,6 +17,7 @@ pub mod json;
 pub mod lists;
 pub mod msgid;
 mod pages;
+pub mod proxy;
 pub mod push;
 pub mod reply;
 pub mod request;

@@ -4,7 +4,7 @@
 //! those that a test is about.
 
 use super::{NEVER, end, first, give_way, readable, run, sleep, spawn};
-use crate::boot::{Origins, RingMode, Site};
+use crate::boot::{Origins, Proxies, RingMode, Site};
 use crate::bus::Bus;
 use crate::bus::local::{LocalBus, channels};
 use crate::clock::Origin;
@@ -52,6 +52,7 @@ fn on_a_core_that_polls<T: Send + 'static, F: Future<Output = T> + 'static>(
             limits,
             secrecy: Default::default(),
             site: Site { page: false, origins: Origins::All },
+            proxies: Proxies::default(),
             origin: Origin::now(),
         })));
         spawn(run(shard, busy_poll)).detach();

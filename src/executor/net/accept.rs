@@ -44,7 +44,7 @@ pub(crate) async fn accept(shard: SharedShard, listener: TcpListener) {
         }
         for _ in 0..ACCEPTS_A_TURN {
             match rustix::net::acceptfrom_with(&listener.0, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
-                Ok((socket, peer)) => welcome(&shard, TcpStream::from(socket), source_of(peer)),
+                Ok((socket, peer)) => welcome(&shard, TcpStream::from(socket), address_of(peer)),
                 Err(rustix::io::Errno::AGAIN) => break,
                 Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => {}
                 Err(_) => {
@@ -57,13 +57,14 @@ pub(crate) async fn accept(shard: SharedShard, listener: TcpListener) {
     }
 }
 
-/// Where a connection comes from. One whose address is not told shares with all others of that sort.
-fn source_of(peer: Option<SocketAddrAny>) -> Source {
+/// Who has made a connection. One whose address is not told shares with all others of that sort.
+fn address_of(peer: Option<SocketAddrAny>) -> IpAddr {
     let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-    source(peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip()))
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip())
 }
 
-fn source(address: IpAddr) -> Source {
+/// Where a connection comes from that this address has made.
+pub(super) fn source(address: IpAddr) -> Source {
     match address.to_canonical() {
         IpAddr::V4(Ipv4Addr::LOCALHOST) | IpAddr::V6(Ipv6Addr::LOCALHOST) => Source::Proxy,
         IpAddr::V4(address) => Source::V4(address.to_bits()),
@@ -71,13 +72,18 @@ fn source(address: IpAddr) -> Source {
     }
 }
 
-fn welcome(shard: &SharedShard, stream: TcpStream, from: Source) {
+fn welcome(shard: &SharedShard, stream: TcpStream, peer: IpAddr) {
     let mut shard = shard.borrow_mut();
     shard.begin_turn();
+    let is_proxy = shard.proxies.believes(peer);
+    let from = if is_proxy { Source::Proxy } else { source(peer) };
     match shard.sockets.insert(stream) {
         Ok(session) => {
             shard.metrics.counters.accepted += 1;
             shard.feed(Event::Opened { connection: session, from });
+            if is_proxy {
+                shard.sockets.await_header(session);
+            }
         }
         Err(stream) => {
             shard.metrics.counters.refused += 1;

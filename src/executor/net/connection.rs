@@ -3,6 +3,7 @@
 //! A silent connection owns no buffer in either direction.
 
 use super::pacing::{Next, Pacing, PacingLimits};
+use super::proxied::Origin;
 use super::spoken::{Spoken, Web};
 use super::tls::Tls;
 use crate::metrics::Queue;
@@ -21,6 +22,8 @@ pub(super) struct Connection {
     pub(super) stage: Stage,
     /// What it speaks.
     pub(super) spoken: Spoken,
+    /// Who says where it comes from.
+    pub(super) origin: Origin,
     /// What ends its frames; known from the first frame of the client.
     pub(super) terminator: Option<Terminator>,
     /// Whether its requests are not to be handed over for now.
@@ -126,6 +129,7 @@ impl Connection {
             stream,
             stage: Stage::Open,
             spoken: Spoken::Unknown,
+            origin: Origin::Known,
             terminator: None,
             paused: false,
             ended: false,

@@ -7,6 +7,7 @@
 //! - [`pacing`] cuts what is sent to clients that read as the original does.
 //! - [`tls`] is the encryption of a connection; [`secure_reader`] what is received through it.
 //! - [`reader`] takes in what was received, which becomes requests.
+//! - [`proxied`] takes in what proxies say of the clients that they speak for.
 //! - [`spoken`] tells what a connection speaks; [`web_reader`] is `reader`'s part for HTTP and WebSocket, [`site`] what
 //!   HTTP gives, [`assets`] the page.
 
@@ -17,6 +18,7 @@ mod connection;
 pub(super) mod listen;
 pub(super) mod mode;
 mod pacing;
+pub mod proxied;
 pub(super) mod reader;
 pub(super) mod ring;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The event loop takes in what has completed and lets the hub handle it. A connection has no task of its own.
 
 use super::connection::{Connection, Stage, Tail};
+use super::proxied::Origin;
 use super::ring::{Completion, Expect, Operation};
 use super::spoken::Spoken;
 use super::tls::Tls;
@@ -111,15 +112,8 @@ impl Shard {
     fn received(&mut self, id: ConnectionId, bytes: &mut [u8], more: bool) {
         let connection = self.sockets.at(id.index).expect("looked at before");
         match connection.stage {
-            Stage::Open if connection.tls.is_some() => self.received_secret(id, bytes),
-            Stage::Open => {
-                let is_tls = connection.spoken == Spoken::Unknown && Spoken::of(bytes[0]) == Spoken::Tls;
-                if is_tls && self.begin_tls(id) {
-                    self.received_secret(id, bytes);
-                } else {
-                    self.take_in(id, bytes);
-                }
-            }
+            Stage::Open if connection.origin == Origin::HeaderDue => self.received_header(id, bytes),
+            Stage::Open => self.received_open(id, bytes),
             // What a client says after its connection was closed is thrown away, up to a bound: who goes
             // on writing does not read what it was told.
             Stage::Emptying(_) | Stage::Lingering(_) => {
@@ -142,6 +136,16 @@ impl Shard {
         if wanted {
             self.sockets.receive(id.index, if more { Expect::Bytes } else { Expect::Nothing });
         }
+    }
+
+    /// Bytes of an open connection.
+    pub(super) fn received_open(&mut self, id: ConnectionId, bytes: &mut [u8]) {
+        let connection = self.sockets.at(id.index).expect("a connection stays while it is handled");
+        let is_secret = connection.tls.is_some()
+            || connection.spoken == Spoken::Unknown
+                && Spoken::of(bytes[0]) == Spoken::Tls
+                && self.begin_tls(id);
+        if is_secret { self.received_secret(id, bytes) } else { self.take_in(id, bytes) }
     }
 
     /// Takes in what an open connection says.

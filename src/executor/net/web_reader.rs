@@ -22,6 +22,9 @@ impl Shard {
         if let Some(refused) = self.refuse_clear_text(id) {
             return refused;
         }
+        if spoken == Spoken::Frames && self.refuse_unlocated(id) {
+            return Rest::nothing();
+        }
         if spoken == Spoken::Tls {
             let text = "no TLS here: this server speaks none, or the connection is encrypted already";
             self.feed(Event::BadFrame { connection: id, fault: Fault::closing(Code::NotAFrame, text) });
@@ -33,8 +36,9 @@ impl Shard {
     /// Meets a request once its head is whole.
     pub(super) fn hand_over_http(&mut self, id: ConnectionId, bytes: &mut [u8], searched: usize) -> Rest {
         let met = match http::arrive(bytes, searched) {
+            _ if bytes.starts_with(b"PROXY ") => (undeclared(), bytes.len()),
             Arrival::Partial => return Rest::all(bytes.len()),
-            Arrival::Whole(end) => (self.site.meet(&bytes[..end]), end),
+            Arrival::Whole(end) => (self.meet(id, &bytes[..end]), end),
             Arrival::Refused(status) => (site::refused(status), bytes.len()),
         };
         match met {
@@ -50,6 +54,18 @@ impl Shard {
                 self.sockets.answer(id.index, &head, body);
                 Rest::nothing()
             }
+        }
+    }
+
+    /// Meets a request, once it is known whom it is for.
+    fn meet(&mut self, id: ConnectionId, head: &[u8]) -> Met {
+        let is_located = self.locate_by_field(id, head);
+        match self.site.meet(head) {
+            Met::Upgrade(_) if !is_located => {
+                let (head, body) = site::forbidden("a proxy says for whom it asks: X-Forwarded-For\n");
+                Met::Answer(head, body.as_bytes())
+            }
+            met => met,
         }
     }
 
@@ -125,6 +141,13 @@ impl Shard {
             }
         }
     }
+}
+
+/// The answer to a PROXY header of who may send none: soon, for whoever has set this up waits for it.
+fn undeclared() -> Met {
+    let (head, body) =
+        site::forbidden("PROXY headers are taken from --proxy-from, and this is another address\n");
+    Met::Answer(head, body.as_bytes())
 }
 
 /// What the hub is told of a violation.

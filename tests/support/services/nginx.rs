@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 const CONF: &str = include_str!("../../../nginx.conf");
+/// Where it comes from: servers behind it declare that (`--proxy-from`), and whoever comes to them without it does not.
+pub const COMES_FROM: &str = "127.0.0.99";
 
 pub struct Nginx {
     child: Child,
@@ -37,7 +39,9 @@ impl Nginx {
         let [address, web, clients, browsers] = ports;
         let authority = Authority::new();
         let issued = authority.issue(&["localhost"]);
+        let bind = format!("proxy_connect_timeout 1s;\nproxy_bind {COMES_FROM};");
         let changes = [
+            ("proxy_connect_timeout 1s;", bind),
             ("127.0.0.1:6000", servers[0].to_string()),
             ("127.0.0.1:6002", servers[1].to_string()),
             ("http://127.0.0.1:8000;", format!("http://{address};")),
