@@ -21,5 +21,5 @@ fn people_talk_on_the_page() {
 
 #[test]
 fn the_page_is_small_and_strict_and_can_be_read() {
-    passes("looks", 3);
+    passes("looks", 4);
 }

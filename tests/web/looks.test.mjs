@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 
 const folder = new URL('../../web/', import.meta.url);
 const file = (name) => readFileSync(new URL(name, folder), 'utf8');
+const scripts = readdirSync(folder).filter((name) => name.endsWith('.js'));
 
 test('the page is small, all of it', () => {
   const all = [...readdirSync(folder).map((name) => new URL(name, folder)), new URL('../clients/js/chatd.js', folder)];
@@ -14,11 +15,22 @@ test('the page is small, all of it', () => {
   assert.ok(bytes <= 60 << 10, `${bytes} bytes gzipped`);
 });
 
+test('each file has one idea, and the server has all of them', () => {
+  assert.ok(scripts.length > 15, `${scripts}`);
+  const served = readFileSync(new URL('../src/executor/net/assets.rs', folder), 'utf8');
+  for (const name of readdirSync(folder)) assert.ok(served.includes(`/web/${name}"`), `${name} is compiled in`);
+  for (const script of scripts) {
+    const lines = file(script).split('\n').length;
+    assert.ok(lines <= 300, `${script}: ${lines} lines`);
+    for (const [, other] of file(script).matchAll(/^import .*'\.\/(.*)';/gm)) assert.ok(scripts.includes(other), `${script}: ${other}`);
+  }
+});
+
 test('nothing is inline, nothing is from elsewhere, and nothing makes markup of text', () => {
   const page = file('index.html');
   assert.doesNotMatch(page, / on\w+=| style=|<style|<script(?! type="module" src="\/app\.js"><\/script>)/);
   assert.doesNotMatch(page + file('style.css'), /https?:|url\(|@import|data:/);
-  assert.doesNotMatch(file('app.js'), /innerHTML|outerHTML|insertAdjacent|DOMParser|document\.write|\.style\b|\beval\b|Function\(/);
+  for (const script of scripts) assert.doesNotMatch(file(script), /innerHTML|outerHTML|insertAdjacent|DOMParser|document\.write|\.style\b|\beval\b|Function\(/);
 });
 
 /** How far apart two colours are for the eye, as WCAG has it: 4.5 is what a text needs. */

@@ -1,0 +1,85 @@
+// Up to where the open conversation is read, and the pages of what was said before.
+
+import { ERRNO } from '/chatd.js';
+import { changed } from './list.js';
+import { $, NEAR_PX, client, page } from './page.js';
+
+/** Messages of the open conversation, while its end is looked at: above, the oldest go. */
+const MOST_OPEN = 2_000;
+
+export const isAtEnd = () => $('scroll').scrollHeight - $('scroll').scrollTop - $('scroll').clientHeight < NEAR_PX;
+
+export function toEnd() {
+  $('scroll').scrollTop = $('scroll').scrollHeight;
+}
+
+/** Whether what comes is seen as it comes. */
+const isSeen = (talk) => talk === page.open && document.visibilityState === 'visible' && !$('house').hidden && isAtEnd();
+
+export function read(talk) {
+  if (!talk || !isSeen(talk)) return;
+  $('newest').hidden = true;
+  if (talk.messages.length > MOST_OPEN) talk.trim();
+  if (client.multi) return mark(talk);
+  if (talk.unread.length === 0) return;
+  for (const message of talk.unread.splice(0)) client.confirm(message);
+  changed();
+}
+
+/** Says up to where this user has read, once that is seen and its place is known. */
+export function mark(talk) {
+  const { conversation, head, stood } = talk;
+  if (stood.unread > 0 && (talk.isLoading || talk.oldest === null)) return;
+  if (talk.unreadCount > 0) {
+    talk.unread = [];
+    stood.unread = 0;
+    changed();
+  }
+  if (head <= talk.readTo) return;
+  const before = talk.readTo;
+  talk.readTo = head;
+  // One that is not kept is said again with the next.
+  client.read(conversation, head).catch(() => talk.readTo === head && (talk.readTo = before));
+}
+
+/** Fetches the page before what is there; the newest one where nothing is. */
+export async function load(talk) {
+  if (talk.isLoading || talk.isWhole || talk.isGone) return;
+  talk.isLoading = true;
+  drawOlder(talk);
+  try {
+    const span = talk.oldest === null ? {} : { before: talk.oldest };
+    const { messages, complete } = await client.history(talk.conversation, span);
+    talk.hasGaps ||= !complete;
+    insert(talk, messages);
+    talk.oldest = messages[0]?.pos ?? talk.oldest;
+    talk.isWhole = messages.length === 0 || talk.oldest === 1;
+  } catch (error) {
+    if (error.kind === 'refused') talk.isWhole = true;
+    if (error.errno === ERRNO.NOT_A_MEMBER || error.errno === ERRNO.NO_SUCH_GROUP) talk.isGone = true;
+  }
+  talk.isLoading = false;
+  drawOlder(talk);
+  changed();
+  read(talk);
+  if (talk === page.open && !talk.isWhole && client.user && $('scroll').scrollTop < NEAR_PX) await load(talk);
+}
+
+/** Puts fetched messages where they belong, and leaves in place what is looked at. */
+export function insert(talk, messages) {
+  const scroll = $('scroll');
+  const [wasAtEnd, below] = [isAtEnd(), scroll.scrollHeight - scroll.scrollTop];
+  scroll.setAttribute('aria-busy', 'true');
+  for (const message of messages) talk.add(message);
+  scroll.removeAttribute('aria-busy');
+  if (talk !== page.open) return;
+  if (wasAtEnd) toEnd();
+  else scroll.scrollTop = scroll.scrollHeight - below;
+}
+
+export function drawOlder(talk) {
+  if (talk !== page.open) return;
+  const gaps = talk.hasGaps ? 'Not all that was said here is kept. ' : '';
+  const begin = talk.messages.length > 0 ? 'This is the beginning.' : 'Nothing was said here yet.';
+  $('older').textContent = gaps + (talk.isLoading ? 'Looking for what was said before…' : talk.isWhole ? begin : '');
+}
