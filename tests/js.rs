@@ -19,7 +19,7 @@ fn no_file_of_tests_is_forgotten() {
     let names = names.filter_map(|name| name.to_str()?.strip_suffix(".test.mjs").map(str::to_owned));
     let mut names: Vec<String> = names.collect();
     names.sort();
-    assert_eq!(names, ["devices", "documents", "rules", "server", "ways"]);
+    assert_eq!(names, ["devices", "documents", "news", "rules", "server", "ways"]);
 }
 
 #[test]
@@ -35,6 +35,11 @@ fn with_the_real_server() {
 #[test]
 fn several_devices_of_one_user() {
     passes("devices", 11);
+}
+
+#[test]
+fn what_is_changed_and_what_happens() {
+    passes("news", 8);
 }
 
 #[test]

@@ -9,6 +9,7 @@ export type Conversation = { user: number; group?: undefined } | { group: number
 
 /** What somebody said. Names and texts are what people typed: show them as text, never as HTML. */
 export interface Message {
+  kind: 'said';
   /** Where it was said, as seen by this user: an answer goes there. */
   conversation: Conversation;
   /** Who said it, and that user's name by the server's own record. */
@@ -19,6 +20,10 @@ export interface Message {
   own: boolean;
   /** When, as the sender wrote it; see `ts`. */
   time: string;
+  /** How often it was edited. */
+  rev: number;
+  /** How others react to it, as it was when it was fetched: emoji are what people typed, too. */
+  reactions: Reaction[];
   /** What the sender calls it. It and the sender together tell a message from all others. */
   cid: string | null;
   /** Its id, a 64-bit number written out: all clients show messages in this order. See {@link compareMids}. */
@@ -27,6 +32,80 @@ export interface Message {
   ts: number | null;
   /** Its place in its conversation, from 1. A message that has only just been said has none yet. */
   pos: number | null;
+}
+
+/** How many react to a message in one way, and whether this user does. */
+export interface Reaction {
+  emoji: string;
+  n: number;
+  mine: boolean;
+}
+
+/** The place of a message that was recalled. */
+export interface Recalled {
+  kind: 'recalled';
+  conversation: Conversation;
+  /** Who has recalled it, and when. */
+  by: number;
+  own: boolean;
+  mid: string;
+  ts: number | null;
+  pos: number;
+}
+
+/** Whether one may join a group, has to ask, or may not. */
+export type Join = 'open' | 'ask' | 'closed';
+
+export type Role = 'owner' | 'admin' | 'normal';
+
+/** Something that happened to a group. Those with a `mid` are rows of its conversation, and never unread. */
+export interface GroupEvent {
+  kind: 'event';
+  conversation: Conversation;
+  /**
+   * `joined`, `left`, `role`, `kicked`, `banned`, `muted`, `set`; and what is no row: `asks` to join (told to owner and
+   * admins), `refused` (told to whoever asked). A server may know more.
+   */
+  what: string;
+  /** Who did it, that user's name, and whether it was this user. */
+  by: number;
+  name: string;
+  own: boolean;
+  /** To whom, if that is somebody else; `muted` without one is about all normal members. */
+  whom: { id: number; name: string } | null;
+  /** Of `role`. */
+  role: Role | null;
+  /** Of `kicked` (how long the ban goes on), `banned` and `muted`: a moment, `Infinity`, or 0 where it is over. */
+  until: number;
+  /** Of `set`: what is another now. */
+  set: { name: string | null; description: string | null; join: string | null };
+  cid: string | null;
+  mid: string | null;
+  ts: number | null;
+  pos: number | null;
+}
+
+/** What stands at a place of a conversation. */
+export type Row = Message | Recalled | GroupEvent;
+
+/** What was done to a message. Each says how it is afterwards. */
+export interface Change {
+  conversation: Conversation;
+  /** Its number in the conversation, from 1 without gaps. */
+  chg: number;
+  /** Which message. */
+  pos: number;
+  /** `edit`: it says `text`. `recall`: it says nothing any more. `react`: `n` react with `emoji`. */
+  kind: string;
+  by: number;
+  ts: number | null;
+  /** How often the message is edited by then. */
+  rev: number;
+  text: string | null;
+  /** Whether `by` reacts so, or does so no more, and how many do. */
+  emoji: string | null;
+  on: boolean;
+  n: number | null;
 }
 
 /** That a message is safe: no failure of one machine loses it. */
@@ -47,7 +126,26 @@ export interface Person {
 
 /** A user in a group. */
 export interface Member extends Person {
-  role: 'creator' | 'normal';
+  role: Role;
+  /** Until when what the member says is refused: a moment, `Infinity`, or 0. */
+  mutedUntil: number;
+}
+
+/** Somebody who waits for an answer: to join a group, or to be a friend. */
+export interface Asker {
+  id: number;
+  name: string;
+  /** What was said with it. */
+  note: string;
+  ts: number | null;
+}
+
+/** Whom this user lets come near. */
+export interface Settings {
+  /** Whose direct messages it takes. */
+  whoWrites: 'all' | 'friends' | 'none';
+  /** Whether others are told what it has read. */
+  readReceipts: boolean;
 }
 
 /** A group that the user is a member of. */
@@ -57,6 +155,10 @@ export interface Group {
   description: string;
   /** How many are in it. */
   members: number | null;
+  /** What this user is in it, until when it is muted, and how one joins; null where the session has not the cap `group`. */
+  role: Role | null;
+  mutedUntil: number;
+  join: string | null;
 }
 
 /** Where a conversation stands. */
@@ -66,6 +168,8 @@ export interface Head {
   name: string;
   /** The place of its last message, and that message's id and time. */
   head: number;
+  /** How many changes of messages it has. */
+  chg: number;
   mid: string;
   ts: number | null;
   /** Up to which place this user has read it, on any device, and how much of others is unread. */
@@ -79,15 +183,21 @@ export interface Head {
 export interface Place {
   conversation: Conversation;
   pos: number;
+  /** And up to which change; without it, changes are not asked for. */
+  chg?: number;
 }
 
 /** What follows a place in a conversation. */
 export interface Synced {
   conversation: Conversation;
-  /** By place, without a gap. */
+  /** By place, without a gap; and those of them that are messages. */
+  rows: Row[];
   messages: Message[];
-  /** The place of its last message. */
+  /** Changes of messages that the device had. `rows` show them already. */
+  changes: Change[];
+  /** The place of its last message, and how many changes there are. */
   head: number;
+  chg: number | null;
   peerRead: number | null;
   /** Whether nothing follows the last of them. */
   complete: boolean;
@@ -119,12 +229,30 @@ export interface Welcome {
   name: string;
   friends: Person[];
   groups: Group[];
+  /** Who wants to be a friend and has no answer yet. */
+  asking: Asker[];
 }
 
 /** One page of what was said, lowest place first. */
 export interface HistoryPage {
+  /** All of it, as far as the session understands it: see {@link Options.caps}. */
+  rows: Row[];
+  /** What of it was said. */
   messages: Message[];
+  /** Up to which change it shows them; null where the session has not the cap `changed`. */
+  chg: number | null;
   /** Whether nothing that was said between the first and the last of them is missing. */
+  complete: boolean;
+}
+
+/** What was found, newest first. */
+export interface Found {
+  messages: Message[];
+  /** Where the next page begins; null where there is none. */
+  beforeMid: string | null;
+  /** What was said after this moment was not looked at yet. */
+  searchedTo: number | null;
+  /** Whether that is all. */
   complete: boolean;
 }
 
@@ -181,6 +309,8 @@ export const ERRNO: Readonly<{
   STOPPING: 114;
   TOO_SLOW: 115;
   TOO_MANY: 116;
+  MUTED: 118;
+  PENDING: 119;
 }>;
 
 /** Everything that is told, and what with. */
@@ -207,6 +337,12 @@ export interface Events {
   signedout: ChatError;
   /** Somebody said something. Each message is told once, and confirmed when its listeners are done: see `confirm`. */
   message: Message;
+  /** A message that was not told was recalled meanwhile. Of a `multi` session that catches up. */
+  recalled: Recalled;
+  /** A message was edited, recalled, or somebody reacts to it; also by this user, on this device. Each is told once. */
+  changed: Change;
+  /** Something happened to a group. What this session did itself is in the receipt, and not told. */
+  group: GroupEvent;
   /** Where messages are that were told: see {@link Options.caps}. */
   stored: { conversation: Conversation; places: { mid: string; pos: number }[] };
   /** Somebody has read a conversation up to a place: the other user, or this one, on another device. */
@@ -217,6 +353,10 @@ export interface Events {
   presence: { id: number; online: boolean };
   /** The whole friend list, which somebody asked for. */
   friends: Person[];
+  /** Somebody wants to be a friend (`asks`), is one now (`accepted`), or is none any more (`gone`). */
+  friend: { id: number; name: string; what: string; note: string };
+  /** Another device has changed the settings. */
+  settings: Settings;
   /** The token to come back with is another now; null: it is good no more. */
   token: string | null;
   /** The server says something that answers no request. */
@@ -277,7 +417,10 @@ export interface Options {
   multi?: boolean;
   /** What this device calls itself in the list of devices: 1 to 50 characters. */
   device?: string;
-  /** What the program understands: `own`, `read`, `typing`. By itself all of it with `multi`, and nothing without. */
+  /**
+   * What the program understands: `own`, `read`, `typing`, `changed`, `group`, `friend`. By itself all of it with `multi`,
+   * and nothing without.
+   */
   caps?: string[];
   /** For `tls://`: options of Node's `tls.connect`, such as `ca`. */
   tls?: object;
@@ -373,8 +516,23 @@ export class Client {
    * was.
    */
   typing(conversation: Conversation, on?: boolean): boolean;
-  /** This message has arrived where it was to arrive: see {@link Options.confirm}. */
-  confirm(message: Message): void;
+  /** This has arrived where it was to arrive: see {@link Options.confirm}. */
+  confirm(row: Message | GroupEvent): void;
+
+  /**
+   * Changes what this user has said a while ago, at this place. The number of the change; what it does is told as
+   * `changed`.
+   */
+  edit(conversation: Conversation, pos: number, text: string): Promise<number>;
+  /** Takes back what was said: by this user a while ago, or, for owner and admins of a group, by anybody. */
+  recall(conversation: Conversation, pos: number): Promise<number>;
+  /** Reacts to a message, or does so no more. */
+  react(conversation: Conversation, pos: number, emoji: string, on?: boolean): Promise<number>;
+  /**
+   * What was said with all of these words, in all conversations or in one, newest first. The next page: `beforeMid`, as
+   * the page before says it.
+   */
+  search(words: string, span?: { conversation?: Conversation; beforeMid?: string; limit?: number }): Promise<Found>;
 
   /** The user's friends, and who of them is online. */
   friends(): Promise<Person[]>;
@@ -382,20 +540,41 @@ export class Client {
   removeFriend(user: number): Promise<void>;
   /** Who this is, by id or by name, and whether online. */
   find(who: number | string): Promise<Person>;
+  /** Asks somebody to be a friend; once that is accepted, each is on the other's list. */
+  askFriend(user: number, note?: string): Promise<void>;
+  /** Answers somebody who asked that. */
+  answerFriend(user: number, yes: boolean): Promise<void>;
+  /** Changes what is given, and tells how the settings are then. */
+  settings(change?: Partial<Settings>): Promise<Settings>;
   /** Hears no more one-to-one messages of this user, or hears them again. */
   block(user: number): Promise<void>;
   unblock(user: number): Promise<void>;
 
   /** Makes a group, with this user in it; its id. */
   createGroup(name: string, description?: string): Promise<number>;
-  /** Joins a group; its id. */
+  /** Joins a group; its id. Where one has to ask, that is refused with errno 119, and `group` tells how it ends. */
   joinGroup(group: number): Promise<number>;
-  /** Leaves a group; its creator dissolves it. */
+  /** Leaves a group; its owner dissolves it. */
   leaveGroup(group: number): Promise<void>;
   /** One page of who is in a group: those with a greater id than `after`. */
   members(group: number, span?: { after?: number; limit?: number }): Promise<MemberPage>;
   /** Pages of who is in a group, to the last. */
   memberPages(group: number, span?: { limit?: number }): AsyncGenerator<MemberPage, void, void>;
+
+  /** The owner makes a member an admin, or a normal one; or hands the group over, and is an admin then. */
+  setRole(group: number, user: number, role: Role): Promise<Receipt>;
+  /** Takes a member of lower rank out. `banUntil`: until when it may not come back; 0 ends a ban. */
+  kick(group: number, user: number, options?: { banUntil?: number | Date }): Promise<Receipt>;
+  /** Refuses what a member of lower rank says, until then; by itself for ever. 0 ends that. */
+  mute(group: number, user: number, until?: number | Date): Promise<Receipt>;
+  /** The same of all normal members. */
+  muteAll(group: number, until?: number | Date): Promise<Receipt>;
+  /** Changes what is given of a group. */
+  setGroup(group: number, change: { name?: string; description?: string; join?: Join }): Promise<Receipt>;
+  /** Who asks to join a group, the first one first. */
+  joinRequests(group: number): Promise<Asker[]>;
+  /** Lets somebody in who asked, or not. */
+  answerJoin(group: number, user: number, yes: boolean): Promise<Receipt>;
 
   /**
    * Something may have changed: the network is back, the page is seen again. Connects at once where it waits to, and

@@ -30,6 +30,8 @@ export const ERRNO = Object.freeze({
   STOPPING: 114,
   TOO_SLOW: 115,
   TOO_MANY: 116,
+  MUTED: 118,
+  PENDING: 119,
 });
 
 /** Why something was not done: `kind`, a sentence for people in `message`, and of a server's refusal its `errno`. */
@@ -49,8 +51,8 @@ export function compareMids(a, b) {
 }
 
 const EVENTS = new Set([
-  'connected', 'lost', 'unreachable', 'loggedin', 'heads', 'delayed', 'signedout', 'message', 'stored', 'read', 'typing',
-  'presence', 'friends', 'token', 'notice', 'garbled',
+  'connected', 'lost', 'unreachable', 'loggedin', 'heads', 'delayed', 'signedout', 'message', 'recalled', 'changed', 'group',
+  'stored', 'read', 'typing', 'presence', 'friends', 'friend', 'settings', 'token', 'notice', 'garbled',
 ]);
 
 const MSG = Object.freeze({
@@ -58,7 +60,9 @@ const MSG = Object.freeze({
   ADD_GROUP: 9, GROUP_CHAT: 10, DEL_GROUP: 11, DEL_FRIEND: 12, FRIENDS: 13, ACK: 20, ERROR: 21, PING: 22, PONG: 23,
   CONFIRM: 24, RESUME: 25, HISTORY: 26, HISTORY_ACK: 27, PRESENCE: 28, FIND: 29, FIND_ACK: 30, PASSWORD: 31, BLOCK: 32,
   UNBLOCK: 33, MEMBERS: 34, MEMBERS_ACK: 35, SYNC: 36, SYNC_ACK: 37, READ: 38, TYPING: 39, DEVICES: 40, DEVICES_ACK: 41,
-  DROP_DEVICE: 42, STORED: 61,
+  DROP_DEVICE: 42, EDIT: 43, RECALL: 44, REACT: 45, CHANGED: 46, ROLE: 47, KICK: 48, MUTE: 49, GROUP_SET: 50, GROUP_EVENT: 51,
+  FRIEND_ASK: 52, FRIEND_ANSWER: 53, FRIEND_EVENT: 54, JOIN_ANSWER: 55, JOINS: 56, SEARCH: 57, SEARCH_ACK: 58, SETTINGS: 60,
+  STORED: 61,
 });
 
 /** The longest frame that a server may send, and the longest that it takes. */
@@ -87,7 +91,7 @@ const WAIT_MS = 500;
 const LOGIN_MS = 30_000;
 const RESUME_MS = 10_000;
 /** What a session that lives beside others of its user understands, if nothing else is said. */
-const CAPS = ['own', 'read', 'typing'];
+const CAPS = ['own', 'read', 'typing', 'changed', 'group', 'friend'];
 /** Conversations that are caught up with at once, and messages of each. */
 const MOST_SYNCED = 20;
 const SYNC_MESSAGES = 100;
@@ -288,21 +292,22 @@ export class Client {
   async history(conversation, { before, after, limit = 50 } = {}) {
     const of = whereIs(conversation);
     const span = { before: before && place(before), after: after === undefined ? undefined : place(after) };
-    const answer = (page) => ({ messages: this.#rows(page.messages, of), complete: page.complete === true });
+    const told = (page) => ({ chg: number(page.chg), complete: page.complete === true });
+    const answer = (page) => ({ ...rowsAndMessages(this.#rows(page.messages, of)), ...told(page) });
     return this.#ask({ msgid: MSG.HISTORY, ...of, ...span, limit: place(limit) }, { answer });
   }
 
   async *historyPages(conversation, { before, limit } = {}) {
     for (let last = before; last !== 1; ) {
       const page = await this.history(conversation, { before: last, limit });
-      if (page.messages.length === 0) return;
-      last = page.messages[0].pos;
+      if (page.rows.length === 0) return;
+      last = page.rows[0].pos;
       yield page;
     }
   }
 
   async sync(since, { limit } = {}) {
-    const asked = since.map(({ conversation, pos }) => ({ ...whereIs(conversation), after: place(pos) }));
+    const asked = since.map(({ conversation, pos, chg }) => behind(conversation, place(pos), chg));
     const fields = { msgid: MSG.SYNC, since: asked, limit: limit === undefined ? undefined : place(limit) };
     return this.#ask(fields, { answer: (_, entry) => entry.synced });
   }
@@ -332,6 +337,45 @@ export class Client {
     return true;
   }
 
+  // What was said, changed.
+
+  async edit(conversation, pos, message) {
+    return this.#change({ msgid: MSG.EDIT, ...spot(conversation, pos), msg: text(message, 'a message') }, conversation);
+  }
+
+  async recall(conversation, pos) {
+    return this.#change({ msgid: MSG.RECALL, ...spot(conversation, pos) }, conversation);
+  }
+
+  async react(conversation, pos, emoji, on = true) {
+    const fields = { msgid: MSG.REACT, ...spot(conversation, pos), emoji: text(emoji, 'an emoji'), on: on === true };
+    return this.#change(fields, conversation);
+  }
+
+  /** What changed is told as it is to everybody; its number says what was to be heard by now. */
+  #change(fields, conversation) {
+    const answer = (ack) => {
+      const chg = number(ack.chg) ?? garbled();
+      if (this.#account.multi && this.#places.isToBe(conversation, chg)) this.#catchUp();
+      return chg;
+    };
+    return this.#ask(fields, { answer });
+  }
+
+  async search(words, { conversation, beforeMid, limit } = {}) {
+    const where = conversation === undefined ? {} : whereIs(conversation);
+    const before = beforeMid === undefined ? undefined : text(beforeMid, 'a mid');
+    const span = { before_mid: before, limit: limit === undefined ? undefined : place(limit) };
+    const read = (each) => message(each, this.#account?.id, number(each.with) === null ? undefined : { user: each.with });
+    const answer = (page) => ({
+      messages: list(page.messages, read),
+      beforeMid: string(page.before_mid),
+      searchedTo: number(page.searched_to),
+      complete: page.complete === true,
+    });
+    return this.#ask({ msgid: MSG.SEARCH, q: text(words, 'what is searched for'), ...where, ...span }, { answer });
+  }
+
   async devices() {
     return this.#ask({ msgid: MSG.DEVICES }, { answer: (page) => list(page.devices, device) });
   }
@@ -355,6 +399,69 @@ export class Client {
       after = page.members.at(-1).id;
       yield page;
     }
+  }
+
+  // How a group is run.
+
+  async setRole(group, user, role) {
+    return this.#rule(group, { msgid: MSG.ROLE, userid: id(user, 'user'), role: text(role, 'a role') });
+  }
+
+  async kick(group, user, { banUntil } = {}) {
+    const ban = banUntil === undefined ? undefined : moment(banUntil);
+    return this.#rule(group, { msgid: MSG.KICK, userid: id(user, 'user'), ban_until: ban });
+  }
+
+  async mute(group, user, until = Infinity) {
+    return this.#rule(group, { msgid: MSG.MUTE, userid: id(user, 'user'), until: moment(until) });
+  }
+
+  async muteAll(group, until = Infinity) {
+    return this.#rule(group, { msgid: MSG.MUTE, all: true, until: moment(until) });
+  }
+
+  async setGroup(group, { name, description, join } = {}) {
+    const optional = (value, what) => (value === undefined ? undefined : text(value, what));
+    const fields = { groupname: optional(name, 'a name'), groupdesc: optional(description, 'a description') };
+    return this.#rule(group, { msgid: MSG.GROUP_SET, ...fields, join: optional(join, 'a way to join') });
+  }
+
+  async answerJoin(group, user, yes) {
+    return this.#rule(group, { msgid: MSG.JOIN_ANSWER, userid: id(user, 'user'), yes: yes === true });
+  }
+
+  async joinRequests(group) {
+    return this.#ask({ msgid: MSG.JOINS, groupid: id(group, 'group') }, { answer: (ack) => list(ack.users, asker) });
+  }
+
+  /** A change of a group; the row of its conversation that tells of it, where there is one. */
+  #rule(group, fields) {
+    const answer = (ack, { cid }) => {
+      const pos = number(ack.pos);
+      if (pos !== null && this.#account.multi) this.#places.has({ group }, pos);
+      return { cid, mid: string(ack.mid), ts: number(ack.ts), pos };
+    };
+    return this.#ask({ ...fields, groupid: id(group, 'group') }, { answer });
+  }
+
+  // Whom this user lets come near.
+
+  async askFriend(friend, note = '') {
+    const said = note === '' ? undefined : text(note, 'a note');
+    const fields = { msgid: MSG.FRIEND_ASK, userid: id(friend, 'user'), note: said };
+    return this.#ask(fields, { doneBefore: [ERRNO.EXISTS] });
+  }
+
+  async answerFriend(friend, yes) {
+    const fields = { msgid: MSG.FRIEND_ANSWER, userid: id(friend, 'user'), yes: yes === true };
+    return this.#ask(fields, { doneBefore: [ERRNO.NO_SUCH_USER, ERRNO.EXISTS] });
+  }
+
+  async settings({ whoWrites, readReceipts } = {}) {
+    const writers = whoWrites === undefined ? undefined : text(whoWrites, 'who may write');
+    const receipts = readReceipts === undefined ? undefined : readReceipts === true;
+    const fields = { msgid: MSG.SETTINGS, who_writes: writers, read_receipts: receipts };
+    return this.#ask(fields, { answer: (ack) => chosen(ack) ?? garbled() });
   }
 
   async block(user) {
@@ -421,7 +528,8 @@ export class Client {
     const device = this.#options.device === undefined ? {} : { device: text(this.#options.device, 'a name') };
     const caps = this.#options.caps ?? (multi ? CAPS : []);
     const how = { ...device, ...(multi ? { multi: true } : {}), ...(caps.length > 0 ? { caps } : {}) };
-    const known = places?.map(({ conversation, pos }) => ({ of: whereIs(conversation), conversation, pos: place(pos) }));
+    const read = ({ conversation, pos, chg }) => ({ ...behind(conversation, place(pos), chg), conversation, pos, chg });
+    const known = places?.map(read);
     return new Promise((resolve, reject) => {
       this.#account = entering({ ...who, how, places: known }, { resolve, reject }, this.#clock.now());
       this.#run();
@@ -614,14 +722,14 @@ export class Client {
       this.#refuseEntrance(new ChatError('not_spoken', 'this server is an older one and does not speak v2'));
       return this.#hangUp('the server does not speak v2', now);
     }
-    const { id, name, friends, groups, waiting, token, heads } = whole;
+    const { id, name, friends, groups, asking, waiting, token, heads } = whole;
     this.#account = { state: 'inside', who: { ...who, token, places: undefined }, id, name, multi: heads !== null };
     this.#seen.isReadBy(id);
     this.#places.isReadBy(id, who.places);
     this.#typed = { key: null, at: -Infinity, isOn: false };
     const made = this.#groupsMadeBefore(groups);
     this.#groups = new Set(groups.map((group) => group.id));
-    const welcome = { id, name, friends, groups };
+    const welcome = { id, name, friends, groups, asking };
     this.#tell('token', token);
     this.#tell('loggedin', { ...welcome, again: ask === null });
     if (heads) this.#areHeads(heads, whole.headsComplete);
@@ -647,10 +755,10 @@ export class Client {
     if (id === null || name === null) garbled();
     const part = {
       id, name, token: string(frame.token), friends: list(frame.friends, person), groups: list(frame.groups, group),
-      waiting: list(frame.offlinemsg, (each) => message(each, id)),
+      asking: list(frame.asking, asker), waiting: list(frame.offlinemsg, (each) => row(each, id)),
     };
-    const whole = this.#parts.entrance ?? { ...part, friends: [], groups: [], waiting: [], heads: null };
-    for (const key of ['friends', 'groups', 'waiting']) append(whole[key], part[key]);
+    const whole = this.#parts.entrance ?? { ...part, friends: [], groups: [], asking: [], waiting: [], heads: null };
+    for (const key of ['friends', 'groups', 'asking', 'waiting']) append(whole[key], part[key]);
     if (Array.isArray(frame.heads)) append((whole.heads ??= []), list(frame.heads, head));
     whole.headsComplete = frame.heads_complete ?? whole.headsComplete;
     whole.token = part.token ?? whole.token;
@@ -731,6 +839,14 @@ export class Client {
       case MSG.ONE_CHAT:
       case MSG.GROUP_CHAT:
         return this.#isSaid(message(frame, this.#account?.id) ?? garbled(), now);
+      case MSG.GROUP_EVENT:
+        return this.#hasHappened(happening(frame, this.#account?.id) ?? garbled(), now);
+      case MSG.CHANGED:
+        return this.#isChanged(change(frame, conversationOf(frame)) ?? garbled());
+      case MSG.FRIEND_EVENT:
+        return this.#tell('friend', friendship(frame) ?? garbled());
+      case MSG.SETTINGS:
+        return refused ? this.#isRefused(frame, now) : this.#tell('settings', chosen(frame) ?? garbled());
       case MSG.STORED:
         return this.#isStored(conversationOf(frame) ?? garbled(), list(frame.places, stored));
       case MSG.READ:
@@ -751,6 +867,7 @@ export class Client {
       case MSG.HISTORY_ACK:
       case MSG.MEMBERS_ACK:
       case MSG.DEVICES_ACK:
+      case MSG.SEARCH_ACK:
         return refused ? this.#isRefused(frame, now) : this.#isAnswered(frame);
       default:
       // PONG, and what this client does not know.
@@ -817,7 +934,7 @@ export class Client {
   // Catching up with other devices, by place.
 
   #rows(rows, of) {
-    return list(rows, (row) => message(row, this.#account?.id, { ...conversationOf(of) }));
+    return list(rows, (each) => row(each, this.#account?.id, { ...conversationOf(of) }));
   }
 
   #isSynced(frame) {
@@ -831,8 +948,10 @@ export class Client {
     const part = list(frame.convs, (each) => {
       const conversation = conversationOf(each);
       if (!conversation) return null;
-      const mark = { head: number(each.head) ?? 0, peerRead: number(each.peer_read), complete: each.complete !== false };
-      return { conversation, messages: this.#rows(each.messages, each), ...mark };
+      const mark = { head: number(each.head) ?? 0, chg: number(each.chg), peerRead: number(each.peer_read) };
+      const changes = list(each.changes, (one) => change(one, conversation));
+      const rows = rowsAndMessages(this.#rows(each.messages, each));
+      return { conversation, ...rows, changes, ...mark, complete: each.complete !== false };
     });
     // What came before the connection was lost comes again.
     if (entry.syncedBy !== entry.attempts) Object.assign(entry, { syncedBy: entry.attempts, synced: [] });
@@ -862,22 +981,23 @@ export class Client {
   #catchUp() {
     const lacking = this.#syncing ? [] : this.#places.lacking(MOST_SYNCED);
     if (lacking.length === 0) return;
-    const since = lacking.map(({ conversation, at }) => ({ ...whereIs(conversation), after: at }));
+    const since = lacking.map(({ conversation, at, chg }) => behind(conversation, at, chg));
     this.#syncing = lacking;
     const isOver = () => {
       this.#syncing = null;
       if (!this.#account) return;
       // It is told what there is; the next place that does not follow asks again.
-      for (const place of lacking) for (const held of this.#places.isLeft(place)) this.#take(held, this.#clock.now());
+      for (const place of lacking) this.#release(place, this.#places.isLeft(place));
     };
     this.#askMyself({ msgid: MSG.SYNC, since, limit: SYNC_MESSAGES }, {
       answer: (_, { synced }) => {
         this.#syncing = null;
         for (const place of lacking) {
           const found = synced.find(({ conversation }) => placeOf(conversation) === placeOf(place.conversation));
-          this.#haveCome(place, found?.messages ?? []);
-          if (found && !found.complete && found.messages.length > 0) continue;
-          this.#isCaughtUp(place);
+          if (found) this.#haveCome(place, found);
+          if (found && !found.complete && found.rows.length + found.changes.length > 0) continue;
+          if (found) this.#places.isAt(place, found.chg);
+          this.#release(place, this.#places.isComplete(place));
         }
         this.#catchUp();
       },
@@ -885,16 +1005,22 @@ export class Client {
     });
   }
 
-  #haveCome(place, messages) {
-    for (const each of messages) {
+  /** What was missed: messages as they are now, and then what of it was news. */
+  #haveCome(place, { rows, changes }) {
+    for (const each of rows) {
       if (each.pos === null || each.pos <= place.at) continue;
       place.at = each.pos;
       this.#take(each, this.#clock.now());
     }
+    for (const each of changes) if (this.#places.isAt(place, each.chg)) this.#tell('changed', each);
   }
 
-  #isCaughtUp(place) {
-    for (const held of this.#places.isComplete(place)) this.#take(held, this.#clock.now());
+  /** What was kept back, in the order in which it came. */
+  #release(place, held) {
+    for (const each of held) {
+      if (each.chg === undefined) this.#take(each, this.#clock.now());
+      else if (this.#places.isAt(place, each.chg)) this.#tell('changed', each);
+    }
   }
 
   /** A request of the client's own, that waits in no line of the program's. */
@@ -903,21 +1029,46 @@ export class Client {
     this.#outbox.push({ fields, own: false, resolve: nothing, reject: nothing, doneBefore: [], ...settle }, true);
   }
 
-  #isSaid(message, now) {
+  #isSaid(row, now) {
     if (this.#link !== 'up') return;
-    const place = this.#account?.multi ? this.#places.hold(message) : null;
-    if (!place) return this.#take(message, now);
-    // Nothing of it counts as told: it comes again, with what is fetched then.
+    const place = this.#account?.multi ? this.#places.hold(row) : null;
+    if (place) this.#isHeld(place, now);
+    else this.#take(row, now);
+  }
+
+  /** Nothing of what is held counts as told: it comes again, with what is fetched then. */
+  #isHeld(place, now) {
     if (place.held.length > Places.MOST_HELD) this.#hangUp('too much came while what was missed was fetched', now);
   }
 
-  #take(message, now) {
+  /** One that is a row of the conversation comes with its place. */
+  #hasHappened(event, now) {
+    const { group } = event.conversation;
+    const concerned = event.whom?.id ?? event.by;
+    if (event.what === 'joined' && concerned === this.#account?.id) this.#groups.add(group);
+    if (event.what === 'kicked' && concerned === this.#account?.id) this.#groups.delete(group);
+    if (event.pos !== null && this.#account?.multi) this.#places.has(event.conversation, event.pos);
+    if (event.mid === null) this.#tell('group', event);
+    else this.#isSaid(event, now);
+  }
+
+  /** A change that does not follow the last one says that something is lacking. */
+  #isChanged(change) {
+    if (!this.#account?.multi) return this.#tell('changed', change);
+    const place = this.#places.isChanged(change);
+    if (!place) return;
+    if (!place.isBehind) return this.#tell('changed', change);
+    this.#isHeld(place, this.#clock.now());
+    this.#catchUp();
+  }
+
+  #take(row, now) {
     // What was said here has its receipt, also if it was said by the session before this one.
-    if (message.own && message.conversation.user !== message.from && this.#outbox.isOf(message.cid)) return;
-    const known = this.#seen.look(message);
-    if (known.isNew) return this.#tell('message', message);
+    if (row.own && row.conversation.user !== row.from && this.#outbox.isOf(row.cid)) return;
+    const known = this.#seen.look(row);
+    if (known.isNew) return this.#tell(TELLS[row.kind], row);
     // The server cannot know that it was dealt with, or is about to be.
-    if (known.done && message.mid && !message.own) this.#arrived.add(message.mid, now);
+    if (known.done && isConfirmed(row)) this.#arrived.add(row.mid, now);
   }
 
   // Telling.
@@ -931,7 +1082,7 @@ export class Client {
     this.#telling = true;
     for (let next = this.#told.shift(); next && !this.#closing; next = this.#told.shift()) {
       const results = this.#call(next.type, next.told);
-      if (next.type === 'message') this.#whenDone(next.told, results);
+      if (next.type === 'message' || (next.type === 'group' && next.told.mid !== null)) this.#whenDone(next.told, results);
     }
     this.#telling = false;
     if (this.#closing) this.#end();
@@ -951,14 +1102,15 @@ export class Client {
   /** Confirms a message once all its listeners are done with it. One that nobody took comes again. */
   #whenDone(message, results) {
     const known = this.#seen.find(message);
-    if (results.length === 0) return this.#seen.forget(known);
+    // What happened to a group is told to whoever wants to know; a message waits for who takes it.
+    if (results.length === 0) return message.kind === 'event' ? this.#isDone(message, known) : this.#seen.forget(known);
     if (results.includes(FAILED)) return this.#seen.forget(known);
     const isHandled = this.#options.confirm === 'handled';
     if (!results.some((result) => typeof result?.then === 'function')) {
       if (isHandled) this.#isDone(message, known);
       return;
     }
-    const length = message.text.length;
+    const length = message.text?.length ?? 0;
     this.#isUndone(length);
     Promise.all(results).then(
       () => {
@@ -982,12 +1134,19 @@ export class Client {
 
   #isDone(message, known) {
     if (known) known.done = true;
-    if (!message.mid || !this.#account || this.#link === 'closed') return;
-    // What the user said on another device waits for nobody.
-    if (message.own && message.conversation.user !== message.from) return;
+    if (!isConfirmed(message) || !this.#account || this.#link === 'closed') return;
     this.#arrived.add(message.mid, this.#clock.now());
     this.#run();
   }
+}
+
+/** As what a row of a conversation is told. */
+const TELLS = { said: 'message', recalled: 'recalled', event: 'group' };
+
+/** Whether the server waits to hear that it has arrived. What the user said on another device waits for nobody. */
+function isConfirmed({ kind, mid, own, from, conversation }) {
+  if (!mid || kind === 'recalled') return false;
+  return kind === 'event' || !own || conversation.user === from;
 }
 
 /** What a listener gives that threw. */
@@ -1135,10 +1294,13 @@ class Seen {
   }
 }
 
-/** Up to which place of each conversation everything was told, for a session that lives beside others of its user. */
+/**
+ * Up to which place of each conversation everything was told, and up to which change, for a session that lives beside
+ * others of its user.
+ */
 class Places {
   static MOST_HELD = 1_000;
-  static #FRESH = { isBehind: false, triedAt: null };
+  static #FRESH = { isBehind: false, tried: null };
   #reader = null;
   #places = new Map();
   /** Whether all heads were seen: a conversation that is not known then is new. */
@@ -1149,7 +1311,7 @@ class Places {
     if (this.#reader !== reader || known) {
       this.#places.clear();
       this.isBegun = known !== undefined;
-      for (const { conversation, pos } of known ?? []) this.#of(conversation).at = pos;
+      for (const { conversation, pos, chg } of known ?? []) Object.assign(this.#of(conversation), { at: pos, chg: chg ?? null });
     }
     this.#reader = reader;
     for (const place of this.#places.values()) {
@@ -1159,20 +1321,51 @@ class Places {
   }
 
   get all() {
-    return [...this.#places.values()].map(({ conversation, at }) => ({ conversation, pos: at }));
+    const shown = ({ conversation, at, chg }) => ({ conversation, pos: at, ...(chg === null ? {} : { chg }) });
+    return [...this.#places.values()].map(shown);
   }
 
   #of(conversation, at = 0) {
     const key = placeOf(conversation);
-    const known = this.#places.get(key) ?? { conversation, at, beyond: new Set(), ...Places.#FRESH, held: [] };
+    const chg = this.isBegun ? 0 : null;
+    const known = this.#places.get(key) ?? { conversation, at, chg, beyond: new Set(), ...Places.#FRESH, held: [] };
     if (this.#places.size < MOST_LISTED) this.#places.set(key, known);
     return known;
   }
 
   /** A conversation stands at its head. What was said before the program began is for it to look up. */
-  stands({ conversation, head }) {
+  stands({ conversation, head, chg }) {
     const place = this.#of(conversation, this.isBegun ? 0 : head);
-    if (head > place.at) place.isBehind = true;
+    place.chg ??= chg;
+    if (head > place.at || chg > place.chg) place.isBehind = true;
+  }
+
+  /** It is told up to this change, if it was not; whether it was not. */
+  isAt(place, chg) {
+    if (chg === null || (place.chg !== null && chg <= place.chg)) return false;
+    place.chg = chg;
+    return true;
+  }
+
+  /** Where a change belongs that came by itself: that is told now, or kept back if something is lacking. */
+  isChanged(change) {
+    const { conversation, chg } = change;
+    if (!this.isBegun && !this.#places.has(placeOf(conversation))) return { isBehind: false };
+    const place = this.#of(conversation);
+    place.chg ??= chg - 1;
+    if (chg <= place.chg) return null;
+    if (chg > place.chg + 1) place.isBehind = true;
+    if (place.isBehind) place.held.push(change);
+    else place.chg = chg;
+    return place;
+  }
+
+  /** There are so many changes, and all of them were to be heard by now; whether some were not. */
+  isToBe(conversation, chg) {
+    const place = this.#places.get(placeOf(conversation));
+    if (!place || place.chg === null || chg <= place.chg) return false;
+    place.isBehind = true;
+    return true;
   }
 
   /** The program has the message of this place. */
@@ -1214,9 +1407,10 @@ class Places {
     const last = Math.max(place.at, ...place.beyond);
     let end = place.at;
     while (place.beyond.has(end + 1)) end += 1;
-    if (end < last && place.triedAt !== place.at) {
+    const tried = `${place.at} ${place.chg}`;
+    if ((end < last || this.#skipsChange(place)) && place.tried !== tried) {
       // What is beyond was said after the answer was made: once more, from where it is now.
-      place.triedAt = place.at;
+      place.tried = tried;
       return [];
     }
     // What is not there at the second time is not to be had.
@@ -1225,9 +1419,20 @@ class Places {
     return this.isLeft(place);
   }
 
+  /** Whether one of the changes that were kept back does not follow. */
+  #skipsChange({ chg, held }) {
+    let last = chg;
+    for (const { chg: next } of held) {
+      if (next === undefined || next <= last) continue;
+      if (last !== null && next > last + 1) return true;
+      last = next;
+    }
+    return false;
+  }
+
   /** It is not asked for now. */
   isLeft(place) {
-    Object.assign(place, { isBehind: false, triedAt: null });
+    Object.assign(place, { isBehind: false, tried: null });
     return place.held.splice(0);
   }
 }
@@ -1236,8 +1441,8 @@ function placeOf({ user, group }) {
   return group === undefined ? `user ${user}` : `group ${group}`;
 }
 
-function keyOf({ from, cid, mid }) {
-  return `${from} ${cid ?? mid}`;
+function keyOf({ kind, from, cid, mid }) {
+  return kind === 'said' ? `${from} ${cid ?? mid}` : `${kind} ${mid}`;
 }
 
 /** Messages that arrived and that the server is yet to be told of: collected for a moment, many in one frame. */
@@ -1424,14 +1629,37 @@ function person({ id, name, state }) {
   return { id, name, online: state === 'online' };
 }
 
+/** A role by its name; the oldest clients knew the owner as the creator. */
+const roleOf = (role) => (role === 'creator' || role === 'owner' ? 'owner' : role === 'admin' ? 'admin' : 'normal');
+
+/** Until when something holds: a moment in milliseconds, `Infinity`, or 0 where it does not. */
+const until = (value) => (value === -1 ? Infinity : number(value) ?? 0);
+
 function member(entry) {
   const known = person(entry);
-  return known && { ...known, role: entry.role === 'creator' ? 'creator' : 'normal' };
+  return known && { ...known, role: roleOf(entry.role), mutedUntil: until(entry.muted) };
 }
 
-function group({ id, groupname, groupdesc, members }) {
+function group({ id, groupname, groupdesc, members, role, join, muted }) {
   if (number(id) === null || string(groupname) === null) return null;
-  return { id, name: groupname, description: string(groupdesc) ?? '', members: number(members) };
+  const about = { name: groupname, description: string(groupdesc) ?? '', members: number(members) };
+  const mine = { role: string(role) && roleOf(role), join: string(join), mutedUntil: until(muted) };
+  return { id, ...about, ...mine };
+}
+
+/** Somebody who waits for an answer. */
+function asker({ id, name, note, ts }) {
+  if (number(id) === null || string(name) === null) return null;
+  return { id, name, note: string(note) ?? '', ts: number(ts) };
+}
+
+function friendship(frame) {
+  const who = asker(frame);
+  return who && string(frame.what) && { id: who.id, name: who.name, what: frame.what, note: who.note };
+}
+
+function chosen({ who_writes: whoWrites, read_receipts: readReceipts }) {
+  return string(whoWrites) && typeof readReceipts === 'boolean' ? { whoWrites, readReceipts } : null;
 }
 
 /** Where something was said, seen by who hears it; null where that makes no sense. */
@@ -1453,7 +1681,7 @@ function head(entry) {
   if (!conversation || number(entry.head) === null || string(entry.mid) === null) return null;
   const { head, mid } = entry;
   const counts = { read: number(entry.read) ?? 0, unread: number(entry.unread) ?? 0, peerRead: number(entry.peer_read) };
-  return { conversation, name: string(entry.name) ?? '', head, mid, ts: number(entry.ts), ...counts };
+  return { conversation, name: string(entry.name) ?? '', head, chg: number(entry.chg) ?? 0, mid, ts: number(entry.ts), ...counts };
 }
 
 function device(entry) {
@@ -1471,9 +1699,52 @@ function message(frame, me, where) {
   if (Object.values(conversation)[0] === null || number(id) === null) return null;
   if (string(name) === null || string(msg) === null) return null;
   const time = string(frame.time) ?? '';
-  const mark = { cid: string(frame.cid), mid: string(frame.mid), ts: number(frame.ts), pos: number(frame.pos) };
-  return { conversation, from: id, name, text: msg, time, own, ...mark };
+  const now = { rev: number(frame.rev) ?? 0, reactions: list(frame.reactions, reaction) };
+  return { kind: 'said', conversation, from: id, name, text: msg, time, own, ...now, ...placedAt(frame) };
 }
+
+function placedAt({ cid, mid, ts, pos }) {
+  return { cid: string(cid), mid: string(mid), ts: number(ts), pos: number(pos) };
+}
+
+/** Whatever stands at a place of a conversation. */
+function row(frame, me, where) {
+  if (frame.msgid === MSG.GROUP_EVENT) return happening(frame, me, where);
+  return frame.recalled === true ? recalled(frame, me, where) : message(frame, me, where);
+}
+
+function recalled(frame, me, where) {
+  const conversation = where ?? conversationOf(frame);
+  const { mid, ts, pos } = placedAt(frame);
+  if (!conversation || mid === null || pos === null || number(frame.by) === null) return null;
+  return { kind: 'recalled', conversation, by: frame.by, own: frame.by === me, mid, ts, pos };
+}
+
+/** What happened to a group. */
+function happening(frame, me, where) {
+  const { what, by, name, userid, username, role, groupname, groupdesc, join } = frame;
+  const conversation = number(frame.groupid) === null ? where : { group: frame.groupid };
+  if (conversation?.group === undefined || string(what) === null || number(by) === null) return null;
+  const whom = number(userid) === null ? null : { id: userid, name: string(username) ?? '' };
+  const set = { name: string(groupname), description: string(groupdesc), join: string(join) };
+  const said = { what, by, name: string(name) ?? '', whom, role: string(role) && roleOf(role), until: until(frame.until), set };
+  return { kind: 'event', conversation, own: by === me, ...said, ...placedAt(frame) };
+}
+
+function reaction({ emoji, n, mine }) {
+  return string(emoji) === null || number(n) === null ? null : { emoji, n, mine: mine === true };
+}
+
+/** What was done to a message; nothing, if it is of a kind that this client does not know or makes no sense. */
+function change(frame, conversation) {
+  const [chg, pos, by] = [number(frame.chg), number(frame.pos), number(frame.by)];
+  if (!conversation || chg === null || pos === null || by === null || string(frame.kind) === null) return null;
+  const reacted = { emoji: string(frame.emoji), on: frame.on === true, n: number(frame.n) };
+  const done = { kind: frame.kind, rev: number(frame.rev) ?? 0, text: string(frame.msg), ...reacted };
+  return { conversation, chg, pos, by, ts: number(frame.ts), ...done };
+}
+
+const rowsAndMessages = (rows) => ({ rows, messages: rows.filter(({ kind }) => kind === 'said') });
 
 function refusal(frame) {
   const errno = number(frame.errno) ?? 0;
@@ -1499,6 +1770,14 @@ function place(value) {
   return value;
 }
 
+/** Until when: `Infinity` for ever, 0 for not at all. */
+function moment(value) {
+  if (value === Infinity) return -1;
+  const at = value instanceof Date ? value.getTime() : value;
+  if (!Number.isSafeInteger(at) || at < 0) throw new TypeError(`${value} is no moment`);
+  return at;
+}
+
 function named(who) {
   return typeof who === 'string' ? { name: who } : { id: id(who, 'user') };
 }
@@ -1507,6 +1786,16 @@ function named(who) {
 function whereIs(conversation) {
   const { user, group } = conversation ?? {};
   return group === undefined ? { with: id(user, 'user') } : { groupid: id(group, 'group') };
+}
+
+/** A place in it. */
+function spot(conversation, pos) {
+  return { ...whereIs(conversation), pos: place(pos) };
+}
+
+/** How far somebody is in it. */
+function behind(conversation, after, chg) {
+  return { ...whereIs(conversation), after, ...(chg === undefined || chg === null ? {} : { chg: place(chg) }) };
 }
 
 function localTime() {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Chatd, Heard } from './servers.mjs';
-import { Trial } from './trial.mjs';
+import { Trial, atPlaces, beside, row, stands, synced } from './trial.mjs';
 import { ERRNO } from '../chatd.js';
 
 const device = (name) => ({ multi: true, device: name });
@@ -205,32 +205,9 @@ test('a device that is cut off again and again, while all talk, misses nothing a
   assert.equal(new Set(others.map(({ text }) => text)).size, others.length);
 });
 
-/** A session beside others, whose server is the test. */
-function beside(heads = [], options = { multi: true, device: 'desk' }) {
-  const trial = new Trial(['tcp://a:1'], options);
-  trial.hears = [];
-  trial.client.on('message', ({ text }) => void trial.hears.push(text));
-  trial.client.login('amy', 'pw');
-  trial.opened();
-  trial.entry = trial.said[0];
-  trial.letIn({ heads, heads_complete: true });
-  trial.clear();
-  return trial;
-}
-
-const stands = (head, more = {}) => ({ with: 2, name: 'ben', head, mid: `${head}`, ts: 1, read: 0, unread: 0, ...more });
-const row = (pos, more = {}) => ({
-  cid: `c${pos}`, mid: `${pos}`, pos, ts: 1, id: 2, msg: `c${pos}`, msgid: 6, name: 'ben', time: 't', toid: 1, ...more,
-});
-const synced = (cid, rows, more = {}) => ({
-  msgid: 37, errno: 0, cid, complete: true,
-  convs: [{ with: 2, messages: rows, head: rows.at(-1)?.pos ?? 0, complete: true, changes: [], chg: 0, ...more }],
-});
-const atPlaces = (...places) => ({ msgid: 61, with: 2, places: places.map((pos) => ({ mid: `${pos}`, pos })) });
-
 test('a login says what the device is called and understands, and nothing where nothing was chosen', () => {
   const { entry } = beside();
-  assert.deepEqual([entry.device, entry.multi, entry.caps], ['desk', true, ['own', 'read', 'typing']]);
+  assert.deepEqual([entry.device, entry.multi, entry.caps], ['desk', true, ['own', 'read', 'typing', 'changed', 'group', 'friend']]);
   const plain = beside([], {});
   assert.deepEqual(plain.entry, { msgid: 1, name: 'amy', password: 'pw', v: 2 });
   const chosen = beside([], { caps: ['read'] });
@@ -245,19 +222,19 @@ test('a place that does not follow is asked for, and what came after it is kept 
   trial.comes(2, 'c8', 8);
   trial.hear(atPlaces(8));
   const [{ since, cid }] = trial.saidOf(36);
-  assert.deepEqual(since, [{ with: 2, after: 5 }]);
+  assert.deepEqual(since, [{ with: 2, after: 5, chg: 0 }]);
   trial.comes(2, 'c9', 9);
   assert.deepEqual(trial.hears, ['c5', 'c8']);
   // One frame of several; the conversation goes on after it.
   trial.hear({ msgid: 37, errno: 0, cid, complete: false, convs: [] });
   trial.hear(synced(cid, [row(6)], { complete: false }));
   const [, { since: more, cid: second }] = trial.saidOf(36);
-  assert.deepEqual(more, [{ with: 2, after: 6 }]);
+  assert.deepEqual(more, [{ with: 2, after: 6, chg: 0 }]);
   trial.hear(synced(second, [row(7), row(8)]));
   assert.deepEqual(trial.hears, ['c5', 'c8', 'c6', 'c7', 'c9']);
   trial.hear(atPlaces(9));
   assert.equal(trial.saidOf(36).length, 2);
-  assert.deepEqual(trial.client.places, [{ conversation: { user: 2 }, pos: 9 }]);
+  assert.deepEqual(trial.client.places, [{ conversation: { user: 2 }, pos: 9, chg: 0 }]);
 });
 
 test('after a return what was missed is told before what comes, and what is said here is no news', () => {
@@ -272,7 +249,7 @@ test('after a return what was missed is told before what comes, and what is said
   const waits = row(4, { pos: undefined });
   trial.letIn({ heads: [other, stands(4)], heads_complete: true, offlinemsg: [waits] });
   const [{ since, cid }] = trial.saidOf(36);
-  assert.deepEqual(since, [{ with: 2, after: 1 }, { groupid: 3, after: 0 }]);
+  assert.deepEqual(since, [{ with: 2, after: 1, chg: 0 }, { groupid: 3, after: 0, chg: 0 }]);
   assert.deepEqual(trial.hears, []);
   const own = row(3, { id: 1, toid: 2, cid: mine, msg: 'mine' });
   const elsewhere = row(2, { id: 1, toid: 2, cid: 'x-1', msg: 'elsewhere' });
@@ -321,7 +298,7 @@ test('what is kept back is bounded, and nothing of it is lost', () => {
   const cid = trial.saidOf(36).at(-1).cid;
   trial.hear(synced(cid, Array.from({ length: 1_003 }, (_, n) => row(n + 2))));
   assert.deepEqual(trial.hears, Array.from({ length: 1_003 }, (_, n) => `c${n + 2}`));
-  assert.deepEqual(trial.client.places, [{ conversation: { user: 2 }, pos: 1_004 }]);
+  assert.deepEqual(trial.client.places, [{ conversation: { user: 2 }, pos: 1_004, chg: 0 }]);
 });
 
 test('what is kept back when the connection is lost is told after the next one', () => {
@@ -331,13 +308,13 @@ test('what is kept back when the connection is lost is told after the next one',
   trial.comes(2, 'c9', 9);
   trial.hear(synced(cid, [row(6), row(7), row(8)], { complete: false }));
   trial.hear(atPlaces(9));
-  assert.deepEqual(trial.client.places, [{ conversation: { user: 2 }, pos: 8 }]);
+  assert.deepEqual(trial.client.places, [{ conversation: { user: 2 }, pos: 8, chg: 0 }]);
   trial.lose();
   trial.reconnect();
   trial.clear();
   trial.letIn({ heads: [stands(9)], heads_complete: true });
   const [{ cid: again, since }] = trial.saidOf(36);
-  assert.deepEqual(since, [{ with: 2, after: 8 }]);
+  assert.deepEqual(since, [{ with: 2, after: 8, chg: 0 }]);
   trial.hear(synced(again, [row(9)]));
   assert.deepEqual(trial.hears, ['c6', 'c7', 'c8', 'c9']);
   assert.equal(trial.saidOf(36).length, 1);
@@ -357,5 +334,5 @@ test('heads that do not fit into one frame are asked for to their end', () => {
   assert.equal(trial.saidOf(36).length, 1);
   // Unasked, because something may have been missed.
   trial.hear({ msgid: 37, errno: 0, heads: [stands(11)], heads_complete: true });
-  assert.deepEqual(trial.saidOf(36).at(-1).since, [{ with: 2, after: 9 }]);
+  assert.deepEqual(trial.saidOf(36).at(-1).since, [{ with: 2, after: 9, chg: 0 }]);
 });

@@ -15,7 +15,7 @@ test('nobody needs no connection and gets one when somebody comes', async () => 
   trial.opened();
   assert.deepEqual(trial.said, [{ msgid: 1, id: 7, password: 'pw', v: 2 }]);
   trial.letIn({ friends: [{ id: 2, name: 'ben', state: 'online' }, 5, { id: 'x' }] });
-  const welcome = { id: 1, name: 'amy', friends: [{ id: 2, name: 'ben', online: true }], groups: [] };
+  const welcome = { id: 1, name: 'amy', friends: [{ id: 2, name: 'ben', online: true }], groups: [], asking: [] };
   assert.deepEqual(await login, welcome);
   assert.deepEqual(trial.client.user, { id: 1, name: 'amy' });
   assert.equal(trial.client.token, 't0k');
@@ -484,7 +484,9 @@ test('a login answer in pieces is one login', async () => {
   trial.letIn({ groups: [{ id: 4, groupname: 'g', groupdesc: 'd', members: 2 }] });
   const { friends, groups } = await login;
   assert.deepEqual(friends.map(({ id }) => id), [2, 3]);
-  assert.deepEqual(groups, [{ id: 4, name: 'g', description: 'd', members: 2 }]);
+  assert.deepEqual(groups, [
+    { id: 4, name: 'g', description: 'd', members: 2, role: null, mutedUntil: 0, join: null },
+  ]);
 });
 
 test('a friend list in pieces is one', async () => {

@@ -51,9 +51,12 @@ over('two people meet, talk, and find each other again', async (t, way) => {
   other.on('message', (message) => void heard.push(message));
   await assert.rejects(other.login(ben, 'guess'), refused(ERRNO.REFUSED));
   const welcome = await other.login('Zoë', 'pw');
-  assert.deepEqual(welcome, { id: ben, name: 'Zoë', friends: [], groups: [] });
+  assert.deepEqual(welcome, { id: ben, name: 'Zoë', friends: [], groups: [], asking: [] });
   const { cid, mid, ts } = receipt;
-  const said = { conversation: { user: amy.id }, from: amy.id, name: 'amy', text: 'Tea? 🍵', time: '2026-11-23 16:00:00' };
+  const said = {
+    kind: 'said', conversation: { user: amy.id }, from: amy.id, name: 'amy', text: 'Tea? 🍵', time: '2026-11-23 16:00:00',
+    rev: 0, reactions: [],
+  };
   assert.deepEqual(heard, [{ ...said, own: false, cid, mid, ts, pos: null }]);
   assert.deepEqual(await online, { id: ben, online: true });
   assert.deepEqual(await amy.client.friends(), [{ id: ben, name: 'Zoë', online: true }]);
@@ -85,13 +88,15 @@ test('groups are made, joined, talked in, looked into and left', async (t) => {
   }
   const members = await all(amy.client.memberPages(group, { limit: 2 }), (page) => page.members);
   assert.deepEqual(members.map(({ name, role }) => [name, role]), [
-    ['amy', 'creator'], ['ben', 'normal'], ['cat', 'normal'], ['dan', 'normal'], ['eve', 'normal'],
+    ['amy', 'owner'], ['ben', 'normal'], ['cat', 'normal'], ['dan', 'normal'], ['eve', 'normal'],
   ]);
   await ben.client.leaveGroup(group);
   await assert.rejects(ben.client.say({ group }, 'x'), refused(ERRNO.NOT_A_MEMBER));
   await amy.client.logout();
   const { groups } = await amy.client.login('amy', 'password of amy');
-  assert.deepEqual(groups, [{ id: group, name: 'tea', description: 'at four', members: 4 }]);
+  assert.deepEqual(groups, [
+    { id: group, name: 'tea', description: 'at four', members: 4, role: null, mutedUntil: 0, join: null },
+  ]);
   await amy.client.leaveGroup(group);
   await assert.rejects(amy.client.say({ group }, 'x'), refused(ERRNO.NO_SUCH_GROUP));
 });

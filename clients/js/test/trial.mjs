@@ -142,3 +142,28 @@ export async function outcome(promise) {
   await settle();
   return Promise.race([result, Promise.resolve({ pending: true })]);
 }
+
+/** A session beside others, whose server is the test: where its conversations stand is said at the login. */
+export function beside(heads = [], options = { multi: true, device: 'desk' }) {
+  const trial = new Trial(['tcp://a:1'], options);
+  trial.hears = [];
+  trial.client.on('message', ({ text }) => void trial.hears.push(text));
+  trial.client.login('amy', 'pw');
+  trial.opened();
+  trial.entry = trial.said[0];
+  trial.letIn({ heads, heads_complete: true });
+  trial.clear();
+  return trial;
+}
+
+export const stands = (head, more = {}) => ({
+  with: 2, name: 'ben', head, mid: `${head}`, ts: 1, read: 0, unread: 0, ...more,
+});
+export const row = (pos, more = {}) => ({
+  cid: `c${pos}`, mid: `${pos}`, pos, ts: 1, id: 2, msg: `c${pos}`, msgid: 6, name: 'ben', time: 't', toid: 1, ...more,
+});
+export const synced = (cid, rows, more = {}) => ({
+  msgid: 37, errno: 0, cid, complete: true,
+  convs: [{ with: 2, messages: rows, head: rows.at(-1)?.pos ?? 0, complete: true, changes: [], chg: 0, ...more }],
+});
+export const atPlaces = (...places) => ({ msgid: 61, with: 2, places: places.map((pos) => ({ mid: `${pos}`, pos })) });
