@@ -69,11 +69,17 @@ fn with_ring_relay(mode: RingMode, crowd: Crowd, text_bytes: usize, drive: impl 
 
 /// One round, of half a minute at most.
 fn round(fleet: &mut Fleet, pace: Pace) -> Recorder {
-    let (clock, live, stop) = (Clock::start(), Live::new(), AtomicBool::new(false));
-    let window = 0..Duration::from_secs(30).as_nanos() as u64;
+    round_of(Clock::start(), fleet, pace)
+}
+
+/// The same, of a run that has this clock.
+fn round_of(clock: Clock, fleet: &mut Fleet, pace: Pace) -> Recorder {
+    let (live, stop) = (Live::new(), AtomicBool::new(false));
+    let start_ns = clock.now_ns();
+    let window = start_ns..start_ns + Duration::from_secs(30).as_nanos() as u64;
     let (waiting, patience_ns) = (Waiting::Sleep, 500_000_000);
     let (live, stop, slice_ns) = (&live, &stop, 250_000_000);
-    let orders = Orders { pace, start_ns: 0, window, patience_ns, waiting, clock, live, slice_ns, stop };
+    let orders = Orders { pace, start_ns, window, patience_ns, waiting, clock, live, slice_ns, stop };
     run_round(fleet, &orders).unwrap().0
 }
 
@@ -230,6 +236,20 @@ fn what_a_server_does_wrong_is_counted() {
     assert!(counts.repeated.abs_diff(sent / 4) <= 2, "{counts:?}");
     assert!(counts.server_errors[&110].abs_diff(sent / 4) <= 2, "{counts:?}");
     assert!(!counts.is_clean());
+}
+
+#[test]
+fn an_answer_that_comes_a_round_too_late_is_counted_as_one_of_that_round() {
+    let server = stand_in::start(stand_in::Manners::Late);
+    let target = target(Kind::Chatd, server);
+    let message = Message { acks: Acks::Asked, ..message(34) };
+    let (mut fleet, _) = target.connect(&pairs(1), &message, &AtomicBool::new(false)).unwrap();
+    let (clock, plan) = (Clock::start(), plan(1).first(1));
+    let first = round_of(clock, &mut fleet, Pace::Open(plan.sends())).counts;
+    assert_eq!((first.delivered, first.acks_lost, first.repeated), (1, 1, 0), "{first:?}");
+    let second = round_of(clock, &mut fleet, Pace::Open(plan.sends())).counts;
+    assert_eq!((second.delivered, second.acked, second.acks_lost), (1, 1, 0), "{second:?}");
+    assert_eq!((second.repeated, second.repeated_earlier), (1, 1), "{second:?}");
 }
 
 #[test]

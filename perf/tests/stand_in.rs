@@ -16,6 +16,8 @@ pub enum Manners {
     Good,
     /// Of every four messages one is dropped, one refused and one said twice.
     Bad,
+    /// Every other message is refused, and that is said when the next one is acknowledged.
+    Late,
     /// Registers nobody.
     Closed,
 }
@@ -25,6 +27,8 @@ struct House {
     registered: i64,
     online: HashMap<i64, TcpStream>,
     messages: u64,
+    /// A refusal that is still to be said.
+    held: Option<String>,
     pongs: Arc<AtomicUsize>,
 }
 
@@ -104,6 +108,19 @@ impl House {
             (Manners::Bad, 2) => {
                 say(reader, text);
                 say(reader, text);
+            }
+            (Manners::Late, number) => {
+                say(reader, text);
+                let (_, cid) = text.split_once("\"cid\":\"").unwrap();
+                let (cid, _) = cid.split_once('"').unwrap();
+                if number % 2 == 1 {
+                    let refusal =
+                        format!(r#"{{"cid":"{cid}","errmsg":"busy","errno":110,"msgid":21,"re":6}}"#);
+                    self.held = Some(refusal);
+                } else {
+                    say(socket, &self.held.take().unwrap());
+                    say(socket, &format!(r#"{{"cid":"{cid}","errno":0,"msgid":20,"re":6}}"#));
+                }
             }
             _ => say(reader, text),
         }

@@ -129,11 +129,7 @@ impl Round<'_> {
             return;
         };
         match heard.arrived(stamp.sequence) {
-            Arrived::Again => {
-                recorder.counts.repeated += 1;
-                recorder.counts.repeated_earlier += u64::from(stamp.time_ns < self.orders.start_ns);
-                return;
-            }
+            Arrived::Again => return hear_again(stamp, self.orders.start_ns, recorder),
             Arrived::Late => recorder.counts.reordered += 1,
             Arrived::InOrder => {}
         }
@@ -155,8 +151,7 @@ impl Round<'_> {
             return;
         };
         if talk.acked.arrived(stamp.sequence) == Arrived::Again {
-            recorder.counts.repeated += 1;
-            return;
+            return hear_again(stamp, self.orders.start_ns, recorder);
         }
         came.acks += 1;
         let answer = Answer::read(frame);
@@ -194,6 +189,12 @@ impl Round<'_> {
             self.recorder.counts.connections_closed += 1;
         }
     }
+}
+
+/// What has come before, or comes after the round that it belongs to is over.
+fn hear_again(stamp: Stamp, start_ns: u64, recorder: &mut Recorder) {
+    recorder.counts.repeated += 1;
+    recorder.counts.repeated_earlier += u64::from(stamp.time_ns < start_ns);
 }
 
 /// A frame that is neither a message nor what was asked for.
