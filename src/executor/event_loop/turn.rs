@@ -4,7 +4,7 @@
 use super::mailbox::Mailbox;
 use super::{CORE, Idle};
 use crate::metrics;
-use crate::net::ring::Ring;
+use crate::net::ring::{Operation, Ring};
 use crate::net::sockets::Hurry;
 use crate::shard::Shard;
 use chatd_chat::port::event::Event;
@@ -19,17 +19,10 @@ impl Shard {
     /// Submits what is to be submitted, sleeps if nobody can run, handles what has completed, and wakes who has waited
     /// for it.
     pub(super) fn turn(&mut self, idle: &Idle) {
-        const COMPLETIONS_A_TURN: usize = 128;
         self.shake_hands();
         let entered_ns = self.submit(idle);
         let received = self.metrics.counters.received_bytes;
-        let mut handled = 0;
-        while handled < COMPLETIONS_A_TURN
-            && let Some(completion) = self.sockets.ring.next()
-        {
-            handled += 1;
-            self.complete(completion);
-        }
+        self.complete_some();
         if let Some(entered_ns) = entered_ns
             && self.metrics.counters.received_bytes > received
         {
@@ -42,10 +35,36 @@ impl Shard {
         CORE.with(|core| core.wake_due(self.clock().instant()));
     }
 
-    /// One system call at most: it submits, and waits if nobody can run. When it began, if that is measured.
+    /// Handles what has completed, as much of it as a turn may.
+    fn complete_some(&mut self) {
+        /// That a send is through is a small part of the work that a request is.
+        const RECEIVE: usize = 8;
+        const WORK_A_TURN: usize = 128 * RECEIVE;
+        let mut done = 0;
+        while done < WORK_A_TURN
+            && let Some(completion) = self.sockets.ring.next()
+        {
+            done += if matches!(completion.operation, Operation::Send(_)) { 1 } else { RECEIVE };
+            self.complete(completion);
+        }
+    }
+
+    /// Sends to many take so long that others speak meanwhile, and what they say would go to the same readers in sends of
+    /// its own: what has come by now is handled first, so that it goes along.
+    fn gather(&mut self) {
+        self.sockets.ring.enter();
+        self.begin_turn();
+        self.complete_some();
+    }
+
+    /// One system call at most, and one more before sends to many: it submits, and waits if nobody can run. When it began,
+    /// if that is measured.
     fn submit(&mut self, idle: &Idle) -> Option<u64> {
         for id in std::mem::take(&mut self.sockets.resumed) {
             self.go_on(id);
+        }
+        if self.sockets.is_for_many() {
+            self.gather();
         }
         self.sockets.flush(if idle.holds() { Hurry::Idle } else { Hurry::Busy });
         if self.sockets.ring.has_sent() {

@@ -3,6 +3,7 @@
 //! Owns the ring, and every connection until the kernel has let go of it. What is received is
 //! handled next door, in `reader`.
 
+mod flush;
 mod secure;
 mod web;
 
@@ -27,11 +28,6 @@ pub(super) use web::TEXT;
 
 /// How long a connection that is being closed may take to deliver what was sent last.
 const LINGER_MS: u64 = 1_000;
-/// Sends that are made at once where nothing else is to be done.
-const SENDS_AT_ONCE: usize = 4;
-/// Memory that is kept for the outboxes of the next turn.
-const SPARE_BUFFERS: usize = 256;
-const SPARE_BYTES: usize = 64 << 10;
 
 /// The client sockets of one core.
 pub(crate) struct Sockets {
@@ -328,55 +324,6 @@ impl Sockets {
         }
     }
 
-    /// Submits a send for everybody that was written to; or makes it at once, if there are few and nothing else is to
-    /// be done: the next system call is then the one that sleeps, and no completion of a send ends it.
-    pub(crate) fn flush(&mut self, hurry: Hurry) {
-        self.sends_now = hurry == Hurry::Idle && self.dirty.len() <= SENDS_AT_ONCE;
-        for at in 0..self.dirty.len() {
-            let index = self.dirty[at];
-            if let Some(connection) = self.at(index) {
-                connection.outbox.dirty = false;
-                if !connection.outbox.sending {
-                    self.send_waiting(index);
-                }
-            }
-        }
-        self.dirty.clear();
-        self.sends_now = false;
-    }
-
-    fn send_waiting(&mut self, index: u32) {
-        let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
-        if connection.tls.is_some() {
-            return self.send_secure(index);
-        }
-        let descriptor = connection.descriptor();
-        let outbox = &mut connection.outbox;
-        if outbox.flown == outbox.flying.len() {
-            outbox.flown = 0;
-            outbox.flying_since_ns = outbox.waiting_since_ns;
-            if connection.pacing.is_none() {
-                let empty = std::mem::replace(&mut outbox.flying, std::mem::take(&mut outbox.waiting));
-                keep_spare(&mut self.spare, empty);
-            } else if let Some(due_ns) = connection.take_paced(self.now_ns, &self.pacing) {
-                return self.write_later(index, due_ns);
-            } else if connection.outbox.waiting.is_empty() {
-                keep_spare(&mut self.spare, std::mem::take(&mut connection.outbox.waiting));
-            }
-        }
-        let outbox = &mut connection.outbox;
-        if outbox.flying.is_empty() {
-            return keep_spare(&mut self.spare, std::mem::take(&mut outbox.flying));
-        }
-        outbox.sending = true;
-        if self.sends_now {
-            return self.ring.send_now(index, descriptor, &outbox.flying[outbox.flown..]);
-        }
-        // SAFETY: `flying` is not touched while `sending`, and the connection is not dropped while
-        // it is busy (see `release`); the vector's bytes stay where they are when the box moves.
-        unsafe { self.ring.send(index, descriptor, &outbox.flying[outbox.flown..]) };
-    }
-
     /// Learns from what a client says how it reads.
     pub(super) fn learn(&mut self, index: u32, request: &Request<'_>) {
         if let Some(pacing) = self.at(index).and_then(|connection| connection.pacing.as_mut()) {
@@ -424,55 +371,6 @@ impl Sockets {
         }
     }
 
-    /// A send has completed. If all of it was taken: since when its first byte was under way.
-    pub(super) fn sent(&mut self, index: u32, result: i32) -> Option<u64> {
-        let now_ns = self.now_ns;
-        let connection = self.at(index)?;
-        let Outbox { sending, flown, flying, sent, flying_since_ns, .. } = &mut connection.outbox;
-        *sending = false;
-        match result {
-            0.. => {
-                if let Some(pacing) = &mut connection.pacing {
-                    pacing.taken(now_ns);
-                }
-                // Of what is encrypted the outbox has nothing before all of it is taken.
-                let bytes = match connection.tls.as_deref_mut() {
-                    Some(tls) => {
-                        let has_landed = tls.taken(result as usize);
-                        if has_landed { flying.len() - *flown } else { 0 }
-                    }
-                    None => result as usize,
-                };
-                *flown += bytes;
-                *sent += bytes as u64;
-            }
-            // Nothing happened: again.
-            _ if result == -libc::EAGAIN || result == -libc::EINTR => {}
-            _ => {
-                self.end(index);
-                return None;
-            }
-        }
-        // What TLS says of its own is nobody's frame.
-        let is_frames = connection.tls.is_none() || !flying.is_empty();
-        let since = (is_frames && flown == &flying.len()).then_some(*flying_since_ns);
-        let is_web = connection.web.is_some();
-        if !connection.is_over() {
-            if is_web {
-                self.refill(index);
-            }
-            self.send_waiting(index);
-            self.close_if_flushed(index);
-        }
-        since
-    }
-
-    /// The next frame that was measured and that the socket has taken.
-    pub(super) fn flushed(&mut self, index: u32) -> Option<Mark> {
-        let outbox = &mut self.slots[index as usize].connection.as_deref_mut()?.outbox;
-        self.marks.pop(&mut outbox.marks, outbox.sent)
-    }
-
     /// The connections to be cut where too much is half read: the largest frames under way first, and of
     /// these the oldest, until an eighth of `limit_bytes` is free again. What waits through a pause is
     /// not among them: it is one buffer at most, and it is we who do not read on.
@@ -508,13 +406,5 @@ impl Sockets {
         let slots = self.slots.iter().skip(look % looks).step_by(looks);
         let connections = slots.filter_map(|slot| slot.connection.as_deref());
         connections.filter(overdue).map(|connection| connection.id).collect()
-    }
-}
-
-/// Keeps the memory of an empty outbox for the next one.
-fn keep_spare(spare: &mut Vec<Vec<u8>>, mut buffer: Vec<u8>) {
-    if spare.len() < SPARE_BUFFERS && (1..=SPARE_BYTES).contains(&buffer.capacity()) {
-        buffer.clear();
-        spare.push(buffer);
     }
 }

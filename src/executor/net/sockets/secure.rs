@@ -1,6 +1,7 @@
 //! What is sent to connections that are encrypted.
 
-use super::{Sockets, keep_spare};
+use super::Sockets;
+use super::flush::keep_spare;
 use crate::net::connection::Stage;
 use crate::net::tls::Tls;
 use chatd_process::panic_policy;

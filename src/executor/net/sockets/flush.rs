@@ -1,0 +1,138 @@
+//! The way out: what was written to outboxes becomes sends, and sends that have completed make room.
+
+use super::{Hurry, Outbox, Sockets};
+use crate::metrics::Mark;
+
+/// Sends that are made at once where nothing else is to be done.
+const SENDS_AT_ONCE: usize = 4;
+/// More sends than these are many.
+const MANY_SENDS: usize = 64;
+/// Memory that is kept for the outboxes of the next turn.
+const SPARE_BUFFERS: usize = 256;
+const SPARE_BYTES: usize = 64 << 10;
+
+impl Sockets {
+    /// Whether a flush would be of many sends.
+    pub(crate) fn is_for_many(&self) -> bool {
+        self.dirty.len() > MANY_SENDS
+    }
+
+    /// Submits a send for everybody that was written to; or makes it at once, if there are few and nothing else is to
+    /// be done: the next system call is then the one that sleeps, and no completion of a send ends it.
+    pub(crate) fn flush(&mut self, hurry: Hurry) {
+        self.sends_now = hurry == Hurry::Idle && self.dirty.len() <= SENDS_AT_ONCE;
+        for at in 0..self.dirty.len() {
+            let index = self.dirty[at];
+            if let Some(connection) = self.at(index) {
+                connection.outbox.dirty = false;
+                if !connection.outbox.sending {
+                    self.send_waiting(index);
+                }
+            }
+        }
+        self.dirty.clear();
+        self.sends_now = false;
+    }
+
+    pub(super) fn send_waiting(&mut self, index: u32) {
+        let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
+        if connection.tls.is_some() {
+            return self.send_secure(index);
+        }
+        let descriptor = connection.descriptor();
+        let outbox = &mut connection.outbox;
+        if outbox.flown == outbox.flying.len() {
+            outbox.flown = 0;
+            outbox.flying_since_ns = outbox.waiting_since_ns;
+            if connection.pacing.is_none() {
+                let empty = std::mem::replace(&mut outbox.flying, std::mem::take(&mut outbox.waiting));
+                keep_spare(&mut self.spare, empty);
+            } else if let Some(due_ns) = connection.take_paced(self.now_ns, &self.pacing) {
+                return self.write_later(index, due_ns);
+            } else if connection.outbox.waiting.is_empty() {
+                keep_spare(&mut self.spare, std::mem::take(&mut connection.outbox.waiting));
+            }
+        }
+        let outbox = &mut connection.outbox;
+        if outbox.flying.is_empty() {
+            return keep_spare(&mut self.spare, std::mem::take(&mut outbox.flying));
+        }
+        outbox.sending = true;
+        if self.sends_now {
+            return self.ring.send_now(index, descriptor, &outbox.flying[outbox.flown..]);
+        }
+        // SAFETY: `flying` is not touched while `sending`, and the connection is not dropped while
+        // it is busy (see `release`); the vector's bytes stay where they are when the box moves.
+        unsafe { self.ring.send(index, descriptor, &outbox.flying[outbox.flown..]) };
+    }
+
+    /// All that was flying has landed, or a part of it. What waits behind all of it goes with the next flush, and with
+    /// what is still written until then.
+    fn send_on(&mut self, index: u32) {
+        let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
+        let outbox = &mut connection.outbox;
+        let has_landed = connection.tls.is_none() && outbox.flown == outbox.flying.len();
+        if !has_landed || outbox.waiting.is_empty() {
+            self.send_waiting(index);
+        } else if !std::mem::replace(&mut outbox.dirty, true) {
+            self.dirty.push(index);
+        }
+    }
+
+    /// A send has completed. If all of it was taken: since when its first byte was under way.
+    pub(in crate::net) fn sent(&mut self, index: u32, result: i32) -> Option<u64> {
+        let now_ns = self.now_ns;
+        let connection = self.at(index)?;
+        let Outbox { sending, flown, flying, sent, flying_since_ns, .. } = &mut connection.outbox;
+        *sending = false;
+        match result {
+            0.. => {
+                if let Some(pacing) = &mut connection.pacing {
+                    pacing.taken(now_ns);
+                }
+                // Of what is encrypted the outbox has nothing before all of it is taken.
+                let bytes = match connection.tls.as_deref_mut() {
+                    Some(tls) => {
+                        let has_landed = tls.taken(result as usize);
+                        if has_landed { flying.len() - *flown } else { 0 }
+                    }
+                    None => result as usize,
+                };
+                *flown += bytes;
+                *sent += bytes as u64;
+            }
+            // Nothing happened: again.
+            _ if result == -libc::EAGAIN || result == -libc::EINTR => {}
+            _ => {
+                self.end(index);
+                return None;
+            }
+        }
+        // What TLS says of its own is nobody's frame.
+        let is_frames = connection.tls.is_none() || !flying.is_empty();
+        let since = (is_frames && flown == &flying.len()).then_some(*flying_since_ns);
+        let is_web = connection.web.is_some();
+        if !connection.is_over() {
+            if is_web {
+                self.refill(index);
+            }
+            self.send_on(index);
+            self.close_if_flushed(index);
+        }
+        since
+    }
+
+    /// The next frame that was measured and that the socket has taken.
+    pub(in crate::net) fn flushed(&mut self, index: u32) -> Option<Mark> {
+        let outbox = &mut self.slots[index as usize].connection.as_deref_mut()?.outbox;
+        self.marks.pop(&mut outbox.marks, outbox.sent)
+    }
+}
+
+/// Keeps the memory of an empty outbox for the next one.
+pub(super) fn keep_spare(spare: &mut Vec<Vec<u8>>, mut buffer: Vec<u8>) {
+    if spare.len() < SPARE_BUFFERS && (1..=SPARE_BYTES).contains(&buffer.capacity()) {
+        buffer.clear();
+        spare.push(buffer);
+    }
+}
