@@ -1,6 +1,6 @@
 //! Watched users: who watches whom, and what notices and looks say of them. Newer beats older, whichever comes first.
 
-use super::{Presence, Suspicion, Watched};
+use super::{LAST_LOOK_AT, LOOKS, LOOKS_IN_ALL, Presence, Suspicion, Watched};
 use crate::connection::Walk;
 use crate::model::envelope::Notice;
 use crate::model::ids::{ConnectionId, CoreId, Monotonic, UserId};
@@ -110,13 +110,16 @@ impl Presence {
         now: Monotonic,
         apart_ms: u64,
     ) -> bool {
+        // The last look is not one that came by the way, for another reason: those may all meet one slow login.
+        let is_last = self.reconciled.is_multiple_of(LAST_LOOK_AT);
+        let counted = if is_last { LOOKS_IN_ALL } else { LOOKS };
         let Some(watched) = self.watched.get_mut(user).filter(|watched| watched.learned <= begun) else {
             return false;
         };
         if !online {
             watched.looks = 0;
         } else if watched.looks == 0 || now.since(watched.looked_at) >= apart_ms {
-            (watched.looks, watched.looked_at) = (watched.looks.saturating_add(1), now);
+            (watched.looks, watched.looked_at) = (watched.looks.max(counted.min(watched.looks + 1)), now);
         }
         if watched.online != Some(online) {
             watched.holder = None;
