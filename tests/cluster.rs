@@ -29,6 +29,7 @@ mod cluster {
     mod patience;
     mod presence;
     mod redis;
+    mod rolling;
     mod split;
     mod starting;
     mod together;

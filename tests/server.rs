@@ -11,6 +11,7 @@ mod server {
     mod connections;
     mod crowd;
     mod damaged;
+    mod draining;
     mod ending;
     mod hostile;
     mod identity;

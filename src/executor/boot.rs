@@ -158,7 +158,8 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     for (core, ((listener, wires), answers)) in
         listeners.into_iter().zip(wires).zip(config.answers).enumerate()
     {
-        let (stop, stopped) = flume::bounded(1);
+        // Once, and once more to hurry.
+        let (stop, stopped) = flume::bounded(2);
         stops.push(stop);
         let (ask, asked) = observer::line();
         asks.push(ask);
@@ -215,13 +216,24 @@ fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -
     StartError::Core(0, "it ended before it was ready".into())
 }
 
-impl Cores {
-    /// Asks every core to finish with its sessions and to end.
+/// Asks cores to stop, from any thread.
+#[derive(Clone, Debug)]
+pub struct Stopper(Vec<Sender<()>>);
+
+impl Stopper {
+    /// Asks every core to finish with its sessions and to end; asked again, at once.
     pub fn stop(&self) {
-        for stop in &self.stops {
+        for stop in &self.0 {
             // A core that is gone needs no asking.
             let _ = stop.try_send(());
         }
+    }
+}
+
+impl Cores {
+    /// Asks them to stop.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stops.clone())
     }
 
     /// Waits until all have ended.
@@ -275,7 +287,7 @@ async fn run(parts: Parts) {
     drop(ready);
     let _ = stop.recv_async().await;
     accepting.cancel().await;
-    drain(shard, core, parts.at_rest, limits.drain_ms).await;
+    drain(shard, core, parts.at_rest, stop, &limits).await;
     event_loop::end();
 }
 
@@ -310,16 +322,21 @@ async fn write_paced(shard: SharedShard) {
 }
 
 /// Finishes with every session, and waits until all that they left is in the store, and until the other
-/// cores have come as far: what they publish on channels whose home is here is answered here.
-async fn drain(shard: SharedShard, core: usize, at_rest: AtRest, drain_ms: u64) {
-    {
-        let mut shard = shard.borrow_mut();
-        shard.begin_turn();
-        shard.feed(Event::Drain);
-    }
-    let deadline = Instant::now() + Duration::from_millis(drain_ms);
+/// cores have come as far: what they publish on channels whose home is here is answered here. Asked again,
+/// it finishes with all at once.
+async fn drain(shard: SharedShard, core: usize, at_rest: AtRest, again: Receiver<()>, limits: &Limits) {
+    shard.borrow_mut().drain();
+    let mut deadline = Instant::now() + Duration::from_millis(limits.drain_close_ms + limits.drain_ms);
+    let mut drained = false;
     while !at_rest.tell(core, shard.borrow().is_idle()) && Instant::now() < deadline {
         sleep(Duration::from_millis(2)).await;
+        if again.try_recv().is_ok() {
+            shard.borrow_mut().drain();
+        }
+        if !drained && shard.borrow().is_drained() {
+            drained = true;
+            deadline = deadline.min(Instant::now() + Duration::from_millis(limits.drain_ms));
+        }
     }
     shard.borrow_mut().hang_up();
 }

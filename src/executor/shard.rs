@@ -135,6 +135,11 @@ impl Shard {
         self.store.hang_up();
     }
 
+    /// Whether everybody here was told that the server stops.
+    pub(super) fn is_drained(&self) -> bool {
+        self.hub.is_drained()
+    }
+
     /// Whether nothing is left to do for this core.
     pub(super) fn is_idle(&self) -> bool {
         self.hub.is_idle() && self.sockets.is_empty()
@@ -143,6 +148,12 @@ impl Shard {
     /// Whether a panic has struck the hub.
     pub(super) fn is_broken(&self) -> bool {
         self.feeding
+    }
+
+    /// Finishes with everybody, in their turn; said again, at once.
+    pub(super) fn drain(&mut self) {
+        self.begin_turn();
+        self.feed(Event::Drain);
     }
 
     /// Lets the hub handle an event, and does what it wants done.

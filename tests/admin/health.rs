@@ -38,7 +38,12 @@ fn one_that_is_draining_is_healthy_and_not_ready() {
         writer.chat(&ben, &"x".repeat(8 << 10));
     }
     writer.hear_until_now();
+    let asked = Instant::now();
     chatd.signal(libc::SIGTERM);
+    admin.until("draining", "/readyz", |page| page.status == 503);
+    let after = asked.elapsed();
+    println!("not ready {after:?} after the signal");
+    assert!(after.as_millis() < 1_000, "promised are 100 ms, and this machine may be busy: {after:?}");
     writer.hear_error(114);
     not_ready(admin, "draining");
     assert_eq!(Metrics::read(&admin.body("/metrics")).sum("chatd_draining", &[]), 1.0);

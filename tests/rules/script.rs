@@ -203,6 +203,7 @@ impl Script {
             "lookups" => self.limits.lookups = value,
             "lookups_waiting" => self.limits.lookups_waiting = value,
             "walk_sessions" => self.limits.walk_sessions = value,
+            "drain_sessions" => self.limits.drain_sessions = value as u32,
             "unconfirmed" => self.limits.unconfirmed = value,
             other => panic!("no such limit here: {other}"),
         }

@@ -46,7 +46,8 @@ impl Client {
         Self::of(socket.into())
     }
 
-    fn of(stream: TcpStream) -> Self {
+    /// On a connection that is there.
+    pub fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();

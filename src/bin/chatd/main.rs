@@ -75,7 +75,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = start(&mut settings, store)?;
     let admin = server.admin.as_ref().map(|admin| admin.address);
     let screen = screen::text(&settings, server.cores.address, &described, admin);
-    stopping.serving(settings.secrecy.identity.clone());
+    stopping.serving(settings.secrecy.identity.clone(), server.cores.stopper());
     // The last line on stdout is what scripts wait for.
     log::print(format!("{screen}ready {}\n", server.cores.address));
     log::line(format_args!("{} received, finishing with every session", stopping.wait()));
@@ -131,7 +131,7 @@ impl Server {
         if let Some(log) = self.latency_log {
             log.stop();
         }
-        self.cores.stop();
+        self.cores.stopper().stop();
         let ended = self.cores.join();
         // It is no server any more: nobody may miss it.
         if let Some(siblings) = self.siblings {

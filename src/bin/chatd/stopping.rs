@@ -1,5 +1,6 @@
 //! When to stop: the thread that hears the signals, from the start to the end.
 
+use chatd::executor::boot::Stopper;
 use chatd::executor::stop::{StopSignal, StopSignals};
 use chatd_process::log;
 use chatd_process::panic_policy::LAST_LINES;
@@ -9,9 +10,15 @@ use std::process;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+/// What signals are about, once there are sessions.
+struct Serving {
+    identity: Option<Arc<Identity>>,
+    cores: Stopper,
+}
+
 /// Tells when the server is asked to stop.
 pub struct Stopping {
-    serves: Arc<OnceLock<Option<Arc<Identity>>>>,
+    serves: Arc<OnceLock<Serving>>,
     asked: flume::Receiver<StopSignal>,
 }
 
@@ -32,9 +39,9 @@ impl Stopping {
 
     /// From now on there are sessions to finish with. Where there is an `identity`, SIGHUP has it read again and does not
     /// stop the server.
-    pub fn serving(&self, identity: Option<Arc<Identity>>) {
+    pub fn serving(&self, identity: Option<Arc<Identity>>, cores: Stopper) {
         // It is said once.
-        let _ = self.serves.set(identity);
+        let _ = self.serves.set(Serving { identity, cores });
     }
 
     /// Waits until somebody asks.
@@ -43,22 +50,29 @@ impl Stopping {
     }
 }
 
-fn hear(signals: &StopSignals, serves: &OnceLock<Option<Arc<Identity>>>, ask: &flume::Sender<StopSignal>) {
-    let mut insisted = false;
+fn hear(signals: &StopSignals, serves: &OnceLock<Serving>, ask: &flume::Sender<StopSignal>) {
+    let mut insisted = 0;
     let mut asked = false;
     loop {
         let signal = signals.wait();
-        let Some(identity) = serves.get() else {
+        let Some(Serving { identity, cores }) = serves.get() else {
             at_once(format_args!("{signal} received while starting, stopping at once"));
         };
         if let (Some(identity), true) = (identity, signal.is_hangup()) {
             read_again(identity);
             continue;
         }
-        if insisted && signal.is_insistent() {
-            at_once(format_args!("{signal} received again, stopping at once"));
+        insisted += u32::from(signal.is_insistent());
+        match insisted {
+            2 if signal.is_insistent() => {
+                log::line(format_args!("{signal} received again, finishing with all sessions at once"));
+                cores.stop();
+            }
+            3.. if signal.is_insistent() => {
+                at_once(format_args!("{signal} received a third time, stopping at once"));
+            }
+            _ => {}
         }
-        insisted |= signal.is_insistent();
         if !asked {
             asked = true;
             // Nobody waits any more only if the process is ending.

@@ -1,5 +1,6 @@
 //! How a connection begins and ends, what it is told besides messages, and whether its requests are handed over.
 
+use super::draining::back_after_ms;
 use super::state::{AuthState, Connection, Pause};
 use super::{Connections, UnackedPush};
 use crate::model::ids::{ConnectionId, UserId};
@@ -141,20 +142,10 @@ impl Connections {
         }
     }
 
-    /// The server is stopping: says so to everybody, and closes.
-    pub(crate) fn drain(&mut self, cx: &mut Cx) {
-        cx.enter();
-        let open: Vec<ConnectionId> = self.iter().map(Connection::id).collect();
-        for id in open {
-            cx.counters.cut(Cut::Draining);
-            self.close_for(cx, id, Code::Draining, Code::Draining.text());
-        }
-    }
-
     /// Says why, and closes.
     pub(crate) fn close_for(&mut self, cx: &mut Cx, id: ConnectionId, code: Code, text: &str) {
         cx.enter();
-        let retry_after_ms = (code == Code::Draining).then_some(1_000);
+        let retry_after_ms = (code == Code::Draining).then(|| back_after_ms(cx, id));
         self.reply(cx, id, reply::error(Refusal { code, text, re: None, cid: None, retry_after_ms }));
         self.close(cx, id, Some(code));
     }

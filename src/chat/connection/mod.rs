@@ -2,7 +2,8 @@
 //!
 //! Owns every connection of its core ([`state`]), which user is where, how connections begin and end
 //! ([`lifecycle`]), what was sent and not acknowledged ([`send_window`]) or not confirmed ([`unconfirmed`]), how far senders are ahead of the store
-//! ([`backpressure`]), what it said lately ([`dedup`]), and pings ([`keepalive`]).
+//! ([`backpressure`]), what it said lately ([`dedup`]), pings ([`keepalive`]), and in which
+//! order everybody is sent away when the server stops ([`draining`]).
 //!
 //! Handles `Opened`, `Located`, `BadFrame`, `FrameTimeout`, `HalfClosed`, `Closed`, `Acked`. Emits `Send`, `Close`, `Pause`,
 //! `Resume`, `Probe`. Gives back what an acknowledgement or an end leaves to be done: [`Acked`], [`UnackedPush`].
@@ -11,6 +12,7 @@
 
 pub(crate) mod backpressure;
 mod dedup;
+mod draining;
 mod keepalive;
 mod lifecycle;
 mod per_connection;
@@ -24,6 +26,8 @@ mod walk;
 use crate::model::ids::{ConnectionId, UserId};
 use crate::port::in_flight::UnplacedPush;
 use backpressure::Backpressure;
+pub(crate) use draining::Drained;
+use draining::Draining;
 pub(crate) use keepalive::LOOK_MS as KEEPALIVE_MS;
 pub(crate) use lifecycle::About;
 pub(crate) use per_connection::PerConnection;
@@ -57,6 +61,8 @@ pub(crate) struct Connections {
     unacked_bytes: u64,
     /// What senders are ahead of the store.
     backpressure: Backpressure,
+    /// How far it is, when the server stops.
+    draining: Draining,
     /// Numbers the pings.
     pings: u64,
 }

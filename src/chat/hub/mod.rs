@@ -47,6 +47,8 @@ pub struct Hub {
     logins: Logins,
     social: Social,
     timers: Timers,
+    /// Whether everybody was told that the server stops.
+    drained: bool,
 }
 
 /// How much a hub holds of everything, for whoever watches it.
@@ -91,6 +93,7 @@ impl Hub {
             logins: Logins::default(),
             social: Social::default(),
             timers: Timers::default(),
+            drained: false,
         }
     }
 
@@ -104,6 +107,11 @@ impl Hub {
     pub fn after(mut self, stored: MessageId, wall: Millis) -> Self {
         self.cx.clock.begin_after(stored, wall);
         self
+    }
+
+    /// Whether everybody was told that the server stops, since it does.
+    pub fn is_drained(&self) -> bool {
+        self.drained
     }
 
     /// Whether nothing is left to do: no connections, no replies to come, nothing to be stored.

@@ -34,6 +34,9 @@ impl Hub {
         if cx.in_flight.len() >= cx.limits.tickets {
             return connections.refuse(cx, about, Code::Busy);
         }
+        if cx.draining && msgid::is_entrance(about.re) {
+            return connections.close_for(cx, id, Code::Draining, Code::Draining.text());
+        }
         if self.on_entrance(about, &request.body, user) {
             return;
         }

@@ -1,7 +1,7 @@
 //! Sessions: how one begins and ends, which all rooms have a part in.
 
 use super::Hub;
-use crate::connection::{About, AuthState, Connection, Leaving, Pause};
+use crate::connection::{About, AuthState, Connection, Drained, Leaving, Pause};
 use crate::group::Subscribed;
 use crate::login::{self, LetIn, LoginOutcome, Started, publish_reclaim};
 use crate::model::dedup::DedupWindow;
@@ -340,15 +340,24 @@ impl Hub {
         self.fetch_all();
     }
 
-    /// The server is stopping: finishes with everybody.
+    /// The server is stopping: finishes with everybody, one after the other. Said again, with all who are left.
     pub(super) fn on_drain(&mut self) {
+        self.cx.draining = true;
+        self.connections.begin_draining(&mut self.cx);
+        self.go_on_draining();
+    }
+
+    /// Goes on with that. When everybody was told, the other cores are.
+    pub(super) fn go_on_draining(&mut self) {
         let Self { cx, connections, direct, social, .. } = self;
-        cx.draining = true;
+        if self.drained || !cx.draining || connections.go_on_draining(cx) == Drained::SomeAreLeft {
+            return;
+        }
+        self.drained = true;
         direct.store_overdue(cx, Monotonic(u64::MAX));
         social.publish_updates(cx);
         let envelope = Envelope::core_leaving(cx.next_mid());
         cx.publish(Channel::Cores, envelope);
-        connections.drain(cx);
     }
 }
 

@@ -106,6 +106,7 @@ impl Hub {
         }
         self.go_on_fetching(&mut budget);
         self.groups.write_cursors(&mut self.cx, &self.connections, &self.backlog);
+        self.go_on_draining();
     }
 
     /// Everybody fetches their backlog again: some now, the others with the next ticks.

@@ -211,7 +211,11 @@ pub struct Limits {
     pub walk_cursors: usize,
     /// Milliseconds by which the notices that a group's messages are stored are collected.
     pub stored_notice_ms: u64,
-    /// Milliseconds that a stopping server waits for sockets and the store.
+    /// Milliseconds in which a stopping server has told everybody.
+    pub drain_close_ms: u64,
+    /// Sessions that a stopping server tells and closes in a second, if that is in time. Divided among the cores.
+    pub drain_sessions: u32,
+    /// Milliseconds that it waits after that for sockets and the store.
     pub drain_ms: u64,
     /// Lines of the log that wait to be written. Above: the newest are lost, and counted.
     pub log_lines: usize,
@@ -221,7 +225,8 @@ impl Limits {
     /// Those of each of so many cores, which share a store.
     pub fn of_each(&self, cores: usize) -> Self {
         let unsettled_core = (self.store_queue * 3 / 4 / cores.max(1)).max(1) as u32;
-        Self { unsettled_core: self.unsettled_core.min(unsettled_core), ..self.clone() }
+        let drain_sessions = self.drain_sessions.div_ceil(cores.max(1) as u32);
+        Self { unsettled_core: self.unsettled_core.min(unsettled_core), drain_sessions, ..self.clone() }
     }
 }
 
@@ -310,6 +315,8 @@ impl Default for Limits {
             walk_sessions: 1_024,
             walk_cursors: 4_096,
             stored_notice_ms: 100,
+            drain_close_ms: 24_000,
+            drain_sessions: 500,
             drain_ms: 5_000,
             log_lines: 1_024,
         }

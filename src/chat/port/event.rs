@@ -142,6 +142,6 @@ pub enum Event<'a> {
         /// Seconds to add to UTC for the server's local time, for messages that bring no time.
         utc_offset_s: i32,
     },
-    /// The server is stopping: finish with every session.
+    /// The server is stopping: finish with every session, one after the other. Said again: with all at once.
     Drain,
 }

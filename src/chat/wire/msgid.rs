@@ -109,6 +109,11 @@ pub const SETTINGS: u32 = 60;
 /// S→C, v2: with or groupid, places.
 pub const STORED: u32 = 61;
 
+/// Whether a request is one by which people come in.
+pub const fn is_entrance(msgid: u32) -> bool {
+    matches!(msgid, LOGIN | REGISTER | RESUME)
+}
+
 /// Whether a request is one that a session of the seed dialect does not know.
 pub const fn is_of_v2(msgid: u32) -> bool {
     matches!(
