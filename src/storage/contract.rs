@@ -5,6 +5,7 @@
 //! nothing of how a store works, and looks at no table.
 
 mod accounts;
+mod admissions;
 mod backlog;
 mod devices;
 mod groups;
@@ -57,6 +58,7 @@ pub fn cases() -> Vec<Case> {
         accounts::CASES,
         people::CASES,
         tokens::CASES,
+        admissions::CASES,
         devices::CASES,
         groups::CASES,
         messages::CASES,

@@ -9,6 +9,7 @@
 //! no savepoint is needed.
 
 mod accounts;
+mod admissions;
 mod backlog;
 mod blocks;
 mod directory;
@@ -122,6 +123,7 @@ impl Embedded {
     fn one(&mut self, order: &Order) -> rusqlite::Result<Outcome> {
         let answer = match order {
             Order::Enroll { name, hash } => accounts::enroll(&self.db, name, hash),
+            Order::Admit { admission } => admissions::admit(&self.db, &self.limits, admission),
             Order::Lookup { who } => return accounts::lookup(&self.db, who).map(Outcome::Found),
             Order::Confirm { account } => accounts::confirm(&self.db, account),
             Order::Replace { user, old, new } => {
@@ -137,6 +139,7 @@ impl Embedded {
         match request {
             StoreRequest::Register { .. }
             | StoreRequest::Verify { .. }
+            | StoreRequest::Admit { .. }
             | StoreRequest::ChangePassword { .. } => {
                 panic!("the worker turns passwords into other orders")
             }
@@ -203,7 +206,7 @@ impl Embedded {
         profile.heads = heads::page(&self.db, &self.memory.places, *user, None, *heads)?;
         if *issue == Issue::Token {
             let (uses, device) = (&mut self.uses, device.as_deref());
-            profile.token = Some(tokens::issue(&self.db, &self.limits, uses, *user, device)?);
+            profile.token = Some(tokens::issue(&self.db, &self.limits, uses, *user, (device, proof.expires()))?);
         }
         Ok(Ok(StoreReply::Profile(Box::new(profile))))
     }

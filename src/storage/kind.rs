@@ -8,6 +8,7 @@ impl Order {
     pub fn kind(&self) -> &'static str {
         match self {
             Order::Enroll { .. } => "enroll",
+            Order::Admit { .. } => "admit",
             Order::Replace { .. } => "replace a password",
             Order::Lookup { .. } => "look up a password",
             Order::Confirm { .. } => "look at a password again",
@@ -20,6 +21,7 @@ fn of(request: &StoreRequest) -> &'static str {
     match request {
         StoreRequest::Register { .. } => "register",
         StoreRequest::Verify { .. } => "verify a password",
+        StoreRequest::Admit { .. } => "admit",
         StoreRequest::Resume { .. } => "resume",
         StoreRequest::LoadProfile { .. } => "load a profile",
         StoreRequest::Revoke { .. } => "revoke a token",

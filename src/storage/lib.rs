@@ -10,6 +10,7 @@
 // Those who work on a crate read its pages with its private items.
 #![allow(rustdoc::private_intra_doc_links)]
 
+pub mod admission;
 #[doc(hidden)]
 pub mod contract;
 mod dedup_windows;
@@ -18,6 +19,7 @@ mod expiry;
 mod guesses;
 pub mod health;
 mod history;
+pub mod jwt;
 mod kind;
 mod merge;
 pub mod migrate;
@@ -36,6 +38,7 @@ mod sync;
 mod token;
 pub mod worker;
 
+use admission::Admission;
 use chatd_chat::model::ids::{MessageId, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::Who;
@@ -65,6 +68,8 @@ pub struct Config {
     pub backend: Backend,
     /// What a new password hash costs.
     pub cost: Cost,
+    /// Whose signed word lets users in, if there is somebody.
+    pub application: Option<jwt::gate::Application>,
     /// The bounds that the store enforces.
     pub limits: Limits,
     /// Which messages it will be asked to store, so that its history can say whether it is complete.
@@ -83,7 +88,7 @@ pub enum Backend {
 /// What a store is asked: an [`StoreRequest`] whose password, if it had one, was dealt with.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// Any request but Register, Verify and ChangePassword.
+    /// Any request but Register, Verify, ChangePassword and Admit.
     Request(StoreRequest),
     /// Make a user. → an [`StoreResult`]: `Registered` | `Refused` (name taken).
     Enroll {
@@ -91,6 +96,12 @@ pub enum Order {
         name: String,
         /// Its hashed password.
         hash: String,
+    },
+    /// Let in whom an application vouches for. → an [`StoreResult`]: `Admitted` | `Refused` (shut out) | `NotYours` (it is
+    /// somebody else's word) | `TooMany` (no id is left).
+    Admit {
+        /// Whom, as the application calls it.
+        admission: Admission,
     },
     /// Give a user another password, make all its tokens worthless and give it a new one.
     /// → an [`StoreResult`]: `Issued` | `Refused` (the password is not `old` any more).

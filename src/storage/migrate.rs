@@ -24,6 +24,7 @@ pub const SQLITE: &[&str] = &[
     include_str!("../../schema/sqlite/0008_group_rules.sql"),
     include_str!("../../schema/sqlite/0009_consent.sql"),
     include_str!("../../schema/sqlite/0010_search.sql"),
+    include_str!("../../schema/sqlite/0011_application.sql"),
 ];
 
 /// Applies those of `files` that the database lacks, each in a transaction of its own: one that is interrupted leaves the

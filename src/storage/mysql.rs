@@ -8,6 +8,7 @@
 //! While the server is gone every batch fails at once, and a task connects again.
 
 mod accounts;
+mod admissions;
 mod backlog;
 mod batch;
 mod blocks;

@@ -150,8 +150,7 @@ impl Pool {
         Queue(Arc::downgrade(&self.shared))
     }
 
-    /// Starts the threads. What they hash comes out of the receiver, which ends when the pool was
-    /// stopped and the last of them is done.
+    /// Starts the threads. What they hash goes into `done`, until the pool was stopped and the last of them has ended.
     ///
     /// # Errors
     /// If the operating system gives no thread.
@@ -159,8 +158,8 @@ impl Pool {
         cost: Cost,
         limits: &Limits,
         replies: &Replies,
-    ) -> Result<(Self, flume::Receiver<Hashed>), OpenError> {
-        let (done, hashed) = flume::unbounded();
+        done: &flume::Sender<Hashed>,
+    ) -> Result<Self, OpenError> {
         let shared = Arc::new(Shared {
             line: Mutex::new(Line::new(limits)),
             work: Condvar::new(),
@@ -175,7 +174,7 @@ impl Pool {
             })
             .collect::<std::io::Result<_>>()
             .map_err(OpenError::NoThread)?;
-        Ok((Self { shared, threads }, hashed))
+        Ok(Self { shared, threads })
     }
 
     /// Puts a password into its queue, or answers why not.

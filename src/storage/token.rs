@@ -5,6 +5,7 @@
 use super::expiry;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chatd_chat::model::ids::Millis;
 use chatd_chat::model::token::{PasswordPrint, Secret, Token, TokenId};
 use sha2::{Digest, Sha256};
 
@@ -69,6 +70,11 @@ impl Uses {
         self.last = if near { self.last + 1 } else { now };
         self.last
     }
+}
+
+/// Whether that is over, by the wall clock.
+pub fn has_expired(expires: Option<Millis>) -> bool {
+    expires.is_some_and(|expires| expires.0 <= expiry::judged_us() / 1_000)
 }
 
 /// The last use that is too long ago now, if tokens are good for `days`.

@@ -8,6 +8,7 @@ mod batch;
 mod isolation;
 
 use super::dedup_windows::DedupWindows;
+use super::jwt::gate::Gate;
 use super::health::{Health, State};
 use super::pool::{Hashed, Pool, Queue};
 use super::rates::Rates;
@@ -93,7 +94,12 @@ fn start_with(
     patience: Duration,
 ) -> Result<Running, OpenError> {
     let replies = Replies::new(replies);
-    let (pool, hashed) = Pool::start(config.cost, &config.limits, &replies)?;
+    let (done, hashed) = flume::unbounded();
+    let pool = Pool::start(config.cost, &config.limits, &replies, &done)?;
+    let gate = match config.application.clone() {
+        Some(application) => Some(Gate::start(application, &config.limits, &replies, done)?),
+        None => None,
+    };
     let passwords = pool.queue();
     let (siblings, sibling_calls) = siblings::line();
     let worker = Worker {
@@ -107,6 +113,7 @@ fn start_with(
         since: Vec::new(),
         patience,
         pool: Some(pool),
+        gate,
         windows: DedupWindows::new(config.limits.dedup_away_cids),
         health: Health::default(),
         group_makes: Rates::new(config.limits.group_makes, config.limits.group_make_ms),
@@ -139,6 +146,8 @@ struct Worker {
     patience: Duration,
     /// Gone once the worker is finishing.
     pool: Option<Pool>,
+    /// Likewise, and not there if no application's word is taken.
+    gate: Option<Gate>,
     windows: DedupWindows,
     health: Health,
     /// Who has made groups lately.
@@ -224,7 +233,8 @@ impl Worker {
 
     /// What was hashed last is still stored; passwords not yet looked at get Busy.
     fn finish(mut self, hashed: &flume::Receiver<Hashed>) {
-        let threads = self.pool.take().map_or(Vec::new(), Pool::stop);
+        let mut threads = self.pool.take().map_or(Vec::new(), Pool::stop);
+        threads.extend(self.gate.take().map_or(Vec::new(), Gate::stop));
         if !self.orders.is_empty() {
             // What waits has one more try: nobody is there any more to hear of another.
             self.perform();

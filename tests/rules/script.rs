@@ -19,7 +19,8 @@
 //! delivered as last              what was delivered is stored under the id of the last message
 //! done · refused 110             the store's reply to the request that has been out longest (a
 //!                                page, and that a message is stored: to the first such request):
-//! resumed 1 ann 77 · issued 78   the user of a token, and its number · a new token
+//! resumed 1 ann 77 · issued 78   the user of a token, and its number (and until when) · a new token
+//! admitted 1 ann 1700000120000   whom an application vouches for, and until when
 //! hidden 2 3                     of the friends, these block the user; in lists of people: `2=bob!`
 //! found 3=cy · members 1=ann*,2=bob · history 1>2@7 text   a person, a page of each (with `more`)
 //! verified alice (by name: `1 alice`) · registered 7 · stored · stored 3 · grouped 5 head 2 · left · dissolved
@@ -55,6 +56,7 @@ use chatd::chat::model::token::{PasswordPrint, Secret, Token, TokenId};
 use chatd::chat::port::effect::Effect;
 use chatd::chat::port::event::{BusDown, Channel, Event};
 use chatd::chat::port::store::{
+    Admitted, 
     BacklogMessage, BacklogPage, HistoryPage, Joined, Left, MembersPage, Resumed, StoreReply, StoreRequest,
     StoreResult, StoredMessage, Verified,
 };
@@ -373,7 +375,13 @@ impl Script {
             "resumed" => {
                 let words: Vec<&str> = rest.split(' ').collect();
                 let token = TokenId(words[2].parse().expect("a token's number"));
-                StoreReply::Resumed(Resumed { user: user(words[0]), name: words[1].to_owned(), token })
+                let expires = words.get(3).map(|expires| Millis(expires.parse().expect("a time")));
+                StoreReply::Resumed(Resumed { user: user(words[0]), name: words[1].to_owned(), token, expires })
+            }
+            "admitted" => {
+                let words: Vec<&str> = rest.split(' ').collect();
+                let expires = Millis(words[2].parse().expect("a time"));
+                StoreReply::Admitted(Admitted { user: user(words[0]), name: words[1].to_owned(), expires })
             }
             "issued" => StoreReply::Issued(token(rest)),
             "found" => StoreReply::Found(person(rest.split_once('=').expect("a number and a name"))),
@@ -630,6 +638,9 @@ fn code(text: &str) -> Code {
         Code::Busy,
         Code::CidReused,
         Code::TooMany,
+        Code::Expired,
+        Code::Muted,
+        Code::Pending,
         Code::InvalidField,
     ];
     codes.into_iter().find(|code| code.errno().to_string() == text).expect("an errno of the store")

@@ -158,6 +158,14 @@ fn show_ask(ask: &StoreRequest) -> String {
             format!("LoadProfile {user} {detail:?} {issue:?}")
         }
         StoreRequest::Remember { user, window } => format!("Remember {user} {} cids", window.len()),
+        StoreRequest::Admit { jwt, renews: None } => format!("Admit {}", jwt.0),
+        StoreRequest::Admit { jwt, renews: Some((user, token)) } => {
+            let token = token.map_or(String::new(), |token| format!(" with token {}", token.0));
+            format!("Admit {} for {user}{token}", jwt.0)
+        }
+        StoreRequest::LoadProfile { user, proof: Proof::Application(expires), detail, issue, .. } => {
+            format!("LoadProfile {user} {detail:?} {issue:?}, until {}", expires.0)
+        }
         StoreRequest::Resume { secret, device: None } => format!("Resume {}", secret.0),
         StoreRequest::Resume { secret, device: Some(device) } => format!("Resume {} as {device:?}", secret.0),
         StoreRequest::Devices { user } => format!("Devices {user}"),

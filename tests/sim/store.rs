@@ -128,11 +128,13 @@ impl Store {
                 }
                 _ => Err(Code::Refused),
             },
+            // Nobody's word is taken here.
+            StoreRequest::Admit { .. } => Err(Code::Refused),
             StoreRequest::Resume { secret, device } => {
                 match self.remembered.resume(secret, device.as_deref()) {
                     Some((user, token)) => {
                         let name = self.person(user).expect("who has a token is a user").name;
-                        Ok(StoreReply::Resumed(Resumed { user, name, token }))
+                        Ok(StoreReply::Resumed(Resumed { user, name, token, expires: None }))
                     }
                     None => Err(Code::Refused),
                 }
@@ -141,6 +143,7 @@ impl Store {
                 let proven = match proof {
                     Proof::Password(compared) => print(&self.users[user.get() as usize - 1].1) == compared,
                     Proof::Token(token) => self.remembered.has(user, token),
+                    Proof::Application(_) => false,
                 };
                 if !proven {
                     return Err(Code::Refused);

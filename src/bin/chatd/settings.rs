@@ -7,6 +7,9 @@ use chatd::chat::model::retention::Retention;
 use chatd::executor::boot::{Delivery, Origins, Proxies, RingMode, Secrecy, Site};
 use chatd::executor::bus::redis::{RedisError, Server};
 use chatd::executor::metrics::Measuring;
+use chatd::storage::jwt::Policy;
+use chatd::storage::jwt::gate::Application;
+use chatd::storage::jwt::source::{NoKeys, Source};
 use chatd::storage::mysql::Refusal;
 use chatd::storage::password::Cost;
 use chatd::storage::{Backend, Config, MySqlUrl};
@@ -49,6 +52,8 @@ pub struct Settings {
     pub keep: Retention,
     /// What hashing a password costs.
     pub cost: Cost,
+    /// Whose signed word lets users in, if there is somebody.
+    pub application: Option<Application>,
     /// Which store, and where.
     pub backend: Backend,
     /// What the operator should know, a sentence each.
@@ -62,6 +67,8 @@ pub enum Impossible {
     Cores(usize),
     /// There is no certificate to speak TLS with.
     Tls(chatd_tls::Refusal),
+    /// There are no keys to believe an application by.
+    Keys(NoKeys),
     /// The MySQL URL is none.
     MySql(Refusal),
     /// The Redis URL is none.
@@ -79,6 +86,7 @@ impl fmt::Display for Impossible {
                 write!(f, "--cores {cores} is not possible: it takes 1 to {}", u32::from(CoreId::MAX) + 1)
             }
             Impossible::Tls(why) => write!(f, "no TLS: {why}"),
+            Impossible::Keys(why) => why.fmt(f),
             Impossible::MySql(error) => error.fmt(f),
             Impossible::Redis(error) => error.fmt(f),
             Impossible::NoCpus => f.write_str("the system does not say which CPUs this process may use"),
@@ -126,6 +134,7 @@ impl Settings {
             ));
         }
         let secrecy = secrecy(&options, &mut warnings)?;
+        let application = application(&options)?;
         if options.latency_log.is_some() && options.measure == Measuring::Off {
             warnings.push("the latency log stays empty with --measure off".to_owned());
         }
@@ -181,6 +190,7 @@ impl Settings {
             latency_log: options.latency_log.map(|path| (path, options.latency_log_interval)),
             keep: options.keep,
             cost: options.password_cost,
+            application,
             backend,
             warnings,
         })
@@ -191,6 +201,7 @@ impl Settings {
         Config {
             backend: self.backend.clone(),
             cost: self.cost,
+            application: self.application.clone(),
             limits: self.limits.clone(),
             retention: self.keep,
         }
@@ -214,6 +225,19 @@ fn secrecy(options: &Options, warnings: &mut Vec<String>) -> Result<Secrecy, Imp
         warnings.push(what.to_owned());
     }
     Ok(Secrecy { identity, required: options.require_tls })
+}
+
+/// Whose signed word is taken, if that was said.
+fn application(options: &Options) -> Result<Option<Application>, Impossible> {
+    let jwt = &options.jwt;
+    let file = jwt.jwt_key.clone().map(Source::File);
+    let secret = || jwt.jwt_secret.clone().map(Source::Secret);
+    let Some(source) = file.or_else(secret).or_else(|| jwt.jwt_jwks.clone().map(Source::Url)) else {
+        return Ok(None);
+    };
+    let (issuer, audience) = (jwt.jwt_issuer.clone(), jwt.jwt_audience.clone());
+    let policy = Policy { issuer: issuer.unwrap_or_default(), audience: audience.unwrap_or_default() };
+    Application::new(policy, source).map(Some).map_err(Impossible::Keys)
 }
 
 /// What goes wrong where only one of the two things that servers share is shared.

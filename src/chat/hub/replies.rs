@@ -1,7 +1,7 @@
 //! Replies: what is done with what was waited for.
 
 use super::Hub;
-use crate::connection::{Connection, Connections, Pause};
+use crate::connection::{About, Connection, Connections, Pause};
 use crate::group::ends_membership;
 use crate::login::LoginOutcome;
 use crate::model::device::{Device, Marker};
@@ -14,9 +14,10 @@ use crate::port::in_flight::{
     StoreFlow, StoreRetry,
 };
 use crate::port::store::{
-    BacklogPage, HistoryPage, Reply, Resumed, StoreReply, StoreRequest, StoreResult, StoredMessage, Verified,
+    Admitted, BacklogPage, HistoryPage, Reply, Resumed, StoreReply, StoreRequest, StoreResult, StoredMessage, Verified,
 };
 use crate::wire::code::Code;
+use crate::wire::msgid;
 use crate::wire::request::Dialect;
 
 impl Hub {
@@ -82,6 +83,17 @@ impl Hub {
                     Ok(let_in) => self.claim(connection, let_in),
                     Err(outcome) => self.after_login(outcome),
                 }
+            }
+            LoginFlow::Admit { connection, demand, device } => {
+                let admitted = Admitted::from_result(result);
+                match logins.on_admitted(cx, connections, connection, (demand, device), admitted) {
+                    Ok(let_in) => self.claim(connection, let_in),
+                    Err(outcome) => self.after_login(outcome),
+                }
+            }
+            LoginFlow::Renew { connection, user, cid } => {
+                let about = About { connection, re: msgid::LOGIN, cid: cid.as_deref() };
+                logins.on_renewed(cx, connections, about, user, Admitted::from_result(result));
             }
             LoginFlow::Resume { connection, secret } => {
                 match logins.on_resumed(connections, connection, secret, Resumed::from_result(result)) {

@@ -64,6 +64,9 @@ impl Hub {
                 let credentials = Credentials { who, password, client, takeover };
                 logins.on_login(cx, connections, about, user, credentials);
             }
+            Body::JwtLogin { jwt, client, takeover } => {
+                logins.on_jwt(cx, connections, about, user, (jwt, client, takeover));
+            }
             Body::Resume { token, client } => logins.on_resume(cx, connections, about, user, (token, client)),
             Body::Ping { .. }
             | Body::Pong
@@ -144,6 +147,7 @@ impl Hub {
             | Body::Ping { .. }
             | Body::Register { .. }
             | Body::Login { .. }
+            | Body::JwtLogin { .. }
             | Body::Resume { .. } => {
                 connections.refuse(cx, about, Code::UnknownMsgid);
             }

@@ -59,6 +59,9 @@ impl Hub {
         match outcome {
             LoginOutcome::Nothing => {}
             LoginOutcome::Refuse { connection, code } => self.refuse_login(connection, code),
+            LoginOutcome::RefuseJwt { connection, code } => {
+                self.refuse_entry(connection, code, reply::not_admitted);
+            }
             LoginOutcome::RefuseResume { connection, code } => {
                 self.refuse_entry(connection, code, reply::not_resumed);
             }
@@ -86,6 +89,15 @@ impl Hub {
             if is_v2 && revoked.includes(self.logins.token(id)) {
                 self.replace(id);
             }
+        }
+    }
+
+    /// What sessions were let in by has expired: they end.
+    pub(super) fn end_expired(&mut self) {
+        for id in self.logins.expired(&mut self.cx, &mut self.connections) {
+            self.cx.counters.error(Code::Expired);
+            self.connections.close_for(&mut self.cx, id, Code::Expired, Code::Expired.text());
+            self.end_session(id, Gone::Lost);
         }
     }
 

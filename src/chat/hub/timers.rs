@@ -60,6 +60,7 @@ impl Hub {
         self.cx.local_time.utc_offset_s = utc_offset_s;
         let now = self.cx.now;
         self.decide_claims();
+        self.end_expired();
         self.tick_catch_ups();
         let Self { cx, connections, backlog, direct, groups, social, .. } = self;
         groups.store_overdue(cx);

@@ -3,7 +3,7 @@
 use super::{LoginOutcome, Logins};
 use crate::connection::{About, Connections, Pause};
 use crate::model::envelope::Demand;
-use crate::model::ids::{ConnectionId, UserId};
+use crate::model::ids::{ConnectionId, Millis, UserId};
 use crate::model::name;
 use crate::model::profile::Who;
 use crate::model::retention::Retention;
@@ -36,6 +36,8 @@ pub(crate) struct LetIn {
     pub(crate) token: Option<Token>,
     /// What the device calls itself that is to get a token.
     pub(crate) device: Option<Box<str>>,
+    /// Until when.
+    pub(crate) expires: Option<Millis>,
 }
 
 impl Logins {
@@ -128,12 +130,7 @@ impl Logins {
             Named::Id(user) => Who::Id(user),
             Named::Name(name) => Who::Name(name.to_owned()),
         };
-        let demand = match takeover {
-            // It replaces nobody.
-            _ if client.multi => Demand::Join(None),
-            Takeover::Refuse => Demand::Nothing,
-            Takeover::Replace => Demand::Takeover,
-        };
+        let demand = demand(client, takeover);
         let request = StoreRequest::Verify { who, password: Password(password.to_owned()), from };
         let device = client.device.map(Into::into);
         cx.request(request, LoginFlow::Verify { connection: about.connection, demand, device });
@@ -170,7 +167,7 @@ impl Logins {
         match verified {
             Ok(Verified { user, name, print }) => {
                 self.guessed_right(connections, id);
-                Ok(LetIn { user, name, demand, proof: Proof::Password(print), token: None, device })
+                Ok(LetIn { user, name, demand, proof: Proof::Password(print), token: None, device, expires: None })
             }
             Err(Code::TooFast) => {
                 self.turned_away(cx, connections, id);
@@ -197,7 +194,7 @@ impl Logins {
             false => Demand::Token(token),
         };
         match resumed {
-            Ok(Resumed { user, name, token }) => {
+            Ok(Resumed { user, name, token, expires }) => {
                 let token_of = Token { id: token, secret };
                 Ok(LetIn {
                     user,
@@ -206,6 +203,7 @@ impl Logins {
                     proof: Proof::Token(token),
                     token: Some(token_of),
                     device: None,
+                    expires,
                 })
             }
             Err(code) => Err(LoginOutcome::RefuseResume { connection: id, code }),
@@ -256,9 +254,19 @@ impl Logins {
     }
 }
 
+/// What becomes of whoever holds a user already.
+pub(super) fn demand(client: Client<'_>, takeover: Takeover) -> Demand {
+    match takeover {
+        // It replaces nobody.
+        _ if client.multi => Demand::Join(None),
+        Takeover::Refuse => Demand::Nothing,
+        Takeover::Replace => Demand::Takeover,
+    }
+}
+
 /// Begins to answer a login, unless the connection is somebody already: it must log out first, whoever it wants to
 /// be next. Gives back where it comes from.
-fn begin(
+pub(super) fn begin(
     cx: &mut Cx,
     connections: &mut Connections,
     about: About<'_>,

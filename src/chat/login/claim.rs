@@ -52,7 +52,7 @@ impl Logins {
         let_in: LetIn,
     ) -> SessionEpoch {
         cx.enter();
-        let LetIn { user, name, demand, proof, token, device } = let_in;
+        let LetIn { user, name, demand, proof, token, device, expires } = let_in;
         connections.hold(user, id);
         cx.counters.entering += 1;
         let epoch = SessionEpoch(cx.next_mid().0);
@@ -61,7 +61,7 @@ impl Logins {
         }
         let profile = Profile { token, ..Profile::default() };
         let (claim, online) = (Claim::Joining, FxHashSet::default());
-        let login = Login { epoch, user, claim, demand, proof, profile, online, awaited: 0, device };
+        let login = Login { epoch, user, claim, demand, proof, profile, online, awaited: 0, device, expires };
         self.under_way.insert(id, Box::new(login));
         let is_alone = connections.of_user(user) == Some(id);
         if is_alone {

@@ -1,7 +1,7 @@
 //! Logins: from a password or a token to a session, one login a user in the whole cluster.
 //!
 //! Owns the logins under way, the login answers that wait for their first page, and the tokens of the sessions of
-//! v2. [`auth`]: accounts, passwords, tokens · [`throttle`]: wrong passwords · [`claim`]: who may hold a user ·
+//! v2. [`auth`]: accounts, passwords, tokens · [`jwt`]: another application's word · [`expiry`]: until when it is good · [`throttle`]: wrong passwords · [`claim`]: who may hold a user ·
 //! [`takeover`]: a newer session in the place of an older one · [`reclaim`]: after the bus was lost · [`start`]:
 //! from a won claim to a session · [`welcome`]: the login answer.
 //!
@@ -14,6 +14,8 @@
 mod answer;
 mod auth;
 mod claim;
+mod expiry;
+mod jwt;
 mod reclaim;
 mod start;
 mod takeover;
@@ -22,13 +24,14 @@ mod welcome;
 
 use crate::connection::PerConnection;
 use crate::model::envelope::Demand;
-use crate::model::ids::{ConnectionId, SessionEpoch, UserId};
+use crate::model::ids::{ConnectionId, Millis, SessionEpoch, UserId};
 use crate::model::profile::Profile;
 use crate::model::token::{Proof, TokenId};
 use crate::wire::code::Code;
 pub(crate) use answer::{Answer, answer};
 pub(crate) use auth::{Credentials, LetIn};
 use claim::Claim;
+use expiry::Expiring;
 pub(crate) use reclaim::publish_reclaim;
 use rustc_hash::{FxHashMap, FxHashSet};
 pub(crate) use start::Started;
@@ -45,6 +48,8 @@ pub(crate) struct Logins {
     welcomes: PerConnection<Box<Welcome>>,
     /// The token that a session of v2 was given, or came with.
     tokens: PerConnection<TokenId>,
+    /// Sessions that end at a time that is known.
+    expiring: Expiring,
 }
 
 /// A login under way.
@@ -64,6 +69,8 @@ struct Login {
     awaited: u32,
     /// What the device calls itself that is to get a token.
     device: Option<Box<str>>,
+    /// Until when what it was proven by is good.
+    expires: Option<Millis>,
 }
 
 /// What a login answer is made of, until the first page of the backlog is there.
@@ -79,6 +86,11 @@ pub(crate) enum LoginOutcome {
     Nothing,
     /// It comes to nothing.
     Refuse {
+        connection: ConnectionId,
+        code: Code,
+    },
+    /// A login with another application's word comes to nothing.
+    RefuseJwt {
         connection: ConnectionId,
         code: Code,
     },

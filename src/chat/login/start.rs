@@ -65,6 +65,7 @@ impl Logins {
                 self.guessed_wrong(cx, connections, id);
                 LoginOutcome::Refuse { connection: id, code }
             }
+            Some(Proof::Application(_)) => LoginOutcome::RefuseJwt { connection: id, code },
             Some(Proof::Token(_)) => LoginOutcome::RefuseResume { connection: id, code },
             None => LoginOutcome::Nothing,
         }
@@ -117,6 +118,9 @@ impl Logins {
         if let (Dialect::V2, Some(token)) = (connection.dialect, &login.profile.token) {
             self.tokens.insert(id, token.id);
         }
+        if let Some(expires) = login.expires {
+            self.expiring.set(cx, id, expires);
+        }
         let (user, epoch) = (login.user, login.epoch);
         self.welcomes.insert(id, Box::new(Welcome { profile: login.profile, online: login.online }));
         (cx.counters.entering, cx.counters.logins) = (cx.counters.entering - 1, cx.counters.logins + 1);
@@ -128,5 +132,6 @@ impl Logins {
         self.under_way.remove(id);
         self.welcomes.remove(id);
         self.tokens.remove(id);
+        self.expiring.remove(id);
     }
 }

@@ -97,6 +97,12 @@ pub struct Limits {
     pub tokens: usize,
     /// Days that a token is good for after it was last used. Later: refused, log in again.
     pub token_days: u64,
+    /// Bytes of another application's signed token. Above, or empty: ERROR 102.
+    pub jwt_bytes: usize,
+    /// Signed tokens that wait to be looked at. Above: the login gets errno 110.
+    pub jwt_queue: usize,
+    /// How long before a session expires it is told so.
+    pub expiry_notice_ms: u64,
     /// Characters of a device's name. Above, or empty: ERROR 102.
     pub device_chars: usize,
     /// Sessions of one user that live side by side, in the whole cluster. Above: the login gets errno 116.
@@ -269,6 +275,9 @@ impl Default for Limits {
             blocked: 1_000,
             tokens: 16,
             token_days: 30,
+            jwt_bytes: 8 << 10,
+            jwt_queue: 4_096,
+            expiry_notice_ms: 30_000,
             device_chars: 50,
             user_sessions: 10,
             sync_conversations: 200,

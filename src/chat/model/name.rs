@@ -42,7 +42,10 @@ fn is_part_of(c: char, before: Option<char>, after: Option<char>) -> bool {
 }
 
 /// A name without the blanks at its ends, or what is wrong with it.
-pub(crate) fn check(name: &str, most_chars: usize) -> Result<&str, String> {
+///
+/// # Errors
+/// A sentence for whoever chose it.
+pub fn check(name: &str, most_chars: usize) -> Result<&str, String> {
     let name = name.trim();
     let chars: Vec<char> = name.chars().take(most_chars + 1).collect();
     if chars.is_empty() || chars.len() > most_chars {

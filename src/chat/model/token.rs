@@ -1,5 +1,6 @@
 //! Passwords and tokens: secrets in clear text, which are never printed, and the names of tokens.
 
+use super::ids::Millis;
 use std::fmt;
 
 /// A password in clear text on its way to the hashing pool. Never printed.
@@ -38,6 +39,18 @@ pub enum Proof {
     Password(PasswordPrint),
     /// The token that was found.
     Token(TokenId),
+    /// Another application's word, which is good until then.
+    Application(Millis),
+}
+
+impl Proof {
+    /// Until when it is good, if that is known.
+    pub fn expires(self) -> Option<Millis> {
+        match self {
+            Proof::Application(expires) => Some(expires),
+            Proof::Password(_) | Proof::Token(_) => None,
+        }
+    }
 }
 
 /// A token as its user gets it.

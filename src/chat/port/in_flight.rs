@@ -37,6 +37,10 @@ pub(crate) enum LoginFlow {
     Register { connection: ConnectionId },
     /// Verify → claim the user, or refuse.
     Verify { connection: ConnectionId, demand: Demand, device: Option<Box<str>> },
+    /// Admit → likewise.
+    Admit { connection: ConnectionId, demand: Demand, device: Option<Box<str>> },
+    /// Admit for a session that is there → it goes on until later.
+    Renew { connection: ConnectionId, user: UserId, cid: Option<Box<str>> },
     /// Resume → likewise.
     Resume { connection: ConnectionId, secret: Secret },
     /// Revoke for a logout → logged out.

@@ -17,7 +17,7 @@ use crate::model::token::{Password, Proof, Secret, TokenId};
 use crate::wire::code::Code;
 pub(crate) use reply::Reply;
 pub use reply::{
-    BacklogMessage, BacklogPage, HistoryPage, Joined, Left, MembersPage, Resumed, StoreReply, StoredMessage,
+    Admitted, BacklogMessage, BacklogPage, HistoryPage, Joined, Left, MembersPage, Resumed, StoreReply, StoredMessage,
     Verified,
 };
 use std::sync::Arc;
@@ -76,8 +76,18 @@ pub enum StoreRequest {
         /// Where it was said.
         from: Source,
     },
+    /// Let in whom another application has signed a token for: the user that it calls so, who is made if there is none.
+    /// → [`StoreReply::Admitted`] | `Refused` (the token is not believed, or the user is shut out) | `Expired` | `NotYours`
+    /// (it is somebody else's) | `TooMany` (no id is left) | `Busy`.
+    Admit {
+        /// What the application has signed.
+        jwt: Secret,
+        /// Whose session goes on with it, and by which token that is resumed; `None` for a login.
+        renews: Option<(UserId, Option<TokenId>)>,
+    },
     /// Find whose token this is, and note that it was used. → [`StoreReply::Resumed`] | `Refused`
-    /// (unknown, revoked, or not used for `token_days`).
+    /// (unknown, revoked, or not used for `token_days`) | `Expired` (it was given for another application's word, which is
+    /// not good any more).
     Resume {
         /// The token.
         secret: Secret,

@@ -42,6 +42,8 @@ pub enum Code {
     TooSlow = 115,
     /// Too many: friends, groups, members, connections.
     TooMany = 116,
+    /// What the session was let in by has expired, or will soon.
+    Expired = 117,
     /// Muted in this group.
     Muted = 118,
     /// Asked for, and not yet answered.
@@ -77,6 +79,7 @@ impl Code {
             Code::Draining => "the server is stopping, reconnect",
             Code::TooSlow => "reading too slowly",
             Code::TooMany => "too many",
+            Code::Expired => "expired, log in again",
             Code::Muted => "muted in this group",
             Code::Pending => "asked for, wait for the answer",
         }
@@ -88,6 +91,9 @@ pub const BAD_LOGIN: &str = "id or password is invalid!";
 
 /// The text of a failed RESUME, whatever is wrong with the token.
 pub const BAD_TOKEN: &str = "this token is not valid, log in with a password";
+
+/// The text of a login with another application's word that is not believed, whatever is wrong with it.
+pub const BAD_JWT: &str = "this jwt is not valid here";
 
 /// The text of [`Code::TooFast`] where passwords are guessed.
 pub const TOO_MANY_GUESSES: &str = "too many wrong passwords, try again later";

@@ -3,7 +3,7 @@
 //! The lists of a login answer are next door, in [`super::lists`]; what v2 has of its own is in
 //! [`super::welcome`] and [`super::found`].
 
-use super::code::{BAD_LOGIN, BAD_TOKEN, Code, TOO_MANY_REGISTRATIONS};
+use super::code::{BAD_JWT, BAD_LOGIN, BAD_TOKEN, Code, TOO_MANY_REGISTRATIONS};
 use super::msgid;
 use super::text::{number, string};
 use crate::model::history::Conversation;
@@ -48,6 +48,19 @@ pub fn registered(user: UserId) -> Vec<u8> {
     out
 }
 
+/// LOGIN_MSG_ACK of a session that goes on with another application's new word: until when, by the wall clock.
+pub fn renewed(user: UserId, name: &str, expires: Millis, cid: Option<&str>) -> Vec<u8> {
+    let mut out = begin(cid, None);
+    out.extend_from_slice(b",\"expires\":");
+    number(&mut out, expires.0);
+    out.extend_from_slice(b",\"id\":");
+    number(&mut out, user.get().into());
+    out.extend_from_slice(b",\"msgid\":2,\"name\":");
+    string(&mut out, name);
+    out.push(b'}');
+    out
+}
+
 /// REG_MSG_ACK of a refused one. The seed's own refusal, a name that is taken, has no text.
 pub fn not_registered(code: Code, text: Option<&str>) -> Vec<u8> {
     refused(msgid::REGISTER_ACK, None, code, text)
@@ -61,6 +74,12 @@ pub fn not_logged_in(code: Code, cid: Option<&str>) -> Vec<u8> {
 
 /// LOGIN_MSG_ACK of a login that asks for what this server does not do.
 pub fn not_logged_in_for(code: Code, text: &str, cid: Option<&str>) -> Vec<u8> {
+    refused(msgid::LOGIN_ACK, cid, code, Some(text))
+}
+
+/// LOGIN_MSG_ACK of a login whose jwt is not believed.
+pub fn not_admitted(code: Code, cid: Option<&str>) -> Vec<u8> {
+    let text = if code == Code::Refused { BAD_JWT } else { code.text() };
     refused(msgid::LOGIN_ACK, cid, code, Some(text))
 }
 

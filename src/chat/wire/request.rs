@@ -83,6 +83,15 @@ pub enum Body<'a> {
         /// What becomes of a session that the user has already.
         takeover: Takeover,
     },
+    /// LOGIN_MSG with another application's word for whoever it is.
+    JwtLogin {
+        /// What that application has signed.
+        jwt: &'a str,
+        /// What the client says of itself.
+        client: Client<'a>,
+        /// What becomes of a session that the user has already.
+        takeover: Takeover,
+    },
     /// RESUME.
     Resume {
         /// What an earlier login answer gave.
@@ -243,7 +252,7 @@ impl Body<'_> {
     /// The msgid that this came with.
     pub const fn msgid(&self) -> u32 {
         match self {
-            Body::Login { .. } => msgid::LOGIN,
+            Body::Login { .. } | Body::JwtLogin { .. } => msgid::LOGIN,
             Body::Resume { .. } => msgid::RESUME,
             Body::Ping { .. } => msgid::PING,
             Body::Pong => msgid::PONG,

@@ -38,7 +38,7 @@ fn resume(token: &Token) -> StoreRequest {
 }
 
 fn resumed(user: UserId, name: &str, token: &Token) -> StoreResult {
-    Ok(StoreReply::Resumed(Resumed { user, name: name.to_owned(), token: token.id }))
+    Ok(StoreReply::Resumed(Resumed { user, name: name.to_owned(), token: token.id, expires: None }))
 }
 
 fn a_token_resumes(open: &mut Opener<'_>) {

@@ -1,7 +1,7 @@
 //! Tokens, and the password that they hang on.
 
 use super::{Answered, row};
-use crate::token::{Uses, make, password_print, print_of, stale_at};
+use crate::token::{Uses, has_expired, make, password_print, print_of, stale_at};
 use chatd_chat::model::device::Device;
 use chatd_chat::model::ids::{Millis, UserId};
 use chatd_chat::model::limits::Limits;
@@ -20,41 +20,48 @@ pub fn resume(
     let (print, now) = (print_of(secret), uses.next());
     let found = db
         .prepare_cached(
-            "SELECT user.id, user.name FROM token JOIN user ON user.id = token.userid
-             WHERE token.id = ?1 AND hash = ?2 AND used > ?3",
+            "SELECT user.id, user.name, token.expires FROM token JOIN user ON user.id = token.userid
+             WHERE token.id = ?1 AND hash = ?2 AND used > ?3 AND NOT disabled",
         )?
         .query_row(
             params![sql_token(print.id), print.hash, row::sql_number(stale_at(limits.token_days))],
-            |found| Ok((row::user(found, 0)?, found.get(1)?)),
+            |found| Ok((row::user(found, 0)?, found.get(1)?, row::optional_number(found, 2)?.map(Millis))),
         )
         .optional()?;
-    let Some((user, name)) = found else { return Ok(Err(Code::Refused)) };
+    let Some((user, name, expires)) = found else { return Ok(Err(Code::Refused)) };
+    if has_expired(expires) {
+        return Ok(Err(Code::Expired));
+    }
     db.prepare_cached("UPDATE token SET used = ?2, device = ifnull(?3, device) WHERE id = ?1")?
         .execute(params![sql_token(print.id), row::sql_number(now), device])?;
-    Ok(Ok(StoreReply::Resumed(Resumed { user, name, token: print.id })))
+    Ok(Ok(StoreReply::Resumed(Resumed { user, name, token: print.id, expires })))
 }
 
 /// Whether what a login was proven by is the user's still.
 pub fn holds(db: &Connection, user: UserId, proof: Proof) -> rusqlite::Result<bool> {
     match proof {
         Proof::Password(print) => {
-            let mut find = db.prepare_cached("SELECT password FROM user WHERE id = ?1")?;
+            let mut find = db.prepare_cached("SELECT password FROM user WHERE id = ?1 AND NOT disabled")?;
             let found = find.query_row([user.get()], |found| found.get::<_, String>(0)).optional()?;
             Ok(found.is_some_and(|phc| password_print(&phc) == print))
         }
+        Proof::Application(_) => db
+            .prepare_cached("SELECT 1 FROM user WHERE id = ?1 AND external IS NOT NULL AND NOT disabled")?
+            .exists([user.get()]),
         Proof::Token(token) => db
             .prepare_cached("SELECT 1 FROM token WHERE id = ?1 AND userid = ?2")?
             .exists(params![sql_token(token), user.get()]),
     }
 }
 
-/// Makes a token for a device, and room for it.
+/// Makes a token for a device, and room for it: what the device calls itself, and until when the token is good, if that
+/// is known.
 pub fn issue(
     db: &Connection,
     limits: &Limits,
     uses: &mut Uses,
     user: UserId,
-    device: Option<&str>,
+    (device, expires): (Option<&str>, Option<Millis>),
 ) -> rusqlite::Result<Token> {
     let ((token, print), now) = (make(), row::sql_number(uses.next()));
     let others = limits.tokens.saturating_sub(1);
@@ -64,9 +71,16 @@ pub fn issue(
     )?
     .execute(params![user.get(), row::sql_number(others as u64)])?;
     db.prepare_cached(
-        "INSERT INTO token (id, userid, hash, used, created, device) VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
+        "INSERT INTO token (id, userid, hash, used, created, device, expires) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)",
     )?
-    .execute(params![sql_token(print.id), user.get(), print.hash, now, device])?;
+    .execute(params![
+        sql_token(print.id),
+        user.get(),
+        print.hash,
+        now,
+        device,
+        expires.map(|expires| row::sql_number(expires.0))
+    ])?;
     Ok(token)
 }
 
@@ -100,7 +114,7 @@ pub fn replace_password(
         .prepare_cached("SELECT iif(count(*) = 1, min(device), NULL) FROM token WHERE userid = ?1")?
         .query_row([user.get()], |found| found.get(0))?;
     db.prepare_cached("DELETE FROM token WHERE userid = ?1")?.execute([user.get()])?;
-    Ok(Ok(StoreReply::Issued(issue(db, limits, uses, user, device.as_deref())?)))
+    Ok(Ok(StoreReply::Issued(issue(db, limits, uses, user, (device.as_deref(), None))?)))
 }
 
 /// A user's tokens that are good, the one used last first.

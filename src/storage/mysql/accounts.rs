@@ -57,12 +57,12 @@ pub async fn lookup(client: &mut Client, who: &Who) -> DbResult<Option<Account>>
         Ok(Account { user: row::user(&found, 0)?, name, hash })
     };
     let Some(id) = id_of(client, who).await? else { return Ok(None) };
-    let sql = "SELECT id, name, password FROM user WHERE id = ?";
+    let sql = "SELECT id, name, password FROM user WHERE id = ? AND password <> '' AND NOT disabled";
     client.find_one(sql, vec![id.into()]).await?.map(account).transpose()
 }
 
 pub async fn confirm(client: &mut Client, account: &Account) -> Answered {
-    let sql = "SELECT 1 FROM user WHERE id = ? AND password = ?";
+    let sql = "SELECT 1 FROM user WHERE id = ? AND password = ? AND NOT disabled";
     let values = vec![account.user.get().into(), row::sql_text(&account.hash)];
     let same = client.find_one(sql, values).await?.is_some();
     Ok(if same { Ok(account.verified()) } else { Err(Code::Refused) })

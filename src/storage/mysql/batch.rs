@@ -12,7 +12,7 @@ use super::fault::DbResult;
 use super::segment::Segment;
 use super::tokens::{self, Resuming};
 use super::user_cache::UserCache;
-use super::{accounts, blocks, groups, heads, history, page, sync};
+use super::{admissions, accounts, blocks, groups, heads, history, page, sync};
 use crate::merge::PageLimit;
 use crate::token::Uses;
 use crate::{Order, Outcome};
@@ -136,7 +136,7 @@ impl<'a> Batch<'a> {
 fn is_read(order: &Order) -> bool {
     match order {
         Order::Lookup { .. } | Order::Confirm { .. } => true,
-        Order::Enroll { .. } | Order::Replace { .. } => false,
+        Order::Enroll { .. } | Order::Admit { .. } | Order::Replace { .. } => false,
         Order::Request(request) => matches!(
             request,
             StoreRequest::LoadProfile { issue: Issue::Nothing, .. }
@@ -204,6 +204,9 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
         Order::Enroll { name, hash } => {
             return accounts::enroll(client, name, hash).await.map(Outcome::Reply);
         }
+        Order::Admit { admission } => {
+            return admissions::admit(client, limits, admission).await.map(Outcome::Reply);
+        }
         Order::Replace { user, old, new } => {
             let replaced = tokens::replace_password(client, limits, uses, *user, old, new).await;
             return replaced.map(Outcome::Reply);
@@ -229,12 +232,15 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
             if !tokens::holds_locked(client, *user, *proof).await? {
                 return Ok(Outcome::Reply(Err(Code::Refused)));
             }
-            let token = tokens::issue(client, limits, uses, *user, device.as_deref()).await?;
+            let token = tokens::issue(client, limits, uses, *user, (device.as_deref(), proof.expires())).await?;
             let profile = groups::load_profile(client, limits, *user, *detail).await?;
             let heads = heads::page(client, *user, None, *heads).await?;
             Ok(Ok(StoreReply::Profile(Box::new(Profile { token: Some(token), heads, ..profile }))))
         }
-        StoreRequest::Register { .. } | StoreRequest::Verify { .. } | StoreRequest::ChangePassword { .. } => {
+        StoreRequest::Register { .. }
+        | StoreRequest::Verify { .. }
+        | StoreRequest::Admit { .. }
+        | StoreRequest::ChangePassword { .. } => {
             panic!("the worker turns passwords into other orders")
         }
         StoreRequest::Remember { .. } => panic!("the worker remembers it"),
@@ -253,7 +259,7 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> DbResu
             return accounts::confirm(client, account).await.map(Outcome::Reply);
         }
         Order::Request(request) => request,
-        Order::Enroll { .. } | Order::Replace { .. } => unreachable!("it is no reading"),
+        Order::Enroll { .. } | Order::Admit { .. } | Order::Replace { .. } => unreachable!("it is no reading"),
     };
     let answer = match request {
         StoreRequest::LoadProfile { user, proof, detail, heads, .. } => {

@@ -26,6 +26,7 @@ pub const MYSQL: &[&str] = &[
     include_str!("../../../schema/mysql/0008_group_rules.sql"),
     include_str!("../../../schema/mysql/0009_consent.sql"),
     include_str!("../../../schema/mysql/0010_search.sql"),
+    include_str!("../../../schema/mysql/0011_application.sql"),
 ];
 
 /// How long another chatd may take to do it, and how long one statement of ours may.

@@ -3,7 +3,7 @@
 use super::client::{Client, Many, ROWS};
 use super::fault::DbResult;
 use super::{Answered, row};
-use crate::token::{Print, Uses, make, password_print, print_of, stale_at};
+use crate::token::{Print, Uses, has_expired, make, password_print, print_of, stale_at};
 use chatd_chat::model::device::Device;
 use chatd_chat::model::ids::{Millis, UserId};
 use chatd_chat::model::limits::Limits;
@@ -13,7 +13,7 @@ use chatd_chat::wire::code::Code;
 use mysql_async::{Row, Value};
 use std::collections::HashMap;
 
-const FIND: Many = Many::new("SELECT id, hash, userid, used, device FROM token WHERE id IN (", "?", ")");
+const FIND: Many = Many::new("SELECT id, hash, userid, used, device, expires FROM token WHERE id IN (", "?", ")");
 const USED: Many = Many::new("UPDATE token SET used = ? WHERE id IN (", "?", ")");
 // As numbers: compared as texts, ids would lose their last digits.
 const RENAME: Many = Many {
@@ -23,7 +23,11 @@ const RENAME: Many = Many {
     tail: ") AS renamed STRAIGHT_JOIN token FORCE INDEX (PRIMARY) ON token.id = renamed.id
         SET token.device = renamed.device",
 };
-const NAMES: Many = Many::new("SELECT id, name FROM user WHERE id IN (", "?", ")");
+const NAMES: Many = Many::new("SELECT id, name FROM user WHERE NOT disabled AND id IN (", "?", ")");
+
+const APPLICATIONS_USER: &str = "SELECT 1 FROM user WHERE id = ? AND external IS NOT NULL AND NOT disabled";
+const APPLICATIONS_USER_LOCKED: &str =
+    "SELECT 1 FROM user WHERE id = ? AND external IS NOT NULL AND NOT disabled LOCK IN SHARE MODE";
 
 /// A token, and what the device calls itself that comes with it.
 pub type Resuming<'a> = (&'a Secret, Option<&'a str>);
@@ -44,7 +48,8 @@ pub async fn resume(
     for found in client.find_all(FIND, &ids, &[]).await? {
         let (id, user, used) = (row::number(&found, 0)?, row::user(&found, 2)?, row::number(&found, 3)?);
         if used > stale_at(limits.token_days) {
-            users.insert(row::bytes(&found, 1)?.to_vec(), user);
+            let expires = row::optional_number(&found, 5)?.map(Millis);
+            users.insert(row::bytes(&found, 1)?.to_vec(), (user, expires));
             good.push(sql_token(TokenId(id)));
             let device = devices
                 .get(&TokenId(id))
@@ -62,15 +67,18 @@ pub async fn resume(
         client.execute(USED, part.len().next_power_of_two(), values).await?;
     }
     client.find_all(RENAME, &renamed, &[]).await?;
-    let ids: Vec<Value> = users.values().map(|user| user.get().into()).collect();
+    let ids: Vec<Value> = users.values().map(|(user, _)| user.get().into()).collect();
     let mut names = HashMap::new();
     for found in client.find_all(NAMES, &ids, &[]).await? {
         names.insert(row::user(&found, 0)?, row::text(&found, 1)?.to_owned());
     }
     let answer = |print: &Print| {
-        let user = *users.get(&print.hash[..]).ok_or(Code::Refused)?;
+        let (user, expires) = *users.get(&print.hash[..]).ok_or(Code::Refused)?;
         let name = names.get(&user).cloned().ok_or(Code::Refused)?;
-        Ok(StoreReply::Resumed(Resumed { user, name, token: print.id }))
+        if has_expired(expires) {
+            return Err(Code::Expired);
+        }
+        Ok(StoreReply::Resumed(Resumed { user, name, token: print.id, expires }))
     };
     Ok(prints.iter().map(answer).collect())
 }
@@ -82,7 +90,8 @@ fn named<'a>((print, (_, device)): (&Print, &Resuming<'a>)) -> Option<(TokenId, 
 /// Whether what a login was proven by is the user's still.
 pub async fn holds(client: &mut Client, user: UserId, proof: Proof) -> DbResult<bool> {
     let (sql, values) = match proof {
-        Proof::Password(_) => ("SELECT password FROM user WHERE id = ?", vec![user.get().into()]),
+        Proof::Password(_) => ("SELECT password FROM user WHERE id = ? AND NOT disabled", vec![user.get().into()]),
+        Proof::Application(_) => (APPLICATIONS_USER, vec![user.get().into()]),
         Proof::Token(token) => {
             ("SELECT 1 FROM token WHERE id = ? AND userid = ?", vec![sql_token(token), user.get().into()])
         }
@@ -94,9 +103,11 @@ pub async fn holds(client: &mut Client, user: UserId, proof: Proof) -> DbResult<
 /// server comes before it, or after it and then revokes the token that is issued meanwhile.
 pub async fn holds_locked(client: &mut Client, user: UserId, proof: Proof) -> DbResult<bool> {
     let (sql, values) = match proof {
-        Proof::Password(_) => {
-            ("SELECT password FROM user WHERE id = ? LOCK IN SHARE MODE", vec![user.get().into()])
-        }
+        Proof::Password(_) => (
+            "SELECT password FROM user WHERE id = ? AND NOT disabled LOCK IN SHARE MODE",
+            vec![user.get().into()],
+        ),
+        Proof::Application(_) => (APPLICATIONS_USER_LOCKED, vec![user.get().into()]),
         Proof::Token(token) => (
             "SELECT 1 FROM token WHERE id = ? AND userid = ? LOCK IN SHARE MODE",
             vec![sql_token(token), user.get().into()],
@@ -109,17 +120,18 @@ fn is_proven(found: Option<Row>, proof: Proof) -> DbResult<bool> {
     match (found, proof) {
         (None, _) => Ok(false),
         (Some(found), Proof::Password(print)) => Ok(password_print(row::text(&found, 0)?) == print),
-        (Some(_), Proof::Token(_)) => Ok(true),
+        (Some(_), Proof::Token(_) | Proof::Application(_)) => Ok(true),
     }
 }
 
-/// Makes a token for a device, and room for it.
+/// Makes a token for a device, and room for it: what the device calls itself, and until when the token is good, if that
+/// is known.
 pub async fn issue(
     client: &mut Client,
     limits: &Limits,
     uses: &mut Uses,
     user: UserId,
-    device: Option<&str>,
+    (device, expires): (Option<&str>, Option<Millis>),
 ) -> DbResult<Token> {
     let (token, print) = make();
     let others = limits.tokens.saturating_sub(1);
@@ -128,10 +140,12 @@ pub async fn issue(
         let id = TokenId(row::number(&found, 0)?);
         client.write("DELETE FROM token WHERE id = ?", vec![sql_token(id)]).await?;
     }
-    let sql = "INSERT INTO token (id, userid, hash, used, created, device) VALUES (?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO token (id, userid, hash, used, created, device, expires) VALUES (?, ?, ?, ?, ?, ?, ?)";
     let (hash, now) = (Value::Bytes(print.hash.to_vec()), row::sql_number(uses.next()));
     let device = device.map_or(Value::NULL, row::sql_text);
-    client.write(sql, vec![sql_token(print.id), user.get().into(), hash, now.clone(), now, device]).await?;
+    let expires = expires.map_or(Value::NULL, |expires| row::sql_number(expires.0));
+    let values = vec![sql_token(print.id), user.get().into(), hash, now.clone(), now, device, expires];
+    client.write(sql, values).await?;
     Ok(token)
 }
 
@@ -189,7 +203,7 @@ pub async fn replace_password(
         _ => None,
     };
     client.write("DELETE FROM token WHERE userid = ?", vec![user.get().into()]).await?;
-    Ok(Ok(StoreReply::Issued(issue(client, limits, uses, user, device).await?)))
+    Ok(Ok(StoreReply::Issued(issue(client, limits, uses, user, (device, None)).await?)))
 }
 
 /// A token's id as SQL has it; none is greater than the greatest.

@@ -51,7 +51,8 @@ pub fn rows(order: &Order) -> Vec<Row> {
     let request = match order {
         Order::Request(request) => request,
         Order::Replace { user, .. } => return vec![Row::User(*user)],
-        Order::Enroll { .. } | Order::Lookup { .. } | Order::Confirm { .. } => return Vec::new(),
+        Order::Enroll { .. } | Order::Admit { .. } | Order::Lookup { .. } => return Vec::new(),
+        Order::Confirm { .. } => return Vec::new(),
     };
     match request {
         StoreRequest::StoreMessage { envelope } => rows_of(envelope).collect(),
@@ -95,7 +96,8 @@ pub fn order_keys(order: &Order) -> Vec<OrderKey> {
     let request = match order {
         Order::Request(request) => request,
         Order::Replace { user, .. } => return vec![OrderKey::ActsAs(*user)],
-        Order::Enroll { .. } | Order::Lookup { .. } | Order::Confirm { .. } => return Vec::new(),
+        Order::Enroll { .. } | Order::Admit { .. } | Order::Lookup { .. } => return Vec::new(),
+        Order::Confirm { .. } => return Vec::new(),
     };
     let of = |envelope: &Envelope| {
         [OrderKey::WritesTo(envelope.sender(), envelope.target()), OrderKey::Message(envelope.mid())]

@@ -5,6 +5,7 @@
 
 use super::Worker;
 use super::isolation::Isolation;
+use crate::jwt::gate;
 use crate::pool::{Hashed, Job, Task};
 use crate::replies::Requester;
 use crate::{Order, Outcome, Store};
@@ -52,6 +53,14 @@ impl Worker {
                 self.orders.push(Order::Lookup { who: who.clone() });
                 self.steps.push(Step::Verify { requester, from, who, password });
                 1
+            }
+            StoreRequest::Admit { jwt, renews } => {
+                match &self.gate {
+                    Some(gate) => gate.offer(gate::Job { requester, jwt, renews }),
+                    // No application's word is taken here.
+                    None => self.replies.send(requester, Err(Code::Refused)),
+                }
+                0
             }
             StoreRequest::ChangePassword { user, old, new, from } => {
                 let who = Who::Id(user);

@@ -41,6 +41,17 @@ pub struct Verified {
     pub print: PasswordPrint,
 }
 
+/// Whom another application has vouched for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Admitted {
+    /// Who it is here.
+    pub user: UserId,
+    /// The user's name.
+    pub name: String,
+    /// Until when.
+    pub expires: Millis,
+}
+
 /// Whose token it was.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Resumed {
@@ -50,6 +61,8 @@ pub struct Resumed {
     pub name: String,
     /// Which it is.
     pub token: TokenId,
+    /// When it is good no more, if it was given for another application's word.
+    pub expires: Option<Millis>,
 }
 
 /// One page of what was said.
@@ -106,6 +119,8 @@ pub enum StoreReply {
     Registered(UserId),
     /// The password is right.
     Verified(Verified),
+    /// Another application vouches for this user.
+    Admitted(Admitted),
     /// The token is good.
     Resumed(Resumed),
     /// A token was made.
@@ -168,7 +183,7 @@ macro_rules! replies {
 }
 
 replies!(
-    UserId: Registered, Verified: Verified, Resumed: Resumed, Token: Issued, Box<Profile>: Profile,
+    UserId: Registered, Verified: Verified, Admitted: Admitted, Resumed: Resumed, Token: Issued, Box<Profile>: Profile,
     StoredMessage: Stored, BacklogPage: Backlog, HistoryPage: History, Joined: Joined, Left: Left,
     Vec<Device>: Devices, HeadsPage: Heads, SyncPage: Synced, Marker: Marker, Vec<(MessageId, u64)>: Places
 );

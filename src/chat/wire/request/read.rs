@@ -118,7 +118,8 @@ impl<'a> Reader<'_, 'a> {
     fn id(&self, body: &Body<'a>) -> Checked<Option<UserId>> {
         match body {
             Body::Login { who: Named::Id(user), .. } => Ok(Some(*user)),
-            Body::Login { .. } | Body::Register { .. } | Body::Resume { .. } => Ok(None),
+            Body::Login { .. } | Body::JwtLogin { .. } => Ok(None),
+            Body::Register { .. } | Body::Resume { .. } => Ok(None),
             Body::Ping { .. } | Body::Pong | Body::Find { .. } => Ok(None),
             Body::Confirm { .. } | Body::History { .. } | Body::Password { .. } => {
                 self.optional("id", Self::user)
@@ -145,12 +146,30 @@ impl<'a> Reader<'_, 'a> {
     /// `name`, `takeover` and what a client says of itself mean something in v2 only; to the seed they are unknown fields.
     fn login(&self) -> Checked<Body<'a>> {
         let dialect = self.dialect()?;
+        if dialect == Dialect::V2 && self.has("jwt") {
+            return self.jwt_login();
+        }
         let (who, takeover) = match dialect {
             Dialect::Seed => (Named::Id(self.user("id")?), None),
             Dialect::V2 => (self.named()?, self.optional("takeover", Self::flag)?),
         };
         let takeover = if takeover == Some(true) { Takeover::Replace } else { Takeover::Refuse };
         Ok(Body::Login { who, password: self.text("password")?, client: self.client(dialect)?, takeover })
+    }
+
+    fn jwt_login(&self) -> Checked<Body<'a>> {
+        if let Some(beside) = ["id", "name", "password"].into_iter().find(|name| self.has(name)) {
+            return Err(invalid(format!("{beside}: jwt says who it is")));
+        }
+        let takeover = match self.optional("takeover", Self::flag)? {
+            Some(true) => Takeover::Replace,
+            Some(false) | None => Takeover::Refuse,
+        };
+        let jwt = self.text("jwt")?;
+        if !(1..=self.limits.jwt_bytes).contains(&jwt.len()) {
+            return Err(invalid(format!("jwt must have 1 to {} bytes", self.limits.jwt_bytes)));
+        }
+        Ok(Body::JwtLogin { jwt, client: self.client(Dialect::V2)?, takeover })
     }
 
     fn dialect(&self) -> Checked<Dialect> {
