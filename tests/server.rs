@@ -15,6 +15,7 @@ mod server {
     mod ending;
     mod hostile;
     mod identity;
+    mod jwt;
     mod limits;
     mod log;
     mod login;

@@ -206,7 +206,8 @@ impl Embedded {
         profile.heads = heads::page(&self.db, &self.memory.places, *user, None, *heads)?;
         if *issue == Issue::Token {
             let (uses, device) = (&mut self.uses, device.as_deref());
-            profile.token = Some(tokens::issue(&self.db, &self.limits, uses, *user, (device, proof.expires()))?);
+            profile.token =
+                Some(tokens::issue(&self.db, &self.limits, uses, *user, (device, proof.expires()))?);
         }
         Ok(Ok(StoreReply::Profile(Box::new(profile))))
     }

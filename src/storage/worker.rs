@@ -8,8 +8,8 @@ mod batch;
 mod isolation;
 
 use super::dedup_windows::DedupWindows;
-use super::jwt::gate::Gate;
 use super::health::{Health, State};
+use super::jwt::gate::Gate;
 use super::pool::{Hashed, Pool, Queue};
 use super::rates::Rates;
 use super::replies::{Replies, ReplyBatch};

@@ -56,9 +56,8 @@ use chatd::chat::model::token::{PasswordPrint, Secret, Token, TokenId};
 use chatd::chat::port::effect::Effect;
 use chatd::chat::port::event::{BusDown, Channel, Event};
 use chatd::chat::port::store::{
-    Admitted, 
-    BacklogMessage, BacklogPage, HistoryPage, Joined, Left, MembersPage, Resumed, StoreReply, StoreRequest,
-    StoreResult, StoredMessage, Verified,
+    Admitted, BacklogMessage, BacklogPage, HistoryPage, Joined, Left, MembersPage, Resumed, StoreReply,
+    StoreRequest, StoreResult, StoredMessage, Verified,
 };
 use chatd::chat::wire::code::Code;
 use chatd::chat::wire::frame::{Framing, Terminator};
@@ -376,7 +375,12 @@ impl Script {
                 let words: Vec<&str> = rest.split(' ').collect();
                 let token = TokenId(words[2].parse().expect("a token's number"));
                 let expires = words.get(3).map(|expires| Millis(expires.parse().expect("a time")));
-                StoreReply::Resumed(Resumed { user: user(words[0]), name: words[1].to_owned(), token, expires })
+                StoreReply::Resumed(Resumed {
+                    user: user(words[0]),
+                    name: words[1].to_owned(),
+                    token,
+                    expires,
+                })
             }
             "admitted" => {
                 let words: Vec<&str> = rest.split(' ').collect();

@@ -137,14 +137,20 @@ pub struct Options {
 /// Logins by JSON Web Tokens, which another application signs for its users.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Jwt {
-    /// Lets in whoever has a token (JWT) signed with one of these keys: PEM, or a JWK set. SIGHUP has them read again.
+    /// Lets in whoever has a token (JWT) signed with one of these keys: PEM, or a JWK set.
     #[arg(long, value_name = "FILE", env = "CHATD_JWT_KEY", requires = "jwt_issuer", requires = "jwt_audience",
           conflicts_with_all = ["jwt_secret", "jwt_jwks"])]
     pub jwt_key: Option<PathBuf>,
 
     /// The same with a secret that is shared (HS256): a file of 32 bytes at least.
-    #[arg(long, value_name = "FILE", env = "CHATD_JWT_SECRET", requires = "jwt_issuer", requires = "jwt_audience",
-          conflicts_with = "jwt_jwks")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CHATD_JWT_SECRET",
+        requires = "jwt_issuer",
+        requires = "jwt_audience",
+        conflicts_with = "jwt_jwks"
+    )]
     pub jwt_secret: Option<PathBuf>,
 
     /// The same with the keys at an address, https://app.example/.well-known/jwks.json, which is asked now and then.

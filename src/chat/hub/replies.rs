@@ -14,7 +14,8 @@ use crate::port::in_flight::{
     StoreFlow, StoreRetry,
 };
 use crate::port::store::{
-    Admitted, BacklogPage, HistoryPage, Reply, Resumed, StoreReply, StoreRequest, StoreResult, StoredMessage, Verified,
+    Admitted, BacklogPage, HistoryPage, Reply, Resumed, StoreReply, StoreRequest, StoreResult, StoredMessage,
+    Verified,
 };
 use crate::wire::code::Code;
 use crate::wire::msgid;

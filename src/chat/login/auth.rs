@@ -167,7 +167,15 @@ impl Logins {
         match verified {
             Ok(Verified { user, name, print }) => {
                 self.guessed_right(connections, id);
-                Ok(LetIn { user, name, demand, proof: Proof::Password(print), token: None, device, expires: None })
+                Ok(LetIn {
+                    user,
+                    name,
+                    demand,
+                    proof: Proof::Password(print),
+                    token: None,
+                    device,
+                    expires: None,
+                })
             }
             Err(Code::TooFast) => {
                 self.turned_away(cx, connections, id);

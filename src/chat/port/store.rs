@@ -17,8 +17,8 @@ use crate::model::token::{Password, Proof, Secret, TokenId};
 use crate::wire::code::Code;
 pub(crate) use reply::Reply;
 pub use reply::{
-    Admitted, BacklogMessage, BacklogPage, HistoryPage, Joined, Left, MembersPage, Resumed, StoreReply, StoredMessage,
-    Verified,
+    Admitted, BacklogMessage, BacklogPage, HistoryPage, Joined, Left, MembersPage, Resumed, StoreReply,
+    StoredMessage, Verified,
 };
 use std::sync::Arc;
 

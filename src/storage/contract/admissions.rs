@@ -64,7 +64,10 @@ fn a_user_is_made_once(open: &mut Opener<'_>) {
     // However it is called later: a name is the user's, not the application's word.
     assert_eq!(admitted(&mut trial, "u-1", Some("Amelia")), (amy, name.clone()));
     assert_eq!(admitted(&mut trial, "u-1", None), (amy, name.clone()));
-    let both = [Order::Admit { admission: admission("u-2", None) }, Order::Admit { admission: admission("u-2", None) }];
+    let both = [
+        Order::Admit { admission: admission("u-2", None) },
+        Order::Admit { admission: admission("u-2", None) },
+    ];
     let outcomes = trial.batch(&both);
     assert_eq!(outcomes[0], outcomes[1]);
     // Every byte of it counts.
@@ -84,7 +87,11 @@ fn a_user_has_no_password(open: &mut Opener<'_>) {
     assert_eq!(trial.lookup(amy), None, "nobody can guess what is not there");
     assert!(issue(&mut trial, amy, Proof::Application(LATER)).is_ok());
     let ben = trial.user("ben");
-    assert_eq!(issue(&mut trial, ben, Proof::Application(LATER)), Err(Code::Refused), "it is no application's");
+    assert_eq!(
+        issue(&mut trial, ben, Proof::Application(LATER)),
+        Err(Code::Refused),
+        "it is no application's"
+    );
 }
 
 fn names_are_free_ones(open: &mut Opener<'_>) {

@@ -94,7 +94,10 @@ fn a_device_takes_another_name(open: &mut Opener<'_>) {
     let of = [four, three, two, one, two];
     for (answer, token) in answers.iter().zip(of) {
         let name = "amy".to_owned();
-        assert_eq!(*answer, Ok(StoreReply::Resumed(Resumed { user: amy, name, token: token.id, expires: None })));
+        assert_eq!(
+            *answer,
+            Ok(StoreReply::Resumed(Resumed { user: amy, name, token: token.id, expires: None }))
+        );
     }
     let mut named = names(&mut trial, amy);
     named.sort_unstable_by_key(|(token, _)| tokens.iter().position(|other| other.id == *token));

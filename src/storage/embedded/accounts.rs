@@ -62,9 +62,11 @@ pub fn lookup(db: &Connection, who: &Who) -> rusqlite::Result<Option<Account>> {
         Ok(Account { user: row::user(found, 0)?, name: found.get(1)?, hash: found.get(2)? })
     };
     let Some(id) = id_of(db, who)? else { return Ok(None) };
-    db.prepare_cached("SELECT id, name, password FROM user WHERE id = ?1 AND password <> '' AND NOT disabled")?
-        .query_row([id], account)
-        .optional()
+    db.prepare_cached(
+        "SELECT id, name, password FROM user WHERE id = ?1 AND password <> '' AND NOT disabled",
+    )?
+    .query_row([id], account)
+    .optional()
 }
 
 pub fn confirm(db: &Connection, account: &Account) -> Answered {

@@ -29,11 +29,8 @@ pub fn admit(db: &Connection, limits: &Limits, admission: &Admission) -> Answere
         },
     };
     if let Some((_, Some(TokenId(token)))) = admission.renews {
-        db.prepare_cached("UPDATE token SET expires = ?3 WHERE id = ?1 AND userid = ?2")?.execute(params![
-            row::sql_number(token),
-            user.get(),
-            row::sql_number(admission.expires.0)
-        ])?;
+        db.prepare_cached("UPDATE token SET expires = ?3 WHERE id = ?1 AND userid = ?2")?
+            .execute(params![row::sql_number(token), user.get(), row::sql_number(admission.expires.0)])?;
     }
     Ok(Ok(StoreReply::Admitted(Admitted { user, name, expires: admission.expires })))
 }

@@ -26,7 +26,10 @@ enum Material {
     /// A P-256 point, uncompressed.
     Es256(Vec<u8>),
     /// Modulus and exponent, big-endian.
-    Rs256 { n: Vec<u8>, e: Vec<u8> },
+    Rs256 {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
     /// An RSAPublicKey in DER.
     Rs256Der(Vec<u8>),
     Hs256(hmac::Key),
@@ -126,7 +129,10 @@ fn sized(bytes: Vec<u8>, size: usize, name: &str) -> Result<Vec<u8>, BadKeys> {
 
 fn secret(bytes: &[u8]) -> Result<Material, BadKeys> {
     if bytes.len() < SECRET_BYTES {
-        return Err(bad(format!("a secret has {SECRET_BYTES} bytes at least, and this one has {}", bytes.len())));
+        return Err(bad(format!(
+            "a secret has {SECRET_BYTES} bytes at least, and this one has {}",
+            bytes.len()
+        )));
     }
     Ok(Material::Hs256(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
 }

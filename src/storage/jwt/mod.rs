@@ -87,7 +87,8 @@ pub fn verify(keys: &Keys, policy: &Policy, token: &str, now: u64) -> Result<Cla
     if header.contains_key("crit") {
         return Err(Doubt::Critical);
     }
-    let text = |name| header.get(name).map(|value: &Value| value.as_str().ok_or(Doubt::Malformed)).transpose();
+    let text =
+        |name| header.get(name).map(|value: &Value| value.as_str().ok_or(Doubt::Malformed)).transpose();
     let (algorithm, id) = (text("alg")?.ok_or(Doubt::Malformed)?, text("kid")?);
     let mut known = false;
     let mut good = false;

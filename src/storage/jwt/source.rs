@@ -179,15 +179,10 @@ fn fetch(url: &str) -> Result<Keys, NoKeys> {
     };
     let roots: Vec<_> =
         certificates.iter().map(|one| ureq::tls::Certificate::from_der(one).to_owned()).collect();
-    let tls = ureq::tls::TlsConfig::builder()
-        .root_certs(ureq::tls::RootCerts::Specific(Arc::new(roots)))
-        .build();
+    let tls =
+        ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::Specific(Arc::new(roots))).build();
     let agent = ureq::Agent::new_with_config(
-        ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .max_redirects(0)
-            .tls_config(tls)
-            .build(),
+        ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0).tls_config(tls).build(),
     );
     let unanswered = |why: String| NoKeys::Unanswered(url.to_owned(), why);
     let mut answer = agent.get(url).call().map_err(|error| unanswered(error.to_string()))?;

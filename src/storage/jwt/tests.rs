@@ -3,7 +3,8 @@ use super::*;
 use base64::engine::general_purpose::STANDARD;
 use ring::rand::SystemRandom;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    RsaPublicKeyComponents,
 };
 use ring::{hmac, rand};
 use serde_json::json;
@@ -115,8 +116,7 @@ fn signers() -> Vec<(&'static str, Signer)> {
     let x = text(ed.public_key().as_ref());
     let ed_jwk = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": x });
     let point = ec.public_key().as_ref().to_vec();
-    let ec_jwk =
-        json!({ "kty": "EC", "crv": "P-256", "kid": "ec", "x": text(&point[1..33]), "y": text(&point[33..]) });
+    let ec_jwk = json!({ "kty": "EC", "crv": "P-256", "kid": "ec", "x": text(&point[1..33]), "y": text(&point[33..]) });
     let public = RsaPublicKeyComponents::<Vec<u8>>::from(rsa().public());
     let (n, e) = (text(&public.n), text(&public.e));
     let rsa_jwk = json!({ "kty": "RSA", "kid": "rsa", "n": n, "e": e, "alg": "RS256", "use": "sig" });
@@ -125,7 +125,10 @@ fn signers() -> Vec<(&'static str, Signer)> {
         ("EdDSA", (ed_jwk, Box::new(move |bytes| ed.sign(bytes).as_ref().to_vec()))),
         (
             "ES256",
-            (ec_jwk, Box::new(move |bytes| ec.sign(&rand::SystemRandom::new(), bytes).unwrap().as_ref().to_vec())),
+            (
+                ec_jwk,
+                Box::new(move |bytes| ec.sign(&rand::SystemRandom::new(), bytes).unwrap().as_ref().to_vec()),
+            ),
         ),
         ("RS256", (rsa_jwk, Box::new(rs256))),
         ("HS256", (oct_jwk, Box::new(|bytes| hs256(SECRET, bytes)))),
@@ -225,7 +228,9 @@ fn nothing_that_was_changed_is_believed() {
         assert!(verify(&keys, &policy(), &changed, NOW).is_err(), "changed at {at}");
         assert!(verify(&keys, &policy(), &good[..at], NOW).is_err(), "cut at {at}");
     }
-    for odd in ["", ".", "..", "...", "a.b.c", "e30.e30.", "bnVsbA.bnVsbA.AA", "\u{1f600}.\u{1f600}.\u{1f600}"] {
+    for odd in
+        ["", ".", "..", "...", "a.b.c", "e30.e30.", "bnVsbA.bnVsbA.AA", "\u{1f600}.\u{1f600}.\u{1f600}"]
+    {
         assert!(verify(&keys, &policy(), odd, NOW).is_err(), "{odd}");
     }
     let critical = json!({ "alg": "HS256", "crit": ["exp"] });
@@ -259,7 +264,11 @@ fn a_file_without_keys_says_why() {
 
 #[test]
 fn keys_in_der_are_read_and_cut_ones_are_not() {
-    let der: Vec<u8> = RSA_PEM.lines().filter(|line| !line.starts_with('-')).flat_map(|line| STANDARD.decode(line).unwrap()).collect();
+    let der: Vec<u8> = RSA_PEM
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .flat_map(|line| STANDARD.decode(line).unwrap())
+        .collect();
     assert_eq!(der::public_key(&der).map(|(kind, _)| kind), Some(der::Kind::Rsa));
     for end in 0..der.len() {
         assert_eq!(der::public_key(&der[..end]), None, "cut at {end}");

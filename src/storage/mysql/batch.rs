@@ -12,7 +12,7 @@ use super::fault::DbResult;
 use super::segment::Segment;
 use super::tokens::{self, Resuming};
 use super::user_cache::UserCache;
-use super::{admissions, accounts, blocks, groups, heads, history, page, sync};
+use super::{accounts, admissions, blocks, groups, heads, history, page, sync};
 use crate::merge::PageLimit;
 use crate::token::Uses;
 use crate::{Order, Outcome};
@@ -232,7 +232,8 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
             if !tokens::holds_locked(client, *user, *proof).await? {
                 return Ok(Outcome::Reply(Err(Code::Refused)));
             }
-            let token = tokens::issue(client, limits, uses, *user, (device.as_deref(), proof.expires())).await?;
+            let token =
+                tokens::issue(client, limits, uses, *user, (device.as_deref(), proof.expires())).await?;
             let profile = groups::load_profile(client, limits, *user, *detail).await?;
             let heads = heads::page(client, *user, None, *heads).await?;
             Ok(Ok(StoreReply::Profile(Box::new(Profile { token: Some(token), heads, ..profile }))))
@@ -259,7 +260,9 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> DbResu
             return accounts::confirm(client, account).await.map(Outcome::Reply);
         }
         Order::Request(request) => request,
-        Order::Enroll { .. } | Order::Admit { .. } | Order::Replace { .. } => unreachable!("it is no reading"),
+        Order::Enroll { .. } | Order::Admit { .. } | Order::Replace { .. } => {
+            unreachable!("it is no reading")
+        }
     };
     let answer = match request {
         StoreRequest::LoadProfile { user, proof, detail, heads, .. } => {

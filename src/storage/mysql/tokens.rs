@@ -13,7 +13,8 @@ use chatd_chat::wire::code::Code;
 use mysql_async::{Row, Value};
 use std::collections::HashMap;
 
-const FIND: Many = Many::new("SELECT id, hash, userid, used, device, expires FROM token WHERE id IN (", "?", ")");
+const FIND: Many =
+    Many::new("SELECT id, hash, userid, used, device, expires FROM token WHERE id IN (", "?", ")");
 const USED: Many = Many::new("UPDATE token SET used = ? WHERE id IN (", "?", ")");
 // As numbers: compared as texts, ids would lose their last digits.
 const RENAME: Many = Many {
@@ -90,7 +91,9 @@ fn named<'a>((print, (_, device)): (&Print, &Resuming<'a>)) -> Option<(TokenId, 
 /// Whether what a login was proven by is the user's still.
 pub async fn holds(client: &mut Client, user: UserId, proof: Proof) -> DbResult<bool> {
     let (sql, values) = match proof {
-        Proof::Password(_) => ("SELECT password FROM user WHERE id = ? AND NOT disabled", vec![user.get().into()]),
+        Proof::Password(_) => {
+            ("SELECT password FROM user WHERE id = ? AND NOT disabled", vec![user.get().into()])
+        }
         Proof::Application(_) => (APPLICATIONS_USER, vec![user.get().into()]),
         Proof::Token(token) => {
             ("SELECT 1 FROM token WHERE id = ? AND userid = ?", vec![sql_token(token), user.get().into()])
@@ -140,7 +143,8 @@ pub async fn issue(
         let id = TokenId(row::number(&found, 0)?);
         client.write("DELETE FROM token WHERE id = ?", vec![sql_token(id)]).await?;
     }
-    let sql = "INSERT INTO token (id, userid, hash, used, created, device, expires) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    let sql =
+        "INSERT INTO token (id, userid, hash, used, created, device, expires) VALUES (?, ?, ?, ?, ?, ?, ?)";
     let (hash, now) = (Value::Bytes(print.hash.to_vec()), row::sql_number(uses.next()));
     let device = device.map_or(Value::NULL, row::sql_text);
     let expires = expires.map_or(Value::NULL, |expires| row::sql_number(expires.0));
