@@ -24,8 +24,13 @@ pub struct Through {
 
 impl Through {
     pub fn new(backend: Backend) -> Self {
-        let config =
-            Config { backend, cost: Cost::default(), limits: Limits::default(), retention: Retention::All };
+        let config = Config {
+            backend,
+            cost: Cost::default(),
+            application: None,
+            limits: Limits::default(),
+            retention: Retention::All,
+        };
         let opened = storage::open(config).expect("a store to measure");
         let (ask, questions) = flume::bounded(16_384);
         let (answer, answers) = flume::unbounded();

@@ -151,6 +151,9 @@ fn show_ask(ask: &StoreRequest) -> String {
             let device = device.as_ref().map_or(String::new(), |device| format!(" for {device:?}"));
             format!("LoadProfile {user} {detail:?} {issue:?}{device}, with heads")
         }
+        StoreRequest::LoadProfile { user, proof: Proof::Application(expires), detail, issue, .. } => {
+            format!("LoadProfile {user} {detail:?} {issue:?}, until {}", expires.0)
+        }
         StoreRequest::LoadProfile { user, proof: Proof::Token(token), detail, issue, .. } => {
             format!("LoadProfile {user} {detail:?} {issue:?}, by token {}", token.0)
         }
@@ -162,9 +165,6 @@ fn show_ask(ask: &StoreRequest) -> String {
         StoreRequest::Admit { jwt, renews: Some((user, token)) } => {
             let token = token.map_or(String::new(), |token| format!(" with token {}", token.0));
             format!("Admit {} for {user}{token}", jwt.0)
-        }
-        StoreRequest::LoadProfile { user, proof: Proof::Application(expires), detail, issue, .. } => {
-            format!("LoadProfile {user} {detail:?} {issue:?}, until {}", expires.0)
         }
         StoreRequest::Resume { secret, device: None } => format!("Resume {}", secret.0),
         StoreRequest::Resume { secret, device: Some(device) } => format!("Resume {} as {device:?}", secret.0),

@@ -80,10 +80,7 @@ impl Known {
     /// # Errors
     /// If the file has none.
     pub fn open(source: Source) -> Result<Self, NoKeys> {
-        let keys = match read(&source)? {
-            Some(keys) => keys,
-            None => Keys::default(),
-        };
+        let keys = read(&source)?.unwrap_or_default();
         let (ask, asked) = flume::bounded(1);
         Ok(Self { source, keys: RwLock::new(Arc::new(keys)), ask, asked, stopped: AtomicBool::new(false) })
     }
