@@ -131,6 +131,7 @@ impl Core {
                         messages: Vec::new(),
                         complete: true,
                         heads: Vec::new(),
+                        rules: Vec::new(),
                     }),
                 };
                 self.happen(Event::Answered { id: ticket, result: Ok(done) });

@@ -162,6 +162,7 @@ fn form_groups(store: &mut dyn Store) {
             orders.push(Order::Request(StoreRequest::AddGroup {
                 user: user(number),
                 group: group(number + step),
+                row: None,
             }));
         }
     }
@@ -413,7 +414,7 @@ fn backlog(rounds: usize) {
         &mut *store,
         &groups
             .iter()
-            .map(|group| Order::Request(StoreRequest::AddGroup { user: other, group: *group }))
+            .map(|group| Order::Request(StoreRequest::AddGroup { user: other, group: *group, row: None }))
             .collect::<Vec<_>>(),
     );
     let mut writer = Writer::new();

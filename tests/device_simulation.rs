@@ -47,6 +47,9 @@ mod device_sim {
     #[path = "../sim/rng.rs"]
     #[allow(dead_code, reason = "the other simulation needs more of it")]
     pub mod rng;
+    #[path = "../sim/ruled.rs"]
+    #[allow(dead_code, reason = "the other simulation needs more of it")]
+    mod ruled;
     #[path = "../sim/store.rs"]
     #[allow(dead_code, reason = "the other simulation needs more of it")]
     pub mod store;

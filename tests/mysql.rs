@@ -276,7 +276,8 @@ fn four_users(mariadb: &MariaDb) -> (String, MySql) {
             desc: String::new(),
         })
     };
-    let join = Order::Request(StoreRequest::AddGroup { user: user(2), group: GroupId::new(1).unwrap() });
+    let join =
+        Order::Request(StoreRequest::AddGroup { user: user(2), group: GroupId::new(1).unwrap(), row: None });
     let first = keep(1, Target::User(user(2)), 1, "first");
     let orders = [enroll(1), enroll(2), enroll(3), enroll(4), group(1), group(3), join, first];
     store.perform(&orders, &mut Vec::new()).unwrap();

@@ -17,6 +17,9 @@ mod requests_v2;
 #[path = "sim/rng.rs"]
 #[allow(dead_code)]
 mod rng;
+#[path = "sim/ruled.rs"]
+#[allow(dead_code, reason = "the simulation needs more of it")]
+mod ruled;
 #[path = "sim/store.rs"]
 #[allow(dead_code)]
 mod store;

@@ -74,7 +74,7 @@ fn standing(what: &str, store: &mut dyn Store, full: bool) {
     }
     let many = if full { 100_000 } else { 200 };
     let (away, group) = (user(9_999), GroupId::new(u64::from(GROUPS)).expect("an id"));
-    one(room.store, &[Order::Request(StoreRequest::AddGroup { user: away, group })]);
+    one(room.store, &[Order::Request(StoreRequest::AddGroup { user: away, group, row: None })]);
     for (name, reader, target) in
         [("direct", user(9_998), Target::User(user(9_998))), ("group", away, Target::Group(group))]
     {
@@ -115,7 +115,9 @@ impl Room<'_> {
             orders.push(Order::Request(StoreRequest::CreateGroup { user: me, name, desc }));
         }
         orders.extend(
-            groups.iter().map(|&group| Order::Request(StoreRequest::AddGroup { user: user(1), group })),
+            groups
+                .iter()
+                .map(|&group| Order::Request(StoreRequest::AddGroup { user: user(1), group, row: None })),
         );
         one(self.store, &orders);
         for number in 0..said {

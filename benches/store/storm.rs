@@ -104,7 +104,11 @@ pub fn form_groups(backend: Backend) {
     through.hear_all();
     for number in 1_000..USERS {
         for step in [0, 1] {
-            through.ask(StoreRequest::AddGroup { user: user(number), group: group(number + step) });
+            through.ask(StoreRequest::AddGroup {
+                user: user(number),
+                group: group(number + step),
+                row: None,
+            });
         }
         while through.under_way > 4_096 {
             through.hear(None);

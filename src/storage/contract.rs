@@ -8,6 +8,7 @@ mod accounts;
 mod admissions;
 mod backlog;
 mod devices;
+mod group_rules;
 mod groups;
 mod heads;
 mod history;
@@ -61,6 +62,7 @@ pub fn cases() -> Vec<Case> {
         admissions::CASES,
         devices::CASES,
         groups::CASES,
+        group_rules::CASES,
         messages::CASES,
         places::CASES,
         backlog::CASES,

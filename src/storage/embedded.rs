@@ -13,6 +13,7 @@ mod admissions;
 mod backlog;
 mod blocks;
 mod directory;
+mod group_rules;
 mod groups;
 mod heads;
 mod history;
@@ -38,6 +39,7 @@ use chatd_chat::model::retention::Retention;
 use chatd_chat::port::store::{Issue, StoreReply, StoreRequest, StoreResult};
 use chatd_chat::wire::code::Code;
 use directory::Directory;
+use group_rules::Asked;
 use memory::Memory;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
@@ -177,11 +179,18 @@ impl Embedded {
             StoreRequest::AddFriend { user, friend } => accounts::add_friend(db, limits, *user, *friend),
             StoreRequest::DelFriend { user, friend } => accounts::del_friend(db, *user, *friend),
             StoreRequest::CreateGroup { user, name, desc } => groups::create(db, limits, *user, name, desc),
-            StoreRequest::AddGroup { user, group } => groups::join(db, limits, *user, *group),
-            StoreRequest::DelGroup { user, group } => {
-                self.dissolved = Dissolved::Remains;
-                groups::leave(db, *user, *group)
+            StoreRequest::AddGroup { user, group, row } => {
+                groups::join(db, memory, limits, (*user, *group), *row)
             }
+            StoreRequest::DelGroup { user, group, row } => {
+                self.dissolved = Dissolved::Remains;
+                groups::leave(db, memory, *user, *group, *row)
+            }
+            StoreRequest::RuleGroup { user, group, rule, row, cid } => {
+                let asked = Asked { user: *user, group: *group, row: *row, cid: cid.as_deref() };
+                group_rules::rule(db, memory, limits, &asked, rule)
+            }
+            StoreRequest::JoinRequests { user, group } => group_rules::join_requests(db, *user, *group),
             StoreRequest::CheckMembership { user, group } => groups::may_write(db, *user, *group),
             StoreRequest::StoreMessage { envelope } => messages::store(db, memory, envelope),
             StoreRequest::AppendHistory { envelopes } => messages::append_history(db, memory, envelopes),

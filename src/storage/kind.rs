@@ -38,6 +38,8 @@ fn of(request: &StoreRequest) -> &'static str {
         StoreRequest::CreateGroup { .. } => "create a group",
         StoreRequest::AddGroup { .. } => "join a group",
         StoreRequest::DelGroup { .. } => "leave a group",
+        StoreRequest::RuleGroup { .. } => "run a group",
+        StoreRequest::JoinRequests { .. } => "list who asks to join",
         StoreRequest::CheckMembership { .. } => "check a membership",
         StoreRequest::StoreMessage { .. } => "store a message",
         StoreRequest::AppendHistory { .. } => "append to the history",

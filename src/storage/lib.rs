@@ -16,6 +16,7 @@ pub mod contract;
 mod dedup_windows;
 pub mod embedded;
 mod expiry;
+mod group_rules;
 mod guesses;
 pub mod health;
 mod history;

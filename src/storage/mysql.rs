@@ -15,6 +15,7 @@ mod blocks;
 mod client;
 mod connection_pool;
 mod fault;
+mod group_rules;
 mod groups;
 mod heads;
 mod history;

@@ -29,9 +29,9 @@ fn places_have_no_gap_though_two_servers_give_them() {
         let (name, desc) = (format!("g{number}"), String::new());
         Order::Request(StoreRequest::CreateGroup { user: user(1), name, desc })
     }));
-    orders.extend(
-        [1, 2].map(|number| Order::Request(StoreRequest::AddGroup { user: user(2), group: group(number) })),
-    );
+    orders.extend([1, 2].map(|number| {
+        Order::Request(StoreRequest::AddGroup { user: user(2), group: group(number), row: None })
+    }));
     store.perform(&orders, &mut Vec::new()).unwrap();
     let stored: usize = std::thread::scope(|scope| {
         let servers = [0, 1].map(|server| {

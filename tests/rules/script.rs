@@ -44,6 +44,7 @@ use super::device_steps::MULTI;
 use super::show;
 use chatd::chat::hub::Hub;
 use chatd::chat::model::envelope::{Demand, Durability, Envelope, Kind, Message, Notice, Target};
+use chatd::chat::model::group_rule::{JoinPolicy, MemberRule, MutedAll, Until};
 use chatd::chat::model::history::Placed;
 use chatd::chat::model::ids::{
     ConnectionId, CoreId, GroupId, MessageClock, MessageId, Millis, Monotonic, Now, RequestId, UserId,
@@ -105,7 +106,8 @@ fn people(text: &str) -> Vec<Person> {
 fn members(text: &str) -> Vec<Member> {
     let member = |entry: &str| {
         let role = if entry.ends_with('*') { Role::Creator } else { Role::Normal };
-        Member { person: person(entry.trim_end_matches('*').split_once('=').unwrap()), role }
+        let person = person(entry.trim_end_matches('*').split_once('=').unwrap());
+        Member { person, role, muted: Until::NEVER }
     };
     text.split(',').filter(|entry| !entry.is_empty()).map(member).collect()
 }
@@ -420,11 +422,13 @@ impl Script {
             }
             "grouped" => {
                 let (id, head) = rest.split_once(" head ").expect("a group and its head");
-                StoreReply::Joined(Joined { group: group(id), head: head.parse().expect("a place") })
+                let head = head.parse().expect("a place");
+                let (muted, all) = (Until::NEVER, MutedAll::default());
+                StoreReply::Joined(Joined { group: group(id), head, row: None, muted, all })
             }
             "idtaken" => StoreReply::IdTaken,
-            "left" => StoreReply::Left(Left { dissolved: false }),
-            "dissolved" => StoreReply::Left(Left { dissolved: true }),
+            "left" => StoreReply::Left(Left { dissolved: false, row: None }),
+            "dissolved" => StoreReply::Left(Left { dissolved: true, row: None }),
             "friends" => StoreReply::Friends(people(rest)),
             "hidden" => StoreReply::Hidden(rest.split_whitespace().map(user).collect()),
             "profile" => StoreReply::Profile(Box::new(self.profile(rest))),
@@ -467,6 +471,10 @@ impl Script {
                 size: members.len() as u64,
                 members,
                 cursor: cursor.parse().expect("a place"),
+                join: JoinPolicy::Open,
+                standing: MemberRule::of(Role::Normal),
+                at: 0,
+                all: MutedAll::default(),
             });
         }
         profile
@@ -487,7 +495,7 @@ impl Script {
                 messages.push(self.waiting(part));
             }
         }
-        StoreReply::Backlog(BacklogPage { messages, complete, heads })
+        StoreReply::Backlog(BacklogPage { messages, complete, heads, rules: Vec::new() })
     }
 
     fn waiting(&mut self, text: &str) -> BacklogMessage {

@@ -144,8 +144,12 @@ fn show_ask(ask: &StoreRequest) -> String {
         StoreRequest::AddFriend { user, friend } => format!("AddFriend {user} {friend}"),
         StoreRequest::DelFriend { user, friend } => format!("DelFriend {user} {friend}"),
         StoreRequest::CreateGroup { user, name, desc } => format!("CreateGroup {user} {name:?} {desc:?}"),
-        StoreRequest::AddGroup { user, group } => format!("AddGroup {user} {group}"),
-        StoreRequest::DelGroup { user, group } => format!("DelGroup {user} {group}"),
+        StoreRequest::AddGroup { user, group, .. } => format!("AddGroup {user} {group}"),
+        StoreRequest::DelGroup { user, group, .. } => format!("DelGroup {user} {group}"),
+        StoreRequest::RuleGroup { user, group, rule, cid, .. } => {
+            format!("RuleGroup {user} {group} {rule:?} as {:?}", cid.as_deref().unwrap_or_default())
+        }
+        StoreRequest::JoinRequests { user, group } => format!("JoinRequests {user} {group}"),
         StoreRequest::CheckMembership { user, group } => format!("CheckMembership {user} {group}"),
         StoreRequest::LoadProfile { user, detail, issue, device, heads: 1.., .. } => {
             let device = device.as_ref().map_or(String::new(), |device| format!(" for {device:?}"));

@@ -16,6 +16,7 @@ mod received;
 mod remembered;
 mod rest;
 pub mod rng;
+mod ruled;
 mod sockets;
 pub mod store;
 pub mod synced;

@@ -73,9 +73,10 @@ impl Store {
         let all = &self.group(group)?.members;
         all.get(&user).ok_or(Code::NotAMember)?;
         let mut later = all.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
-        let member = |(&id, seat): (_, &super::store::Seat)| Member {
+        let member = |(&id, seat): (_, &super::ruled::Seat)| Member {
             person: self.seen_by(user, id),
             role: seat.role,
+            muted: seat.muted,
         };
         let members = later.by_ref().take(most).map(member).collect();
         Ok(StoreReply::Members(MembersPage { members, complete: later.next().is_none() }))

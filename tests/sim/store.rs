@@ -2,11 +2,13 @@
 
 use super::remembered::Remembered;
 use super::rng::Rng;
+use super::ruled::Seat;
 use super::synced::Markers;
 use chatd::chat::model::dedup::DedupWindow;
 use chatd::chat::model::envelope::{Envelope, Target};
+use chatd::chat::model::group_rule::{JoinPolicy, MutedAll, NewRow, Until};
 use chatd::chat::model::history::HeadsPage;
-use chatd::chat::model::ids::{GroupId, MessageId, RequestId, UserId};
+use chatd::chat::model::ids::{GroupId, MessageId, Millis, RequestId, UserId};
 use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role, Who};
 use chatd::chat::model::retention::Retention;
 use chatd::chat::model::token::{PasswordPrint, Proof};
@@ -14,6 +16,7 @@ use chatd::chat::port::store::{
     Detail, Issue, Joined, Left, Resumed, StoreReply, StoreRequest, StoreResult, StoredMessage, Verified,
 };
 use chatd::chat::wire::code::Code;
+use chatd::chat::wire::group_event::What;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 /// The queue of one server.
@@ -27,14 +30,6 @@ pub struct Queue {
     pub dedup: HashMap<UserId, Box<DedupWindow>>,
 }
 
-pub struct Seat {
-    pub role: Role,
-    /// Everything up to this place the member has.
-    pub cursor: u64,
-    /// Where the group stood when it joined.
-    pub joined: u64,
-}
-
 pub struct Group {
     pub name: String,
     pub desc: String,
@@ -42,6 +37,12 @@ pub struct Group {
     /// By place, from 1 on.
     pub messages: Vec<MessageId>,
     pub dissolved: bool,
+    pub join: JoinPolicy,
+    pub all: MutedAll,
+    /// Until when who is no member is banned, and muted.
+    pub rules: BTreeMap<UserId, (Until, Until)>,
+    /// Who asks to join, and since when.
+    pub asking: BTreeMap<UserId, Millis>,
 }
 
 #[derive(Default)]
@@ -232,8 +233,12 @@ impl Store {
                 }
             }
             StoreRequest::CreateGroup { user, name, desc } => self.create_group(*user, name, desc),
-            &StoreRequest::AddGroup { user, group } => self.add_group(user, group),
-            &StoreRequest::DelGroup { user, group } => self.del_group(user, group),
+            &StoreRequest::AddGroup { user, group, row } => self.add_group(user, group, row),
+            &StoreRequest::DelGroup { user, group, row } => self.del_group(user, group, row),
+            StoreRequest::RuleGroup { user, group, rule, row, cid } => {
+                self.rule_group((*user, *group), rule, *row, cid.as_deref())
+            }
+            &StoreRequest::JoinRequests { user, group } => self.join_requests(user, group),
             &StoreRequest::CheckMembership { user, group } => {
                 let members = &self.group(group)?.members;
                 if members.contains_key(&user) { Ok(StoreReply::Done) } else { Err(Code::NotAMember) }
@@ -267,9 +272,12 @@ impl Store {
 
     fn roster(&self, user: UserId, detail: Detail) -> Profile {
         let groups = self.groups.iter().filter_map(|(&group, found)| {
-            let cursor = found.members.get(&user)?.cursor;
-            let member =
-                |(&id, seat): (&UserId, &Seat)| Member { person: self.seen_by(user, id), role: seat.role };
+            let seat = found.members.get(&user)?;
+            let member = |(&id, seat): (&UserId, &Seat)| Member {
+                person: self.seen_by(user, id),
+                role: seat.role,
+                muted: seat.muted,
+            };
             let members = match detail {
                 Detail::Members => found.members.iter().map(member).collect(),
                 Detail::Counts => Vec::new(),
@@ -280,7 +288,11 @@ impl Store {
                 desc: found.desc.clone(),
                 members,
                 size: found.members.len() as u64,
-                cursor,
+                cursor: seat.cursor,
+                join: found.join,
+                standing: seat.rule(),
+                at: seat.ruled,
+                all: found.all,
             })
         });
         let blocked = self.remembered.blocked.iter().filter(|(of, _)| *of == user).map(|&(_, whom)| whom);
@@ -303,19 +315,24 @@ impl Store {
             return Err(Code::Exists);
         }
         let id = GroupId::new(self.groups.len() as u64 + 1).unwrap();
-        let creator = Seat { role: Role::Creator, cursor: 0, joined: 0 };
+        let creator = Seat::new(Role::Creator, 0);
         let group = Group {
             name: name.to_owned(),
             desc: desc.to_owned(),
             members: BTreeMap::from([(user, creator)]),
             messages: Vec::new(),
             dissolved: false,
+            join: JoinPolicy::Open,
+            all: MutedAll::default(),
+            rules: BTreeMap::new(),
+            asking: BTreeMap::new(),
         };
         self.groups.insert(id, group);
-        Ok(StoreReply::Joined(Joined { group: id, head: 0 }))
+        let (row, muted, all) = (None, Until::NEVER, MutedAll::default());
+        Ok(StoreReply::Joined(Joined { group: id, head: 0, row, muted, all }))
     }
 
-    fn add_group(&mut self, user: UserId, id: GroupId) -> StoreResult {
+    fn add_group(&mut self, user: UserId, id: GroupId, row: Option<NewRow>) -> StoreResult {
         self.group(id)?;
         let group = self.groups.get_mut(&id).unwrap();
         if group.members.contains_key(&user) {
@@ -324,22 +341,29 @@ impl Store {
         if group.members.len() == MOST_MEMBERS {
             return Err(Code::TooMany);
         }
+        if !group.admits(user, row)? {
+            return Ok(StoreReply::Done);
+        }
+        let row = row.map(|row| self.add_row((user, id), row, None, None, What::Joined));
+        let group = self.groups.get_mut(&id).unwrap();
         let head = group.messages.len() as u64;
-        group.members.insert(user, Seat { role: Role::Normal, cursor: head, joined: head });
-        Ok(StoreReply::Joined(Joined { group: id, head }))
+        let muted = group.enter(user, head);
+        Ok(StoreReply::Joined(Joined { group: id, head, row, muted, all: group.all }))
     }
 
-    fn del_group(&mut self, user: UserId, id: GroupId) -> StoreResult {
+    fn del_group(&mut self, user: UserId, id: GroupId, row: Option<NewRow>) -> StoreResult {
         let seat = self.group(id)?.members.get(&user).ok_or(Code::NotAMember)?;
         let dissolved = seat.role == Role::Creator;
+        let row = row.filter(|_| !dissolved);
+        let row = row.map(|row| self.add_row((user, id), row, None, None, What::Left));
         let group = self.groups.get_mut(&id).unwrap();
-        group.members.remove(&user);
+        group.leave(user);
         self.left.insert((user, id));
         if dissolved {
             group.dissolved = true;
             group.members.clear();
         }
-        Ok(StoreReply::Left(Left { dissolved }))
+        Ok(StoreReply::Left(Left { dissolved, row }))
     }
 
     /// The greatest id that is known, as the real ones tell it when they are opened.
@@ -392,7 +416,11 @@ impl Store {
                 self.direct.entry((sender.min(user), sender.max(user))).or_default()
             }
             Target::Group(id) => {
-                self.group(id)?.members.get(&sender).ok_or(Code::NotAMember)?;
+                let group = self.group(id)?;
+                let seat = group.members.get(&sender).ok_or(Code::NotAMember)?;
+                if group.is_muted(seat, envelope.ts()) {
+                    return Err(Code::Muted);
+                }
                 &mut self.groups.get_mut(&id).unwrap().messages
             }
         };

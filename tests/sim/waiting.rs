@@ -87,7 +87,9 @@ impl Store {
             let end = self.groups[group].messages.len() as u64;
             (*group, rest.front().map_or(end, |(pos, _)| pos - 1))
         });
-        StoreReply::Backlog(BacklogPage { messages: page, complete, heads: heads.collect() })
+        let rules = streams.iter().map(|(group, _)| self.rules(*group, user));
+        let (heads, rules) = (heads.collect(), rules.collect());
+        StoreReply::Backlog(BacklogPage { messages: page, complete, heads, rules })
     }
 
     /// A message as it comes from the store: flagged as stored.

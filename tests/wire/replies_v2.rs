@@ -4,6 +4,7 @@
 use super::rng::Rng;
 use chatd::chat::model::device::Device;
 use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd::chat::model::group_rule::{JoinPolicy, MemberRule, MutedAll, Until};
 use chatd::chat::model::history::{Conversation, Head, HeadsPage, Placed, Span, SyncedConversation};
 use chatd::chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role};
@@ -59,8 +60,14 @@ fn nameless() -> Envelope {
 
 fn roster() -> Profile {
     let (name, desc) = ("tea".into(), "at \"four\"".into());
-    let tea = Membership { group: group(), name, desc, members: Vec::new(), size: 700, cursor: 0 };
+    let tea = membership(group(), name, desc, 700);
     Profile { friends: friends(), groups: vec![tea], ..Profile::default() }
+}
+
+fn membership(group: GroupId, name: String, desc: String, size: u64) -> Membership {
+    let (standing, all) = (MemberRule::of(Role::Normal), MutedAll::default());
+    let join = JoinPolicy::Open;
+    Membership { group, name, desc, members: Vec::new(), size, cursor: 0, join, standing, at: 0, all }
 }
 
 fn friends() -> Vec<Person> {
@@ -192,7 +199,8 @@ fn lists() -> [(&'static str, Vec<u8>); 5] {
 fn answers() -> [(&'static str, Vec<u8>); 6] {
     let [bnn, cat] = friends().try_into().unwrap();
     let role = [Role::Creator, Role::Normal];
-    let both = [Member { person: bnn.clone(), role: role[0] }, Member { person: cat, role: role[1] }];
+    let member = |(person, role)| Member { person, role, muted: Until::NEVER };
+    let both = [(bnn.clone(), role[0]), (cat, role[1])].map(member);
     let members = |cid, members: &[Member], complete| {
         found::members(MembersFrame { cid, group: group(), members, complete }, &is_online, 65_536)
     };
@@ -279,14 +287,7 @@ fn long(chars: usize) -> String {
 #[test]
 fn a_long_login_answer_comes_whole_in_frames_that_are_not_too_long() {
     let friends: Vec<Person> = (1..=1_000).map(|id| person(id, &long(50))).collect();
-    let groups = (1..=200).map(|id| Membership {
-        group: GroupId::new(id).unwrap(),
-        name: long(50),
-        desc: "\u{1}".repeat(200),
-        members: Vec::new(),
-        size: id,
-        cursor: 0,
-    });
+    let groups = (1..=200).map(|id| membership(GroupId::new(id).unwrap(), long(50), "\u{1}".repeat(200), id));
     let roster = Profile { friends, groups: groups.collect(), ..Profile::default() };
     let waiting: Vec<Envelope> = (0..200).map(|_| direct()).collect();
     let cid = "\u{1}".repeat(64);
@@ -339,8 +340,9 @@ fn a_page_is_cut_to_what_fits_and_the_rest_is_asked_for_from_there() {
     assert_eq!(places(Span::After(0)), [1, 2, 3, 4, 5, 6]);
     assert_eq!(places(Span::Before(51)), [45, 46, 47, 48, 49, 50]);
     assert_eq!(places(Span::Newest), [45, 46, 47, 48, 49, 50]);
-    let members: Vec<Member> =
-        (1..=200).map(|id| Member { person: person(id, &long(50)), role: Role::Normal }).collect();
+    let members: Vec<Member> = (1..=200)
+        .map(|id| Member { person: person(id, &long(50)), role: Role::Normal, muted: Until::NEVER })
+        .collect();
     for (push_bytes, whole) in [(128 << 10, true), (8 << 10, false)] {
         let page = MembersFrame { cid: None, group: group(), members: &members, complete: true };
         let page = found::members(page, &is_online, push_bytes);

@@ -40,7 +40,7 @@ impl Core {
             backlog.finish_login(cx, id);
             hub.continue_catch_up(id);
             let Hub { cx, connections, backlog, .. } = &mut hub;
-            let page = BacklogPage { messages: vec![], complete: true, heads: vec![] };
+            let page = BacklogPage { messages: vec![], complete: true, heads: vec![], rules: vec![] };
             backlog.on_page(cx, connections, id, epoch, Ok(page));
             hub.continue_catch_up(id);
             assert!(!hub.backlog.is_under_way(&hub.connections, id), "{user} is live");

@@ -35,7 +35,8 @@ impl Hub {
             if let Some(revoked) = revoked {
                 return self.end_revoked(user, revoked);
             }
-            if let (Change::Leave { group }, StoreReply::Left(Left { dissolved: true })) = (change, reply) {
+            if let (Change::Leave { group }, StoreReply::Left(Left { dissolved: true, .. })) = (change, reply)
+            {
                 self.dissolve_group(group);
             }
             // Wherever the user is now, it may have looked before this was done.
@@ -202,12 +203,12 @@ impl Hub {
         let Self { cx, connections, logins, social, .. } = self;
         match change {
             Change::Join { .. } => {
-                let Joined { group, head } = Joined::of(reply)?;
+                let Joined { group, head, .. } = Joined::of(reply)?;
                 self.join_group(id, group, head);
                 return Some(group);
             }
             Change::Leave { group } => {
-                let Left { dissolved } = Left::of(reply)?;
+                let Left { dissolved, .. } = Left::of(reply)?;
                 match dissolved {
                     true => self.dissolve_group(group),
                     false => self.leave_group(id, group),

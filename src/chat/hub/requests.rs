@@ -135,11 +135,23 @@ impl Hub {
             Body::CreateGroup { name, desc } => self.on_create_group(about, user, name, desc),
             Body::AddGroup { group } => {
                 let change = Change::Join { group: Some(group) };
-                connections.request_mutation(cx, about, user, StoreRequest::AddGroup { user, group }, change);
+                connections.request_mutation(
+                    cx,
+                    about,
+                    user,
+                    StoreRequest::AddGroup { user, group, row: None },
+                    change,
+                );
             }
             Body::DelGroup { group } => {
                 let change = Change::Leave { group };
-                connections.request_mutation(cx, about, user, StoreRequest::DelGroup { user, group }, change);
+                connections.request_mutation(
+                    cx,
+                    about,
+                    user,
+                    StoreRequest::DelGroup { user, group, row: None },
+                    change,
+                );
             }
             Body::Logout => self.on_logout(about),
             // A PONG of v1, which knows none. The others were answered before a login was asked for.

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! `read_us` is for measuring only: the low 32 bits of the microseconds since the Unix epoch at which
-//! the message was read from its sender's socket, 0 where that is not known.
+//! the message was read from its sender's socket, 0 where that is not known. A message whose place is known when it is
+//! sealed has it in 8 bytes between cid and body, and a flag that says so.
 //!
 //! For the notices ([`Kind::Claim`] and below) the body is empty or a list of numbers, and the
 //! fields that a notice does not need are zero. They are made and read in `envelope/notice.rs`.
@@ -27,7 +28,7 @@ pub use device_notice::{Acquaintance, ReadNotice, Revoked, TypingNotice};
 pub use kind::Kind;
 use notice::NOTICE_BYTES;
 pub use notice::{Demand, Notice};
-use said::said;
+use said::{is_event, said};
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 32;
 const FLAG_STORED: u8 = 1;
 const FLAG_AWAITS_RECEIPT: u8 = 2;
+const FLAG_PLACED: u8 = 4;
+const PLACE_BYTES: usize = 8;
 
 /// Whether the sender's core asked the store to keep a message at the time it published it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -158,6 +161,26 @@ impl Envelope {
         Self(bytes.into())
     }
 
+    /// The same message, with its place in its conversation.
+    pub fn placed(&self, pos: u64) -> Self {
+        let (head, rest) = self.0.split_at(HEADER_BYTES + usize::from(self.0[3]));
+        let body = if self.pos().is_some() { &rest[PLACE_BYTES..] } else { rest };
+        let mut bytes = [head, &pos.to_le_bytes(), body].concat();
+        bytes[2] |= FLAG_PLACED;
+        Self(bytes.into())
+    }
+
+    /// Its place in its conversation, if that was known when it was sealed.
+    pub fn pos(&self) -> Option<u64> {
+        let is_placed = self.0[2] & FLAG_PLACED != 0;
+        is_placed.then(|| self.u64_at(HEADER_BYTES + usize::from(self.0[3])))
+    }
+
+    /// Whether it is no message, but tells of what was done to its group.
+    pub fn is_event(&self) -> bool {
+        self.kind() == Kind::Group && is_event(self.body())
+    }
+
     /// Reads bytes from another core or server, which may be of another version.
     ///
     /// # Errors
@@ -178,7 +201,8 @@ impl Envelope {
             }
             let cid_end = HEADER_BYTES + usize::from(bytes[3]);
             std::str::from_utf8(bytes.get(HEADER_BYTES..cid_end)?).ok()?;
-            let body = &bytes[cid_end..];
+            let body_start = cid_end + if bytes[2] & FLAG_PLACED != 0 { PLACE_BYTES } else { 0 };
+            let body = bytes.get(body_start..)?;
             let is_whole = match kind {
                 Kind::GroupOffsets => body.len().is_multiple_of(16),
                 Kind::Presence => body.len().is_multiple_of(NOTICE_BYTES),
@@ -266,7 +290,8 @@ impl Envelope {
 
     /// The sender's name for the message; empty if it gave none.
     pub fn cid(&self) -> &str {
-        std::str::from_utf8(&self.0[HEADER_BYTES..self.body_start()]).expect("checked when sealed or opened")
+        std::str::from_utf8(&self.0[HEADER_BYTES..HEADER_BYTES + usize::from(self.0[3])])
+            .expect("checked when sealed or opened")
     }
 
     /// Whether two messages are one that was said again: the same sender, cid, target and text. `name`
@@ -283,7 +308,8 @@ impl Envelope {
     }
 
     fn body_start(&self) -> usize {
-        HEADER_BYTES + usize::from(self.0[3])
+        let place = if self.0[2] & FLAG_PLACED != 0 { PLACE_BYTES } else { 0 };
+        HEADER_BYTES + usize::from(self.0[3]) + place
     }
 
     fn u32_at(&self, at: usize) -> u32 {

@@ -115,6 +115,11 @@ impl MessageId {
         CoreId((self.0 & CoreId::MAX as u64) as u16)
     }
 
+    /// The next id of the same core.
+    pub const fn next_of_core(self) -> Self {
+        Self(self.0.saturating_add(1 << CORE_BITS))
+    }
+
     /// The id that the message had been given `ms` milliseconds later.
     pub const fn later(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms << (SEQUENCE_BITS + CORE_BITS)))

@@ -91,6 +91,10 @@ pub struct Limits {
     pub groups: usize,
     /// Members of a group. Above: ERROR 116.
     pub members: usize,
+    /// Requests to join that a group keeps until somebody answers. Above: ERROR 116.
+    pub join_requests: usize,
+    /// Users that a group has banned and not forgotten. Above: ERROR 116.
+    pub group_bans: usize,
     /// Users that one user blocks. Above: ERROR 116.
     pub blocked: usize,
     /// Tokens of one user. Above: the one that was not used for longest is revoked.
@@ -272,6 +276,8 @@ impl Default for Limits {
             friends: 1_000,
             groups: 200,
             members: 5_000,
+            join_requests: 200,
+            group_bans: 5_000,
             blocked: 1_000,
             tokens: 16,
             token_days: 30,

@@ -16,6 +16,7 @@ pub mod capabilities;
 pub mod dedup;
 pub mod device;
 pub mod envelope;
+pub mod group_rule;
 pub mod history;
 pub mod ids;
 pub mod limits;

@@ -1,6 +1,7 @@
 //! People and groups as lists show them, and what a login answer is made of.
 
 use super::dedup::DedupWindow;
+use super::group_rule::{JoinPolicy, MemberRule, MutedAll, Until};
 use super::history::HeadsPage;
 use super::ids::{GroupId, UserId};
 use super::token::Token;
@@ -28,10 +29,38 @@ pub struct Person {
 /// A member's part in a group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// Made the group and may dissolve it.
+    /// Owns the group and may dissolve it: whoever made it, until it hands it over.
     Creator,
+    /// Runs it with the owner.
+    Admin,
     /// Everybody else.
     Normal,
+}
+
+impl Role {
+    /// Whether one of this role acts on members of the other: only on those of lower rank.
+    pub fn outranks(self, other: Self) -> bool {
+        (self as u8) < (other as u8)
+    }
+
+    /// Whether one of this role runs the group.
+    pub fn runs(self) -> bool {
+        self.outranks(Role::Normal)
+    }
+
+    /// As sessions are told that understand it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Creator => "owner",
+            Role::Admin => "admin",
+            Role::Normal => "normal",
+        }
+    }
+
+    /// The role of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Creator, Self::Admin, Self::Normal].into_iter().find(|role| role.name() == name)
+    }
 }
 
 /// A member of a group.
@@ -41,6 +70,8 @@ pub struct Member {
     pub person: Person,
     /// As what.
     pub role: Role,
+    /// Until when what it says is refused.
+    pub muted: Until,
 }
 
 /// A group as its member sees it.
@@ -58,6 +89,14 @@ pub struct Membership {
     pub size: u64,
     /// The place up to which the user has everything, as far as the store knows.
     pub cursor: u64,
+    /// How one joins it.
+    pub join: JoinPolicy,
+    /// What the user is in it, and since which place.
+    pub standing: MemberRule,
+    /// Since which place.
+    pub at: u64,
+    /// What all its normal members are.
+    pub all: MutedAll,
 }
 
 /// What a login answer is made of.

@@ -9,6 +9,7 @@ mod reply;
 
 use crate::model::dedup::DedupWindow;
 use crate::model::envelope::Envelope;
+use crate::model::group_rule::{GroupRule, NewRow};
 use crate::model::history::{Conversation, Span, SyncFrom};
 use crate::model::ids::{GroupId, MessageId, RequestId, UserId};
 use crate::model::profile::Who;
@@ -264,16 +265,43 @@ pub enum StoreRequest {
         /// 0 to `desc_chars` characters.
         desc: String,
     },
-    /// Join a group. → [`StoreReply::Joined`] | `NoSuchGroup` | `Exists` (is a member) | `TooMany`.
+    /// Join a group. → [`StoreReply::Joined`] | `NoSuchGroup` | `Exists` (is a member) | `TooMany` | `NotYours` (closed,
+    /// or the user is banned) | `Pending` (the owner and the admins are asked; the request is kept).
     AddGroup {
         /// Who asks.
         user: UserId,
         /// Which.
         group: GroupId,
+        /// The row of the group's conversation that tells of it; without one nobody is told.
+        row: Option<NewRow>,
     },
-    /// Leave a group; its creator dissolves it. → [`StoreReply::Left`] | `NoSuchGroup` | `NotAMember`.
+    /// Leave a group; its owner dissolves it. → [`StoreReply::Left`] | `NoSuchGroup` | `NotAMember`.
     DelGroup {
         /// Who asks.
+        user: UserId,
+        /// Which.
+        group: GroupId,
+        /// Likewise.
+        row: Option<NewRow>,
+    },
+    /// Change how a group is run, and make a row of that, in one transaction, once: the same (user, cid) again changes
+    /// nothing. → [`StoreReply::Ruled`] | `NotYours` (the rank is too low) | `NoSuchUser` (no member, not banned, has not
+    /// asked) | `NoSuchGroup` | `NotAMember` | `Exists` (the name is taken) | `TooMany` | `CidReused`.
+    RuleGroup {
+        /// Who asks.
+        user: UserId,
+        /// Which.
+        group: GroupId,
+        /// What is to be.
+        rule: GroupRule,
+        /// The row that tells of it.
+        row: NewRow,
+        /// The user's own name for the request.
+        cid: Option<Box<str>>,
+    },
+    /// Who asks to join a group, first come first. → [`StoreReply::Asking`] | `NotYours` | `NoSuchGroup` | `NotAMember`.
+    JoinRequests {
+        /// Who wants to know.
         user: UserId,
         /// Which.
         group: GroupId,
@@ -290,7 +318,7 @@ pub enum StoreRequest {
     /// message without a cid under the same id. Another message under an id that is stored is answered
     /// [`StoreReply::IdTaken`]. A direct message also becomes part of its recipient's backlog, again if it was taken out
     /// before: a core that asks does not know it delivered. → [`StoreReply::Stored`] | `NoSuchUser` | `NoSuchGroup` |
-    /// `NotAMember` | `NotYours` (the recipient blocks the sender) | `CidReused` | `InvalidField` (no store can hold it) |
+    /// `NotAMember` | `Muted` | `NotYours` (the recipient blocks the sender) | `CidReused` | `InvalidField` (no store can hold it) |
     /// `Busy`.
     StoreMessage {
         /// The message.

@@ -49,7 +49,7 @@ pub struct MembersFrame<'a> {
 /// MEMBERS_ACK of at most `push_bytes`. What does not fit is left for the next page.
 pub fn members(page: MembersFrame<'_>, presence: &impl Presence, push_bytes: usize) -> Vec<u8> {
     let mut pages = Pages::<1>::new(push_bytes.saturating_sub(AROUND_BYTES));
-    for Member { person, role } in page.members {
+    for Member { person, role, .. } in page.members {
         pages.add(0, |out| person_entry(out, person, Some(*role), presence));
     }
     let [users] = pages.first();

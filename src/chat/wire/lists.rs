@@ -148,7 +148,7 @@ pub(super) fn person_entry(out: &mut Vec<u8>, person: &Person, role: Option<Role
     string(out, &person.name);
     match role {
         Some(Role::Creator) => out.extend_from_slice(b",\"role\":\"creator\""),
-        Some(Role::Normal) => out.extend_from_slice(b",\"role\":\"normal\""),
+        Some(Role::Admin | Role::Normal) => out.extend_from_slice(b",\"role\":\"normal\""),
         None => {}
     }
     out.extend_from_slice(b",\"state\":");

@@ -7,11 +7,13 @@
 //! - [`request`] is what may be said, checked field by field.
 //! - [`reply`] and [`lists`] are what may be heard, encoded byte for byte as the original server does.
 //! - [`push`], [`welcome`], [`found`] and [`sync`] are what v2 hears besides or in another form.
+//! - [`group_event`] is what is done to groups, as rows of their conversations.
 //! - [`code`] is what went wrong, in numbers.
 
 pub mod code;
 pub mod found;
 pub mod frame;
+pub mod group_event;
 pub mod http;
 pub mod json;
 pub mod lists;

@@ -14,6 +14,9 @@ const NAMELESS: &[u8] = b"mid:";
 
 /// Appends the push of a message.
 pub fn v2(out: &mut Vec<u8>, envelope: &Envelope) {
+    if let Some(pos) = envelope.pos() {
+        return row(out, envelope, pos);
+    }
     names(out, envelope);
     out.push(b'"');
     rest(out, envelope);
@@ -27,11 +30,15 @@ pub fn v2_len(envelope: &Envelope) -> usize {
         cid => escaped_len(cid.as_bytes()),
     };
     let names_len = CID.len() + cid_len + MID.len() + mid_len + 1;
-    names_len + TS.len() + number_len(envelope.ts().0) + 1 + seed_fields(envelope).len()
+    let pos_len = envelope.pos().map_or(0, |pos| POS.len() - 1 + number_len(pos));
+    names_len + pos_len + TS.len() + number_len(envelope.ts().0) + 1 + seed_fields(envelope).len()
 }
 
-/// Appends the push of a message that another session of its reader has sent.
+/// Appends the push of a message that another session of its reader has sent. An event names who did it anyway.
 pub fn own(out: &mut Vec<u8>, envelope: &Envelope) {
+    if envelope.is_event() {
+        return v2(out, envelope);
+    }
     names(out, envelope);
     out.extend_from_slice(OWN);
     rest(out, envelope);
@@ -39,7 +46,7 @@ pub fn own(out: &mut Vec<u8>, envelope: &Envelope) {
 
 /// How many bytes [`own`] appends.
 pub fn own_len(envelope: &Envelope) -> usize {
-    v2_len(envelope) + OWN.len() - 1
+    if envelope.is_event() { v2_len(envelope) } else { v2_len(envelope) + OWN.len() - 1 }
 }
 
 /// Appends the message as a row of history: a push, and its place in its conversation.
@@ -52,7 +59,8 @@ pub fn row(out: &mut Vec<u8>, envelope: &Envelope, pos: u64) {
 
 /// How many bytes [`row`] appends.
 pub fn row_len(envelope: &Envelope, pos: u64) -> usize {
-    v2_len(envelope) + POS.len() - 1 + number_len(pos)
+    let known = if envelope.pos().is_some() { 0 } else { POS.len() - 1 + number_len(pos) };
+    v2_len(envelope) + known
 }
 
 fn names(out: &mut Vec<u8>, envelope: &Envelope) {

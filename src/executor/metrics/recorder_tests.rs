@@ -85,8 +85,14 @@ fn only_a_kept_message_is_stored_and_its_first_reply_is_the_ack() {
 #[test]
 fn a_page_is_measured_once_if_it_held_something() {
     let mut metrics = metrics(Measuring::On);
-    let page =
-        |messages| Ok(StoreReply::Backlog(BacklogPage { messages, complete: true, heads: Vec::new() }));
+    let page = |messages| {
+        Ok(StoreReply::Backlog(BacklogPage {
+            messages,
+            complete: true,
+            heads: Vec::new(),
+            rules: Vec::new(),
+        }))
+    };
     metrics.begin(Timed::Take, ticket(0), NOW_NS);
     assert_eq!(metrics.answered(ticket(0), &page(Vec::new()), NOW_NS + 1), None);
     metrics.begin(Timed::Take, ticket(1), NOW_NS);

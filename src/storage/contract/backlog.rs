@@ -159,8 +159,8 @@ fn who_left_gets_nothing_more(open: &mut Opener<'_>) {
     let group = trial.group("g", amy, &[ben]);
     trial.post(amy, group, "x");
     assert_eq!(
-        trial.request(StoreRequest::DelGroup { user: ben, group }),
-        Ok(StoreReply::Left(Left { dissolved: false }))
+        trial.request(StoreRequest::DelGroup { user: ben, group, row: None }),
+        Ok(StoreReply::Left(Left { dissolved: false, row: None }))
     );
     let page = trial.fetch(ben);
     assert_eq!((page.mids(), page.complete, page.heads), (vec![], true, vec![]));

@@ -4,6 +4,7 @@ use super::accounts::{ALIKE, NAMES};
 use super::trial::Trial;
 use super::{Case, Opener};
 use crate::{Order, PROFILE_ENTRIES};
+use chatd_chat::model::group_rule::{JoinPolicy, MemberRule, MutedAll, Until};
 use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::{Member, Membership, Person, Profile, Role};
@@ -44,27 +45,28 @@ fn groups_are_made_joined_and_left(open: &mut Opener<'_>) {
     let nowhere = GroupId::new(77).expect("an id");
     let group = trial.group("g", amy, &[]);
     for request in [
-        StoreRequest::AddGroup { user: amy, group: nowhere },
-        StoreRequest::DelGroup { user: amy, group: nowhere },
+        StoreRequest::AddGroup { user: amy, group: nowhere, row: None },
+        StoreRequest::DelGroup { user: amy, group: nowhere, row: None },
         StoreRequest::CheckMembership { user: amy, group: nowhere },
     ] {
         assert_eq!(trial.request(request), Err(Code::NoSuchGroup));
     }
-    for request in
-        [StoreRequest::DelGroup { user: ben, group }, StoreRequest::CheckMembership { user: ben, group }]
-    {
+    for request in [
+        StoreRequest::DelGroup { user: ben, group, row: None },
+        StoreRequest::CheckMembership { user: ben, group },
+    ] {
         assert_eq!(trial.request(request), Err(Code::NotAMember));
     }
     assert_eq!(trial.join(ben, group), 0);
-    assert_eq!(trial.request(StoreRequest::AddGroup { user: ben, group }), Err(Code::Exists));
-    assert_eq!(trial.request(StoreRequest::AddGroup { user: amy, group }), Err(Code::Exists));
+    assert_eq!(trial.request(StoreRequest::AddGroup { user: ben, group, row: None }), Err(Code::Exists));
+    assert_eq!(trial.request(StoreRequest::AddGroup { user: amy, group, row: None }), Err(Code::Exists));
     assert_eq!(trial.request(StoreRequest::CheckMembership { user: ben, group }), Ok(StoreReply::Done));
     trial.post(amy, group, "one");
     assert_eq!(
-        trial.request(StoreRequest::DelGroup { user: ben, group }),
-        Ok(StoreReply::Left(Left { dissolved: false }))
+        trial.request(StoreRequest::DelGroup { user: ben, group, row: None }),
+        Ok(StoreReply::Left(Left { dissolved: false, row: None }))
     );
-    assert_eq!(trial.request(StoreRequest::DelGroup { user: ben, group }), Err(Code::NotAMember));
+    assert_eq!(trial.request(StoreRequest::DelGroup { user: ben, group, row: None }), Err(Code::NotAMember));
     trial.post(amy, group, "two");
     assert_eq!(trial.join(ben, group), 2, "who joins again begins at the head");
     assert_eq!(trial.fetch(ben).mids(), [0_u64; 0]);
@@ -89,8 +91,8 @@ fn group_names_are_those_of_users(open: &mut Opener<'_>) {
             assert_eq!(create(&mut trial, amy, name), Err(Code::Exists), "{name:?} is {:?}", alike[0]);
         }
         assert_eq!(
-            trial.request(StoreRequest::DelGroup { user: amy, group }),
-            Ok(StoreReply::Left(Left { dissolved: true }))
+            trial.request(StoreRequest::DelGroup { user: amy, group, row: None }),
+            Ok(StoreReply::Left(Left { dissolved: true, row: None }))
         );
         trial.group(alike[1], amy, &[]);
     }
@@ -101,16 +103,25 @@ fn groups_and_members_are_bounded(open: &mut Opener<'_>) {
     let mut trial = Trial::with(open, &limits);
     let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
     let full = trial.group("full", amy, &[ben, cleo]);
-    assert_eq!(trial.request(StoreRequest::AddGroup { user: dan, group: full }), Err(Code::TooMany));
-    assert_eq!(trial.request(StoreRequest::AddGroup { user: ben, group: full }), Err(Code::Exists));
+    assert_eq!(
+        trial.request(StoreRequest::AddGroup { user: dan, group: full, row: None }),
+        Err(Code::TooMany)
+    );
+    assert_eq!(
+        trial.request(StoreRequest::AddGroup { user: ben, group: full, row: None }),
+        Err(Code::Exists)
+    );
     trial.group("second", amy, &[]);
     let third = trial.group("third", dan, &[]);
     assert_eq!(create(&mut trial, amy, "fourth"), Err(Code::TooMany));
     assert_eq!(create(&mut trial, amy, "third"), Err(Code::Exists));
-    assert_eq!(trial.request(StoreRequest::AddGroup { user: amy, group: third }), Err(Code::TooMany));
     assert_eq!(
-        trial.request(StoreRequest::DelGroup { user: cleo, group: full }),
-        Ok(StoreReply::Left(Left { dissolved: false }))
+        trial.request(StoreRequest::AddGroup { user: amy, group: third, row: None }),
+        Err(Code::TooMany)
+    );
+    assert_eq!(
+        trial.request(StoreRequest::DelGroup { user: cleo, group: full, row: None }),
+        Ok(StoreReply::Left(Left { dissolved: false, row: None }))
     );
     trial.join(dan, full);
     assert_eq!(profile(&mut trial, amy).groups.len(), 2, "what was refused left nothing behind");
@@ -124,16 +135,16 @@ fn a_dissolved_group_is_gone(open: &mut Opener<'_>) {
     trial.post(ben, group, "two");
     let stored = trial.tell(amy, ben, "not of the group");
     assert_eq!(
-        trial.request(StoreRequest::DelGroup { user: cleo, group }),
-        Ok(StoreReply::Left(Left { dissolved: false }))
+        trial.request(StoreRequest::DelGroup { user: cleo, group, row: None }),
+        Ok(StoreReply::Left(Left { dissolved: false, row: None }))
     );
     assert_eq!(
-        trial.request(StoreRequest::DelGroup { user: amy, group }),
-        Ok(StoreReply::Left(Left { dissolved: true }))
+        trial.request(StoreRequest::DelGroup { user: amy, group, row: None }),
+        Ok(StoreReply::Left(Left { dissolved: true, row: None }))
     );
     for request in [
-        StoreRequest::AddGroup { user: ben, group },
-        StoreRequest::DelGroup { user: amy, group },
+        StoreRequest::AddGroup { user: ben, group, row: None },
+        StoreRequest::DelGroup { user: amy, group, row: None },
         StoreRequest::CheckMembership { user: ben, group },
     ] {
         assert_eq!(trial.request(request), Err(Code::NoSuchGroup));
@@ -161,7 +172,7 @@ fn a_profile_shows_all(open: &mut Opener<'_>) {
     trial.post(ben, one, "hello");
     trial.ack_group(amy, one, 1, &[]);
     let person = |id, name: &str| Person { id, name: name.to_owned(), hides: false };
-    let member = |id, name: &str, role| Member { person: person(id, name), role };
+    let member = |id, name: &str, role| Member { person: person(id, name), role, muted: Until::NEVER };
     let expected = Profile {
         friends: vec![person(cleo, "cleo")],
         groups: vec![
@@ -172,6 +183,10 @@ fn a_profile_shows_all(open: &mut Opener<'_>) {
                 members: vec![member(amy, "amy", Role::Normal), member(ben, "ben", Role::Creator)],
                 size: 2,
                 cursor: 1,
+                join: JoinPolicy::Open,
+                standing: MemberRule::of(Role::Normal),
+                at: 0,
+                all: MutedAll::default(),
             },
             Membership {
                 group: two,
@@ -180,6 +195,10 @@ fn a_profile_shows_all(open: &mut Opener<'_>) {
                 members: vec![member(amy, "amy", Role::Creator)],
                 size: 1,
                 cursor: 0,
+                join: JoinPolicy::Open,
+                standing: MemberRule::of(Role::Creator),
+                at: 0,
+                all: MutedAll::default(),
             },
         ],
         ..Profile::default()
@@ -200,7 +219,7 @@ fn a_profile_leaves_members_out(open: &mut Opener<'_>) {
         .into_iter()
         .map(|outcome| match outcome {
             crate::Outcome::Reply(Ok(StoreReply::Registered(user))) => {
-                StoreRequest::AddGroup { user, group: large }
+                StoreRequest::AddGroup { user, group: large, row: None }
             }
             other => panic!("{other:?}"),
         })

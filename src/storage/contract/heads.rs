@@ -96,7 +96,7 @@ fn conversations_are_told(open: &mut Opener<'_>) {
     assert_eq!(all(&mut trial, cleo), [head(with(amy), "amy", 1, 0, mid, Some(0))]);
     // A group that is left, or dissolved, is told no more.
     for (user, left) in [(ben, tea), (amy, silent), (amy, tea)] {
-        assert!(trial.request(StoreRequest::DelGroup { user, group: left }).is_ok());
+        assert!(trial.request(StoreRequest::DelGroup { user, group: left, row: None }).is_ok());
     }
     assert_eq!(all(&mut trial, ben).len(), 1);
     assert_eq!(all(&mut trial, amy).len(), 3);
@@ -173,7 +173,7 @@ fn what_came_before_joining(open: &mut Opener<'_>) {
     // Whoever comes again has read nothing, and what was said meanwhile is from before.
     let group = Conversation::Group(tea);
     trial.request(StoreRequest::MoveMarker { user: ben, conversation: group, pos: 7 }).expect("moved");
-    trial.request(StoreRequest::DelGroup { user: ben, group: tea }).expect("left");
+    trial.request(StoreRequest::DelGroup { user: ben, group: tea, row: None }).expect("left");
     trial.post(amy, tea, "x");
     trial.join(ben, tea);
     assert_eq!(all(&mut trial, ben), []);

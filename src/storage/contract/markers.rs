@@ -92,9 +92,9 @@ fn nobody_has_a_marker(open: &mut Opener<'_>) {
         assert_eq!(trial.request(mark(cleo, conversation, 1)), expected, "{conversation:?}");
     }
     assert_eq!(all(&mut trial, cleo), []);
-    trial.request(StoreRequest::DelGroup { user: ben, group: tea }).expect("ben is a member");
+    trial.request(StoreRequest::DelGroup { user: ben, group: tea, row: None }).expect("ben is a member");
     assert_eq!(trial.request(mark(ben, Conversation::Group(tea), 1)), Err(Code::NotAMember));
-    trial.request(StoreRequest::DelGroup { user: amy, group: tea }).expect("amy made it");
+    trial.request(StoreRequest::DelGroup { user: amy, group: tea, row: None }).expect("amy made it");
     assert_eq!(trial.request(mark(ben, Conversation::Group(tea), 1)), Err(Code::NoSuchGroup));
 }
 
@@ -113,10 +113,10 @@ fn in_the_order_asked(open: &mut Opener<'_>) {
         mark(ben, with_amy, 2),
         mark(ben, with_amy, 1),
         mark(ben, in_tea, 1),
-        StoreRequest::AddGroup { user: ben, group: tea },
+        StoreRequest::AddGroup { user: ben, group: tea, row: None },
         tell(amy, Target::Group(tea)),
         mark(ben, in_tea, 1),
-        StoreRequest::DelGroup { user: ben, group: tea },
+        StoreRequest::DelGroup { user: ben, group: tea, row: None },
         mark(ben, in_tea, 1),
         tell(ben, Target::User(cleo)),
         mark(cleo, Conversation::With(ben), 1),

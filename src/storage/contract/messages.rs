@@ -264,8 +264,8 @@ fn a_group_message_is_stored_once(open: &mut Opener<'_>) {
     assert_eq!(trial.post(amy, group, "x").1, 2);
     // What was acknowledged once is acknowledged for ever, even to who left since.
     assert_eq!(
-        trial.request(StoreRequest::DelGroup { user: ben, group }),
-        Ok(StoreReply::Left(Left { dissolved: false }))
+        trial.request(StoreRequest::DelGroup { user: ben, group, row: None }),
+        Ok(StoreReply::Left(Left { dissolved: false, row: None }))
     );
     assert_eq!(trial.store(&retry), stored);
     let new = trial.message(ben, Target::Group(group), "d", "hello");

@@ -4,6 +4,7 @@ use super::accounts::{NAMES, stranger};
 use super::trial::Trial;
 use super::{Case, Opener};
 use crate::{Order, Outcome};
+use chatd_chat::model::group_rule::Until;
 use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::{Member, Person, Profile, Role, Who};
@@ -156,7 +157,7 @@ fn members_come_page_by_page(open: &mut Opener<'_>) {
     assert_eq!(trial.request(members(dan, group, None, 9)), Err(Code::NotAMember));
     assert_eq!(trial.request(members(amy, other, None, 9)), Err(Code::NotAMember));
     let all = [(amy, "amy", Role::Normal), (ben, "ben", Role::Creator), (cleo, "cleo", Role::Normal)]
-        .map(|(id, name, role)| Member { person: person(id, name), role });
+        .map(|(id, name, role)| Member { person: person(id, name), role, muted: Until::NEVER });
     for most in 1..=4 {
         let (mut told, mut after) = (Vec::new(), None);
         loop {
@@ -187,14 +188,14 @@ fn a_profile_counts_members(open: &mut Opener<'_>) {
         profile.groups.iter().map(|group| (group.group, group.size, group.members.len())).collect()
     };
     assert_eq!(sizes(&profile(&mut trial, amy)), [(one, 3, 0), (two, 2, 0)]);
-    assert!(trial.request(StoreRequest::AddGroup { user: ben, group: one }).is_err());
+    assert!(trial.request(StoreRequest::AddGroup { user: ben, group: one, row: None }).is_err());
     assert_eq!(
-        trial.request(StoreRequest::DelGroup { user: cleo, group: one }),
-        Ok(StoreReply::Left(Left { dissolved: false }))
+        trial.request(StoreRequest::DelGroup { user: cleo, group: one, row: None }),
+        Ok(StoreReply::Left(Left { dissolved: false, row: None }))
     );
     assert_eq!(
-        trial.request(StoreRequest::DelGroup { user: ben, group: two }),
-        Ok(StoreReply::Left(Left { dissolved: true }))
+        trial.request(StoreRequest::DelGroup { user: ben, group: two, row: None }),
+        Ok(StoreReply::Left(Left { dissolved: true, row: None }))
     );
     assert_eq!(sizes(&profile(&mut trial, amy)), [(one, 2, 0)]);
     assert_eq!(profile(&mut trial, amy).token, None);

@@ -260,7 +260,7 @@ impl History {
             return;
         }
         if self.cursors.remove(&(user, group)).is_some() {
-            assert!(self.trial.request(StoreRequest::DelGroup { user, group }).is_ok());
+            assert!(self.trial.request(StoreRequest::DelGroup { user, group, row: None }).is_ok());
             self.markers.remove(&(user, Conversation::Group(group)));
         } else {
             let head = self.trial.join(user, group);

@@ -188,7 +188,7 @@ fn nothing_without_a_part(open: &mut Opener<'_>) {
         let page = sync(&mut trial, user, &[from(Conversation::With(other), 1)], 9, 999);
         assert_eq!((page.conversations[0].peer_read, page.conversations[0].head), (peer_read, 1));
     }
-    trial.request(StoreRequest::DelGroup { user: amy, group: tea }).expect("amy made it");
+    trial.request(StoreRequest::DelGroup { user: amy, group: tea, row: None }).expect("amy made it");
     assert_eq!(sync(&mut trial, ben, &[from(Conversation::Group(tea), 0)], 9, 999).conversations, []);
 }
 

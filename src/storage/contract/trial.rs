@@ -125,7 +125,7 @@ impl Trial {
         let request =
             StoreRequest::CreateGroup { user: creator, name: name.to_owned(), desc: format!("about {name}") };
         let group = match self.request(request) {
-            Ok(StoreReply::Joined(Joined { group, head: 0 })) => group,
+            Ok(StoreReply::Joined(Joined { group, head: 0, .. })) => group,
             other => panic!("{name} could not be made: {other:?}"),
         };
         for &user in members {
@@ -136,8 +136,8 @@ impl Trial {
 
     /// Joins and returns the head at that time.
     pub fn join(&mut self, user: UserId, group: GroupId) -> u64 {
-        match self.request(StoreRequest::AddGroup { user, group }) {
-            Ok(StoreReply::Joined(Joined { group: joined, head })) if joined == group => head,
+        match self.request(StoreRequest::AddGroup { user, group, row: None }) {
+            Ok(StoreReply::Joined(Joined { group: joined, head, .. })) if joined == group => head,
             other => panic!("{user} could not join {group}: {other:?}"),
         }
     }
@@ -189,7 +189,7 @@ impl Trial {
             messages,
             bytes,
         }) {
-            Ok(StoreReply::Backlog(BacklogPage { messages, complete, heads })) => {
+            Ok(StoreReply::Backlog(BacklogPage { messages, complete, heads, .. })) => {
                 Page { messages, complete, heads }
             }
             other => panic!("a page is always given, not {other:?}"),

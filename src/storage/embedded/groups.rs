@@ -4,14 +4,20 @@
 //! view of its messages at once; the messages themselves are deleted a few at a time by
 //! [`sweep`], so that a long history holds nobody up.
 
+use super::group_rules::{self, Asked};
+use super::memory::Memory;
 use super::{Answered, accounts, blocks, row};
 use crate::PROFILE_ENTRIES;
+use crate::group_rules::joining;
 use crate::names::fold;
-use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_chat::model::group_rule::{MemberRule, MutedAll, NewRow, Until};
+use chatd_chat::model::history::Placed;
+use chatd_chat::model::ids::{GroupId, Millis, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::{Member, Membership, Profile, Role};
 use chatd_chat::port::store::{Detail, Joined, Left, MembersPage, StoreReply};
 use chatd_chat::wire::code::Code;
+use chatd_chat::wire::group_event::What;
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub fn create(db: &Connection, limits: &Limits, user: UserId, name: &str, desc: &str) -> Answered {
@@ -35,42 +41,95 @@ pub fn create(db: &Connection, limits: &Limits, user: UserId, name: &str, desc: 
         Err(code) => return Ok(Err(code)),
     };
     add_member(db, user, group, Role::Creator, 0)?;
-    Ok(Ok(StoreReply::Joined(Joined { group, head: 0 })))
+    let (row, muted, all) = (None, Until::NEVER, MutedAll::default());
+    Ok(Ok(StoreReply::Joined(Joined { group, head: 0, row, muted, all })))
 }
 
-pub fn join(db: &Connection, limits: &Limits, user: UserId, group: GroupId) -> Answered {
+/// Whether a change was made, or why not.
+pub type Change = Result<(), Code>;
+
+pub fn join(
+    db: &Connection,
+    memory: &mut Memory,
+    limits: &Limits,
+    (user, group): (UserId, GroupId),
+    row: Option<NewRow>,
+) -> Answered {
     let Some(head) = head(db, group)? else {
         return Ok(Err(Code::NoSuchGroup));
     };
     if role(db, user, group)?.is_some() {
         return Ok(Err(Code::Exists));
     }
+    if !has_room(db, limits, user, group)? {
+        return Ok(Err(Code::TooMany));
+    }
+    match group_rules::admit(db, limits, user, group, row.map_or(Millis(0), |row| row.ts))? {
+        Ok(Some(())) => {}
+        Ok(None) => return Ok(Ok(StoreReply::Done)),
+        Err(code) => return Ok(Err(code)),
+    }
+    let row = tell(db, memory, (user, group), row, What::Joined)?;
+    let head = row.as_ref().map_or(head, |row| row.pos);
+    add_member(db, user, group, Role::Normal, head)?;
+    let muted = group_rules::entered(db, group, user)?;
+    let all = db
+        .prepare_cached("SELECT muted, muted_at FROM allgroup WHERE id = ?1")?
+        .query_row([group.get()], |found| group_rules::all(found, 0))?;
+    Ok(Ok(StoreReply::Joined(Joined { group, head, row, muted, all })))
+}
+
+/// Whether one more fits into a group, and a group more into what a user has.
+pub fn has_room(db: &Connection, limits: &Limits, user: UserId, group: GroupId) -> rusqlite::Result<bool> {
     let members = db
         .prepare_cached("SELECT size FROM allgroup WHERE id = ?1")?
         .query_row([group.get()], |found| row::number(found, 0))?;
-    if members >= limits.members as u64 || groups_of(db, user)? >= limits.groups as u64 {
-        return Ok(Err(Code::TooMany));
-    }
-    add_member(db, user, group, Role::Normal, head)?;
-    Ok(Ok(StoreReply::Joined(Joined { group, head })))
+    Ok(members < limits.members as u64 && groups_of(db, user)? < limits.groups as u64)
 }
 
-pub fn leave(db: &Connection, user: UserId, group: GroupId) -> Answered {
+/// Makes the row that tells that a user came or went, if one is to be made.
+fn tell(
+    db: &Connection,
+    memory: &mut Memory,
+    (user, group): (UserId, GroupId),
+    row: Option<NewRow>,
+    what: What<'_>,
+) -> rusqlite::Result<Option<Placed>> {
+    let Some(row) = row else { return Ok(None) };
+    let asked = Asked { user, group, row, cid: None };
+    group_rules::add_row(db, memory, &asked, None, what).map(Some)
+}
+
+/// Takes a member out.
+pub fn remove_member(db: &Connection, user: UserId, group: GroupId) -> rusqlite::Result<()> {
+    group_rules::leaves(db, group, user)?;
+    db.prepare_cached("DELETE FROM groupuser WHERE userid = ?1 AND groupid = ?2")?
+        .execute(params![user.get(), group.get()])?;
+    db.prepare_cached("UPDATE allgroup SET size = size - 1 WHERE id = ?1")?.execute([group.get()]).map(drop)
+}
+
+pub fn leave(
+    db: &Connection,
+    memory: &mut Memory,
+    user: UserId,
+    group: GroupId,
+    row: Option<NewRow>,
+) -> Answered {
     match role(db, user, group)? {
         None => not_a_member(db, group),
-        Some(Role::Normal) => {
-            db.prepare_cached("DELETE FROM groupuser WHERE userid = ?1 AND groupid = ?2")?
-                .execute(params![user.get(), group.get()])?;
-            db.prepare_cached("UPDATE allgroup SET size = size - 1 WHERE id = ?1")?.execute([group.get()])?;
-            Ok(Ok(StoreReply::Left(Left { dissolved: false })))
+        Some(Role::Normal | Role::Admin) => {
+            let row = tell(db, memory, (user, group), row, What::Left)?;
+            remove_member(db, user, group)?;
+            Ok(Ok(StoreReply::Left(Left { dissolved: false, row })))
         }
         Some(Role::Creator) => {
+            group_rules::dissolved(db, group)?;
             db.prepare_cached("DELETE FROM groupuser WHERE groupid = ?1")?.execute([group.get()])?;
             db.prepare_cached(
                 "UPDATE allgroup SET groupname = NULL, folded = NULL, groupdesc = '', size = 0 WHERE id = ?1",
             )?
             .execute([group.get()])?;
-            Ok(Ok(StoreReply::Left(Left { dissolved: true })))
+            Ok(Ok(StoreReply::Left(Left { dissolved: true, row: None })))
         }
     }
 }
@@ -110,7 +169,8 @@ pub fn load_profile(
     let friends = accounts::friend_list(db, limits, user)?;
     let mut groups: Vec<Membership> = db
         .prepare_cached(
-            "SELECT allgroup.id, groupname, groupdesc, size, upto
+            "SELECT allgroup.id, groupname, groupdesc, size, upto, joining, grouprole, admin, groupuser.muted, ruled,
+                 allgroup.muted, muted_at
              FROM groupuser JOIN allgroup ON allgroup.id = groupid WHERE userid = ?1 ORDER BY groupid",
         )?
         .query_map([user.get()], |found| {
@@ -121,6 +181,10 @@ pub fn load_profile(
                 members: Vec::new(),
                 size: row::number(found, 3)?,
                 cursor: row::number(found, 4)?,
+                join: joining(found.get_ref(5)?.as_str()?),
+                standing: group_rules::member(found, 6)?,
+                at: row::number(found, 9)?,
+                all: group_rules::all(found, 10)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()?;
@@ -171,24 +235,31 @@ fn members(
 ) -> rusqlite::Result<Vec<Member>> {
     db.prepare_cached(
         "SELECT user.id, user.name,
-             EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?4), grouprole
+             EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?4), grouprole, admin, muted
          FROM groupuser JOIN user ON user.id = userid
          WHERE groupid = ?1 AND userid > ?2 ORDER BY userid LIMIT ?3",
     )?
     .query_map(
         params![group.get(), after.map_or(0, UserId::get), row::sql_number(most as u64), requester.get()],
-        |found| Ok(Member { person: accounts::person(found)?, role: role_of(found.get_ref(3)?.as_str()?) }),
+        |found| {
+            let MemberRule { role, muted } = group_rules::member(found, 3)?;
+            Ok(Member { person: accounts::person(found)?, role, muted })
+        },
     )?
     .collect()
 }
 
-fn add_member(db: &Connection, user: UserId, group: GroupId, role: Role, head: u64) -> rusqlite::Result<()> {
-    let role = match role {
-        Role::Creator => "creator",
-        Role::Normal => "normal",
-    };
+/// Makes somebody a member who sees what comes after place `head`.
+pub fn add_member(
+    db: &Connection,
+    user: UserId,
+    group: GroupId,
+    role: Role,
+    head: u64,
+) -> rusqlite::Result<()> {
+    let role = if role == Role::Creator { "creator" } else { "normal" };
     db.prepare_cached(
-        "INSERT INTO groupuser (userid, groupid, grouprole, joined, upto) VALUES (?1, ?2, ?3, ?4, ?4)",
+        "INSERT INTO groupuser (userid, groupid, grouprole, joined, upto, ruled) VALUES (?1, ?2, ?3, ?4, ?4, ?4)",
     )?
     .execute(params![user.get(), group.get(), role, row::sql_number(head)])?;
     db.prepare_cached("UPDATE allgroup SET size = size + 1 WHERE id = ?1")?.execute([group.get()]).map(drop)
@@ -214,11 +285,5 @@ fn head(db: &Connection, group: GroupId) -> rusqlite::Result<Option<u64>> {
 }
 
 fn role(db: &Connection, user: UserId, group: GroupId) -> rusqlite::Result<Option<Role>> {
-    db.prepare_cached("SELECT grouprole FROM groupuser WHERE userid = ?1 AND groupid = ?2")?
-        .query_row(params![user.get(), group.get()], |found| Ok(role_of(found.get_ref(0)?.as_str()?)))
-        .optional()
-}
-
-fn role_of(name: &str) -> Role {
-    if name == "creator" { Role::Creator } else { Role::Normal }
+    Ok(group_rules::standing(db, user, group)?.member.map(|member| member.role))
 }

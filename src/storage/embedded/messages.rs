@@ -4,7 +4,7 @@
 //! finds that the row, or one of the same (sender, cid), is there already, is that one looked at.
 
 use super::memory::Memory;
-use super::{Answered, groups, markers, row};
+use super::{Answered, group_rules, groups, markers, row};
 use crate::history::forgotten_before;
 use chatd_chat::model::envelope::said::said;
 use chatd_chat::model::envelope::{Envelope, Target};
@@ -139,13 +139,15 @@ fn store_group(
     new: &New<'_>,
     group: GroupId,
 ) -> Answered {
-    // No row unless the sender is a member of a group that is there.
+    // No row unless the sender is a member of a group that is there, and not muted by the time of the message.
     let inserted = db
         .prepare_cached(
             "INSERT INTO message (mid, ts, sender, groupid, cid, body, pos)
              SELECT ?1, ?2, ?3, ?4, ?5, ?6, head + 1
              FROM groupuser JOIN allgroup ON allgroup.id = groupuser.groupid
              WHERE groupuser.userid = ?3 AND groupuser.groupid = ?4
+               AND groupuser.muted BETWEEN 0 AND ?2
+               AND (allgroup.muted BETWEEN 0 AND ?2 OR grouprole = 'creator' OR admin)
              RETURNING pos",
         )?
         .query_row(params![new.mid, new.ts, new.sender, group.get(), new.cid, new.body], |found| {
@@ -162,6 +164,9 @@ fn store_group(
         // What was stored while the sender was a member stays stored.
         Ok(None) => match Stored::find(db, new)? {
             Some(stored) => again(db, &stored, envelope),
+            None if group_rules::standing(db, envelope.sender(), group)?.member.is_some() => {
+                Ok(Err(Code::Muted))
+            }
             None => groups::not_a_member(db, group),
         },
         Err(error) => match extended_code(&error) {

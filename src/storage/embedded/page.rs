@@ -1,6 +1,6 @@
 //! One page of a backlog, read for [`Merge`]: backlog entries, what groups hold, and the bodies.
 
-use super::{Answered, row};
+use super::{Answered, group_rules, row};
 use crate::merge::{Candidate, Group, Merge, PageLimit, Want};
 use chatd_chat::model::envelope::{Envelope, Row, Target};
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
@@ -30,7 +30,8 @@ pub fn fetch(
         }
     };
     let messages = read(db, &page.messages)?;
-    Ok(Ok(StoreReply::Backlog(BacklogPage { messages, complete: page.complete, heads: page.heads })))
+    let rules = group_rules::of_user(db, user)?;
+    Ok(Ok(StoreReply::Backlog(BacklogPage { messages, complete: page.complete, heads: page.heads, rules })))
 }
 
 fn groups(db: &Connection, user: UserId) -> rusqlite::Result<Vec<Group>> {

@@ -9,6 +9,7 @@
 
 use super::client::Client;
 use super::fault::DbResult;
+use super::group_rules::{self, Asked};
 use super::segment::Segment;
 use super::tokens::{self, Resuming};
 use super::user_cache::UserCache;
@@ -143,6 +144,7 @@ fn is_read(order: &Order) -> bool {
                 | StoreRequest::Friends { .. }
                 | StoreRequest::Hidden { .. }
                 | StoreRequest::CheckMembership { .. }
+                | StoreRequest::JoinRequests { .. }
                 | StoreRequest::FetchBacklog { .. }
                 | StoreRequest::Find { .. }
                 | StoreRequest::Members { .. }
@@ -222,8 +224,14 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
         StoreRequest::CreateGroup { user, name, desc } => {
             groups::create(client, limits, *user, name, desc).await
         }
-        StoreRequest::AddGroup { user, group } => groups::join(client, limits, *user, *group).await,
-        StoreRequest::DelGroup { user, group } => groups::leave(client, *user, *group).await,
+        StoreRequest::AddGroup { user, group, row } => {
+            groups::join(client, limits, *user, *group, *row).await
+        }
+        StoreRequest::DelGroup { user, group, row } => groups::leave(client, *user, *group, *row).await,
+        StoreRequest::RuleGroup { user, group, rule, row, cid } => {
+            let asked = Asked { user: *user, group: *group, row: *row, cid: cid.as_deref() };
+            group_rules::rule(client, limits, &asked, rule).await
+        }
         StoreRequest::Block { user, blocked } => blocks::block(client, limits, *user, *blocked).await,
         StoreRequest::Unblock { user, blocked } => blocks::unblock(client, *user, *blocked).await,
         StoreRequest::Revoke { user, token } => tokens::revoke(client, *user, *token).await,
@@ -284,6 +292,7 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> DbResu
         }
         StoreRequest::FindPlaces { mids } => sync::find_places(client, mids).await,
         StoreRequest::Friends { user } => accounts::friends(client, limits, *user).await,
+        StoreRequest::JoinRequests { user, group } => group_rules::join_requests(client, *user, *group).await,
         StoreRequest::CheckMembership { user, group } => groups::may_write(client, *user, *group).await,
         StoreRequest::FetchBacklog { user, after, have, messages, bytes } => {
             let limit = PageLimit { messages: *messages, bytes: *bytes };

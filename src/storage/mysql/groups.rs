@@ -11,14 +11,19 @@
 use super::accounts::{self, count, given};
 use super::client::{Client, Many};
 use super::fault::{DbResult, Fault};
+use super::group_rules::{self, Asked};
 use super::{Answered, blocks, row};
 use crate::PROFILE_ENTRIES;
+use crate::group_rules::joining;
 use crate::names::fold;
-use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_chat::model::group_rule::{MemberRule, MutedAll, NewRow, Until};
+use chatd_chat::model::history::Placed;
+use chatd_chat::model::ids::{GroupId, Millis, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::{Member, Membership, Profile, Role};
 use chatd_chat::port::store::{Detail, Joined, Left, MembersPage, StoreReply};
 use chatd_chat::wire::code::Code;
+use chatd_chat::wire::group_event::What;
 use mysql_async::{Row, Value};
 
 /// Groups whose members one statement reads.
@@ -26,7 +31,7 @@ const GROUPS: usize = 16;
 const MEMBERS: Many = Many {
     head: "",
     row: "(SELECT groupid, user.id, user.name,
-               EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?), grouprole
+               EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = user.id AND b.blocked = ?), grouprole, admin, muted
            FROM groupuser JOIN user ON user.id = userid
            WHERE groupid = ? AND userid > ? ORDER BY userid LIMIT ?)",
     between: " UNION ALL ",
@@ -52,43 +57,90 @@ pub async fn create(client: &mut Client, limits: &Limits, user: UserId, name: &s
     }
     let group = given(client, GroupId::new)?;
     add_member(client, user, group, Role::Creator, 0).await?;
-    Ok(Ok(StoreReply::Joined(Joined { group, head: 0 })))
+    let (row, muted, all) = (None, Until::NEVER, MutedAll::default());
+    Ok(Ok(StoreReply::Joined(Joined { group, head: 0, row, muted, all })))
 }
 
-pub async fn join(client: &mut Client, limits: &Limits, user: UserId, group: GroupId) -> Answered {
+/// Whether a change was made, or why not.
+pub type Change = Result<(), Code>;
+
+pub async fn join(
+    client: &mut Client,
+    limits: &Limits,
+    user: UserId,
+    group: GroupId,
+    row: Option<NewRow>,
+) -> Answered {
     // The order of locks: user, then group.
-    let groups = groups_of(client, user).await?;
-    let Some((head, members)) = locked(client, group).await? else {
+    groups_of(client, user).await?;
+    let Some((head, _)) = locked(client, group).await? else {
         return Ok(Err(Code::NoSuchGroup));
     };
     if role(client, user, group).await?.is_some() {
         return Ok(Err(Code::Exists));
     }
-    if members >= limits.members as u64 || groups >= limits.groups as u64 {
+    if !has_room(client, limits, user, group).await? {
         return Ok(Err(Code::TooMany));
     }
+    match group_rules::admit(client, limits, user, group, row.map_or(Millis(0), |row| row.ts)).await? {
+        Ok(Some(())) => {}
+        Ok(None) => return Ok(Ok(StoreReply::Done)),
+        Err(code) => return Ok(Err(code)),
+    }
+    let row = tell(client, user, group, row, What::Joined).await?;
+    let head = row.as_ref().map_or(head, |row| row.pos);
     add_member(client, user, group, Role::Normal, head).await?;
-    Ok(Ok(StoreReply::Joined(Joined { group, head })))
+    let muted = group_rules::entered(client, group, user).await?;
+    let all = group_rules::all_of(client, group).await?;
+    Ok(Ok(StoreReply::Joined(Joined { group, head, row, muted, all })))
 }
 
-pub async fn leave(client: &mut Client, user: UserId, group: GroupId) -> Answered {
+/// Whether one more fits into a group that is locked, and a group more into what a user has, who is locked.
+pub async fn has_room(client: &mut Client, limits: &Limits, user: UserId, group: GroupId) -> DbResult<bool> {
+    let members = count(client, "SELECT size FROM allgroup WHERE id = ?", group.get()).await?;
+    let groups = count(client, "SELECT COUNT(*) FROM groupuser WHERE userid = ?", user.get()).await?;
+    Ok(members < limits.members as u64 && groups < limits.groups as u64)
+}
+
+/// Makes the row that tells that a user came or went, if one is to be made.
+async fn tell(
+    client: &mut Client,
+    user: UserId,
+    group: GroupId,
+    row: Option<NewRow>,
+    what: What<'_>,
+) -> DbResult<Option<Placed>> {
+    let Some(row) = row else { return Ok(None) };
+    let asked = Asked { user, group, row, cid: None };
+    group_rules::add_row(client, &asked, None, what).await.map(Some)
+}
+
+/// Takes a member out of a group that is locked.
+pub async fn remove_member(client: &mut Client, user: UserId, group: GroupId) -> DbResult<()> {
+    group_rules::leaves(client, group, user).await?;
+    let values = vec![user.get().into(), group.get().into()];
+    client.write("DELETE FROM groupuser WHERE userid = ? AND groupid = ?", values).await?;
+    let sql = "UPDATE allgroup SET size = size - 1 WHERE id = ?";
+    client.write(sql, vec![group.get().into()]).await.map(drop)
+}
+
+pub async fn leave(client: &mut Client, user: UserId, group: GroupId, row: Option<NewRow>) -> Answered {
     locked(client, group).await?;
     match role(client, user, group).await? {
         None => not_a_member(client, group).await,
-        Some(Role::Normal) => {
-            let values = vec![user.get().into(), group.get().into()];
-            client.write("DELETE FROM groupuser WHERE userid = ? AND groupid = ?", values).await?;
-            let sql = "UPDATE allgroup SET size = size - 1 WHERE id = ?";
-            client.write(sql, vec![group.get().into()]).await?;
-            Ok(Ok(StoreReply::Left(Left { dissolved: false })))
+        Some(Role::Normal | Role::Admin) => {
+            let row = tell(client, user, group, row, What::Left).await?;
+            remove_member(client, user, group).await?;
+            Ok(Ok(StoreReply::Left(Left { dissolved: false, row })))
         }
         Some(Role::Creator) => {
+            group_rules::dissolved(client, group).await?;
             let id = || vec![group.get().into()];
             client.write("DELETE FROM groupuser WHERE groupid = ?", id()).await?;
             let sql =
                 "UPDATE allgroup SET groupname = NULL, folded = NULL, groupdesc = '', size = 0 WHERE id = ?";
             client.write(sql, id()).await?;
-            Ok(Ok(StoreReply::Left(Left { dissolved: true })))
+            Ok(Ok(StoreReply::Left(Left { dissolved: true, row: None })))
         }
     }
 }
@@ -136,7 +188,8 @@ pub async fn load_profile(
     detail: Detail,
 ) -> DbResult<Profile> {
     let friends = accounts::friend_list(client, limits, user).await?;
-    let sql = "SELECT allgroup.id, groupname, groupdesc, size, upto FROM groupuser
+    let sql = "SELECT allgroup.id, groupname, groupdesc, size, upto, joining, grouprole, admin, groupuser.muted, ruled,
+            allgroup.muted, muted_at FROM groupuser
         JOIN allgroup ON allgroup.id = groupid WHERE userid = ? ORDER BY groupid";
     let membership = |found: &Row| {
         Ok(Membership {
@@ -146,6 +199,10 @@ pub async fn load_profile(
             members: Vec::new(),
             size: row::number(found, 3)?,
             cursor: row::number(found, 4)?,
+            join: joining(row::text(found, 5)?),
+            standing: group_rules::member(found, 6)?,
+            at: row::number(found, 9)?,
+            all: group_rules::all(found, 10)?,
         })
     };
     let found = client.find(sql, vec![user.get().into()]).await?;
@@ -201,7 +258,8 @@ async fn fill(
 }
 
 fn member(found: &Row) -> DbResult<(GroupId, Member)> {
-    let member = Member { person: accounts::person(found, 1)?, role: role_of(row::bytes(found, 4)?) };
+    let MemberRule { role, muted } = group_rules::member(found, 4)?;
+    let member = Member { person: accounts::person(found, 1)?, role, muted };
     Ok((row::group(found, 0)?, member))
 }
 
@@ -226,33 +284,32 @@ pub async fn sweep(client: &mut Client, most: u64) -> DbResult<u64> {
     Ok(swept)
 }
 
-async fn add_member(
+/// Makes somebody a member who sees what comes after place `head`.
+pub async fn add_member(
     client: &mut Client,
     user: UserId,
     group: GroupId,
     role: Role,
     head: u64,
 ) -> DbResult<()> {
-    let role = match role {
-        Role::Creator => "creator",
-        Role::Normal => "normal",
-    };
-    let sql = "INSERT INTO groupuser (userid, groupid, grouprole, joined, upto) VALUES (?, ?, ?, ?, ?)";
+    let role = if role == Role::Creator { "creator" } else { "normal" };
+    let sql =
+        "INSERT INTO groupuser (userid, groupid, grouprole, joined, upto, ruled) VALUES (?, ?, ?, ?, ?, ?)";
     let (user, id, head) = (user.get().into(), group.get().into(), row::sql_number(head));
-    client.write(sql, vec![user, id, row::sql_text(role), head.clone(), head]).await?;
+    client.write(sql, vec![user, id, row::sql_text(role), head.clone(), head.clone(), head]).await?;
     let sql = "UPDATE allgroup SET size = size + 1 WHERE id = ?";
     client.write(sql, vec![group.get().into()]).await.map(drop)
 }
 
 /// How many groups a user has, and it gets no other meanwhile.
-async fn groups_of(client: &mut Client, user: UserId) -> DbResult<u64> {
+pub async fn groups_of(client: &mut Client, user: UserId) -> DbResult<u64> {
     client.find("SELECT id FROM user WHERE id = ? FOR UPDATE", vec![user.get().into()]).await?;
     count(client, "SELECT COUNT(*) FROM groupuser WHERE userid = ?", user.get()).await
 }
 
 /// The place of the group's last message and the number of its members, if there is such a group. They
 /// stay so until the commit.
-async fn locked(client: &mut Client, group: GroupId) -> DbResult<Option<(u64, u64)>> {
+pub async fn locked(client: &mut Client, group: GroupId) -> DbResult<Option<(u64, u64)>> {
     let sql = "SELECT head, size FROM allgroup WHERE id = ? AND groupname IS NOT NULL FOR UPDATE";
     let found = client.find_one(sql, vec![group.get().into()]).await?;
     found.map(|found| Ok((row::number(&found, 0)?, row::number(&found, 1)?))).transpose()
@@ -266,11 +323,5 @@ pub async fn joined(client: &mut Client, user: UserId, group: GroupId) -> DbResu
 }
 
 async fn role(client: &mut Client, user: UserId, group: GroupId) -> DbResult<Option<Role>> {
-    let sql = "SELECT grouprole FROM groupuser WHERE userid = ? AND groupid = ?";
-    let found = client.find_one(sql, vec![user.get().into(), group.get().into()]).await?;
-    found.map(|found| Ok(role_of(row::bytes(&found, 0)?))).transpose()
-}
-
-fn role_of(name: &[u8]) -> Role {
-    if name == b"creator" { Role::Creator } else { Role::Normal }
+    Ok(group_rules::standing(client, user, group).await?.member.map(|member| member.role))
 }

@@ -15,17 +15,20 @@
 use super::blocks;
 use super::client::{Client, Many, chunk, padding};
 use super::fault::{DbResult, Fault};
+use super::group_rules;
 use super::markers;
 use super::row;
 use super::stored::Stored;
 use super::user_cache::UserCache;
+use crate::group_rules::until;
 use crate::history::forgotten_before;
 use chatd_chat::model::envelope::{Envelope, Target};
+use chatd_chat::model::group_rule::{MemberRule, Until};
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use chatd_chat::port::store::{StoreReply, StoreResult, StoredMessage};
 use chatd_chat::wire::code::Code;
 use mysql_async::Value;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 const INSERT: Many = Many::new(
     "INSERT INTO message (mid, ts, sender, recipient, groupid, pos, cid, body) VALUES ",
@@ -33,12 +36,15 @@ const INSERT: Many = Many::new(
     "",
 );
 const HEADS: Many = Many::new(
-    "SELECT id, head FROM allgroup WHERE groupname IS NOT NULL AND id IN (",
+    "SELECT id, head, muted FROM allgroup WHERE groupname IS NOT NULL AND id IN (",
     "?",
     ") ORDER BY id FOR UPDATE",
 );
-const MEMBERS: Many =
-    Many::new("SELECT userid, groupid FROM groupuser WHERE (userid, groupid) IN (", "(?,?)", ")");
+const MEMBERS: Many = Many::new(
+    "SELECT userid, groupid, grouprole, admin, muted FROM groupuser WHERE (userid, groupid) IN (",
+    "(?,?)",
+    ")",
+);
 // The rows are there, and locked: this is an update of many.
 const ADVANCE: Many = Many::new(
     "INSERT INTO allgroup (id, groupdesc, head) VALUES ",
@@ -360,8 +366,13 @@ impl Work<'_> {
             return Ok(());
         }
         let ids: Vec<Value> = groups.into_iter().map(|group| group.get().into()).collect();
+        let mut muted_all: HashMap<GroupId, Until> = HashMap::new();
         for found in self.client.find_all(HEADS, &ids, &[]).await? {
             let head = row::number(&found, 1)?;
+            let muted = until(row::signed(&found, 2)?);
+            if muted != Until::NEVER {
+                muted_all.insert(row::group(&found, 0)?, muted);
+            }
             self.heads
                 .insert(ConversationKey::Group(row::group(&found, 0)?), Head { stored: head, now: head });
         }
@@ -369,15 +380,25 @@ impl Work<'_> {
         let memberships: HashSet<(UserId, GroupId)> = news.iter().filter_map(membership).collect();
         let values: Vec<Value> =
             memberships.iter().flat_map(|(user, group)| [user.get().into(), group.get().into()]).collect();
-        let mut members: HashSet<(UserId, GroupId)> = HashSet::with_capacity(memberships.len());
+        let mut members: HashMap<(UserId, GroupId), MemberRule> = HashMap::with_capacity(memberships.len());
         for found in self.client.find_all(MEMBERS, &values, &[]).await? {
-            members.insert((row::user(&found, 0)?, row::group(&found, 1)?));
+            let member = group_rules::member(&found, 2)?;
+            members.insert((row::user(&found, 0)?, row::group(&found, 1)?), member);
         }
+        let is_muted = |new: &New<'_>, group: GroupId, member: &MemberRule| {
+            let ts = new.envelope.ts();
+            let all = || muted_all.get(&group).is_some_and(|until| until.holds(ts));
+            member.muted.holds(ts) || (!member.role.runs() && all())
+        };
         let there: HashSet<ConversationKey> = self.heads.keys().copied().collect();
         let refusal = |new: &New<'_>| match new.group() {
             Some(group) if !there.contains(&ConversationKey::Group(group)) => Some(Code::NoSuchGroup),
-            Some(group) if !members.contains(&(new.envelope.sender(), group)) => Some(Code::NotAMember),
-            _ => None,
+            Some(group) => match members.get(&(new.envelope.sender(), group)) {
+                None => Some(Code::NotAMember),
+                Some(member) if is_muted(new, group, member) => Some(Code::Muted),
+                Some(_) => None,
+            },
+            None => None,
         };
         self.refuse(news, refusal).await
     }

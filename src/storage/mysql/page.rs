@@ -8,6 +8,7 @@
 use super::Answered;
 use super::client::{Client, Many};
 use super::fault::DbResult;
+use super::group_rules;
 use super::row;
 use crate::merge::{Candidate, Group, Merge, PageLimit, Want};
 use chatd_chat::model::envelope::{Envelope, Row as Stored, Target};
@@ -58,7 +59,8 @@ pub async fn fetch(
         read_ahead(client, user, &wants, &mut merge).await?;
     };
     let messages = read(client, &page.messages).await?;
-    Ok(Ok(StoreReply::Backlog(BacklogPage { messages, complete: page.complete, heads: page.heads })))
+    let rules = group_rules::of_user(client, user).await?;
+    Ok(Ok(StoreReply::Backlog(BacklogPage { messages, complete: page.complete, heads: page.heads, rules })))
 }
 
 async fn groups(client: &mut Client, user: UserId) -> DbResult<Vec<Group>> {

@@ -36,6 +36,20 @@ pub fn number(row: &Row, column: usize) -> DbResult<u64> {
     }
 }
 
+/// Until when something holds: it may be negative.
+pub fn signed(row: &Row, column: usize) -> DbResult<i64> {
+    match value(row, column)? {
+        Value::Int(number) => Ok(*number),
+        // The answers to plain text.
+        other @ Value::Bytes(text) => std::str::from_utf8(text)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| unexpected(other, "number")),
+        other => number(row, column)
+            .and_then(|number| i64::try_from(number).map_err(|_| unexpected(other, "number"))),
+    }
+}
+
 /// Whether a setting is on.
 pub fn is_on(row: &Row, column: usize) -> DbResult<bool> {
     match value(row, column)? {

@@ -6,6 +6,7 @@
 
 use super::row;
 use crate::Order;
+use crate::group_rules::about;
 use crate::token::print_of;
 use chatd_chat::model::envelope::{Envelope, Target};
 use chatd_chat::model::history::Conversation;
@@ -68,10 +69,21 @@ pub fn rows(order: &Order) -> Vec<Row> {
             vec![Row::User(*user), Row::User(*blocked), conversation(*user, *blocked)]
         }
         StoreRequest::Unblock { user, blocked } => vec![conversation(*user, *blocked)],
-        StoreRequest::AddGroup { user, group } => {
+        StoreRequest::AddGroup { user, group, .. } => {
             vec![Row::User(*user), Row::Group(*group), Row::Member(*user, *group)]
         }
-        StoreRequest::DelGroup { user, group } => vec![Row::Group(*group), Row::Member(*user, *group)],
+        StoreRequest::DelGroup { user, group, .. } => vec![Row::Group(*group), Row::Member(*user, *group)],
+        StoreRequest::RuleGroup { user, group, rule, cid, .. } => {
+            let whom = about(rule);
+            let users = whom.map(Row::User).into_iter();
+            let members = whom.map(|whom| Row::Member(whom, *group));
+            let named = cid.as_ref().map(|cid| Row::Named(*user, cid.to_string()));
+            users
+                .chain([Row::Group(*group), Row::Member(*user, *group)])
+                .chain(members)
+                .chain(named)
+                .collect()
+        }
         StoreRequest::CreateGroup { user, .. }
         | StoreRequest::LoadProfile { user, issue: Issue::Token, .. } => {
             vec![Row::User(*user)]
@@ -106,7 +118,9 @@ pub fn order_keys(order: &Order) -> Vec<OrderKey> {
         StoreRequest::StoreMessage { envelope } => of(envelope).to_vec(),
         StoreRequest::AppendHistory { envelopes } => envelopes.iter().flat_map(of).collect(),
         StoreRequest::AckDelivered { mids, .. } => mids.iter().copied().map(OrderKey::Message).collect(),
-        StoreRequest::AddGroup { user, group } | StoreRequest::DelGroup { user, group } => {
+        StoreRequest::AddGroup { user, group, .. }
+        | StoreRequest::DelGroup { user, group, .. }
+        | StoreRequest::RuleGroup { user, group, .. } => {
             vec![OrderKey::ActsAs(*user), OrderKey::WritesTo(*user, Target::Group(*group))]
         }
         StoreRequest::MoveMarker { user, conversation, .. } => {

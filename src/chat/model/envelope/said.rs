@@ -4,6 +4,14 @@
 //! cid are the same message is a question of their text, because the `time` and `name` beside it may
 //! differ from one try to the next.
 
+/// What the body of an event of a group begins with, and that of no message.
+pub const EVENT_BEGINS: &[u8] = b"{\"by\":";
+
+/// Whether this is the body of an event of a group.
+pub fn is_event(body: &[u8]) -> bool {
+    body.starts_with(EVENT_BEGINS)
+}
+
 /// The text of a frame: what stands between the quotes of its top-level `msg`, still escaped. All
 /// bodies come from the one encoder of this program, so equal texts are equal here and different
 /// ones differ. The whole body, if it has no such field: then all of it counts.

@@ -3,6 +3,7 @@
 use super::StoreResult;
 use crate::model::device::{Device, Marker};
 use crate::model::envelope::Envelope;
+use crate::model::group_rule::{Asking, MutedAll, Ruled, Rules, Until};
 use crate::model::history::{HeadsPage, Placed, SyncPage};
 use crate::model::ids::{GroupId, MessageId, Millis, UserId};
 use crate::model::profile::{Member, Person, Profile};
@@ -28,6 +29,8 @@ pub struct BacklogPage {
     /// For every group of the user: the place up to which, with this page and what came before it, nothing is
     /// missing.
     pub heads: Vec<(GroupId, u64)>,
+    /// For every group of the user: what it is there by rule.
+    pub rules: Vec<Rules>,
 }
 
 /// Whose password it was.
@@ -95,19 +98,27 @@ pub struct StoredMessage {
 }
 
 /// A new membership.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Joined {
     /// Of which group.
     pub group: GroupId,
-    /// Place of the last message stored before: the member sees what comes after.
+    /// Place of the last message stored before, or of the row that tells of it: the member sees what comes after.
     pub head: u64,
+    /// That row, if it was to be made.
+    pub row: Option<Placed>,
+    /// Until when the member is muted: it was before it left.
+    pub muted: Until,
+    /// What all normal members are.
+    pub all: MutedAll,
 }
 
 /// A membership that ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Left {
     /// Whether the group went with it.
     pub dissolved: bool,
+    /// The row that tells of it, if it was to be made and the group is still there.
+    pub row: Option<Placed>,
 }
 
 /// What the store did.
@@ -141,6 +152,10 @@ pub enum StoreReply {
     Joined(Joined),
     /// The user is a member no more.
     Left(Left),
+    /// A group is run otherwise.
+    Ruled(Ruled),
+    /// Who asks to join a group.
+    Asking(Vec<Asking>),
     /// The message is committed, now or by an earlier request of the same (sender, cid).
     Stored(StoredMessage),
     /// Another message is stored under this id. Nothing was done: the message needs another one.
@@ -185,7 +200,8 @@ macro_rules! replies {
 replies!(
     UserId: Registered, Verified: Verified, Admitted: Admitted, Resumed: Resumed, Token: Issued, Box<Profile>: Profile,
     StoredMessage: Stored, BacklogPage: Backlog, HistoryPage: History, Joined: Joined, Left: Left,
-    Vec<Device>: Devices, HeadsPage: Heads, SyncPage: Synced, Marker: Marker, Vec<(MessageId, u64)>: Places
+    Vec<Device>: Devices, HeadsPage: Heads, SyncPage: Synced, Marker: Marker, Vec<(MessageId, u64)>: Places,
+    Ruled: Ruled, Vec<Asking>: Asking
 );
 
 impl StoreReply {
@@ -200,6 +216,19 @@ impl StoreReply {
         } else if let StoreReply::Synced(page) = self {
             let messages = page.conversations.iter().flat_map(|synced| &synced.messages);
             messages.map(|placed| placed.envelope.mid()).max()
+        } else {
+            self.row().map(|row| row.envelope.mid())
+        }
+    }
+
+    /// The row of a group that was made.
+    fn row(&self) -> Option<&Placed> {
+        if let StoreReply::Ruled(ruled) = self {
+            ruled.row.as_ref()
+        } else if let StoreReply::Joined(joined) = self {
+            joined.row.as_ref()
+        } else if let StoreReply::Left(left) = self {
+            left.row.as_ref()
         } else {
             None
         }
