@@ -22,6 +22,7 @@ mod server {
     mod original;
     mod passwords;
     mod proxies;
+    mod registering;
     mod seed;
     mod signals;
     mod slow;

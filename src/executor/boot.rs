@@ -22,6 +22,7 @@ use super::store_link::{self, StoreLink};
 use chatd_chat::hub::Hub;
 use chatd_chat::model::ids::MessageId;
 use chatd_chat::model::limits::Limits;
+use chatd_chat::model::registration::Registration;
 use chatd_chat::model::retention::Retention;
 use chatd_chat::port::event::Event;
 use chatd_chat::port::store::{StoreCall, StoreReturn};
@@ -55,6 +56,8 @@ pub struct Config {
     pub proxies: Proxies,
     /// Which messages the cores have stored.
     pub keep: Retention,
+    /// Who may register.
+    pub registration: Registration,
     /// The greatest id of a message that is stored: ids are given after it.
     pub after: MessageId,
     /// Whether latencies are measured.
@@ -126,6 +129,7 @@ struct Parts {
     site: Site,
     proxies: Proxies,
     keep: Retention,
+    registration: Registration,
     after: MessageId,
     measuring: Measuring,
     ring: Option<RingMode>,
@@ -171,6 +175,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             site: config.site.clone(),
             proxies: config.proxies.clone(),
             keep: config.keep,
+            registration: config.registration.clone(),
             after: config.after,
             measuring: config.measuring,
             ring: config.ring,
@@ -262,7 +267,10 @@ async fn run(parts: Parts) {
         }
     };
     let shard = Rc::new(RefCell::new(Shard::new(shard::Parts {
-        hub: Hub::new(id, limits.clone()).retaining(parts.keep).after(parts.after, parts.origin.wall()),
+        hub: Hub::new(id, limits.clone())
+            .retaining(parts.keep)
+            .registering(parts.registration.clone())
+            .after(parts.after, parts.origin.wall()),
         bus,
         store: StoreLink::new(core, questions),
         sockets,

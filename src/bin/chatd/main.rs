@@ -102,6 +102,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
         site: settings.site.clone(),
         proxies: settings.proxies.clone(),
         keep: settings.keep,
+        registration: settings.registration.clone(),
         after,
         measuring: settings.measuring,
         ring: settings.ring,

@@ -5,7 +5,7 @@ use chatd::executor::boot::{Network, RingMode};
 use chatd::executor::metrics::Measuring;
 use chatd::storage::password::Cost;
 use clap::parser::ValueSource;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,6 +84,10 @@ pub struct Options {
     #[arg(long, value_name = "m=KiB,t=N,p=N", default_value = "m=19456,t=2,p=1")]
     pub password_cost: Cost,
 
+    /// Who may register.
+    #[command(flatten)]
+    pub register: Registering,
+
     /// Whose signed word lets users in.
     #[command(flatten)]
     pub jwt: Jwt,
@@ -132,6 +136,39 @@ pub struct Options {
     /// Options that were typed, and not read from the environment, although they may hold a password.
     #[arg(skip)]
     pub typed_urls: Vec<&'static str>,
+}
+
+/// Who may register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Register {
+    /// Everybody.
+    Open,
+    /// Whoever has an invitation.
+    Token,
+    /// Nobody.
+    Closed,
+}
+
+/// New users.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Registering {
+    /// Who may register: everybody, whoever has an invitation, or nobody.
+    /// [default: open; beyond loopback, whoever connects from this machine]
+    #[arg(long, value_name = "open|token|closed", env = "CHATD_REGISTRATION", hide_possible_values = true)]
+    pub registration: Option<Register>,
+
+    /// With --registration open: also beyond loopback.
+    #[arg(long)]
+    pub open_to_all: bool,
+
+    /// The invitations of --registration token: a file, one a line.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CHATD_REGISTRATION_TOKENS",
+        required_if_eq("registration", "token")
+    )]
+    pub registration_tokens: Option<PathBuf>,
 }
 
 /// Logins by JSON Web Tokens, which another application signs for its users.

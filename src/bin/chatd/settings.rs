@@ -1,8 +1,9 @@
 //! What was meant: the command line, checked against the machine.
 
-use crate::options::{AdminAt, Options};
+use crate::options::{AdminAt, Options, Register};
 use chatd::chat::model::ids::CoreId;
 use chatd::chat::model::limits::Limits;
+use chatd::chat::model::registration::{Invitations, Registration};
 use chatd::chat::model::retention::Retention;
 use chatd::executor::boot::{Delivery, Origins, Proxies, RingMode, Secrecy, Site};
 use chatd::executor::bus::redis::{RedisError, Server};
@@ -15,7 +16,8 @@ use chatd::storage::password::Cost;
 use chatd::storage::{Backend, Config, MySqlUrl};
 use chatd_tls::{Identity, Trust};
 use std::fmt;
-use std::net::SocketAddr;
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +52,8 @@ pub struct Settings {
     pub latency_log: Option<(PathBuf, Duration)>,
     /// Which one-to-one messages are stored.
     pub keep: Retention,
+    /// Who may register.
+    pub registration: Registration,
     /// What hashing a password costs.
     pub cost: Cost,
     /// Whose signed word lets users in, if there is somebody.
@@ -67,6 +71,10 @@ pub enum Impossible {
     Cores(usize),
     /// There is no certificate to speak TLS with.
     Tls(chatd_tls::Refusal),
+    /// Everybody who reaches it could register.
+    OpenToAll(IpAddr),
+    /// There are no invitations, or some that are guessed.
+    Invitations(PathBuf, String),
     /// There are no keys to believe an application by.
     Keys(NoKeys),
     /// The MySQL URL is none.
@@ -86,6 +94,12 @@ impl fmt::Display for Impossible {
                 write!(f, "--cores {cores} is not possible: it takes 1 to {}", u32::from(CoreId::MAX) + 1)
             }
             Impossible::Tls(why) => write!(f, "no TLS: {why}"),
+            Impossible::OpenToAll(address) => write!(
+                f,
+                "--registration open on {address}: everybody who reaches it could register; --open-to-all says that \
+                 this is meant, and --registration token or closed is something else"
+            ),
+            Impossible::Invitations(file, why) => write!(f, "invitations: {}: {why}", file.display()),
             Impossible::Keys(why) => why.fmt(f),
             Impossible::MySql(error) => error.fmt(f),
             Impossible::Redis(error) => error.fmt(f),
@@ -103,6 +117,8 @@ impl std::error::Error for Impossible {}
 /// some for each core.
 const OTHER_FILES: u64 = 128;
 const FILES_A_CORE: u64 = 16;
+/// Bytes of an invitation at least.
+const INVITATION_BYTES: usize = 12;
 
 impl Settings {
     /// `open_files` is how many files this process may have open.
@@ -135,6 +151,7 @@ impl Settings {
         }
         let secrecy = secrecy(&options, &mut warnings)?;
         let application = application(&options)?;
+        let registration = registration(&options)?;
         if options.latency_log.is_some() && options.measure == Measuring::Off {
             warnings.push("the latency log stays empty with --measure off".to_owned());
         }
@@ -189,6 +206,7 @@ impl Settings {
             proxies: Proxies::new(options.proxy_from),
             latency_log: options.latency_log.map(|path| (path, options.latency_log_interval)),
             keep: options.keep,
+            registration,
             cost: options.password_cost,
             application,
             backend,
@@ -225,6 +243,32 @@ fn secrecy(options: &Options, warnings: &mut Vec<String>) -> Result<Secrecy, Imp
         warnings.push(what.to_owned());
     }
     Ok(Secrecy { identity, required: options.require_tls })
+}
+
+/// Who may register: beyond this machine nobody, unless that was said.
+fn registration(options: &Options) -> Result<Registration, Impossible> {
+    match options.register.registration {
+        None if options.bind.is_loopback() => Ok(Registration::Open),
+        None => Ok(Registration::Here),
+        Some(Register::Open) if options.bind.is_loopback() || options.register.open_to_all => {
+            Ok(Registration::Open)
+        }
+        Some(Register::Open) => Err(Impossible::OpenToAll(options.bind)),
+        Some(Register::Closed) => Ok(Registration::Closed),
+        Some(Register::Token) => {
+            let file = options.register.registration_tokens.clone().unwrap_or_default();
+            let bad = |why: String| Impossible::Invitations(file.clone(), why);
+            let text = fs::read_to_string(&file).map_err(|error| bad(error.to_string()))?;
+            let invitations = Invitations::of_lines(&text);
+            match invitations.iter().map(str::len).min() {
+                None => Err(bad("there is none in it".to_owned())),
+                Some(..INVITATION_BYTES) => {
+                    Err(bad(format!("one has less than {INVITATION_BYTES} bytes, and would be guessed")))
+                }
+                Some(_) => Ok(Registration::Invited(invitations)),
+            }
+        }
+    }
 }
 
 /// Whose signed word is taken, if that was said.

@@ -27,6 +27,7 @@ use crate::group::Groups;
 use crate::login::Logins;
 use crate::model::ids::{CoreId, MessageId, Millis, Now};
 use crate::model::limits::Limits;
+use crate::model::registration::Registration;
 use crate::model::retention::Retention;
 use crate::port::counters::HubCounters;
 use crate::port::cx::Cx;
@@ -100,6 +101,12 @@ impl Hub {
     /// The same, storing what it is told to.
     pub fn retaining(mut self, retention: Retention) -> Self {
         self.cx.retention = retention;
+        self
+    }
+
+    /// The same, letting register whom it is told to.
+    pub fn registering(mut self, registration: Registration) -> Self {
+        self.cx.registration = registration;
         self
     }
 

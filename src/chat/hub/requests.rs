@@ -55,10 +55,11 @@ impl Hub {
     fn on_entrance(&mut self, about: About<'_>, body: &Body<'_>, user: Option<UserId>) -> bool {
         let Self { cx, connections, logins, .. } = self;
         match *body {
-            Body::Register { name, password, client } => {
+            Body::Register { name, password, invitation, client } => {
                 // Who is logged in goes on as it logged in.
                 let client = user.is_none().then_some(client);
-                logins.on_register(cx, connections, about.connection, (name, password), client);
+                let said = (name, password, invitation);
+                logins.on_register(cx, connections, about.connection, said, client);
             }
             Body::Login { who, password, client, takeover } => {
                 let credentials = Credentials { who, password, client, takeover };

@@ -47,7 +47,7 @@ impl Logins {
         cx: &mut Cx,
         connections: &mut Connections,
         id: ConnectionId,
-        (name, password): (&str, &str),
+        (name, password, invitation): (&str, &str, Option<&str>),
         client: Option<Client<'_>>,
     ) {
         cx.enter();
@@ -63,7 +63,8 @@ impl Logins {
                 return connections.reply(cx, id, reply::not_registered(Code::Refused, Some(&text)));
             }
         };
-        if self.registers_too_fast(cx, connections, id) {
+        if self.registers_too_fast(cx, connections, id) || !self.may_register(cx, connections, id, invitation)
+        {
             return;
         }
         let Some(connection) = connections.get_mut(id) else { return };
@@ -73,6 +74,26 @@ impl Logins {
         let (name, password) = (name.to_owned(), Password(password.to_owned()));
         let request = StoreRequest::Register { name, password, from };
         cx.request(request, LoginFlow::Register { connection: id });
+    }
+
+    /// Whether whoever runs the server lets somebody register from there. A connection that tries to is told otherwise, and
+    /// has to wait longer and longer before it may try again.
+    fn may_register(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnectionId,
+        invitation: Option<&str>,
+    ) -> bool {
+        let Some(from) = connections.get(id).map(|connection| connection.from) else { return false };
+        let may = cx.registration.admits(from, invitation);
+        if !may {
+            self.registration_turned_away(cx, connections, id);
+            cx.counters.error(Code::Refused);
+            let bytes = reply::not_registered(Code::Refused, Some(cx.registration.refusal()));
+            connections.reply(cx, id, bytes);
+        }
+        may
     }
 
     pub(crate) fn on_registered(

@@ -6,6 +6,7 @@
 //! - [`capabilities`], [`device`]: what a client understands; a user's devices and how far they have read.
 //! - [`dedup`]: what a user said lately, and how that was answered.
 //! - [`limits`]: every bound, its default, and what happens at it.
+//! - [`registration`]: who may register, likewise.
 //! - [`retention`]: which messages are stored, as whoever runs the server chose.
 //! - [`source`]: where a connection comes from, as far as shares go.
 //! - `name`: what may be a name. `local_time`: the server's time as text. `seldom`: what few have at a time.
@@ -23,6 +24,7 @@ pub mod limits;
 pub(crate) mod local_time;
 pub mod name;
 pub mod profile;
+pub mod registration;
 pub mod retention;
 pub(crate) mod seldom;
 pub mod source;

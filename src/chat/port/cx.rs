@@ -12,6 +12,7 @@ use crate::model::envelope::Envelope;
 use crate::model::ids::{CoreId, MessageClock, MessageId, Millis, Monotonic, UserId};
 use crate::model::limits::Limits;
 use crate::model::local_time::LocalTime;
+use crate::model::registration::Registration;
 use crate::model::retention::Retention;
 
 /// Time, bounds, the clock of message ids, the effects of this event, requests in flight, counters.
@@ -23,6 +24,7 @@ pub(crate) struct Cx {
     pub(crate) wall: Millis,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
+    pub(crate) registration: Registration,
     /// The number that this core goes by.
     pub(crate) core: CoreId,
     pub(crate) clock: MessageClock,
@@ -51,6 +53,7 @@ impl Cx {
             wall: Millis(0),
             limits,
             retention: Retention::default(),
+            registration: Registration::default(),
             core,
             clock: MessageClock::new(core),
             local_time: LocalTime::default(),

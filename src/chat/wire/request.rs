@@ -196,6 +196,8 @@ pub enum Body<'a> {
         name: &'a str,
         /// Not checked for length either.
         password: &'a str,
+        /// An invitation, for servers that take nobody without one.
+        invitation: Option<&'a str>,
         /// What the client says of itself.
         client: Client<'a>,
     },

@@ -154,7 +154,12 @@ mod tests {
             (Request::Logout, Body::Logout),
             (
                 Request::Register { name: "n".into(), password: "p".into() },
-                Body::Register { name: "n", password: "p", client: request::Client::default() },
+                Body::Register {
+                    name: "n",
+                    password: "p",
+                    invitation: None,
+                    client: request::Client::default(),
+                },
             ),
             (say(Conversation::With(user)), Body::OneChat { to: user, msg, time: at }),
             (say(Conversation::In(group)), Body::GroupChat { group, msg, time: at }),

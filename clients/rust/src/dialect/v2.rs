@@ -223,7 +223,7 @@ mod tests {
             ),
             (
                 Request::Register { name: "n".into(), password: "p".into() },
-                Body::Register { name: "n", password: "p", client },
+                Body::Register { name: "n", password: "p", invitation: None, client },
             ),
             (page(direct, Span::Latest), paged(with, history::Span::Newest)),
             (page(within, Span::Before(9)), paged(inside, history::Span::Before(9))),

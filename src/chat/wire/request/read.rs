@@ -52,7 +52,9 @@ impl<'a> Reader<'_, 'a> {
             msgid::LOGOUT => Body::Logout,
             msgid::REGISTER => {
                 let (name, password) = (self.text("name")?, self.text("password")?);
-                Body::Register { name, password, client: self.client(self.dialect()?)? }
+                // The original never says it, and what is no text is none.
+                let invitation = self.text("token").ok();
+                Body::Register { name, password, invitation, client: self.client(self.dialect()?)? }
             }
             msgid::ONE_CHAT => {
                 let to = if self.has("to") && !self.has("toid") { "to" } else { "toid" };
