@@ -50,6 +50,9 @@ mod device_sim {
     #[path = "../sim/ruled.rs"]
     #[allow(dead_code, reason = "the other simulation needs more of it")]
     mod ruled;
+    #[path = "../sim/searched.rs"]
+    #[allow(dead_code, reason = "the other simulation needs more of it")]
+    mod searched;
     #[path = "../sim/store.rs"]
     #[allow(dead_code, reason = "the other simulation needs more of it")]
     pub mod store;

@@ -7,6 +7,7 @@
 mod rules {
     pub mod device_steps;
     pub mod script;
+    pub mod search_steps;
     pub mod show;
 }
 

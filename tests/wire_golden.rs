@@ -20,6 +20,9 @@ mod rng;
 #[path = "sim/ruled.rs"]
 #[allow(dead_code, reason = "the simulation needs more of it")]
 mod ruled;
+#[path = "sim/searched.rs"]
+#[allow(dead_code, reason = "the simulation needs more of it")]
+mod searched;
 #[path = "sim/store.rs"]
 #[allow(dead_code)]
 mod store;

@@ -30,6 +30,7 @@ impl Through {
             application: None,
             limits: Limits::default(),
             retention: Retention::All,
+            search: true,
         };
         let opened = storage::open(config).expect("a store to measure");
         let (ask, questions) = flume::bounded(16_384);

@@ -18,6 +18,7 @@ mod pages;
 mod people;
 mod places;
 mod random;
+pub mod search;
 mod sync;
 mod tokens;
 mod trial;

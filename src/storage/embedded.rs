@@ -17,6 +17,7 @@ mod group_rules;
 mod groups;
 mod heads;
 mod history;
+mod index;
 mod markers;
 mod memory;
 mod messages;
@@ -24,6 +25,7 @@ mod names;
 mod page;
 mod places;
 mod row;
+mod search;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,7 @@ mod tokens;
 
 use super::merge::PageLimit;
 use super::names::Clash;
+use super::search::{Indexed, Searcher};
 use super::token::Uses;
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError, migrate};
 use chatd_chat::model::ids::MessageId;
@@ -146,6 +149,7 @@ impl Embedded {
                 panic!("the worker turns passwords into other orders")
             }
             StoreRequest::Remember { .. } => panic!("the worker remembers it"),
+            StoreRequest::Search { .. } => panic!("whoever searches does it aside"),
             StoreRequest::Resume { secret, device } => {
                 tokens::resume(db, limits, uses, secret, device.as_deref())
             }
@@ -226,8 +230,15 @@ impl Embedded {
             outcomes.push(self.one(order)?);
         }
         self.memory.write(&self.db)?;
-        if self.dissolved == Dissolved::Remains && groups::sweep(&self.db, SWEEP_MESSAGES)? < SWEEP_MESSAGES {
-            self.dissolved = Dissolved::Gone;
+        if self.dissolved == Dissolved::Remains {
+            let swept = groups::sweep(&self.db, SWEEP_MESSAGES)?;
+            if swept > 0 {
+                // It may have read some of those.
+                self.memory.indexer.forget();
+            }
+            if swept < SWEEP_MESSAGES {
+                self.dissolved = Dissolved::Gone;
+            }
         }
         Ok(())
     }
@@ -314,6 +325,34 @@ impl Store for Embedded {
 
     fn set_retention(&mut self, retention: Retention) -> Result<(), StoreError> {
         history::set_retention(&self.db, retention).map_err(|error| StoreError::Down(error.to_string()))
+    }
+
+    fn indexes(&self) -> bool {
+        true
+    }
+
+    fn index(&mut self) -> Result<Indexed, StoreError> {
+        // What is lost with the machine is indexed again: nothing is flushed to the disk for it. The next commit of a
+        // batch flushes that too.
+        let done = self.db.pragma_update(None, "synchronous", "NORMAL").and_then(|()| {
+            let done = self.memory.indexer.step(&self.db);
+            if done.is_err() {
+                self.memory.indexer.forget();
+            }
+            if !self.db.is_autocommit() {
+                self.db.execute_batch("ROLLBACK")?;
+            }
+            self.db.pragma_update(None, "synchronous", "FULL")?;
+            done
+        });
+        done.map_err(|error| StoreError::Down(format!("{}: {error}", self.directory.database().display())))
+    }
+
+    fn searcher(&mut self) -> Result<Option<Box<dyn Searcher>>, StoreError> {
+        let reader = search::Reader::open(&self.directory.database());
+        reader
+            .map(|reader| Some(Box::new(reader) as Box<dyn Searcher>))
+            .map_err(|error| StoreError::Down(error.to_string()))
     }
 
     /// Nobody waits for them, nobody else is kept from their conversations meanwhile, and where a flush takes long there are

@@ -32,6 +32,7 @@ fn of(request: &StoreRequest) -> &'static str {
         StoreRequest::Unblock { .. } => "unblock",
         StoreRequest::Members { .. } => "members",
         StoreRequest::History { .. } => "history",
+        StoreRequest::Search { .. } => "search",
         StoreRequest::Friends { .. } => "friends",
         StoreRequest::AddFriend { .. } => "add a friend",
         StoreRequest::DelFriend { .. } => "remove a friend",

@@ -33,6 +33,7 @@ mod rates;
 pub mod replies;
 #[cfg(test)]
 mod scratch;
+pub mod search;
 mod shares;
 pub mod siblings;
 mod sync;
@@ -50,6 +51,7 @@ use health::News;
 pub use mysql::MySqlUrl;
 pub use open_error::OpenError;
 use password::Cost;
+use search::{Indexed, Searcher};
 use siblings::{Entry, Sibling};
 use std::fmt;
 use std::path::PathBuf;
@@ -75,6 +77,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which messages it will be asked to store, so that its history can say whether it is complete.
     pub retention: Retention,
+    /// Whether messages are searched, and indexed for that.
+    pub search: bool,
 }
 
 /// Which store it is.
@@ -248,6 +252,27 @@ pub trait Store: Send {
     /// If the store does not work.
     fn withdraw(&mut self, _server: u64) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// Whether this has something to do for the index of the search when messages were stored: see [`Store::index`].
+    fn indexes(&self) -> bool {
+        false
+    }
+
+    /// Does a little for the index of the search: nobody waits for that, and it takes a few milliseconds.
+    ///
+    /// # Errors
+    /// If the store does not work.
+    fn index(&mut self) -> Result<Indexed, StoreError> {
+        Ok(Indexed::All)
+    }
+
+    /// Somebody who searches, for a thread of its own; `None` where nobody can.
+    ///
+    /// # Errors
+    /// If the store does not work.
+    fn searcher(&mut self) -> Result<Option<Box<dyn Searcher>>, StoreError> {
+        Ok(None)
     }
 
     /// Leaves everything tidy. Nothing is lost if this is never called.

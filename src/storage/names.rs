@@ -15,11 +15,22 @@ const CHARS_MOST: usize = 255;
 pub fn fold(name: &str) -> String {
     let seen: String =
         name.trim().chars().filter(|&c| !chatd_chat::model::name::is_invisible(c)).take(CHARS_MOST).collect();
+    compose(&seen).trim().to_owned()
+}
+
+/// What two texts have in common that differ only in case, width, composition and characters that cannot be seen.
+pub fn fold_letters(text: &str) -> String {
+    // Some that cannot be seen end a word all the same.
+    let ends_a_word = |c| matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{2800}');
+    let seen = text.chars().map(|c| if ends_a_word(c) { ' ' } else { c });
+    compose(&seen.filter(|&c| !chatd_chat::model::name::is_invisible(c)).collect::<String>())
+}
+
+fn compose(seen: &str) -> String {
     let composed: String = seen.nfkc().collect();
     // Folding may undo a composition, and composing may bring a letter that has a case.
     let folded: String = default_case_fold_str(&composed).nfkc().collect();
-    let folded: String = default_case_fold_str(&folded).nfkc().collect();
-    folded.trim().to_owned()
+    default_case_fold_str(&folded).nfkc().collect()
 }
 
 /// The folded form of one whose folded form belongs to another that was there before: no name's.

@@ -6,6 +6,7 @@
 
 mod batch;
 mod isolation;
+mod search;
 
 use super::dedup_windows::DedupWindows;
 use super::health::{Health, State};
@@ -13,13 +14,16 @@ use super::jwt::gate::Gate;
 use super::pool::{Hashed, Pool, Queue};
 use super::rates::Rates;
 use super::replies::{Replies, ReplyBatch};
+use super::search::line::Line;
 use super::siblings::{self, SiblingCall};
 use super::{Config, OpenError, Order, Outcome, Store};
 use batch::Step;
 use chatd_chat::model::ids::UserId;
+use chatd_chat::model::retention::Retention;
 use chatd_chat::port::store::{ReplyQueue, StoreCall};
 use chatd_process::log;
 use futures_lite::future;
+use search::Search;
 use std::pin::pin;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -87,7 +91,7 @@ pub fn start(
 }
 
 fn start_with(
-    store: Box<dyn Store>,
+    mut store: Box<dyn Store>,
     config: &Config,
     calls: flume::Receiver<StoreCall>,
     replies: Vec<ReplyQueue>,
@@ -102,6 +106,7 @@ fn start_with(
     };
     let passwords = pool.queue();
     let (siblings, sibling_calls) = siblings::line();
+    let search = start_search(&mut *store, config, &replies)?;
     let worker = Worker {
         store,
         batch_replies: replies.batch(),
@@ -119,6 +124,7 @@ fn start_with(
         group_makes: Rates::new(config.limits.group_makes, config.limits.group_make_ms),
         began: Instant::now(),
         sibling_calls,
+        search,
     };
     let state = worker.health.state();
     let thread = std::thread::Builder::new()
@@ -126,6 +132,18 @@ fn start_with(
         .spawn(move || worker.run(&calls, &hashed))
         .map_err(OpenError::NoThread)?;
     Ok(Running { thread, state, passwords, siblings: Some(siblings) })
+}
+
+/// Has somebody search, unless nobody is to, or what there is to be searched is not kept.
+fn start_search(store: &mut dyn Store, config: &Config, replies: &Replies) -> Result<Search, OpenError> {
+    if !config.search || config.retention != Retention::All {
+        return Ok(Search::none());
+    }
+    let searcher = store.searcher();
+    let searcher = searcher.map_err(|error| OpenError::Failed(store.describe(), error.to_string()))?;
+    let Some(searcher) = searcher else { return Ok(Search::none()) };
+    let (line, woken) = Line::start(searcher, replies.clone(), config.limits.store_queue)?;
+    Ok(Search::new(line, woken, store.indexes()))
 }
 
 struct Worker {
@@ -155,6 +173,7 @@ struct Worker {
     began: Instant,
     /// What servers want to know of each other.
     sibling_calls: flume::Receiver<SiblingCall>,
+    search: Search,
 }
 
 /// What came out of one of the queues.
@@ -164,6 +183,8 @@ enum Next {
     Request(StoreCall),
     Hashed(Hashed),
     SiblingCall(SiblingCall),
+    /// Something was stored a while ago.
+    Woken,
     /// Nothing will ever come again.
     End,
 }
@@ -181,6 +202,10 @@ impl Worker {
             let mut weight = match self.next(calls, hashed) {
                 Next::Nothing if self.orders.is_empty() => continue,
                 Next::Nothing => 0,
+                Next::Woken => {
+                    self.search.wake();
+                    continue;
+                }
                 Next::SiblingCall(sibling_call) => {
                     self.sibling_call(sibling_call);
                     if self.orders.is_empty() {
@@ -215,9 +240,13 @@ impl Worker {
             }
             Err(flume::TryRecvError::Empty) => {}
         }
+        if self.search.is_due() && hashed.is_empty() && self.orders.is_empty() {
+            self.index();
+            return Next::Nothing;
+        }
         let mut next = Next::Nothing;
-        let sibling_calls = self.sibling_calls.clone();
-        let news = self.store.wait(pin!(async { next = first(calls, hashed, &sibling_calls).await }));
+        let (sibling_calls, woken) = (self.sibling_calls.clone(), self.search.woken.clone());
+        let news = self.store.wait(pin!(async { next = first(calls, hashed, &sibling_calls, &woken).await }));
         self.health.report_news(news);
         next
     }
@@ -244,6 +273,7 @@ impl Worker {
             self.store(hashed);
             self.perform();
         }
+        self.search.stop();
         for thread in threads {
             // A panic in it is in the log already.
             drop(thread.join());
@@ -259,6 +289,7 @@ async fn first(
     calls: &flume::Receiver<StoreCall>,
     hashed: &flume::Receiver<Hashed>,
     sibling_calls: &flume::Receiver<SiblingCall>,
+    woken: &flume::Receiver<()>,
 ) -> Next {
     // Whether that is the end is for the next look to say.
     let call = async { calls.recv_async().await.map_or(Next::Nothing, Next::Request) };
@@ -275,7 +306,13 @@ async fn first(
             Err(flume::RecvError::Disconnected) => future::pending().await,
         }
     };
-    future::or(future::or(call, password), sibling_call).await
+    let woken = async {
+        match woken.recv_async().await {
+            Ok(()) => Next::Woken,
+            Err(flume::RecvError::Disconnected) => future::pending().await,
+        }
+    };
+    future::or(future::or(call, password), future::or(sibling_call, woken)).await
 }
 
 #[cfg(test)]

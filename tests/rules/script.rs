@@ -23,6 +23,7 @@
 //! admitted 1 ann 1700000120000   whom an application vouches for, and until when
 //! hidden 2 3                     of the friends, these block the user; in lists of people: `2=bob!`
 //! found 3=cy · members 1=ann*,2=bob · history 1>2@7 text   a person, a page of each (with `more`)
+//! hits with 2: 1>2@7 text; in 5: 2>5@4 text; before 9; to 5   what a search has found, where it goes on, and what it cannot search yet
 //! verified alice (by name: `1 alice`) · registered 7 · stored · stored 3 · grouped 5 head 2 · left · dissolved
 //! friends 2=bob 3=cy · profile blocked 4 token 77 friends 2=bob groups 5=team:9 members 1=ann*,2=bob
 //! page … ; …                     a page: `1>2 text`, `1>5@3 text`, and at its end `more`, `heads 5:3`
@@ -412,6 +413,7 @@ impl Script {
                 }
                 StoreReply::History(HistoryPage { messages, complete })
             }
+            "hits" => StoreReply::Search(self.search_page(rest)),
             "registered" => StoreReply::Registered(user(rest)),
             "stored" => {
                 let Some((_, StoreRequest::StoreMessage { envelope })) = at.map(|at| &self.asks[at]) else {
@@ -504,7 +506,7 @@ impl Script {
         BacklogMessage { envelope: self.message(ends, text, pos.is_some(), Durability::Always), pos }
     }
 
-    fn message(&mut self, ends: &str, text: &str, to_group: bool, durability: Durability) -> Envelope {
+    pub fn message(&mut self, ends: &str, text: &str, to_group: bool, durability: Durability) -> Envelope {
         let (from, to) = ends.split_once('>').expect("from whom to whom");
         let mid = self.next_elsewhere();
         let text = text.replace("{{1000}}", &"x".repeat(1_000));
@@ -654,6 +656,7 @@ fn code(text: &str) -> Code {
         Code::Muted,
         Code::Pending,
         Code::InvalidField,
+        Code::UnknownMsgid,
     ];
     codes.into_iter().find(|code| code.errno().to_string() == text).expect("an errno of the store")
 }

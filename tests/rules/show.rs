@@ -203,6 +203,11 @@ fn show_ask(ask: &StoreRequest) -> String {
         StoreRequest::History { user, conversation, span, messages, bytes } => {
             format!("History {user} {conversation:?} {span:?}, at most {messages} in {bytes} bytes")
         }
+        StoreRequest::Search { user, q, conversation, before, messages, bytes } => {
+            let conversation = conversation.map_or(String::new(), |one| format!(" in {one:?}"));
+            let before = before.map_or(String::new(), |before| format!(" before {}", before.0));
+            format!("Search {user} {q:?}{conversation}{before}, at most {messages} in {bytes} bytes")
+        }
         StoreRequest::AppendHistory { envelopes } => format!("AppendHistory {} messages", envelopes.len()),
         StoreRequest::StoreMessage { envelope } => format!("StoreMessage {}", show_envelope(envelope)),
         StoreRequest::FetchBacklog { user, after, have, .. } => {

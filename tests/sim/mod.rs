@@ -17,6 +17,7 @@ mod remembered;
 mod rest;
 pub mod rng;
 mod ruled;
+mod searched;
 mod sockets;
 pub mod store;
 pub mod synced;

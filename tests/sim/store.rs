@@ -208,6 +208,9 @@ impl Store {
             &StoreRequest::History { user, conversation, span, messages, bytes } => {
                 self.history(user, conversation, span, messages, bytes)
             }
+            StoreRequest::Search { user, q, conversation, before, messages, bytes } => {
+                self.search(*user, q, *conversation, *before, (*messages, *bytes))
+            }
             StoreRequest::AppendHistory { envelopes } => {
                 envelopes.iter().for_each(|envelope| drop(self.record(envelope)));
                 Ok(StoreReply::Done)

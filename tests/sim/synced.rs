@@ -17,7 +17,7 @@ pub type Markers = BTreeMap<(UserId, Conversation), u64>;
 
 impl Store {
     /// The messages of a conversation in the order of their places, and the place after which the user sees them.
-    fn sequence(&self, user: UserId, conversation: Conversation) -> Result<(&[MessageId], u64), Code> {
+    pub fn sequence(&self, user: UserId, conversation: Conversation) -> Result<(&[MessageId], u64), Code> {
         match conversation {
             Conversation::With(other) => {
                 self.person(other).ok_or(Code::NoSuchUser)?;

@@ -5,7 +5,9 @@ use super::rng::Rng;
 use chatd::chat::model::device::Device;
 use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd::chat::model::group_rule::{JoinPolicy, MemberRule, MutedAll, Until};
-use chatd::chat::model::history::{Conversation, Head, HeadsPage, Placed, Span, SyncedConversation};
+use chatd::chat::model::history::{
+    Conversation, Head, HeadsPage, Hit, Placed, SearchPage, Span, SyncedConversation,
+};
 use chatd::chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role};
 use chatd::chat::model::token::{Secret, TokenId};
@@ -196,7 +198,7 @@ fn lists() -> [(&'static str, Vec<u8>); 5] {
     ]
 }
 
-fn answers() -> [(&'static str, Vec<u8>); 6] {
+fn answers() -> [(&'static str, Vec<u8>); 9] {
     let [bnn, cat] = friends().try_into().unwrap();
     let role = [Role::Creator, Role::Normal];
     let member = |(person, role)| Member { person, role, muted: Until::NEVER };
@@ -209,6 +211,14 @@ fn answers() -> [(&'static str, Vec<u8>); 6] {
         let page = HistoryFrame { cid, conversation, span: Span::Newest, messages, complete };
         found::history(page, 65_536)
     };
+    let in_group = Placed { envelope: nameless(), pos: 4 };
+    let hits = vec![
+        Hit { conversation: Conversation::Group(group()), placed: in_group },
+        Hit { conversation: Conversation::With(user(26)), placed: said[0].clone() },
+    ];
+    let search = |cid, hits, before, searched_to| {
+        found::search(cid, &SearchPage { hits, before, searched_to }, 65_536)
+    };
     [
         ("found", found::user(Some(CID), &bnn, &is_online)),
         ("not found", found::nobody(Some(CID))),
@@ -216,6 +226,9 @@ fn answers() -> [(&'static str, Vec<u8>); 6] {
         ("no members", members(None, &[], true)),
         ("history", history(Some(CID), Conversation::With(user(26)), &said, true)),
         ("no history", history(None, Conversation::Group(group()), &[], false)),
+        ("search", search(Some(CID), hits, None, None)),
+        ("search, and more follows", search(None, Vec::new(), Some(MID), None)),
+        ("search, and not all can be found", search(None, Vec::new(), None, Some(TS))),
     ]
 }
 
@@ -340,6 +353,14 @@ fn a_page_is_cut_to_what_fits_and_the_rest_is_asked_for_from_there() {
     assert_eq!(places(Span::After(0)), [1, 2, 3, 4, 5, 6]);
     assert_eq!(places(Span::Before(51)), [45, 46, 47, 48, 49, 50]);
     assert_eq!(places(Span::Newest), [45, 46, 47, 48, 49, 50]);
+    // What is found is by many people, and goes on before the last message that fits.
+    let conversation = Conversation::Group(group());
+    let hits = said.iter().map(|placed| Hit { conversation, placed: placed.clone() }).collect();
+    let page = found::search(None, &SearchPage { hits, before: None, searched_to: None }, 8 << 10);
+    assert!(page.len() <= 8 << 10);
+    let page: Value = serde_json::from_slice(&page).unwrap();
+    assert_eq!(page["messages"].as_array().unwrap().len(), 6);
+    assert_eq!((&page["complete"], &page["before_mid"]), (&false.into(), &page["messages"][5]["mid"]));
     let members: Vec<Member> = (1..=200)
         .map(|id| Member { person: person(id, &long(50)), role: Role::Normal, muted: Until::NEVER })
         .collect();

@@ -79,6 +79,9 @@ pub struct Options {
     /// the history has gaps.
     #[arg(long, value_name = "all|undelivered", default_value = "all", value_parser = keep)]
     pub keep: Retention,
+    /// Index no messages, and answer no SEARCH. All servers of a cluster must be told the same.
+    #[arg(long)]
+    pub no_search: bool,
 
     /// What hashing a password costs (argon2id). Weaker than the default starts with a warning.
     #[arg(long, value_name = "m=KiB,t=N,p=N", default_value = "m=19456,t=2,p=1")]

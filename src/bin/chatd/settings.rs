@@ -54,6 +54,8 @@ pub struct Settings {
     pub keep: Retention,
     /// Who may register.
     pub registration: Registration,
+    /// Whether messages are searched.
+    pub search: bool,
     /// What hashing a password costs.
     pub cost: Cost,
     /// Whose signed word lets users in, if there is somebody.
@@ -207,6 +209,7 @@ impl Settings {
             latency_log: options.latency_log.map(|path| (path, options.latency_log_interval)),
             keep: options.keep,
             registration,
+            search: !options.no_search,
             cost: options.password_cost,
             application,
             backend,
@@ -222,6 +225,7 @@ impl Settings {
             application: self.application.clone(),
             limits: self.limits.clone(),
             retention: self.keep,
+            search: self.search,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::connection::{About, Connection, Connections, Pause};
 use crate::group::ends_membership;
 use crate::login::LoginOutcome;
 use crate::model::device::{Device, Marker};
-use crate::model::history::{HeadsPage, SyncPage};
+use crate::model::history::{HeadsPage, SearchPage, SyncPage};
 use crate::model::ids::{ConnectionId, GroupId, MessageId, UserId};
 use crate::model::profile::Profile;
 use crate::port::event::BusDown;
@@ -202,6 +202,10 @@ impl Hub {
             SocialFlow::History { connection, asked, cid } => {
                 let page = HistoryPage::from_result(result);
                 social.on_history_page(cx, connections, connection, asked, cid.as_deref(), page);
+            }
+            SocialFlow::Search { connection, cid } => {
+                let page = SearchPage::from_result(result);
+                social.on_search_page(cx, connections, (connection, cid.as_deref()), page);
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::model::ids::{ConnectionId, UserId};
 use crate::model::name;
 use crate::port::in_flight::Change;
 use crate::port::store::StoreRequest;
-use crate::social::HistoryQuery;
+use crate::social::{HistoryQuery, SearchQuery};
 use crate::wire::code::Code;
 use crate::wire::frame::Terminator;
 use crate::wire::msgid;
@@ -81,7 +81,7 @@ impl Hub {
             }
             Body::Logout | Body::OneChat { .. } | Body::GroupChat { .. } | Body::ShowFriends => return false,
             Body::Sync { .. } | Body::Heads { .. } | Body::Read { .. } | Body::Typing { .. } => return false,
-            Body::Devices | Body::DropDevice { .. } => return false,
+            Body::Devices | Body::DropDevice { .. } | Body::Search { .. } => return false,
             Body::AddFriend { .. } | Body::DelFriend { .. } => return false,
             Body::CreateGroup { .. } | Body::AddGroup { .. } | Body::DelGroup { .. } => return false,
         }
@@ -129,6 +129,10 @@ impl Hub {
             Body::History { conversation, span, messages } => {
                 let query = HistoryQuery { conversation, span, messages };
                 social.on_history(cx, connections, about, user, query);
+            }
+            Body::Search { q, conversation, before, messages } => {
+                let query = SearchQuery { q, conversation, before, messages };
+                social.on_search(cx, connections, about, user, query);
             }
             Body::Block { user: blocked } => social.on_block(cx, connections, about, user, blocked),
             Body::Unblock { user: blocked } => social.on_unblock(cx, connections, about, user, blocked),

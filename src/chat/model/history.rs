@@ -43,6 +43,26 @@ pub struct Placed {
     pub pos: u64,
 }
 
+/// A message that a search has found, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hit {
+    /// As whoever searches sees it.
+    pub conversation: Conversation,
+    /// The message.
+    pub placed: Placed,
+}
+
+/// One page of what a search has found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SearchPage {
+    /// Newest first, by id.
+    pub hits: Vec<Hit>,
+    /// Where the search goes on, if that was not all: everything with this id or a greater one was looked through.
+    pub before: Option<MessageId>,
+    /// Not everything that is stored can be searched yet: what was accepted by this time can.
+    pub searched_to: Option<Millis>,
+}
+
 /// A conversation as one of its people sees it: where it stands, and how far they have read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head {

@@ -139,6 +139,10 @@ pub struct Limits {
     /// Messages in one page of history, and members in one page of a group, however many were
     /// asked for. The rest is in the next page.
     pub history_messages: usize,
+    /// Characters of what SEARCH looks for. Above: ERROR 102.
+    pub search_chars: usize,
+    /// Messages in one page of SEARCH, however many were asked for.
+    pub search_messages: usize,
     /// Messages to a v2 session that its TCP has acknowledged and its reader has not confirmed.
     /// Above: the oldest of the sender who has most of them, group messages included, count as confirmed.
     pub unconfirmed: usize,
@@ -298,6 +302,8 @@ impl Default for Limits {
             lookups: 16,
             lookups_waiting: 16_384,
             history_messages: 200,
+            search_chars: 100,
+            search_messages: 50,
             unconfirmed: 1_000,
             dedup_cids: 256,
             dedup_away_cids: 262_144,

@@ -100,6 +100,8 @@ pub(crate) enum SocialFlow {
     Directory(Box<DirectoryQuery>),
     /// A page of what was said → HISTORY_ACK.
     History { connection: ConnectionId, asked: (Conversation, Span), cid: Option<Box<str>> },
+    /// A page of what was found → SEARCH_ACK.
+    Search { connection: ConnectionId, cid: Option<Box<str>> },
     /// Which friends hide from a session's user → it is told of them no more, or again.
     Hidden { connection: ConnectionId, user: UserId },
 }

@@ -24,6 +24,7 @@ impl StoreFlow {
             StoreFlow::Group(GroupFlow::CheckMembership { connection, .. }) => Some(*connection),
             StoreFlow::Social(SocialFlow::Directory(query)) => Some(query.connection),
             StoreFlow::Social(SocialFlow::History { connection, .. }) => Some(*connection),
+            StoreFlow::Social(SocialFlow::Search { connection, .. }) => Some(*connection),
             StoreFlow::Direct(_) | StoreFlow::Group(_) | StoreFlow::Login(_) | StoreFlow::Backlog(_) => None,
             StoreFlow::Devices(DevicesFlow::List { connection, .. }) => Some(*connection),
             StoreFlow::Devices(DevicesFlow::Heads { connection, .. }) => Some(*connection),

@@ -2,7 +2,8 @@
 //!
 //! The core knows neither SQL nor threads: a [`StoreRequest`] leaves as an effect with a request id, and the
 //! [`StoreResult`] comes back as an event with that id. Requests of one core are answered in the order made
-//! (`Register` and `Verify`, which wait for the hashing pool, excepted), and all cores of a process share one queue:
+//! (`Register` and `Verify`, which wait for the hashing pool, and `Search`
+//! excepted), and all cores of a process share one queue:
 //! what was requested before a message was published is done before anything that was requested because of it.
 
 mod reply;
@@ -226,6 +227,23 @@ pub enum StoreRequest {
         conversation: Conversation,
         /// Where.
         span: Span,
+        /// Messages in the page at most.
+        messages: usize,
+        /// Bytes of bodies in the page at most; one message is always given.
+        bytes: usize,
+    },
+    /// One page of the messages that have all words of a text, of those that the user may see.
+    /// → [`StoreReply::Search`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember` | `InvalidField` (it has no word) |
+    /// `UnknownMsgid` (this store does not search) | `Busy`. Answered aside, as passwords are.
+    Search {
+        /// Who asks.
+        user: UserId,
+        /// What is looked for.
+        q: String,
+        /// Only here; in everything that the user may see, if there is none.
+        conversation: Option<Conversation>,
+        /// Only messages with a smaller id.
+        before: Option<MessageId>,
         /// Messages in the page at most.
         messages: usize,
         /// Bytes of bodies in the page at most; one message is always given.

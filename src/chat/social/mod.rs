@@ -1,9 +1,11 @@
 //! Social: friends, blocked users, who is online, and what can be looked up.
 //!
 //! Owns presence as one core knows it ([`presence`]) and whose presence each session is told of. [`friends`] and
-//! [`blocks`] request changes; [`hiding`] keeps from a session who blocks its user; [`directory`] and [`history`] answer look-ups; [`typing`] passes on that somebody types.
+//! [`blocks`] request changes; [`hiding`] keeps from a session who blocks its user; [`directory`],
+//! [`history`] and [`search`] answer look-ups; [`typing`] passes on that somebody types.
 //!
-//! Handles `AddFriend`, `DelFriend`, `Block`, `Unblock`, `Find`, `Members`, `ShowFriends`, `History`, notices of other
+//! Handles `AddFriend`, `DelFriend`, `Block`, `Unblock`, `Find`, `Members`, `ShowFriends`, `History`,
+//! `Search`, notices of other
 //! cores, replies to queries. Emits requests to the store, `QueryPresence`, PRESENCE, notices.
 //!
 //! Never knows a message under way, a claim, or a subscription.
@@ -14,6 +16,7 @@ mod friends;
 mod hiding;
 mod history;
 mod presence;
+mod search;
 mod typing;
 
 use crate::connection::PerConnection;
@@ -25,6 +28,7 @@ pub(crate) use history::HistoryQuery;
 use presence::Presence;
 pub(crate) use presence::{Gone, PresenceOutcome};
 use rustc_hash::FxHashSet;
+pub(crate) use search::SearchQuery;
 use typing::Typed;
 
 /// What a core knows of people.

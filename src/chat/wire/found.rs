@@ -8,7 +8,7 @@ use super::pages::{Pages, list};
 use super::push;
 use super::reply::{begin, refused, state};
 use super::text::{number, string};
-use crate::model::history::{Conversation, Placed, Span};
+use crate::model::history::{Conversation, Hit, Placed, SearchPage, Span};
 use crate::model::ids::GroupId;
 use crate::model::profile::{Member, Person};
 
@@ -112,4 +112,51 @@ pub fn history(page: HistoryFrame<'_>, push_bytes: usize) -> Vec<u8> {
     }
     out.push(b'}');
     out
+}
+
+/// SEARCH_ACK of at most `push_bytes`. What does not fit is left for the next page.
+pub fn search(cid: Option<&str>, page: &SearchPage, push_bytes: usize) -> Vec<u8> {
+    let room = push_bytes.saturating_sub(AROUND_BYTES);
+    let mut rows = Vec::new();
+    let mut before = page.before;
+    for (at, hit) in page.hits.iter().enumerate() {
+        let begin = rows.len();
+        if at > 0 {
+            rows.push(b',');
+        }
+        hit_row(&mut rows, hit);
+        if rows.len() > room && at > 0 {
+            rows.truncate(begin);
+            before = Some(page.hits[at - 1].placed.envelope.mid());
+            break;
+        }
+    }
+    let mut out = b"{".to_vec();
+    if let Some(before) = before {
+        out.extend_from_slice(b"\"before_mid\":\"");
+        number(&mut out, before.0);
+        out.extend_from_slice(b"\",");
+    }
+    let complete = before.is_none() && page.searched_to.is_none();
+    out.extend_from_slice(&begin(cid, Some(complete))[1..]);
+    list(&mut out, "messages", &rows);
+    out.extend_from_slice(b",\"msgid\":58");
+    if let Some(searched_to) = page.searched_to {
+        out.extend_from_slice(b",\"searched_to\":");
+        number(&mut out, searched_to.0);
+    }
+    out.push(b'}');
+    out
+}
+
+/// A row of history. Of a direct message it says with whom, too: a page is of many conversations.
+fn hit_row(out: &mut Vec<u8>, hit: &Hit) {
+    push::row(out, &hit.placed.envelope, hit.placed.pos);
+    if let Conversation::With(user) = hit.conversation
+        && out.pop().is_some()
+    {
+        out.extend_from_slice(b",\"with\":");
+        number(out, user.get().into());
+        out.push(b'}');
+    }
 }

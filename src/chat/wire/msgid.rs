@@ -130,5 +130,6 @@ pub const fn is_of_v2(msgid: u32) -> bool {
             | TYPING
             | DEVICES
             | DROP_DEVICE
+            | SEARCH
     )
 }

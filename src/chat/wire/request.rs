@@ -120,6 +120,17 @@ pub enum Body<'a> {
         /// Messages in it at most, as asked for; the hub bounds it.
         messages: Option<u64>,
     },
+    /// SEARCH.
+    Search {
+        /// What is looked for; not yet taken to words.
+        q: &'a str,
+        /// Only in this conversation.
+        conversation: Option<Conversation>,
+        /// Only messages with a smaller id.
+        before: Option<MessageId>,
+        /// Messages in the page at most, as asked for; the hub bounds it.
+        messages: Option<u64>,
+    },
     /// FIND.
     Find {
         /// Whom.
@@ -260,6 +271,7 @@ impl Body<'_> {
             Body::Pong => msgid::PONG,
             Body::Confirm { .. } => msgid::CONFIRM,
             Body::History { .. } => msgid::HISTORY,
+            Body::Search { .. } => msgid::SEARCH,
             Body::Find { .. } => msgid::FIND,
             Body::Password { .. } => msgid::PASSWORD,
             Body::Block { .. } => msgid::BLOCK,

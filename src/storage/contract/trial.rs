@@ -1,6 +1,7 @@
 //! A store on trial, and short ways to request things.
 
 use crate::contract::Opener;
+use crate::search::{Indexed, Question, Searcher};
 use crate::token::password_print;
 use crate::{Account, Order, Outcome, Store};
 use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
@@ -17,6 +18,7 @@ use chatd_chat::port::store::{
 
 pub struct Trial {
     store: Box<dyn Store>,
+    searcher: Option<Box<dyn Searcher>>,
     last_mid: u64,
 }
 
@@ -62,7 +64,7 @@ impl Trial {
     }
 
     pub fn with(open: &mut Opener<'_>, limits: &Limits) -> Self {
-        Self { store: open(limits), last_mid: 1_000 }
+        Self { store: open(limits), searcher: None, last_mid: 1_000 }
     }
 
     /// One batch.
@@ -213,6 +215,25 @@ impl Trial {
             Ok(StoreReply::History(HistoryPage { messages, complete })) => Told { messages, complete },
             other => panic!("it was told, not {other:?}"),
         }
+    }
+
+    fn searcher(&mut self) -> &mut dyn Searcher {
+        let store = &mut self.store;
+        let searcher =
+            || store.searcher().expect("the store works").expect("the store has somebody who searches");
+        &mut **self.searcher.get_or_insert_with(searcher)
+    }
+
+    /// Has the index filled with all that there is.
+    pub fn index(&mut self) {
+        self.searcher();
+        while self.store.index().expect("the store works") == Indexed::Partly {}
+        while self.searcher().index().expect("the store works") == Indexed::Partly {}
+    }
+
+    /// What is found, with what was indexed.
+    pub fn search(&mut self, question: &Question) -> StoreResult {
+        self.searcher().search(question).expect("the store works")
     }
 
     pub fn greatest_mid(&mut self) -> MessageId {

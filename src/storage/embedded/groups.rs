@@ -6,7 +6,7 @@
 
 use super::group_rules::{self, Asked};
 use super::memory::Memory;
-use super::{Answered, accounts, blocks, row};
+use super::{Answered, accounts, blocks, index, row};
 use crate::PROFILE_ENTRIES;
 use crate::group_rules::joining;
 use crate::names::fold;
@@ -19,6 +19,9 @@ use chatd_chat::port::store::{Detail, Joined, Left, MembersPage, StoreReply};
 use chatd_chat::wire::code::Code;
 use chatd_chat::wire::group_event::What;
 use rusqlite::{Connection, OptionalExtension, params};
+
+/// Runs of the index of one of them that are deleted with so many messages.
+const RUNS_SWEPT: usize = 100;
 
 pub fn create(db: &Connection, limits: &Limits, user: UserId, name: &str, desc: &str) -> Answered {
     let folded = fold(name);
@@ -140,7 +143,12 @@ pub fn may_write(db: &Connection, user: UserId, group: GroupId) -> Answered {
 
 /// Why somebody who is no member of `group` cannot do what members do.
 pub fn not_a_member(db: &Connection, group: GroupId) -> Answered {
-    Ok(Err(if head(db, group)?.is_some() { Code::NotAMember } else { Code::NoSuchGroup }))
+    why_not_a_member(db, group).map(Err)
+}
+
+/// The same, as a code.
+pub fn why_not_a_member(db: &Connection, group: GroupId) -> rusqlite::Result<Code> {
+    Ok(if head(db, group)?.is_some() { Code::NotAMember } else { Code::NoSuchGroup })
 }
 
 /// One page of a group's members.
@@ -203,7 +211,7 @@ pub fn load_profile(
 }
 
 /// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups.
-/// Returns how many messages it deleted.
+/// Returns how many messages it deleted, and runs of the index.
 pub fn sweep(db: &Connection, most: usize) -> rusqlite::Result<usize> {
     let mut swept = 0;
     while swept < most {
@@ -218,8 +226,9 @@ pub fn sweep(db: &Connection, most: usize) -> rusqlite::Result<usize> {
                  (SELECT mid FROM message WHERE groupid = ?1 ORDER BY pos LIMIT ?2)",
             )?
             .execute(params![group.get(), row::sql_number((most - swept) as u64)])?;
-        swept += gone;
-        if swept < most {
+        let runs = index::forget_group(db, group, RUNS_SWEPT)?;
+        swept += gone + runs;
+        if swept < most && runs < RUNS_SWEPT {
             db.prepare_cached("DELETE FROM allgroup WHERE id = ?1")?.execute([group.get()])?;
         }
     }

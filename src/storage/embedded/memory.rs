@@ -4,6 +4,7 @@
 //! forgotten when a transaction is not committed. Bounded: last places by [`CONVERSATIONS`], users who block
 //! somebody by their number, and backlog entries by what one batch stores.
 
+use super::index::Indexer;
 use super::places::Places;
 use super::row;
 use chatd_chat::model::ids::UserId;
@@ -17,6 +18,7 @@ const CONVERSATIONS: usize = 1 << 16;
 /// See above.
 pub struct Memory {
     pub places: Places,
+    pub indexer: Indexer,
     /// The last places of conversations, the smaller id first. `older` is asked when `last_positions` does
     /// not know, and goes when that is full. Between them they have every conversation that was given a place
     /// which waits, since there are more of them than may wait.
@@ -33,6 +35,7 @@ impl Memory {
     pub fn load(db: &Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             places: Places::load(db)?,
+            indexer: Indexer::load(db)?,
             last_positions: FxHashMap::default(),
             older: FxHashMap::default(),
             blockers: None,

@@ -119,6 +119,7 @@ fn insert_direct(
             }
             memory.set_last_pos(sender, user, pos);
             memory.places.add(db, (sender, user), pos, envelope.mid())?;
+            memory.indexer.stored(db, envelope.mid())?;
             Ok(Inserted::New(pos))
         }
         Err(error) => match extended_code(&error) {
@@ -159,6 +160,7 @@ fn store_group(
             db.prepare_cached("UPDATE allgroup SET head = ?2 WHERE id = ?1")?
                 .execute(params![group.get(), row::sql_number(pos)])?;
             memory.places.stored(envelope.mid());
+            memory.indexer.stored(db, envelope.mid())?;
             Ok(Ok(stored_reply(envelope, Some(pos))))
         }
         // What was stored while the sender was a member stays stored.

@@ -8,7 +8,7 @@ use super::isolation::Isolation;
 use crate::jwt::gate;
 use crate::pool::{Hashed, Job, Task};
 use crate::replies::Requester;
-use crate::{Order, Outcome, Store};
+use crate::{Committed, Order, Outcome, Store};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::profile::Who;
 use chatd_chat::model::source::Source;
@@ -73,6 +73,10 @@ impl Worker {
                 self.replies.send(requester, Ok(StoreReply::Done));
                 0
             }
+            request @ StoreRequest::Search { .. } => {
+                self.ask_search(requester, request);
+                0
+            }
             StoreRequest::LoadProfile { user, .. } => {
                 let weight = weight(&*self.store, &call.request);
                 self.orders.push(Order::Request(call.request));
@@ -120,7 +124,9 @@ impl Worker {
         }
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let mut isolation = Isolation { store: &mut *self.store, health: &mut self.health };
-        isolation.perform(&self.orders, &mut outcomes);
+        if isolation.perform(&self.orders, &mut outcomes) == Committed::Changes {
+            self.search.stored();
+        }
         self.resolve(outcomes);
     }
 

@@ -4,7 +4,7 @@
 //! store that can store nothing from an order that no store can carry out.
 
 use crate::health::Health;
-use crate::{Order, Outcome, Store, StoreError};
+use crate::{Committed, Order, Outcome, Store, StoreError};
 use chatd_chat::model::envelope::Envelope;
 use chatd_chat::port::store::{StoreReply, StoreRequest};
 use chatd_chat::wire::code::Code;
@@ -17,10 +17,14 @@ pub(super) struct Isolation<'a> {
 }
 
 impl Isolation<'_> {
-    /// Has the orders performed. Whatever happens, each has one outcome then.
-    pub fn perform(&mut self, orders: &[Order], outcomes: &mut Vec<Outcome>) {
+    /// Has the orders performed. Whatever happens, each has one outcome then. Tells whether something may have been
+    /// written.
+    pub fn perform(&mut self, orders: &[Order], outcomes: &mut Vec<Outcome>) -> Committed {
         match self.store.perform(orders, outcomes) {
-            Ok(committed) => self.health.report_ok(committed),
+            Ok(committed) => {
+                self.health.report_ok(committed);
+                return committed;
+            }
             Err(StoreError::Order(why)) => {
                 outcomes.clear();
                 if let [order] = orders {
@@ -36,6 +40,7 @@ impl Isolation<'_> {
                 outcomes.extend(orders.iter().map(|_| Outcome::Reply(Err(Code::Busy))));
             }
         }
+        Committed::Changes
     }
 
     /// What an order comes to that has failed alone. A store that can store nothing is down, and the order may be

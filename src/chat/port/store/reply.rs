@@ -4,7 +4,7 @@ use super::StoreResult;
 use crate::model::device::{Device, Marker};
 use crate::model::envelope::Envelope;
 use crate::model::group_rule::{Asking, MutedAll, Ruled, Rules, Until};
-use crate::model::history::{HeadsPage, Placed, SyncPage};
+use crate::model::history::{HeadsPage, Placed, SearchPage, SyncPage};
 use crate::model::ids::{GroupId, MessageId, Millis, UserId};
 use crate::model::profile::{Member, Person, Profile};
 use crate::model::token::{PasswordPrint, Token, TokenId};
@@ -142,6 +142,8 @@ pub enum StoreReply {
     Members(MembersPage),
     /// One page of what was said.
     History(HistoryPage),
+    /// What a search has found.
+    Search(SearchPage),
     /// Friends and groups.
     Profile(Box<Profile>),
     /// Friends.
@@ -201,7 +203,7 @@ replies!(
     UserId: Registered, Verified: Verified, Admitted: Admitted, Resumed: Resumed, Token: Issued, Box<Profile>: Profile,
     StoredMessage: Stored, BacklogPage: Backlog, HistoryPage: History, Joined: Joined, Left: Left,
     Vec<Device>: Devices, HeadsPage: Heads, SyncPage: Synced, Marker: Marker, Vec<(MessageId, u64)>: Places,
-    Ruled: Ruled, Vec<Asking>: Asking
+    SearchPage: Search, Ruled: Ruled, Vec<Asking>: Asking
 );
 
 impl StoreReply {
@@ -213,6 +215,8 @@ impl StoreReply {
             page.messages.iter().map(|message| message.envelope.mid()).max()
         } else if let StoreReply::History(page) = self {
             page.messages.iter().map(|placed| placed.envelope.mid()).max()
+        } else if let StoreReply::Search(page) = self {
+            page.hits.iter().map(|hit| hit.placed.envelope.mid()).max()
         } else if let StoreReply::Synced(page) = self {
             let messages = page.conversations.iter().flat_map(|synced| &synced.messages);
             messages.map(|placed| placed.envelope.mid()).max()

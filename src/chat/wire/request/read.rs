@@ -100,6 +100,7 @@ impl<'a> Reader<'_, 'a> {
             msgid::DEVICES => Body::Devices,
             msgid::DROP_DEVICE => Body::DropDevice { token: self.token_id("deviceid")? },
             msgid::HISTORY => self.history()?,
+            msgid::SEARCH => self.search()?,
             msgid::FIND => Body::Find { who: self.named()? },
             msgid::PASSWORD => Body::Password { old: self.text("old")?, new: self.text("new")? },
             msgid::BLOCK => Body::Block { user: self.user("userid")? },
@@ -133,6 +134,7 @@ impl<'a> Reader<'_, 'a> {
                 self.optional("id", Self::user)
             }
             Body::Devices | Body::DropDevice { .. } => self.optional("id", Self::user),
+            Body::Search { .. } => self.optional("id", Self::user),
             Body::Logout
             | Body::OneChat { .. }
             | Body::GroupChat { .. }
@@ -212,6 +214,14 @@ impl<'a> Reader<'_, 'a> {
             Span::After(self.number_from("after", 0)?)
         };
         Ok(Body::History { conversation, span, messages: self.limit()? })
+    }
+
+    fn search(&self) -> Checked<Body<'a>> {
+        let q = self.bounded("q", 1, self.limits.search_chars)?;
+        let everywhere = !self.has("with") && !self.has("groupid");
+        let conversation = if everywhere { None } else { Some(self.conversation()?) };
+        let before = self.optional("before_mid", Self::mid)?;
+        Ok(Body::Search { q, conversation, before, messages: self.limit()? })
     }
 
     fn conversation(&self) -> Checked<Conversation> {

@@ -1,0 +1,108 @@
+//! What the worker has to do with the search: it passes questions on, and fills the index when nothing else is asked.
+
+use super::Worker;
+use crate::replies::Requester;
+use crate::search::line::Line;
+use crate::search::{Indexed, Question};
+use chatd_chat::port::store::StoreRequest;
+use chatd_chat::wire::code::Code;
+use chatd_process::log;
+
+/// Whether something is to be done for the index, and who searches.
+pub(super) struct Search {
+    line: Option<Line>,
+    /// Comes when something was stored a while ago.
+    pub(super) woken: flume::Receiver<()>,
+    indexing: Indexing,
+    /// Whether it was said that the index cannot be filled.
+    told: bool,
+}
+
+/// What is to be done for the index.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Indexing {
+    /// The store does not do that.
+    Never,
+    /// Nothing until something is stored.
+    Done,
+    /// Something was stored, and whoever wakes the worker knows it.
+    Later,
+    /// A little, whenever nothing is asked.
+    Now,
+}
+
+impl Search {
+    /// Searching with this line, and what wakes whoever fills the index of a store that does so by itself.
+    pub(super) fn new(line: Line, woken: flume::Receiver<()>, indexes: bool) -> Self {
+        let indexing = if indexes { Indexing::Now } else { Indexing::Never };
+        Self { line: Some(line), woken, indexing, told: false }
+    }
+
+    /// Nobody searches.
+    pub(super) fn none() -> Self {
+        Self { line: None, woken: flume::bounded(0).1, indexing: Indexing::Never, told: false }
+    }
+
+    /// Something was stored.
+    pub(super) fn stored(&mut self) {
+        if self.indexing == Indexing::Done && self.line.as_ref().is_some_and(Line::wake_later) {
+            self.indexing = Indexing::Later;
+        }
+    }
+
+    /// It was stored a while ago.
+    pub(super) fn wake(&mut self) {
+        if self.indexing == Indexing::Later {
+            self.indexing = Indexing::Now;
+        }
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.indexing == Indexing::Now
+    }
+
+    /// Ends it once what is asked is answered.
+    pub(super) fn stop(&mut self) {
+        if let Some(thread) = self.line.take().map(Line::stop) {
+            // A panic in it is in the log already.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Worker {
+    /// Passes a search on.
+    pub(super) fn ask_search(&self, requester: Requester, request: StoreRequest) {
+        let StoreRequest::Search { user, q, conversation, before, messages, bytes } = request else {
+            unreachable!("it is another request")
+        };
+        let refused = match &self.search.line {
+            None => Some(Code::UnknownMsgid),
+            Some(line) => {
+                let question = Question { user, q, conversation, before, messages, bytes };
+                (!line.ask(requester, question)).then_some(Code::Busy)
+            }
+        };
+        if let Some(code) = refused {
+            self.replies.send(requester, Err(code));
+        }
+    }
+
+    /// Does a little for the index.
+    pub(super) fn index(&mut self) {
+        let done = self.store.index();
+        let works = done.is_ok();
+        self.search.indexing = match done {
+            Ok(Indexed::Partly) => Indexing::Now,
+            Ok(Indexed::All) => Indexing::Done,
+            Err(error) => {
+                if !self.search.told {
+                    log::line(format_args!("the index of the search cannot be filled: {error}"));
+                }
+                // What is stored next has it tried again.
+                Indexing::Done
+            }
+        };
+        self.search.told = !works;
+    }
+}
