@@ -263,6 +263,7 @@ impl Embedded {
     /// Between BEGIN and COMMIT. Immediate, so that the write lock is waited for at one place.
     fn transaction(&mut self, batch: &[Order], outcomes: &mut Vec<Outcome>) -> rusqlite::Result<Committed> {
         let before = self.db.total_changes();
+        index::flush_again(&self.db, &mut self.memory.indexer)?;
         self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         self.all(batch, outcomes)?;
         self.memory.places.write_if_due(&self.db)?;
@@ -332,19 +333,7 @@ impl Store for Embedded {
     }
 
     fn index(&mut self) -> Result<Indexed, StoreError> {
-        // What is lost with the machine is indexed again: nothing is flushed to the disk for it. The next commit of a
-        // batch flushes that too.
-        let done = self.db.pragma_update(None, "synchronous", "NORMAL").and_then(|()| {
-            let done = self.memory.indexer.step(&self.db);
-            if done.is_err() {
-                self.memory.indexer.forget();
-            }
-            if !self.db.is_autocommit() {
-                self.db.execute_batch("ROLLBACK")?;
-            }
-            self.db.pragma_update(None, "synchronous", "FULL")?;
-            done
-        });
+        let done = index::step(&self.db, &mut self.memory.indexer);
         done.map_err(|error| StoreError::Down(format!("{}: {error}", self.directory.database().display())))
     }
 

@@ -40,12 +40,14 @@ pub struct Indexer {
     next: MessageId,
     /// Whether there was more to be read.
     more: bool,
+    /// Whether commits do not wait for the disk.
+    pub(super) flushes_nothing: bool,
 }
 
 impl Indexer {
     pub fn load(db: &Connection) -> rusqlite::Result<Self> {
         let upto = db.query_row("SELECT searched_upto FROM history", [], |found| row::mid(found, 0))?;
-        Ok(Self { upto, gathered: Vec::new(), next: upto, more: false })
+        Ok(Self { upto, gathered: Vec::new(), next: upto, more: false, flushes_nothing: false })
     }
 
     /// A message was stored.
@@ -54,9 +56,8 @@ impl Indexer {
         if mid <= self.next { changed(db, mid) } else { Ok(()) }
     }
 
-    /// Does a little, in a transaction of its own. Whoever gets an error takes that back, and has this one
-    /// [forget](Self::forget).
-    pub fn step(&mut self, db: &Connection) -> rusqlite::Result<Indexed> {
+    /// Does a little, in a transaction of its own: of an error it is not taken back here.
+    fn step(&mut self, db: &Connection) -> rusqlite::Result<Indexed> {
         let began = Instant::now();
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         if self.gathered.is_empty() {
@@ -108,6 +109,30 @@ impl Indexer {
         self.gathered.sort_unstable_by_key(|(key, change)| (*key, change.mid));
         Ok(read)
     }
+}
+
+/// A step of the indexer. What is lost with the machine is indexed again: nothing is flushed to the disk for it. The next
+/// commit of a batch flushes that too.
+pub fn step(db: &Connection, indexer: &mut Indexer) -> rusqlite::Result<Indexed> {
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    indexer.flushes_nothing = true;
+    let done = indexer.step(db);
+    if done.is_err() {
+        indexer.forget();
+    }
+    if !db.is_autocommit() {
+        db.execute_batch("ROLLBACK")?;
+    }
+    flush_again(db, indexer).and(done)
+}
+
+/// Commits wait for the disk, whatever came of the last step. Said before every transaction that is one of messages.
+pub fn flush_again(db: &Connection, indexer: &mut Indexer) -> rusqlite::Result<()> {
+    if indexer.flushes_nothing {
+        db.pragma_update(None, "synchronous", "FULL")?;
+        indexer.flushes_nothing = false;
+    }
+    Ok(())
 }
 
 /// The text of a message has changed, or is gone: what the index has of it is made anew, after what is stored.
@@ -200,3 +225,6 @@ fn write(db: &Connection, key: Key, mut id: Option<i64>, runs: Vec<Written>) -> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,6 @@
 
 use super::{Embedded, SWEEP_MESSAGES};
 use crate::scratch::Scratch;
-use crate::search::Indexed;
 use crate::{OpenError, Order, Outcome, Store, StoreError, contract, migrate};
 use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
@@ -12,7 +11,7 @@ use rusqlite::Connection;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-fn open(path: &Path) -> Result<Embedded, OpenError> {
+pub(super) fn open(path: &Path) -> Result<Embedded, OpenError> {
     Embedded::open(path, &Limits::default())
 }
 
@@ -20,22 +19,22 @@ fn refusal(path: &Path) -> String {
     open(path).err().expect("refused").to_string()
 }
 
-fn perform(store: &mut Embedded, orders: &[Order]) -> Vec<Outcome> {
+pub(super) fn perform(store: &mut Embedded, orders: &[Order]) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     store.perform(orders, &mut outcomes).unwrap();
     outcomes
 }
 
-fn enroll(store: &mut Embedded, name: &str) {
+pub(super) fn enroll(store: &mut Embedded, name: &str) {
     let outcomes = perform(store, &[Order::Enroll { name: name.into(), hash: "h".into() }]);
     assert!(matches!(outcomes[..], [Outcome::Reply(Ok(StoreReply::Registered(_)))]), "{outcomes:?}");
 }
 
-fn amy() -> UserId {
+pub(super) fn amy() -> UserId {
     UserId::new(1).unwrap()
 }
 
-fn store_message(target: Target, mid: u64) -> Order {
+pub(super) fn store_message(target: Target, mid: u64) -> Order {
     let message = Message {
         sender: amy(),
         target,
@@ -48,21 +47,9 @@ fn store_message(target: Target, mid: u64) -> Order {
     Order::Request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
 }
 
-fn count(path: &Path, table: &str) -> i64 {
+pub(super) fn count(path: &Path, table: &str) -> i64 {
     let db = Connection::open(path.join("chatd.db")).unwrap();
     db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-}
-
-#[test]
-fn the_contract_of_the_search_is_kept() {
-    let scratch = Scratch::new();
-    let mut count = 0;
-    for case in contract::search::CASES {
-        (case.run)(&mut |limits: &Limits| {
-            count += 1;
-            Box::new(Embedded::open(&scratch.path().join(count.to_string()), limits).unwrap())
-        });
-    }
 }
 
 #[test]
@@ -361,54 +348,4 @@ fn an_order_that_cannot_be_carried_out_takes_its_batch_back_and_no_more() {
     assert_eq!(count(scratch.path(), "message"), 0);
     perform(&mut store, &batch[..1]);
     assert_eq!(count(scratch.path(), "message"), 1);
-}
-
-#[test]
-fn the_index_of_a_group_that_is_dissolved_is_deleted() {
-    let scratch = Scratch::new();
-    let mut store = open(scratch.path()).unwrap();
-    enroll(&mut store, "amy");
-    let group = GroupId::new(1).unwrap();
-    let (name, desc) = ("g".into(), String::new());
-    perform(&mut store, &[Order::Request(StoreRequest::CreateGroup { user: amy(), name, desc })]);
-    let said = |mid: u64| {
-        let body = format!(r#"{{"id":1,"msg":"{} {mid}","msgid":10}}"#, "tea ".repeat(90));
-        let (sender, target, durability) = (amy(), Target::Group(group), Durability::Always);
-        let (mid, ts) = (MessageId(mid), Millis(mid));
-        let message = Message { sender, target, mid, ts, cid: "", durability, body: body.as_bytes() };
-        Order::Request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
-    };
-    perform(&mut store, &(1..=1_500).map(said).collect::<Vec<_>>());
-    while store.index().unwrap() == Indexed::Partly {}
-    perform(&mut store, &(1_501..=3_000).map(said).collect::<Vec<_>>());
-    // Some of these are read and not written yet when the group goes.
-    assert_eq!(store.index().unwrap(), Indexed::Partly);
-    assert!(count(scratch.path(), "search") > 100);
-    perform(&mut store, &[Order::Request(StoreRequest::DelGroup { user: amy(), group })]);
-    for _ in 0..20 {
-        while store.index().unwrap() == Indexed::Partly {}
-        perform(&mut store, &[Order::Request(StoreRequest::Friends { user: amy() })]);
-    }
-    assert_eq!((count(scratch.path(), "message"), count(scratch.path(), "search")), (0, 0));
-}
-
-/// Late messages, and whatever else is to be indexed anew, are not forgotten by a crash; nor is what was never indexed.
-#[test]
-fn the_index_goes_on_after_a_crash() {
-    let scratch = Scratch::new();
-    let mut store = open(scratch.path()).unwrap();
-    enroll(&mut store, "amy");
-    perform(&mut store, &(100..200).map(|mid| store_message(Target::User(amy()), mid)).collect::<Vec<_>>());
-    while store.index().unwrap() == Indexed::Partly {}
-    perform(&mut store, &[store_message(Target::User(amy()), 50)]);
-    assert_eq!(count(scratch.path(), "search_again"), 1);
-    perform(&mut store, &[store_message(Target::User(amy()), 250)]);
-    assert_eq!(count(scratch.path(), "search_again"), 1, "what is not late waits for its turn");
-    drop(store);
-    let mut store = open(scratch.path()).unwrap();
-    while store.index().unwrap() == Indexed::Partly {}
-    assert_eq!(count(scratch.path(), "search_again"), 0);
-    let db = Connection::open(scratch.path().join("chatd.db")).unwrap();
-    let upto: i64 = db.query_row("SELECT searched_upto FROM history", [], |row| row.get(0)).unwrap();
-    assert_eq!(upto, 250);
 }

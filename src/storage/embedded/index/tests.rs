@@ -1,0 +1,100 @@
+//! What only the embedded store does with its index: goes on after a crash, and forgets with the messages.
+
+use crate::embedded::Embedded;
+use crate::embedded::tests::{amy, count, enroll, open, perform, store_message};
+use crate::scratch::Scratch;
+use crate::search::Indexed;
+use crate::{Order, Store, contract};
+use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd_chat::model::ids::{GroupId, MessageId, Millis};
+use chatd_chat::model::limits::Limits;
+use chatd_chat::port::store::StoreRequest;
+use rusqlite::Connection;
+
+#[test]
+fn the_contract_of_the_search_is_kept() {
+    let scratch = Scratch::new();
+    let mut count = 0;
+    for case in contract::search::CASES {
+        (case.run)(&mut |limits: &Limits| {
+            count += 1;
+            Box::new(Embedded::open(&scratch.path().join(count.to_string()), limits).unwrap())
+        });
+    }
+}
+
+#[test]
+fn the_index_of_a_group_that_is_dissolved_is_deleted() {
+    let scratch = Scratch::new();
+    let mut store = open(scratch.path()).unwrap();
+    enroll(&mut store, "amy");
+    let group = GroupId::new(1).unwrap();
+    let (name, desc) = ("g".into(), String::new());
+    perform(&mut store, &[Order::Request(StoreRequest::CreateGroup { user: amy(), name, desc })]);
+    let said = |mid: u64| {
+        let body = format!(r#"{{"id":1,"msg":"{} {mid}","msgid":10}}"#, "tea ".repeat(90));
+        let (sender, target, durability) = (amy(), Target::Group(group), Durability::Always);
+        let (mid, ts) = (MessageId(mid), Millis(mid));
+        let message = Message { sender, target, mid, ts, cid: "", durability, body: body.as_bytes() };
+        Order::Request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
+    };
+    perform(&mut store, &(1..=1_500).map(said).collect::<Vec<_>>());
+    while store.index().unwrap() == Indexed::Partly {}
+    perform(&mut store, &(1_501..=3_000).map(said).collect::<Vec<_>>());
+    // Some of these are read and not written yet when the group goes.
+    assert_eq!(store.index().unwrap(), Indexed::Partly);
+    assert!(count(scratch.path(), "search") > 100);
+    perform(&mut store, &[Order::Request(StoreRequest::DelGroup { user: amy(), group })]);
+    for _ in 0..20 {
+        while store.index().unwrap() == Indexed::Partly {}
+        perform(&mut store, &[Order::Request(StoreRequest::Friends { user: amy() })]);
+    }
+    assert_eq!((count(scratch.path(), "message"), count(scratch.path(), "search")), (0, 0));
+}
+
+/// Late messages, and whatever else is to be indexed anew, are not forgotten by a crash; nor is what was never indexed.
+#[test]
+fn the_index_goes_on_after_a_crash() {
+    let scratch = Scratch::new();
+    let mut store = open(scratch.path()).unwrap();
+    enroll(&mut store, "amy");
+    perform(&mut store, &(100..200).map(|mid| store_message(Target::User(amy()), mid)).collect::<Vec<_>>());
+    while store.index().unwrap() == Indexed::Partly {}
+    perform(&mut store, &[store_message(Target::User(amy()), 50)]);
+    assert_eq!(count(scratch.path(), "search_again"), 1);
+    perform(&mut store, &[store_message(Target::User(amy()), 250)]);
+    assert_eq!(count(scratch.path(), "search_again"), 1, "what is not late waits for its turn");
+    drop(store);
+    let mut store = open(scratch.path()).unwrap();
+    while store.index().unwrap() == Indexed::Partly {}
+    assert_eq!(count(scratch.path(), "search_again"), 0);
+    let db = Connection::open(scratch.path().join("chatd.db")).unwrap();
+    let upto: i64 = db.query_row("SELECT searched_upto FROM history", [], |row| row.get(0)).unwrap();
+    assert_eq!(upto, 250);
+}
+
+/// The index waits for no disk; whoever is acknowledged does.
+#[test]
+fn a_batch_is_flushed_whatever_was_indexed_before() {
+    let scratch = Scratch::new();
+    let mut store = open(scratch.path()).unwrap();
+    enroll(&mut store, "amy");
+    let synchronous = |store: &Embedded| {
+        store.db.pragma_query_value(None, "synchronous", |found| found.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(synchronous(&store), 2);
+    store.index().unwrap();
+    assert_eq!(synchronous(&store), 2);
+    // A step that somebody else is in the way of.
+    let other = Connection::open(scratch.path().join("chatd.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.db.busy_timeout(std::time::Duration::ZERO).unwrap();
+    assert!(store.index().is_err());
+    assert_eq!(synchronous(&store), 2);
+    other.execute_batch("ROLLBACK").unwrap();
+    // One that could not be taken back.
+    store.db.pragma_update(None, "synchronous", "NORMAL").unwrap();
+    store.memory.indexer.flushes_nothing = true;
+    perform(&mut store, &[store_message(Target::User(amy()), 1)]);
+    assert_eq!(synchronous(&store), 2);
+}
