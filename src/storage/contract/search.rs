@@ -97,13 +97,13 @@ fn a_search_is_for_those_who_were_there(open: &mut Opener<'_>) {
     ] {
         assert_eq!(mids(&page(&mut trial, &only(user, conversation))), expected);
     }
-    assert!(trial.request(StoreRequest::DelGroup { user: ben, group }).is_ok());
+    assert!(trial.request(StoreRequest::DelGroup { user: ben, group, row: None }).is_ok());
     assert_eq!(found(&mut trial, ben, "secret"), [direct]);
     let in_group = Conversation::Group(group);
     assert_eq!(trial.search(&only(ben, in_group)), Err(Code::NotAMember));
     let nobody = Conversation::With(super::accounts::stranger());
     assert_eq!(trial.search(&only(ben, nobody)), Err(Code::NoSuchUser));
-    assert!(trial.request(StoreRequest::DelGroup { user: amy, group }).is_ok());
+    assert!(trial.request(StoreRequest::DelGroup { user: amy, group, row: None }).is_ok());
     assert_eq!(trial.search(&only(cleo, in_group)), Err(Code::NoSuchGroup));
 }
 
@@ -215,7 +215,7 @@ fn a_group_is_forgotten_with_its_messages(open: &mut Opener<'_>) {
     for number in 0..300 {
         trial.post(amy, group, &format!("tea {number}"));
     }
-    assert!(trial.request(StoreRequest::DelGroup { user: amy, group }).is_ok());
+    assert!(trial.request(StoreRequest::DelGroup { user: amy, group, row: None }).is_ok());
     for _ in 0..5 {
         trial.index();
         trial.fetch(amy);

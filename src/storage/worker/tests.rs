@@ -21,7 +21,14 @@ const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
 
 pub(super) fn config(directory: &Path, cost: Cost) -> Config {
     let backend = Backend::Directory(directory.to_path_buf());
-    Config { backend, cost, application: None, limits: Limits::default(), retention: Retention::All, search: true }
+    Config {
+        backend,
+        cost,
+        application: None,
+        limits: Limits::default(),
+        retention: Retention::All,
+        search: true,
+    }
 }
 
 pub(super) fn user(number: u64) -> UserId {

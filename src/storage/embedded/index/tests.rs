@@ -44,7 +44,7 @@ fn the_index_of_a_group_that_is_dissolved_is_deleted() {
     // Some of these are read and not written yet when the group goes.
     assert_eq!(store.index().unwrap(), Indexed::Partly);
     assert!(count(scratch.path(), "search") > 100);
-    perform(&mut store, &[Order::Request(StoreRequest::DelGroup { user: amy(), group })]);
+    perform(&mut store, &[Order::Request(StoreRequest::DelGroup { user: amy(), group, row: None })]);
     for _ in 0..20 {
         while store.index().unwrap() == Indexed::Partly {}
         perform(&mut store, &[Order::Request(StoreRequest::Friends { user: amy() })]);
