@@ -14,7 +14,7 @@ use crate::port::event::Channel;
 use crate::port::in_flight::{LoginFlow, Lost, QueryFlow, Revoking, StoreFlow, StoreRetry};
 use crate::port::store::StoreRequest;
 use crate::social::Gone;
-use crate::wire::code::Code;
+use crate::wire::code::{self, Code};
 use crate::wire::msgid;
 use crate::wire::reply::{self, Outcome};
 use crate::wire::request::Dialect;
@@ -29,7 +29,7 @@ impl Hub {
         let joins = matches!(let_in.demand, Demand::Join(_));
         for holder in self.connections.sessions(let_in.user) {
             if self.logins.gives_way(holder, let_in.demand) {
-                self.replace(holder);
+                self.replace(holder, Code::Replaced.text());
             } else if joins && self.connections.is_multi(holder) {
                 // The two live side by side.
             } else if !self.end_if_half_closed(holder) {
@@ -65,7 +65,7 @@ impl Hub {
             LoginOutcome::RefuseResume { connection, code } => {
                 self.refuse_entry(connection, code, reply::not_resumed);
             }
-            LoginOutcome::GiveWay { connection } => self.replace(connection),
+            LoginOutcome::GiveWay { connection } => self.replace(connection, Code::Replaced.text()),
             LoginOutcome::Answer { user, claim, answer } => login::answer(&mut self.cx, user, claim, answer),
             LoginOutcome::Replaced { connection, user } => {
                 self.connections.close_for(&mut self.cx, connection, Code::Replaced, Code::Replaced.text());
@@ -75,10 +75,10 @@ impl Hub {
         }
     }
 
-    /// Tells a session that it is replaced, and makes it nobody's.
-    fn replace(&mut self, id: ConnectionId) {
+    /// Tells a session why it ends by somebody else's doing, and makes it nobody's.
+    fn replace(&mut self, id: ConnectionId, why: &str) {
         self.cx.counters.error(Code::Replaced);
-        self.connections.close_for(&mut self.cx, id, Code::Replaced, Code::Replaced.text());
+        self.connections.close_for(&mut self.cx, id, Code::Replaced, why);
         self.end_session(id, Gone::Lost);
     }
 
@@ -87,7 +87,7 @@ impl Hub {
         for id in self.connections.sessions(user) {
             let is_v2 = self.connections.get(id).is_some_and(|connection| connection.dialect == Dialect::V2);
             if is_v2 && revoked.includes(self.logins.token(id)) {
-                self.replace(id);
+                self.replace(id, code::REVOKED);
             }
         }
     }

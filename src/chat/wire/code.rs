@@ -95,6 +95,9 @@ pub const BAD_TOKEN: &str = "this token is not valid, log in with a password";
 /// The text of a login with another application's word that is not believed, whatever is wrong with it.
 pub const BAD_JWT: &str = "this jwt is not valid here";
 
+/// The text of [`Code::Replaced`] where nobody came instead: the session's token was revoked.
+pub const REVOKED: &str = "this device was dropped, or the password was changed";
+
 /// The text of [`Code::TooFast`] where passwords are guessed.
 pub const TOO_MANY_GUESSES: &str = "too many wrong passwords, try again later";
 
