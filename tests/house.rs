@@ -91,11 +91,10 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
 const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[
     ("src/bin/chat/command.rs", "parse", 61, "a command an arm"),
     ("src/bin/chat/talk/hear.rs", "settled", 63, "an answer an arm"),
-    ("src/bin/chat/talk/inside.rs", "command", 74, "a command an arm"),
+    ("src/bin/chat/talk/inside.rs", "command", 75, "a command an arm"),
     ("src/bin/chatd/settings.rs", "new", 90, "each option is checked and taken"),
     ("src/chat/hub/requests.rs", "on_session_request", 68, "a request an arm"),
     ("src/chat/model/limits.rs", "default", 98, "a bound a line"),
-    ("clients/rust/src/session/receive.rs", "on_frame", 64, "a message of the protocol an arm"),
     ("perf/scenarios/bench.rs", "measure", 75, "one round: the order of its steps is what it is"),
     ("perf/report/page/timeline.rs", "charts", 80, "a chart a paragraph"),
     ("benches/store.rs", "main", 66, "a scenario a line"),

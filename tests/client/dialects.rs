@@ -36,7 +36,8 @@ fn what_comes_twice_is_shown_once_and_confirmed_when_it_is_shown() {
 
     let mut line = server.accept();
     let resumed = line.let_in_v2("amy", TOKEN);
-    assert_eq!(resumed, json!({"msgid": 25, "token": TOKEN, "v": 2}));
+    let caps = ["read", "typing", "changed", "group", "friend"];
+    assert_eq!(resumed, json!({"caps": caps, "msgid": 25, "token": TOKEN, "v": 2}));
     assert_eq!(line.hear("the message again"), said, "word for word, under the same cid");
     assert!(!screen.raw().contains("safe: is"), "nobody has said so yet");
     line.push("c-1", 71, "once");

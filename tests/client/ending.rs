@@ -173,7 +173,7 @@ fn colours_are_there_and_no_color_takes_them_away() {
     chatd.enter(&ben).chat_stored(&amy, "hello again", "b2");
     plain.see("ben: hello again");
     plain.line("help");
-    plain.see("groupchat:groupid:message");
+    plain.see_go_by("groupchat:groupid:message");
     assert!(!coloured(&plain.raw()), "{:?}", plain.raw());
 }
 

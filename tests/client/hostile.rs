@@ -79,6 +79,69 @@ fn a_hostile_server_says_what_it_wants_and_the_terminal_stays_whole() {
     harmless(&screen.raw());
 }
 
+/// Texts of others in everything that is told of messages, groups and people.
+#[test]
+fn what_is_changed_and_what_happens_is_told_without_touching_the_terminal() {
+    let server = StandIn::new();
+    let mut screen = Screen::open(server.address);
+    let mut line = server.accept();
+    screen.answer("choice:", "1");
+    screen.answer("userid or name:", "1");
+    screen.answer("userpassword:", "x");
+    line.hear("a login");
+    line.say(&json!({
+        "msgid": 2, "errno": 0, "id": 1, "name": "amy", "token": "t", "complete": true, "offlinemsg": [],
+        "friends": [{"id": 2, "name": HOSTILE, "state": "online"}],
+        "groups": [{"id": 3, "groupname": HOSTILE, "groupdesc": HOSTILE, "members": 2, "role": "owner"}],
+        "asking": [{"id": 7, "name": HOSTILE, "note": HOSTILE}],
+    }));
+    screen.see_last(">");
+    screen.line("/open 2");
+    screen.line("/places");
+    screen.see("what comes is numbered from now on");
+    line.push("c-1", 71, HOSTILE);
+    let changed = |what: serde_json::Value| {
+        let mut frame =
+            json!({"msgid": 46, "with": 2, "by": 2, "chg": 1, "pos": 1, "mid": "71", "rev": 1, "ts": 1});
+        frame.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
+        frame
+    };
+    let happened = |what: serde_json::Value| {
+        let mut frame = json!({
+            "msgid": 51, "groupid": 3, "by": 2, "name": HOSTILE, "userid": 7, "username": HOSTILE, "until": -1,
+        });
+        frame.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
+        frame
+    };
+    for frame in [
+        json!({"msgid": 61, "with": 2, "places": [{"mid": "71", "pos": 1}]}),
+        changed(json!({"kind": "react", "emoji": HOSTILE, "on": true, "n": 1})),
+        changed(json!({"kind": "edit", "msg": HOSTILE})),
+        changed(json!({"kind": HOSTILE})),
+        changed(json!({"kind": "recall"})),
+        happened(json!({"what": "muted"})),
+        happened(json!({"what": "kicked"})),
+        happened(json!({"what": "role", "role": HOSTILE})),
+        happened(json!({"what": "set", "groupname": HOSTILE, "groupdesc": HOSTILE, "join": HOSTILE})),
+        happened(json!({"what": HOSTILE})),
+        json!({"msgid": 54, "id": 8, "name": HOSTILE, "what": "asks", "note": HOSTILE}),
+        json!({"msgid": 54, "id": 8, "name": HOSTILE, "what": HOSTILE}),
+        json!({"msgid": 60, "who_writes": HOSTILE, "read_receipts": HOSTILE}),
+        json!({"msgid": 38, "with": 2, "id": 2, "pos": 1}),
+        json!({"msgid": 39, "with": 2, "id": 2, "on": true, "expires_ms": 6_000}),
+        json!({"msgid": 6, "id": 2, "name": "eve", "msg": "still here", "time": "now", "mid": "99", "cid": "z"}),
+    ] {
+        line.say(&frame);
+    }
+    screen.see("eve: still here");
+    for what in
+        ["took back message 1", "kept out until further notice", "asks to be your friend", "is typing"]
+    {
+        screen.see_go_by(what);
+    }
+    harmless(&screen.raw());
+}
+
 #[test]
 fn a_frame_without_end_ends_the_connection_and_not_the_client() {
     let server = StandIn::new();

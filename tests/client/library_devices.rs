@@ -6,8 +6,9 @@ use super::screen::until_free;
 use crate::common::chatd::{Chatd, Setup};
 use crate::common::client::User;
 use chatd_client::event::Lost;
+use chatd_client::row::messages;
 use chatd_client::{
-    Answer, Client, Config, Conversation, Device, Event, Events, Head, Message, Request, RequestId,
+    Answer, Client, Config, Conversation, Device, Event, Events, Head, Message, Request, RequestId, Since,
 };
 use std::net::SocketAddr;
 
@@ -193,7 +194,8 @@ fn a_program_that_was_ended_goes_on_where_it_was() {
     for n in 6..=9 {
         desk.said(&ben, &format!("m{n}"));
     }
-    let places = Some(vec![(Conversation::With(user(ben.id)), up_to)]);
+    let conversation = Conversation::With(user(ben.id));
+    let places = Some(vec![Since { conversation, after: up_to, chg: None }]);
     let again = Device { places, ..Device::beside_others("pad") };
     let mut pad = Program::start(chatd.address, &amy, again);
     assert_eq!((pad.heads[0].head, pad.heads[0].name.as_str()), (9, "ben"));
@@ -232,9 +234,9 @@ fn what_is_read_on_one_device_is_read_on_all_and_by_the_other_user_seen() {
     // Beyond the end is the end; back is not.
     assert_eq!(desk.settle(read(9)), Answer::ReadUpTo(3));
     assert_eq!(desk.settle(read(1)), Answer::ReadUpTo(3));
-    let sync = Request::Sync { since: vec![(with_ben, 1)], limit: 1 };
+    let sync = Request::Sync { since: vec![Since { conversation: with_ben, after: 1, chg: None }], limit: 1 };
     let Answer::Synced(synced) = pad.settle(sync) else { panic!() };
-    let texts: Vec<&str> = synced[0].messages.iter().map(|message| message.text.as_str()).collect();
+    let texts: Vec<&str> = messages(&synced[0].rows).map(|message| message.text.as_str()).collect();
     assert_eq!((texts, synced[0].complete, synced[0].head), (vec!["m2"], false, 3));
 
     assert_eq!(bens.settle(Request::Typing { to: with_amy, on: true }), Answer::Done);

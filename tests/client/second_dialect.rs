@@ -97,7 +97,7 @@ fn history_pages_back_to_the_beginning() {
     screen.line("history:group:tea");
     screen.see("#tea, messages 1 to 1");
     screen.line("members:tea");
-    screen.see("#tea: 1 member\n    1  amy  online  creator");
+    screen.see("#tea: 1 member\n    1  amy  online  owner");
     screen.line("history:carol");
     screen.see("carol is not found");
 }

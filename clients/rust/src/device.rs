@@ -1,7 +1,9 @@
 //! Devices of one user side by side: what a program says of its own, and what the server tells of them and of where
 //! conversations stand.
 
-use super::message::{Conversation, Message};
+use super::change::Change;
+use super::message::Conversation;
+use super::row::Row;
 use chatd_chat::model::ids::{MessageId, Millis};
 
 /// A kind of push that a program understands beyond what every one does.
@@ -14,6 +16,12 @@ pub enum Cap {
     Read,
     /// That somebody is typing.
     Typing,
+    /// Messages that are edited and recalled, and reactions; and recalled messages in the history.
+    Changed,
+    /// What happens to groups, and that in the history; and who is an admin.
+    Group,
+    /// Friendships that are asked for, and settings.
+    Friend,
 }
 
 /// What a program says of its device when it logs in and when it comes back. Only v2 knows devices.
@@ -28,15 +36,26 @@ pub struct Device {
     pub caps: Vec<Cap>,
     /// How far this program was told each conversation when it ran before, by [`Event::UpTo`](super::Event::UpTo): what
     /// came since is told, and all of a conversation that is not listed. Nothing: only what comes from now on.
-    pub places: Option<Vec<(Conversation, u64)>>,
+    pub places: Option<Vec<Since>>,
 }
 
 impl Device {
     /// A device that lives beside others, and understands every push that this library does.
     pub fn beside_others(name: &str) -> Self {
-        let caps = vec![Cap::Own, Cap::Read, Cap::Typing];
+        let caps = vec![Cap::Own, Cap::Read, Cap::Typing, Cap::Changed, Cap::Group, Cap::Friend];
         Self { name: Some(name.to_owned()), multi: true, caps, places: None }
     }
+}
+
+/// How far somebody has come in a conversation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Since {
+    /// In which.
+    pub conversation: Conversation,
+    /// All that was said up to this place is there.
+    pub after: u64,
+    /// All changes up to this number are there; nothing: no changes are wanted.
+    pub chg: Option<u64>,
 }
 
 /// Names a device among those of its user.
@@ -79,6 +98,8 @@ pub struct Head {
     pub unread: u64,
     /// Up to which place the other user has read it, where the server says so.
     pub peer_read: Option<u64>,
+    /// How many changes there were.
+    pub chg: u64,
 }
 
 /// Where the user's conversations stand.
@@ -95,8 +116,12 @@ pub struct Heads {
 pub struct Synced {
     /// Which.
     pub conversation: Conversation,
-    /// In their places, lowest first, without a gap.
-    pub messages: Vec<Message>,
+    /// In their places, lowest first, as they are now. To whoever asked for all kinds of rows: without a gap.
+    pub rows: Vec<Row>,
+    /// What has changed, in the order in which it did.
+    pub changes: Vec<Change>,
+    /// How many changes there were.
+    pub chg: u64,
     /// The place of its last message.
     pub head: u64,
     /// Up to which place the other user has read it, where the server says so.

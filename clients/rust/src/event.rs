@@ -1,11 +1,15 @@
 //! What a client is told.
 
 use super::address::Address;
+use super::change::{Change, Recalled};
 use super::device::{Heads, KnownDevice, Synced};
+use super::friend::{FriendEvent, Settings};
+use super::group::GroupEvent;
 use super::message::{Conversation, Mark, Message};
 use super::refusal::{Failure, Refusal};
 use super::roster::{Member, Person, Welcome};
-use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use super::row::Row;
+use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use std::fmt;
 use std::time::Duration;
 
@@ -36,7 +40,9 @@ pub enum Answer {
     /// A page of history.
     History {
         /// In their places, lowest first.
-        messages: Vec<Message>,
+        rows: Vec<Row>,
+        /// They are as they were after so many changes of the conversation, or later; where the server says so.
+        chg: Option<u64>,
         /// Whether nothing that was said between the first and the last of them is missing.
         complete: bool,
     },
@@ -55,6 +61,24 @@ pub enum Answer {
     ReadUpTo(u64),
     /// The user's devices, the one used last first.
     Devices(Vec<KnownDevice>),
+    /// The group is run so from now on; its conversation has a row of it.
+    Ruled(Mark),
+    /// The message is changed: this is the number of the change in its conversation, or that of the last one where
+    /// nothing had to be changed.
+    Changed(u64),
+    /// These users want to become members.
+    Joins(Vec<Person>),
+    /// What the user lets others do, now.
+    Settings(Settings),
+    /// A page of what was searched for.
+    Sought {
+        /// The newest first. To everything that is not in a group says the conversation with whom.
+        rows: Vec<Row>,
+        /// Where the next page begins: before this message.
+        before: Option<MessageId>,
+        /// Only what was said until then was looked at yet; nothing: everything was.
+        searched_to: Option<Millis>,
+    },
 }
 
 /// How a connection ended.
@@ -159,14 +183,27 @@ pub enum Event {
         /// Which messages, and their places.
         places: Vec<(MessageId, u64)>,
     },
-    /// All that was said in this conversation up to this place has been told, or was before this program's time. Of a
-    /// device that lives beside others. Whoever keeps what was told keeps this with it: see
+    /// Something that was said is edited or recalled, or somebody reacts to it. Told once. Whoever asked for
+    /// [`Cap::Changed`](super::Cap::Changed) is told.
+    Changed(Change),
+    /// A message that this device lacked was recalled before the device could be told it, or while it was away.
+    Recalled(Recalled),
+    /// Something happened to a group. Whoever asked for [`Cap::Group`](super::Cap::Group) is told.
+    Group(GroupEvent),
+    /// Somebody asks for a friendship, accepts it or ends it. Whoever asked for [`Cap::Friend`](super::Cap::Friend) is told.
+    Friend(FriendEvent),
+    /// What the user lets others do is something else now, by another device's doing.
+    Settings(Settings),
+    /// All that was said in this conversation up to this place, and changed up to this number, has been told, or was
+    /// before this program's time. Of a device that lives beside others. Whoever keeps what was told keeps this with it: see
     /// [`Device::places`](super::Device::places).
     UpTo {
         /// Which.
         conversation: Conversation,
         /// The place.
         pos: u64,
+        /// The number of the change.
+        chg: u64,
     },
     /// Where the user's conversations stand, told unasked.
     Heads(Heads),

@@ -3,6 +3,7 @@
 //! One thread feeds the [`Session`] and performs what it says; one more for each connection reads.
 
 use super::address::Address;
+use super::clock::local_time;
 use super::device::Device;
 use super::dialect::{Dialect, v2::V2};
 use super::event::{Event, Lost, RequestId};
@@ -165,11 +166,22 @@ impl Client {
     pub fn say(&self, to: Conversation, text: impl Into<String>) -> RequestId {
         self.ask(Request::Say { to, text: text.into(), time: local_time() })
     }
-}
 
-/// The local time as people read it in this system: `YYYY-MM-DD HH:MM:SS`.
-pub fn local_time() -> String {
-    jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string()
+    /// Puts another text in the place of one that the user has said: see [`Message::mark`](super::Message::mark) and
+    /// [`Event::Stored`] for where that is.
+    pub fn edit(&self, of: Conversation, pos: u64, text: impl Into<String>) -> RequestId {
+        self.ask(Request::Edit { of, pos, text: text.into() })
+    }
+
+    /// Takes back what was said at this place.
+    pub fn recall(&self, of: Conversation, pos: u64) -> RequestId {
+        self.ask(Request::Recall { of, pos })
+    }
+
+    /// Reacts to what was said at this place, or does so no more.
+    pub fn react(&self, of: Conversation, pos: u64, emoji: impl Into<String>, on: bool) -> RequestId {
+        self.ask(Request::React { of, pos, emoji: emoji.into(), on })
+    }
 }
 
 impl Events {
@@ -188,10 +200,14 @@ impl Events {
     }
 
     fn note(&mut self, event: Option<Event>) -> Option<Event> {
-        if let Some(Event::Message(message)) = &event {
-            // What the user says elsewhere waits for nobody, but for what is said to oneself.
-            let waits = !message.own || message.conversation == Conversation::With(message.from);
-            self.last = message.mark.mid.filter(|_| waits);
+        match &event {
+            Some(Event::Message(message)) => {
+                // What the user says elsewhere waits for nobody, but for what is said to oneself.
+                let waits = !message.own || message.conversation == Conversation::With(message.from);
+                self.last = message.mark.mid.filter(|_| waits);
+            }
+            Some(Event::Group(event)) => self.last = event.mark.mid,
+            _ => {}
         }
         event
     }

@@ -36,27 +36,37 @@
 
 pub mod address;
 pub mod backoff;
+pub mod change;
+pub mod clock;
 pub mod device;
 pub mod dialect;
 pub mod event;
+pub mod friend;
+pub mod group;
 mod handle;
 pub mod link;
 pub mod message;
 pub mod refusal;
 pub mod request;
 pub mod roster;
+pub mod row;
 pub mod secret;
 pub mod secure;
 pub mod session;
 
 pub use address::Address;
+pub use change::{Change, Changed, Reaction, Recalled};
 /// Whose certificates are believed, where an address begins with `tls://`.
 pub use chatd_tls::Trust;
-pub use device::{Cap, Device, DeviceId, Head, Heads, KnownDevice, Synced};
+pub use clock::local_time;
+pub use device::{Cap, Device, DeviceId, Head, Heads, KnownDevice, Since, Synced};
 pub use event::{Answer, Event, RequestId};
-pub use handle::{Client, Config, Confirming, Events, local_time};
+pub use friend::{Asking, FriendChange, FriendEvent, Settings, WhoWrites};
+pub use group::{GroupChange, GroupEvent, Joining, Muted, Somebody, Until};
+pub use handle::{Client, Config, Confirming, Events};
 pub use message::{Conversation, Mark, Message};
-pub use refusal::{Failure, Refusal};
+pub use refusal::{Ending, Failure, Refusal};
 pub use request::{Named, Request, Span, Takeover};
 pub use roster::{Group, Member, Person, Role, Spoken, Welcome};
+pub use row::Row;
 pub use secret::Secret;

@@ -1,5 +1,6 @@
 //! What people say to each other, and what is known of a message besides its text.
 
+use super::change::Reaction;
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
 
 /// Where something is said.
@@ -43,12 +44,26 @@ pub struct Message {
     pub mark: Mark,
     /// Whether another device of the user said it.
     pub own: bool,
+    /// How often its text was edited.
+    pub rev: u64,
+    /// Who reacts to it how, where it comes out of the history.
+    pub reactions: Vec<Reaction>,
 }
 
 impl Message {
     /// A message of `from`, whose name is `name`, of which nothing more is known.
     pub fn new(conversation: Conversation, from: UserId, name: &str, text: &str, time: &str) -> Self {
         let (name, text, time) = (name.to_owned(), text.to_owned(), time.to_owned());
-        Self { conversation, from, name, text, time, mark: Mark::default(), own: false }
+        Self {
+            conversation,
+            from,
+            name,
+            text,
+            time,
+            mark: Mark::default(),
+            own: false,
+            rev: 0,
+            reactions: Vec::new(),
+        }
     }
 }

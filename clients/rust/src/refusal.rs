@@ -1,5 +1,6 @@
 //! Why something was not done.
 
+use chatd_chat::wire::code::{Code, REVOKED};
 use std::fmt;
 
 /// The server's no.
@@ -11,6 +12,24 @@ pub struct Refusal {
     pub text: String,
     /// When it is worth trying again.
     pub retry_after_ms: Option<u64>,
+}
+
+/// Why a session ended by somebody else's doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// Somebody logged in as this user somewhere else.
+    Replaced,
+    /// The device was dropped, or the password changed elsewhere.
+    Revoked,
+}
+
+impl Refusal {
+    /// Which of the two it is, if it is one of them. A server that does not tell them apart says [`Ending::Replaced`].
+    pub fn ending(&self) -> Option<Ending> {
+        let revoked = self.text == REVOKED;
+        let ending = if revoked { Ending::Revoked } else { Ending::Replaced };
+        (self.errno == Code::Replaced.errno()).then_some(ending)
+    }
 }
 
 impl fmt::Display for Refusal {

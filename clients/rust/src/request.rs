@@ -1,7 +1,10 @@
 //! What a client may ask for.
 
-use super::device::DeviceId;
+use super::device::{DeviceId, Since};
+use super::friend::Settings;
+use super::group::{Joining, Muted, Until};
 use super::message::Conversation;
+use super::roster::Role;
 use super::secret::Secret;
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 
@@ -136,7 +139,7 @@ pub enum Request {
     /// What this device lacks of these conversations, 200 at most, each after a place. v2.
     Sync {
         /// Which, and how far the device is.
-        since: Vec<(Conversation, u64)>,
+        since: Vec<Since>,
         /// Messages of each at most; the server may give fewer.
         limit: u32,
     },
@@ -167,6 +170,109 @@ pub enum Request {
     Devices,
     /// To end one of the user's devices: its session, and its way back without the password. v2.
     DropDevice(DeviceId),
+    /// Another text in the place of one that the user has said. v2.
+    Edit {
+        /// Where.
+        of: Conversation,
+        /// The message's place.
+        pos: u64,
+        /// The text.
+        text: String,
+    },
+    /// A message taken back: one's own, or, of an admin, somebody else's in a group. v2.
+    Recall {
+        /// Where.
+        of: Conversation,
+        /// The message's place.
+        pos: u64,
+    },
+    /// To react to a message, or to do so no more. v2.
+    React {
+        /// Where.
+        of: Conversation,
+        /// The message's place.
+        pos: u64,
+        /// With what.
+        emoji: String,
+        /// Whether it begins or ends.
+        on: bool,
+    },
+    /// Another role for a member of one's group; to make somebody the owner is to hand it over. v2.
+    SetRole {
+        /// Which.
+        group: GroupId,
+        /// Whose.
+        user: UserId,
+        /// What the member is to be.
+        role: Role,
+    },
+    /// To send a member away, or to lift a ban. v2.
+    Kick {
+        /// From where.
+        group: GroupId,
+        /// Whom.
+        user: UserId,
+        /// How long that user may not come back; nothing: not at all.
+        ban: Until,
+    },
+    /// To let a member, or everybody, say nothing, or something again. v2.
+    Mute {
+        /// Where.
+        group: GroupId,
+        /// Whom.
+        whom: Muted,
+        /// How long.
+        until: Until,
+    },
+    /// Another name, another description, another way to join; nothing stays as it is. v2.
+    SetGroup {
+        /// Of which.
+        group: GroupId,
+        /// The name.
+        name: Option<String>,
+        /// The description.
+        desc: Option<String>,
+        /// The way to join.
+        join: Option<Joining>,
+    },
+    /// To let somebody in who asked to become a member, or not. v2.
+    AnswerJoin {
+        /// Where.
+        group: GroupId,
+        /// Whom.
+        user: UserId,
+        /// Whether to let in.
+        yes: bool,
+    },
+    /// Who wants to become a member. v2.
+    Joins(GroupId),
+    /// To ask somebody for friendship: both have each other among their friends once it is accepted. v2.
+    AskFriend {
+        /// Whom.
+        user: UserId,
+        /// A word to it; may be empty.
+        note: String,
+    },
+    /// To accept a friendship that somebody asked for, or not. v2.
+    AnswerFriend {
+        /// Whose.
+        user: UserId,
+        /// Whether to accept.
+        yes: bool,
+    },
+    /// To let others do something, or no more; without anything: what is so now. v2.
+    Settings(Settings),
+    /// One page of what was said with all of these words, newest first. v2.
+    Search {
+        /// The words.
+        words: String,
+        /// Where; nothing: everywhere.
+        of: Option<Conversation>,
+        /// Only what was said before this message.
+        before: Option<MessageId>,
+        /// Messages in it at most; the server may give fewer.
+        limit: u32,
+    },
 }
 
 impl Request {
@@ -185,8 +291,29 @@ impl Request {
             | Request::Read { .. }
             | Request::Typing { .. }
             | Request::Devices
-            | Request::DropDevice(_) => true,
-            _ => false,
+            | Request::DropDevice(_)
+            | Request::Edit { .. }
+            | Request::Recall { .. }
+            | Request::React { .. }
+            | Request::SetRole { .. }
+            | Request::Kick { .. }
+            | Request::Mute { .. }
+            | Request::SetGroup { .. }
+            | Request::AnswerJoin { .. }
+            | Request::Joins(_)
+            | Request::AskFriend { .. }
+            | Request::AnswerFriend { .. }
+            | Request::Settings(_)
+            | Request::Search { .. } => true,
+            Request::Logout
+            | Request::Register { .. }
+            | Request::Say { .. }
+            | Request::AddFriend(_)
+            | Request::DelFriend(_)
+            | Request::CreateGroup { .. }
+            | Request::AddGroup(_)
+            | Request::DelGroup(_)
+            | Request::ShowFriends => false,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Who and what a user knows: friends, groups, and who is in them.
 
 use super::device::Heads;
+use super::friend::{Asking, Settings};
+use super::group::{Joining, Until};
 use chatd_chat::model::ids::{GroupId, UserId};
 
 /// A user, as a friend list or a group tells of one.
@@ -17,8 +19,10 @@ pub struct Person {
 /// What a member is in a group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// Made it, and may dissolve it.
-    Creator,
+    /// Made it, or was handed it: may do everything, and dissolve it.
+    Owner,
+    /// Helps the owner. Who asks for [`Cap::Group`](super::Cap::Group) is told; to others an admin looks like everybody.
+    Admin,
     /// Joined it.
     Normal,
 }
@@ -30,6 +34,8 @@ pub struct Member {
     pub person: Person,
     /// What the person is in this group.
     pub role: Role,
+    /// Until when what the person says is refused. Who asks for [`Cap::Group`](super::Cap::Group) is told.
+    pub muted: Until,
 }
 
 /// A group that the user is a member of.
@@ -48,13 +54,17 @@ pub struct Group {
     pub size: Option<u64>,
     /// What the user is in it, where the server says so.
     pub role: Option<Role>,
+    /// How it is joined, where the server says so.
+    pub join: Option<Joining>,
+    /// Until when what the user says in it is refused.
+    pub muted: Until,
 }
 
 impl Group {
     /// A group of which nothing more is known.
     pub fn new(id: GroupId, name: &str, desc: &str) -> Self {
         let (name, desc) = (name.to_owned(), desc.to_owned());
-        Self { id, name, desc, members: Vec::new(), size: None, role: None }
+        Self { id, name, desc, members: Vec::new(), size: None, role: None, join: None, muted: Until::Lifted }
     }
 }
 
@@ -84,11 +94,16 @@ pub struct Welcome {
     pub spoken: Spoken,
     /// Where the user's conversations stand, for a device that lives beside others.
     pub heads: Option<Heads>,
+    /// Who wants to be the user's friend.
+    pub asking: Vec<Asking>,
+    /// What the user lets others do, where the server says so.
+    pub settings: Option<Settings>,
 }
 
 impl Welcome {
     /// A welcome for `id`, who knows nobody yet.
     pub fn new(id: UserId, name: String) -> Self {
-        Self { id, name, friends: Vec::new(), groups: Vec::new(), spoken: Spoken::Seed, heads: None }
+        let (friends, groups, asking) = (Vec::new(), Vec::new(), Vec::new());
+        Self { id, name, friends, groups, spoken: Spoken::Seed, heads: None, asking, settings: None }
     }
 }

@@ -4,7 +4,12 @@
 //! The first colon ends the command, the second the first argument; further ones belong to the text. A name in quotes
 //! may have colons in it.
 
+mod slash;
+pub mod words;
+
+use chatd_client::{Joining, Role, Settings};
 use std::fmt;
+use words::Term;
 
 /// What a line asks for. Names are as typed: who is meant is for [`crate::directory`] to say.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,6 +70,51 @@ pub enum Command<'a> {
     Read,
     /// Text for the open conversation.
     Say(&'a str),
+    /// Another text for what the user said at this place of the open conversation, or there last.
+    Edit(Option<u64>, &'a str),
+    /// What stands at this place of the open conversation taken back, or what the user said there last.
+    Recall(Option<u64>),
+    /// A reaction to what stands at this place, or to what somebody said last; and whether it begins or ends.
+    React(Option<u64>, &'a str, bool),
+    /// Whether places are to be shown.
+    Places(bool),
+    /// Where something was said, everywhere.
+    Search(&'a str),
+    /// Where something was said in the open conversation.
+    SearchHere(&'a str),
+    /// Another role for a member of this group, or of the open one.
+    Role(Option<&'a str>, &'a str, Role),
+    /// A member sent away, and banned for so long.
+    Kick(Option<&'a str>, &'a str, Option<Term>),
+    /// The end of a ban.
+    Unban(Option<&'a str>, &'a str),
+    /// A member, or all, muted for so long.
+    Mute(Option<&'a str>, &'a str, Option<Term>),
+    /// A member, or all, muted no more.
+    Unmute(Option<&'a str>, &'a str),
+    /// A group that is to be otherwise.
+    SetGroup(Option<&'a str>, GroupSetting<'a>),
+    /// Who wants to become a member.
+    Joins(Option<&'a str>),
+    /// Somebody let in, or accepted as a friend; or not.
+    Answer(Option<&'a str>, &'a str, bool),
+    /// A friendship asked for, with a note.
+    Ask(&'a str, &'a str),
+    /// What others may do; without anything: what is so now.
+    Settings(Settings),
+}
+
+/// What is to be otherwise of a group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GroupSetting<'a> {
+    /// Its name.
+    Name(&'a str),
+    /// Its description.
+    Desc(&'a str),
+    /// How it is joined.
+    Join(Joining),
+    /// Whose it is.
+    Owner(&'a str),
 }
 
 /// Why a line is no command.
@@ -86,7 +136,7 @@ impl fmt::Display for BadCommand {
 }
 
 /// The commands: how each is written, and what it does. The seed's first, in its order.
-pub const COMMANDS: [(&str, &str); 31] = [
+pub const COMMANDS: [(&str, &str); 55] = [
     ("help", "show all commands"),
     ("chat:friendid:message", "say something to somebody"),
     ("addfriend:friendid", "add a friend"),
@@ -116,6 +166,30 @@ pub const COMMANDS: [(&str, &str); 31] = [
     ("/read", "mark the open conversation as read"),
     ("/devices", "show your devices"),
     ("/devices drop N", "send the device in line N away"),
+    ("/edit [N] TEXT", "put TEXT in the place of what you said last, or of message N"),
+    ("/recall [N]", "take back what you said last, or message N"),
+    ("/react [N] EMOJI", "react to what was said to you last, or to message N"),
+    ("/unreact [N] EMOJI", "react so no more"),
+    ("/places [off]", "show the number N of what comes; /history always does"),
+    ("/search WORDS", "show where all of WORDS were said; the same again: what was before that"),
+    ("/search here WORDS", "the same in the open conversation"),
+    ("/ask WHO [NOTE]", "ask somebody to be your friend, and you theirs"),
+    ("/accept WHO", "be friends with WHO who asks; in a group: let WHO in"),
+    ("/refuse WHO", "or not"),
+    ("/settings", "show who may write to you, and who sees what you have read"),
+    ("/settings writes WHO", "let all, friends or none write to you"),
+    ("/settings receipts on", "tell others what you have read, or not: off"),
+    ("/role WHO ROLE", "make a member of the open group owner, admin or normal"),
+    ("/kick WHO [TIME]", "send a member away, and keep out for 30m, 2h, 7d, till 14:30, for ever"),
+    ("/unban WHO", "let somebody back in who was kept out"),
+    ("/mute WHO [TIME]", "let a member, or all, say nothing for TIME; else until /unmute"),
+    ("/unmute WHO", "let a member, or all, speak again"),
+    ("/group name TEXT", "call the open group TEXT"),
+    ("/group desc TEXT", "describe it so"),
+    ("/group join HOW", "open: everybody may join; ask: you are asked; closed: nobody"),
+    ("/group owner WHO", "hand it over"),
+    ("/joins", "show who wants to join it"),
+    ("/COMMAND #GROUP ...", "the same of another group than the open one"),
     ("/wait [N]", "in a script: wait for N messages"),
     ("/help, /quit", "like help and quit"),
 ];
@@ -136,7 +210,7 @@ fn usage(word: &str) -> BadCommand {
 pub fn parse(line: &str, open: bool) -> Result<Command<'_>, BadCommand> {
     if let Some(rest) = line.strip_prefix('/') {
         let (word, argument) = rest.split_once(' ').unwrap_or((rest, ""));
-        return slash(&line[..=word.len()], argument);
+        return slash::parse(&line[..=word.len()], argument);
     }
     let (word, rest) = match line.split_once(':') {
         Some((word, rest)) => (word, Some(rest)),
@@ -215,35 +289,6 @@ pub fn split_name(text: &str) -> (&str, Option<&str>) {
         }
     });
     quoted.unwrap_or_else(|| split_at_colon(text))
-}
-
-fn slash<'a>(word: &'a str, argument: &'a str) -> Result<Command<'a>, BadCommand> {
-    let trimmed = argument.trim();
-    match (word, trimmed) {
-        ("/open", "") | ("/say", "") => Err(usage(word)),
-        ("/open", who) => Ok(Command::Open(who)),
-        ("/say", _) => Ok(Command::Say(argument)),
-        ("/history", "") => Ok(Command::HistoryHere),
-        ("/history", who) if who.starts_with('#') => Ok(Command::HistoryIn(who)),
-        ("/history", who) => Ok(Command::HistoryWith(who)),
-        ("/members", "") => Ok(Command::Members(None)),
-        ("/members", group) => Ok(Command::Members(Some(group))),
-        ("/wait", "") => Ok(Command::Wait(1)),
-        ("/wait", count) => count.parse().map(Command::Wait).map_err(|_| usage(word)),
-        ("/read", "") => Ok(Command::Read),
-        ("/devices", "") => Ok(Command::Devices),
-        ("/devices", rest) => {
-            let number = rest.strip_prefix("drop ").and_then(|number| number.trim().parse().ok());
-            number.map(Command::DropDevice).ok_or(BadCommand::Usage("/devices drop N"))
-        }
-        ("/close", "") => Ok(Command::Close),
-        ("/friends", "") => Ok(Command::Friends),
-        ("/groups", "") => Ok(Command::Groups),
-        ("/unread", "") => Ok(Command::Unread),
-        ("/help", "") => Ok(Command::Help),
-        ("/quit", "") => Ok(Command::Quit),
-        _ => Err(usage(word)),
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 //! Names that have come by are known here; for others a server that speaks v2 can be asked.
 
 use chatd_chat::model::ids::{GroupId, UserId};
-use chatd_client::{Conversation, Group, Member, Message, Person, Role, Spoken, Welcome};
+use chatd_client::{
+    Conversation, Group, Joining, Member, Message, Person, Role, Somebody, Spoken, Until, Welcome,
+};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -49,6 +51,28 @@ impl Directory {
         self.names.insert(person.id, person.name.clone());
     }
 
+    /// Takes in one name that an event has.
+    pub fn meet_somebody(&mut self, somebody: &Somebody) {
+        if !somebody.name.is_empty() {
+            self.names.insert(somebody.id, somebody.name.clone());
+        }
+    }
+
+    /// A friend more; the server says whether it is online.
+    pub fn befriend(&mut self, id: UserId, name: &str) {
+        if self.friends.iter().all(|friend| friend.id != id) {
+            self.friends.push(Person { id, name: name.to_owned(), online: false });
+        }
+    }
+
+    /// A group is otherwise now.
+    pub fn set(&mut self, id: GroupId, name: Option<&str>, desc: Option<&str>, join: Option<Joining>) {
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        name.into_iter().for_each(|name| name.clone_into(&mut group.name));
+        desc.into_iter().for_each(|desc| desc.clone_into(&mut group.desc));
+        group.join = join.or(group.join);
+    }
+
     /// A friend has come or gone: what the friend is called, if that is news.
     pub fn learn_presence(&mut self, user: UserId, online: bool) -> Option<String> {
         let friend = self.friends.iter_mut().find(|friend| friend.id == user)?;
@@ -65,7 +89,7 @@ impl Directory {
         let mut group = Group::new(id, &name, &desc);
         if let (Some((id, name)), true) = (&self.me, made.is_some()) {
             let person = Person { id: *id, name: name.clone(), online: true };
-            group.members.push(Member { person, role: Role::Creator });
+            group.members.push(Member { person, role: Role::Owner, muted: Until::Lifted });
         }
         self.groups.insert(id, group);
     }

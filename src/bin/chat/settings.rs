@@ -3,7 +3,7 @@
 use crate::options::Options;
 use crate::talk::Elsewhere;
 use chatd_client::address::NotAnAddress;
-use chatd_client::{Address, Device, Trust};
+use chatd_client::{Address, Cap, Device, Trust};
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -81,7 +81,9 @@ const DEVICE: usize = 50;
 /// What is said of this device. Its name is the machine's, where it is beside others and has no other.
 fn device(typed: Option<String>, multi: bool, machine: impl FnOnce() -> String) -> Device {
     if !multi {
-        return Device { name: typed, ..Device::default() };
+        // It is alone: nothing of its user's is said elsewhere.
+        let caps = vec![Cap::Read, Cap::Typing, Cap::Changed, Cap::Group, Cap::Friend];
+        return Device { name: typed, caps, ..Device::default() };
     }
     Device::beside_others(&typed.unwrap_or_else(|| {
         let name: String = machine().trim().chars().filter(|c| !c.is_control()).take(DEVICE).collect();
@@ -122,7 +124,8 @@ mod tests {
     #[test]
     fn a_device_has_the_machines_name_only_beside_others() {
         let machine = || format!("{}\n", "ü".repeat(60));
-        assert_eq!(device(None, false, machine), Device::default());
+        let alone = device(None, false, machine);
+        assert_eq!((alone.name, alone.multi, alone.caps.contains(&Cap::Own)), (None, false, false));
         assert_eq!(device(None, true, machine), Device::beside_others(&"ü".repeat(50)));
         assert_eq!(device(None, true, || "\n".to_owned()), Device::beside_others("chat"));
         assert_eq!(device(Some("pad".into()), true, machine), Device::beside_others("pad"));

@@ -23,6 +23,9 @@ fn name(cap: Cap) -> &'static str {
         Cap::Own => "own",
         Cap::Read => "read",
         Cap::Typing => "typing",
+        Cap::Changed => "changed",
+        Cap::Group => "group",
+        Cap::Friend => "friend",
     }
 }
 
@@ -72,7 +75,7 @@ pub(super) fn ask(out: &mut Vec<u8>, cid: &str, request: &Request) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::DeviceId;
+    use crate::device::{DeviceId, Since};
     use crate::dialect::v2::V2;
     use crate::dialect::{Dialect, Saying};
     use crate::message::Conversation;
@@ -84,6 +87,10 @@ mod tests {
     use chatd_chat::model::token::TokenId;
     use chatd_chat::wire::json::Parser;
     use chatd_chat::wire::request::{self as server, Body};
+
+    fn since(conversation: Conversation, after: u64, chg: Option<u64>) -> Since {
+        Since { conversation, after, chg }
+    }
 
     fn written(saying: Saying<'_>) -> String {
         let mut out = Vec::new();
@@ -104,7 +111,9 @@ mod tests {
         let device = Device::beside_others("desk \"1\"");
         let client = server::Client {
             dialect: server::Dialect::V2,
-            capabilities: Capabilities::OWN.with(Capabilities::READ).with(Capabilities::TYPING),
+            capabilities: ["own", "read", "typing", "changed", "group", "friend"]
+                .into_iter()
+                .fold(Capabilities::default(), |all, name| all.with(Capabilities::named(name))),
             device: Some("desk \"1\""),
             multi: true,
         };
@@ -116,12 +125,12 @@ mod tests {
         };
         is_written(
             Saying::Enter(&login, &device),
-            r#"{"caps":["own","read","typing"],"device":"desk \"1\"","id":7,"msgid":1,"multi":true,"password":"p","v":2}"#,
+            r#"{"caps":["own","read","typing","changed","group","friend"],"device":"desk \"1\"","id":7,"msgid":1,"multi":true,"password":"p","v":2}"#,
             Body::Login { who, password, client, takeover: server::Takeover::Refuse },
         );
         is_written(
             Saying::Resume(&"t0k".into(), &device),
-            r#"{"caps":["own","read","typing"],"device":"desk \"1\"","msgid":25,"multi":true,"token":"t0k","v":2}"#,
+            r#"{"caps":["own","read","typing","changed","group","friend"],"device":"desk \"1\"","msgid":25,"multi":true,"token":"t0k","v":2}"#,
             Body::Resume { token: "t0k", client },
         );
         let nothing = Device::default();
@@ -139,8 +148,8 @@ mod tests {
         let mid = MessageId(9_007_199_254_740_993);
         for (request, line, body) in [
             (
-                Request::Sync { since: vec![(direct, 0), (within, 7)], limit: 50 },
-                r#"{"cid":"c-1","limit":50,"msgid":36,"since":[{"after":0,"with":26},{"after":7,"groupid":3}]}"#,
+                Request::Sync { since: vec![since(direct, 0, Some(4)), since(within, 7, None)], limit: 50 },
+                r#"{"cid":"c-1","limit":50,"msgid":36,"since":[{"after":0,"chg":4,"with":26},{"after":7,"groupid":3}]}"#,
                 Body::Sync {
                     since: [(with, 0), (inside, 7)]
                         .map(|(conversation, after)| SyncFrom { conversation, after })

@@ -1,9 +1,9 @@
 //! Reads what a server tells a device of others: where conversations stand, what it lacks of them, how far they were
 //! read, who is typing, where messages are stored.
 
-use super::seed_read::{self, Object, group, is, list, number, text, user};
+use super::seed_read::{Object, group, is, list, number, text, user};
 use super::v2_read::{cid, is_complete};
-use super::{BadFrame, Heard};
+use super::{BadFrame, Heard, changes_read};
 use crate::device::{DeviceId, Head, Heads, KnownDevice, Synced};
 use crate::message::Conversation;
 use chatd_chat::model::ids::{MessageId, Millis};
@@ -49,16 +49,17 @@ fn head(object: &Object) -> Option<Head> {
         read: number(object, "read")?,
         unread: number(object, "unread")?,
         peer_read: number(object, "peer_read"),
+        chg: number(object, "chg").unwrap_or(0),
     })
 }
 
 fn synced(object: &Object) -> Option<Synced> {
     let conversation = conversation(object)?;
-    let mut messages = list(object, "messages", seed_read::message);
-    messages.iter_mut().for_each(|message| message.conversation = conversation);
     Some(Synced {
         conversation,
-        messages,
+        rows: list(object, "messages", |entry| changes_read::row(entry, Some(conversation))),
+        changes: list(object, "changes", |entry| changes_read::change(entry, conversation)),
+        chg: number(object, "chg").unwrap_or(0),
         head: number(object, "head")?,
         peer_read: number(object, "peer_read"),
         complete: is_complete(object),
@@ -89,7 +90,7 @@ fn place(object: &Object) -> Option<(MessageId, u64)> {
     Some((numeral(object, "mid").map(MessageId)?, number(object, "pos")?))
 }
 
-fn conversation(object: &Object) -> Option<Conversation> {
+pub(super) fn conversation(object: &Object) -> Option<Conversation> {
     match group(object, "groupid") {
         Some(group) => Some(Conversation::In(group)),
         None => user(object, "with").map(Conversation::With),
@@ -97,7 +98,7 @@ fn conversation(object: &Object) -> Option<Conversation> {
 }
 
 /// A number in a string.
-fn numeral(object: &Object, key: &str) -> Option<u64> {
+pub(super) fn numeral(object: &Object, key: &str) -> Option<u64> {
     text(object, key)?.parse().ok()
 }
 
@@ -139,7 +140,7 @@ mod tests {
         let synced = read(br#"{"cid":"i1","complete":false,"convs":[{"changes":[],"chg":0,"complete":true,"head":1,"messages":[{"cid":"f1","mid":"9","pos":1,"ts":1,"id":5,"msg":"m","msgid":6,"name":"fay","time":"t","toid":6}],"peer_read":0,"with":6}],"errno":0,"msgid":37}"#);
         let Ok(Heard::Synced { synced, complete: false, .. }) = synced else { panic!("{synced:?}") };
         assert_eq!((synced[0].head, synced[0].peer_read, synced[0].complete), (1, Some(0), true));
-        assert_eq!((synced[0].messages[0].conversation, synced[0].messages[0].mark.pos), (with(6), Some(1)));
+        assert_eq!((synced[0].rows[0].conversation(), synced[0].rows[0].pos()), (with(6), Some(1)));
         let entry = r#"[{"head":4,"mid":"9","name":"gus","peer_read":1,"read":2,"ts":3,"unread":2,"with":6}],"heads_complete":false"#;
         let heads = read(format!(r#"{{"errno":0,"msgid":37,"heads":{entry}}}"#).as_bytes());
         let Ok(Heard::Heads { cid: None, heads }) = heads else { panic!("{heads:?}") };

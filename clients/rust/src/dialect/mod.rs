@@ -6,21 +6,33 @@
 //! ask more a variant of [`Request`]. Which one is spoken is decided once, where a
 //! [`Config`](super::Config) is made.
 
+mod changes;
+mod changes_read;
 mod devices;
 mod devices_read;
+mod friends;
+mod friends_read;
+mod groups;
+mod groups_read;
 mod object;
 pub mod seed;
 mod seed_read;
+#[cfg(test)]
+mod tests;
 pub mod v2;
 mod v2_read;
 
+use super::change::Change;
 use super::device::{Device, Heads, KnownDevice, Synced};
+use super::friend::{FriendEvent, Settings};
+use super::group::GroupEvent;
 use super::message::{Conversation, Mark, Message};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::roster::{Member, Person, Welcome};
+use super::row::Row;
 use super::secret::Secret;
-use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use std::time::Duration;
 
 /// The answer to a login.
@@ -28,8 +40,8 @@ use std::time::Duration;
 pub struct Entrance {
     /// Who is in, and knows whom.
     pub welcome: Welcome,
-    /// Messages that waited; more may follow by themselves.
-    pub waiting: Vec<Message>,
+    /// What waited; more may follow by themselves.
+    pub waiting: Vec<Row>,
     /// What to come back with. A server that speaks v2 gives one.
     pub token: Option<Secret>,
     /// Whether this is all of it. Else the rest is in the next answer of this kind.
@@ -65,6 +77,8 @@ pub enum Heard {
         group: Option<GroupId>,
         /// What the server knows of the message that this was.
         mark: Mark,
+        /// The number of the change that it was.
+        chg: Option<u64>,
         /// What to come back with from now on, where that is another than before.
         token: Option<Secret>,
     },
@@ -80,7 +94,9 @@ pub enum Heard {
         /// The request's.
         cid: String,
         /// In their places. Those that the user said are as if said to the user.
-        messages: Vec<Message>,
+        rows: Vec<Row>,
+        /// How many changes the conversation had.
+        chg: Option<u64>,
         /// Whether nothing between them is missing.
         complete: bool,
     },
@@ -120,6 +136,32 @@ pub enum Heard {
     Read(Conversation, UserId, u64),
     /// Somebody is typing or does so no more, and for how long that counts.
     Typing(Conversation, UserId, bool, Duration),
+    /// What was searched for.
+    Sought {
+        /// The request's.
+        cid: String,
+        /// The newest first.
+        rows: Vec<Row>,
+        /// Where the next page begins.
+        before: Option<MessageId>,
+        /// What was said after this was not looked at yet.
+        searched_to: Option<Millis>,
+    },
+    /// Who wants to become a member.
+    Joins {
+        /// The request's.
+        cid: String,
+        /// Them.
+        users: Vec<Person>,
+    },
+    /// What the user lets others do: an answer, where there is a `cid`.
+    Settings(Option<String>, Settings),
+    /// A message is changed.
+    Changed(Change),
+    /// Something happened to a group.
+    Group(GroupEvent),
+    /// A word of a friendship.
+    Friend(FriendEvent),
     /// Where messages of a conversation are stored.
     Stored(Conversation, Vec<(MessageId, u64)>),
     /// A friend has come or gone.

@@ -1,5 +1,7 @@
 //! A flat JSON object, written key by key. Keys are to come sorted, as the original client's do.
 
+use crate::device::Since;
+use crate::group::Until;
 use crate::message::Conversation;
 use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::wire::text;
@@ -65,15 +67,16 @@ impl<'a> Object<'a> {
     }
 
     /// A list of objects: a conversation each, and a place after which something is wanted.
-    pub(super) fn since(mut self, since: &[(Conversation, u64)]) -> Self {
+    pub(super) fn since(mut self, since: &[Since]) -> Self {
         self.key("since");
         self.out.push(b'[');
-        for (at, (conversation, after)) in since.iter().enumerate() {
+        for (at, since) in since.iter().enumerate() {
             if at > 0 {
                 self.out.push(b',');
             }
-            let entry = Object::begin(self.out).number("after", *after);
-            entry.inside(*conversation).outside(*conversation).out.push(b'}');
+            let entry = Object::begin(self.out).number("after", since.after);
+            let entry = entry.maybe(since.chg, |entry, chg| entry.number("chg", chg));
+            entry.inside(since.conversation).outside(since.conversation).out.push(b'}');
         }
         self.out.push(b']');
         self
@@ -106,6 +109,19 @@ impl<'a> Object<'a> {
         }
         self.out.push(b']');
         self
+    }
+
+    /// Milliseconds since 1970, 0 for not at all, -1 for ever.
+    pub(super) fn until(mut self, key: &str, until: Until) -> Self {
+        match until {
+            Until::Lifted => self.number(key, 0),
+            Until::At(at) => self.number(key, at.0),
+            Until::Ever => {
+                self.key(key);
+                self.out.extend_from_slice(b"-1");
+                self
+            }
+        }
     }
 
     pub(super) fn user(self, key: &str, user: UserId) -> Self {

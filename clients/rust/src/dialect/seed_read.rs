@@ -3,7 +3,7 @@
 //! A list's entry is a string that holds an object; an object is taken too. An entry that makes no
 //! sense is left out: the rest of an answer is worth more than its worst line.
 
-use super::{BadFrame, Entrance, Heard, devices_read};
+use super::{BadFrame, Entrance, Heard, changes_read, devices_read, friends_read, groups_read};
 use crate::message::{Conversation, Mark, Message};
 use crate::refusal::Refusal;
 use crate::roster::{Group, Member, Person, Role, Spoken, Welcome};
@@ -43,6 +43,7 @@ pub(super) fn read_object(kind: u32, object: &Object) -> Result<Heard, BadFrame>
             cid: text(object, "cid").ok_or(BadFrame)?,
             group: group(object, "groupid"),
             mark: mark(object),
+            chg: number(object, "chg"),
             token: text(object, "token").map(Secret::from),
         }),
         msgid::ACK | msgid::ERROR => Ok(refused(object)),
@@ -76,13 +77,16 @@ fn logged_in(object: &Object) -> Option<Heard> {
         known.desc = text(entry, "groupdesc").unwrap_or_default();
         known.members = list(entry, "users", member);
         known.size = number(entry, "members");
+        known.join = text(entry, "join").as_deref().and_then(groups_read::joining);
+        known.muted = groups_read::until(entry, "muted");
         known.role = entry.contains_key("role").then(|| role(entry));
         Some(known)
     });
     let token = text(object, "token").map(Secret::from);
     welcome.spoken = if token.is_some() { Spoken::V2 } else { Spoken::Seed };
     welcome.heads = object.contains_key("heads").then(|| devices_read::heads(object));
-    let waiting = list(object, "offlinemsg", message);
+    welcome.asking = list(object, "asking", friends_read::asking);
+    let waiting = list(object, "offlinemsg", |entry| changes_read::row(entry, None));
     Some(Heard::LoggedIn(Box::new(Entrance { welcome, waiting, token, complete: is_complete(object) })))
 }
 
@@ -103,6 +107,8 @@ pub(super) fn message(object: &Object) -> Option<Message> {
         time: field("time").unwrap_or_default(),
         mark: mark(object),
         own,
+        rev: number(object, "rev").unwrap_or(0),
+        reactions: list(object, "reactions", changes_read::reaction),
     })
 }
 
@@ -111,7 +117,7 @@ pub(super) fn is(object: &Object, key: &str) -> bool {
 }
 
 /// Of the seed's frames: nothing.
-fn mark(object: &Object) -> Mark {
+pub(super) fn mark(object: &Object) -> Mark {
     Mark {
         cid: text(object, "cid"),
         mid: text(object, "mid").and_then(|mid| mid.parse().ok()).map(MessageId),
@@ -126,7 +132,7 @@ fn is_complete(object: &Object) -> bool {
 }
 
 pub(super) fn member(object: &Object) -> Option<Member> {
-    Some(Member { person: person(object)?, role: role(object) })
+    Some(Member { person: person(object)?, role: role(object), muted: groups_read::until(object, "muted") })
 }
 
 pub(super) fn person(object: &Object) -> Option<Person> {
@@ -138,8 +144,16 @@ pub(super) fn is_online(object: &Object) -> bool {
 }
 
 fn role(object: &Object) -> Role {
-    let creator = object.get("role").and_then(Value::as_str) == Some("creator");
-    if creator { Role::Creator } else { Role::Normal }
+    named_role(object.get("role").and_then(Value::as_str).unwrap_or_default())
+}
+
+/// The seed's owner is called the creator.
+pub(super) fn named_role(name: &str) -> Role {
+    match name {
+        "creator" | "owner" => Role::Owner,
+        "admin" => Role::Admin,
+        _ => Role::Normal,
+    }
 }
 
 pub(super) fn list<T>(object: &Object, key: &str, entry: impl Fn(&Object) -> Option<T>) -> Vec<T> {
@@ -174,6 +188,7 @@ pub(super) fn group(object: &Object, key: &str) -> Option<GroupId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::row::Row;
 
     fn uid(number: u64) -> UserId {
         UserId::new(number).unwrap()
@@ -192,8 +207,9 @@ mod tests {
         assert_eq!(welcome.friends, [Person { id: uid(2), name: "bob".into(), online: true }]);
         let dev = &welcome.groups[0];
         assert_eq!((dev.name.as_str(), dev.desc.as_str()), ("dev", "d"));
-        assert_eq!(dev.members[0].role, Role::Creator);
-        assert_eq!(waiting, [Message::new(Conversation::In(dev.id), uid(2), "bob", "hi", "t")]);
+        assert_eq!(dev.members[0].role, Role::Owner);
+        let said = Message::new(Conversation::In(dev.id), uid(2), "bob", "hi", "t");
+        assert_eq!(waiting, [Row::Said(said)]);
     }
 
     #[test]

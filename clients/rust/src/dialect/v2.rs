@@ -2,7 +2,7 @@
 //! understand a server that ignores that and answers in the seed's dialect.
 
 use super::object::Object;
-use super::{BadFrame, Dialect, Heard, Saying, Speaker, devices, seed, v2_read};
+use super::{BadFrame, Dialect, Heard, Saying, Speaker, changes, devices, friends, groups, seed, v2_read};
 use crate::device::Device;
 use crate::message::Conversation;
 use crate::request::{Named, Request, Span, Takeover};
@@ -94,6 +94,9 @@ fn ask(out: &mut Vec<u8>, speaker: Option<Speaker<'_>>, cid: &str, request: &Req
             .number("msgid", msgid::MEMBERS.into())
             .end(),
         request if devices::ask(out, cid, request) => {}
+        request if changes::ask(out, cid, request) => {}
+        request if groups::ask(out, cid, request) => {}
+        request if friends::ask(out, cid, request) => {}
         request => seed::ask(out, speaker, cid, request),
     }
 }

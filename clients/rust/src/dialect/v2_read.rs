@@ -1,8 +1,9 @@
 //! Reads what a server says in the second dialect: what the seed's has not, and for the rest the
 //! seed's reader, which takes objects in lists as well as strings, and what a message is marked with.
 
+use super::devices_read::conversation;
 use super::seed_read::{self, Object, list, member, number, person, text, user};
-use super::{BadFrame, Heard, devices_read};
+use super::{BadFrame, Heard, changes_read, devices_read, friends_read, groups_read};
 use chatd_chat::wire::msgid;
 
 /// Reads one frame.
@@ -15,7 +16,12 @@ pub(super) fn read(frame: &[u8]) -> Result<Heard, BadFrame> {
         msgid::PRESENCE => {
             Ok(Heard::Presence(user(object, "id").ok_or(BadFrame)?, seed_read::is_online(object)))
         }
-        msgid::FIND_ACK | msgid::HISTORY_ACK | msgid::MEMBERS_ACK | msgid::SYNC_ACK | msgid::DEVICES_ACK
+        msgid::FIND_ACK
+        | msgid::HISTORY_ACK
+        | msgid::MEMBERS_ACK
+        | msgid::SYNC_ACK
+        | msgid::DEVICES_ACK
+        | msgid::SEARCH_ACK
             if number(object, "errno").unwrap_or(0) != 0 =>
         {
             Ok(seed_read::refused(object))
@@ -23,7 +29,8 @@ pub(super) fn read(frame: &[u8]) -> Result<Heard, BadFrame> {
         msgid::FIND_ACK => Ok(Heard::Found { cid: cid(object)?, person: person(object).ok_or(BadFrame)? }),
         msgid::HISTORY_ACK => Ok(Heard::History {
             cid: cid(object)?,
-            messages: list(object, "messages", seed_read::message),
+            rows: list(object, "messages", |entry| changes_read::row(entry, conversation(object))),
+            chg: number(object, "chg"),
             complete: is_complete(object),
         }),
         msgid::MEMBERS_ACK => Ok(Heard::Members {
@@ -31,7 +38,11 @@ pub(super) fn read(frame: &[u8]) -> Result<Heard, BadFrame> {
             members: list(object, "users", member),
             complete: is_complete(object),
         }),
-        _ => devices_read::read(kind, object).unwrap_or_else(|| seed_read::read_object(kind, object)),
+        msgid::ACK if number(object, "errno").unwrap_or(0) != 0 => Ok(seed_read::refused(object)),
+        _ => [devices_read::read, changes_read::read, groups_read::read, friends_read::read]
+            .iter()
+            .find_map(|read| read(kind, object))
+            .unwrap_or_else(|| seed_read::read_object(kind, object)),
     }
 }
 
@@ -67,8 +78,8 @@ mod tests {
         assert!(!complete, "there is more to come");
         assert_eq!((welcome.spoken, token.unwrap().reveal()), (Spoken::V2, "t0k"));
         assert!(welcome.friends[0].online);
-        assert_eq!((welcome.groups[0].size, welcome.groups[0].role), (Some(700), Some(Role::Creator)));
-        let mark = &waiting[0].mark;
+        assert_eq!((welcome.groups[0].size, welcome.groups[0].role), (Some(700), Some(Role::Owner)));
+        let mark = &waiting[0].message().unwrap().mark;
         assert_eq!((mark.cid.as_deref(), mark.mid), (Some("c"), Some(MessageId(9_007_199_254_740_993))));
         assert_eq!((mark.ts, mark.pos), (Some(Millis(5)), None));
     }
@@ -83,8 +94,8 @@ mod tests {
         let page = read(
             br#"{"cid":"c","complete":false,"messages":[{"cid":"x","id":2,"mid":"5","msg":"m","msgid":6,"name":"bob","pos":3,"time":"t","toid":9,"ts":1}],"msgid":27}"#,
         );
-        let Ok(Heard::History { messages, complete: false, .. }) = page else { panic!("{page:?}") };
-        assert_eq!((messages[0].conversation, messages[0].mark.pos), (Conversation::With(uid(2)), Some(3)));
+        let Ok(Heard::History { rows, complete: false, .. }) = page else { panic!("{page:?}") };
+        assert_eq!((rows[0].conversation(), rows[0].pos()), (Conversation::With(uid(2)), Some(3)));
         let page = read(br#"{"cid":"c","complete":true,"msgid":35,"users":[{"id":2,"name":"b","role":"creator","state":"online"},{}]}"#);
         let Ok(Heard::Members { members, complete: true, .. }) = page else { panic!("{page:?}") };
         assert_eq!(members.len(), 1);

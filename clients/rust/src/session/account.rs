@@ -147,8 +147,8 @@ impl Session {
         let again = entering.request_id.is_none();
         out.push(Output::Tell(Event::LoggedIn { welcome, again }));
         out.extend(begun);
-        for message in waiting {
-            self.message(message, now, out);
+        for row in waiting {
+            self.comes(row, now, out);
         }
         out.extend(done);
         out.extend(entering.request_id.map(|request_id| resolved(request_id, Ok(Answer::LoggedIn(id)))));
@@ -246,7 +246,7 @@ fn made_before(entry: &Entry, welcome: &Welcome) -> Option<Answer> {
     let mine = |group: &&Group| {
         let own = group.members.iter().find(|member| member.person.id == welcome.id);
         let role = group.role.or(own.map(|member| member.role));
-        &group.name == wanted && role == Some(Role::Creator)
+        &group.name == wanted && role == Some(Role::Owner)
     };
     let group = welcome.groups.iter().filter(|_| entry.attempts > 0).find(mine)?;
     Some(Answer::Group(group.id))

@@ -3,8 +3,8 @@
 //! A server delivers at least once: what was not confirmed comes again, and a retry that was pushed
 //! before the store knew it for one comes under another `mid`. (sender, cid) tells them.
 
-use crate::message::Message;
-use chatd_chat::model::ids::UserId;
+use crate::row::Row;
+use chatd_chat::model::ids::{MessageId, UserId};
 use std::collections::{HashSet, VecDeque};
 
 /// Messages that are remembered. A server has at most a thousand unconfirmed ones of a session to
@@ -13,7 +13,13 @@ const REMEMBERED: usize = 4_096;
 /// The same for a device that catches up by place: what it was told so may wait in the backlog, too.
 const REMEMBERED_BESIDE_OTHERS: usize = 32_768;
 
-type Key = (UserId, String);
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Key {
+    /// Who said it, and what the sender calls it.
+    Said(UserId, String),
+    /// What the server calls it.
+    Happened(MessageId),
+}
 
 /// Invariant: `keys` and `order` hold the same, at most `most` of them, or `REMEMBERED`.
 #[derive(Debug, Default)]
@@ -39,10 +45,10 @@ impl Dedup {
         self.most = if beside_others { REMEMBERED_BESIDE_OTHERS } else { REMEMBERED };
     }
 
-    /// Whether this is told for the first time. One without a `cid` always is.
-    pub(super) fn is_new(&mut self, message: &Message) -> bool {
-        let Some(cid) = &message.mark.cid else { return true };
-        let key = (message.from, cid.clone());
+    /// Whether this is told for the first time. One without a `cid` always is, and so is what is left of a message that
+    /// was recalled: it is told in the place of the message.
+    pub(super) fn is_new(&mut self, row: &Row) -> bool {
+        let Some(key) = key(row) else { return true };
         if !self.keys.insert(key.clone()) {
             return false;
         }
@@ -56,16 +62,25 @@ impl Dedup {
     }
 }
 
+/// What tells a row from all others.
+fn key(row: &Row) -> Option<Key> {
+    match row {
+        Row::Said(message) => Some(Key::Said(message.from, message.mark.cid.clone()?)),
+        Row::Recalled(_) => None,
+        Row::Happened(event) => event.mark.mid.map(Key::Happened),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Conversation;
+    use crate::message::{Conversation, Message};
 
-    fn message(from: u64, cid: &str) -> Message {
+    fn message(from: u64, cid: &str) -> Row {
         let from = UserId::new(from).unwrap();
         let mut message = Message::new(Conversation::With(from), from, "n", "m", "t");
         message.mark.cid = Some(cid.to_owned()).filter(|cid| !cid.is_empty());
-        message
+        Row::Said(message)
     }
 
     #[test]

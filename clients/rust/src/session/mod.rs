@@ -7,12 +7,14 @@
 
 mod account;
 mod catch_up;
+mod changes;
 mod confirm;
 mod dedup;
 mod failover;
 mod flow;
 mod keepalive;
 mod outbox;
+mod people;
 mod places;
 mod reassembly;
 mod receive;

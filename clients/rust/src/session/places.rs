@@ -3,9 +3,12 @@
 //! Places in a conversation have no gaps, so one number says what was told. What comes in a conversation that has a gap
 //! is held until the gap is closed: then it is told in its order, and once.
 
-use crate::device::Heads;
-use crate::message::{Conversation, Message};
+use super::changes::{Changes, Next};
+use crate::change::Change;
+use crate::device::{Cap, Device, Heads, Since};
+use crate::message::Conversation;
 use crate::request::Request;
+use crate::row::Row;
 use chatd_chat::model::ids::{MessageId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -14,7 +17,7 @@ use std::time::{Duration, Instant};
 const MOST_NAMED: usize = 200;
 /// Rows of each that one SYNC asks for.
 const ROWS: u32 = 200;
-/// Messages that are held. Above, they are told as they come: rather out of order than not at all.
+/// Rows that are held. Above, they are told as they come: rather out of order than not at all.
 const MOST_HELD: usize = 4_096;
 /// How long a gap before a message of one's own may be due to the word of a place being under way.
 const DOUBT: Duration = Duration::from_secs(1);
@@ -41,14 +44,16 @@ impl Place {
 #[derive(Debug, Default)]
 struct Behind {
     asked: bool,
-    held: Vec<Message>,
+    /// The change after which changes were asked for.
+    asked_after: u64,
+    held: Vec<Row>,
 }
 
 /// What a frame of a SYNC's answer leaves to be told of one conversation.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Released {
     /// What was held meanwhile.
-    pub(super) held: Vec<Message>,
+    pub(super) held: Vec<Row>,
     /// Whether nothing is missing any more.
     pub(super) whole: bool,
 }
@@ -61,6 +66,9 @@ pub(super) struct Places {
     /// Whether there is a session that lives beside others.
     active: bool,
     known: BTreeMap<Conversation, Place>,
+    changes: Changes,
+    /// Whether the program wants to know what is changed.
+    follows_changes: bool,
     /// Whether nothing was told of a conversation that is not known, so that all of it is missing.
     all_known: bool,
     behind: BTreeMap<Conversation, Behind>,
@@ -81,17 +89,20 @@ impl Places {
         &mut self,
         reader: UserId,
         heads: Option<&Heads>,
-        given: Option<&[(Conversation, u64)]>,
-    ) -> Vec<(Conversation, u64)> {
+        device: &Device,
+    ) -> Vec<Conversation> {
+        let given = device.places.as_deref();
         self.interrupt();
         if self.reader != Some(reader) {
             *self = Self { reader: Some(reader), numbered: self.numbered, ..Self::default() };
             self.all_known = given.is_some();
-            for (conversation, at) in given.unwrap_or_default() {
-                self.known.insert(*conversation, Place { at: *at, ..Place::default() });
+            for since in given.unwrap_or_default() {
+                self.known.insert(since.conversation, Place { at: since.after, ..Place::default() });
+                self.changes.begin(since.conversation, since.chg.unwrap_or(0));
             }
         }
-        let Some(heads) = heads else { return Vec::new() };
+        self.follows_changes = device.caps.contains(&Cap::Changed);
+        let Some(heads) = heads.filter(|_| device.multi) else { return Vec::new() };
         self.active = true;
         if !heads.complete {
             // Whatever is in a later page may have a gap: nothing of it is to be told before that is known.
@@ -110,21 +121,27 @@ impl Places {
         self.held = 0;
         (self.asked, self.next_heads, self.not_before, self.doubt_at) = (None, None, None, None);
         self.known.values_mut().for_each(|place| place.beyond.clear());
+        self.changes.doubt();
     }
 
     /// Conversations stand so now. Gives those of which nothing is missing from here on.
-    pub(super) fn stand(&mut self, heads: &Heads) -> Vec<(Conversation, u64)> {
+    pub(super) fn stand(&mut self, heads: &Heads) -> Vec<Conversation> {
         let mut begun = Vec::new();
         if !self.active {
             return begun;
         }
+        self.changes.doubt();
         for head in &heads.heads {
             let at = if self.all_known { 0 } else { head.head };
             let place = self.known.entry(head.conversation).or_insert_with(|| {
-                begun.extend((at > 0).then_some((head.conversation, at)));
+                begun.extend((at > 0).then_some(head.conversation));
                 Place { at, ..Place::default() }
             });
-            if place.at < head.head {
+            if self.all_known {
+                self.changes.begin(head.conversation, 0);
+            }
+            let has_changed = self.follows_changes && self.changes.stand(head.conversation, head.chg);
+            if place.at < head.head || has_changed {
                 self.behind.entry(head.conversation).or_default();
             }
         }
@@ -141,10 +158,12 @@ impl Places {
         }
         self.not_before = None;
         let due = self.behind.iter_mut().take(MOST_NAMED);
-        let since: Vec<(Conversation, u64)> = due
+        let since: Vec<Since> = due
             .map(|(conversation, behind)| {
-                behind.asked = true;
-                (*conversation, self.known.get(conversation).map_or(0, |place| place.at))
+                let after = self.known.get(conversation).map_or(0, |place| place.at);
+                let chg = self.changes.at(*conversation);
+                (behind.asked, behind.asked_after) = (true, chg);
+                Since { conversation: *conversation, after, chg: self.follows_changes.then_some(chg) }
             })
             .collect();
         let request = match (since.is_empty(), self.next_heads) {
@@ -174,6 +193,9 @@ impl Places {
                 self.behind.entry(*conversation).or_default();
             }
         }
+        for conversation in self.changes.behind() {
+            self.behind.entry(conversation).or_default();
+        }
     }
 
     /// Whether this answers the SYNC that is under way.
@@ -182,7 +204,7 @@ impl Places {
     }
 
     /// The SYNC under way is answered in full: what it named and the answer did not is not to be had.
-    pub(super) fn answered(&mut self) -> Vec<Message> {
+    pub(super) fn answered(&mut self) -> Vec<Row> {
         self.asked = None;
         let mut held = Vec::new();
         self.behind.retain(|_, behind| {
@@ -202,41 +224,41 @@ impl Places {
     }
 
     /// The server does not answer such a SYNC.
-    pub(super) fn give_up(&mut self) -> Vec<Message> {
+    pub(super) fn give_up(&mut self) -> Vec<Row> {
         if self.behind.values().all(|behind| !behind.asked) {
             self.next_heads = None;
         }
         self.answered()
     }
 
-    /// Holds a message back whose conversation has a gap; else it is to be told now.
-    pub(super) fn hold(&mut self, message: Message) -> Option<Message> {
-        let conversation = message.conversation;
+    /// Holds a row back whose conversation has a gap; else it is to be told now.
+    pub(super) fn hold(&mut self, row: Row) -> Option<Row> {
+        let conversation = row.conversation();
         if !self.active || self.held >= MOST_HELD {
-            return Some(message);
+            return Some(row);
         }
         let may_lack = self.all_known && self.next_heads.is_some() && !self.known.contains_key(&conversation);
         if may_lack {
             self.behind.entry(conversation).or_default();
         }
-        let Some(behind) = self.behind.get_mut(&conversation) else { return Some(message) };
-        behind.held.push(message);
+        let Some(behind) = self.behind.get_mut(&conversation) else { return Some(row) };
+        behind.held.push(row);
         self.held += 1;
         None
     }
 
     /// A row of an answer is about to be told: what is held and the same need not be. What the server calls that.
-    pub(super) fn found(&mut self, row: &Message) -> Vec<MessageId> {
-        let Some(behind) = self.behind.get_mut(&row.conversation) else { return Vec::new() };
-        let is_same = |held: &Message| held.from == row.from && held.mark.cid == row.mark.cid;
-        let same = behind.held.extract_if(.., |held| is_same(held));
-        let same: Vec<Message> = same.collect();
+    pub(super) fn found(&mut self, row: &Row) -> Vec<MessageId> {
+        let Some(behind) = self.behind.get_mut(&row.conversation()) else { return Vec::new() };
+        let same: Vec<Row> = behind.held.extract_if(.., |held| is_same(held, row)).collect();
         self.held -= same.len();
-        same.into_iter().filter_map(|held| held.mark.mid).collect()
+        same.iter().filter_map(Row::mid).collect()
     }
 
     /// All rows of a conversation in a frame of the answer were told, up to `last`.
-    pub(super) fn told(&mut self, conversation: Conversation, last: u64, complete: bool) -> Released {
+    pub(super) fn told(&mut self, told: Since, complete: bool) -> Released {
+        let Since { conversation, after: last, chg } = told;
+        let chg = chg.unwrap_or(0);
         let place = self.known.entry(conversation).or_default();
         place.at = place.at.max(last);
         if !complete {
@@ -245,8 +267,12 @@ impl Places {
             }
             return Released::default();
         }
-        let held = self.behind.remove(&conversation).map(|behind| behind.held).unwrap_or_default();
+        let Behind { held, asked_after, .. } = self.behind.remove(&conversation).unwrap_or_default();
         self.held -= held.len();
+        let moved = self.changes.at(conversation).max(chg) > asked_after;
+        if self.follows_changes && self.changes.told(conversation, chg, moved) {
+            self.behind.entry(conversation).or_default();
+        }
         Released { held, whole: true }
     }
 
@@ -255,6 +281,51 @@ impl Places {
         let place = self.known.entry(conversation).or_default();
         place.advance();
         place.at
+    }
+
+    /// A change comes; whether it is to be told now. Else it was told, or the answer to a SYNC will have it.
+    pub(super) fn changes(&mut self, change: &Change, mine: bool) -> bool {
+        let conversation = change.conversation;
+        if !self.active {
+            return true;
+        }
+        if self.all_known {
+            self.changes.begin(conversation, 0);
+        }
+        if self.behind.contains_key(&conversation) {
+            self.changes.stand(conversation, change.chg);
+            return false;
+        }
+        let next = self.changes.comes(change, mine);
+        if next == Next::Ask {
+            self.behind.entry(conversation).or_default();
+        }
+        next == Next::Tell
+    }
+
+    /// An answer has this change; whether it is to be told.
+    pub(super) fn is_new_change(&mut self, change: &Change, mine: bool) -> bool {
+        self.changes.is_new(change, mine)
+    }
+
+    /// This device has changed something, and the answer has this number. The word of what was before it may be under way.
+    pub(super) fn made(&mut self, conversation: Conversation, chg: u64, request: Request, now: Instant) {
+        if !self.active || !self.follows_changes || chg == 0 {
+            return;
+        }
+        if self.all_known {
+            self.changes.begin(conversation, 0);
+        }
+        if self.changes.made(conversation, chg, request) && !self.behind.contains_key(&conversation) {
+            self.doubt_at.get_or_insert(now + DOUBT);
+        }
+    }
+
+    /// How far a conversation was told.
+    pub(super) fn since(&self, conversation: Conversation) -> Option<Since> {
+        let place = self.known.get(&conversation).filter(|_| self.active)?;
+        let chg = self.follows_changes.then(|| self.changes.at(conversation));
+        Some(Since { conversation, after: place.at, chg })
     }
 
     /// A message that was told is stored at `pos`. How far the conversation is told now, if that is news.
@@ -297,5 +368,13 @@ impl Places {
         let before = place.at;
         place.advance();
         (place.at > before).then_some(place.at)
+    }
+}
+
+/// Whether what is held is this row of an answer.
+fn is_same(held: &Row, row: &Row) -> bool {
+    match (held, row) {
+        (Row::Said(held), Row::Said(row)) => held.from == row.from && held.mark.cid == row.mark.cid,
+        _ => held.mid().is_some() && held.mid() == row.mid(),
     }
 }

@@ -48,7 +48,8 @@ impl Reassembly {
         if self.synced_for != cid {
             (self.synced, self.synced_for) = (Vec::new(), cid.to_owned());
         }
-        let rows = self.synced.iter().map(|synced| 1 + synced.messages.len()).sum::<usize>();
+        let rows =
+            self.synced.iter().map(|synced| 1 + synced.rows.len() + synced.changes.len()).sum::<usize>();
         if rows < MOST {
             self.synced.extend(part);
         }

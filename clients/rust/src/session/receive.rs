@@ -4,10 +4,11 @@ use super::outbox::Entry;
 use super::{Output, Session, resolved};
 use crate::dialect::{Heard, Saying};
 use crate::event::{Answer, Event};
-use crate::message::{Mark, Message};
+use crate::message::{Conversation, Mark};
 use crate::refusal::{Failure, Refusal};
 use crate::request::Request;
 use crate::roster::Person;
+use crate::row::Row;
 use crate::secret::Secret;
 use chatd_chat::model::ids::GroupId;
 use chatd_chat::wire::code::Code;
@@ -38,7 +39,7 @@ impl Session {
             Heard::LoginRefused(refusal) => self.login_refused(refusal, now, out),
             Heard::Registered(user) => self.registered(Ok(Answer::Registered(user)), out),
             Heard::NotRegistered(refusal) => self.not_registered(refusal, out),
-            Heard::Message(message) => self.message(message, now, out),
+            Heard::Message(message) => self.comes(Row::Said(message), now, out),
             Heard::Presence(user, online) => out.push(Output::Tell(Event::Presence { user, online })),
             Heard::Friends { friends, complete } => {
                 if let Some(friends) = self.reassembly.friends(friends, complete) {
@@ -46,17 +47,15 @@ impl Session {
                     out.push(Output::Tell(Event::Friends(friends)));
                 }
             }
-            Heard::Done { cid, group, mark, token } => {
+            Heard::Done { cid, group, mark, chg, token } => {
                 self.outbox.acknowledged();
                 self.note_done(&cid, token);
-                self.done(&cid, group, mark, now, out);
+                self.done(&cid, group, (mark, chg), now, out);
             }
             Heard::Found { cid, person } => self.answered(&cid, out, |_| Answer::Found(person)),
-            Heard::History { cid, mut messages, complete } => self.answered(&cid, out, |entry| {
-                if let Request::History { of, .. } = entry.request {
-                    messages.iter_mut().for_each(|message| message.conversation = of);
-                }
-                Answer::History { messages, complete }
+            Heard::History { cid, rows, chg, complete } => self.answered(&cid, out, |entry| {
+                let Request::History { of, .. } = entry.request else { return Answer::Done };
+                Answer::History { rows: rows.into_iter().map(|row| row.of(of)).collect(), chg, complete }
             }),
             Heard::Members { cid, members, complete } => {
                 self.answered(&cid, out, |_| Answer::Members { members, complete });
@@ -81,14 +80,36 @@ impl Session {
         }
     }
 
-    fn done(&mut self, cid: &str, group: Option<GroupId>, mark: Mark, now: Instant, out: &mut Vec<Output>) {
+    fn done(
+        &mut self,
+        cid: &str,
+        group: Option<GroupId>,
+        (mark, chg): (Mark, Option<u64>),
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
         let friends = self.friends_asked_for(cid);
-        let (pos, mut said_in) = (mark.pos, None);
+        let (pos, mut said_in, mut made) = (mark.pos, None, None);
         self.answered(cid, out, |entry| match (&entry.request, group) {
             (Request::ShowFriends, _) => Answer::Friends(friends),
+            (
+                Request::SetRole { group, .. }
+                | Request::Kick { group, .. }
+                | Request::Mute { group, .. }
+                | Request::SetGroup { group, .. }
+                | Request::AnswerJoin { group, .. },
+                _,
+            ) => {
+                said_in = Some(Conversation::In(*group));
+                Answer::Ruled(Mark { cid: Some(entry.cid.clone()), ..mark })
+            }
             (Request::Say { to, .. }, _) => {
                 said_in = Some(*to);
                 Answer::Safe(Mark { cid: Some(entry.cid.clone()), ..mark })
+            }
+            (Request::Edit { of, .. } | Request::Recall { of, .. } | Request::React { of, .. }, _) => {
+                made = chg.map(|chg| (*of, chg, entry.request.clone()));
+                Answer::Changed(chg.unwrap_or(0))
             }
             (Request::Read { pos: asked, .. }, _) => Answer::ReadUpTo(pos.unwrap_or(*asked)),
             (_, Some(group)) => Answer::Group(group),
@@ -97,22 +118,29 @@ impl Session {
         if let (Some(conversation), Some(pos)) = (said_in, pos) {
             self.said(conversation, pos, now, out);
         }
-    }
-
-    /// A message comes; where something before it is missing, that is told first.
-    pub(super) fn message(&mut self, message: Message, now: Instant, out: &mut Vec<Output>) {
-        if let Some(message) = self.places.hold(message) {
-            self.tell(message, now, out);
+        if let Some((conversation, chg, request)) = made {
+            self.made(conversation, chg, request, now, out);
         }
     }
 
-    /// Tells a message that is new; confirms one that is not, for the server cannot know.
-    pub(super) fn tell(&mut self, message: Message, now: Instant, out: &mut Vec<Output>) {
-        if self.dedup.is_new(&message) {
-            out.push(Output::Tell(Event::Message(message)));
-        } else if let Some(mid) = message.mark.mid {
-            self.arrived.add(mid, now);
+    /// A row comes; where something before it is missing, that is told first.
+    pub(super) fn comes(&mut self, row: Row, now: Instant, out: &mut Vec<Output>) {
+        if let Some(row) = self.places.hold(row) {
+            self.tell(row, now, out);
         }
+    }
+
+    /// Tells a row that is new; confirms a message that is not, for the server cannot know. Whether it was new.
+    pub(super) fn tell(&mut self, row: Row, now: Instant, out: &mut Vec<Output>) -> bool {
+        let is_new = self.dedup.is_new(&row);
+        match row {
+            Row::Said(message) if is_new => out.push(Output::Tell(Event::Message(message))),
+            Row::Said(message) => message.mark.mid.into_iter().for_each(|mid| self.arrived.add(mid, now)),
+            Row::Recalled(recalled) => out.push(Output::Tell(Event::Recalled(recalled))),
+            Row::Happened(event) if is_new => out.push(Output::Tell(Event::Group(event))),
+            Row::Happened(event) => event.mark.mid.into_iter().for_each(|mid| self.arrived.add(mid, now)),
+        }
+        is_new
     }
 
     /// A request is done, and may have changed how to come back.

@@ -1,6 +1,8 @@
 //! The rules, without a socket and without a clock.
 
+mod changes_tests;
 mod devices_tests;
+mod people_tests;
 mod v2_tests;
 
 use super::receive::BUSY_TRIES;

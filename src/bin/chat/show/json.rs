@@ -3,6 +3,7 @@
 //! Texts are whole and unchanged: what a terminal must not see is written as `\u` escapes, which
 //! are the same text to whoever reads JSON.
 
+use super::objects::{self, joining, of_row, reactions, role, until};
 use super::{Deed, Shown};
 use crate::visible::is_hidden;
 use chatd_client::{Conversation, Failure, Group, KnownDevice, Mark, Member, Message, Person, Refusal, Role};
@@ -17,7 +18,7 @@ pub fn line(shown: &Shown) -> Option<String> {
 
 fn object(shown: &Shown) -> Option<Value> {
     Some(match shown {
-        Shown::Menu | Shown::Help | Shown::Greeting | Shown::Elsewhere => return None,
+        Shown::Menu | Shown::Help | Shown::Greeting | Shown::Elsewhere | Shown::Places(_) => return None,
         Shown::Presence(id, name, online) => {
             json!({"kind": "presence", "id": id.get(), "name": name, "online": online})
         }
@@ -25,9 +26,9 @@ fn object(shown: &Shown) -> Option<Value> {
         Shown::Found(who) => {
             json!({"kind": "found", "id": who.id.get(), "name": who.name, "online": who.online})
         }
-        Shown::History { of, label, messages, complete } => json!({
+        Shown::History { of, label, rows, complete, .. } => json!({
             "kind": "history", "id": id(*of), "group": is_group(*of), "name": label, "complete": complete,
-            "messages": messages.iter().map(row).collect::<Vec<_>>(),
+            "messages": rows.iter().map(of_row).collect::<Vec<_>>(),
         }),
         Shown::Connected(address) => json!({"kind": "connected", "server": address.to_string()}),
         Shown::Lost { reason, retrying, unsafe_yet } => json!({
@@ -70,6 +71,7 @@ fn object(shown: &Shown) -> Option<Value> {
             json!({"kind": "unread", "conversations": counts.collect::<Vec<_>>()})
         }
         Shown::Bad(why) => json!({"kind": "bad_command", "text": why}),
+        other => return objects::object(other),
     })
 }
 
@@ -78,10 +80,10 @@ fn of_devices(shown: &Shown) -> Option<Value> {
         Shown::Devices(devices) => {
             json!({"kind": "devices", "devices": devices.iter().map(device).collect::<Vec<_>>()})
         }
-        Shown::Read { of, label, by, pos } => json!({
+        Shown::Read { of, label, by, pos, .. } => json!({
             "kind": "read", "id": id(*of), "group": is_group(*of), "name": label, "by": by.get(), "pos": pos,
         }),
-        Shown::Typing { to, label, by, on } => json!({
+        Shown::Typing { to, label, by, on, .. } => json!({
             "kind": "typing", "id": id(*to), "group": is_group(*to), "name": label, "by": by.get(), "on": on,
         }),
         _ => return None,
@@ -104,17 +106,23 @@ fn said(message: &Message, label: &str) -> Value {
     object
 }
 
-fn row(message: &Message) -> Value {
+pub(super) fn row(message: &Message) -> Value {
     let mut object = json!({
         "from": message.from.get(), "name": message.name, "text": message.text, "time": message.time,
     });
     mark(&mut object, &message.mark);
+    if message.rev > 0 {
+        object["rev"] = message.rev.into();
+    }
+    if !message.reactions.is_empty() {
+        object["reactions"] = reactions(&message.reactions).into();
+    }
     object
 }
 
 /// What the server knows of a message, where it knows something. A `mid` is a string, because many
 /// programs read numbers as 64-bit floats.
-fn mark(object: &mut Value, mark: &Mark) {
+pub(super) fn mark(object: &mut Value, mark: &Mark) {
     if let Some(cid) = &mark.cid {
         object["cid"] = cid.as_str().into();
     }
@@ -147,6 +155,11 @@ fn done(deed: &Deed) -> Value {
                 "kind": "done", "what": "read", "id": id(*of), "group": is_group(*of), "name": label, "pos": pos,
             });
         }
+        Deed::Edited { .. } | Deed::Recalled { .. } | Deed::Reacted { .. } => {
+            return objects::done(deed).unwrap_or_default();
+        }
+        Deed::Asked(id, name) => ("friend_asked", id.get(), name),
+        Deed::Refused(id, name) => ("friend_refused", id.get(), name),
         Deed::PasswordChanged => return json!({"kind": "done", "what": "password_changed"}),
         Deed::Blocked(id, name) => ("blocked", id.get(), name),
         Deed::Unblocked(id, name) => ("unblocked", id.get(), name),
@@ -171,7 +184,7 @@ fn refused(kind: &str, refusal: &Refusal) -> Value {
     json!({"kind": kind, "errno": refusal.errno, "text": refusal.text})
 }
 
-fn person(person: &Person) -> Value {
+pub(super) fn person(person: &Person) -> Value {
     json!({"id": person.id.get(), "name": person.name, "online": person.online})
 }
 
@@ -185,7 +198,9 @@ fn device(device: &KnownDevice) -> Value {
 
 fn member(member: &Member) -> Value {
     let mut object = person(&member.person);
-    object["creator"] = (member.role == Role::Creator).into();
+    object["creator"] = (member.role == Role::Owner).into();
+    object["role"] = role(member.role).into();
+    object["muted"] = until(member.muted);
     object
 }
 
@@ -196,7 +211,20 @@ fn group(group: &Group) -> Value {
     if let Some(size) = group.size {
         object["size"] = size.into();
     }
+    if let Some(join) = group.join {
+        object["join"] = joining(join).into();
+    }
+    if let Some(own) = group.role {
+        object["role"] = role(own).into();
+    }
+    object["muted"] = until(group.muted);
     object
+}
+
+/// What it is, and of which conversation.
+pub(super) fn conversation(object: &mut Value, kind: &str, of: Conversation, label: &str) {
+    object["kind"] = kind.into();
+    (object["id"], object["group"], object["name"]) = (id(of).into(), is_group(of).into(), label.into());
 }
 
 fn id(conversation: Conversation) -> u32 {

@@ -3,14 +3,17 @@
 //! Everything here is as others typed it; [`text`] and [`json`] make it safe, and nothing else
 //! writes to the terminal.
 
+mod happened;
 pub mod json;
+mod objects;
 pub mod text;
 
-use chatd_chat::model::ids::{GroupId, MessageId, UserId};
+use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd_client::{
-    Address, Conversation, Failure, Group, KnownDevice, Mark, Member, Message, Person, Refusal, Spoken,
-    event::Lost,
+    Address, Change, Conversation, Failure, FriendEvent, Group, GroupEvent, KnownDevice, Mark, Member,
+    Message, Person, Recalled, Refusal, Row, Settings, Spoken, event::Lost,
 };
+use std::collections::BTreeMap;
 
 /// Something to be shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -78,7 +81,7 @@ pub enum Shown {
     Presence(UserId, String, bool),
     /// The user's devices.
     Devices(Vec<KnownDevice>),
-    /// Somebody has read a conversation, which is called this. For programs.
+    /// Somebody has read a conversation, which is called this.
     Read {
         /// Which.
         of: Conversation,
@@ -86,10 +89,14 @@ pub enum Shown {
         label: String,
         /// Who.
         by: UserId,
+        /// What that one is called.
+        name: String,
         /// Up to which place.
         pos: u64,
+        /// Whether that is all that the user has said there, where somebody else has read it.
+        all_mine: Option<bool>,
     },
-    /// Somebody is typing, or does so no more. For programs.
+    /// Somebody is typing, or does so no more.
     Typing {
         /// Where.
         to: Conversation,
@@ -97,8 +104,80 @@ pub enum Shown {
         label: String,
         /// Who.
         by: UserId,
+        /// What that one is called.
+        name: String,
         /// Whether it begins or ends.
         on: bool,
+        /// Whether a person is to be told.
+        news: bool,
+    },
+    /// What was said is changed.
+    Changed {
+        /// What the conversation is called.
+        label: String,
+        /// What the one is called who did it.
+        by: String,
+        /// How.
+        change: Change,
+        /// The first words of what stood there, where they are known.
+        words: Option<String>,
+    },
+    /// A message was recalled while this device was away.
+    Recalled {
+        /// What the conversation is called.
+        label: String,
+        /// What the one is called who did it.
+        by: String,
+        /// Which.
+        recalled: Recalled,
+    },
+    /// Where messages stand.
+    Stored {
+        /// In which conversation.
+        at: Conversation,
+        /// What that is called.
+        label: String,
+        /// Which, and where.
+        places: Vec<(MessageId, u64)>,
+        /// The first words of each, where a person is to be told.
+        words: Vec<Option<String>>,
+    },
+    /// Whether places are shown from now on.
+    Places(bool),
+    /// Something happened to a group.
+    Group {
+        /// What.
+        event: GroupEvent,
+        /// What the group was called until then.
+        label: String,
+        /// Who is told.
+        me: Option<UserId>,
+        /// Whether it is the answer to what was asked for.
+        asked: bool,
+    },
+    /// Who wants to become a member of a group.
+    Joins {
+        /// Which.
+        group: GroupId,
+        /// What it is called.
+        label: String,
+        /// Who, the first at first.
+        users: Vec<Person>,
+    },
+    /// A word of a friendship.
+    Friend(FriendEvent),
+    /// What others may do.
+    Settings(Settings),
+    /// What was found.
+    Sought {
+        /// What was searched for.
+        words: String,
+        /// Each with what its conversation is called; the newest first.
+        rows: Vec<(String, Row)>,
+        /// Whether there is more.
+        more: bool,
+        /// What was said after this was not looked at.
+        searched_to: Option<Millis>,
     },
     /// Somebody was looked for and found.
     Found(Person),
@@ -109,9 +188,13 @@ pub enum Shown {
         /// What that is called.
         label: String,
         /// In their places.
-        messages: Vec<Message>,
+        rows: Vec<Row>,
         /// Whether nothing is missing between them.
         complete: bool,
+        /// Who is shown it.
+        me: Option<UserId>,
+        /// What those are called who recalled something.
+        by: BTreeMap<UserId, String>,
     },
     /// The user is logged in somewhere else, and could be here instead.
     Elsewhere,
@@ -140,6 +223,7 @@ impl Shown {
                 None
             }
             Shown::Said(message, _) => message.mark.mid,
+            Shown::Group { event, asked: false, .. } => event.mark.mid,
             _ => None,
         }
     }
@@ -158,6 +242,8 @@ pub enum Deed {
         text: String,
         /// What the server knows of it, where it says that the message is safe.
         safe: Option<Mark>,
+        /// Whether its place is to be shown.
+        numbered: bool,
     },
     /// Nothing is heard from this user any more.
     Blocked(UserId, String),
@@ -176,6 +262,51 @@ pub enum Deed {
         /// Up to which place.
         pos: u64,
     },
+    /// A message has another text.
+    Edited {
+        /// Where.
+        of: Conversation,
+        /// What that is called.
+        label: String,
+        /// At which place.
+        pos: u64,
+        /// The number of the change.
+        chg: u64,
+        /// Which text.
+        text: String,
+    },
+    /// A message is taken back.
+    Recalled {
+        /// Where.
+        of: Conversation,
+        /// What that is called.
+        label: String,
+        /// At which place.
+        pos: u64,
+        /// The number of the change.
+        chg: u64,
+    },
+    /// The user reacts to a message, or does so no more.
+    Reacted {
+        /// Where.
+        of: Conversation,
+        /// What that is called.
+        label: String,
+        /// At which place.
+        pos: u64,
+        /// The number of the change.
+        chg: u64,
+        /// With what.
+        emoji: String,
+        /// Whether it begins or ends.
+        on: bool,
+        /// The first words of the message, where they are known.
+        words: Option<String>,
+    },
+    /// This user is asked for friendship.
+    Asked(UserId, String),
+    /// This user's friendship is not accepted.
+    Refused(UserId, String),
     /// A friend more, who is called this.
     Befriended(UserId, String),
     /// A friend less.

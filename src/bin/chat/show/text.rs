@@ -5,12 +5,12 @@ use crate::command::COMMANDS;
 use crate::visible::{short, visible};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::wire::code::Code;
-use chatd_client::{Conversation, Group, KnownDevice, Member, Message, Person, Role, Spoken};
+use chatd_client::{Conversation, Ending, Group, KnownDevice, Member, Message, Person, Role, Spoken, Until};
 
 /// So much of a message says which one is meant, in characters.
-const QUOTE: usize = 40;
+pub(super) const QUOTE: usize = 40;
 /// Longest name that is shown whole, in characters; the server's bound is 50.
-const NAME: usize = 50;
+pub(super) const NAME: usize = 50;
 
 /// How lines are to look.
 #[derive(Clone, Debug)]
@@ -23,10 +23,10 @@ pub struct Style {
     pub today: String,
 }
 
-const DIM: &str = "2";
-const BOLD: &str = "1";
+pub(super) const DIM: &str = "2";
+pub(super) const BOLD: &str = "1";
 const RED: &str = "31";
-const GREEN: &str = "32";
+pub(super) const GREEN: &str = "32";
 /// Colours that are read on black and on white.
 const NAMES: [&str; 6] = ["36", "35", "34", "33", "32", "31"];
 
@@ -65,15 +65,19 @@ impl Style {
             Shown::Friends(friends) => self.friends(friends),
             Shown::Groups(groups) => self.groups(groups),
             Shown::Members(label, members, spoken) => self.members(label, members, *spoken),
-            Shown::History { label, messages, complete, .. } => self.history(label, messages, *complete),
+            Shown::History { label, rows, complete, me, by, .. } => {
+                self.history(label, rows, *complete, (*me, by))
+            }
             Shown::Devices(devices) => self.devices(devices),
             Shown::Found(who) => vec![self.person(who, "")],
             Shown::Presence(id, name, online) => {
                 let state = if *online { "is online" } else { "is offline" };
                 vec![format!("{} {}", self.name(*id, name), self.paint(DIM, state))]
             }
-            Shown::Done(Deed::Sent { label, text, safe, .. }) => {
-                vec![self.sent(label, text, safe.is_some())]
+            Shown::Done(Deed::Sent { label, text, safe, numbered, .. }) => {
+                let place = safe.as_ref().and_then(|mark| mark.pos).filter(|_| *numbered);
+                let place = place.map(|pos| self.paint(DIM, &format!("  is {pos}"))).unwrap_or_default();
+                vec![self.sent(label, text, safe.is_some()) + &place]
             }
             Shown::Unread(unread) if unread.is_empty() => vec![self.paint(DIM, "nothing is unread")],
             Shown::Unread(unread) => unread
@@ -81,7 +85,10 @@ impl Style {
                 .map(|(label, count)| format!("{count} unread: {}", self.paint(BOLD, &short(label, NAME))))
                 .collect(),
             Shown::Done(deed) => deed_line(deed).into_iter().map(|line| self.paint(GREEN, &line)).collect(),
-            other => sentence(other).into_iter().map(|(colour, line)| self.paint(colour, &line)).collect(),
+            other => match self.happened(other) {
+                Some(rows) => rows,
+                None => sentence(other).into_iter().map(|(colour, line)| self.paint(colour, &line)).collect(),
+            },
         }
     }
 
@@ -135,29 +142,8 @@ impl Style {
         }
     }
 
-    fn history(&self, label: &str, messages: &[Message], complete: bool) -> Vec<String> {
-        let (label, pos) = (short(label, NAME), |message: Option<&Message>| message?.mark.pos);
-        let head = match (pos(messages.first()), pos(messages.last())) {
-            (Some(first), Some(last)) => format!("{label}, messages {first} to {last}"),
-            _ if messages.is_empty() => format!("{label}: nothing was said before"),
-            _ => label,
-        };
-        let mut rows = vec![self.paint(BOLD, &head)];
-        rows.extend(messages.iter().map(|message| {
-            let name = self.name(message.from, &message.name);
-            format!("{} {name}: {}", self.time(&message.time), visible(&message.text))
-        }));
-        if !complete {
-            rows.push(self.paint(DIM, "not all that was said there is kept"));
-        }
-        if pos(messages.first()).is_some_and(|first| first > 1) {
-            rows.push(self.paint(DIM, "the same again shows what was before"));
-        }
-        rows
-    }
-
     /// Seconds are for programs, and the day is for what is not of today.
-    fn time(&self, time: &str) -> String {
+    pub(super) fn time(&self, time: &str) -> String {
         let shown = match time.split_once(' ') {
             Some((day, _)) if self.short && is_timestamp(time) && day == self.today => {
                 time[11..16].to_owned()
@@ -168,7 +154,7 @@ impl Style {
         self.paint(DIM, &shown)
     }
 
-    fn name(&self, id: UserId, name: &str) -> String {
+    pub(super) fn name(&self, id: UserId, name: &str) -> String {
         self.paint(NAMES[id.get() as usize % NAMES.len()], &short(name, NAME))
     }
 
@@ -182,7 +168,7 @@ impl Style {
         rows
     }
 
-    fn person(&self, person: &Person, what: &str) -> String {
+    pub(super) fn person(&self, person: &Person, what: &str) -> String {
         let state = if person.online { self.paint(GREEN, "online") } else { self.paint(DIM, "offline") };
         format!("{:>5}  {}  {state}{what}", person.id, self.name(person.id, &person.name))
     }
@@ -214,8 +200,16 @@ impl Style {
             (count, _) => format!("{label}: {count} {}", plural(count, "member")),
         }];
         rows.extend(members.iter().map(|member| {
-            let what = if member.role == Role::Creator { "  creator" } else { "" };
-            self.person(&member.person, what)
+            let role = match member.role {
+                Role::Owner => "  owner",
+                Role::Admin => "  admin",
+                Role::Normal => "",
+            };
+            let muted = match member.muted {
+                Until::Lifted => String::new(),
+                until => format!("  muted{}", self.until(until)),
+            };
+            self.person(&member.person, &format!("{role}{muted}"))
         }));
         rows
     }
@@ -237,7 +231,7 @@ fn is_timestamp(text: &str) -> bool {
     text.len() == pattern.len() && text.bytes().zip(pattern).all(|(byte, pattern)| like(*pattern, byte))
 }
 
-fn plural(count: usize, what: &str) -> String {
+pub(super) fn plural(count: usize, what: &str) -> String {
     if count == 1 { what.to_owned() } else { format!("{what}s") }
 }
 
@@ -249,6 +243,15 @@ fn deed_line(deed: &Deed) -> Option<String> {
         Deed::Unblocked(_, who) => format!("{} is heard again", name(who)),
         Deed::DeviceDropped(device) => format!("{} has to log in again", name(device)),
         Deed::Read { label, .. } => format!("{} is read", name(label)),
+        Deed::Edited { pos, text, .. } => format!("message {pos} is now: {}", short(text, QUOTE)),
+        Deed::Recalled { pos, .. } => format!("message {pos} is taken back"),
+        Deed::Reacted { pos, emoji, on, words, .. } => {
+            let words = words.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
+            let what = if *on { "to" } else { "no more to" };
+            format!("{} {what} message {pos}{words}", short(emoji, QUOTE))
+        }
+        Deed::Asked(_, who) => format!("{} is asked to be your friend", name(who)),
+        Deed::Refused(_, who) => format!("{} is not your friend", name(who)),
         Deed::PasswordChanged => "the password is changed".to_owned(),
         Deed::Befriended(id, who) if *who == id.to_string() => format!("{id} is a friend now"),
         Deed::Befriended(id, who) => format!("{} ({id}) is a friend now", name(who)),
@@ -276,6 +279,9 @@ fn sentence(shown: &Shown) -> Option<(&'static str, String)> {
             (DIM, format!("cannot reach {address} ({}); trying on", short(reason, 200)))
         }
         Shown::Delayed(refusal) => (DIM, format!("not let in yet ({}); trying on", said(refusal))),
+        Shown::SignedOut(refusal) if refusal.ending() == Some(Ending::Revoked) => {
+            (RED, "you are logged out: this device was sent away, or the password was changed".to_owned())
+        }
         Shown::SignedOut(refusal)
             if [Code::Replaced.errno(), Code::AlreadyOnline.errno()].contains(&refusal.errno) =>
         {

@@ -53,21 +53,19 @@ impl Talk {
         if all && self.me == Some(by) {
             self.unread.remove(&of);
         }
-        Shown::Read { of, label: self.directory.label(of), by, pos }
+        // A person wants to know it of others, and of what was said by the user.
+        let mine = self.recent.last(of, true).filter(|_| self.me != Some(by));
+        let all_mine = mine.map(|last| last <= pos);
+        Shown::Read { of, label: self.directory.label(of), by, name: self.called(by), pos, all_mine }
     }
 
     pub(super) fn hear_of_devices(&mut self, event: Event, say: &mut Vec<Shown>) {
         match event {
             Event::Read { conversation, by, pos } => say.push(self.was_read(conversation, by, pos)),
-            Event::Typing { conversation, by, on, .. } => {
-                say.push(Shown::Typing {
-                    to: conversation,
-                    label: self.directory.label(conversation),
-                    by,
-                    on,
-                });
+            Event::Typing { conversation, by, on, expires } => {
+                say.push(self.types(conversation, by, on, expires));
             }
-            Event::UpTo { conversation, pos } => self.reaches(conversation, Some(pos)),
+            Event::UpTo { conversation, pos, .. } => self.reaches(conversation, Some(pos)),
             Event::Heads(heads) => self.meet_in(&heads),
             // Events of a later dialect, which this program does not ask for.
             _ => {}

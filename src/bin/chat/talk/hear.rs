@@ -1,5 +1,6 @@
 //! What events do to a conversation.
 
+use super::groups::not_ruled;
 use super::inside::members_page;
 use super::{Elsewhere, Next, Pending, SHOWN_AGAIN, Step, Talk};
 use crate::exit::Exit;
@@ -9,8 +10,8 @@ use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::wire::code::Code;
 use chatd_client::event::Lost;
 use chatd_client::{
-    Answer, Conversation, Event, Failure, Member, Message, Refusal, Request, RequestId, Spoken, Takeover,
-    Welcome,
+    Answer, Conversation, Event, Failure, Member, Message, Refusal, Request, RequestId, Row, Spoken,
+    Takeover, Welcome,
 };
 
 /// Members that are put together from pages at most.
@@ -59,6 +60,12 @@ impl Talk {
                 say.extend(news.map(|name| Shown::Presence(user, name, online)));
             }
             Event::Friends(friends) => self.directory.learn_friends(friends),
+            Event::Changed(change) => self.changed(change, say),
+            Event::Recalled(recalled) => self.was_recalled(recalled, say),
+            Event::Group(event) => self.happened(event, say),
+            Event::Friend(event) => self.befriends(event, say),
+            Event::Settings(settings) => say.push(Shown::Settings(settings)),
+            Event::Stored { conversation, places } => self.stored(conversation, places, say),
             Event::Answered { request_id, result } => {
                 if let Some(pending) = self.pending.remove(&request_id) {
                     self.settled(request_id, pending, result, say, &mut reaction);
@@ -71,7 +78,7 @@ impl Talk {
         reaction
     }
 
-    fn welcome(&mut self, welcome: Welcome, again: bool, say: &mut Vec<Shown>) {
+    fn welcome(&mut self, mut welcome: Welcome, again: bool, say: &mut Vec<Shown>) {
         let online = welcome.friends.iter().filter(|friend| friend.online).count();
         say.push(match again {
             true => Shown::Back,
@@ -85,16 +92,25 @@ impl Talk {
         });
         self.me = Some(welcome.id);
         welcome.heads.iter().for_each(|heads| self.meet_in(heads));
+        let asking = std::mem::take(&mut welcome.asking);
         self.directory.welcome(welcome);
         if !again {
             // Else it is where it was: a password that is being typed is one still.
             self.step = Step::Inside;
+        }
+        for asking in asking {
+            // After a lost connection whoever was told is told of what is new only.
+            if !again || !self.asking.contains(&asking.id) {
+                self.is_asked_by(asking, say);
+            }
         }
     }
 
     fn message(&mut self, message: Message, say: &mut Vec<Shown>) {
         self.directory.learn(&message);
         let to = message.conversation;
+        self.typing.remove(&(to, message.from));
+        self.recent.note(&message, self.me == Some(message.from));
         if message.own {
             // Whoever answers has read what was said, on whichever device.
             self.unread.remove(&to);
@@ -216,12 +232,8 @@ impl Talk {
                 self.directory.meet(&person);
                 return Some(Shown::Found(person));
             }
-            (Pending::History(of), Answer::History { messages, complete }) => {
-                messages.iter().for_each(|message| self.directory.learn(message));
-                self.reaches(of, messages.last().and_then(|last| last.mark.pos));
-                self.paging = messages.first().and_then(|first| Some((of, first.mark.pos?)));
-                let label = self.directory.label(of);
-                return Some(Shown::History { of, label, messages, complete });
+            (Pending::History(of), Answer::History { rows, complete, .. }) => {
+                return Some(self.history_page(of, rows, complete));
             }
             (Pending::ChangePassword, _) => Deed::PasswordChanged,
             (Pending::Block(id), _) => Deed::Blocked(id, self.directory.label(Conversation::With(id))),
@@ -230,11 +242,13 @@ impl Talk {
                 let safe = match answer {
                     Answer::Safe(mark) => {
                         self.reaches(to, mark.pos);
+                        self.recent.said(to, mark.pos, &text);
                         Some(mark)
                     }
                     _ => None,
                 };
-                Deed::Sent { to, label: self.directory.label(to), text, safe }
+                let numbered = self.shows_places;
+                Deed::Sent { to, label: self.directory.label(to), text, safe, numbered }
             }
             (Pending::DelFriend(id), _) => {
                 self.directory.friends.retain(|friend| friend.id != id);
@@ -250,14 +264,30 @@ impl Talk {
             }
             (Pending::DelGroup(id), _) => {
                 let label = self.group_label(id);
-                self.directory.groups.remove(&id);
-                self.unread.remove(&Conversation::In(id));
-                self.open = self.open.filter(|open| *open != Conversation::In(id));
+                self.is_out_of(id);
                 Deed::Left(id, label)
             }
-            (pending, answer) => return self.done_with_devices(pending, answer),
+            (pending, answer) => return self.done_with_changes(pending, answer),
         };
         Some(Shown::Done(deed))
+    }
+
+    fn history_page(&mut self, of: Conversation, rows: Vec<Row>, complete: bool) -> Shown {
+        rows.iter().filter_map(Row::message).for_each(|message| self.directory.learn(message));
+        let me = self.me;
+        rows.iter().for_each(|row| self.recent.row(row, |message| me == Some(message.from)));
+        self.reaches(of, rows.last().and_then(Row::pos));
+        self.paging = rows.first().and_then(|first| Some((of, first.pos()?)));
+        let label = self.directory.label(of);
+        let by = rows.iter().filter_map(Row::recalled).map(|it| (it.by, self.called(it.by))).collect();
+        Shown::History { of, label, rows, complete, me, by }
+    }
+
+    /// The user is no member of a group any more.
+    pub(super) fn is_out_of(&mut self, id: GroupId) {
+        self.directory.groups.remove(&id);
+        self.unread.remove(&Conversation::In(id));
+        self.open = self.open.filter(|open| *open != Conversation::In(id));
     }
 
     fn group_label(&self, id: GroupId) -> String {
@@ -287,6 +317,20 @@ impl Talk {
             Pending::Unblock(id) => format!("{} is as before", who(*id)),
             Pending::Devices => "no list of devices".to_owned(),
             Pending::DropDevice(name) => format!("{name} is not sent away"),
+            Pending::Edit(of, pos, _) => {
+                format!("message {pos} of {} is as before", self.directory.label(*of))
+            }
+            Pending::Recall(of, pos) => {
+                format!("message {pos} of {} is still there", self.directory.label(*of))
+            }
+            Pending::React(_, pos, emoji, true) => format!("no {} to message {pos}", short(emoji, 20)),
+            Pending::React(_, pos, emoji, false) => format!("{} to message {pos} stays", short(emoji, 20)),
+            Pending::Search(_, words) => format!("{} is not searched for", short(words, 40)),
+            Pending::Rule(ruling) => not_ruled(ruling, "the group", who),
+            Pending::Joins(id) => format!("not told who wants to join {}", self.group_label(*id)),
+            Pending::Ask(id) => format!("{} is not asked", who(*id)),
+            Pending::AnswerFriend(id, _) => format!("{} is not answered", who(*id)),
+            Pending::Settings => "the settings are as before".to_owned(),
             Pending::Read(of) => format!("{} is not marked", self.directory.label(*of)),
             Pending::ChangePassword => "the password is as before".to_owned(),
             Pending::For(_, part) => self.describe(part),

@@ -27,11 +27,10 @@ impl Talk {
         let goes_on =
             matches!(command, Command::HistoryWith(_) | Command::HistoryIn(_) | Command::HistoryHere);
         self.paging = self.paging.filter(|_| goes_on);
+        let searches = matches!(command, Command::Search(_) | Command::SearchHere(_));
+        self.searching = self.searching.take().filter(|_| searches);
         let asked = match command {
             Command::Help => return Ok(show(say, Shown::Help)),
-            Command::Devices | Command::DropDevice(_) | Command::Read => {
-                return self.device_command(&command);
-            }
             Command::Groups => {
                 let groups: Vec<Group> = self.directory.groups.values().cloned().collect();
                 return Ok(show(say, Shown::Groups(groups)));
@@ -91,8 +90,27 @@ impl Talk {
                 let group = self.group(group)?;
                 (Request::DelGroup(group), Pending::DelGroup(group))
             }
+            command => return self.command_of_v2(command, say),
         };
         Ok(Next::Ask(asked.0, asked.1))
+    }
+
+    /// Commands that only a server understands that speaks v2.
+    fn command_of_v2(&mut self, command: Command<'_>, say: &mut Vec<Shown>) -> Result<Next, String> {
+        match command {
+            Command::Devices | Command::DropDevice(_) | Command::Read => self.device_command(&command),
+            Command::Ask(..) | Command::Answer(..) | Command::Settings(_) => {
+                self.people_command(command, say)
+            }
+            Command::Role(..)
+            | Command::Kick(..)
+            | Command::Unban(..)
+            | Command::Mute(..)
+            | Command::Unmute(..)
+            | Command::SetGroup(..)
+            | Command::Joins(_) => self.group_command(command, say),
+            command => self.change_command(command, say),
+        }
     }
 
     /// The line after the one with the old password.
@@ -105,7 +123,7 @@ impl Talk {
         }
     }
 
-    fn group(&self, text: &str) -> Result<GroupId, String> {
+    pub(super) fn group(&self, text: &str) -> Result<GroupId, String> {
         self.directory.group(text).ok_or_else(|| format!("no group of yours is called {text}; an id will do"))
     }
 

@@ -2,12 +2,17 @@
 //!
 //! A plain value without a terminal and without a connection: a person's session and a script are
 //! the same [`Talk`]. Lines of nobody are in `menu`, those of somebody in `inside`; who is meant by
-//! a name is in `seek`; what events do is in `hear`; what is said of devices in `devices`.
+//! a name is in `seek`; what events do is in `hear`; what is said of devices in `devices`. What is done to messages is
+//! in `changes`, to groups in `groups`, and of people in `people`; `recent` knows where messages stand.
 
+mod changes;
 mod devices;
+mod groups;
 mod hear;
 mod inside;
 mod menu;
+mod people;
+mod recent;
 mod seek;
 #[cfg(test)]
 mod tests;
@@ -17,8 +22,11 @@ use crate::show::Shown;
 use crate::visible::short;
 use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_client::{Conversation, KnownDevice, Member, Message, Named, Request, RequestId, Secret, Takeover};
+use groups::Ruling;
+use recent::Recent;
 use seek::Then;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Instant;
 
 /// What the next line answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,6 +114,24 @@ pub enum Pending {
     DropDevice(String),
     /// To have read what was said.
     Read(Conversation),
+    /// Another text at this place.
+    Edit(Conversation, u64, String),
+    /// What stands at this place taken back.
+    Recall(Conversation, u64),
+    /// A reaction to what stands at this place, and whether it begins or ends.
+    React(Conversation, u64, String, bool),
+    /// Where these words were said.
+    Search(Option<Conversation>, String),
+    /// A group that is run.
+    Rule(Ruling),
+    /// Who wants to become a member.
+    Joins(GroupId),
+    /// To ask somebody for friendship.
+    Ask(UserId),
+    /// To accept somebody's, or not.
+    AnswerFriend(UserId, bool),
+    /// What others may do.
+    Settings,
     /// A part of what this other request_id stands for.
     For(RequestId, Box<Pending>),
 }
@@ -176,6 +202,14 @@ pub struct Talk {
     devices: Vec<KnownDevice>,
     /// How far each conversation is known to go.
     places: BTreeMap<Conversation, u64>,
+    recent: Recent,
+    /// Whether the user wants to see the places of what comes.
+    shows_places: bool,
+    searching: Option<changes::Searching>,
+    /// Who wants to be a friend.
+    asking: BTreeSet<UserId>,
+    /// Who is typing where, and when that ends by itself.
+    typing: HashMap<(Conversation, UserId), Instant>,
 }
 
 impl Default for Talk {
@@ -192,6 +226,11 @@ impl Default for Talk {
             me: None,
             devices: Vec::new(),
             places: BTreeMap::new(),
+            recent: Recent::default(),
+            shows_places: false,
+            searching: None,
+            asking: BTreeSet::new(),
+            typing: HashMap::new(),
         }
     }
 }

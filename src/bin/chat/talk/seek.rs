@@ -1,11 +1,12 @@
 //! Who is meant by a name that has not come by: the server is asked, and what was to be done is
 //! done then.
 
+use super::groups::rule_over;
 use super::{Next, Pending, Talk};
 use crate::directory::bare;
 use crate::show::Shown;
-use chatd_chat::model::ids::UserId;
-use chatd_client::{Conversation, Named, Request, Spoken};
+use chatd_chat::model::ids::{GroupId, UserId};
+use chatd_client::{Conversation, GroupChange, Named, Request, Spoken};
 
 /// What is to be done with a user, once it is known who that is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +25,12 @@ pub enum Then {
     Block,
     /// To hear something again.
     Unblock,
+    /// To do this to a member of a group.
+    Rule(GroupId, GroupChange),
+    /// To let in there, or to accept as a friend; or not.
+    Answer(Option<GroupId>, bool),
+    /// To ask for friendship, with this note.
+    Ask(String),
 }
 
 impl Talk {
@@ -51,6 +58,9 @@ impl Talk {
             Then::Block => Next::Ask(Request::Block(user), Pending::Block(user)),
             Then::Unblock => Next::Ask(Request::Unblock(user), Pending::Unblock(user)),
             Then::History => self.history(Conversation::With(user)),
+            Then::Rule(group, what) => rule_over(group, user, what),
+            Then::Answer(group, yes) => self.answer(group, user, yes),
+            Then::Ask(note) => Next::Ask(Request::AskFriend { user, note }, Pending::Ask(user)),
             Then::Open => self.open(Conversation::With(user), say),
         }
     }

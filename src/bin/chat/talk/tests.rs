@@ -1,5 +1,8 @@
 //! A conversation without a terminal and without a server.
 
+mod changes_tests;
+mod groups_tests;
+
 use super::hear::Reaction;
 use super::*;
 use crate::exit::Exit;
@@ -227,7 +230,7 @@ fn the_same_history_again_is_the_page_before() {
     let page = |pos| {
         let mut message = Message::new(bob, user(2), "bob", "hi", "t");
         message.mark.pos = Some(pos);
-        Answer::History { messages: vec![message], complete: true }
+        Answer::History { rows: vec![chatd_client::Row::Said(message)], chg: None, complete: true }
     };
     let span = |request| match request {
         Request::History { of, span, .. } if of == bob => span,
@@ -248,7 +251,7 @@ fn members_are_put_together_from_their_pages() {
     let mut trial = Trial::inside_of(Spoken::V2);
     let member = |id, name: &str| {
         let person = Person { id: user(id), name: name.into(), online: true };
-        chatd_client::Member { person, role: chatd_client::Role::Normal }
+        chatd_client::Member { person, role: chatd_client::Role::Normal, muted: Default::default() }
     };
     let (request, asked) = trial.ask("members:4");
     assert!(matches!(request, Request::Members { after: None, .. }));

@@ -1,12 +1,12 @@
 //! The rules of a device that lives beside others: what it lacks is told once, and in order.
 
 use super::*;
-use crate::device::Device;
+use crate::device::{Device, Since};
 use crate::dialect::v2::V2;
 
 impl Trial {
     /// A device of user 1, before its login is answered.
-    fn beside_others(places: Option<Vec<(Conversation, u64)>>) -> Self {
+    fn beside_others(places: Option<Vec<Since>>) -> Self {
         let mut trial = Self::speaking(Box::new(V2));
         trial.session = trial.session.on(Device { places, ..Device::beside_others("desk") });
         trial.connected();
@@ -74,12 +74,16 @@ impl Trial {
     }
 }
 
+fn since(conversation: Conversation, after: u64) -> Since {
+    Since { conversation, after, chg: Some(0) }
+}
+
 fn heads_of(heads: &[(u64, u64)]) -> Vec<Value> {
     let entry = |(with, head): &(u64, u64)| json!({"with": with, "name": "n", "head": head, "mid": with.to_string(), "ts": 1, "read": 0, "unread": 0});
     heads.iter().map(entry).collect()
 }
 
-fn row(pos: u64, from: u64) -> Value {
+pub(super) fn row(pos: u64, from: u64) -> Value {
     json!({
         "cid": format!("c{pos}"), "id": from, "mid": pos.to_string(), "msg": format!("m{pos}"), "msgid": 6,
         "name": "ben", "pos": pos, "time": "t", "toid": 3 - from, "ts": 1,
@@ -92,7 +96,7 @@ fn a_device_says_what_it_is_and_so_it_does_when_it_comes_back() {
     trial.lose();
     trial.reconnect();
     let resume = json!({
-        "caps": ["own", "read", "typing"], "device": "desk", "msgid": 25, "multi": true, "token": "t0k", "v": 2,
+        "caps": ["own", "read", "typing", "changed", "group", "friend"], "device": "desk", "msgid": 25, "multi": true, "token": "t0k", "v": 2,
     });
     assert_eq!(trial.written, [resume]);
 }
@@ -104,14 +108,14 @@ fn what_was_missed_is_told_before_what_comes_and_nothing_twice() {
     trial.lose();
     trial.reconnect();
     trial.enters(&[(2, 7)], true);
-    assert_eq!(trial.synced_from().1, json!([{"after": 3, "with": 2}]), "where 4 is was not told");
+    assert_eq!(trial.synced_from().1, json!([{"after": 3, "chg": 0, "with": 2}]), "where 4 is was not told");
     // 7 waited, 8 is new: both are held, for 5 and 6 are missing.
     trial.is_pushed(7);
     trial.is_pushed(8);
     assert_eq!(trial.texts(), ["m4"]);
     trial.syncs(&[4, 5], false);
     assert_eq!((trial.texts(), trial.told_up_to()), (vec!["m4", "m5"], Some(5)));
-    assert_eq!(trial.synced_from().1, json!([{"after": 5, "with": 2}]));
+    assert_eq!(trial.synced_from().1, json!([{"after": 5, "chg": 0, "with": 2}]));
     trial.is_stored(8);
     trial.syncs(&[6, 7], true);
     assert_eq!((trial.texts(), trial.told_up_to()), (vec!["m4", "m5", "m6", "m7", "m8"], Some(8)));
@@ -132,7 +136,7 @@ fn what_was_held_when_the_connection_was_lost_counts_for_nothing() {
     trial.lose();
     trial.reconnect();
     trial.enters(&[(2, 5)], true);
-    assert_eq!(trial.synced_from().1, json!([{"after": 3, "with": 2}]));
+    assert_eq!(trial.synced_from().1, json!([{"after": 3, "chg": 0, "with": 2}]));
     trial.syncs(&[4, 5], true);
     assert_eq!((trial.texts(), trial.told_up_to()), (vec!["m4", "m5"], Some(5)));
 }
@@ -145,7 +149,7 @@ fn a_place_that_does_not_follow_says_that_something_is_missing() {
     assert_eq!((trial.told_up_to(), trial.syncs_written()), (Some(4), 0));
     trial.is_pushed(6);
     trial.is_stored(6);
-    assert_eq!(trial.synced_from().1, json!([{"after": 4, "with": 2}]));
+    assert_eq!(trial.synced_from().1, json!([{"after": 4, "chg": 0, "with": 2}]));
     trial.syncs(&[5, 6], true);
     assert_eq!((trial.texts(), trial.told_up_to()), (vec!["m4", "m6", "m5"], Some(6)));
 }
@@ -160,7 +164,7 @@ fn what_this_device_says_has_its_place_and_is_not_told() {
     // The word of 4 may be under way; when it does not come, 4 is missing.
     assert_eq!(trial.syncs_written(), 0);
     trial.wake();
-    assert_eq!(trial.synced_from().1, json!([{"after": 3, "with": 2}]));
+    assert_eq!(trial.synced_from().1, json!([{"after": 3, "chg": 0, "with": 2}]));
     let mut own = row(5, 1);
     own["cid"] = cid;
     let synced = json!({"with": 2, "head": 5, "messages": [row(4, 2), own, row(6, 1)], "complete": true});
@@ -185,16 +189,19 @@ fn a_conversation_that_began_meanwhile_is_told_from_its_beginning() {
     trial.lose();
     trial.reconnect();
     trial.enters(&[(2, 2)], true);
-    assert_eq!(trial.synced_from().1, json!([{"after": 0, "with": 2}]));
+    assert_eq!(trial.synced_from().1, json!([{"after": 0, "chg": 0, "with": 2}]));
     trial.syncs(&[1, 2], true);
     assert_eq!(trial.texts(), ["m1", "m2"]);
 }
 
 #[test]
 fn a_program_that_ran_before_is_told_what_came_since() {
-    let mut trial = Trial::beside_others(Some(vec![(Conversation::With(user(2)), 1)]));
+    let mut trial = Trial::beside_others(Some(vec![since(Conversation::With(user(2)), 1)]));
     trial.enters(&[(3, 4), (2, 2)], true);
-    assert_eq!(trial.synced_from().1, json!([{"after": 1, "with": 2}, {"after": 0, "with": 3}]));
+    assert_eq!(
+        trial.synced_from().1,
+        json!([{"after": 1, "chg": 0, "with": 2}, {"after": 0, "chg": 0, "with": 3}])
+    );
     trial.syncs(&[2], true);
     assert_eq!(trial.texts(), ["m2"]);
     assert_eq!(trial.syncs_written(), 1, "of what the answer left out there is nothing to be had");
@@ -212,7 +219,7 @@ fn heads_that_do_not_fit_are_paged_and_what_comes_meanwhile_waits() {
     let cid = trial.synced_from().0;
     trial.receive(json!({"msgid": 37, "errno": 0, "cid": cid, "convs": [], "complete": true}));
     let cid = trial.synced_from();
-    assert_eq!(cid.1, json!([{"after": 0, "with": 2}]), "all of it may be missing");
+    assert_eq!(cid.1, json!([{"after": 0, "chg": 0, "with": 2}]), "all of it may be missing");
     trial.syncs(&[1, 2], true);
     assert_eq!(trial.texts(), ["m1", "m2"]);
     assert_eq!(trial.written.last().unwrap()["before_mid"], "5");
@@ -259,7 +266,7 @@ fn requests_of_a_device_are_answered() {
     let asked = [
         trial.ask(Request::Read { of, pos: 9, private: false }),
         trial.ask(Request::Devices),
-        trial.ask(Request::Sync { since: vec![(of, 0)], limit: 2 }),
+        trial.ask(Request::Sync { since: vec![since(of, 0)], limit: 2 }),
         trial.ask(Request::Heads { before: None, limit: 2 }),
         trial.ask(Request::Typing { to: of, on: true }),
     ];

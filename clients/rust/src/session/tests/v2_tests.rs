@@ -228,10 +228,13 @@ fn pages_answer_who_asked_for_them_and_are_of_that_conversation() {
     trial.receive(json!({"msgid": 30, "cid": cids[1], "id": 2, "name": "ben", "state": "online"}));
     trial.receive(json!({"msgid": 35, "cid": cids[2], "users": [], "complete": true}));
     trial.receive(json!({"msgid": 21, "errno": 105, "re": 32, "cid": cids[3]}));
-    let Some(Ok(Answer::History { messages, complete: true })) = trial.resolved(request_ids[0]) else {
+    let Some(Ok(Answer::History { rows, complete: true, .. })) = trial.resolved(request_ids[0]) else {
         panic!()
     };
-    assert_eq!((messages[0].conversation, messages[0].from), (Conversation::With(user(2)), user(1)));
+    assert_eq!(
+        (rows[0].conversation(), rows[0].message().unwrap().from),
+        (Conversation::With(user(2)), user(1))
+    );
     assert!(matches!(trial.resolved(request_ids[1]), Some(Ok(Answer::Found(person))) if person.online));
     assert!(matches!(trial.resolved(request_ids[2]), Some(Ok(Answer::Members { complete: true, .. }))));
     assert!(matches!(trial.resolved(request_ids[3]), Some(Err(Failure::Refused(_)))));
