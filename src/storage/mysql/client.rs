@@ -139,6 +139,15 @@ impl Client {
         within(self.patience, self.conn.query(sql)).await
     }
 
+    /// Carries out statements one after the other, up to the first that fails, for one answer of the server's: what each of
+    /// them finds.
+    pub async fn run_together(&mut self, statements: &[(&str, &[Value])]) -> DbResult<Vec<Vec<Row>>> {
+        self.asked = Instant::now();
+        let texts = statements.iter().map(|(sql, values)| written_out(sql, values));
+        let text = texts.collect::<DbResult<Vec<String>>>()?.join(";");
+        within(self.patience, found_by_each(&mut self.conn, text)).await
+    }
+
     /// Carries out a statement of one row, and says how many rows it changed.
     pub async fn write(&mut self, sql: &'static str, values: Vec<Value>) -> DbResult<u64> {
         self.execute(fixed(sql), 1, values).await?;
@@ -258,6 +267,16 @@ impl Client {
             Err(fault) => Err(fault),
         }
     }
+}
+
+async fn found_by_each(conn: &mut Conn, statements: String) -> mysql_async::Result<Vec<Vec<Row>>> {
+    let mut results = conn.query_iter(statements).await?;
+    let mut found = Vec::new();
+    while !results.is_empty() {
+        found.push(results.collect().await?);
+    }
+    results.drop_result().await?;
+    Ok(found)
 }
 
 /// The largest part of `rows` that a statement is prepared for.

@@ -14,6 +14,7 @@ use chatd_process::panic_policy::{Panicked, contain_library};
 use mysql_async::{Conn, Error};
 use std::io::ErrorKind;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// Connections that read.
 pub const READERS: usize = 3;
@@ -226,8 +227,8 @@ pub async fn probe_write(writer: &mut Client) -> DbResult<()> {
 }
 
 impl ConnectionPool {
-    /// Asks every connection that was asked nothing for `pause` whether the server is there. Those that
-    /// read and are lost are let go.
+    /// Asks every connection that was asked nothing for `pause` whether the server is there, those that read all at once.
+    /// Those of them that are lost are let go.
     ///
     /// # Errors
     /// If the one that writes is lost.
@@ -235,13 +236,13 @@ impl ConnectionPool {
         if self.writer.is_idle_for(pause) {
             self.writer.check_that_it_writes().await?;
         }
-        let mut alive = Vec::with_capacity(READERS);
-        for mut reader in self.readers.drain(..) {
-            if !reader.is_idle_for(pause) || reader.ping().await.is_ok() {
-                alive.push(reader);
-            }
+        let mut asked = JoinSet::new();
+        for mut reader in self.readers.extract_if(.., |reader| reader.is_idle_for(pause)) {
+            asked.spawn(async move { reader.ping().await.is_ok().then_some(reader) });
         }
-        self.readers = alive;
+        while let Some(answered) = asked.join_next().await {
+            self.readers.extend(answered.ok().flatten());
+        }
         Ok(())
     }
 

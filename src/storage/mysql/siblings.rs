@@ -4,6 +4,7 @@ use super::client::Client;
 use super::fault::{DbResult, Fault};
 use super::row;
 use crate::siblings::{Entry, Hearing, Sibling};
+use mysql_async::Value;
 use std::time::Duration;
 
 /// A row that nobody has touched for so long is of a server that died: it is deleted.
@@ -19,24 +20,23 @@ const OTHERS: &str = "SELECT id, place, cores, bus, hears_all,
     FROM chatd_server WHERE id <> ? ORDER BY id";
 const STRIKE_OUT: &str = "DELETE FROM chatd_server WHERE id = ?";
 
-/// Writes down that a server lives, and finds the others.
+/// Writes down that a server lives, and finds the others. All of it is one question: messages wait for the answer, however
+/// far away the database is.
 pub async fn announce(client: &mut Client, entry: &Entry) -> DbResult<Vec<Sibling>> {
     let hears_all = entry.hearing == Hearing::All;
     let (place, bus) = (entry.place.as_str(), entry.bus.as_str());
+    let server = [entry.server.into()];
     let values =
-        vec![entry.server.into(), place.into(), entry.cores.into(), bus.into(), u8::from(hears_all).into()];
-    client.find(FREE, vec![entry.server.into()]).await?;
-    client.write(BEAT, values).await?;
-    let mut siblings = Vec::new();
-    for found in client.find(OTHERS, vec![entry.server.into()]).await? {
-        let sibling = read(&found)?;
-        if sibling.silent > FORGOTTEN {
-            client.write(STRIKE_OUT, vec![sibling.entry.server.into()]).await?;
-        } else {
-            siblings.push(sibling);
-        }
+        [entry.server.into(), place.into(), entry.cores.into(), bus.into(), u8::from(hears_all).into()];
+    let statements: [(&str, &[Value]); 4] =
+        [(FREE, &server), (BEAT, &values), (OTHERS, &server), ("COMMIT", &[])];
+    let others = client.run_together(&statements).await?.into_iter().nth(2).unwrap_or_default();
+    let siblings = others.iter().map(read).collect::<DbResult<Vec<Sibling>>>()?;
+    let (dead, siblings): (Vec<Sibling>, Vec<Sibling>) =
+        siblings.into_iter().partition(|sibling| sibling.silent > FORGOTTEN);
+    for sibling in dead {
+        withdraw(client, sibling.entry.server).await?;
     }
-    client.run("COMMIT").await?;
     Ok(siblings)
 }
 
