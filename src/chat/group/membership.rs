@@ -52,7 +52,7 @@ impl Groups {
         cx.enter();
         let subscription = self.subscriptions.entry(group).or_insert_with(|| {
             self.made += 1;
-            GroupSubscription::new(self.made)
+            Box::new(GroupSubscription::new(self.made))
         });
         subscription.members.push(id);
         let cursor = GroupCursor { from: upto, since: subscription.pushes, written: upto };

@@ -29,7 +29,8 @@ use subscription::GroupSubscription;
 /// What a core knows of the groups that its users are members of.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    subscriptions: FxHashMap<GroupId, GroupSubscription>,
+    /// Boxed, so that the table moves little when it grows: that is one turn's work.
+    subscriptions: FxHashMap<GroupId, Box<GroupSubscription>>,
     /// Messages that are to be stored.
     to_store: StoreBatch,
     cursors: PerConnection<Cursors>,
