@@ -27,6 +27,7 @@ mod server {
     mod signals;
     mod slow;
     mod starting;
+    mod supervised;
     mod texts;
     mod v2_hostile;
     mod v2_presence;

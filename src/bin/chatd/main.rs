@@ -12,6 +12,7 @@ mod settings;
 mod siblings;
 mod stopping;
 mod top;
+mod watchdog;
 
 use chatd::chat::model::limits::Limits;
 use chatd::executor::admin::Admin;
@@ -22,6 +23,7 @@ use chatd::executor::stop::StopSignals;
 use chatd::storage::{self, worker::Running};
 use chatd_process::log;
 use chatd_process::panic_policy::{self, LAST_LINES};
+use chatd_process::supervisor::News;
 use latency_log::LatencyLog;
 use options::{Command, Options};
 use settings::Settings;
@@ -78,7 +80,11 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     stopping.serving(settings.secrecy.identity.clone(), server.cores.stopper());
     // The last line on stdout is what scripts wait for.
     log::print(format!("{screen}ready {}\n", server.cores.address));
-    log::line(format_args!("{} received, finishing with every session", stopping.wait()));
+    watchdog::tell(News::Ready);
+    watchdog::start(server.cores.observer.clone())?;
+    let signal = stopping.wait();
+    watchdog::tell(News::Stopping);
+    log::line(format_args!("{signal} received, finishing with every session"));
     server.stop()
 }
 

@@ -1,0 +1,170 @@
+//! The Debian package: built of what was compiled, installed into a directory of its own, run, upgraded, removed, purged.
+//!
+//! What systemd would do is not done here: where it is, its own tools look at the service.
+
+use chatd_testing as common;
+
+use common::chatd::Setup;
+use common::scratch::Scratch;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{command:?}: {said}\n{}", String::from_utf8_lossy(&output.stdout));
+    output
+}
+
+/// A package of this version, of the programs that these tests run.
+fn build(scratch: &Scratch, version: &str) -> PathBuf {
+    let pages = scratch.path().join("pages");
+    let program = common::program("chatd");
+    let programs = program.parent().expect("a directory");
+    run(Command::new(programs.join("examples/pages")).arg(&pages));
+    let out = scratch.path().join("out");
+    let mut command = Command::new("ops/deb/build");
+    command.arg(programs).arg(&pages).arg(&out).arg(version);
+    // Packing well takes longer than all else, and is not what is looked at.
+    run(command.env("DEB_COMPRESS", "-Znone").env("SOURCE_DATE_EPOCH", "1700000000"));
+    let architecture = run(Command::new("dpkg").arg("--print-architecture")).stdout;
+    out.join(format!("chatd_{version}_{}.deb", String::from_utf8(architecture).unwrap().trim()))
+}
+
+/// A machine, as far as dpkg goes: a directory.
+struct Machine(Scratch);
+
+impl Machine {
+    fn new() -> Self {
+        let root = Scratch::new();
+        for directory in ["info", "updates", "triggers"] {
+            fs::create_dir_all(root.path().join("var/lib/dpkg").join(directory)).unwrap();
+        }
+        fs::write(root.path().join("var/lib/dpkg/status"), "").unwrap();
+        Self(root)
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn dpkg(&self, arguments: &[&str]) {
+        let mut command = Command::new("dpkg");
+        command.arg(format!("--root={}", self.0.path().display()));
+        command.args(["--force-script-chrootless", "--force-not-root", "--force-depends", "--force-confold"]);
+        run(command.args(arguments));
+    }
+
+    fn install(&self, package: &Path) {
+        self.dpkg(&["--install", package.to_str().expect("a path")]);
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).permissions().mode()
+        & 0o777
+}
+
+#[test]
+fn the_package_is_installed_run_upgraded_removed_and_purged() {
+    let scratch = Scratch::new();
+    let machine = Machine::new();
+    machine.install(&build(&scratch, "0.1.0"));
+    for (path, expected) in [
+        ("usr/bin/chatd", 0o755),
+        ("usr/bin/chat", 0o755),
+        ("usr/bin/chat-ring", 0o755),
+        ("lib/systemd/system/chatd.service", 0o644),
+        ("usr/share/man/man1/chatd.1.gz", 0o644),
+        ("usr/share/man/man1/chat.1.gz", 0o644),
+        ("usr/share/bash-completion/completions/chatd", 0o644),
+        ("usr/share/zsh/vendor-completions/_chat", 0o644),
+        ("usr/share/fish/vendor_completions.d/chat-ring.fish", 0o644),
+        ("usr/share/doc/chatd/copyright", 0o644),
+        // Passwords of databases are in it.
+        ("etc/chatd/environment", 0o640),
+    ] {
+        assert_eq!(mode(&machine.path(path)), expected, "{path}");
+    }
+    let service = fs::read_to_string(machine.path("lib/systemd/system/chatd.service")).unwrap();
+    assert!(service.contains("ExecStart=/usr/bin/chatd --bind 127.0.0.1"), "{service}");
+    let installed = || Setup::new(1).program(&machine.path("usr/bin/chatd"));
+    let chatd = installed().start();
+    let (amy, data) = (chatd.register("amy"), chatd.data.clone());
+    drop(chatd);
+    // What was set stays, and so does what people wrote.
+    fs::write(machine.path("etc/chatd/environment"), "CHATD_REGISTRATION=closed\n").unwrap();
+    machine.install(&build(&scratch, "0.1.1"));
+    let kept = fs::read_to_string(machine.path("etc/chatd/environment")).unwrap();
+    assert_eq!(kept, "CHATD_REGISTRATION=closed\n");
+    installed().data(&data).start().enter(&amy);
+    for place in ["var/lib/chatd", "var/lib/private/chatd"] {
+        fs::create_dir_all(machine.path(place)).unwrap();
+        fs::write(machine.path(place).join("chatd.db"), "what people wrote").unwrap();
+    }
+    machine.dpkg(&["--remove", "chatd"]);
+    assert!(!machine.path("usr/bin/chatd").exists());
+    assert!(
+        machine.path("var/lib/private/chatd/chatd.db").exists()
+            && machine.path("etc/chatd/environment").exists()
+    );
+    machine.dpkg(&["--purge", "chatd"]);
+    for gone in ["var/lib/chatd", "var/lib/private/chatd", "etc/chatd"] {
+        assert!(!machine.path(gone).exists(), "{gone}");
+    }
+}
+
+#[test]
+fn the_same_programs_make_the_same_package() {
+    let packages =
+        [Scratch::new(), Scratch::new()].map(|scratch| fs::read(build(&scratch, "0.1.0")).unwrap());
+    assert!(packages[0] == packages[1], "of {} and {} bytes", packages[0].len(), packages[1].len());
+}
+
+/// What the profile of the container forbids.
+#[test]
+fn the_container_may_use_io_uring_and_little_that_a_chat_server_has_no_business_with() {
+    let profile = fs::read_to_string("ops/container/seccomp.json").unwrap();
+    let profile: serde_json::Value = serde_json::from_str(&profile).unwrap();
+    assert_eq!(profile["defaultAction"], "SCMP_ACT_ALLOW");
+    let rule = &profile["syscalls"][0];
+    assert_eq!(rule["action"], "SCMP_ACT_ERRNO");
+    let forbidden: Vec<&str> =
+        rule["names"].as_array().unwrap().iter().filter_map(|name| name.as_str()).collect();
+    for needed in
+        ["io_uring_setup", "io_uring_enter", "io_uring_register", "sched_setaffinity", "setpriority"]
+    {
+        assert!(!forbidden.contains(&needed), "{needed}");
+    }
+    for none_of_its_business in ["ptrace", "mount", "bpf", "kexec_load", "unshare", "init_module", "keyctl"] {
+        assert!(forbidden.contains(&none_of_its_business), "{none_of_its_business}");
+    }
+    let compose = fs::read_to_string("ops/container/compose.yml").unwrap();
+    assert!(compose.contains("seccomp=seccomp.json"));
+}
+
+#[test]
+fn systemd_understands_the_service_and_finds_it_well_confined() {
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        return common::cannot_run("systemd_understands_the_service", "there is no systemd-analyze here");
+    }
+    let scratch = Scratch::new();
+    let service = fs::read_to_string("ops/systemd/chatd.service").unwrap();
+    let program = common::program("chatd");
+    let here = service.replace("/usr/local/bin/chatd", program.to_str().expect("a path"));
+    let here: String = here
+        .lines()
+        .filter(|line| !line.starts_with("Documentation="))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let unit = scratch.path().join("chatd.service");
+    fs::write(&unit, here).unwrap();
+    let verified = run(Command::new("systemd-analyze").arg("verify").arg(&unit));
+    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+    assert!(!said.contains("chatd.service:"), "{said}");
+    let mut security = Command::new("systemd-analyze");
+    security.args(["security", "--offline=true", "--threshold=25"]).arg(&unit);
+    run(&mut security);
+}
