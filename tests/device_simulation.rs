@@ -38,6 +38,9 @@ mod device_sim {
     #[path = "../sim/bus.rs"]
     #[allow(dead_code, reason = "the other simulation needs more of it")]
     pub mod bus;
+    #[path = "../sim/consent.rs"]
+    #[allow(dead_code, reason = "the other simulation needs more of it")]
+    pub mod consent;
     mod ending;
     mod hearing;
     pub mod people;

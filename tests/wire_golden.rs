@@ -6,6 +6,9 @@
 
 #[path = "wire/cluster.rs"]
 mod cluster;
+#[path = "sim/consent.rs"]
+#[allow(dead_code, reason = "the simulation needs more of it")]
+mod consent;
 #[path = "wire/pieces.rs"]
 mod pieces;
 #[path = "sim/remembered.rs"]

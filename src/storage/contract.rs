@@ -7,6 +7,7 @@
 mod accounts;
 mod admissions;
 mod backlog;
+mod consent;
 mod devices;
 mod group_rules;
 mod groups;
@@ -59,6 +60,7 @@ pub fn cases() -> Vec<Case> {
     [
         accounts::CASES,
         people::CASES,
+        consent::CASES,
         tokens::CASES,
         admissions::CASES,
         devices::CASES,

@@ -12,6 +12,7 @@ mod accounts;
 mod admissions;
 mod backlog;
 mod blocks;
+mod consent;
 mod directory;
 mod group_rules;
 mod groups;
@@ -181,7 +182,16 @@ impl Embedded {
             }
             StoreRequest::Friends { user } => accounts::friends(db, limits, *user),
             StoreRequest::AddFriend { user, friend } => accounts::add_friend(db, limits, *user, *friend),
-            StoreRequest::DelFriend { user, friend } => accounts::del_friend(db, *user, *friend),
+            StoreRequest::DelFriend { user, friend, parting } => {
+                accounts::del_friend(db, *user, *friend, *parting)
+            }
+            StoreRequest::AskFriend { user, friend, note, cid } => {
+                consent::ask(db, limits, (*user, *friend), note, cid.as_deref())
+            }
+            StoreRequest::AnswerFriend { user, friend, answer } => {
+                consent::answer(db, limits, (*user, *friend), *answer)
+            }
+            StoreRequest::SaveSettings { user, change } => consent::save_settings(db, memory, *user, *change),
             StoreRequest::CreateGroup { user, name, desc } => groups::create(db, limits, *user, name, desc),
             StoreRequest::AddGroup { user, group, row } => {
                 groups::join(db, memory, limits, (*user, *group), *row)

@@ -122,6 +122,7 @@ fn start_with(
         windows: DedupWindows::new(config.limits.dedup_away_cids),
         health: Health::default(),
         group_makes: Rates::new(config.limits.group_makes, config.limits.group_make_ms),
+        ask_makes: Rates::new(config.limits.ask_makes, config.limits.ask_make_ms),
         began: Instant::now(),
         sibling_calls,
         search,
@@ -170,6 +171,8 @@ struct Worker {
     health: Health,
     /// Who has made groups lately.
     group_makes: Rates<UserId>,
+    /// Who has asked for friendships lately.
+    ask_makes: Rates<UserId>,
     began: Instant,
     /// What servers want to know of each other.
     sibling_calls: flume::Receiver<SiblingCall>,

@@ -129,7 +129,7 @@ impl Script {
                 let notice = TypingNotice { user: user(by), on: true, here: number(here) };
                 (
                     Channel::Group(group(id)),
-                    Envelope::typing_in_group(self.next_elsewhere(), group(id), notice),
+                    Envelope::typing_in_group(self.next_elsewhere(), group(id), notice, &[]),
                 )
             }
             ["user", id, "revoked", token] => {

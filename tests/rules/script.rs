@@ -41,6 +41,7 @@
 //! repeat 20 STEP                 the step, so many times
 //! ```
 
+use super::consent_steps::{answer_of_consent, consent_of_profile};
 use super::device_steps::MULTI;
 use super::show;
 use chatd::chat::hub::Hub;
@@ -357,6 +358,9 @@ impl Script {
         if let Some(reply) = self.answer_of_devices(word, rest, asked.as_ref()) {
             return Some(Ok(reply));
         }
+        if let Some(reply) = answer_of_consent(word, rest) {
+            return Some(Ok(reply));
+        }
         Some(Ok(match word {
             "done" => StoreReply::Done,
             // Messages are stored under the id of the last one.
@@ -453,6 +457,7 @@ impl Script {
             profile.heads = page;
         }
         let words: Vec<&str> = friends.split_whitespace().collect();
+        consent_of_profile(&mut profile, &words);
         for pair in words.windows(2) {
             match pair[0] {
                 "blocked" => profile.blocked.push(user(pair[1])),
@@ -531,7 +536,8 @@ impl Script {
 
     fn arrives(&mut self, text: &str) -> Vec<Effect> {
         let words: Vec<&str> = text.split(' ').collect();
-        if let Some((channel, envelope)) = self.arrives_of_devices(&words) {
+        let notice = self.arrives_of_devices(&words);
+        if let Some((channel, envelope)) = notice.or_else(|| self.arrives_of_consent(&words)) {
             return self.handle(Event::Arrived { channel, envelope });
         }
         let (channel, envelope) = match words[..] {

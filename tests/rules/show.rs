@@ -1,6 +1,7 @@
 //! Effects as lines of text.
 
 use super::script::Script;
+use chatd::chat::model::consent::Parting;
 use chatd::chat::model::envelope::{Demand, Durability, Envelope, Kind, Notice};
 use chatd::chat::model::history::SyncFrom;
 use chatd::chat::model::ids::{GroupId, MessageId};
@@ -81,8 +82,15 @@ fn show_envelope(envelope: &Envelope) -> String {
         }
         Kind::Typing => {
             let notice = envelope.typing().expect("it was sealed here");
-            format!("{} types: {}, {} here", notice.user, notice.on, notice.here)
+            let but = envelope.typing_is_kept_from();
+            let but: String = but.iter().map(|user| format!(", but not to {user}")).collect();
+            format!("{} types: {}, {} here{but}", notice.user, notice.on, notice.here)
         }
+        Kind::Friendship => {
+            let notice = envelope.friend_notice().expect("it was sealed here");
+            format!("of {} {:?}: {:?}", notice.about, notice.name, notice.news)
+        }
+        Kind::Settings => format!("{:?}", envelope.settings()),
         Kind::ConfirmedHere => format!("confirmed here {}", show_mids(&envelope.mids())),
         Kind::Acquaintance => format!("{:?}", envelope.acquainted().expect("it was sealed here")),
         Kind::DevicesHere => format!("devices here {:?}", envelope.tokens()),
@@ -142,7 +150,21 @@ fn show_ask(ask: &StoreRequest) -> String {
         }
         StoreRequest::Friends { user } => format!("Friends {user}"),
         StoreRequest::AddFriend { user, friend } => format!("AddFriend {user} {friend}"),
-        StoreRequest::DelFriend { user, friend } => format!("DelFriend {user} {friend}"),
+        StoreRequest::DelFriend { user, friend, parting: Parting::OwnList } => {
+            format!("DelFriend {user} {friend}")
+        }
+        StoreRequest::DelFriend { user, friend, parting } => {
+            format!("DelFriend {user} {friend}, {parting:?}")
+        }
+        StoreRequest::AskFriend { user, friend, note, cid } => {
+            format!("AskFriend {user} {friend} {note:?}, cid {cid:?}")
+        }
+        StoreRequest::AnswerFriend { user, friend, answer } => {
+            format!("AnswerFriend {user} {friend} {answer:?}")
+        }
+        StoreRequest::SaveSettings { user, change } => {
+            format!("SaveSettings {user} {:?} {:?}", change.who_writes, change.read_receipts)
+        }
         StoreRequest::CreateGroup { user, name, desc } => format!("CreateGroup {user} {name:?} {desc:?}"),
         StoreRequest::AddGroup { user, group, .. } => format!("AddGroup {user} {group}"),
         StoreRequest::DelGroup { user, group, .. } => format!("DelGroup {user} {group}"),

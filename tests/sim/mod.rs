@@ -3,6 +3,7 @@
 pub mod bus;
 pub mod client;
 mod clocks;
+mod consent;
 mod course;
 pub mod device;
 mod ending;

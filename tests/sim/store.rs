@@ -1,5 +1,6 @@
 //! The store, as `ask.rs` describes it: tables in memory, and one queue a server.
 
+use super::consent::Consent;
 use super::remembered::Remembered;
 use super::rng::Rng;
 use super::ruled::Seat;
@@ -62,6 +63,7 @@ pub struct Store {
     pub alias: HashMap<MessageId, MessageId>,
     pub remembered: Remembered,
     pub markers: Markers,
+    pub consent: Consent,
     /// Whether one-to-one messages need no row that their readers confirm.
     pub spares_rows: bool,
 }
@@ -186,22 +188,8 @@ impl Store {
                 let (id, _) = self.named(who).ok_or(Code::NoSuchUser)?;
                 Ok(StoreReply::Found(self.seen_by(*user, id)))
             }
-            &StoreRequest::Block { user, blocked } => {
-                self.person(blocked).ok_or(Code::NoSuchUser)?;
-                self.remembered.ever_blocked.insert((user, blocked));
-                if self.remembered.blocked.insert((user, blocked)) {
-                    Ok(StoreReply::Done)
-                } else {
-                    Err(Code::Exists)
-                }
-            }
-            &StoreRequest::Unblock { user, blocked } => {
-                if self.remembered.blocked.remove(&(user, blocked)) {
-                    Ok(StoreReply::Done)
-                } else {
-                    Err(Code::NoSuchUser)
-                }
-            }
+            &StoreRequest::Block { user, blocked } => self.block(user, blocked),
+            &StoreRequest::Unblock { user, blocked } => self.unblock(user, blocked),
             &StoreRequest::Members { user, group, after, members } => {
                 self.members(user, group, after, members)
             }
@@ -220,21 +208,13 @@ impl Store {
                 let friends = self.friends_of(user).into_iter().filter(|friend| friend.hides);
                 Ok(StoreReply::Hidden(friends.map(|friend| friend.id).collect()))
             }
-            &StoreRequest::AddFriend { user, friend } => {
-                self.person(friend).ok_or(Code::NoSuchUser)?;
-                if !self.friends.insert((user, friend)) {
-                    return Err(Code::Exists);
-                }
-                let hides = self.blocks(friend, user);
-                Ok(if hides { StoreReply::Hidden(vec![friend]) } else { StoreReply::Done })
+            &StoreRequest::AddFriend { user, friend } => self.add_friend(user, friend),
+            &StoreRequest::DelFriend { user, friend, parting } => self.del_friend(user, friend, parting),
+            StoreRequest::AskFriend { user, friend, note, cid } => {
+                self.ask_friend(*user, *friend, note, cid.as_deref())
             }
-            StoreRequest::DelFriend { user, friend } => {
-                if self.friends.remove(&(*user, *friend)) {
-                    Ok(StoreReply::Done)
-                } else {
-                    Err(Code::NoSuchUser)
-                }
-            }
+            &StoreRequest::AnswerFriend { user, friend, answer } => self.answer_friend(user, friend, answer),
+            &StoreRequest::SaveSettings { user, change } => self.save_settings(user, change),
             StoreRequest::CreateGroup { user, name, desc } => self.create_group(*user, name, desc),
             &StoreRequest::AddGroup { user, group, row } => self.add_group(user, group, row),
             &StoreRequest::DelGroup { user, group, row } => self.del_group(user, group, row),
@@ -303,6 +283,8 @@ impl Store {
             friends: self.friends_of(user),
             groups: groups.collect(),
             blocked: blocked.collect(),
+            settings: self.settings_of(user),
+            asking: if detail == Detail::Counts { self.asking(user) } else { Vec::new() },
             heads: HeadsPage::default(),
             token: None,
             dedup: None,
@@ -413,7 +395,7 @@ impl Store {
         let place = match envelope.target() {
             Target::User(user) => {
                 self.person(user).ok_or(Code::NoSuchUser)?;
-                if self.remembered.blocked.contains(&(user, sender)) {
+                if self.refuses(user, sender) {
                     return Err(Code::NotYours);
                 }
                 self.direct.entry((sender.min(user), sender.max(user))).or_default()

@@ -38,7 +38,8 @@ impl Store {
 
     fn peer_read(&self, user: UserId, conversation: Conversation) -> Option<u64> {
         let Conversation::With(peer) = conversation else { return None };
-        (!self.blocks(peer, user)).then(|| self.marker(peer, Conversation::With(user)))
+        let tells = !self.blocks(peer, user) && self.settings_of(peer).read_receipts;
+        tells.then(|| self.marker(peer, Conversation::With(user)))
     }
 
     /// Messages of others that the user may see and has not read, counted one by one.

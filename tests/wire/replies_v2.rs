@@ -2,6 +2,8 @@
 //! come whole in frames that are not too long.
 
 use super::rng::Rng;
+use chatd::chat::model::capabilities::Capabilities;
+use chatd::chat::model::consent::{FriendAsk, Settings, WhoWrites};
 use chatd::chat::model::device::Device;
 use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd::chat::model::group_rule::{JoinPolicy, MemberRule, MutedAll, Until};
@@ -13,6 +15,7 @@ use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role};
 use chatd::chat::model::token::{Secret, TokenId};
 use chatd::chat::port::effect::Frame;
 use chatd::chat::wire::code::Code;
+use chatd::chat::wire::consent::{self, What};
 use chatd::chat::wire::found::{self, HistoryFrame, MembersFrame};
 use chatd::chat::wire::push;
 use chatd::chat::wire::reply::{self, Outcome};
@@ -89,13 +92,31 @@ fn sent(frame: &Frame) -> Vec<u8> {
     bytes
 }
 
-fn acks() -> [(&'static str, Vec<u8>); 11] {
+fn settings() -> Settings {
+    Settings { who_writes: WhoWrites::Friends, read_receipts: false }
+}
+
+fn consents() -> [(&'static str, Vec<u8>); 7] {
+    let event = |what, note| consent::friend_event(user(26), what, "b\"n", note);
+    [
+        ("asks", event(What::Asks, "it's \"me\"")),
+        ("asks without a note", event(What::Asks, "")),
+        ("accepted", event(What::Accepted, "")),
+        ("gone", event(What::Gone, "")),
+        ("gone, nobody knows whose name", consent::friend_event(user(26), What::Gone, "", "")),
+        ("added by another device", consent::own_event(user(26), What::Added)),
+        ("settings", consent::settings(settings())),
+    ]
+}
+
+fn acks() -> [(&'static str, Vec<u8>); 12] {
     let done = Outcome::default();
     let stored = Outcome { mid: Some(MID), pos: Some(3), ts: Some(TS), ..done };
     [
         ("ack", reply::ack(CID, 7, done)),
         ("ack of a message", reply::ack(CID, 6, stored)),
         ("ack of a password", reply::ack(CID, 31, Outcome { token: Some(&Secret("t0k".into())), ..done })),
+        ("ack of settings", reply::ack(CID, 60, Outcome { settings: Some(settings()), ..done })),
         ("not logged in", reply::not_logged_in(Code::Refused, Some(CID))),
         ("online already", reply::not_logged_in(Code::AlreadyOnline, None)),
         ("not resumed", reply::not_resumed(Code::Refused, Some(CID))),
@@ -181,10 +202,13 @@ fn lists() -> [(&'static str, Vec<u8>); 5] {
         token: Some(&token),
         roster: &Profile::default(),
         heads: Some(&heads),
+        capabilities: Capabilities::FRIEND,
     };
     let beside = welcome::logged_in(beside, &is_online, [].iter(), 65_536).frames.concat();
     let entered = |cid, roster: &Profile, waiting: &[Envelope]| {
-        let welcome = Welcome { cid, user: user(25), name: "amy", token: Some(&token), roster, heads: None };
+        let (user, name, token) = (user(25), "amy", Some(&token));
+        let capabilities = Capabilities::default();
+        let welcome = Welcome { cid, user, name, token, roster, heads: None, capabilities };
         let mut welcomed = welcome::logged_in(welcome, &is_online, waiting.iter(), 65_536);
         assert_eq!((welcomed.frames.len(), welcomed.messages), (1, waiting.len()));
         welcomed.frames.remove(0)
@@ -236,6 +260,7 @@ fn answers() -> [(&'static str, Vec<u8>); 9] {
 fn every_reply_is_as_written_down() {
     let lines = REPLIES.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let said = acks().into_iter().chain(messages()).chain(lists()).chain(answers()).chain(devices());
+    let said = said.chain(consents());
     let said: Vec<String> =
         said.map(|(name, bytes)| format!("{name}: {}", String::from_utf8(bytes).unwrap())).collect();
     for (line, said) in lines.clone().zip(&said) {
@@ -301,11 +326,14 @@ fn long(chars: usize) -> String {
 fn a_long_login_answer_comes_whole_in_frames_that_are_not_too_long() {
     let friends: Vec<Person> = (1..=1_000).map(|id| person(id, &long(50))).collect();
     let groups = (1..=200).map(|id| membership(GroupId::new(id).unwrap(), long(50), "\u{1}".repeat(200), id));
-    let roster = Profile { friends, groups: groups.collect(), ..Profile::default() };
+    let ask = |id| FriendAsk { asker: user(id), name: "\u{1}".repeat(50), note: "\u{1}".repeat(200) };
+    let asking = (1..=20).map(ask).collect();
+    let roster = Profile { friends, groups: groups.collect(), asking, ..Profile::default() };
     let waiting: Vec<Envelope> = (0..200).map(|_| direct()).collect();
     let cid = "\u{1}".repeat(64);
-    let welcome =
-        Welcome { cid: Some(&cid), user: user(25), name: "amy", token: None, roster: &roster, heads: None };
+    let (cid, user, name, roster, capabilities) =
+        (Some(&*cid), user(25), "amy", &roster, Capabilities::FRIEND.with(Capabilities::OWN));
+    let welcome = Welcome { cid, user, name, token: None, roster, heads: None, capabilities };
     for login_bytes in [4 << 10, 64 << 10, 1 << 20] {
         let welcomed = welcome::logged_in(welcome, &is_online, waiting.iter(), login_bytes);
         let frames: Vec<Value> =
@@ -315,6 +343,7 @@ fn a_long_login_answer_comes_whole_in_frames_that_are_not_too_long() {
             let lists = frames.iter().flat_map(|frame| frame[key].as_array().unwrap());
             lists.map(|entry| entry["id"].as_u64().unwrap()).collect()
         };
+        assert_eq!(ids("asking"), (1..=20).collect::<Vec<u64>>());
         assert_eq!(ids("friends"), (1..=1_000).collect::<Vec<u64>>());
         assert_eq!(ids("groups"), (1..=200).collect::<Vec<u64>>());
         let (last, others) = frames.split_last().unwrap();

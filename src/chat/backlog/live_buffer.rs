@@ -144,6 +144,9 @@ impl Backlog {
                     // The same, a little earlier.
                     return;
                 }
+                if connections.get(id).is_none_or(|connection| connection.declines(&envelope)) {
+                    return;
+                }
                 if let Some(catch_up) = reader.catch_up_mut() {
                     catch_up.note_sent(mid);
                 }
@@ -212,7 +215,7 @@ impl Backlog {
         to_store
     }
 
-    /// Pushes a message, and notes what will recognise it.
+    /// Pushes a message that is not refused, and notes what will recognise it.
     pub(super) fn push(
         &mut self,
         cx: &mut Cx,
@@ -222,9 +225,6 @@ impl Backlog {
         stored_as: StoredAs,
     ) {
         let Some(connection) = connections.get(id) else { return };
-        if connection.refuses(&envelope) {
-            return;
-        }
         if !connection.is_closing()
             && let Some(reader) = self.readers.get_mut(id)
         {

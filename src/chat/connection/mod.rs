@@ -2,8 +2,8 @@
 //!
 //! Owns every connection of its core ([`state`]), which user is where, how connections begin and end
 //! ([`lifecycle`]), what was sent and not acknowledged ([`send_window`]) or not confirmed ([`unconfirmed`]), how far senders are ahead of the store
-//! ([`backpressure`]), what it said lately ([`dedup`]), pings ([`keepalive`]), and in which
-//! order everybody is sent away when the server stops ([`draining`]).
+//! ([`backpressure`]), what it said lately ([`dedup`]), what it does not want to hear ([`refusals`]), pings ([`keepalive`]), and in
+//! which order everybody is sent away when the server stops ([`draining`]).
 //!
 //! Handles `Opened`, `Located`, `BadFrame`, `FrameTimeout`, `HalfClosed`, `Closed`, `Acked`. Emits `Send`, `Close`, `Pause`,
 //! `Resume`, `Probe`. Gives back what an acknowledgement or an end leaves to be done: [`Acked`], [`UnackedPush`].
@@ -16,6 +16,7 @@ mod draining;
 mod keepalive;
 mod lifecycle;
 mod per_connection;
+mod refusals;
 pub(crate) mod send_window;
 mod shares;
 pub(crate) mod state;

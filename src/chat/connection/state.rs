@@ -1,15 +1,14 @@
 //! One connection: who it is, how far it has come, and what it is waiting for.
 
+use super::refusals::Refusals;
 use super::send_window::SendWindow;
 use crate::model::capabilities::Capabilities;
 use crate::model::dedup::DedupWindow;
-use crate::model::envelope::{Envelope, Kind};
 use crate::model::ids::{ConnectionId, Monotonic, SessionEpoch, UserId};
 use crate::model::seldom::Seldom;
 use crate::model::source::Source;
 use crate::wire::frame::{Framing, Terminator};
 use crate::wire::request::{Client, Dialect};
-use rustc_hash::FxHashSet;
 
 /// Why a connection's requests are not handed over for now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,8 +94,8 @@ pub(crate) struct Connection {
     pub(crate) window: SendWindow,
     /// What its user said lately, and how that was answered.
     pub(crate) dedup: Option<Box<DedupWindow>>,
-    /// Whose direct messages its user refuses.
-    pub(crate) refused_senders: Seldom<FxHashSet<UserId>>,
+    /// What its user does not want to hear.
+    pub(super) refusals: Seldom<Refusals>,
     /// A logout that waits for a look at what TCP has acknowledged.
     pub(crate) leaving: Seldom<Leaving>,
     /// The client's name for a login that is being answered.
@@ -127,7 +126,7 @@ impl Connection {
             sends_in_flight: 0,
             window: SendWindow::default(),
             dedup: None,
-            refused_senders: Seldom::default(),
+            refusals: Seldom::default(),
             leaving: Seldom::default(),
             login_cid: None,
             vain: Seldom::default(),
@@ -182,7 +181,7 @@ impl Connection {
 
     /// It is nobody from now on; what it was.
     pub(crate) fn end_login(&mut self) -> AuthState {
-        self.refused_senders = Seldom::default();
+        self.refusals = Seldom::default();
         self.has_claimed = false;
         std::mem::replace(&mut self.auth, AuthState::Unauthenticated)
     }
@@ -224,19 +223,6 @@ impl Connection {
     /// Whether its client has said its last word.
     pub(crate) fn is_half_closed(&self) -> bool {
         self.half_closed
-    }
-
-    /// Whether its user blocks this one.
-    pub(crate) fn refuses_from(&self, user: UserId) -> bool {
-        self.refused_senders.get().is_some_and(|refused| refused.contains(&user))
-    }
-
-    /// Whether a message is not for its user.
-    pub(crate) fn refuses(&self, envelope: &Envelope) -> bool {
-        let refuses = |refused: &FxHashSet<UserId>| {
-            envelope.kind() == Kind::Direct && refused.contains(&envelope.sender())
-        };
-        self.refused_senders.get().is_some_and(refuses)
     }
 
     /// Whether its client may read as the original does: one frame a read.

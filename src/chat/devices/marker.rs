@@ -28,8 +28,8 @@ impl Devices {
         cx.enter();
         let Some(connection) = connections.get(about.connection) else { return };
         let peer = match conversation {
-            // Whoever is blocked learns nothing.
-            Conversation::With(peer) if !private && !connection.refuses_from(peer) => Some(peer),
+            // Whoever is blocked learns nothing, and nobody does of who does not want to tell.
+            Conversation::With(peer) if !private && connection.tells_what_it_read(peer) => Some(peer),
             Conversation::With(_) | Conversation::Group(_) => None,
         };
         let peer = peer.filter(|&peer| peer != user);

@@ -51,6 +51,7 @@ impl Hub {
             PageOutcome::Arrived { awaits_welcome, absent, new } => {
                 if awaits_welcome {
                     logins.welcome(cx, connections, backlog, id, &|user| social.is_online_to(id, user));
+                    self.tell_held(id);
                 }
                 absent.into_iter().for_each(|group| self.leave_group(id, group));
                 new.into_iter().for_each(|group| self.join_group(id, group, 0));

@@ -77,15 +77,8 @@ impl Hub {
                 social.on_typing_envelope(cx, connections, &envelope, Conversation::With(user), &[]);
             }
             Kind::ConfirmedHere => devices.on_confirmed_envelope(cx, connections, &envelope),
-            Kind::Acquaintance => {
-                cx.observe(envelope.mid());
-                // What this core published comes back to it.
-                if envelope.mid().core() != cx.core
-                    && let Some(change) = envelope.acquainted()
-                {
-                    self.apply_acquaintance(user, None, change);
-                }
-            }
+            Kind::Acquaintance | Kind::Settings => self.on_acquaintance_envelope(&envelope),
+            Kind::Friendship => social.on_friendship_envelope(cx, connections, backlog, &envelope),
             Kind::TokenRevoked => self.end_revoked(user, envelope.revoked()),
             Kind::DevicesAsked => {
                 let here = logins.tokens(&connections.sessions(user));
@@ -153,6 +146,7 @@ impl Hub {
             Kind::Reclaim | Kind::Presence | Kind::CoreLeaving | Kind::Confirmed | Kind::Unconfirmed => {}
             Kind::BacklogHint | Kind::HidingHint | Kind::Read | Kind::ConfirmedHere | Kind::TokenRevoked => {}
             Kind::Acquaintance | Kind::DevicesAsked | Kind::DevicesHere => {}
+            Kind::Friendship | Kind::Settings => {}
         }
     }
 
@@ -165,7 +159,7 @@ impl Hub {
             Kind::BacklogHint | Kind::Reclaim | Kind::GroupOffsets | Kind::Dissolved => {}
             Kind::Confirmed | Kind::Unconfirmed | Kind::HidingHint | Kind::ClaimJoined => {}
             Kind::Read | Kind::Typing | Kind::ConfirmedHere | Kind::TokenRevoked | Kind::Acquaintance => {}
-            Kind::DevicesAsked | Kind::DevicesHere => {}
+            Kind::DevicesAsked | Kind::DevicesHere | Kind::Friendship | Kind::Settings => {}
         }
     }
 }

@@ -4,11 +4,11 @@
 //! it in one breath is understood.
 
 use super::Hub;
-use crate::connection::About;
-use crate::model::envelope::{Acquaintance, Envelope, Revoked};
+use crate::connection::{About, Connection};
+use crate::model::consent::SavedSettings;
+use crate::model::envelope::{Acquaintance, Revoked};
 use crate::model::ids::{ConnectionId, GroupId, MessageId, UserId};
 use crate::model::token::Token;
-use crate::port::event::Channel;
 use crate::port::in_flight::{Change, Mutation};
 use crate::port::store::{Joined, Left, Reply, StoreReply, StoreResult};
 use crate::social::Hides;
@@ -24,6 +24,12 @@ impl Hub {
         {
             // Also if that is not known: whoever looks finds what is so.
             self.social.publish_hiding_hint(&mut self.cx, user);
+        }
+        if let (Change::Unfriend { friend }, Ok(StoreReply::Parted)) = (change, &result) {
+            let identity = self.connections.get(connection).and_then(Connection::identity);
+            let name = identity.map(|identity| identity.name.to_string()).unwrap_or_default();
+            let Self { cx, connections, backlog, social, .. } = self;
+            social.tell_parted(cx, connections, backlog, (user, name), friend);
         }
         let revoked = self.revoked_by(connection, change, &result);
         if let Some(revoked) = revoked {
@@ -55,28 +61,34 @@ impl Hub {
             }
         };
         let token = Token::of(reply.clone());
+        let saved = SavedSettings::of(reply.clone());
+        let hides = matches!(reply, StoreReply::Hidden(_));
         let group = self.apply(connection, change, reply);
+        if let Some(saved) = saved {
+            self.share_settings(connection, user, saved);
+        }
         if let Some(cid) = cid {
             let token = token.as_ref().map(|token| &token.secret);
-            let ack = reply::ack(&cid, re, Outcome { group, token, ..Outcome::default() });
+            let settings = saved.map(|saved| saved.settings);
+            let ack = reply::ack(&cid, re, Outcome { group, settings, token, ..Outcome::default() });
             self.connections.reply(&mut self.cx, connection, ack);
         }
         self.resume(connection);
         if let Some(revoked) = revoked {
             self.end_revoked(user, revoked);
         }
-        self.share_change(connection, user, change);
+        self.share_change(connection, user, (change, hides));
     }
 
     /// One of a user's sessions has changed something: the others follow.
-    fn share_change(&mut self, connection: ConnectionId, user: UserId, change: Change) {
+    fn share_change(&mut self, connection: ConnectionId, user: UserId, (change, hides): (Change, bool)) {
         match change {
             // The user's other sessions find it when they fetch: each page names all groups.
             Change::Join { .. } | Change::Leave { .. } if self.connections.is_multi(connection) => {
                 self.notify_backlog(user);
             }
             Change::Befriend { friend } => {
-                self.share_acquaintance(connection, user, Acquaintance::Friend(friend));
+                self.share_acquaintance(connection, user, Acquaintance::Friend(friend, Some(hides)));
             }
             Change::Unfriend { friend } => {
                 self.share_acquaintance(connection, user, Acquaintance::Stranger(friend));
@@ -88,7 +100,7 @@ impl Hub {
                 self.share_acquaintance(connection, user, Acquaintance::Unblocked(whom));
             }
             Change::Join { .. } | Change::Leave { .. } => {}
-            Change::Token | Change::Confirm | Change::DropDevice { .. } => {}
+            Change::Token | Change::Confirm | Change::DropDevice { .. } | Change::Settings => {}
         }
     }
 
@@ -103,42 +115,7 @@ impl Hub {
             }
             Change::Token | Change::Confirm | Change::Join { .. } | Change::Leave { .. } => None,
             Change::Befriend { .. } | Change::Unfriend { .. } => None,
-            Change::Block { .. } | Change::Unblock { .. } => None,
-        }
-    }
-
-    /// One of a user's sessions has changed whom it knows or refuses: the others follow.
-    fn share_acquaintance(&mut self, id: ConnectionId, user: UserId, change: Acquaintance) {
-        if self.connections.is_multi(id) {
-            self.apply_acquaintance(user, Some(id), change);
-            let notice = Envelope::acquaintance(self.cx.next_mid(), user, change);
-            self.cx.publish(Channel::User(user), notice);
-        }
-    }
-
-    /// Does in the sessions of a user here, but for one, what another one has done.
-    pub(super) fn apply_acquaintance(
-        &mut self,
-        user: UserId,
-        but: Option<ConnectionId>,
-        change: Acquaintance,
-    ) {
-        for id in self.connections.sessions(user) {
-            let Self { cx, connections, social, .. } = self;
-            let session = connections.get_mut(id).filter(|session| session.multi && Some(id) != but);
-            let Some(session) = session else { continue };
-            match change {
-                Acquaintance::Friend(friend) => {
-                    social.befriend(cx, connections, id, (friend, Hides::Perhaps));
-                }
-                Acquaintance::Stranger(friend) => social.unfriend(id, friend),
-                Acquaintance::Blocked(whom) => drop(session.refused_senders.or_default().insert(whom)),
-                Acquaintance::Unblocked(whom) => {
-                    if let Some(refused) = session.refused_senders.get_mut() {
-                        refused.remove(&whom);
-                    }
-                }
-            }
+            Change::Block { .. } | Change::Unblock { .. } | Change::Settings => None,
         }
     }
 
@@ -187,14 +164,16 @@ impl Hub {
             Change::Befriend { friend } if code == Code::Exists => {
                 social.befriend(cx, connections, id, (friend, Hides::Perhaps));
             }
-            Change::Unfriend { friend } if code == Code::NoSuchUser => social.unfriend(id, friend),
+            Change::Unfriend { friend } if code == Code::NoSuchUser => {
+                social.unfriend(connections, id, friend);
+            }
             Change::Token if code == Code::Refused => logins.guessed_wrong(cx, connections, id),
             Change::Join { .. }
             | Change::Leave { .. }
             | Change::Befriend { .. }
             | Change::Unfriend { .. } => {}
             Change::Token | Change::Block { .. } | Change::Unblock { .. } | Change::Confirm => {}
-            Change::DropDevice { .. } => {}
+            Change::DropDevice { .. } | Change::Settings => {}
         }
     }
 
@@ -219,17 +198,12 @@ impl Hub {
                 let hides = if matches!(reply, StoreReply::Hidden(_)) { Hides::Yes } else { Hides::No };
                 social.befriend(cx, connections, id, (friend, hides));
             }
-            Change::Unfriend { friend } => social.unfriend(id, friend),
+            Change::Unfriend { friend } => social.unfriend(connections, id, friend),
             // Its session ends when this is answered.
             Change::DropDevice { .. } => {}
-            Change::Block { user } => {
-                connections.get_mut(id)?.refused_senders.or_default().insert(user);
-            }
-            Change::Unblock { user } => {
-                if let Some(refused) = connections.get_mut(id)?.refused_senders.get_mut() {
-                    refused.remove(&user);
-                }
-            }
+            Change::Block { user } => connections.get_mut(id)?.block(user),
+            Change::Unblock { user } => connections.get_mut(id)?.unblock(user),
+            Change::Settings => self.note_settings(id, SavedSettings::of(reply)?),
             Change::Token => {
                 logins.guessed_right(connections, id);
                 logins.set_token(id, Token::of(reply)?.id);

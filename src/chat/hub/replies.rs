@@ -198,6 +198,7 @@ impl Hub {
                     .map(|reply| if let StoreReply::Hidden(users) = reply { users } else { Vec::new() });
                 social.on_hidden(cx, connections, backlog, (connection, user), hidden);
             }
+            SocialFlow::Approached(approached) => self.on_approached(*approached, result),
             SocialFlow::Directory(query) => social.on_directory_reply(cx, connections, *query, result),
             SocialFlow::History { connection, asked, cid } => {
                 let page = HistoryPage::from_result(result);
@@ -260,6 +261,7 @@ impl Hub {
             PublishFlow::DevicesAsked { number } => {
                 devices.on_asked_published(cx, connections, number, receivers);
             }
+            PublishFlow::Friendship { envelope } => social.on_friendship_published(cx, envelope, receivers),
             PublishFlow::HidingHint { user } => social.on_hiding_hint_published(user, receivers),
             PublishFlow::GroupOffsets { group, last } => {
                 groups.on_offsets_published(cx, group, last, receivers)

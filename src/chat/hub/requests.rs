@@ -82,6 +82,7 @@ impl Hub {
             Body::Logout | Body::OneChat { .. } | Body::GroupChat { .. } | Body::ShowFriends => return false,
             Body::Sync { .. } | Body::Heads { .. } | Body::Read { .. } | Body::Typing { .. } => return false,
             Body::Devices | Body::DropDevice { .. } | Body::Search { .. } => return false,
+            Body::FriendAsk { .. } | Body::FriendAnswer { .. } | Body::Settings { .. } => return false,
             Body::AddFriend { .. } | Body::DelFriend { .. } => return false,
             Body::CreateGroup { .. } | Body::AddGroup { .. } | Body::DelGroup { .. } => return false,
         }
@@ -121,6 +122,11 @@ impl Hub {
             Body::DropDevice { token } => devices.on_drop_device(cx, connections, about, user, token),
             Body::AddFriend { friend } => social.on_add_friend(cx, connections, about, user, friend),
             Body::DelFriend { friend } => social.on_del_friend(cx, connections, about, user, friend),
+            Body::FriendAsk { friend, note } => social.on_ask(cx, connections, about, user, (friend, note)),
+            Body::FriendAnswer { friend, answer } => {
+                social.on_answer(cx, connections, about, user, (friend, answer));
+            }
+            Body::Settings { change } => self.on_settings(about, user, change),
             Body::ShowFriends => social.on_show_friends(cx, connections, about, user),
             Body::Find { who } => social.on_find(cx, connections, about, user, who),
             Body::Members { group, after, members } => {

@@ -125,8 +125,8 @@ impl Hub {
     pub(super) fn on_profile(&mut self, id: ConnectionId, epoch: SessionEpoch, mut profile: Profile) {
         let Self { cx, connections, backlog, groups, logins, social, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
-        let refuses = !profile.blocked.is_empty();
-        connection.refused_senders = refuses.then(|| profile.blocked.iter().copied().collect()).into();
+        let friends: Vec<UserId> = profile.friends.iter().map(|friend| friend.id).collect();
+        connection.set_refusals(&profile.blocked, profile.settings, &friends);
         connection.dedup = profile.dedup.take();
         let dialect = connection.dialect;
         let mut joins = 0;
@@ -135,7 +135,6 @@ impl Hub {
             joins += u32::from(groups.subscribe(cx, id, group, upto) == Subscribed::Soon);
             backlog.track_group(id, group, upto);
         }
-        let friends: Vec<UserId> = profile.friends.iter().map(|friend| friend.id).collect();
         let users = match dialect {
             Dialect::V2 => {
                 // From now on the session knows better than the profile.

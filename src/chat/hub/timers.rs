@@ -70,6 +70,7 @@ impl Hub {
             PresenceOutcome::Nothing => {}
             PresenceOutcome::FetchAll => self.fetch_all(),
         }
+        self.fetch_narrowed();
         let limits = &self.cx.limits;
         let (offsets_ms, probe_ms, cursors_ms) = (limits.stored_notice_ms, limits.probe_ms, limits.seen_ms);
         let places = is_due(&mut self.timers.offsets, now, offsets_ms);
@@ -181,6 +182,7 @@ impl Hub {
             self.backlog.forget_recent(id);
         }
         self.social.repeat_hiding_hints(&mut self.cx);
+        self.social.repeat_friendships(&mut self.cx);
         self.devices.repeat_revoked(&mut self.cx);
         self.backlog.retry(&mut self.cx);
         for user in self.backlog.take_to_notify(&self.cx) {

@@ -78,6 +78,7 @@ fn welcome_v2(
         token: welcome.profile.token.as_ref().map(|token| &token.secret),
         roster: &welcome.profile,
         heads: connection.multi.then_some(&welcome.profile.heads),
+        capabilities: connection.capabilities,
     };
     let mut answer = welcome::logged_in(frame, &is_online, backlog.first_page(id), login_bytes);
     let last = answer.frames.pop().unwrap_or_default();

@@ -17,12 +17,15 @@
 //! For the notices ([`Kind::Claim`] and below) the body is empty or a list of numbers, and the
 //! fields that a notice does not need are zero. They are made and read in `envelope/notice.rs`.
 
+mod consent_notice;
 mod device_notice;
 mod kind;
 mod notice;
 pub mod said;
 
 use super::ids::{GroupId, MessageId, Millis, UserId};
+use consent_notice::SETTINGS_BYTES;
+pub use consent_notice::{FriendNews, FriendNotice};
 use device_notice::{ACQUAINTANCE_BYTES, READ_BYTES, TYPING_BYTES};
 pub use device_notice::{Acquaintance, ReadNotice, Revoked, TypingNotice};
 pub use kind::Kind;
@@ -210,7 +213,9 @@ impl Envelope {
                     body.len().is_multiple_of(8)
                 }
                 Kind::Read => body.len() == READ_BYTES,
-                Kind::Typing => body.len() == TYPING_BYTES,
+                Kind::Typing => body.len() >= TYPING_BYTES && (body.len() - TYPING_BYTES).is_multiple_of(4),
+                Kind::Settings => body.len() == SETTINGS_BYTES,
+                Kind::Friendship => envelope.friend_notice().is_some(),
                 Kind::Acquaintance => body.len() == ACQUAINTANCE_BYTES,
                 Kind::Direct
                 | Kind::Group

@@ -95,6 +95,22 @@ pub struct Limits {
     pub join_requests: usize,
     /// Users that a group has banned and not forgotten. Above: ERROR 116.
     pub group_bans: usize,
+    /// Characters of what is said with a friendship that is asked for. Above: ERROR 102.
+    pub note_chars: usize,
+    /// Friendships that one user has asked for and that wait for an answer. Above: ERROR 116.
+    pub friend_asks: usize,
+    /// Friendships that one user is asked for and has not answered. Above, whoever asks gets ERROR 116: what waits
+    /// already is kept.
+    pub friend_asked: usize,
+    /// Friendships that one user asks for at once, also if they are answered; then one each `ask_make_ms`. Above: ERROR 109.
+    pub ask_makes: u32,
+    /// See `ask_makes`.
+    pub ask_make_ms: u64,
+    /// Events of friendships that are kept for a session until its login answer is out. Above: they are found in the
+    /// next one.
+    pub friend_events_held: usize,
+    /// The same of a core that the bus could not carry, to be told again. Above: likewise.
+    pub friend_events_unsent: usize,
     /// Users that one user blocks. Above: ERROR 116.
     pub blocked: usize,
     /// Tokens of one user. Above: the one that was not used for longest is revoked.
@@ -282,6 +298,13 @@ impl Default for Limits {
             members: 5_000,
             join_requests: 200,
             group_bans: 5_000,
+            note_chars: 200,
+            friend_asks: 100,
+            friend_asked: 200,
+            ask_makes: 50,
+            ask_make_ms: 60_000,
+            friend_events_held: 64,
+            friend_events_unsent: 1_024,
             blocked: 1_000,
             tokens: 16,
             token_days: 30,

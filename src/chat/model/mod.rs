@@ -4,6 +4,7 @@
 //! - [`envelope`]: a message or a notice as it travels between cores and into the store.
 //! - [`profile`], [`token`], [`history`]: people and groups, secrets, pages of conversations.
 //! - [`capabilities`], [`device`]: what a client understands; a user's devices and how far they have read.
+//! - [`consent`]: who may write to whom, friendships that are asked for, settings.
 //! - [`dedup`]: what a user said lately, and how that was answered.
 //! - [`limits`]: every bound, its default, and what happens at it.
 //! - [`registration`]: who may register, likewise.
@@ -14,6 +15,7 @@
 //! Owns no state of the core and knows no other room.
 
 pub mod capabilities;
+pub mod consent;
 pub mod dedup;
 pub mod device;
 pub mod envelope;

@@ -1,5 +1,6 @@
 //! People and groups as lists show them, and what a login answer is made of.
 
+use super::consent::{FriendAsk, Settings};
 use super::dedup::DedupWindow;
 use super::group_rule::{JoinPolicy, MemberRule, MutedAll, Until};
 use super::history::HeadsPage;
@@ -108,6 +109,10 @@ pub struct Profile {
     pub groups: Vec<Membership>,
     /// Users whose direct messages are refused, by id.
     pub blocked: Vec<UserId>,
+    /// What it has chosen.
+    pub settings: Settings,
+    /// Who asks for its friendship, by id; nobody where members of groups are told.
+    pub asking: Vec<FriendAsk>,
     /// The user's conversations, newest first, as many as were asked for.
     pub heads: HeadsPage,
     /// The new token, if one was to be issued.

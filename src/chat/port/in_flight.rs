@@ -6,6 +6,7 @@
 mod devices;
 
 use super::store::CursorUpdate;
+use crate::model::consent::FriendAnswer;
 use crate::model::envelope::{Demand, Envelope, Notice, Revoked};
 use crate::model::history::{Conversation, Span};
 use crate::model::ids::{ConnectionId, GroupId, MessageId, RequestId, SessionEpoch, UserId};
@@ -102,8 +103,32 @@ pub(crate) enum SocialFlow {
     History { connection: ConnectionId, asked: (Conversation, Span), cid: Option<Box<str>> },
     /// A page of what was found → SEARCH_ACK.
     Search { connection: ConnectionId, cid: Option<Box<str>> },
+    /// Something between two users → both are told, ACK, or ERROR.
+    Approached(Box<Approached>),
     /// Which friends hide from a session's user → it is told of them no more, or again.
     Hidden { connection: ConnectionId, user: UserId },
+}
+
+/// What somebody wants of somebody.
+#[derive(Debug)]
+pub(crate) enum Approach {
+    /// Its friendship.
+    Ask { note: Box<str> },
+    /// To be its friend as it asks, or not.
+    Answer(FriendAnswer),
+}
+
+/// A request between two users.
+#[derive(Debug)]
+pub(crate) struct Approached {
+    pub(crate) connection: ConnectionId,
+    /// Who asked for it, and that one's name: the session may be gone when the reply comes.
+    pub(crate) user: UserId,
+    pub(crate) name: Box<str>,
+    pub(crate) friend: UserId,
+    pub(crate) re: u32,
+    pub(crate) cid: Option<Box<str>>,
+    pub(crate) approach: Approach,
 }
 
 macro_rules! store_flow {
@@ -140,6 +165,8 @@ pub(crate) enum PublishFlow {
     DevicesAsked { number: MessageId },
     /// The hint that somebody blocks a user, or does so no more → repeated while the bus is down.
     HidingHint { user: UserId },
+    /// What has happened between two users → repeated while the bus is down.
+    Friendship { envelope: Envelope },
     /// Places of stored group messages → the last one is repeated if the bus was down.
     GroupOffsets { group: GroupId, last: (MessageId, u64) },
     /// Who came and went → repeated while the bus is down.
@@ -216,6 +243,8 @@ pub(crate) enum Change {
     Befriend { friend: UserId },
     /// A friend less.
     Unfriend { friend: UserId },
+    /// What the user has chosen.
+    Settings,
     /// A device less.
     DropDevice { token: TokenId },
     /// Another token.

@@ -30,7 +30,7 @@ impl StoreFlow {
             StoreFlow::Devices(DevicesFlow::Heads { connection, .. }) => Some(*connection),
             StoreFlow::Devices(DevicesFlow::Sync(query)) => Some(query.connection),
             StoreFlow::Devices(DevicesFlow::Marker(_) | DevicesFlow::Places { .. }) => None,
-            StoreFlow::Social(SocialFlow::Hidden { .. }) => None,
+            StoreFlow::Social(SocialFlow::Hidden { .. } | SocialFlow::Approached(_)) => None,
             StoreFlow::Mutation(_) | StoreFlow::Remember => None,
         }
     }

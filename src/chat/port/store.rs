@@ -8,6 +8,7 @@
 
 mod reply;
 
+use crate::model::consent::{FriendAnswer, Parting, SettingsChange};
 use crate::model::dedup::DedupWindow;
 use crate::model::envelope::Envelope;
 use crate::model::group_rule::{GroupRule, NewRow};
@@ -96,7 +97,7 @@ pub enum StoreRequest {
         /// What the device calls itself from now on, if it says so.
         device: Option<Box<str>>,
     },
-    /// Friends, groups and blocked users of a user: a login takes effect. → [`StoreReply::Profile`] | `Refused` (what
+    /// Friends, groups, blocked users and settings of a user, and who asks it for something: a login takes effect. → [`StoreReply::Profile`] | `Refused` (what
     /// it was proven by is not the user's any more).
     LoadProfile {
         /// Whose.
@@ -194,7 +195,7 @@ pub enum StoreRequest {
         /// Whom.
         who: Who,
     },
-    /// Refuse a user's direct messages from now on. → `Done` | `NoSuchUser` | `Exists` | `TooMany`.
+    /// Refuse a user's direct messages from now on; what either of the two asks the other for is asked no more. → `Done` | `NoSuchUser` | `Exists` | `TooMany`.
     Block {
         /// Who refuses.
         user: UserId,
@@ -266,12 +267,47 @@ pub enum StoreRequest {
         /// Not `user`: the hub refuses that itself.
         friend: UserId,
     },
-    /// Remove a friend, one direction. → `Done` | `NoSuchUser` (is no friend).
+    /// Remove a friend, from one list or from both. → `Done` | [`StoreReply::Parted`] (the other had the user on its
+    /// list, too, and has not any more) | `NoSuchUser` (is no friend).
     DelFriend {
         /// Who asks.
         user: UserId,
         /// Whom.
         friend: UserId,
+        /// From which lists.
+        parting: Parting,
+    },
+    /// Ask somebody for its friendship. Whoever is asked already by that one says yes with it.
+    /// → [`StoreReply::Asked`] | `Done` (nobody is to be told: it is the same request again, or the other one blocks the
+    /// user) | [`StoreReply::Befriended`] | `NoSuchUser` | `Exists` (friends already, or asked already) | `TooMany` |
+    /// `TooFast`. What somebody gets who is blocked is what it would get otherwise.
+    AskFriend {
+        /// Who asks.
+        user: UserId,
+        /// Not `user`: the hub refuses that itself.
+        friend: UserId,
+        /// What it says with it.
+        note: String,
+        /// Its own name for the request, if it has one.
+        cid: Option<String>,
+    },
+    /// Answer somebody who asks. `No` also takes back what the user has asked for itself.
+    /// → [`StoreReply::Befriended`] | `Done` (nothing more is asked; or `Yes` to a friend) | `NoSuchUser` (there is nobody of
+    /// that id, or it does not ask) | `TooMany` (friends of one of the two).
+    AnswerFriend {
+        /// Who was asked.
+        user: UserId,
+        /// Who asked.
+        friend: UserId,
+        /// What.
+        answer: FriendAnswer,
+    },
+    /// Change what a user has chosen, or ask for it. → [`StoreReply::Settings`].
+    SaveSettings {
+        /// Whose.
+        user: UserId,
+        /// What.
+        change: SettingsChange,
     },
     /// Make a group with its creator as the only member. → [`StoreReply::Joined`] | `Exists` | `TooMany` (also if no id
     /// is left) | `TooFast` (the user has made too many lately).
@@ -336,7 +372,8 @@ pub enum StoreRequest {
     /// message without a cid under the same id. Another message under an id that is stored is answered
     /// [`StoreReply::IdTaken`]. A direct message also becomes part of its recipient's backlog, again if it was taken out
     /// before: a core that asks does not know it delivered. → [`StoreReply::Stored`] | `NoSuchUser` | `NoSuchGroup` |
-    /// `NotAMember` | `Muted` | `NotYours` (the recipient blocks the sender) | `CidReused` | `InvalidField` (no store can hold it) |
+    /// `NotAMember` | `Muted` | `NotYours` (the recipient does not take the sender's messages) | `CidReused` |
+    /// `InvalidField` (no store can hold it) |
     /// `Busy`.
     StoreMessage {
         /// The message.

@@ -1,7 +1,9 @@
-//! Friends: one direction, no consent.
+//! Friends: the lists of the seed, one direction, no consent. What is asked for is next door, in `friendships`.
 
 use super::Social;
-use crate::connection::{About, Connections};
+use crate::connection::{About, Connection, Connections};
+use crate::model::capabilities::Capabilities;
+use crate::model::consent::Parting;
 use crate::model::ids::{ConnectionId, UserId};
 use crate::port::cx::Cx;
 use crate::port::in_flight::Change;
@@ -16,6 +18,16 @@ pub(crate) enum Hides {
     No,
     /// That is still to be found out.
     Perhaps,
+}
+
+impl From<Option<bool>> for Hides {
+    fn from(hides: Option<bool>) -> Self {
+        match hides {
+            Some(true) => Hides::Yes,
+            Some(false) => Hides::No,
+            None => Hides::Perhaps,
+        }
+    }
 }
 
 impl Social {
@@ -46,7 +58,12 @@ impl Social {
         friend: UserId,
     ) {
         cx.enter();
-        let request = StoreRequest::DelFriend { user, friend };
+        let knows_friendships = |connection: &Connection| connection.capabilities.has(Capabilities::FRIEND);
+        let parting = match connections.get(about.connection).is_some_and(knows_friendships) {
+            true => Parting::BothLists,
+            false => Parting::OwnList,
+        };
+        let request = StoreRequest::DelFriend { user, friend, parting };
         connections.request_mutation(cx, about, user, request, Change::Unfriend { friend });
     }
 
@@ -59,6 +76,9 @@ impl Social {
         (friend, hides): (UserId, Hides),
     ) {
         cx.enter();
+        if let Some(connection) = connections.get_mut(id) {
+            connection.note_friend(friend);
+        }
         let Some(told) = self.sessions.get_mut(id).and_then(|session| session.told.get_mut()) else { return };
         if told.friends.contains(&friend) {
             return;
@@ -85,7 +105,10 @@ impl Social {
     }
 
     /// Watches a friend no more.
-    pub(crate) fn unfriend(&mut self, id: ConnectionId, friend: UserId) {
+    pub(crate) fn unfriend(&mut self, connections: &mut Connections, id: ConnectionId, friend: UserId) {
+        if connections.get_mut(id).is_some_and(|connection| connection.note_stranger(friend)) {
+            self.note_narrowed(id);
+        }
         if let Some(told) = self.sessions.get_mut(id).and_then(|session| session.told.get_mut()) {
             told.friends.retain(|&other| other != friend);
             told.hidden.remove(&friend);

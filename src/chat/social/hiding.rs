@@ -55,7 +55,7 @@ impl Social {
     }
 
     /// It is not known for sure who hides from this session.
-    pub(super) fn look_at_hidden(&mut self, connections: &Connections, id: ConnectionId) {
+    pub(crate) fn look_at_hidden(&mut self, connections: &Connections, id: ConnectionId) {
         if let Some(user) = connections.get(id).and_then(Connection::user) {
             self.hiding.stale.insert(id, user);
         }

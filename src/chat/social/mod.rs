@@ -1,10 +1,10 @@
 //! Social: friends, blocked users, who is online, and what can be looked up.
 //!
 //! Owns presence as one core knows it ([`presence`]) and whose presence each session is told of. [`friends`] and
-//! [`blocks`] request changes; [`hiding`] keeps from a session who blocks its user; [`directory`],
+//! [`blocks`] request changes; [`friendships`] are asked for; [`hiding`] keeps from a session who blocks its user; [`directory`],
 //! [`history`] and [`search`] answer look-ups; [`typing`] passes on that somebody types.
 //!
-//! Handles `AddFriend`, `DelFriend`, `Block`, `Unblock`, `Find`, `Members`, `ShowFriends`, `History`,
+//! Handles `AddFriend`, `DelFriend`, `FriendAsk`, `FriendAnswer`, `Block`, `Unblock`, `Find`, `Members`, `ShowFriends`, `History`,
 //! `Search`, notices of other
 //! cores, replies to queries. Emits requests to the store, `QueryPresence`, PRESENCE, notices.
 //!
@@ -13,6 +13,7 @@
 mod blocks;
 mod directory;
 mod friends;
+mod friendships;
 mod hiding;
 mod history;
 mod presence;
@@ -23,6 +24,7 @@ use crate::connection::PerConnection;
 use crate::model::ids::{SessionEpoch, UserId};
 use crate::model::seldom::Seldom;
 pub(crate) use friends::Hides;
+use friendships::Friendships;
 use hiding::Hiding;
 pub(crate) use history::HistoryQuery;
 use presence::Presence;
@@ -36,6 +38,7 @@ use typing::Typed;
 pub(crate) struct Social {
     presence: Presence,
     hiding: Hiding,
+    friendships: Friendships,
     sessions: PerConnection<Watching>,
     /// When each session last said that it types.
     typed: PerConnection<Typed>,

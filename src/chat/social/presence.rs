@@ -115,6 +115,7 @@ impl Social {
     /// A session ends, or a login comes to nothing.
     pub(crate) fn end_session(&mut self, id: ConnectionId) {
         self.typed.remove(id);
+        self.forget_friendships(id);
         if let Some(told) = self.sessions.remove(id).and_then(|mut session| session.told.take()) {
             self.presence.unwatch(id, &told.friends);
         }

@@ -57,13 +57,14 @@ impl Social {
             match conversation {
                 Conversation::With(peer) => {
                     let sessions = connections.sessions(peer);
-                    tell(cx, connections, &sessions, Conversation::With(user), notice);
+                    tell(cx, connections, &sessions, Conversation::With(user), notice, &[]);
                     let envelope = Envelope::typing_to_user(cx.next_mid(), peer, notice);
                     cx.publish(Channel::User(peer), envelope);
                 }
                 Conversation::Group(group) if members.len() <= cx.limits.typing_members => {
-                    tell(cx, connections, members, conversation, notice);
-                    let envelope = Envelope::typing_in_group(cx.next_mid(), group, notice);
+                    let but = connections.get(id).map(Connection::blocked).unwrap_or_default();
+                    tell(cx, connections, members, conversation, notice, &but);
+                    let envelope = Envelope::typing_in_group(cx.next_mid(), group, notice, &but);
                     cx.publish(Channel::Group(group), envelope);
                 }
                 Conversation::Group(_) => {}
@@ -93,33 +94,40 @@ impl Social {
         match conversation {
             Conversation::With(to) => {
                 let sessions = connections.sessions(to);
-                tell(cx, connections, &sessions, Conversation::With(notice.user), notice);
+                tell(cx, connections, &sessions, Conversation::With(notice.user), notice, &[]);
             }
             // Each core knows its own members and those of the core where somebody types.
             Conversation::Group(_)
                 if members.len() as u64 + notice.here <= cx.limits.typing_members as u64 =>
             {
-                tell(cx, connections, members, conversation, notice);
+                tell(cx, connections, members, conversation, notice, &envelope.typing_is_kept_from());
             }
             Conversation::Group(_) => {}
         }
     }
 }
 
-/// Tells those who understand it, but nobody who blocks whoever types, and not that one itself.
+/// Tells those who understand it, but nobody who blocks whoever types or takes no messages of it, nobody whom that one
+/// blocks, and not that one itself.
 fn tell(
     cx: &mut Cx,
     connections: &mut Connections,
     to: &[ConnectionId],
     conversation: Conversation,
     notice: TypingNotice,
+    but: &[UserId],
 ) {
     let TypingNotice { user, on, .. } = notice;
+    let takes = |connection: &Connection| match conversation {
+        Conversation::With(_) => connection.takes_from(user),
+        Conversation::Group(_) => !connection.refuses_from(user),
+    };
     let is_told = |connection: &Connection| {
         connection.is_logged_in()
             && connection.capabilities.has(Capabilities::TYPING)
             && connection.user() != Some(user)
-            && !connection.refuses_from(user)
+            && connection.user().is_none_or(|member| !but.contains(&member))
+            && takes(connection)
     };
     for &id in to {
         if connections.get(id).is_some_and(is_told) {

@@ -131,5 +131,8 @@ pub const fn is_of_v2(msgid: u32) -> bool {
             | DEVICES
             | DROP_DEVICE
             | SEARCH
+            | FRIEND_ASK
+            | FRIEND_ANSWER
+            | SETTINGS
     )
 }

@@ -4,8 +4,10 @@
 //! [`super::welcome`] and [`super::found`].
 
 use super::code::{BAD_JWT, BAD_LOGIN, BAD_TOKEN, Code, TOO_MANY_REGISTRATIONS};
+use super::consent;
 use super::msgid;
 use super::text::{number, string};
+use crate::model::consent::Settings;
 use crate::model::history::Conversation;
 use crate::model::ids::{GroupId, MessageId, Millis, UserId};
 use crate::model::token::Secret;
@@ -140,6 +142,8 @@ pub struct Outcome<'a> {
     pub mid: Option<MessageId>,
     /// The message's place in its conversation.
     pub pos: Option<u64>,
+    /// What the user has chosen.
+    pub settings: Option<Settings>,
     /// When the message was accepted.
     pub ts: Option<Millis>,
     /// The only token that is good from now on.
@@ -167,6 +171,10 @@ pub fn ack(cid: &str, re: u32, outcome: Outcome<'_>) -> Vec<u8> {
     }
     out.extend_from_slice(b",\"re\":");
     number(&mut out, re.into());
+    if let Some(settings) = outcome.settings {
+        out.push(b',');
+        consent::read_receipts(&mut out, settings);
+    }
     if let Some(Secret(token)) = outcome.token {
         out.extend_from_slice(b",\"token\":");
         string(&mut out, token);
@@ -174,6 +182,10 @@ pub fn ack(cid: &str, re: u32, outcome: Outcome<'_>) -> Vec<u8> {
     if let Some(ts) = outcome.ts {
         out.extend_from_slice(b",\"ts\":");
         number(&mut out, ts.0);
+    }
+    if let Some(settings) = outcome.settings {
+        out.push(b',');
+        consent::who_writes(&mut out, settings);
     }
     out.push(b'}');
     out

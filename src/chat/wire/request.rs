@@ -9,6 +9,7 @@ mod read;
 
 use super::msgid;
 use crate::model::capabilities::Capabilities;
+use crate::model::consent::{FriendAnswer, SettingsChange};
 use crate::model::history::{Conversation, Span, SyncFrom};
 use crate::model::ids::{GroupId, MessageId, UserId};
 use crate::model::token::TokenId;
@@ -199,6 +200,25 @@ pub enum Body<'a> {
         /// Which.
         token: TokenId,
     },
+    /// FRIEND_ASK.
+    FriendAsk {
+        /// Whom.
+        friend: UserId,
+        /// What is said with it.
+        note: &'a str,
+    },
+    /// FRIEND_ANSWER.
+    FriendAnswer {
+        /// Who asks.
+        friend: UserId,
+        /// What.
+        answer: FriendAnswer,
+    },
+    /// SETTINGS.
+    Settings {
+        /// What is changed, if anything is.
+        change: SettingsChange,
+    },
     /// LOGINOUT_MSG.
     Logout,
     /// REG_MSG.
@@ -282,6 +302,9 @@ impl Body<'_> {
             Body::Typing { .. } => msgid::TYPING,
             Body::Devices => msgid::DEVICES,
             Body::DropDevice { .. } => msgid::DROP_DEVICE,
+            Body::FriendAsk { .. } => msgid::FRIEND_ASK,
+            Body::FriendAnswer { .. } => msgid::FRIEND_ANSWER,
+            Body::Settings { .. } => msgid::SETTINGS,
             Body::Logout => msgid::LOGOUT,
             Body::Register { .. } => msgid::REGISTER,
             Body::OneChat { .. } => msgid::ONE_CHAT,

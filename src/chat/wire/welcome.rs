@@ -3,12 +3,14 @@
 //! No frame is longer than it may be, and nothing is left out: what does not fit is in the next
 //! frame, and each says in `complete` whether it is the last one.
 
+use super::consent;
 use super::lists::{Presence, group_head, person_entry};
 use super::pages::{Pages, list};
 use super::push;
 use super::reply::begin;
 use super::sync;
 use super::text::{number, string};
+use crate::model::capabilities::Capabilities;
 use crate::model::envelope::Envelope;
 use crate::model::history::HeadsPage;
 use crate::model::ids::UserId;
@@ -30,6 +32,8 @@ pub struct Welcome<'a> {
     pub roster: &'a Profile,
     /// Where the user's conversations stand, for a session that lives beside others.
     pub heads: Option<&'a HeadsPage>,
+    /// Which pushes its client understands: what it does not know of, it is not told here either.
+    pub capabilities: Capabilities,
 }
 
 /// A login answer.
@@ -42,13 +46,15 @@ pub struct Welcomed {
 }
 
 /// What stands around the lists of a frame, names excepted.
-const AROUND_BYTES: usize = 256;
+const AROUND_BYTES: usize = 320;
 
 /// The lists of a login answer, in the order in which they fill its frames.
 const FRIENDS: usize = 0;
 const GROUPS: usize = 1;
 const HEADS: usize = 2;
 const MESSAGES: usize = 3;
+const ASKING: usize = 4;
+const LISTS: usize = 5;
 
 /// LOGIN_MSG_ACK in frames of at most `login_bytes`: friends, then groups, and in the last frame as
 /// many of the heads and then of the messages as there is room for.
@@ -61,7 +67,10 @@ pub fn logged_in<'a>(
     let mut names = Vec::new();
     string(&mut names, welcome.cid.unwrap_or_default());
     string(&mut names, welcome.name);
-    let mut pages = Pages::<4>::new(login_bytes.saturating_sub(AROUND_BYTES + names.len()));
+    let mut pages = Pages::<LISTS>::new(login_bytes.saturating_sub(AROUND_BYTES + names.len()));
+    for ask in welcome.roster.asking.iter().filter(|_| hears_asks(&welcome)) {
+        pages.add(ASKING, |out| consent::ask_entry(out, ask));
+    }
     for friend in &welcome.roster.friends {
         pages.add(FRIENDS, |out| person_entry(out, friend, None, presence));
     }
@@ -88,7 +97,7 @@ pub fn logged_in<'a>(
         pages.add(MESSAGES, |out| push::v2(out, envelope));
         messages += 1;
     }
-    let frame = |page: &[Vec<u8>; 4], complete| {
+    let frame = |page: &[Vec<u8>; LISTS], complete| {
         login_frame(&welcome, page, complete, heads_complete.filter(|_| complete))
     };
     Welcomed { frames: pages.frames(frame), messages }
@@ -96,11 +105,19 @@ pub fn logged_in<'a>(
 
 fn login_frame(
     welcome: &Welcome<'_>,
-    page: &[Vec<u8>; 4],
+    page: &[Vec<u8>; LISTS],
     complete: bool,
     heads_complete: Option<bool>,
 ) -> Vec<u8> {
     let mut out = begin(welcome.cid, Some(complete));
+    if hears_asks(welcome) {
+        // Keys are sorted, and what every answer begins with comes after this one.
+        let rest = out.split_off(1);
+        list(&mut out, "asking", &page[ASKING]);
+        out.remove(1);
+        out.push(b',');
+        out.extend_from_slice(&rest);
+    }
     list(&mut out, "friends", &page[FRIENDS]);
     list(&mut out, "groups", &page[GROUPS]);
     if let Some(heads_complete) = heads_complete {
@@ -113,12 +130,21 @@ fn login_frame(
     out.extend_from_slice(b",\"msgid\":2,\"name\":");
     string(&mut out, welcome.name);
     list(&mut out, "offlinemsg", &page[MESSAGES]);
+    if welcome.capabilities.any() {
+        out.extend_from_slice(b",\"settings\":");
+        consent::settings_entry(&mut out, welcome.roster.settings);
+    }
     if let Some(Secret(token)) = welcome.token {
         out.extend_from_slice(b",\"token\":");
         string(&mut out, token);
     }
     out.push(b'}');
     out
+}
+
+/// Whether it is told who asks for a friendship.
+fn hears_asks(welcome: &Welcome<'_>) -> bool {
+    welcome.capabilities.has(Capabilities::FRIEND)
 }
 
 fn group_entry(out: &mut Vec<u8>, group: &Membership) {

@@ -3,6 +3,7 @@
 use super::trial::Trial;
 use super::{Case, Opener};
 use crate::{Account, Order, Outcome};
+use chatd_chat::model::consent::Parting;
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::{Person, Who};
@@ -96,7 +97,9 @@ fn friends_are_one_way_once_and_bounded(open: &mut Opener<'_>) {
     let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
     let person = |id, name: &str| Person { id, name: name.to_owned(), hides: false };
     let add = |trial: &mut Trial, user, friend| trial.request(StoreRequest::AddFriend { user, friend });
-    let del = |trial: &mut Trial, user, friend| trial.request(StoreRequest::DelFriend { user, friend });
+    let del = |trial: &mut Trial, user, friend| {
+        trial.request(StoreRequest::DelFriend { user, friend, parting: Parting::OwnList })
+    };
     assert_eq!(add(&mut trial, amy, stranger()), Err(Code::NoSuchUser));
     assert_eq!(add(&mut trial, amy, cleo), Ok(StoreReply::Done));
     assert_eq!(add(&mut trial, amy, cleo), Err(Code::Exists));
@@ -135,7 +138,7 @@ fn a_batch_is_carried_out_in_its_order(open: &mut Opener<'_>) {
     let replies = trial.requests(vec![
         StoreRequest::AddFriend { user: amy, friend: ben },
         StoreRequest::AddFriend { user: amy, friend: ben },
-        StoreRequest::DelFriend { user: amy, friend: ben },
+        StoreRequest::DelFriend { user: amy, friend: ben, parting: Parting::OwnList },
         StoreRequest::AddFriend { user: amy, friend: stranger() },
         StoreRequest::AddFriend { user: amy, friend: cleo },
         StoreRequest::Friends { user: amy },

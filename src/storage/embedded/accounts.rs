@@ -3,6 +3,7 @@
 use super::{Answered, row};
 use crate::Account;
 use crate::names::fold;
+use chatd_chat::model::consent::Parting;
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::{Person, Who};
@@ -120,13 +121,10 @@ pub fn add_friend(db: &Connection, limits: &Limits, user: UserId, friend: UserId
         return Ok(Err(Code::NoSuchUser));
     }
     let pair = params![user.get(), friend.get()];
-    if db.prepare_cached("SELECT 1 FROM friend WHERE userid = ?1 AND friendid = ?2")?.exists(pair)? {
+    if has_friend(db, user, friend)? {
         return Ok(Err(Code::Exists));
     }
-    let friends = db
-        .prepare_cached("SELECT count(*) FROM friend WHERE userid = ?1")?
-        .query_row([user.get()], |found| row::number(found, 0))?;
-    if friends >= limits.friends as u64 {
+    if has_all_friends(db, limits, user)? {
         return Ok(Err(Code::TooMany));
     }
     db.prepare_cached("INSERT INTO friend (userid, friendid) VALUES (?1, ?2)")?.execute(pair)?;
@@ -135,11 +133,27 @@ pub fn add_friend(db: &Connection, limits: &Limits, user: UserId, friend: UserId
     Ok(Ok(if hides { StoreReply::Hidden(vec![friend]) } else { StoreReply::Done }))
 }
 
-pub fn del_friend(db: &Connection, user: UserId, friend: UserId) -> Answered {
-    let gone = db
-        .prepare_cached("DELETE FROM friend WHERE userid = ?1 AND friendid = ?2")?
-        .execute(params![user.get(), friend.get()])?;
-    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
+/// Whether somebody is on a user's list of friends.
+pub fn has_friend(db: &Connection, user: UserId, friend: UserId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM friend WHERE userid = ?1 AND friendid = ?2")?
+        .exists(params![user.get(), friend.get()])
+}
+
+/// Whether a user has as many friends as it may have.
+pub fn has_all_friends(db: &Connection, limits: &Limits, user: UserId) -> rusqlite::Result<bool> {
+    let friends = db
+        .prepare_cached("SELECT count(*) FROM friend WHERE userid = ?1")?
+        .query_row([user.get()], |found| row::number(found, 0))?;
+    Ok(friends >= limits.friends as u64)
+}
+
+pub fn del_friend(db: &Connection, user: UserId, friend: UserId, parting: Parting) -> Answered {
+    let mut delete = db.prepare_cached("DELETE FROM friend WHERE userid = ?1 AND friendid = ?2")?;
+    if delete.execute(params![user.get(), friend.get()])? == 0 {
+        return Ok(Err(Code::NoSuchUser));
+    }
+    let both = parting == Parting::BothLists && delete.execute(params![friend.get(), user.get()])? > 0;
+    Ok(Ok(if both { StoreReply::Parted } else { StoreReply::Done }))
 }
 
 /// Whether there is such a user.

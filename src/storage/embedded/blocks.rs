@@ -1,7 +1,7 @@
 //! Whose direct messages are refused by whom.
 
 use super::memory::Memory;
-use super::{Answered, accounts, row};
+use super::{Answered, accounts, consent, row};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::port::store::StoreReply;
@@ -18,7 +18,10 @@ pub fn block(
     if !accounts::is_user(db, blocked)? {
         return Ok(Err(Code::NoSuchUser));
     }
-    if memory.blocks(db, user, blocked)? {
+    let there = db
+        .prepare_cached("SELECT 1 FROM blocked WHERE userid = ?1 AND blocked = ?2")?
+        .exists(params![user.get(), blocked.get()])?;
+    if there {
         return Ok(Err(Code::Exists));
     }
     let others = db
@@ -30,6 +33,7 @@ pub fn block(
     db.prepare_cached("INSERT INTO blocked (userid, blocked) VALUES (?1, ?2)")?
         .execute(params![user.get(), blocked.get()])?;
     memory.blocker(user);
+    consent::ask_no_more(db, user, blocked)?;
     Ok(Ok(StoreReply::Done))
 }
 
@@ -37,7 +41,13 @@ pub fn unblock(db: &Connection, user: UserId, blocked: UserId) -> Answered {
     let gone = db
         .prepare_cached("DELETE FROM blocked WHERE userid = ?1 AND blocked = ?2")?
         .execute(params![user.get(), blocked.get()])?;
-    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
+    if gone == 0 {
+        return Ok(Err(Code::NoSuchUser));
+    }
+    // What was asked meanwhile came to nothing: it may be asked anew.
+    db.prepare_cached("DELETE FROM friend_ask WHERE userid = ?1 AND asker = ?2 AND dropped = 1")?
+        .execute(params![user.get(), blocked.get()])?;
+    Ok(Ok(StoreReply::Done))
 }
 
 /// Whom a user blocks, by id.

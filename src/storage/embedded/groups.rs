@@ -6,7 +6,7 @@
 
 use super::group_rules::{self, Asked};
 use super::memory::Memory;
-use super::{Answered, accounts, blocks, index, row};
+use super::{Answered, accounts, blocks, consent, index, row};
 use crate::PROFILE_ENTRIES;
 use crate::group_rules::joining;
 use crate::names::fold;
@@ -207,7 +207,12 @@ pub fn load_profile(
         group.members = members(db, user, group.group, None, room)?;
         room -= group.members.len();
     }
-    Ok(Profile { friends, groups, blocked: blocks::all(db, user)?, ..Profile::default() })
+    let asking = match detail {
+        Detail::Counts => consent::asking(db, limits, user)?,
+        Detail::Members => Vec::new(),
+    };
+    let (blocked, settings) = (blocks::all(db, user)?, consent::settings(db, user)?);
+    Ok(Profile { friends, groups, blocked, settings, asking, ..Profile::default() })
 }
 
 /// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups.

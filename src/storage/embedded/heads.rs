@@ -148,7 +148,8 @@ impl<'a> Details<'a> {
     }
 }
 
-/// The name of a user, and how far it has read in its conversation with another one, if it does not block that one.
+/// The name of a user, and how far it has read in its conversation with another one, if it does not block that one and tells what it has read.
 const PEER: &str = "SELECT name, (SELECT marker FROM dialogue WHERE userid = ?1 AND peer = ?2
-        AND NOT EXISTS (SELECT 1 FROM blocked WHERE userid = ?1 AND blocked = ?2))
+        AND NOT EXISTS (SELECT 1 FROM blocked WHERE userid = ?1 AND blocked = ?2)
+        AND NOT EXISTS (SELECT 1 FROM setting WHERE userid = ?1 AND NOT read_receipts))
     FROM user WHERE id = ?1";

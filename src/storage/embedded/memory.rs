@@ -1,15 +1,16 @@
 //! What the embedded store knows without asking the file, and what it has not written yet.
 //!
 //! One process writes, so what was read once is so until this process changes it. All of it but the [`Places`] that wait is
-//! forgotten when a transaction is not committed. Bounded: last places by [`CONVERSATIONS`], users who block
-//! somebody by their number, and backlog entries by what one batch stores.
+//! forgotten when a transaction is not committed. Bounded: last places by [`CONVERSATIONS`], users who do not
+//! take everybody's messages by their number, and backlog entries by what one batch stores.
 
 use super::index::Indexer;
 use super::places::Places;
-use super::row;
+use super::{accounts, consent, row};
+use chatd_chat::model::consent::WhoWrites;
 use chatd_chat::model::ids::UserId;
 use rusqlite::{Connection, params};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
 /// Conversations whose last place is remembered: so many that were used lately, at most twice as many.
@@ -24,8 +25,9 @@ pub struct Memory {
     /// which waits, since there are more of them than may wait.
     last_positions: FxHashMap<(UserId, UserId), u64>,
     older: FxHashMap<(UserId, UserId), u64>,
-    /// Who blocks anybody at all; not read yet if there is none.
-    blockers: Option<FxHashSet<UserId>>,
+    /// Who does not take everybody's messages, and what it has chosen: who blocks somebody is here, too. Not read yet if
+    /// there is none.
+    choosers: Option<FxHashMap<UserId, WhoWrites>>,
     /// Backlog entries of what was stored in this batch. Sorted: neighbours are written together.
     backlog_entries: BTreeSet<(UserId, i64)>,
 }
@@ -38,7 +40,7 @@ impl Memory {
             indexer: Indexer::load(db)?,
             last_positions: FxHashMap::default(),
             older: FxHashMap::default(),
-            blockers: None,
+            choosers: None,
             backlog_entries: BTreeSet::new(),
         })
     }
@@ -48,7 +50,7 @@ impl Memory {
         self.places.rolled_back();
         self.last_positions.clear();
         self.older.clear();
-        self.blockers = None;
+        self.choosers = None;
         self.backlog_entries.clear();
     }
 
@@ -70,26 +72,34 @@ impl Memory {
     }
 
     /// Whether `user` refuses the messages of `sender`.
-    pub fn blocks(&mut self, db: &Connection, user: UserId, sender: UserId) -> rusqlite::Result<bool> {
-        let blockers = match &self.blockers {
-            Some(blockers) => blockers,
-            None => {
-                let mut all = db.prepare_cached("SELECT DISTINCT userid FROM blocked")?;
-                let all = all.query_map([], |found| row::user(found, 0))?.collect::<rusqlite::Result<_>>()?;
-                self.blockers.insert(all)
-            }
+    pub fn refuses(&mut self, db: &Connection, user: UserId, sender: UserId) -> rusqlite::Result<bool> {
+        let choosers = match &self.choosers {
+            Some(choosers) => choosers,
+            None => self.choosers.insert(read_choosers(db)?),
         };
-        if !blockers.contains(&user) {
-            return Ok(false);
-        }
-        db.prepare_cached("SELECT 1 FROM blocked WHERE userid = ?1 AND blocked = ?2")?
-            .exists(params![user.get(), sender.get()])
+        let Some(&who_writes) = choosers.get(&user).filter(|_| user != sender) else { return Ok(false) };
+        let blocks = || {
+            db.prepare_cached("SELECT 1 FROM blocked WHERE userid = ?1 AND blocked = ?2")?
+                .exists(params![user.get(), sender.get()])
+        };
+        Ok(match who_writes {
+            WhoWrites::None => true,
+            WhoWrites::Friends => !accounts::has_friend(db, user, sender)? || blocks()?,
+            WhoWrites::All => blocks()?,
+        })
     }
 
     /// `user` blocks somebody.
     pub fn blocker(&mut self, user: UserId) {
-        if let Some(blockers) = &mut self.blockers {
-            blockers.insert(user);
+        if let Some(choosers) = &mut self.choosers {
+            choosers.entry(user).or_default();
+        }
+    }
+
+    /// `user` has chosen who writes to it.
+    pub fn chooses(&mut self, user: UserId, who_writes: WhoWrites) {
+        if let Some(choosers) = &mut self.choosers {
+            choosers.insert(user, who_writes);
         }
     }
 
@@ -120,4 +130,12 @@ impl Memory {
         }
         Ok(())
     }
+}
+
+fn read_choosers(db: &Connection) -> rusqlite::Result<FxHashMap<UserId, WhoWrites>> {
+    let mut blockers = db.prepare_cached("SELECT DISTINCT userid FROM blocked")?;
+    let blockers = blockers.query_map([], |found| Ok((row::user(found, 0)?, WhoWrites::All)))?;
+    let mut choosers: FxHashMap<UserId, WhoWrites> = blockers.collect::<rusqlite::Result<_>>()?;
+    choosers.extend(consent::choosers(db)?);
+    Ok(choosers)
 }

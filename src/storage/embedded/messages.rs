@@ -105,7 +105,7 @@ fn insert_direct(
     user: UserId,
 ) -> rusqlite::Result<Inserted> {
     let sender = envelope.sender();
-    if memory.blocks(db, user, sender)? {
+    if memory.refuses(db, user, sender)? {
         // What was acknowledged before stays acknowledged.
         let stored = Stored::find(db, new)?;
         return Ok(stored.map_or(Inserted::Refused(Code::NotYours), Inserted::Again));

@@ -62,7 +62,8 @@ fn with(
 ) -> rusqlite::Result<Option<Standing>> {
     let mut find = db.prepare_cached(
         "SELECT (SELECT marker FROM dialogue WHERE userid = ?2 AND peer = ?1
-             AND NOT EXISTS (SELECT 1 FROM blocked WHERE userid = ?2 AND blocked = ?1))
+             AND NOT EXISTS (SELECT 1 FROM blocked WHERE userid = ?2 AND blocked = ?1)
+             AND NOT EXISTS (SELECT 1 FROM setting WHERE userid = ?2 AND NOT read_receipts))
          FROM dialogue WHERE userid = ?1 AND peer = ?2",
     )?;
     let peer_read =

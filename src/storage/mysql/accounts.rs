@@ -2,9 +2,10 @@
 
 use super::client::Client;
 use super::fault::{DbResult, Fault};
-use super::{Answered, row};
+use super::{Answered, consent, marks, row};
 use crate::Account;
 use crate::names::fold;
+use chatd_chat::model::consent::Parting;
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::{Person, Who};
@@ -114,32 +115,51 @@ pub fn person(found: &Row, column: usize) -> DbResult<Person> {
 }
 
 pub async fn add_friend(client: &mut Client, limits: &Limits, user: UserId, friend: UserId) -> Answered {
-    if !is_user(client, friend).await? {
+    if consent::lock_pair(client, user, friend).await?.is_none() {
         return Ok(Err(Code::NoSuchUser));
     }
-    let pair = || vec![user.get().into(), friend.get().into()];
-    let there = client.find_one("SELECT 1 FROM friend WHERE userid = ? AND friendid = ?", pair()).await?;
-    if there.is_some() {
+    if has_friend(client, user, friend).await? {
         return Ok(Err(Code::Exists));
     }
-    let friends = count(client, "SELECT COUNT(*) FROM friend WHERE userid = ?", user.get()).await?;
-    if friends >= limits.friends as u64 {
+    if has_all_friends(client, limits, user).await? {
         return Ok(Err(Code::TooMany));
     }
-    match client.write("INSERT INTO friend (userid, friendid) VALUES (?, ?)", pair()).await {
-        Ok(_) => {}
-        Err(Fault::Exists(_)) => return Ok(Err(Code::Exists)),
-        Err(fault) => return Err(fault),
-    }
+    let pair = vec![user.get().into(), friend.get().into()];
+    client.write("INSERT INTO friend (userid, friendid) VALUES (?, ?)", pair).await?;
+    marks::friend_changed(client, user, friend).await?;
     let other_way = vec![friend.get().into(), user.get().into()];
     let hides = client.find_one("SELECT 1 FROM blocked WHERE userid = ? AND blocked = ?", other_way).await?;
     Ok(Ok(if hides.is_some() { StoreReply::Hidden(vec![friend]) } else { StoreReply::Done }))
 }
 
-pub async fn del_friend(client: &mut Client, user: UserId, friend: UserId) -> Answered {
+/// Whether somebody is on a user's list of friends.
+pub async fn has_friend(client: &mut Client, user: UserId, friend: UserId) -> DbResult<bool> {
+    let sql = "SELECT 1 FROM friend WHERE userid = ? AND friendid = ?";
+    Ok(client.find_one(sql, vec![user.get().into(), friend.get().into()]).await?.is_some())
+}
+
+/// Whether a user has as many friends as it may have.
+pub async fn has_all_friends(client: &mut Client, limits: &Limits, user: UserId) -> DbResult<bool> {
+    let friends = count(client, "SELECT COUNT(*) FROM friend WHERE userid = ?", user.get()).await?;
+    Ok(friends >= limits.friends as u64)
+}
+
+pub async fn del_friend(client: &mut Client, user: UserId, friend: UserId, parting: Parting) -> Answered {
+    consent::lock_pair(client, user, friend).await?;
+    if !delete_friend(client, user, friend).await? {
+        return Ok(Err(Code::NoSuchUser));
+    }
+    let both = parting == Parting::BothLists && delete_friend(client, friend, user).await?;
+    Ok(Ok(if both { StoreReply::Parted } else { StoreReply::Done }))
+}
+
+async fn delete_friend(client: &mut Client, user: UserId, friend: UserId) -> DbResult<bool> {
     let sql = "DELETE FROM friend WHERE userid = ? AND friendid = ?";
     let gone = client.write(sql, vec![user.get().into(), friend.get().into()]).await?;
-    Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
+    if gone > 0 {
+        marks::friend_changed(client, user, friend).await?;
+    }
+    Ok(gone > 0)
 }
 
 /// The number that a statement about one id counts.

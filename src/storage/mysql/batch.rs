@@ -13,7 +13,7 @@ use super::group_rules::{self, Asked};
 use super::segment::Segment;
 use super::tokens::{self, Resuming};
 use super::user_cache::UserCache;
-use super::{accounts, admissions, blocks, groups, heads, history, page, sync};
+use super::{accounts, admissions, blocks, consent, groups, heads, history, page, sync};
 use crate::merge::PageLimit;
 use crate::token::Uses;
 use crate::{Order, Outcome};
@@ -174,9 +174,15 @@ fn must_precede(read: &Order, change: &Order) -> bool {
         StoreRequest::AckDelivered { user, .. } => {
             matches!(read, StoreRequest::FetchBacklog { user: reader, .. } | StoreRequest::LoadProfile { user: reader, .. } if reader == user)
         }
-        StoreRequest::AddFriend { user, .. } | StoreRequest::DelFriend { user, .. } => {
-            matches!(read, StoreRequest::Friends { user: reader } | StoreRequest::LoadProfile { user: reader, .. } if reader == user)
+        StoreRequest::AddFriend { user, friend }
+        | StoreRequest::DelFriend { user, friend, .. }
+        | StoreRequest::AskFriend { user, friend, .. }
+        | StoreRequest::AnswerFriend { user, friend, .. } => {
+            matches!(read, StoreRequest::Friends { user: reader } | StoreRequest::LoadProfile { user: reader, .. }
+                if reader == user || reader == friend)
         }
+        // Anybody may be told how far that user has read.
+        StoreRequest::SaveSettings { .. } => standing_for(read).is_some(),
         StoreRequest::Block { user, blocked } | StoreRequest::Unblock { user, blocked } => {
             matches!(read, StoreRequest::LoadProfile { user: reader, .. } if reader == user)
                 || standing_for(read) == Some(*blocked)
@@ -220,7 +226,16 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
         StoreRequest::AddFriend { user, friend } => {
             accounts::add_friend(client, limits, *user, *friend).await
         }
-        StoreRequest::DelFriend { user, friend } => accounts::del_friend(client, *user, *friend).await,
+        StoreRequest::DelFriend { user, friend, parting } => {
+            accounts::del_friend(client, *user, *friend, *parting).await
+        }
+        StoreRequest::AskFriend { user, friend, note, cid } => {
+            consent::ask(client, limits, (*user, *friend), note, cid.as_deref()).await
+        }
+        StoreRequest::AnswerFriend { user, friend, answer } => {
+            consent::answer(client, limits, (*user, *friend), *answer).await
+        }
+        StoreRequest::SaveSettings { user, change } => consent::save_settings(client, *user, *change).await,
         StoreRequest::CreateGroup { user, name, desc } => {
             groups::create(client, limits, *user, name, desc).await
         }

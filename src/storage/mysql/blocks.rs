@@ -4,7 +4,7 @@
 use super::accounts::{count, is_user};
 use super::client::Client;
 use super::fault::DbResult;
-use super::{Answered, row};
+use super::{Answered, consent, row};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::port::store::StoreReply;
@@ -20,8 +20,8 @@ pub async fn block(client: &mut Client, limits: &Limits, user: UserId, blocked: 
     if !is_user(client, blocked).await? {
         return Ok(Err(Code::NoSuchUser));
     }
-    // Two servers that do this at once must not go beyond the bound together.
-    client.find("SELECT id FROM user WHERE id = ? FOR UPDATE", vec![user.get().into()]).await?;
+    // Two servers that do this at once must not go beyond the bound together; nor is anything asked meanwhile.
+    consent::lock_pair(client, user, blocked).await?;
     let pair = || vec![user.get().into(), blocked.get().into()];
     let there = client.find_one("SELECT 1 FROM blocked WHERE userid = ? AND blocked = ?", pair()).await?;
     if there.is_some() {
@@ -35,6 +35,7 @@ pub async fn block(client: &mut Client, limits: &Limits, user: UserId, blocked: 
     let sql = "INSERT INTO conversation (low, high, refuses) VALUES (?, ?, ?)
         ON DUPLICATE KEY UPDATE refuses = refuses | VALUES(refuses)";
     client.write(sql, marked(user, blocked)).await?;
+    consent::ask_no_more(client, user, blocked).await?;
     Ok(Ok(StoreReply::Done))
 }
 
@@ -47,6 +48,7 @@ pub async fn unblock(client: &mut Client, user: UserId, blocked: UserId) -> Answ
     values.rotate_right(1);
     let sql = "UPDATE conversation SET refuses = refuses & ~? WHERE low = ? AND high = ?";
     client.write(sql, values).await?;
+    consent::forget_dropped(client, user, blocked).await?;
     Ok(Ok(StoreReply::Done))
 }
 

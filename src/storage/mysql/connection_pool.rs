@@ -171,14 +171,15 @@ async fn check_tables(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenErr
     let engines = "SELECT table_name, engine FROM information_schema.tables
         WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' AND table_name IN
         ('chatd_schema', 'user', 'friend', 'allgroup', 'groupuser', 'message', 'offlinemessage', 'conversation',
-         'history', 'alias', 'token', 'blocked')";
+         'history', 'alias', 'token', 'blocked', 'friend_ask', 'setting')";
     if let Some(found) = client.find_one(engines, vec![]).await.map_err(of)? {
         let (table, engine) = (row::text(&found, 0).map_err(of)?, row::text(&found, 1).map_err(of)?);
         return refuse(format!("table {table} has engine {engine}: ALTER TABLE `{table}` ENGINE = InnoDB"));
     }
     let texts = "SELECT table_name, column_name, character_set_name FROM information_schema.columns
         WHERE table_schema = DATABASE() AND character_set_name <> 'utf8mb4' AND (table_name, column_name) IN
-        (('user', 'name'), ('allgroup', 'groupname'), ('allgroup', 'groupdesc'), ('message', 'body'))";
+        (('user', 'name'), ('allgroup', 'groupname'), ('allgroup', 'groupdesc'), ('message', 'body'),
+         ('friend_ask', 'note'))";
     if let Some(found) = client.find_one(texts, vec![]).await.map_err(of)? {
         let text = |column| row::text(&found, column).map_err(of);
         let (table, column, charset) = (text(0)?, text(1)?, text(2)?);
@@ -203,6 +204,8 @@ async fn check_rights(client: &mut Client) -> DbResult<()> {
         ("alias", "mid", "`stored`"),
         ("token", "id", "userid, hash, used"),
         ("blocked", "userid", "blocked"),
+        ("friend_ask", "userid", "asker, note, cid, dropped"),
+        ("setting", "userid", "who_writes, read_receipts"),
     ] {
         for sql in [
             format!(

@@ -12,7 +12,7 @@ use super::accounts::{self, count, given};
 use super::client::{Client, Many};
 use super::fault::{DbResult, Fault};
 use super::group_rules::{self, Asked};
-use super::{Answered, blocks, row};
+use super::{Answered, blocks, consent, row};
 use crate::PROFILE_ENTRIES;
 use crate::group_rules::joining;
 use crate::names::fold;
@@ -214,7 +214,12 @@ pub async fn load_profile(
     for part in groups.chunks_mut(GROUPS) {
         room = fill(client, user, part, room).await?;
     }
-    Ok(Profile { friends, groups, blocked: blocks::all(client, user).await?, ..Profile::default() })
+    let asking = match detail {
+        Detail::Counts => consent::asking(client, limits, user).await?,
+        Detail::Members => Vec::new(),
+    };
+    let (blocked, settings) = (blocks::all(client, user).await?, consent::settings(client, user).await?);
+    Ok(Profile { friends, groups, blocked, settings, asking, ..Profile::default() })
 }
 
 /// Tells the groups' members, by id, until `room` is used up. Returns what is left of it.

@@ -26,7 +26,8 @@ const NEWEST_OF_GROUPS: &str = "SELECT STRAIGHT_JOIN message.mid AS newest, g.gr
     WHERE g.userid = ? AND a.head > g.joined AND message.mid < ? ORDER BY newest DESC LIMIT ?";
 const DIRECT: Many = Many::new(
     "SELECT STRAIGHT_JOIN d.peer, user.name, c.head, d.marker,
-         IF(EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = d.peer AND b.blocked = d.userid), NULL, p.marker),
+         IF(EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = d.peer AND b.blocked = d.userid)
+            OR EXISTS (SELECT 1 FROM setting AS s WHERE s.userid = d.peer AND s.read_receipts = 0), NULL, p.marker),
          COALESCE(mine.mid, theirs.mid), COALESCE(mine.ts, theirs.ts)
      FROM dialogue AS d FORCE INDEX (PRIMARY)
      JOIN conversation AS c ON c.low = LEAST(d.userid, d.peer) AND c.high = GREATEST(d.userid, d.peer)

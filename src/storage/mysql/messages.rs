@@ -16,10 +16,10 @@ use super::blocks;
 use super::client::{Client, Many, chunk, padding};
 use super::fault::{DbResult, Fault};
 use super::group_rules;
-use super::markers;
 use super::row;
 use super::stored::Stored;
 use super::user_cache::UserCache;
+use super::{markers, marks};
 use crate::group_rules::until;
 use crate::history::forgotten_before;
 use chatd_chat::model::envelope::{Envelope, Target};
@@ -432,7 +432,8 @@ impl Work<'_> {
                 self.client.find_all(CLAIMED, &pairs, &[]).await?
             }
         };
-        let mut unwanted: HashSet<(UserId, UserId)> = HashSet::new();
+        let (mut unwanted, mut begun): (HashSet<(UserId, UserId)>, Vec<(UserId, UserId)>) =
+            Default::default();
         for found in claimed {
             let (low, high) = (row::user(&found, 0)?, row::user(&found, 1)?);
             let (head, refuses) = (row::number(&found, 2)?, row::number(&found, 3)?);
@@ -441,11 +442,18 @@ impl Work<'_> {
                 ConversationKey::Direct(low, high),
                 Head { stored: head, now: head.saturating_sub(claimed) },
             );
+            if head <= claimed {
+                begun.push((low, high));
+            }
             for (reader, sender) in [(low, high), (high, low)] {
-                if refuses & blocks::mark(reader, sender) != 0 && low != high {
+                let marks = blocks::mark(reader, sender) | marks::mark(reader, sender);
+                if refuses & marks != 0 && low != high {
                     unwanted.insert((reader, sender));
                 }
             }
+        }
+        if !begun.is_empty() {
+            unwanted.extend(marks::begin(self.client, &begun).await?);
         }
         let refusal = |new: &New<'_>| {
             let pair = new.group().is_none().then(|| (new.envelope.user(), new.envelope.sender()))?;

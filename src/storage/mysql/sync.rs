@@ -14,7 +14,8 @@ use std::collections::HashMap;
 
 const DIRECT: Many = Many::new(
     "SELECT STRAIGHT_JOIN d.peer, c.head,
-         IF(EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = d.peer AND b.blocked = d.userid), NULL, p.marker)
+         IF(EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = d.peer AND b.blocked = d.userid)
+            OR EXISTS (SELECT 1 FROM setting AS s WHERE s.userid = d.peer AND s.read_receipts = 0), NULL, p.marker)
      FROM dialogue AS d FORCE INDEX (PRIMARY)
      JOIN conversation AS c ON c.low = LEAST(d.userid, d.peer) AND c.high = GREATEST(d.userid, d.peer)
      LEFT JOIN dialogue AS p ON p.userid = d.peer AND p.peer = d.userid

@@ -64,7 +64,12 @@ pub fn rows(order: &Order) -> Vec<Row> {
                 .flat_map(|step| [Row::Member(*user, step.group), Row::Group(step.group), Row::User(*user)]);
             backlog_rows(*user, mids).chain(members).collect()
         }
-        StoreRequest::AddFriend { user, friend } => vec![Row::User(*user), Row::User(*friend)],
+        StoreRequest::AddFriend { user, friend }
+        | StoreRequest::DelFriend { user, friend, .. }
+        | StoreRequest::AskFriend { user, friend, .. }
+        | StoreRequest::AnswerFriend { user, friend, .. } => {
+            vec![Row::User(*user), Row::User(*friend), conversation(*user, *friend)]
+        }
         StoreRequest::Block { user, blocked } => {
             vec![Row::User(*user), Row::User(*blocked), conversation(*user, *blocked)]
         }
@@ -85,6 +90,7 @@ pub fn rows(order: &Order) -> Vec<Row> {
                 .collect()
         }
         StoreRequest::CreateGroup { user, .. }
+        | StoreRequest::SaveSettings { user, .. }
         | StoreRequest::LoadProfile { user, issue: Issue::Token, .. } => {
             vec![Row::User(*user)]
         }
@@ -132,6 +138,9 @@ pub fn order_keys(order: &Order) -> Vec<OrderKey> {
         }
         StoreRequest::AddFriend { user, .. }
         | StoreRequest::DelFriend { user, .. }
+        | StoreRequest::AskFriend { user, .. }
+        | StoreRequest::AnswerFriend { user, .. }
+        | StoreRequest::SaveSettings { user, .. }
         | StoreRequest::CreateGroup { user, .. }
         | StoreRequest::Block { user, .. }
         | StoreRequest::Unblock { user, .. }

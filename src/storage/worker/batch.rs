@@ -7,6 +7,7 @@ use super::Worker;
 use super::isolation::Isolation;
 use crate::jwt::gate;
 use crate::pool::{Hashed, Job, Task};
+use crate::rates::Rates;
 use crate::replies::Requester;
 use crate::{Committed, Order, Outcome, Store};
 use chatd_chat::model::ids::UserId;
@@ -23,15 +24,43 @@ pub(super) enum Step {
     Reply(Requester),
     /// It is the reply, with what this user said lately.
     Profile(Requester, UserId),
-    /// It is the reply to whoever made a group.
-    CreateGroup(Requester, UserId),
+    /// It is the reply to whoever did something that one does only so often.
+    Rated(Requester, UserId, Rated),
     /// It says what this password must match.
     Verify { requester: Requester, from: Source, who: Who, password: Password },
     /// It says what the first of these must match, to be replaced by the second.
     ChangePassword { requester: Requester, from: Source, who: Who, old: Password, new: Password },
 }
 
+/// What one does only so often.
+#[derive(Clone, Copy)]
+pub(super) enum Rated {
+    /// Making a group.
+    Group,
+    /// Asking for a friendship.
+    Ask,
+}
+
 impl Worker {
+    fn rates(&mut self, of: Rated) -> &mut Rates<UserId> {
+        match of {
+            Rated::Group => &mut self.group_makes,
+            Rated::Ask => &mut self.ask_makes,
+        }
+    }
+
+    /// Puts a request into the batch, unless its user made too many of its kind.
+    fn take_rated(&mut self, requester: Requester, user: UserId, request: StoreRequest, of: Rated) -> usize {
+        let now = self.began.elapsed().as_millis() as u64;
+        if !self.rates(of).take(user, now) {
+            self.replies.send(requester, Err(Code::TooFast));
+            return 0;
+        }
+        self.orders.push(Order::Request(request));
+        self.steps.push(Step::Rated(requester, user, of));
+        1
+    }
+
     /// Puts what is deferred at the beginning of the next batch.
     pub(super) fn requeue_deferred(&mut self) {
         for (order, step, since) in self.deferred.drain(..) {
@@ -83,16 +112,11 @@ impl Worker {
                 self.steps.push(Step::Profile(requester, user));
                 weight
             }
-            StoreRequest::CreateGroup { user, .. }
-                if !self.group_makes.take(user, self.began.elapsed().as_millis() as u64) =>
-            {
-                self.replies.send(requester, Err(Code::TooFast));
-                0
-            }
             request @ StoreRequest::CreateGroup { user, .. } => {
-                self.orders.push(Order::Request(request));
-                self.steps.push(Step::CreateGroup(requester, user));
-                1
+                self.take_rated(requester, user, request, Rated::Group)
+            }
+            request @ StoreRequest::AskFriend { user, .. } => {
+                self.take_rated(requester, user, request, Rated::Ask)
             }
             request => {
                 let weight = weight(&*self.store, &request);
@@ -139,9 +163,9 @@ impl Worker {
             let since = since.next();
             match (step, outcome) {
                 (step, Outcome::Deferred) => self.defer(order, step, since.unwrap_or_else(Instant::now)),
-                (Step::CreateGroup(requester, user), Outcome::Reply(answer)) => {
+                (Step::Rated(requester, user, of), Outcome::Reply(answer)) => {
                     if answer.is_err() {
-                        self.group_makes.give_back(&user);
+                        self.rates(of).give_back(&user);
                     }
                     self.batch_replies.add(requester, answer);
                 }
@@ -163,7 +187,7 @@ impl Worker {
                 (Step::ChangePassword { requester, from, who, old, new }, Outcome::Found(account)) => {
                     self.offer(Job { requester, from, task: Task::Change { who, account, old, new } });
                 }
-                (Step::Reply(_) | Step::Profile(..) | Step::CreateGroup(..), Outcome::Found(_)) => {
+                (Step::Reply(_) | Step::Profile(..) | Step::Rated(..), Outcome::Found(_)) => {
                     unreachable!("only lookups find accounts")
                 }
             }
@@ -178,8 +202,8 @@ impl Worker {
             return self.deferred.push((order, step, since));
         }
         let requester = match step {
-            Step::CreateGroup(requester, user) => {
-                self.group_makes.give_back(&user);
+            Step::Rated(requester, user, of) => {
+                self.rates(of).give_back(&user);
                 requester
             }
             Step::Reply(requester)

@@ -138,6 +138,10 @@ impl Backlog {
             }
         } else if !catch_up.buffer.takes(&message) {
             catch_up.note_sent(mid);
+            // It may be so since the page came.
+            if connections.get(id).is_some_and(|connection| connection.refuses(&message.envelope)) {
+                return;
+            }
             reader.notes.or_default().from_pages.note(mid);
             let stored_as = stored_as(&message);
             self.push(cx, connections, id, message.envelope, stored_as);

@@ -49,21 +49,25 @@ impl Revoked {
 /// A change of whom a user knows or refuses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Acquaintance {
-    /// A friend more.
-    Friend(UserId),
+    /// A friend more, and whether it blocks the user, if that is known.
+    Friend(UserId, Option<bool>),
     /// A friend less.
     Stranger(UserId),
     /// One more whose messages are refused.
     Blocked(UserId),
     /// One less.
     Unblocked(UserId),
+    /// Somebody is asked for its friendship.
+    Asked(UserId),
+    /// Somebody who asks is refused, or what was asked for is taken back.
+    Refused(UserId),
 }
 
 /// Bytes of a notice of an acquaintance: what, whom.
 pub(super) const ACQUAINTANCE_BYTES: usize = 5;
 /// Bytes of a read notice: 1 for a group, id, place.
 pub(super) const READ_BYTES: usize = 13;
-/// Bytes of a typing notice: 1 for on, members.
+/// Bytes of a typing notice: 1 for on, members; then 4 for each user who is not told.
 pub(super) const TYPING_BYTES: usize = 9;
 
 fn seal(kind: Kind, sender: u32, target: u32, mid: u64, body: &[u8]) -> Envelope {
@@ -97,17 +101,18 @@ impl Envelope {
 
     /// A notice for the sessions of `to` that somebody types to it.
     pub fn typing_to_user(mid: MessageId, to: UserId, notice: TypingNotice) -> Self {
-        Self::typing_notice(mid, to.get(), notice)
+        Self::typing_notice(mid, to.get(), notice, &[])
     }
 
-    /// A notice for the members of a group that somebody types there.
-    pub fn typing_in_group(mid: MessageId, group: GroupId, notice: TypingNotice) -> Self {
-        Self::typing_notice(mid, group.get(), notice)
+    /// A notice for the members of a group that somebody types there, `but` for those whom that one blocks.
+    pub fn typing_in_group(mid: MessageId, group: GroupId, notice: TypingNotice, but: &[UserId]) -> Self {
+        Self::typing_notice(mid, group.get(), notice, but)
     }
 
-    fn typing_notice(mid: MessageId, target: u32, notice: TypingNotice) -> Self {
+    fn typing_notice(mid: MessageId, target: u32, notice: TypingNotice, but: &[UserId]) -> Self {
         let mut body = vec![u8::from(notice.on)];
         body.extend_from_slice(&notice.here.to_le_bytes());
+        body.extend(but.iter().flat_map(|user| user.get().to_le_bytes()));
         seal(Kind::Typing, notice.user.get(), target, mid.0, &body)
     }
 
@@ -116,6 +121,14 @@ impl Envelope {
         let body = self.body();
         let here = u64::from_le_bytes(body.get(1..9)?.try_into().ok()?);
         Some(TypingNotice { user: self.sender(), on: body[0] != 0, here })
+    }
+
+    /// Who is not told what a [`Kind::Typing`] tells.
+    pub fn typing_is_kept_from(&self) -> Vec<UserId> {
+        let users = self.body().get(TYPING_BYTES..).unwrap_or_default().chunks_exact(4);
+        let user =
+            |bytes: &[u8]| UserId::new(u64::from(u32::from_le_bytes(bytes.try_into().expect("four bytes"))));
+        users.filter_map(user).collect()
     }
 
     /// A notice that one of a user's sessions has confirmed messages.
@@ -127,7 +140,11 @@ impl Envelope {
     /// A notice that one of a user's sessions has changed whom it knows or refuses.
     pub fn acquaintance(mid: MessageId, user: UserId, change: Acquaintance) -> Self {
         let (tag, whom) = match change {
-            Acquaintance::Friend(whom) => (0, whom),
+            Acquaintance::Friend(whom, None) => (0, whom),
+            Acquaintance::Friend(whom, Some(false)) => (4, whom),
+            Acquaintance::Friend(whom, Some(true)) => (5, whom),
+            Acquaintance::Asked(whom) => (6, whom),
+            Acquaintance::Refused(whom) => (7, whom),
             Acquaintance::Stranger(whom) => (1, whom),
             Acquaintance::Blocked(whom) => (2, whom),
             Acquaintance::Unblocked(whom) => (3, whom),
@@ -142,7 +159,11 @@ impl Envelope {
         let body = self.body();
         let whom = UserId::new(u64::from(u32::from_le_bytes(body.get(1..5)?.try_into().ok()?)))?;
         match body[0] {
-            0 => Some(Acquaintance::Friend(whom)),
+            0 => Some(Acquaintance::Friend(whom, None)),
+            4 => Some(Acquaintance::Friend(whom, Some(false))),
+            5 => Some(Acquaintance::Friend(whom, Some(true))),
+            6 => Some(Acquaintance::Asked(whom)),
+            7 => Some(Acquaintance::Refused(whom)),
             1 => Some(Acquaintance::Stranger(whom)),
             2 => Some(Acquaintance::Blocked(whom)),
             3 => Some(Acquaintance::Unblocked(whom)),
@@ -216,8 +237,10 @@ mod tests {
         let to_user = reopened(&Envelope::typing_to_user(MessageId(1), user(7), notice));
         assert_eq!((to_user.kind(), to_user.user(), to_user.typing()), (Kind::Typing, user(7), Some(notice)));
         let group = GroupId::new(5).unwrap();
-        let in_group = reopened(&Envelope::typing_in_group(MessageId(1), group, notice));
+        let in_group = reopened(&Envelope::typing_in_group(MessageId(1), group, notice, &[user(3), user(4)]));
         assert_eq!((in_group.group(), in_group.typing()), (group, Some(notice)));
+        assert_eq!(in_group.typing_is_kept_from(), [user(3), user(4)]);
+        assert_eq!(to_user.typing_is_kept_from(), []);
     }
 
     #[test]
@@ -237,7 +260,11 @@ mod tests {
     #[test]
     fn a_change_of_acquaintances_says_what_and_whom() {
         let changes = [
-            Acquaintance::Friend(user(9)),
+            Acquaintance::Friend(user(9), None),
+            Acquaintance::Friend(user(9), Some(false)),
+            Acquaintance::Friend(user(9), Some(true)),
+            Acquaintance::Asked(user(9)),
+            Acquaintance::Refused(user(9)),
             Acquaintance::Stranger(user(9)),
             Acquaintance::Blocked(user(9)),
             Acquaintance::Unblocked(user(9)),
@@ -246,7 +273,7 @@ mod tests {
             let opened = reopened(&Envelope::acquaintance(MessageId(1), user(7), change));
             assert_eq!((opened.user(), opened.acquainted()), (user(7), Some(change)));
         }
-        assert_eq!(reopened(&seal(Kind::Acquaintance, 0, 7, 1, &[4, 9, 0, 0, 0])).acquainted(), None);
+        assert_eq!(reopened(&seal(Kind::Acquaintance, 0, 7, 1, &[8, 9, 0, 0, 0])).acquainted(), None);
     }
 
     #[test]

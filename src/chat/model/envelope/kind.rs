@@ -57,6 +57,11 @@ pub enum Kind {
     DevicesAsked = 35,
     /// The answer of a core. mid: the number of the question. Body: the tokens of its sessions.
     DevicesHere = 36,
+    /// On a user's channel: somebody asks for the user's friendship, has it, or has ended it. mid: made by its core. sender:
+    /// who. Body: what, and its name.
+    Friendship = 46,
+    /// On a user's channel: one of its sessions has changed what the user has chosen. mid: made by its core. Body: all of it.
+    Settings = 47,
 }
 
 impl Kind {
@@ -84,6 +89,8 @@ impl Kind {
             34 => Kind::Acquaintance,
             35 => Kind::DevicesAsked,
             36 => Kind::DevicesHere,
+            46 => Kind::Friendship,
+            47 => Kind::Settings,
             _ => return None,
         })
     }
@@ -92,11 +99,11 @@ impl Kind {
     pub(super) fn has_sender(self) -> bool {
         match self {
             Kind::Direct | Kind::Group | Kind::Confirmed | Kind::Unconfirmed => true,
-            Kind::Read | Kind::Typing | Kind::ConfirmedHere => true,
+            Kind::Read | Kind::Typing | Kind::ConfirmedHere | Kind::Friendship => true,
             Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::Reclaim | Kind::TokenRevoked => {
                 false
             }
-            Kind::ClaimJoined | Kind::BacklogHint | Kind::GroupOffsets => false,
+            Kind::ClaimJoined | Kind::BacklogHint | Kind::GroupOffsets | Kind::Settings => false,
             Kind::Dissolved | Kind::HidingHint | Kind::Acquaintance => false,
             Kind::Presence | Kind::CoreLeaving | Kind::DevicesAsked | Kind::DevicesHere => false,
         }

@@ -1,6 +1,7 @@
 //! What the store replies.
 
 use super::StoreResult;
+use crate::model::consent::{NewFriend, SavedSettings};
 use crate::model::device::{Device, Marker};
 use crate::model::envelope::Envelope;
 use crate::model::group_rule::{Asking, MutedAll, Ruled, Rules, Until};
@@ -150,6 +151,14 @@ pub enum StoreReply {
     Friends(Vec<Person>),
     /// Friends who block the user, by id.
     Hidden(Vec<UserId>),
+    /// A friendship is asked for from now on; whoever is asked is to be told.
+    Asked,
+    /// The two are on each other's list of friends from now on.
+    Befriended(NewFriend),
+    /// Both are off each other's list.
+    Parted,
+    /// What the user has chosen.
+    Settings(SavedSettings),
     /// The user is now a member.
     Joined(Joined),
     /// The user is a member no more.
@@ -203,7 +212,7 @@ replies!(
     UserId: Registered, Verified: Verified, Admitted: Admitted, Resumed: Resumed, Token: Issued, Box<Profile>: Profile,
     StoredMessage: Stored, BacklogPage: Backlog, HistoryPage: History, Joined: Joined, Left: Left,
     Vec<Device>: Devices, HeadsPage: Heads, SyncPage: Synced, Marker: Marker, Vec<(MessageId, u64)>: Places,
-    SearchPage: Search, Ruled: Ruled, Vec<Asking>: Asking
+    SearchPage: Search, Ruled: Ruled, Vec<Asking>: Asking, SavedSettings: Settings
 );
 
 impl StoreReply {

@@ -3,6 +3,7 @@
 use super::fault::{Fault, Severity};
 use super::fields::{Checked, Reader, invalid};
 use super::{Body, Client, Dialect, Named, Request, Takeover};
+use crate::model::consent::{FriendAnswer, SettingsChange, WhoWrites};
 use crate::model::history::{Conversation, Span, SyncFrom};
 use crate::model::ids::{ID_MAX, UserId};
 use crate::model::limits::Limits;
@@ -99,6 +100,16 @@ impl<'a> Reader<'_, 'a> {
             msgid::TYPING => Body::Typing { conversation: self.conversation()?, on: self.flag("on")? },
             msgid::DEVICES => Body::Devices,
             msgid::DROP_DEVICE => Body::DropDevice { token: self.token_id("deviceid")? },
+            msgid::FRIEND_ASK => {
+                let most = self.limits.note_chars;
+                let note = self.optional("note", |reader, name| reader.bounded(name, 0, most))?;
+                Body::FriendAsk { friend: self.user("userid")?, note: note.unwrap_or_default() }
+            }
+            msgid::FRIEND_ANSWER => {
+                let answer = if self.flag("yes")? { FriendAnswer::Yes } else { FriendAnswer::No };
+                Body::FriendAnswer { friend: self.user("userid")?, answer }
+            }
+            msgid::SETTINGS => Body::Settings { change: self.settings()? },
             msgid::HISTORY => self.history()?,
             msgid::SEARCH => self.search()?,
             msgid::FIND => Body::Find { who: self.named()? },
@@ -135,6 +146,9 @@ impl<'a> Reader<'_, 'a> {
             }
             Body::Devices | Body::DropDevice { .. } => self.optional("id", Self::user),
             Body::Search { .. } => self.optional("id", Self::user),
+            Body::FriendAsk { .. } | Body::FriendAnswer { .. } | Body::Settings { .. } => {
+                self.optional("id", Self::user)
+            }
             Body::Logout
             | Body::OneChat { .. }
             | Body::GroupChat { .. }
@@ -247,6 +261,14 @@ impl<'a> Reader<'_, 'a> {
     /// One entry of `since`. What it says of changes is for a later version to read.
     fn sync_from(&self) -> Checked<SyncFrom> {
         Ok(SyncFrom { conversation: self.conversation()?, after: self.number_from("after", 0)? })
+    }
+
+    fn settings(&self) -> Checked<SettingsChange> {
+        let who_writes = self.optional("who_writes", |reader, name| {
+            let who = WhoWrites::named(reader.text(name)?);
+            who.ok_or_else(|| invalid("who_writes must be all, friends or none".into()))
+        })?;
+        Ok(SettingsChange { who_writes, read_receipts: self.optional("read_receipts", Self::flag)? })
     }
 
     fn limit(&self) -> Checked<Option<u64>> {

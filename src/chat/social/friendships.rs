@@ -1,0 +1,297 @@
+//! Friendships: asked for, answered, ended; and the word of them, which goes to all sessions of both.
+//!
+//! What the store has done is told to who is there. A session that is logging in is told afterwards ([`Friendships::held`]);
+//! what the bus could not carry is told again; and what comes to nobody, the next login answer has.
+
+use super::Social;
+use super::friends::Hides;
+use crate::backlog::Backlog;
+use crate::connection::{About, Connection, Connections, Pause};
+use crate::model::capabilities::Capabilities;
+use crate::model::consent::{FriendAnswer, NewFriend};
+use crate::model::envelope::{Acquaintance, Envelope, FriendNews, FriendNotice};
+use crate::model::ids::{ConnectionId, UserId};
+use crate::port::cx::Cx;
+use crate::port::event::{BusDown, Channel};
+use crate::port::in_flight::{Approach, Approached, PublishFlow, SocialFlow};
+use crate::port::store::{StoreReply, StoreRequest, StoreResult};
+use crate::wire::code::Code;
+use crate::wire::consent::{self, What};
+use crate::wire::reply::{self, Outcome, Refusal};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What is still to be told of friendships.
+#[derive(Debug, Default)]
+pub(super) struct Friendships {
+    /// Notices for sessions whose login answer is not out yet.
+    held: BTreeMap<ConnectionId, Vec<Envelope>>,
+    /// Notices that the bus could not carry.
+    unsent: VecDeque<Envelope>,
+    /// Sessions whose users take fewer messages than before: what the store took meanwhile they are to fetch.
+    narrowed: BTreeSet<ConnectionId>,
+}
+
+impl Social {
+    /// FRIEND_ASK.
+    pub(crate) fn on_ask(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        about: About<'_>,
+        user: UserId,
+        (friend, note): (UserId, &str),
+    ) {
+        cx.enter();
+        let cid = about.cid.map(str::to_owned);
+        let request = StoreRequest::AskFriend { user, friend, note: note.to_owned(), cid };
+        approach(cx, connections, about, (user, friend), request, Approach::Ask { note: note.into() });
+    }
+
+    /// FRIEND_ANSWER.
+    pub(crate) fn on_answer(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        about: About<'_>,
+        user: UserId,
+        (friend, answer): (UserId, FriendAnswer),
+    ) {
+        cx.enter();
+        let request = StoreRequest::AnswerFriend { user, friend, answer };
+        approach(cx, connections, about, (user, friend), request, Approach::Answer(answer));
+    }
+
+    /// It is asked for, or answered, or not: both are told, then ACK, or ERROR. Gives back what the user's other sessions are
+    /// to follow.
+    pub(crate) fn on_approached(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        approached: Approached,
+        result: StoreResult,
+    ) -> Option<Acquaintance> {
+        cx.enter();
+        let Approached { connection, user, name, friend, re, cid, approach } = approached;
+        let about = About { connection, re, cid: cid.as_deref() };
+        let mut followed = match &approach {
+            // What is dropped is told one's own devices like every other.
+            Approach::Ask { .. } => Some(Acquaintance::Asked(friend)),
+            Approach::Answer(FriendAnswer::No) => Some(Acquaintance::Refused(friend)),
+            Approach::Answer(FriendAnswer::Yes) => None,
+        };
+        match result {
+            Ok(StoreReply::Befriended(NewFriend { name: other, hides, is_hidden })) => {
+                followed = None;
+                let news = FriendNews::Accepted { hides: is_hidden };
+                let to_friend = FriendNotice { about: user, name: name.into(), news };
+                self.tell(cx, connections, backlog, friend, &to_friend);
+                let news = FriendNews::Accepted { hides };
+                let to_user = FriendNotice { about: friend, name: other, news };
+                self.tell(cx, connections, backlog, user, &to_user);
+            }
+            Ok(StoreReply::Asked) => {
+                if let Approach::Ask { note } = approach {
+                    let news = FriendNews::Asks(note.into());
+                    let notice = FriendNotice { about: user, name: name.into(), news };
+                    self.tell(cx, connections, backlog, friend, &notice);
+                }
+            }
+            Ok(_) => {}
+            Err(code) => {
+                refuse(cx, connections, about, code);
+                connections.resume(cx, connection, Pause::AwaitingReply);
+                return None;
+            }
+        }
+        if let Some(cid) = about.cid {
+            connections.reply(cx, connection, reply::ack(cid, re, Outcome::default()));
+        }
+        connections.resume(cx, connection, Pause::AwaitingReply);
+        followed
+    }
+
+    /// A friendship was ended for both: the other one is told.
+    pub(crate) fn tell_parted(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        (user, name): (UserId, String),
+        friend: UserId,
+    ) {
+        cx.enter();
+        let notice = FriendNotice { about: user, name, news: FriendNews::Gone };
+        self.tell(cx, connections, backlog, friend, &notice);
+    }
+
+    /// Tells all sessions of a user, here and elsewhere.
+    fn tell(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        to: UserId,
+        notice: &FriendNotice,
+    ) {
+        let envelope = Envelope::friendship(cx.next_mid(), to, notice);
+        self.hear(cx, connections, backlog, &envelope);
+        cx.publish_counted(Channel::User(to), envelope.clone(), PublishFlow::Friendship { envelope });
+    }
+
+    pub(crate) fn on_friendship_published(
+        &mut self,
+        cx: &Cx,
+        envelope: Envelope,
+        receivers: Result<u32, BusDown>,
+    ) {
+        if receivers.is_err() && self.friendships.unsent.len() < cx.limits.friend_events_unsent {
+            self.friendships.unsent.push_back(envelope);
+        }
+    }
+
+    /// Tells again what the bus could not carry.
+    pub(crate) fn repeat_friendships(&mut self, cx: &mut Cx) {
+        cx.enter();
+        for envelope in std::mem::take(&mut self.friendships.unsent) {
+            let channel = Channel::User(envelope.user());
+            cx.publish_counted(channel, envelope.clone(), PublishFlow::Friendship { envelope });
+        }
+    }
+
+    /// Another core tells what has happened between a user and somebody.
+    pub(crate) fn on_friendship_envelope(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        envelope: &Envelope,
+    ) {
+        cx.enter();
+        cx.observe(envelope.mid());
+        // What this core published comes back to it.
+        if envelope.mid().core() != cx.core {
+            self.hear(cx, connections, backlog, envelope);
+        }
+    }
+
+    fn hear(&mut self, cx: &mut Cx, connections: &mut Connections, backlog: &Backlog, envelope: &Envelope) {
+        for id in connections.sessions(envelope.user()) {
+            if !self.holds(cx, connections, backlog, id, envelope) {
+                self.hear_in(cx, connections, id, envelope);
+            }
+        }
+    }
+
+    /// A session hears what has happened between its user and somebody.
+    pub(crate) fn hear_in(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnectionId,
+        envelope: &Envelope,
+    ) {
+        cx.enter();
+        let Some(FriendNotice { about, name, news }) = envelope.friend_notice() else { return };
+        let (what, note) = match &news {
+            FriendNews::Asks(note) => (What::Asks, note.as_str()),
+            FriendNews::Accepted { .. } => (What::Accepted, ""),
+            FriendNews::Gone => (What::Gone, ""),
+        };
+        let hears = |connection: &Connection| connection.capabilities.has(Capabilities::FRIEND);
+        if connections.get(id).is_some_and(hears) {
+            connections.reply(cx, id, consent::friend_event(about, what, &name, note));
+        }
+        match news {
+            FriendNews::Asks(_) => {}
+            FriendNews::Accepted { hides } => {
+                self.befriend(cx, connections, id, (about, Hides::from(Some(hides))));
+                // A block may have come between.
+                self.look_at_hidden(connections, id);
+            }
+            FriendNews::Gone => self.unfriend(connections, id, about),
+        }
+    }
+
+    /// Whether a session is told of this when its login answer is out. Above the bound, the next one has it.
+    pub(crate) fn holds(
+        &mut self,
+        cx: &mut Cx,
+        connections: &Connections,
+        backlog: &Backlog,
+        id: ConnectionId,
+        envelope: &Envelope,
+    ) -> bool {
+        cx.enter();
+        let is_through = |connection: &Connection| connection.is_logged_in() && !backlog.awaits_welcome(id);
+        if connections.get(id).is_none_or(is_through) {
+            return false;
+        }
+        let held = self.friendships.held.entry(id).or_default();
+        if held.len() < cx.limits.friend_events_held {
+            held.push(envelope.clone());
+        }
+        true
+    }
+
+    /// What was held for a session.
+    pub(crate) fn take_held(&mut self, id: ConnectionId) -> Vec<Envelope> {
+        self.friendships.held.remove(&id).unwrap_or_default()
+    }
+
+    /// A session's user takes fewer messages than before.
+    pub(crate) fn note_narrowed(&mut self, id: ConnectionId) {
+        self.friendships.narrowed.insert(id);
+    }
+
+    /// Sessions that are to fetch for that.
+    pub(crate) fn take_narrowed(&mut self) -> BTreeSet<ConnectionId> {
+        std::mem::take(&mut self.friendships.narrowed)
+    }
+
+    /// A session ends.
+    pub(super) fn forget_friendships(&mut self, id: ConnectionId) {
+        self.friendships.held.remove(&id);
+        self.friendships.narrowed.remove(&id);
+    }
+
+    /// Whom a session's user has on its list of friends, as far as it is told of them.
+    pub(crate) fn friends_of(&self, id: ConnectionId) -> Vec<UserId> {
+        let told = self.sessions.get(id).and_then(|session| session.told.get());
+        told.map_or_else(Vec::new, |told| told.friends.clone())
+    }
+}
+
+/// Requests something of the store that is between two users.
+fn approach(
+    cx: &mut Cx,
+    connections: &mut Connections,
+    about: About<'_>,
+    (user, friend): (UserId, UserId),
+    request: StoreRequest,
+    approach: Approach,
+) {
+    if user == friend {
+        return connections.refuse_with(cx, about, Code::InvalidField, "userid is you");
+    }
+    let Some(identity) = connections.get(about.connection).and_then(Connection::identity) else { return };
+    let name = identity.name.clone();
+    connections.pause(cx, about.connection, Pause::AwaitingReply);
+    let About { connection, re, cid } = about;
+    let approached = Approached { connection, user, name, friend, re, cid: cid.map(Into::into), approach };
+    cx.request(request, SocialFlow::Approached(Box::new(approached)));
+}
+
+/// ERROR, with the time after which it makes sense to try again.
+fn refuse(cx: &mut Cx, connections: &mut Connections, about: About<'_>, code: Code) {
+    let text = "too many friendships asked for, try again later";
+    match code {
+        Code::TooFast => {
+            let retry_after_ms = Some(cx.limits.ask_make_ms);
+            let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
+            cx.counters.error(code);
+            connections.reply(cx, about.connection, reply::error(refusal));
+        }
+        code => connections.refuse(cx, about, code),
+    }
+}
