@@ -179,6 +179,9 @@ impl World {
             if self.rng.chance(200) {
                 self.confirm_late(conn);
             }
+            if self.rng.chance(self.plan.consents / 4) {
+                return self.consent(conn);
+            }
             if self.rng.chance(120) {
                 return self.be_modern(conn);
             }

@@ -7,7 +7,7 @@ use chatd::chat::model::consent::{
 use chatd::chat::model::ids::UserId;
 use chatd::chat::port::store::{StoreReply, StoreResult};
 use chatd::chat::wire::code::Code;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An ask that waits. Of one that was dropped nobody learns but its asker.
 struct Waiting {
@@ -21,6 +21,11 @@ pub struct Consent {
     /// By who is asked, and by whom.
     asks: BTreeMap<(UserId, UserId), Waiting>,
     settings: BTreeMap<UserId, Settings>,
+    /// Who ever took fewer messages than all.
+    restricted: BTreeSet<UserId>,
+    /// Who ever was on whose list, and which two ever parted.
+    were_friends: BTreeSet<(UserId, UserId)>,
+    parted: BTreeSet<(UserId, UserId)>,
 }
 
 /// Asks of one user that wait, made or to be answered.
@@ -29,6 +34,7 @@ pub const MOST_ASKS: usize = 3;
 impl Store {
     pub fn add_friend(&mut self, user: UserId, friend: UserId) -> StoreResult {
         self.person(friend).ok_or(Code::NoSuchUser)?;
+        self.consent.were_friends.insert((user, friend));
         if !self.friends.insert((user, friend)) {
             return Err(Code::Exists);
         }
@@ -40,6 +46,8 @@ impl Store {
         if !self.friends.remove(&(user, friend)) {
             return Err(Code::NoSuchUser);
         }
+        self.consent.parted.extend([(user, friend), (friend, user)]);
+        self.consent.were_friends.extend([(user, friend), (friend, user)]);
         let both = parting == Parting::BothLists && self.friends.remove(&(friend, user));
         Ok(if both { StoreReply::Parted } else { StoreReply::Done })
     }
@@ -114,6 +122,7 @@ impl Store {
 
     fn befriend_both(&mut self, user: UserId, friend: UserId, name: String) -> StoreReply {
         self.friends.extend([(user, friend), (friend, user)]);
+        self.consent.were_friends.extend([(user, friend), (friend, user)]);
         self.ask_no_more(user, friend);
         let (hides, is_hidden) = (self.blocks(friend, user), self.blocks(user, friend));
         StoreReply::Befriended(NewFriend { name, hides, is_hidden })
@@ -142,6 +151,9 @@ impl Store {
         let before = self.settings_of(user);
         let settings = change.applied_to(before);
         self.consent.settings.insert(user, settings);
+        if settings.who_writes != WhoWrites::All {
+            self.consent.restricted.insert(user);
+        }
         Ok(StoreReply::Settings(SavedSettings { settings, changed: settings != before }))
     }
 
@@ -153,5 +165,20 @@ impl Store {
             WhoWrites::None => false,
         };
         user != sender && (!takes || self.blocks(user, sender))
+    }
+
+    /// Whether what a sender says may ever have been too much for a user.
+    pub fn has_restricted(&self, user: UserId, sender: UserId) -> bool {
+        user != sender && self.consent.restricted.contains(&user)
+    }
+
+    /// Whether somebody ever was on a user's list of friends.
+    pub fn was_friend(&self, user: UserId, friend: UserId) -> bool {
+        self.consent.were_friends.contains(&(user, friend)) || self.friends.contains(&(user, friend))
+    }
+
+    /// Whether one of two ever took the other off its list.
+    pub fn has_parted(&self, one: UserId, other: UserId) -> bool {
+        self.consent.parted.contains(&(one, other))
     }
 }

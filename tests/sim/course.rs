@@ -126,7 +126,7 @@ impl World {
             }
             let Some(token) = self.device(from).token.clone() else { continue };
             let to = self.connect(self.people[from].user, false, true);
-            self.people[to].phone = Some(Phone::new(Confirms::AtOnce));
+            self.people[to].phone = Some(Phone::new(Confirms::AtOnce, false));
             self.people[to].entering = true;
             self.write(to, &format!("{{\"msgid\":25,\"token\":\"{token}\"}}"));
             moved.push((from, to));

@@ -1,5 +1,6 @@
 //! What a client of the second dialect remembers: in a connection, and from one to the next.
 
+use super::consenting::Chosen;
 use super::oracle::Text;
 use chatd::chat::model::history::Conversation;
 use chatd::chat::model::ids::MessageId;
@@ -22,11 +23,16 @@ pub struct Phone {
     pub friends: BTreeMap<u64, bool>,
     /// What of an unfinished login answer has come.
     pub greeted: bool,
+    /// Whether it is told of friendships.
+    pub knows_friendships: bool,
+    /// Who asks for one, as far as it was told.
+    pub asking: BTreeSet<u64>,
 }
 
 impl Phone {
-    pub fn new(confirms: Confirms) -> Self {
-        Self { confirms, unconfirmed: Vec::new(), friends: BTreeMap::new(), greeted: false }
+    pub fn new(confirms: Confirms, knows_friendships: bool) -> Self {
+        let (unconfirmed, friends, asking) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        Self { confirms, unconfirmed, friends, greeted: false, knows_friendships, asking }
     }
 }
 
@@ -42,6 +48,8 @@ pub struct Device {
     pub history: HashMap<Conversation, BTreeMap<u64, (MessageId, u64)>>,
     /// Whom it has asked to block or unblock: how often, and which of that is answered.
     pub refusals: HashMap<u64, Refusals>,
+    /// Who may write to it.
+    pub chosen: Chosen,
     /// Senders and cids that it has shown.
     pub shown: HashSet<(u64, String)>,
 }

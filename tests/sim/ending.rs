@@ -42,7 +42,9 @@ impl World {
             let key = (written.sender, format!("c{}", written.text.number));
             let kept = self.store.cids.contains_key(&key);
             let refused = self.store.has_refused(to, written.sender);
-            let promised = if written.text.wants_ack { kept } else { !said.busy && !said.may_be_lost };
+            let restricted = self.store.has_restricted(to, written.sender);
+            let unsure = said.busy || said.may_be_lost || restricted;
+            let promised = if written.text.wants_ack { kept } else { !unsure };
             let promised = promised && !refused;
             let received = self.oracle.received.contains(&(to, written.text.number));
             assert!(received || !promised, "(a) text {} never came to {to:?}", written.text.number);
@@ -74,7 +76,11 @@ impl World {
             for &number in stay.unconfirmed.values() {
                 let written = &oracle.texts[number as usize];
                 let gone = match written.text.target {
-                    Target::User(_) => self.store.has_refused(stay.user, written.sender),
+                    Target::User(_) => {
+                        let sender = written.sender;
+                        self.store.has_refused(stay.user, sender)
+                            || self.store.has_restricted(stay.user, sender)
+                    }
                     Target::Group(group) => {
                         let dissolved = self.store.groups[&group].dissolved;
                         // Said again, it is in the group where it was first: perhaps before this member.

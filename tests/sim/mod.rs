@@ -4,6 +4,7 @@ pub mod bus;
 pub mod client;
 mod clocks;
 mod consent;
+mod consenting;
 mod course;
 pub mod device;
 mod ending;

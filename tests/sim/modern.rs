@@ -13,7 +13,7 @@ impl World {
     pub fn phone(&mut self) -> Option<Phone> {
         let modern = self.rng.chance(self.plan.modern);
         let confirms = [Confirms::AtOnce, Confirms::AtOnce, Confirms::Late, Confirms::Never];
-        modern.then(|| Phone::new(self.rng.pick(&confirms)))
+        modern.then(|| Phone::new(self.rng.pick(&confirms), self.rng.chance(self.plan.consents)))
     }
 
     pub fn device(&mut self, conn: usize) -> &mut Device {
@@ -38,12 +38,14 @@ impl World {
         let replaces = self.people[conn].replaces;
         let resumes = replaces && self.rng.chance(800);
         if let Some(token) = self.device(conn).token.clone().filter(|_| resumes) {
-            return self.write(conn, &format!("{{\"msgid\":25,\"token\":\"{token}\"}}"));
+            let caps = self.caps(conn);
+            return self.write(conn, &format!("{{\"msgid\":25,\"token\":\"{token}\"{caps}}}"));
         }
         let takeover = if replaces && self.rng.chance(500) { ",\"takeover\":true" } else { "" };
         let who =
             if self.rng.chance(300) { format!("\"name\":\"u{user}\"") } else { format!("\"id\":{user}") };
-        self.write(conn, &format!("{{\"msgid\":1,{who},\"password\":\"p{user}\",\"v\":2{takeover}}}"));
+        let caps = self.caps(conn);
+        self.write(conn, &format!("{{\"msgid\":1,{who},\"password\":\"p{user}\",\"v\":2{takeover}{caps}}}"));
     }
 
     /// Something that only the second dialect has.
@@ -171,6 +173,7 @@ impl World {
 
     /// A person of the second dialect understands an answer.
     pub fn understand_modern(&mut self, conn: usize, heard: &Heard) {
+        self.understand_consent(conn, heard);
         let phone = self.people[conn].phone.as_mut().expect("speaks v2");
         match (heard.msgid(), heard.errno()) {
             (2, Some(0)) | (13, _) => {

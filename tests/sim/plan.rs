@@ -61,6 +61,9 @@ pub struct Plan {
     pub friends: u64,
     /// Whether people block each other now and then.
     pub refuses: bool,
+    /// Of a thousand: how many people understand friendships, and how often, four times less, they ask for them, answer, and
+    /// choose who may write.
+    pub consents: u64,
     pub keep: Retention,
     /// Of a thousand questions in a faulty phase: answered with Busy.
     pub busy: u64,
@@ -120,6 +123,7 @@ impl Plan {
             modern: rng.pick(&[0, 500, 1_000]),
             friends: rng.pick(&[0, 400]),
             refuses: rng.chance(200),
+            consents: rng.pick(&[0, 0, 800]),
             keep: if rng.chance(250) { Retention::Undelivered } else { Retention::All },
             busy: rng.pick(&[50, 300, 900]),
             fault_gap_us: rng.pick(&[50_000, 300_000, 1_000_000]),

@@ -25,6 +25,7 @@ impl World {
 
     pub fn receive(&mut self, conn: usize, number: u64, mid: Option<MessageId>) {
         self.check_refused(conn, number);
+        self.check_wanted(conn, number);
         self.sees(conn, number, mid);
         let logins = self.oracle.read.get(&conn).copied().unwrap_or(0);
         assert!(logins > 0, "text {number} comes before any login answer");
@@ -62,7 +63,8 @@ impl World {
                 self.check_repeat(stay, number);
             }
             // What was refused for a while comes when it is not refused any more.
-            let was_refused = self.store.has_refused(user, self.oracle.texts[number as usize].sender);
+            let sender = self.oracle.texts[number as usize].sender;
+            let was_refused = self.store.has_refused(user, sender) || self.store.has_restricted(user, sender);
             if !self.plan.is_skewed() && !was_refused {
                 self.check_order(stay, number);
             }

@@ -85,6 +85,7 @@ impl World {
         }
         self.check_answered();
         self.check_presence();
+        self.check_asked();
         self.note_members();
         self.oracle.resting = true;
         self.ask_for_friends(&online);

@@ -94,6 +94,7 @@ impl World {
     /// A hub answers.
     pub fn replied(&mut self, conn: usize, frame: &[u8]) {
         let heard = Heard::read(frame);
+        self.check_friends_made(conn, &heard);
         match (heard.msgid(), heard.errno()) {
             (2, Some(0)) if self.people[conn].phone.is_some() && heard.is_partial() => {}
             (2, Some(0)) => self.logged_in(conn),

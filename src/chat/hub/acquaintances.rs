@@ -46,19 +46,18 @@ impl Hub {
     fn follow(&mut self, user: UserId, but: Option<ConnectionId>, notice: &Envelope) {
         for id in self.connections.sessions(user) {
             let Self { cx, connections, backlog, social, .. } = self;
-            if Some(id) != but
-                && connections.is_multi(id)
-                && !social.holds(cx, connections, backlog, id, notice)
-            {
+            let follows = connections.is_multi(id) || notice.kind() == Kind::Settings;
+            if Some(id) != but && follows && !social.holds(cx, connections, backlog, id, notice) {
                 self.follow_in(id, notice);
             }
         }
     }
 
     fn follow_in(&mut self, id: ConnectionId, notice: &Envelope) {
-        match notice.kind() {
-            Kind::Settings => self.apply_settings(id, notice.settings(), Hearer::Told),
-            _ => drop(notice.acquainted().map(|change| self.apply_acquaintance(id, change))),
+        if notice.kind() == Kind::Settings {
+            self.apply_settings(id, notice.settings(), Hearer::Told);
+        } else if let Some(change) = notice.acquainted() {
+            self.apply_acquaintance(id, change);
         }
     }
 
@@ -98,10 +97,11 @@ impl Hub {
     /// The login answer of a session is out: it hears what has come meanwhile.
     pub(super) fn tell_held(&mut self, id: ConnectionId) {
         for notice in self.social.take_held(id) {
-            let Self { cx, connections, social, .. } = self;
-            match notice.kind() {
-                Kind::Friendship => social.hear_in(cx, connections, id, &notice),
-                _ => self.follow_in(id, &notice),
+            if notice.kind() == Kind::Friendship {
+                let Self { cx, connections, social, .. } = self;
+                social.hear_in(cx, connections, id, &notice);
+            } else {
+                self.follow_in(id, &notice);
             }
         }
     }
@@ -118,9 +118,10 @@ impl Hub {
         self.apply_settings(id, saved.settings, Hearer::Asked);
     }
 
-    /// The user's other sessions follow, if something has changed.
+    /// The user's other sessions follow, if something has changed; also whichever has taken the place of the one that asked.
     pub(super) fn share_settings(&mut self, id: ConnectionId, user: UserId, saved: SavedSettings) {
-        if saved.changed && self.connections.is_multi(id) {
+        let is_alone = self.connections.get(id).is_some_and(|session| !session.multi);
+        if saved.changed && !is_alone {
             let notice = Envelope::settings_changed(self.cx.next_mid(), user, saved.settings);
             self.follow(user, Some(id), &notice);
             self.cx.publish(Channel::User(user), notice);

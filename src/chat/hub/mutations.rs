@@ -41,6 +41,9 @@ impl Hub {
             if let Some(revoked) = revoked {
                 return self.end_revoked(user, revoked);
             }
+            if let Some(saved) = SavedSettings::of(reply.clone()) {
+                self.share_settings(connection, user, saved);
+            }
             if let (Change::Leave { group }, StoreReply::Left(Left { dissolved: true, .. })) = (change, reply)
             {
                 self.dissolve_group(group);

@@ -284,14 +284,12 @@ fn approach(
 
 /// ERROR, with the time after which it makes sense to try again.
 fn refuse(cx: &mut Cx, connections: &mut Connections, about: About<'_>, code: Code) {
-    let text = "too many friendships asked for, try again later";
-    match code {
-        Code::TooFast => {
-            let retry_after_ms = Some(cx.limits.ask_make_ms);
-            let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
-            cx.counters.error(code);
-            connections.reply(cx, about.connection, reply::error(refusal));
-        }
-        code => connections.refuse(cx, about, code),
+    if code != Code::TooFast {
+        return connections.refuse(cx, about, code);
     }
+    let text = "too many friendships asked for, try again later";
+    let retry_after_ms = Some(cx.limits.ask_make_ms);
+    let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
+    cx.counters.error(code);
+    connections.reply(cx, about.connection, reply::error(refusal));
 }

@@ -432,8 +432,8 @@ impl Work<'_> {
                 self.client.find_all(CLAIMED, &pairs, &[]).await?
             }
         };
-        let (mut unwanted, mut begun): (HashSet<(UserId, UserId)>, Vec<(UserId, UserId)>) =
-            Default::default();
+        let mut unwanted: HashSet<(UserId, UserId)> = HashSet::new();
+        let mut begun: Vec<(UserId, UserId)> = Vec::new();
         for found in claimed {
             let (low, high) = (row::user(&found, 0)?, row::user(&found, 1)?);
             let (head, refuses) = (row::number(&found, 2)?, row::number(&found, 3)?);
@@ -442,9 +442,7 @@ impl Work<'_> {
                 ConversationKey::Direct(low, high),
                 Head { stored: head, now: head.saturating_sub(claimed) },
             );
-            if head <= claimed {
-                begun.push((low, high));
-            }
+            begun.extend((head <= claimed).then_some((low, high)));
             for (reader, sender) in [(low, high), (high, low)] {
                 let marks = blocks::mark(reader, sender) | marks::mark(reader, sender);
                 if refuses & marks != 0 && low != high {
@@ -452,9 +450,7 @@ impl Work<'_> {
                 }
             }
         }
-        if !begun.is_empty() {
-            unwanted.extend(marks::begin(self.client, &begun).await?);
-        }
+        unwanted.extend(marks::begin(self.client, &begun).await?);
         let refusal = |new: &New<'_>| {
             let pair = new.group().is_none().then(|| (new.envelope.user(), new.envelope.sender()))?;
             unwanted.contains(&pair).then_some(Code::NotYours)
