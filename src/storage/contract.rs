@@ -20,6 +20,7 @@ mod people;
 mod places;
 mod random;
 pub mod search;
+mod settings;
 mod sync;
 mod tokens;
 mod trial;
@@ -61,6 +62,7 @@ pub fn cases() -> Vec<Case> {
         accounts::CASES,
         people::CASES,
         consent::CASES,
+        settings::CASES,
         tokens::CASES,
         admissions::CASES,
         devices::CASES,

@@ -172,6 +172,11 @@ impl Store {
         user != sender && self.consent.restricted.contains(&user)
     }
 
+    /// The same, or refused.
+    pub fn may_be_unwanted(&self, user: UserId, sender: UserId) -> bool {
+        self.has_refused(user, sender) || self.has_restricted(user, sender)
+    }
+
     /// Whether somebody ever was on a user's list of friends.
     pub fn was_friend(&self, user: UserId, friend: UserId) -> bool {
         self.consent.were_friends.contains(&(user, friend)) || self.friends.contains(&(user, friend))

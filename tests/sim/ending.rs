@@ -76,11 +76,7 @@ impl World {
             for &number in stay.unconfirmed.values() {
                 let written = &oracle.texts[number as usize];
                 let gone = match written.text.target {
-                    Target::User(_) => {
-                        let sender = written.sender;
-                        self.store.has_refused(stay.user, sender)
-                            || self.store.has_restricted(stay.user, sender)
-                    }
+                    Target::User(_) => self.store.may_be_unwanted(stay.user, written.sender),
                     Target::Group(group) => {
                         let dissolved = self.store.groups[&group].dissolved;
                         // Said again, it is in the group where it was first: perhaps before this member.

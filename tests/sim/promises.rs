@@ -208,8 +208,8 @@ impl World {
         let refused = self.oracle.refused.contains(&number);
         // Of what has no cid, only so much waits for a busy store.
         let too_much = !text.wants_ack && self.plan.phases.contains(&Phase::BusyStore);
-        let refused = refused
-            || matches!(text.target, Target::User(to) if self.store.has_refused(to, sender) || self.store.has_restricted(to, sender));
+        let refused =
+            refused || matches!(text.target, Target::User(to) if self.store.may_be_unwanted(to, sender));
         direct && !died && !too_much && !refused && self.oracle.was_received(number)
     }
 

@@ -1,4 +1,4 @@
-//! What a v2 client hears: `tests/golden/v2_replies.txt` byte for byte, and that lists of any size
+//! FriendWhat a v2 client hears: `tests/golden/v2_replies.txt` byte for byte, and that lists of any size
 //! come whole in frames that are not too long.
 
 use super::rng::Rng;
@@ -15,7 +15,7 @@ use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role};
 use chatd::chat::model::token::{Secret, TokenId};
 use chatd::chat::port::effect::Frame;
 use chatd::chat::wire::code::Code;
-use chatd::chat::wire::consent::{self, What};
+use chatd::chat::wire::consent::{self, FriendWhat};
 use chatd::chat::wire::found::{self, HistoryFrame, MembersFrame};
 use chatd::chat::wire::push;
 use chatd::chat::wire::reply::{self, Outcome};
@@ -79,7 +79,7 @@ fn friends() -> Vec<Person> {
     vec![person(26, "b\"n"), person(27, "cat")]
 }
 
-/// What `write` appends.
+/// FriendWhat `write` appends.
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     write(&mut out);
@@ -99,12 +99,12 @@ fn settings() -> Settings {
 fn consents() -> [(&'static str, Vec<u8>); 7] {
     let event = |what, note| consent::friend_event(user(26), what, "b\"n", note);
     [
-        ("asks", event(What::Asks, "it's \"me\"")),
-        ("asks without a note", event(What::Asks, "")),
-        ("accepted", event(What::Accepted, "")),
-        ("gone", event(What::Gone, "")),
-        ("gone, nobody knows whose name", consent::friend_event(user(26), What::Gone, "", "")),
-        ("added by another device", consent::own_event(user(26), What::Added)),
+        ("asks", event(FriendWhat::Asks, "it's \"me\"")),
+        ("asks without a note", event(FriendWhat::Asks, "")),
+        ("accepted", event(FriendWhat::Accepted, "")),
+        ("gone", event(FriendWhat::Gone, "")),
+        ("gone, nobody knows whose name", consent::friend_event(user(26), FriendWhat::Gone, "", "")),
+        ("added by another device", consent::own_event(user(26), FriendWhat::Added)),
         ("settings", consent::settings(settings())),
     ]
 }

@@ -12,7 +12,7 @@ use crate::port::event::Channel;
 use crate::port::in_flight::{Approached, Change};
 use crate::port::store::{StoreRequest, StoreResult};
 use crate::social::Hides;
-use crate::wire::consent::{self, What};
+use crate::wire::consent::{self, FriendWhat};
 
 impl Hub {
     /// Something between two users was done, or not.
@@ -36,7 +36,7 @@ impl Hub {
     /// Another core tells what one of the user's sessions has changed.
     pub(super) fn on_acquaintance_envelope(&mut self, notice: &Envelope) {
         self.cx.observe(notice.mid());
-        // What this core published comes back to it.
+        // FriendWhat this core published comes back to it.
         if notice.mid().core() != self.cx.core {
             self.follow(notice.user(), None, notice);
         }
@@ -65,12 +65,12 @@ impl Hub {
         let Self { cx, connections, social, .. } = self;
         let Some(session) = connections.get_mut(id) else { return };
         let (what, whom) = match change {
-            Acquaintance::Friend(whom, _) => (What::Added, whom),
-            Acquaintance::Stranger(whom) => (What::Gone, whom),
-            Acquaintance::Blocked(whom) => (What::Blocked, whom),
-            Acquaintance::Unblocked(whom) => (What::Unblocked, whom),
-            Acquaintance::Asked(whom) => (What::Asked, whom),
-            Acquaintance::Refused(whom) => (What::Refused, whom),
+            Acquaintance::Friend(whom, _) => (FriendWhat::Added, whom),
+            Acquaintance::Stranger(whom) => (FriendWhat::Gone, whom),
+            Acquaintance::Blocked(whom) => (FriendWhat::Blocked, whom),
+            Acquaintance::Unblocked(whom) => (FriendWhat::Unblocked, whom),
+            Acquaintance::Asked(whom) => (FriendWhat::Asked, whom),
+            Acquaintance::Refused(whom) => (FriendWhat::Refused, whom),
         };
         let hears = session.capabilities.has(Capabilities::FRIEND);
         match change {
@@ -137,7 +137,7 @@ impl Hub {
             connections.reply(cx, id, consent::settings(settings));
         }
         if may_have_narrowed {
-            // What the store took before is for the user, though it may come live only now.
+            // FriendWhat the store took before is for the user, though it may come live only now.
             social.note_narrowed(id);
         }
     }

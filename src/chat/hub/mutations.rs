@@ -19,18 +19,7 @@ impl Hub {
     /// The store has changed it, or not: ACK, or ERROR.
     pub(super) fn on_mutated(&mut self, mutation: Mutation, result: StoreResult) {
         let Mutation { connection, user, re, cid, change } = mutation;
-        if let Change::Block { user } | Change::Unblock { user } = change
-            && matches!(result, Ok(_) | Err(Code::Busy))
-        {
-            // Also if that is not known: whoever looks finds what is so.
-            self.social.publish_hiding_hint(&mut self.cx, user);
-        }
-        if let (Change::Unfriend { friend }, Ok(StoreReply::Parted)) = (change, &result) {
-            let identity = self.connections.get(connection).and_then(Connection::identity);
-            let name = identity.map(|identity| identity.name.to_string()).unwrap_or_default();
-            let Self { cx, connections, backlog, social, .. } = self;
-            social.tell_parted(cx, connections, backlog, (user, name), friend);
-        }
+        self.tell_whom_it_is_about((connection, user), change, &result);
         let revoked = self.revoked_by(connection, change, &result);
         if let Some(revoked) = revoked {
             self.devices.publish_revoked(&mut self.cx, user, revoked);
@@ -81,6 +70,27 @@ impl Hub {
             self.end_revoked(user, revoked);
         }
         self.share_change(connection, user, (change, hides));
+    }
+
+    /// Whom a change is about hears of it, whether the session that asked is still there or not.
+    fn tell_whom_it_is_about(
+        &mut self,
+        (connection, user): (ConnectionId, UserId),
+        change: Change,
+        result: &StoreResult,
+    ) {
+        if let Change::Block { user } | Change::Unblock { user } = change
+            && matches!(result, Ok(_) | Err(Code::Busy))
+        {
+            // Also if that is not known: whoever looks finds what is so.
+            self.social.publish_hiding_hint(&mut self.cx, user);
+        }
+        if let (Change::Unfriend { friend }, Ok(StoreReply::Parted)) = (change, result) {
+            let identity = self.connections.get(connection).and_then(Connection::identity);
+            let name = identity.map(|identity| identity.name.to_string()).unwrap_or_default();
+            let Self { cx, connections, backlog, social, .. } = self;
+            social.tell_parted(cx, connections, backlog, (user, name), friend);
+        }
     }
 
     /// One of a user's sessions has changed something: the others follow.

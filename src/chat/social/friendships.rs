@@ -1,6 +1,6 @@
 //! Friendships: asked for, answered, ended; and the word of them, which goes to all sessions of both.
 //!
-//! What the store has done is told to who is there. A session that is logging in is told afterwards ([`Friendships::held`]);
+//! FriendWhat the store has done is told to who is there. A session that is logging in is told afterwards ([`Friendships::held`]);
 //! what the bus could not carry is told again; and what comes to nobody, the next login answer has.
 
 use super::Social;
@@ -16,11 +16,11 @@ use crate::port::event::{BusDown, Channel};
 use crate::port::in_flight::{Approach, Approached, PublishFlow, SocialFlow};
 use crate::port::store::{StoreReply, StoreRequest, StoreResult};
 use crate::wire::code::Code;
-use crate::wire::consent::{self, What};
+use crate::wire::consent::{self, FriendWhat};
 use crate::wire::reply::{self, Outcome, Refusal};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// What is still to be told of friendships.
+/// FriendWhat is still to be told of friendships.
 #[derive(Debug, Default)]
 pub(super) struct Friendships {
     /// Notices for sessions whose login answer is not out yet.
@@ -75,7 +75,7 @@ impl Social {
         let Approached { connection, user, name, friend, re, cid, approach } = approached;
         let about = About { connection, re, cid: cid.as_deref() };
         let mut followed = match &approach {
-            // What is dropped is told one's own devices like every other.
+            // FriendWhat is dropped is told one's own devices like every other.
             Approach::Ask { .. } => Some(Acquaintance::Asked(friend)),
             Approach::Answer(FriendAnswer::No) => Some(Acquaintance::Refused(friend)),
             Approach::Answer(FriendAnswer::Yes) => None,
@@ -169,7 +169,7 @@ impl Social {
     ) {
         cx.enter();
         cx.observe(envelope.mid());
-        // What this core published comes back to it.
+        // FriendWhat this core published comes back to it.
         if envelope.mid().core() != cx.core {
             self.hear(cx, connections, backlog, envelope);
         }
@@ -194,9 +194,9 @@ impl Social {
         cx.enter();
         let Some(FriendNotice { about, name, news }) = envelope.friend_notice() else { return };
         let (what, note) = match &news {
-            FriendNews::Asks(note) => (What::Asks, note.as_str()),
-            FriendNews::Accepted { .. } => (What::Accepted, ""),
-            FriendNews::Gone => (What::Gone, ""),
+            FriendNews::Asks(note) => (FriendWhat::Asks, note.as_str()),
+            FriendNews::Accepted { .. } => (FriendWhat::Accepted, ""),
+            FriendNews::Gone => (FriendWhat::Gone, ""),
         };
         let hears = |connection: &Connection| connection.capabilities.has(Capabilities::FRIEND);
         if connections.get(id).is_some_and(hears) {
@@ -234,7 +234,7 @@ impl Social {
         true
     }
 
-    /// What was held for a session.
+    /// FriendWhat was held for a session.
     pub(crate) fn take_held(&mut self, id: ConnectionId) -> Vec<Envelope> {
         self.friendships.held.remove(&id).unwrap_or_default()
     }

@@ -1,12 +1,12 @@
-//! What v2 tells a user of friendships that are asked for, made and ended, and of what it has chosen.
+//! FriendWhat v2 tells a user of friendships that are asked for, made and ended, and of what it has chosen.
 
 use super::text::{number, string};
 use crate::model::consent::{FriendAsk, Settings};
 use crate::model::ids::UserId;
 
-/// What has happened between a user and somebody.
+/// FriendWhat has happened between a user and somebody.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum What {
+pub enum FriendWhat {
     /// That one asks for its friendship.
     Asks,
     /// The two are friends from now on.
@@ -25,23 +25,23 @@ pub enum What {
     Unblocked,
 }
 
-impl What {
+impl FriendWhat {
     const fn name(self) -> &'static str {
         match self {
-            What::Asks => "asks",
-            What::Accepted => "accepted",
-            What::Gone => "gone",
-            What::Added => "added",
-            What::Asked => "asked",
-            What::Refused => "refused",
-            What::Blocked => "blocked",
-            What::Unblocked => "unblocked",
+            FriendWhat::Asks => "asks",
+            FriendWhat::Accepted => "accepted",
+            FriendWhat::Gone => "gone",
+            FriendWhat::Added => "added",
+            FriendWhat::Asked => "asked",
+            FriendWhat::Refused => "refused",
+            FriendWhat::Blocked => "blocked",
+            FriendWhat::Unblocked => "unblocked",
         }
     }
 }
 
 /// FRIEND_EVENT of what somebody else has done, or of what became of it.
-pub fn friend_event(user: UserId, what: What, name: &str, note: &str) -> Vec<u8> {
+pub fn friend_event(user: UserId, what: FriendWhat, name: &str, note: &str) -> Vec<u8> {
     let mut out = begin(user);
     if !name.is_empty() {
         out.extend_from_slice(b",\"name\":");
@@ -55,7 +55,7 @@ pub fn friend_event(user: UserId, what: What, name: &str, note: &str) -> Vec<u8>
 }
 
 /// FRIEND_EVENT of what another session of the user has done.
-pub fn own_event(user: UserId, what: What) -> Vec<u8> {
+pub fn own_event(user: UserId, what: FriendWhat) -> Vec<u8> {
     let mut out = begin(user);
     out.extend_from_slice(b",\"own\":true");
     end(out, what)
@@ -68,7 +68,7 @@ fn begin(user: UserId) -> Vec<u8> {
     out
 }
 
-fn end(mut out: Vec<u8>, what: What) -> Vec<u8> {
+fn end(mut out: Vec<u8>, what: FriendWhat) -> Vec<u8> {
     out.extend_from_slice(b",\"what\":");
     string(&mut out, what.name());
     out.push(b'}');
