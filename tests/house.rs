@@ -98,7 +98,6 @@ const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[
     ("src/chat/model/limits.rs", "default", 120, "a bound a line"),
     ("src/storage/embedded.rs", "request", 95, "a request an arm"),
     ("src/storage/mysql/batch.rs", "change", 80, "a request an arm"),
-    ("clients/rust/src/session/receive.rs", "on_frame", 64, "a message of the protocol an arm"),
     ("perf/scenarios/bench.rs", "measure", 75, "one round: the order of its steps is what it is"),
     ("perf/report/page/timeline.rs", "charts", 80, "a chart a paragraph"),
     ("benches/store.rs", "main", 66, "a scenario a line"),
