@@ -79,13 +79,13 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
     ("tests/mysql.rs", 600, "one MariaDB serves all of these tests"),
     ("tests/ring_nginx.rs", 505, "one nginx serves all of these tests"),
     ("tests/ring_program.rs", 485, "one program, a test a question"),
-    ("tests/rules/script.rs", 720, "the language of the rules, a verb an arm"),
+    ("tests/rules/script.rs", 750, "the language of the rules, a verb an arm"),
     ("tests/server/hostile.rs", 455, "what a client can do wrong"),
     ("tests/server/v2_hostile.rs", 460, "the same in v2"),
     ("tests/server/v2_safe.rs", 425, "what v2 promises, against the real server"),
     ("tests/sim/store.rs", 430, "the simulated store: a request an arm"),
     ("tests/support/chatd.rs", 505, "a server for a test: start, watch, stop"),
-    ("tests/support/client.rs", 420, "a client for a test"),
+    ("tests/support/client.rs", 440, "a client for a test"),
 ];
 
 /// Functions that are longer than 60 lines, how long they may be, and the one idea that needs it.

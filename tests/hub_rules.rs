@@ -7,6 +7,7 @@
 mod rules {
     pub mod consent_steps;
     pub mod device_steps;
+    pub mod rate_steps;
     pub mod script;
     pub mod search_steps;
     pub mod show;

@@ -13,6 +13,7 @@ mod server {
     mod damaged;
     mod draining;
     mod ending;
+    mod floods;
     mod hostile;
     mod identity;
     mod jwt;

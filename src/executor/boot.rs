@@ -22,6 +22,7 @@ use super::store_link::{self, StoreLink};
 use chatd_chat::hub::Hub;
 use chatd_chat::model::ids::MessageId;
 use chatd_chat::model::limits::Limits;
+use chatd_chat::model::rate::Rates;
 use chatd_chat::model::registration::Registration;
 use chatd_chat::model::retention::Retention;
 use chatd_chat::port::event::Event;
@@ -54,6 +55,8 @@ pub struct Config {
     pub site: Site,
     /// Who is believed when it says whom it speaks for.
     pub proxies: Proxies,
+    /// How often clients may do what.
+    pub rates: Rates,
     /// Which messages the cores have stored.
     pub keep: Retention,
     /// Who may register.
@@ -128,6 +131,7 @@ struct Parts {
     secrecy: Secrecy,
     site: Site,
     proxies: Proxies,
+    rates: Rates,
     keep: Retention,
     registration: Registration,
     after: MessageId,
@@ -174,6 +178,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             secrecy: config.secrecy.clone(),
             site: config.site.clone(),
             proxies: config.proxies.clone(),
+            rates: config.rates,
             keep: config.keep,
             registration: config.registration.clone(),
             after: config.after,
@@ -281,6 +286,7 @@ async fn run(parts: Parts) {
         proxies: parts.proxies,
         origin: parts.origin,
     })));
+    shard.borrow_mut().set_rates(parts.rates);
     spawn_service("the event loop", event_loop::run(shard.clone(), parts.busy_poll));
     for (from, parcels) in inbound {
         spawn_service("the bus", local::receive(shard.clone(), from, parcels));

@@ -16,6 +16,7 @@ use super::store_link::StoreLink;
 use chatd_chat::hub::Hub;
 use chatd_chat::model::envelope::Kind;
 use chatd_chat::model::limits::Limits;
+use chatd_chat::model::rate::Rates;
 use chatd_chat::port::effect::Effect;
 use chatd_chat::port::event::Event;
 use chatd_chat::port::store::StoreRequest;
@@ -148,6 +149,11 @@ impl Shard {
     /// Whether a panic has struck the hub.
     pub(super) fn is_broken(&self) -> bool {
         self.feeding
+    }
+
+    /// How often clients may do what, from now on.
+    pub(super) fn set_rates(&mut self, rates: Rates) {
+        self.hub.set_rates(rates);
     }
 
     /// Finishes with everybody, in their turn; said again, at once.

@@ -43,7 +43,7 @@
 
 use super::consent_steps::{answer_of_consent, consent_of_profile};
 use super::device_steps::MULTI;
-use super::show;
+use super::{rate_steps, show};
 use chatd::chat::hub::Hub;
 use chatd::chat::model::envelope::{Demand, Durability, Envelope, Kind, Message, Notice, Target};
 use chatd::chat::model::group_rule::{JoinPolicy, MemberRule, MutedAll, Until};
@@ -53,6 +53,7 @@ use chatd::chat::model::ids::{
 };
 use chatd::chat::model::limits::Limits;
 use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role, Who};
+use chatd::chat::model::rate::Rates;
 use chatd::chat::model::retention::Retention;
 use chatd::chat::model::source::Source;
 use chatd::chat::model::token::{PasswordPrint, Secret, Token, TokenId};
@@ -73,6 +74,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 pub struct Script {
     hub: Option<Hub>,
     limits: Limits,
+    rates: Rates,
     keeping: Retention,
     now: Now,
     names: Vec<String>,
@@ -150,6 +152,11 @@ impl Script {
                 self.limit(rest);
                 return Vec::new();
             }
+            "rate" => {
+                rate_steps::set(&mut self.rates, rest);
+                self.hub.iter_mut().for_each(|hub| hub.set_rates(self.rates));
+                return Vec::new();
+            }
             "wait" => {
                 let ms: u64 = rest.parse().expect("milliseconds");
                 self.now.monotonic = self.now.monotonic.plus(ms);
@@ -208,6 +215,8 @@ impl Script {
             "lookups" => self.limits.lookups = value,
             "lookups_waiting" => self.limits.lookups_waiting = value,
             "walk_sessions" => self.limits.walk_sessions = value,
+            "rate_refusals" => self.limits.rate_refusals = value as u32,
+            "rate_pauses" => self.limits.rate_pauses = value as u32,
             "drain_sessions" => self.limits.drain_sessions = value as u32,
             "unconfirmed" => self.limits.unconfirmed = value,
             other => panic!("no such limit here: {other}"),
@@ -245,6 +254,11 @@ impl Script {
                 self.names.push(rest.to_owned());
                 let session = self.session(rest);
                 self.handle(Event::Opened { connection: session, from: Source::Proxy })
+            }
+            "from" => {
+                let (name, from) = rest.split_once(' ').expect("who, and from where");
+                let (connection, from) = (self.session(name), rate_steps::source(from));
+                self.handle(Event::Located { connection, from })
             }
             "upgrade" => {
                 let session = self.session(rest);
@@ -613,7 +627,12 @@ impl Script {
     fn handle(&mut self, event: Event<'_>) -> Vec<Effect> {
         let limits = &self.limits;
         let keeping = self.keeping;
-        let hub = self.hub.get_or_insert_with(|| Hub::new(CoreId(0), limits.clone()).retaining(keeping));
+        let rates = self.rates;
+        let hub = self.hub.get_or_insert_with(|| {
+            let mut hub = Hub::new(CoreId(0), limits.clone()).retaining(keeping);
+            hub.set_rates(rates);
+            hub
+        });
         let mut effects = Vec::new();
         hub.handle(self.now, event, &mut effects);
         for effect in &effects {

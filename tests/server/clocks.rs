@@ -14,8 +14,8 @@ const HOUR_MS: i64 = 3_600_000;
 /// After so long even a server that looks at the wall clock once a minute has seen that it was set.
 const A_MINUTE_MS: i64 = 61_000;
 /// Less than anybody has to be silent for anything.
-const FEW_MS: i64 = 10_000;
-/// An unfinished frame is cut after 30 s, and a silent v2 session is pinged.
+const FEW_MS: i64 = 5_000;
+/// An unfinished frame is cut after 10 s, and a silent v2 session is pinged after 30.
 const FRAME_MS: i64 = 32_000;
 
 /// What the server's wall clock shows, as its messages say: until it is what it should be.

@@ -70,6 +70,11 @@ impl Client {
         self.stream.write_all(bytes)
     }
 
+    /// Sends as many of these bytes as the kernel takes.
+    pub fn try_part(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
     /// Sends one frame.
     pub fn say_text(&mut self, frame: &str) {
         let bytes = [frame.as_bytes(), self.end].concat();

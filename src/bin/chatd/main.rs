@@ -107,6 +107,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
         secrecy: settings.secrecy.clone(),
         site: settings.site.clone(),
         proxies: settings.proxies.clone(),
+        rates: settings.rates,
         keep: settings.keep,
         registration: settings.registration.clone(),
         after,

@@ -1,5 +1,6 @@
 //! What was typed: the command line of chatd, unchecked but for its form.
 
+use chatd::chat::model::rate::{Rate, Rates};
 use chatd::chat::model::retention::Retention;
 use chatd::executor::boot::{Network, RingMode};
 use chatd::executor::metrics::Measuring;
@@ -48,6 +49,35 @@ pub struct Options {
     /// speaks for, and is refused if it does not. Nobody else is believed.
     #[arg(long, value_name = "CIDR[,CIDR]", env = "CHATD_PROXY_FROM", value_delimiter = ',')]
     pub proxy_from: Vec<Network>,
+
+    /// Messages that a session may send: so many a second, and so many at once. Off: as many as it likes.
+    #[arg(long, value_name = "N:BURST|off", default_value = "off")]
+    pub message_rate: Rate,
+
+    /// Bytes of requests that are read from a session, likewise.
+    #[arg(long, value_name = "N:BURST|off", default_value = "off")]
+    pub byte_rate: Rate,
+
+    /// Look-ups of a user (HISTORY, SYNC, FIND, MEMBERS, friends), and of an address ten times as many: likewise.
+    #[arg(long, value_name = "N:BURST|off", default_value = "off")]
+    pub lookup_rate: Rate,
+
+    /// Changes by a user (friends, groups, blocks, passwords, devices), and by an address, registrations included, ten
+    /// times as many: likewise.
+    #[arg(long, value_name = "N:BURST|off", default_value = "off")]
+    pub change_rate: Rate,
+
+    /// Wrong passwords from an address, likewise.
+    #[arg(long, value_name = "N:BURST|off", default_value = "off")]
+    pub guess_rate: Rate,
+
+    /// New connections of an address, likewise.
+    #[arg(long, value_name = "N:BURST|off", default_value = "off")]
+    pub connect_rate: Rate,
+
+    /// Connections of an address at a time, for each core.
+    #[arg(long, value_name = "N|off", default_value = "off", value_parser = most)]
+    pub address_connections: Most,
 
     /// Where the embedded store keeps everything; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "./chatd-data")]
@@ -215,6 +245,19 @@ fn jwks_url(text: &str) -> Result<String, String> {
 }
 
 impl Options {
+    /// How often clients may do what.
+    pub fn rates(&self) -> Rates {
+        Rates {
+            message: self.message_rate,
+            byte: self.byte_rate,
+            lookup: self.lookup_rate,
+            change: self.change_rate,
+            guess: self.guess_rate,
+            connect: self.connect_rate,
+            connections: self.address_connections.0,
+        }
+    }
+
     /// Reads the command line and the environment; says what is wrong with it and exits.
     pub fn read() -> Self {
         let matches = Self::command().get_matches();
@@ -224,6 +267,10 @@ impl Options {
         options
     }
 }
+
+/// How many there may be; 0 for as many as there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Most(pub u32);
 
 /// What else there is to do.
 #[derive(Debug, Subcommand)]
@@ -274,6 +321,18 @@ fn admin(text: &str) -> Result<AdminAt, String> {
             .parse()
             .map(AdminAt::Address)
             .map_err(|_| "an address and a port, such as [::1]:6060, or off".to_owned()),
+    }
+}
+
+fn most(text: &str) -> Result<Most, String> {
+    match text {
+        "off" => Ok(Most(0)),
+        _ => text
+            .parse()
+            .ok()
+            .filter(|&most| most > 0)
+            .map(Most)
+            .ok_or_else(|| "a number from 1, or off".to_owned()),
     }
 }
 

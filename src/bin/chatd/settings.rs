@@ -3,6 +3,7 @@
 use crate::options::{AdminAt, Options, Register};
 use chatd::chat::model::ids::CoreId;
 use chatd::chat::model::limits::Limits;
+use chatd::chat::model::rate::Rates;
 use chatd::chat::model::registration::{Invitations, Registration};
 use chatd::chat::model::retention::Retention;
 use chatd::executor::boot::{Delivery, Origins, Proxies, RingMode, Secrecy, Site};
@@ -48,6 +49,8 @@ pub struct Settings {
     pub site: Site,
     /// Who is believed when it says whom it speaks for.
     pub proxies: Proxies,
+    /// How often clients may do what.
+    pub rates: Rates,
     /// Where the latency log goes, and how long its intervals are.
     pub latency_log: Option<(PathBuf, Duration)>,
     /// Which one-to-one messages are stored.
@@ -154,6 +157,8 @@ impl Settings {
         let secrecy = secrecy(&options, &mut warnings)?;
         let application = application(&options)?;
         let registration = registration(&options)?;
+        let rates = options.rates();
+        warnings.extend(without_rates(&options, &rates));
         if options.latency_log.is_some() && options.measure == Measuring::Off {
             warnings.push("the latency log stays empty with --measure off".to_owned());
         }
@@ -206,6 +211,7 @@ impl Settings {
                 },
             },
             proxies: Proxies::new(options.proxy_from),
+            rates,
             latency_log: options.latency_log.map(|path| (path, options.latency_log_interval)),
             keep: options.keep,
             registration,
@@ -286,6 +292,24 @@ fn application(options: &Options) -> Result<Option<Application>, Impossible> {
     let (issuer, audience) = (jwt.jwt_issuer.clone(), jwt.jwt_audience.clone());
     let policy = Policy { issuer: issuer.unwrap_or_default(), audience: audience.unwrap_or_default() };
     Application::new(policy, source).map(Some).map_err(Impossible::Keys)
+}
+
+/// What everybody may do who reaches a server without rates.
+fn without_rates(options: &Options, rates: &Rates) -> Option<String> {
+    let is_open = !options.bind.is_loopback() || !options.proxy_from.is_empty();
+    let missing = [
+        ("--message-rate", rates.message.is_off()),
+        ("--byte-rate", rates.byte.is_off()),
+        ("--lookup-rate", rates.lookup.is_off()),
+        ("--change-rate", rates.change.is_off()),
+        ("--guess-rate", rates.guess.is_off()),
+        ("--connect-rate", rates.connect.is_off()),
+        ("--address-connections", rates.connections == 0),
+    ];
+    let missing: Vec<&str> = missing.iter().filter(|(_, off)| *off).map(|(name, _)| *name).collect();
+    (is_open && !missing.is_empty()).then(|| {
+        format!("others reach this server, and nothing bounds how fast one client asks: {} (docs/operations.md, Floods)", missing.join(", "))
+    })
 }
 
 /// What goes wrong where only one of the two things that servers share is shared.

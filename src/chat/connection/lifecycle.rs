@@ -37,12 +37,15 @@ impl Connections {
             return self.close_for(cx, id, Code::Draining, Code::Draining.text());
         }
         self.note_unauthenticated(cx, id);
+        self.arrive(cx, id);
     }
 
     /// The proxy that made it has said for whom.
-    pub(crate) fn located(&mut self, id: ConnectionId, from: Source) {
+    pub(crate) fn located(&mut self, cx: &mut Cx, id: ConnectionId, from: Source) {
+        cx.enter();
         if let Some(connection) = self.get_mut(id) {
             connection.from = from;
+            self.arrive(cx, id);
         }
     }
 
@@ -95,6 +98,9 @@ impl Connections {
         let slot = self.slots.get_mut(id.index as usize);
         let connection = slot.and_then(|slot| slot.take_if(|connection| connection.id() == id));
         if let Some(connection) = &connection {
+            if connection.counted {
+                self.budgets.leave(connection.from);
+            }
             self.unacked_bytes -= connection.window.unacked_bytes();
         }
         connection.into_iter().flat_map(|mut connection| connection.window.take_unread())
@@ -104,6 +110,10 @@ impl Connections {
         cx.enter();
         let Some(connection) = self.get_mut(id) else { return };
         connection.note_heard(cx.now);
+        if fault.severity == Severity::Answer && !self.admit_fault(cx, id) {
+            return;
+        }
+        let Some(connection) = self.get_mut(id) else { return };
         let is_v1 = connection.dialect == Dialect::Seed && connection.is_logged_in();
         // v1 knows no such message, whatever is wrong with it.
         let unknown = is_v1 && fault.severity == Severity::Answer && fault.re.is_some_and(msgid::is_of_v2);

@@ -2,8 +2,8 @@
 //!
 //! Owns every connection of its core ([`state`]), which user is where, how connections begin and end
 //! ([`lifecycle`]), what was sent and not acknowledged ([`send_window`]) or not confirmed ([`unconfirmed`]), how far senders are ahead of the store
-//! ([`backpressure`]), what it said lately ([`dedup`]), what it does not want to hear ([`refusals`]), pings ([`keepalive`]), and in
-//! which order everybody is sent away when the server stops ([`draining`]).
+//! ([`backpressure`]), what it said lately ([`dedup`]), what it does not want to hear ([`refusals`]), pings ([`keepalive`]), how fast
+//! each may ask ([`rates`], [`budgets`]), and in which order everybody is sent away when the server stops ([`draining`]).
 //!
 //! Handles `Opened`, `Located`, `BadFrame`, `FrameTimeout`, `HalfClosed`, `Closed`, `Acked`. Emits `Send`, `Close`, `Pause`,
 //! `Resume`, `Probe`. Gives back what an acknowledgement or an end leaves to be done: [`Acked`], [`UnackedPush`].
@@ -11,11 +11,13 @@
 //! Never knows a rule of chat.
 
 pub(crate) mod backpressure;
+mod budgets;
 mod dedup;
 mod draining;
 mod keepalive;
 mod lifecycle;
 mod per_connection;
+mod rates;
 mod refusals;
 pub(crate) mod send_window;
 mod shares;
@@ -27,11 +29,14 @@ mod walk;
 use crate::model::ids::{ConnectionId, UserId};
 use crate::port::in_flight::UnplacedPush;
 use backpressure::Backpressure;
+use budgets::Budgets;
+pub(crate) use budgets::Class;
 pub(crate) use draining::Drained;
 use draining::Draining;
 pub(crate) use keepalive::LOOK_MS as KEEPALIVE_MS;
 pub(crate) use lifecycle::About;
 pub(crate) use per_connection::PerConnection;
+use rates::Paced;
 use rustc_hash::FxHashMap;
 pub(crate) use send_window::{StoredAs, UnackedPush};
 pub(crate) use state::{AuthState, Connection, Identity, Leaving, Pause, Vain};
@@ -62,6 +67,10 @@ pub(crate) struct Connections {
     unacked_bytes: u64,
     /// What senders are ahead of the store.
     backpressure: Backpressure,
+    /// What users and addresses have used up of their rates.
+    budgets: Budgets,
+    /// Who is not read from because it asks too fast.
+    paced: Paced,
     /// How far it is, when the server stops.
     draining: Draining,
     /// Numbers the pings.

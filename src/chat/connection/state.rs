@@ -1,5 +1,6 @@
 //! One connection: who it is, how far it has come, and what it is waiting for.
 
+use super::rates::Pace;
 use super::refusals::Refusals;
 use super::send_window::SendWindow;
 use crate::model::capabilities::Capabilities;
@@ -19,6 +20,8 @@ pub(crate) enum Pause {
     SenderLimit = 2,
     /// All connections of the core together have too many such messages.
     CoreLimit = 4,
+    /// It asks too fast.
+    Rate = 8,
 }
 
 /// How far a connection has come.
@@ -104,6 +107,10 @@ pub(crate) struct Connection {
     pub(crate) vain: Seldom<Vain>,
     /// Whether its token is being revoked: it is logged out once that is done.
     pub(crate) revoking: bool,
+    /// Whether it counts among the connections of its address.
+    pub(super) counted: bool,
+    /// What it has used up of its rates, if there are any.
+    pub(super) pace: Seldom<Pace>,
 }
 
 impl Connection {
@@ -131,6 +138,8 @@ impl Connection {
             login_cid: None,
             vain: Seldom::default(),
             revoking: false,
+            counted: false,
+            pace: Seldom::default(),
         }
     }
 

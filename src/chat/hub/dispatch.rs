@@ -42,7 +42,7 @@ impl Hub {
             Event::FrameTimeout { connection } => connections.on_frame_timeout(cx, connection),
             Event::Upgraded { connection } => connections.upgraded(connection),
             Event::Opened { connection, from } => connections.opened(cx, connection, from),
-            Event::Located { connection, from } => connections.located(connection, from),
+            Event::Located { connection, from } => connections.located(cx, connection, from),
             Event::HalfClosed { connection } => connections.on_half_close(cx, connection),
             Event::Closed { connection, acked } => self.on_closed(connection, acked),
             Event::Tick { utc_offset_s } => self.on_tick(utc_offset_s),

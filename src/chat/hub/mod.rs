@@ -13,6 +13,7 @@ mod memberships;
 #[cfg(test)]
 mod message_walk_tests;
 mod mutations;
+mod pace;
 mod replies;
 mod requests;
 mod sessions;
@@ -28,6 +29,7 @@ use crate::group::Groups;
 use crate::login::Logins;
 use crate::model::ids::{CoreId, MessageId, Millis, Now};
 use crate::model::limits::Limits;
+use crate::model::rate::Rates;
 use crate::model::registration::Registration;
 use crate::model::retention::Retention;
 use crate::port::counters::HubCounters;
@@ -109,6 +111,11 @@ impl Hub {
     pub fn registering(mut self, registration: Registration) -> Self {
         self.cx.registration = registration;
         self
+    }
+
+    /// How often clients may do what, from now on.
+    pub fn set_rates(&mut self, rates: Rates) {
+        self.cx.rates = rates;
     }
 
     /// The same, started at `wall` and giving ids after `stored`, the greatest that the store knows.

@@ -24,6 +24,10 @@ impl Hub {
         connection.note_heard(cx.now);
         let (dialect, user) = (connection.dialect, connection.logged_in_user());
         let about = About { connection: id, re: request.body.msgid(), cid: request.cid };
+        if !self.admits(about, &request) {
+            return;
+        }
+        let Self { cx, connections, .. } = self;
         if let Body::Ping { n } = request.body {
             return connections.on_ping(cx, id, n);
         }

@@ -178,6 +178,7 @@ impl Hub {
             false => Vec::new(),
         };
         let dedup = connections.take_dedup(id);
+        connections.note_spent(cx, id);
         let Some((user, connection)) = user.zip(connections.get_mut(id)) else { return };
         match connection.end_login() {
             AuthState::Unauthenticated => return,

@@ -61,6 +61,7 @@ impl Hub {
         let now = self.cx.now;
         self.decide_claims();
         self.end_expired();
+        self.connections.resume_paced(&mut self.cx);
         self.tick_catch_ups();
         let Self { cx, connections, backlog, direct, groups, social, .. } = self;
         groups.store_overdue(cx);

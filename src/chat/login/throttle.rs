@@ -124,6 +124,7 @@ impl Logins {
 
     /// A password was wrong, whoever it was for.
     pub(crate) fn guessed_wrong(&mut self, cx: &Cx, connections: &mut Connections, id: ConnectionId) {
+        connections.note_wrong_password(cx, id);
         let (free, most_ms) = (cx.limits.wrong_passwords, cx.limits.guess_pause_ms);
         let Some(connection) = connections.get_mut(id) else { return };
         let vain = connection.vain.or_default();
@@ -144,7 +145,8 @@ impl Logins {
 
 /// How long a connection has to wait before it may try a password.
 fn wait_ms(cx: &Cx, connections: &Connections, id: ConnectionId) -> u64 {
-    vain(connections, id).map_or(0, |vain| vain.may_guess_at.since(cx.now))
+    let own = vain(connections, id).map_or(0, |vain| vain.may_guess_at.since(cx.now));
+    own.max(connections.guess_wait_ms(cx, id))
 }
 
 fn vain(connections: &Connections, id: ConnectionId) -> Option<&Vain> {

@@ -214,6 +214,13 @@ pub struct Limits {
     pub group_makes: u32,
     /// Milliseconds until one more may be made.
     pub group_make_ms: u64,
+    /// Requests of a connection that are refused because they are too fast, 10 s apart at most, before it is not read from
+    /// for a while.
+    pub rate_refusals: u32,
+    /// How often that may happen before it is closed with ERROR 109.
+    pub rate_pauses: u32,
+    /// Milliseconds that it is not read from, at least.
+    pub rate_pause_ms: u64,
     /// Milliseconds that a claim of a user waits for those who could object.
     pub claim_ms: u64,
     /// Milliseconds of silence after which a v2 session is pinged.
@@ -275,7 +282,7 @@ impl Default for Limits {
             guess_pause_ms: 30_000,
             connections: 20_000,
             anonymous: 10_000,
-            frame_ms: 30_000,
+            frame_ms: 10_000,
             partial_core_bytes: 64 << 20,
             linger_bytes: 256 << 10,
             outbox_bytes: 1 << 20,
@@ -348,6 +355,9 @@ impl Default for Limits {
             address_registration_ms: 10_000,
             group_makes: 400,
             group_make_ms: 30_000,
+            rate_refusals: 16,
+            rate_pauses: 30,
+            rate_pause_ms: 1_000,
             claim_ms: 1_000,
             presence_grace_ms: 3_000,
             presence_notice_ms: 100,

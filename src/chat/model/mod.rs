@@ -8,6 +8,7 @@
 //! - [`dedup`]: what a user said lately, and how that was answered.
 //! - [`limits`]: every bound, its default, and what happens at it.
 //! - [`registration`]: who may register, likewise.
+//! - [`rate`]: how often something may be done, and what of that is used up.
 //! - [`retention`]: which messages are stored, as whoever runs the server chose.
 //! - [`source`]: where a connection comes from, as far as shares go.
 //! - `name`: what may be a name. `local_time`: the server's time as text. `seldom`: what few have at a time.
@@ -26,6 +27,7 @@ pub mod limits;
 pub(crate) mod local_time;
 pub mod name;
 pub mod profile;
+pub mod rate;
 pub mod registration;
 pub mod retention;
 pub(crate) mod seldom;

@@ -22,19 +22,25 @@ pub enum Cut {
     SlowFrame,
     /// Too much was half read on its core, of which its frame was one of the largest.
     Shed,
+    /// It asked on and on for more than it may.
+    Flooding,
+    /// Too many came from the same address.
+    Crowded,
     /// The server is stopping.
     Draining,
 }
 
 impl Cut {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::SlowReader,
         Self::Anonymous,
         Self::Garbled,
         Self::Silent,
         Self::SlowFrame,
         Self::Shed,
+        Self::Flooding,
+        Self::Crowded,
         Self::Draining,
     ];
 
@@ -47,6 +53,8 @@ impl Cut {
             Self::Silent => "silent",
             Self::SlowFrame => "slow_frame",
             Self::Shed => "unfinished_frames",
+            Self::Flooding => "flooding",
+            Self::Crowded => "crowded",
             Self::Draining => "draining",
         }
     }
@@ -93,7 +101,8 @@ impl HubCounters {
         self.cuts[why as usize] += 1;
         match why {
             Cut::SlowReader => self.error(Code::TooSlow),
-            Cut::Anonymous | Cut::Shed => self.error(Code::TooMany),
+            Cut::Anonymous | Cut::Shed | Cut::Crowded => self.error(Code::TooMany),
+            Cut::Flooding => self.error(Code::TooFast),
             Cut::SlowFrame => self.error(Code::NotAFrame),
             Cut::Draining => self.error(Code::Draining),
             // What exactly was wrong is counted where it is told.
@@ -129,6 +138,6 @@ mod tests {
         counters.cut(Cut::Garbled);
         assert_eq!(counters.errors().collect::<Vec<_>>(), [(1, 1), (116, 2)]);
         let cuts: Vec<u64> = counters.cuts().map(|(_, count)| count).collect();
-        assert_eq!(cuts, [0, 1, 1, 0, 0, 0, 0]);
+        assert_eq!(cuts, [0, 1, 1, 0, 0, 0, 0, 0, 0]);
     }
 }

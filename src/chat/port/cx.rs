@@ -12,6 +12,7 @@ use crate::model::envelope::Envelope;
 use crate::model::ids::{CoreId, MessageClock, MessageId, Millis, Monotonic, UserId};
 use crate::model::limits::Limits;
 use crate::model::local_time::LocalTime;
+use crate::model::rate::Rates;
 use crate::model::registration::Registration;
 use crate::model::retention::Retention;
 
@@ -23,6 +24,7 @@ pub(crate) struct Cx {
     /// The same by the wall clock: for `ts`, message ids and texts only.
     pub(crate) wall: Millis,
     pub(crate) limits: Limits,
+    pub(crate) rates: Rates,
     pub(crate) retention: Retention,
     pub(crate) registration: Registration,
     /// The number that this core goes by.
@@ -52,6 +54,7 @@ impl Cx {
             now: Monotonic(0),
             wall: Millis(0),
             limits,
+            rates: Rates::default(),
             retention: Retention::default(),
             registration: Registration::default(),
             core,

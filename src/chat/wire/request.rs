@@ -26,6 +26,8 @@ pub struct Request<'a> {
     pub cid: Option<&'a str>,
     /// What it wants.
     pub body: Body<'a>,
+    /// Bytes of its frame.
+    pub bytes: u32,
 }
 
 /// What a session speaks.

@@ -339,7 +339,7 @@ pub const fn close_code(why: Option<Code>) -> u16 {
         Some(Code::NotAFrame) => 1007,
         Some(Code::TooLarge) => 1009,
         Some(Code::Draining) => 1001,
-        Some(Code::Replaced | Code::TooSlow) => 1008,
+        Some(Code::Replaced | Code::TooSlow | Code::TooFast) => 1008,
         Some(Code::TooMany) => 1013,
         _ => 1000,
     }

@@ -18,10 +18,11 @@ use std::borrow::Cow;
 /// # Errors
 /// A [`Fault`] that says what to tell the client and whether to go on.
 pub fn parse<'a>(frame: &'a mut [u8], parser: &mut Parser, limits: &Limits) -> Result<Request<'a>, Fault> {
+    let bytes = frame.len() as u32;
     let fields = parser.parse(frame, limits.nesting_depth).map_err(|_| Fault::not_a_frame())?;
     let reader = Reader { fields: &fields, limits };
     let (mut re, mut cid) = (None, None);
-    let request = request(reader, &mut re, &mut cid);
+    let request = request(reader, bytes, &mut re, &mut cid);
     request.map_err(|(code, text)| {
         let severity = Severity::Answer;
         Fault { code, text, re, cid: cid.map(str::to_owned), severity }
@@ -31,6 +32,7 @@ pub fn parse<'a>(frame: &'a mut [u8], parser: &mut Parser, limits: &Limits) -> R
 /// The request, and in any case as much of its names as could be read.
 fn request<'a>(
     reader: Reader<'_, 'a>,
+    bytes: u32,
     re: &mut Option<u32>,
     cid: &mut Option<&'a str>,
 ) -> Checked<Request<'a>> {
@@ -43,7 +45,7 @@ fn request<'a>(
         Some(msgid) => reader.body(*msgid)?,
         None => return Err(unknown()),
     };
-    Ok(Request { id: reader.id(&body)?, cid: *cid, body })
+    Ok(Request { id: reader.id(&body)?, cid: *cid, body, bytes })
 }
 
 impl<'a> Reader<'_, 'a> {
