@@ -19,7 +19,7 @@ fn no_file_of_tests_is_forgotten() {
     let names = names.filter_map(|name| name.to_str()?.strip_suffix(".test.mjs").map(str::to_owned));
     let mut names: Vec<String> = names.collect();
     names.sort();
-    assert_eq!(names, ["devices", "documents", "news", "rules", "server", "ways"]);
+    assert_eq!(names, ["devices", "documents", "news", "rules", "server", "together", "ways"]);
 }
 
 #[test]
@@ -40,6 +40,11 @@ fn several_devices_of_one_user() {
 #[test]
 fn what_is_changed_and_what_happens() {
     passes("news", 8);
+}
+
+#[test]
+fn changes_groups_friendships_and_search() {
+    passes("together", 4);
 }
 
 #[test]

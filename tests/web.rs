@@ -20,6 +20,14 @@ fn people_talk_on_the_page() {
 }
 
 #[test]
+fn people_change_what_they_said_and_run_groups() {
+    install::packages_by_apt(
+        || if install::find("chromium").is_some() { Vec::new() } else { vec!["chromium"] },
+    );
+    passes("more", 7);
+}
+
+#[test]
 fn the_page_is_small_and_strict_and_can_be_read() {
     passes("looks", 4);
 }

@@ -10,11 +10,17 @@
 // is known and do what is pressed, and name each other in functions only, so that they load in any order.
 
 import './account.js';
+import './asks.js';
 import './begin.js';
+import './changes.js';
 import './connection.js';
 import './devices.js';
+import './group.js';
+import './heads.js';
 import './heard.js';
 import './keys.js';
+import './search.js';
+import './settings.js';
 import { comeBack, setWay } from './gate.js';
 import { keptToken } from './kept.js';
 import { $ } from './page.js';

@@ -1,48 +1,39 @@
 // How a conversation is begun: somebody is found, a group is made or joined.
 
+import { ERRNO } from '/chatd.js';
+import { standAnew } from './heads.js';
 import { $, client } from './page.js';
 import { personRow } from './people.js';
 import { enter } from './room.js';
 import { talkWith } from './talk.js';
-import { because, closeDialogs } from './words.js';
+import { closeDialogs, onSubmit } from './words.js';
 
-/** What is typed into the dialog for new conversations, and what comes of it. */
-function onSubmit(form, act) {
-  $(form).addEventListener('submit', async (event) => {
-    event.preventDefault();
-    $('new-error').textContent = '';
-    const submit = $(form).querySelector('[type=submit]');
-    submit.disabled = true;
-    try {
-      await act();
-    } catch (error) {
-      $('new-error').textContent = because(error);
-    }
-    submit.disabled = false;
-  });
-}
+const HERE = { [ERRNO.NOT_YOURS]: 'This group lets nobody in, or not you.', [ERRNO.EXISTS]: 'That is so already, or the name is taken.' };
+/** A form of the dialog. */
+const onForm = (form, act) => onSubmit($(form), $('new-error'), act, HERE);
 
-onSubmit('find', async () => {
+onForm('find', async () => {
   $('found').replaceChildren();
   const who = $('find-who').value.trim();
   const person = await client.find(/^[1-9]\d{0,9}$/.test(who) ? Number(who) : who);
   $('found').replaceChildren(personRow(person));
 });
 
-onSubmit('make', async () => {
+onForm('make', async () => {
   const name = $('make-name').value.trim();
   const id = await client.createGroup(name, $('make-about').value.trim());
   const talk = talkWith('group', id, name);
-  talk.members = 1;
+  Object.assign(talk, { members: 1, role: 'owner', join: 'open', description: $('make-about').value.trim() });
   closeDialogs();
   $('make').reset();
   enter(talk);
 });
 
-onSubmit('join', async () => {
+onForm('join', async () => {
   const id = await client.joinGroup(Number($('join-id').value));
-  // A group's name comes with a login.
-  const talk = talkWith('group', id, `Group ${id}`);
+  const talk = talkWith('group', id);
+  Object.assign(talk, { isGone: false, role: 'normal' });
+  standAnew();
   closeDialogs();
   $('join').reset();
   enter(talk);

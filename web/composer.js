@@ -1,15 +1,17 @@
 // What is typed, and said.
 
+import { ERRNO } from '/chatd.js';
 import { drawBanner } from './connection.js';
 import { drawState } from './lines.js';
 import { changed } from './list.js';
 import { $, client, page } from './page.js';
-import { because } from './words.js';
+import { because, say } from './words.js';
 
 export function send(talk, text) {
   client.typing(talk.conversation, false);
   const message = {
-    from: page.me.id, name: page.me.name, text, ts: Date.now(), cid: null, mid: null, pos: null, state: 'waiting',
+    kind: 'said', from: page.me.id, name: page.me.name, text, ts: Date.now(), cid: null, mid: null, pos: null, rev: 0, reactions: [],
+    state: 'waiting',
   };
   talk.add(message);
   changed();
@@ -33,17 +35,71 @@ export function send(talk, text) {
   drawBanner();
 }
 
+/** The message that is edited, and what was typed before that; or null. */
+let editing = null;
+
+export function beginEdit(row) {
+  endEdit();
+  editing = { row, draft: $('text').value };
+  $('text').value = row.text;
+  $('editing').hidden = false;
+  fit();
+  $('text').focus();
+}
+
+/** What was typed before is there again. Whether anything was edited. */
+export function endEdit() {
+  if (!editing) return false;
+  $('text').value = editing.draft;
+  editing = null;
+  $('editing').hidden = true;
+  fit();
+  return true;
+}
+
+async function edit(text) {
+  const { row } = editing;
+  endEdit();
+  if (text === row.text) return;
+  try {
+    await client.edit(row.talk.conversation, row.pos, text);
+  } catch (error) {
+    say(because(error, { [ERRNO.NOT_YOURS]: 'It is too late to change this: that is possible for a quarter of an hour.' }));
+    // What was typed is not lost.
+    if (page.open !== row.talk || editing || row.kind !== 'said') return;
+    beginEdit(row);
+    $('text').value = text;
+  }
+}
+
+/** The last thing that this user said. */
+function beginLast(event) {
+  const row = page.open?.messages.findLast(({ kind, from, pos }) => kind === 'said' && from === page.me.id && pos !== null);
+  if (!row || !client.multi) return;
+  event.preventDefault();
+  beginEdit(row);
+}
+
+$('edit-end').addEventListener('click', () => {
+  endEdit();
+  $('text').focus();
+});
+
 $('composer').addEventListener('submit', (event) => {
   event.preventDefault();
   const text = $('text').value.trim();
   if (!text || !page.open || page.open.isGone) return;
-  send(page.open, text);
-  $('text').value = '';
+  if (editing) edit(text);
+  else {
+    send(page.open, text);
+    $('text').value = '';
+  }
   fit();
   $('text').focus();
 });
 
 $('text').addEventListener('keydown', (event) => {
+  if (event.key === 'ArrowUp' && $('text').value === '' && !editing) return beginLast(event);
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   $('composer').requestSubmit();
@@ -57,5 +113,5 @@ export function fit() {
 
 $('text').addEventListener('input', () => {
   fit();
-  if (page.open && !page.open.isGone) client.typing(page.open.conversation, $('text').value.trim() !== '');
+  if (page.open && !page.open.isGone && !editing) client.typing(page.open.conversation, $('text').value.trim() !== '');
 });

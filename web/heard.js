@@ -2,6 +2,7 @@
 
 import { drawBanner } from './connection.js';
 import { showHouse } from './gate.js';
+import { standAnew } from './heads.js';
 import { recallPeople } from './kept.js';
 import { drawState } from './lines.js';
 import { changed } from './list.js';
@@ -18,8 +19,9 @@ client.on('message', (message) => {
   const { user, group } = message.conversation;
   const isDirect = group === undefined;
   const isNew = !talks.has(`user${user}`);
-  const talk = isDirect ? talkWith('user', user, message.name) : talkWith('group', group, `Group ${group}`);
+  const talk = isDirect ? talkWith('user', user, message.name) : talkWith('group', group);
   if (isDirect && isNew && message.own && user !== page.me.id) nameIt(talk);
+  if (!isDirect && !talk.isNamed) standAnew();
   const known = talk.add(message);
   if (talk.typing.has(message.from)) talk.isTyping(message.from, 0);
   const isUnread = known === message && !message.own && !(client.multi && talk.isCounted(message));
@@ -42,19 +44,6 @@ async function nameIt(talk) {
   if (talk === page.open) drawHead();
   changed();
 }
-
-client.on('heads', (heads) => {
-  for (const { conversation, name, head, mid, ts, read, unread, peerRead } of heads) {
-    const { user, group } = conversation;
-    const talk = group === undefined ? talkWith('user', user, name) : talkWith('group', group, name);
-    talk.name = name;
-    Object.assign(talk, { head: Math.max(head, talk.head), readTo: Math.max(read, talk.readTo), unread: [] });
-    talk.stood = { head, mid, ts, unread };
-    talk.isReadByPeer(peerRead ?? 0);
-  }
-  drawHead();
-  changed();
-});
 
 client.on('stored', ({ conversation, places }) => {
   const talk = talkOf(conversation);
@@ -104,8 +93,9 @@ client.on('loggedin', ({ id, name, friends, groups, again }) => {
   }
   for (const group of groups) {
     const talk = talkWith('group', group.id, group.name);
-    Object.assign(talk, { isGone: false, members: group.members });
-    talk.name = group.name;
+    Object.assign(talk, { isGone: false, members: group.members, description: group.description });
+    Object.assign(talk, { role: group.role, join: group.join, mutedUntil: group.mutedUntil });
+    Object.assign(talk, { name: group.name, isNamed: true });
   }
   recallPeople();
   showHouse();
@@ -128,7 +118,8 @@ async function catchUp() {
     if (talk === page.open || talk.messages.length > 0 || talk.isGone || peeks >= MOST_PEEKS) continue;
     peeks += 1;
     try {
-      insert(talk, (await client.history(talk.conversation, { limit: 1 })).messages);
+      const { rows, chg } = await client.history(talk.conversation, { limit: 1 });
+      insert(talk, rows, chg);
       changed();
     } catch (error) {
       if (error.kind !== 'refused') return;

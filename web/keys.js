@@ -1,5 +1,6 @@
 // What is pressed anywhere: Escape, the way back, the arrow keys; and when the page is looked at again.
 
+import { endEdit } from './composer.js';
 import { $, NEAR_PX, client, page } from './page.js';
 import { load, read, toEnd } from './reading.js';
 import { leave } from './room.js';
@@ -29,6 +30,8 @@ addEventListener('keydown', (event) => {
   if (menu) {
     menu.open = false;
     menu.firstElementChild.focus();
+  } else if (endEdit()) {
+    $('text').focus();
   } else if (page.open && $('house').classList.contains('inside')) {
     history.back();
   }
@@ -36,7 +39,7 @@ addEventListener('keydown', (event) => {
 
 addEventListener('click', ({ target }) => {
   for (const menu of document.querySelectorAll('details.menu[open]')) {
-    if (!menu.contains(target) || target.closest('.sheet')) menu.open = false;
+    if (!menu.contains(target) || target.closest('.sheet button:not([data-stay])')) menu.open = false;
   }
   target.closest?.('[data-close]')?.closest('dialog').close();
 });

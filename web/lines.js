@@ -1,67 +1,95 @@
-// The lines of the open conversation: one a message.
+// The lines of the open conversation: one a row.
 
 import { send } from './composer.js';
 import { button, calendar, clock, dayOf, make, whole } from './elements.js';
+import { sentence } from './events.js';
+import { eventActs } from './group.js';
+import { drawReactions, moreOf } from './more.js';
 import { $, draw, page } from './page.js';
 import { drawOlder, isAtEnd, toEnd } from './reading.js';
 
-export function lineOf(message) {
-  if (message.line) return message.line;
-  const mine = message.from === page.me.id;
-  const mark = make('span', { class: 'mark', dir: 'ltr', title: whole.format(message.ts) });
-  const text = make('span', { class: 'text', text: message.text });
-  const from = make('span', { class: 'from' }, make('bdi', { text: message.name }));
-  const bubble = make('div', { class: 'bubble', dir: 'auto' }, text, mark);
-  const said = make('div', { class: `said${mine ? ' mine' : ''}` }, from, bubble);
-  message.line = make('li', {}, make('p', { class: 'day', hidden: true }), said);
-  drawState(message);
-  return message.line;
+const SIGNS = {
+  waiting: ['○', ', not safe yet'], failed: ['✕', ', not said'], safe: ['✓', ', safe'], read: ['✓✓', ', read'],
+};
+
+const isMine = ({ from, by }) => (from ?? by) === page.me.id;
+
+export function lineOf(row) {
+  if (row.line) return row.line;
+  row.line = make('li', {}, make('p', { class: 'day', hidden: true }), row.kind === 'event' ? happened(row) : said(row));
+  if (row.kind !== 'event') drawState(row);
+  return row.line;
 }
 
-export function drawState(message) {
-  const [, said] = message.line.children;
-  const mark = said.querySelector('.mark');
-  said.classList.toggle('waiting', message.state === 'waiting');
-  said.classList.toggle('failed', message.state === 'failed');
-  mark.textContent = `${clock.format(message.ts)} `;
-  const signs = { waiting: ['○', ', not safe yet'], failed: ['✕', ', not said'], safe: ['✓', ', safe'], read: ['✓✓', ', read'] };
-  const { talk, pos } = message;
+function happened(row) {
+  return make('p', { class: 'happened', dir: 'auto', title: whole.format(row.ts) }, ...sentence(row), ...eventActs(row));
+}
+
+function said(row) {
+  const mark = make('span', { class: 'mark', dir: 'ltr', title: whole.format(row.ts) });
+  const from = make('span', { class: 'from' }, make('bdi', { text: row.name ?? '' }));
+  const bubble = make('div', { class: 'bubble', dir: 'auto' }, make('span', { class: 'text' }), mark);
+  const beside = make('div', { class: 'beside' }, bubble, moreOf(row));
+  return make('div', { class: `said${isMine(row) ? ' mine' : ''}` }, from, beside, make('div', { class: 'reactions' }));
+}
+
+const TAKEN_BACK = 'This message was taken back.';
+
+function textOf({ kind, text, from, by }) {
+  if (kind !== 'recalled') return text;
+  if (by === page.me.id) return 'You took this message back.';
+  return from !== undefined && from !== by ? 'An admin took this message back.' : TAKEN_BACK;
+}
+
+export function drawState(row) {
+  const [, said] = row.line.children;
+  const [mark, text] = [said.querySelector('.mark'), said.querySelector('.text')];
+  for (const state of ['waiting', 'failed']) said.classList.toggle(state, row.state === state);
+  said.classList.toggle('gone', row.kind === 'recalled');
+  text.textContent = textOf(row);
+  mark.textContent = `${row.rev > 0 && row.kind === 'said' ? 'edited ' : ''}${clock.format(row.ts)} `;
+  const { talk, pos } = row;
   const isRead = talk?.kind === 'user' && pos !== null && pos <= talk.peerRead;
-  const [sign, meaning] = message.from === page.me.id ? signs[isRead ? 'read' : message.state ?? 'safe'] : [];
+  const [sign, meaning] = isMine(row) && row.kind === 'said' ? SIGNS[isRead ? 'read' : row.state ?? 'safe'] : [];
   if (sign) {
     const seen = make('b', { 'aria-hidden': 'true', text: sign });
     mark.append(seen, make('span', { class: 'unseen', text: meaning }));
   }
+  drawReactions(row, said);
   said.querySelector('.why')?.remove();
-  if (message.state !== 'failed') return;
+  if (row.state === 'failed') said.append(whyNot(row));
+}
+
+function whyNot(row) {
   const again = button('Say again', () => {
-    page.open.remove(message);
-    send(page.open, message.text);
+    page.open.remove(row);
+    send(page.open, row.text);
   });
-  said.append(make('p', { class: 'why' }, make('span', { text: message.why }), again));
+  return make('p', { class: 'why' }, make('span', { text: row.why }), again);
 }
 
 /** What a line shows because of the one before it. */
 export function relate(talk, at) {
-  const [before, message] = [talk.messages[at - 1], talk.messages[at]];
-  if (!message) return;
-  const [day, said] = lineOf(message).children;
-  day.hidden = before !== undefined && dayOf(before.ts) === dayOf(message.ts);
-  day.textContent = day.hidden ? '' : calendar.format(message.ts);
-  const isNear = before && before.from === message.from && message.ts - before.ts < 300_000 && day.hidden;
-  said.classList.toggle('first', !isNear);
-  said.querySelector('.from').hidden = talk.kind !== 'group';
+  const [before, row] = [talk.messages[at - 1], talk.messages[at]];
+  if (!row) return;
+  const [day, said] = lineOf(row).children;
+  day.hidden = before !== undefined && dayOf(before.ts) === dayOf(row.ts);
+  day.textContent = day.hidden ? '' : calendar.format(row.ts);
+  if (row.kind === 'event') return;
+  const isOfSame = before && before.kind !== 'event' && row.from !== undefined && before.from === row.from;
+  said.classList.toggle('first', !(isOfSame && row.ts - before.ts < 300_000 && day.hidden));
+  said.querySelector('.from').hidden = talk.kind !== 'group' || !row.name;
 }
 
 function place(talk, at) {
   const wasAtEnd = isAtEnd();
-  const message = talk.messages[at];
-  $('log').insertBefore(lineOf(message), talk.messages[at + 1]?.line ?? null);
+  const row = talk.messages[at];
+  $('log').insertBefore(lineOf(row), talk.messages[at + 1]?.line ?? null);
   relate(talk, at);
   relate(talk, at + 1);
-  if (at === talk.messages.length - 1 && !talk.isLoading) message.line.classList.add('fresh');
+  if (at === talk.messages.length - 1 && !talk.isLoading) row.line.classList.add('fresh');
   if (talk.messages.length === 1) drawOlder(talk);
-  if (wasAtEnd || message.state === 'waiting') toEnd();
+  if (wasAtEnd || row.state === 'waiting') toEnd();
 }
 
 Object.assign(draw, { state: drawState, place });

@@ -1,6 +1,7 @@
 // The list of conversations.
 
 import { clock, dayOf, face, make, paintFace, short } from './elements.js';
+import { sentenceText } from './events.js';
 import { keepPeople } from './kept.js';
 import { $, draw, page, talks } from './page.js';
 import { enter } from './room.js';
@@ -44,13 +45,20 @@ export function entryOf(talk) {
   return talk.entry;
 }
 
+/** What a row says, in short. */
+function peekOf(talk, row) {
+  if (row.kind === 'event') return sentenceText(row);
+  if (row.kind === 'recalled') return 'A message was taken back.';
+  const who = row.from === page.me.id ? 'You: ' : talk.kind === 'group' ? `${row.name}: ` : '';
+  return who + row.text.slice(0, 120);
+}
+
 function drawEntry(talk) {
   const { last, unreadCount, typers } = talk;
   const { press, picture, name, time, peek, count } = entryOf(talk);
   name.textContent = talk.name;
   paintFace(picture, talk, talk.kind === 'user' && talk.isFriend);
-  const who = !last ? '' : last.from === page.me.id ? 'You: ' : talk.kind === 'group' ? `${last.name}: ` : '';
-  peek.textContent = typers || (last ? who + last.text.slice(0, 120) : '');
+  peek.textContent = typers || (last ? peekOf(talk, last) : '');
   peek.classList.toggle('typing', typers !== '');
   const when = last && dayOf(last.ts) === dayOf(Date.now()) ? clock : short;
   time.textContent = last ? when.format(last.ts) : '';

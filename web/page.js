@@ -20,7 +20,9 @@ function deviceName() {
   return `${browser ?? 'Browser'}${system ? ` on ${system}` : ''}`.slice(0, 50);
 }
 
-export const client = new Client(`${scheme}://${location.host}/ws`, { confirm: 'manual', multi: true, device: deviceName() });
+export const client = new Client(`${scheme}://${location.host}/ws`, {
+  confirm: 'manual', multi: true, device: deviceName(), caps: ['own', 'read', 'typing', 'changed', 'group', 'friend'],
+});
 
 /** How near to an edge is at it. */
 export const NEAR_PX = 120;

@@ -1,22 +1,13 @@
 // People: friends, who is blocked, and the line in which somebody is shown.
 
 import { ERRNO } from '/chatd.js';
+import { askFriend } from './asks.js';
 import { button, face, make } from './elements.js';
 import { changed } from './list.js';
 import { client, page, talks } from './page.js';
 import { drawHead, enter } from './room.js';
 import { talkWith } from './talk.js';
-import { ask, attempt, closeDialogs, say } from './words.js';
-
-export async function befriend(id, name) {
-  await client.addFriend(id);
-  const talk = talkWith('user', id, name);
-  Object.assign(talk, { isFriend: true, isUnfriended: false });
-  say(`${name} is a friend now.`);
-  drawHead();
-  changed();
-  return talk;
-}
+import { ask, closeDialogs, say } from './words.js';
 
 export async function unfriend(talk) {
   await client.removeFriend(talk.id);
@@ -38,25 +29,27 @@ export async function block(talk, on) {
   drawHead();
 }
 
-export function personRow(person, role) {
+/** Somebody; what can be done with everybody stands beside it, or in a menu with what else can be done. */
+export function personRow(person, more = '', acts = null) {
   const presence = person.online ? 'online' : 'offline';
-  const about = `no. ${person.id} · ${presence}${role && role !== 'normal' ? ` · ${role}` : ''}`;
+  const about = [`no. ${person.id}`, presence, more].filter(Boolean).join(' · ');
   const name = make('span', { class: 'who' }, make('bdi', { text: person.name }), make('small', { text: about }));
   const row = make('div', { class: 'person' }, face({ ...person, kind: 'user' }, true), name);
-  const write = () => {
+  if (person.id === page.me.id) return row;
+  const write = button('Write', () => {
     closeDialogs();
     enter(talkWith('user', person.id, person.name));
-  };
-  if (person.id === page.me.id) return row;
-  // The last, so that it stays where it is when the other one goes.
-  row.append(button('Write', write));
-  if (talks.get(`user${person.id}`)?.isFriend) return row;
-  const add = button('Add friend', () => attempt(async () => {
-    const talk = await befriend(person.id, person.name);
-    talk.online = person.online;
-    add.remove();
-    changed();
-  }));
-  row.lastChild.before(add);
+  });
+  const isFriend = talks.get(`user${person.id}`)?.isFriend;
+  const all = [...(isFriend ? [] : [button('Add friend…', () => askFriend(person))]), write];
+  row.append(...(acts === null ? all : [menuOf(person, [...all.reverse(), ...acts])]));
   return row;
+}
+
+function menuOf({ name }, acts) {
+  const summary = make('summary', { 'aria-label': `What can be done with ${name}` });
+  summary.append(make('span', { 'aria-hidden': 'true', text: '⋯' }));
+  const sheet = make('div', { class: 'sheet' }, ...acts);
+  const toggle = ({ target }) => target.open && sheet.scrollIntoView({ block: 'nearest' });
+  return make('details', { class: 'menu', toggle }, summary, sheet);
 }

@@ -43,17 +43,17 @@ export function mark(talk) {
 }
 
 /** Fetches the page before what is there; the newest one where nothing is. */
-export async function load(talk) {
+export async function load(talk, limit = undefined) {
   if (talk.isLoading || talk.isWhole || talk.isGone) return;
   talk.isLoading = true;
   drawOlder(talk);
   try {
-    const span = talk.oldest === null ? {} : { before: talk.oldest };
-    const { messages, complete } = await client.history(talk.conversation, span);
+    const span = talk.oldest === null ? { limit } : { before: talk.oldest, limit };
+    const { rows, chg, complete } = await client.history(talk.conversation, span);
     talk.hasGaps ||= !complete;
-    insert(talk, messages);
-    talk.oldest = messages[0]?.pos ?? talk.oldest;
-    talk.isWhole = messages.length === 0 || talk.oldest === 1;
+    insert(talk, rows, chg);
+    talk.oldest = rows[0]?.pos ?? talk.oldest;
+    talk.isWhole = rows.length === 0 || talk.oldest === 1;
   } catch (error) {
     if (error.kind === 'refused') talk.isWhole = true;
     if (error.errno === ERRNO.NOT_A_MEMBER || error.errno === ERRNO.NO_SUCH_GROUP) talk.isGone = true;
@@ -65,12 +65,12 @@ export async function load(talk) {
   if (talk === page.open && !talk.isWhole && client.user && $('scroll').scrollTop < NEAR_PX) await load(talk);
 }
 
-/** Puts fetched messages where they belong, and leaves in place what is looked at. */
-export function insert(talk, messages) {
+/** Puts fetched rows where they belong, and leaves in place what is looked at. */
+export function insert(talk, rows, chg = null) {
   const scroll = $('scroll');
   const [wasAtEnd, below] = [isAtEnd(), scroll.scrollHeight - scroll.scrollTop];
   scroll.setAttribute('aria-busy', 'true');
-  for (const message of messages) talk.add(message);
+  for (const row of rows) talk.addFetched(row, chg);
   scroll.removeAttribute('aria-busy');
   if (talk !== page.open) return;
   if (wasAtEnd) toEnd();
@@ -82,4 +82,25 @@ export function drawOlder(talk) {
   const gaps = talk.hasGaps ? 'Not all that was said here is kept. ' : '';
   const begin = talk.messages.length > 0 ? 'This is the beginning.' : 'Nothing was said here yet.';
   $('older').textContent = gaps + (talk.isLoading ? 'Looking for what was said before…' : talk.isWhole ? begin : '');
+}
+
+/** Rows that are fetched to get to one of them; what is farther back is not shown. */
+const MOST_REACHED = 10_000;
+
+/** Fetches back to a place of the open conversation, and shows it; whether that is possible. */
+export async function reach(talk, pos) {
+  while (talk === page.open && !talk.isWhole && client.user && (talk.oldest === null || talk.oldest > pos)) {
+    if (talk.messages.length > MOST_REACHED) return false;
+    // Another page is on its way, or the next one is asked for.
+    if (talk.isLoading) await new Promise(requestAnimationFrame);
+    else await load(talk, 200);
+  }
+  const row = talk.messages.find((each) => each.pos === pos);
+  if (talk !== page.open || !row?.line) return false;
+  row.line.scrollIntoView({ block: 'center' });
+  row.line.classList.remove('shown');
+  void row.line.offsetWidth;
+  row.line.classList.add('shown');
+  row.line.querySelector('summary')?.focus({ preventScroll: true });
+  return true;
 }

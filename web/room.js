@@ -1,13 +1,17 @@
 // The open conversation: coming in, going out, its head and its end.
 
-import { fit } from './composer.js';
+import { askFriend } from './asks.js';
+import { endEdit, fit } from './composer.js';
 import { button, paintFace } from './elements.js';
-import { leaveGroup, showMembers } from './group.js';
+import { untilText } from './events.js';
+import { leaveGroup } from './group.js';
 import { lineOf, relate } from './lines.js';
 import { changed } from './list.js';
 import { $, client, draw, page } from './page.js';
-import { befriend, block, unfriend } from './people.js';
+import { showGroup } from './panel.js';
+import { block, unfriend } from './people.js';
 import { drawOlder, load, read, toEnd } from './reading.js';
+import { openSearch } from './search.js';
 import { attempt } from './words.js';
 
 export function enter(talk) {
@@ -37,6 +41,7 @@ export function leave() {
   if (!page.open) return;
   const talk = page.open;
   client.typing(talk.conversation, false);
+  endEdit();
   talk.draft = $('text').value;
   page.open = null;
   $('house').classList.remove('inside');
@@ -50,21 +55,25 @@ export function leave() {
 
 export function drawHead() {
   if (!page.open) return;
-  const { kind, id, name, online, isFriend, isBlocked, isGone, members, typers } = page.open;
+  const { kind, id, name, online, isFriend, isBlocked, isGone, members, typers, asking, silentUntil } = page.open;
   paintFace($('talk-face'), page.open, kind === 'user' && isFriend);
   $('talk-name').textContent = name;
   const size = members === null ? '' : members === 1 ? '1 member · ' : `${members} members · `;
   const presence = isFriend ? (online ? 'online' : 'offline') : `no. ${id}`;
-  const state = kind === 'group' ? `${size}no. ${id}` : presence;
+  const asks = asking > 0 && page.open.isRun ? `${asking} ${asking === 1 ? 'asks' : 'ask'} to join · ` : '';
+  const state = kind === 'group' ? `${asks}${size}no. ${id}` : presence;
   $('talk-state').textContent = isGone ? 'You are not in this group.' : typers || state;
+  const talk = page.open;
   const acts = kind === 'group'
-    ? [['Members…', () => showMembers(page.open)], ['Leave group…', () => leaveGroup(page.open), 'danger']]
+    ? [['Group…', () => showGroup(talk)], ['Search here…', () => openSearch(talk)], ['Leave group…', () => leaveGroup(talk), 'danger']]
     : [
-        isFriend ? ['Remove friend', () => unfriend(page.open)] : ['Add friend', () => befriend(page.open.id, page.open.name)],
-        isBlocked ? ['Unblock', () => block(page.open, false)] : ['Block…', () => block(page.open, true), 'danger'],
+        ['Search here…', () => openSearch(talk)],
+        isFriend ? ['Remove friend', () => unfriend(talk)] : ['Add friend…', () => askFriend(talk)],
+        isBlocked ? ['Unblock', () => block(talk, false)] : ['Block…', () => block(talk, true), 'danger'],
       ];
   $('talk-acts').replaceChildren(...acts.map(([text, act, style]) => button(text, () => attempt(act), style)));
   $('talk-menu').hidden = isGone;
+  $('text').placeholder = silentUntil > Date.now() ? `You are muted ${untilText(silentUntil)}` : 'Message';
 }
 
 draw.head = drawHead;

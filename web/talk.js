@@ -3,19 +3,32 @@
 import { compareMids } from '/chatd.js';
 import { draw, page, talks } from './page.js';
 
-/** Messages of a conversation that is not open: above, the oldest go, and are fetched again when looked for. */
+/** Rows of a conversation that is not open: above, the oldest go, and are fetched again when looked for. */
 const MOST_KEPT = 200;
+/** Changes that are remembered, for a page that was made before them and comes after them. */
+const MOST_NEWS = 200;
 
-/** All that is known of one. */
+/** What tells a row from all others. */
+const keyOf = ({ kind, from, cid, mid }) => (kind === 'said' ? `${from} ${cid ?? mid}` : `${kind} ${mid}`);
+
+/** All that is known of one. Its `messages` are rows: what was said, what was recalled, what happened to the group. */
 class Talk {
   messages = [];
   #known = new Map();
+  #news = [];
   unread = [];
   online = false;
   isFriend = false;
   isBlocked = false;
   isGone = false;
   members = null;
+  /** Of a group: what it is about, how one joins, what this user is in it and until when muted, how many ask to join. */
+  description = '';
+  join = null;
+  role = null;
+  mutedUntil = 0;
+  allMutedUntil = 0;
+  asking = 0;
   draft = '';
   /** Its last place that is known, and how it stood when the server last said so: that place, its mid, what was unread. */
   head = 0;
@@ -41,6 +54,16 @@ class Talk {
 
   get unreadCount() {
     return this.stood.unread + this.unread.length;
+  }
+
+  /** Whether this user runs the group. */
+  get isRun() {
+    return !this.isGone && (this.role === 'owner' || this.role === 'admin');
+  }
+
+  /** Until when this user may say nothing here. */
+  get silentUntil() {
+    return Math.max(this.mutedUntil, this.role === 'normal' ? this.allMutedUntil : 0);
   }
 
   /** Whether the server counted this one when it said how the conversation stands. */
@@ -82,22 +105,75 @@ class Talk {
   }
 
   /** What is known of it by now, whether it was said, heard or fetched: once. */
-  add(message) {
-    const key = `${message.from} ${message.cid ?? message.mid}`;
-    const known = message.mid ? this.#known.get(key) : undefined;
-    this.head = Math.max(this.head, message.pos ?? 0);
+  add(row) {
+    const known = row.mid ? this.#known.get(keyOf(row)) : undefined;
+    this.head = Math.max(this.head, row.pos ?? 0);
     if (known) {
-      known.pos ??= message.pos;
+      known.pos ??= row.pos;
       return known;
     }
-    message.talk = this;
-    if (message.mid) this.#known.set(key, message);
-    const isAfter = ({ mid }) => message.mid === null || (mid !== null && compareMids(mid, message.mid) <= 0);
+    const said = row.kind === 'recalled' ? this.#saidAs(row) : undefined;
+    if (said) {
+      this.#isRecalled(said, row);
+      return said;
+    }
+    row.talk = this;
+    if (row.mid) this.#known.set(keyOf(row), row);
+    const isAfter = ({ mid }) => row.mid === null || (mid !== null && compareMids(mid, row.mid) <= 0);
     let at = this.messages.length;
     while (at > 0 && !isAfter(this.messages[at - 1])) at -= 1;
-    this.messages.splice(at, 0, message);
+    this.messages.splice(at, 0, row);
     if (this === page.open) draw.place(this, at);
-    return message;
+    return row;
+  }
+
+  /** What was fetched: as it was at change `chg`, if that is known. What changed since is done to it again. */
+  addFetched(row, chg = null) {
+    const known = this.add(row);
+    if (chg === null || row.kind !== 'said') return;
+    if (known !== row && known.kind === 'said') {
+      Object.assign(known, { text: row.text, rev: row.rev, reactions: row.reactions });
+      if (known.line) draw.state(known);
+    }
+    for (const change of this.#news) if (change.chg > chg && change.pos === row.pos) this.#alter(known, change);
+  }
+
+  #saidAs({ pos, mid }) {
+    return this.messages.find((each) => each.kind === 'said' && each.mid !== null && (each.mid === mid || each.pos === pos));
+  }
+
+  /** Something that was said is changed. Whether it is known here. */
+  change(change) {
+    this.#news = [...this.#news.slice(1 - MOST_NEWS), change];
+    const row = this.#saidAs(change);
+    if (row) this.#alter(row, change);
+    return row !== undefined;
+  }
+
+  #alter(row, { kind, pos, by, ts, rev, text, emoji, on, n }) {
+    row.pos ??= pos;
+    if (row.kind !== 'said') return;
+    if (kind === 'recall') this.#isRecalled(row, { by, ts, pos });
+    if (kind === 'edit' && rev >= row.rev) Object.assign(row, { text, rev });
+    if (kind === 'react') {
+      const before = row.reactions.find((each) => each.emoji === emoji);
+      const after = { emoji, n: n ?? 0, mine: by === page.me.id ? on : before?.mine === true };
+      const kept = before ? row.reactions.map((each) => (each === before ? after : each)) : [...row.reactions, after];
+      row.reactions = kept.filter((each) => each.n > 0);
+    }
+    if (row.line) draw.state(row);
+  }
+
+  /** It keeps its place, and says nothing any more; it was perhaps unread. */
+  #isRecalled(row, { by, ts, pos }) {
+    this.#known.delete(keyOf(row));
+    Object.assign(row, { kind: 'recalled', by, recalledAt: ts, pos: row.pos ?? pos, text: '', reactions: [] });
+    this.#known.set(keyOf(row), row);
+    const before = this.unread.length;
+    this.unread = this.unread.filter((each) => each !== row);
+    const isUnread = row.from !== page.me.id && row.pos > this.readTo && row.pos <= this.stood.head;
+    if (this.unread.length === before && isUnread) this.stood.unread = Math.max(0, this.stood.unread - 1);
+    if (row.line) draw.state(row);
   }
 
   remove(message) {
@@ -105,22 +181,26 @@ class Talk {
     message.line?.remove();
   }
 
-  /** Forgets all but the last messages; the rest is fetched when it is looked for. */
+  /** Forgets all but the last rows; the rest is fetched when it is looked for. */
   trim() {
     if (this.messages.length <= MOST_KEPT) return;
-    for (const { from, cid, mid, line } of this.messages.splice(0, this.messages.length - MOST_KEPT)) {
-      this.#known.delete(`${from} ${cid ?? mid}`);
-      line?.remove();
+    for (const row of this.messages.splice(0, this.messages.length - MOST_KEPT)) {
+      this.#known.delete(keyOf(row));
+      row.line?.remove();
     }
     Object.assign(this, { oldest: null, isWhole: false });
   }
 }
 
-export function talkWith(kind, id, name) {
+/** The conversation with somebody, or in a group, whose name may not be known yet. */
+export function talkWith(kind, id, name = null) {
   const key = kind + id;
-  if (!talks.has(key)) talks.set(key, new Talk(kind, id, name));
+  const shown = name ?? (kind === 'group' ? `Group ${id}` : `No. ${id}`);
+  if (!talks.has(key)) talks.set(key, Object.assign(new Talk(kind, id, shown), { isNamed: name !== null }));
   return talks.get(key);
 }
+
+export const talkOf = ({ user, group }) => talks.get(group === undefined ? `user${user}` : `group${group}`);
 
 export const unreadInAll = () => [...talks.values()].reduce((sum, { unreadCount }) => sum + unreadCount, 0);
 
@@ -130,5 +210,3 @@ export function newestFirst(a, b) {
   if (x.mid === null || y.mid === null) return Number(y.mid === null) - Number(x.mid === null);
   return compareMids(y.mid, x.mid);
 }
-
-export const talkOf = ({ user, group }) => talks.get(group === undefined ? `user${user}` : `group${group}`);

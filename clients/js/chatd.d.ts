@@ -95,6 +95,7 @@ export interface Change {
   chg: number;
   /** Which message. */
   pos: number;
+  mid: string | null;
   /** `edit`: it says `text`. `recall`: it says nothing any more. `react`: `n` react with `emoji`. */
   kind: string;
   by: number;
@@ -231,6 +232,8 @@ export interface Welcome {
   groups: Group[];
   /** Who wants to be a friend and has no answer yet. */
   asking: Asker[];
+  /** Null where the session has no caps. */
+  settings: Settings | null;
 }
 
 /** One page of what was said, lowest place first. */
@@ -309,6 +312,7 @@ export const ERRNO: Readonly<{
   STOPPING: 114;
   TOO_SLOW: 115;
   TOO_MANY: 116;
+  EXPIRED: 117;
   MUTED: 118;
   PENDING: 119;
 }>;
@@ -339,7 +343,7 @@ export interface Events {
   message: Message;
   /** A message that was not told was recalled meanwhile. Of a `multi` session that catches up. */
   recalled: Recalled;
-  /** A message was edited, recalled, or somebody reacts to it; also by this user, on this device. Each is told once. */
+  /** A message was edited, recalled, or somebody reacts to it. Each is told once; to a `multi` session its own, too. */
   changed: Change;
   /** Something happened to a group. What this session did itself is in the receipt, and not told. */
   group: GroupEvent;
@@ -353,8 +357,11 @@ export interface Events {
   presence: { id: number; online: boolean };
   /** The whole friend list, which somebody asked for. */
   friends: Person[];
-  /** Somebody wants to be a friend (`asks`), is one now (`accepted`), or is none any more (`gone`). */
-  friend: { id: number; name: string; what: string; note: string };
+  /**
+   * Somebody wants to be a friend (`asks`), is one now (`accepted`), or is none any more (`gone`). `own`: another device of
+   * this user has done that (`added`, `gone`, `blocked`, `unblocked`, `asked`, `refused`), and it may have no name.
+   */
+  friend: { id: number; name: string | null; what: string; note: string; own: boolean };
   /** Another device has changed the settings. */
   settings: Settings;
   /** The token to come back with is another now; null: it is good no more. */

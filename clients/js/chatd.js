@@ -5,8 +5,10 @@
 // again under the same cid what the server has not acknowledged, so that the server stores it once. What others say is
 // told once, and confirmed when the listeners of it are done.
 //
-// From the top: what is exported; the rules (Client); what they are made of, each knowing nothing of the others
-// (outbox, seen, arrived, pulse, route); reading and writing frames; the ways to a server. Every queue is bounded.
+// From the top: what is exported; the rules (Client), in sections: what may be asked (of conversations, changes, groups, people),
+// being connected, logging in, what the server says, catching up, telling; what they are made of, each knowing nothing of the
+// others (outbox, seen, places, arrived, pulse, route); reading and writing frames; the ways to a server. Every queue is bounded.
+// It stays one file: whoever hands it out, or has it from a server, hands out and asks for one.
 // The whole interface with its types: chatd.d.ts. The protocol: docs/protocol.md, v2.
 
 /** The numbers of the protocol's refusals that a program may want to tell apart. */
@@ -30,6 +32,7 @@ export const ERRNO = Object.freeze({
   STOPPING: 114,
   TOO_SLOW: 115,
   TOO_MANY: 116,
+  EXPIRED: 117,
   MUTED: 118,
   PENDING: 119,
 });
@@ -337,7 +340,32 @@ export class Client {
     return true;
   }
 
-  // What was said, changed.
+  async devices() {
+    return this.#ask({ msgid: MSG.DEVICES }, { answer: (page) => list(page.devices, device) });
+  }
+
+  async dropDevice(device) {
+    const fields = { msgid: MSG.DROP_DEVICE, deviceid: text(device, 'the id of a device') };
+    return this.#ask(fields, { doneBefore: [ERRNO.NO_SUCH_USER] });
+  }
+
+  async members(group, { after, limit = 200 } = {}) {
+    const fields = { groupid: id(group, 'group'), after: after && id(after, 'user'), limit: place(limit) };
+    const answer = (page) => ({ members: list(page.users, member), complete: page.complete === true });
+    return this.#ask({ msgid: MSG.MEMBERS, ...fields }, { answer });
+  }
+
+  async *memberPages(group, { limit } = {}) {
+    for (let after, complete = false; !complete; ) {
+      const page = await this.members(group, { after, limit });
+      if (page.members.length === 0) return;
+      complete = page.complete;
+      after = page.members.at(-1).id;
+      yield page;
+    }
+  }
+
+  // What was said, changed and found.
 
   async edit(conversation, pos, message) {
     return this.#change({ msgid: MSG.EDIT, ...spot(conversation, pos), msg: text(message, 'a message') }, conversation);
@@ -374,31 +402,6 @@ export class Client {
       complete: page.complete === true,
     });
     return this.#ask({ msgid: MSG.SEARCH, q: text(words, 'what is searched for'), ...where, ...span }, { answer });
-  }
-
-  async devices() {
-    return this.#ask({ msgid: MSG.DEVICES }, { answer: (page) => list(page.devices, device) });
-  }
-
-  async dropDevice(device) {
-    const fields = { msgid: MSG.DROP_DEVICE, deviceid: text(device, 'the id of a device') };
-    return this.#ask(fields, { doneBefore: [ERRNO.NO_SUCH_USER] });
-  }
-
-  async members(group, { after, limit = 200 } = {}) {
-    const fields = { groupid: id(group, 'group'), after: after && id(after, 'user'), limit: place(limit) };
-    const answer = (page) => ({ members: list(page.users, member), complete: page.complete === true });
-    return this.#ask({ msgid: MSG.MEMBERS, ...fields }, { answer });
-  }
-
-  async *memberPages(group, { limit } = {}) {
-    for (let after, complete = false; !complete; ) {
-      const page = await this.members(group, { after, limit });
-      if (page.members.length === 0) return;
-      complete = page.complete;
-      after = page.members.at(-1).id;
-      yield page;
-    }
   }
 
   // How a group is run.
@@ -722,14 +725,14 @@ export class Client {
       this.#refuseEntrance(new ChatError('not_spoken', 'this server is an older one and does not speak v2'));
       return this.#hangUp('the server does not speak v2', now);
     }
-    const { id, name, friends, groups, asking, waiting, token, heads } = whole;
+    const { id, name, friends, groups, asking, settings, waiting, token, heads } = whole;
     this.#account = { state: 'inside', who: { ...who, token, places: undefined }, id, name, multi: heads !== null };
     this.#seen.isReadBy(id);
     this.#places.isReadBy(id, who.places);
     this.#typed = { key: null, at: -Infinity, isOn: false };
     const made = this.#groupsMadeBefore(groups);
     this.#groups = new Set(groups.map((group) => group.id));
-    const welcome = { id, name, friends, groups, asking };
+    const welcome = { id, name, friends, groups, asking, settings };
     this.#tell('token', token);
     this.#tell('loggedin', { ...welcome, again: ask === null });
     if (heads) this.#areHeads(heads, whole.headsComplete);
@@ -755,11 +758,13 @@ export class Client {
     if (id === null || name === null) garbled();
     const part = {
       id, name, token: string(frame.token), friends: list(frame.friends, person), groups: list(frame.groups, group),
-      asking: list(frame.asking, asker), waiting: list(frame.offlinemsg, (each) => row(each, id)),
+      asking: list(frame.asking, asker), settings: chosen(frame.settings ?? {}),
+      waiting: list(frame.offlinemsg, (each) => row(each, id)),
     };
     const whole = this.#parts.entrance ?? { ...part, friends: [], groups: [], asking: [], waiting: [], heads: null };
     for (const key of ['friends', 'groups', 'asking', 'waiting']) append(whole[key], part[key]);
     if (Array.isArray(frame.heads)) append((whole.heads ??= []), list(frame.heads, head));
+    whole.settings = part.settings ?? whole.settings;
     whole.headsComplete = frame.heads_complete ?? whole.headsComplete;
     whole.token = part.token ?? whole.token;
     this.#parts.entrance = frame.complete === false ? whole : null;
@@ -1653,9 +1658,10 @@ function asker({ id, name, note, ts }) {
   return { id, name, note: string(note) ?? '', ts: number(ts) };
 }
 
-function friendship(frame) {
-  const who = asker(frame);
-  return who && string(frame.what) && { id: who.id, name: who.name, what: frame.what, note: who.note };
+/** A word of a friendship. What another device of this user did needs no name. */
+function friendship({ id, name, what, note, own }) {
+  if (number(id) === null || string(what) === null) return null;
+  return { id, name: string(name), what, note: string(note) ?? '', own: own === true };
 }
 
 function chosen({ who_writes: whoWrites, read_receipts: readReceipts }) {
@@ -1720,6 +1726,9 @@ function recalled(frame, me, where) {
   return { kind: 'recalled', conversation, by: frame.by, own: frame.by === me, mid, ts, pos };
 }
 
+/** What only some are told, and is nowhere afterwards. */
+const NO_ROWS = new Set(['asks', 'refused']);
+
 /** What happened to a group. */
 function happening(frame, me, where) {
   const { what, by, name, userid, username, role, groupname, groupdesc, join } = frame;
@@ -1728,7 +1737,8 @@ function happening(frame, me, where) {
   const whom = number(userid) === null ? null : { id: userid, name: string(username) ?? '' };
   const set = { name: string(groupname), description: string(groupdesc), join: string(join) };
   const said = { what, by, name: string(name) ?? '', whom, role: string(role) && roleOf(role), until: until(frame.until), set };
-  return { kind: 'event', conversation, own: by === me, ...said, ...placedAt(frame) };
+  const at = placedAt(frame);
+  return { kind: 'event', conversation, own: by === me, ...said, ...at, mid: NO_ROWS.has(what) ? null : at.mid };
 }
 
 function reaction({ emoji, n, mine }) {
@@ -1741,7 +1751,7 @@ function change(frame, conversation) {
   if (!conversation || chg === null || pos === null || by === null || string(frame.kind) === null) return null;
   const reacted = { emoji: string(frame.emoji), on: frame.on === true, n: number(frame.n) };
   const done = { kind: frame.kind, rev: number(frame.rev) ?? 0, text: string(frame.msg), ...reacted };
-  return { conversation, chg, pos, by, ts: number(frame.ts), ...done };
+  return { conversation, chg, pos, mid: string(frame.mid), by, ts: number(frame.ts), ...done };
 }
 
 const rowsAndMessages = (rows) => ({ rows, messages: rows.filter(({ kind }) => kind === 'said') });

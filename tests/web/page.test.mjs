@@ -3,38 +3,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ERRNO } from '../../clients/js/chatd.js';
-import { Chatd, Heard } from '../../clients/js/test/servers.mjs';
-import { Browser } from './browser.mjs';
-
-async function house(t, ...names) {
-  const { keep } = typeof names[0] === 'object' ? names.shift() : {};
-  const chatd = await Chatd.start(t, 'tcp', { keep });
-  const url = process.env.PAGE ?? `http://127.0.0.1:${chatd.port}/`;
-  const browser = await Browser.start(t);
-  const people = [];
-  for (const name of names) {
-    const person = await browser.person(name);
-    await person.register(url, name);
-    people.push(person);
-  }
-  return { chatd, url, browser, people };
-}
-
-/** Nothing that the page did was an error, and it asked nobody else for anything. */
-function isClean(url, ...people) {
-  const origin = new URL(url).origin;
-  for (const person of people) {
-    assert.deepEqual(person.complaints, []);
-    assert.ok(person.requests.length > 0);
-    for (const asked of person.requests) assert.equal(new URL(asked).origin, origin);
-  }
-}
+import { Heard } from '../../clients/js/test/servers.mjs';
+import { house, isClean } from './house.mjs';
 
 const numbers = (from, to, text) => Array.from({ length: to - from + 1 }, (_, n) => `${text} ${from + n}`);
 
 test('two people find each other and talk', async (t) => {
   const { url, people: [amy, ben] } = await house(t, 'amy', 'ben');
   await amy.findPerson('ben', 'Add friend');
+  await amy.press('Enter');
+  await ben.click('#asks button', 'Accept');
   await amy.click('#found button', 'Write');
   await amy.sees('#talk-state', 'online');
   await amy.say('Tea?');
@@ -78,7 +56,7 @@ test('a group is made, joined, talked in and left', async (t) => {
   await amy.sees('#log .from', 'ben');
   await amy.sees('#log .text', 'Kettle is on');
   await amy.click('#talk-menu summary');
-  await amy.click('#talk-acts button', 'Members');
+  await amy.click('#talk-acts button', 'Group');
   await amy.sees('#people-note', '2 members');
   assert.deepEqual(await amy.texts('#members bdi'), ['amy', 'ben']);
   await amy.press('Escape');
@@ -199,8 +177,9 @@ test('hostile names and texts are text', async (t) => {
   await amy.until(() => [...document.querySelectorAll('.entry time')].some((it) => it.textContent !== ''));
   await amy.click('.entry', '</bdi><b>group');
   await amy.click('#talk-menu summary');
-  await amy.click('#talk-acts button', 'Members');
+  await amy.click('#talk-acts button', 'Group');
   await amy.sees('#members bdi', name);
+  await amy.click('#members summary');
   await amy.click('#members button', 'Write');
   await amy.sees('#talk-name', name);
   const found = await amy.look(() => ({
@@ -332,6 +311,8 @@ test('one person on two pages: what is said on one is on the other, and what is 
   await phone.logIn(url, 'amy');
   await phone.find('#me-name', 'amy');
   await amy.findPerson('ben', 'Add friend');
+  await amy.press('Enter');
+  await ben.click('#asks button', 'Accept');
   // Who is a friend is one on the other device too.
   await phone.find('.entry', 'ben');
   await phone.until(() => document.querySelector('.entry').getAttribute('aria-label') === 'ben, online');

@@ -2,30 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Chatd, Heard } from './servers.mjs';
+import { Chatd, Heard, cable, further, next } from './servers.mjs';
 import { Trial, atPlaces, beside, row, stands, synced } from './trial.mjs';
 import { ERRNO } from '../chatd.js';
 
 const device = (name) => ({ multi: true, device: name });
-
-/** A further device of somebody who is registered. */
-async function further(t, chatd, name, options, address) {
-  const client = chatd.client(t, options, address);
-  const heard = new Heard(client);
-  await client.login(name, `password of ${name}`);
-  return { client, heard };
-}
-
-/** The next event of this kind of which this is so. */
-function next(client, type, isIt = () => true) {
-  return new Promise((resolve) => {
-    const off = client.on(type, (told) => {
-      if (!isIt(told)) return;
-      off();
-      resolve(told);
-    });
-  });
-}
 
 const numbers = (from, to, text) => Array.from({ length: to - from + 1 }, (_, n) => `${text} ${from + n}`);
 
@@ -97,35 +78,6 @@ test('devices are listed by what they call themselves, and sent away', async (t)
   const refused = ({ errno }) => errno === ERRNO.ONLINE_ALREADY;
   await assert.rejects(alone.login('amy', 'password of amy'), refused);
 });
-
-/** The way to a real server, which a test can cut. */
-async function cable(t, chatd) {
-  const { connect } = await import('node:net');
-  const { createServer } = await import('node:net');
-  const { once } = await import('node:events');
-  const lines = new Set();
-  let isCut = false;
-  const server = createServer((near) => {
-    if (isCut) return near.destroy();
-    const far = connect(chatd.port, '127.0.0.1');
-    for (const end of [near, far]) {
-      lines.add(end);
-      end.on('error', () => {}).on('close', () => [near, far].forEach((each) => each.destroy()));
-    }
-    near.pipe(far).pipe(near);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => server.close());
-  return {
-    address: `tcp://127.0.0.1:${server.address().port}`,
-    cut() {
-      isCut = true;
-      for (const end of lines) end.destroy();
-      lines.clear();
-    },
-    mend: () => (isCut = false),
-  };
-}
 
 test('a device that was cut off is told what it missed, once and in order, though another has confirmed it', async (t) => {
   const chatd = await Chatd.start(t);

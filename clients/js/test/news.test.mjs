@@ -129,7 +129,7 @@ test('what happens to a group is a row: told in its place, once, and confirmed',
   trial.clock.pass(50);
   assert.deepEqual(trial.saidOf(24), [{ msgid: 24, mids: ['5', '5', '7'] }]);
   // What is no row is told each time, and needs no confirming.
-  const asks = { msgid: 51, groupid: 3, what: 'asks', by: 8, name: 'eve' };
+  const asks = { msgid: 51, groupid: 3, what: 'asks', by: 8, name: 'eve', mid: '77' };
   trial.hear(asks);
   trial.hear(asks);
   assert.deepEqual(told.map(({ what }) => what), ['joined', 'kicked', 'asks', 'asks']);
@@ -193,7 +193,9 @@ test('friendships, settings and a search are asked for and told', async () => {
   const told = news(trial, 'friend', 'settings');
   const login = trial.client.login('amy', 'pw');
   trial.opened();
-  trial.letIn({ heads: [], heads_complete: true, asking: [{ id: 5, name: 'eve', note: '<i>', ts: 3 }, { id: 6 }] });
+  const settings = { who_writes: 'all', read_receipts: false };
+  trial.letIn({ heads: [], heads_complete: true, settings, asking: [{ id: 5, name: 'eve', note: '<i>', ts: 3 }, { id: 6 }] });
+  assert.deepEqual((await login).settings, { whoWrites: 'all', readReceipts: false });
   assert.deepEqual((await login).asking, [{ id: 5, name: 'eve', note: '<i>', ts: 3 }]);
   trial.clear();
   const { client } = trial;
@@ -220,7 +222,11 @@ test('friendships, settings and a search are asked for and told', async () => {
   assert.deepEqual(where, { beforeMid: '4', searchedTo: 77, complete: false });
   trial.hear({ msgid: 54, id: 5, name: 'eve', what: 'asks', note: 'hi' });
   trial.hear({ msgid: 60, who_writes: 'none', read_receipts: true });
-  assert.deepEqual(told, [{ id: 5, name: 'eve', what: 'asks', note: 'hi' }, { whoWrites: 'none', readReceipts: true }]);
+  trial.hear({ msgid: 54, id: 5, what: 'blocked', own: true });
+  assert.deepEqual(told, [
+    { id: 5, name: 'eve', what: 'asks', note: 'hi', own: false }, { whoWrites: 'none', readReceipts: true },
+    { id: 5, name: null, what: 'blocked', note: '', own: true },
+  ]);
   // Whether the first of two tries was granted is not known: then the second is.
   trial.lose();
   trial.reconnect();

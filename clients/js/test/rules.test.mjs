@@ -15,7 +15,7 @@ test('nobody needs no connection and gets one when somebody comes', async () => 
   trial.opened();
   assert.deepEqual(trial.said, [{ msgid: 1, id: 7, password: 'pw', v: 2 }]);
   trial.letIn({ friends: [{ id: 2, name: 'ben', state: 'online' }, 5, { id: 'x' }] });
-  const welcome = { id: 1, name: 'amy', friends: [{ id: 2, name: 'ben', online: true }], groups: [], asking: [] };
+  const welcome = { id: 1, name: 'amy', friends: [{ id: 2, name: 'ben', online: true }], groups: [], asking: [], settings: null };
   assert.deepEqual(await login, welcome);
   assert.deepEqual(trial.client.user, { id: 1, name: 'amy' });
   assert.equal(trial.client.token, 't0k');

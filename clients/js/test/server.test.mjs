@@ -51,7 +51,7 @@ over('two people meet, talk, and find each other again', async (t, way) => {
   other.on('message', (message) => void heard.push(message));
   await assert.rejects(other.login(ben, 'guess'), refused(ERRNO.REFUSED));
   const welcome = await other.login('Zoë', 'pw');
-  assert.deepEqual(welcome, { id: ben, name: 'Zoë', friends: [], groups: [], asking: [] });
+  assert.deepEqual(welcome, { id: ben, name: 'Zoë', friends: [], groups: [], asking: [], settings: null });
   const { cid, mid, ts } = receipt;
   const said = {
     kind: 'said', conversation: { user: amy.id }, from: amy.id, name: 'amy', text: 'Tea? 🍵', time: '2026-11-23 16:00:00',

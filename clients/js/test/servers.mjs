@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -118,6 +118,51 @@ export class Heard {
       look();
     });
   }
+}
+
+/** A further device of somebody who is registered. */
+export async function further(t, chatd, name, options, address) {
+  const client = chatd.client(t, options, address);
+  const heard = new Heard(client);
+  await client.login(name, `password of ${name}`);
+  return { client, heard };
+}
+
+/** The next event of this kind of which this is so. */
+export function next(client, type, isIt = () => true) {
+  return new Promise((resolve) => {
+    const off = client.on(type, (told) => {
+      if (!isIt(told)) return;
+      off();
+      resolve(told);
+    });
+  });
+}
+
+/** The way to a real server, which a test can cut. */
+export async function cable(t, chatd) {
+  const lines = new Set();
+  let isCut = false;
+  const server = createServer((near) => {
+    if (isCut) return near.destroy();
+    const far = connect(chatd.port, '127.0.0.1');
+    for (const end of [near, far]) {
+      lines.add(end);
+      end.on('error', () => {}).on('close', () => [near, far].forEach((each) => each.destroy()));
+    }
+    near.pipe(far).pipe(near);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return {
+    address: `tcp://127.0.0.1:${server.address().port}`,
+    cut() {
+      isCut = true;
+      for (const end of lines) end.destroy();
+      lines.clear();
+    },
+    mend: () => (isCut = false),
+  };
 }
 
 /** A server that says what a test wants, and nothing else. */
