@@ -39,7 +39,7 @@ fn several_devices_of_one_user() {
 
 #[test]
 fn what_is_changed_and_what_happens() {
-    passes("news", 8);
+    passes("news", 9);
 }
 
 #[test]

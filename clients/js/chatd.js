@@ -1305,7 +1305,7 @@ class Seen {
  */
 class Places {
   static MOST_HELD = 1_000;
-  static #FRESH = { isBehind: false, tried: null };
+  static #FRESH = { isBehind: false, tried: null, toBe: 0 };
   #reader = null;
   #places = new Map();
   /** Whether all heads were seen: a conversation that is not known then is new. */
@@ -1342,7 +1342,7 @@ class Places {
   stands({ conversation, head, chg }) {
     const place = this.#of(conversation, this.isBegun ? 0 : head);
     place.chg ??= chg;
-    if (head > place.at || chg > place.chg) place.isBehind = true;
+    if (head > place.at || chg > place.chg) Object.assign(place, { isBehind: true, toBe: Math.max(place.toBe, chg) });
   }
 
   /** It is told up to this change, if it was not; whether it was not. */
@@ -1369,7 +1369,8 @@ class Places {
   isToBe(conversation, chg) {
     const place = this.#places.get(placeOf(conversation));
     if (!place || place.chg === null || chg <= place.chg) return false;
-    place.isBehind = true;
+    // An answer that is under way may have been made before.
+    Object.assign(place, { isBehind: true, toBe: Math.max(place.toBe, chg) });
     return true;
   }
 
@@ -1413,7 +1414,8 @@ class Places {
     let end = place.at;
     while (place.beyond.has(end + 1)) end += 1;
     const tried = `${place.at} ${place.chg}`;
-    if ((end < last || this.#skipsChange(place)) && place.tried !== tried) {
+    const isShort = end < last || place.chg < place.toBe || this.#skipsChange(place);
+    if (isShort && place.tried !== tried) {
       // What is beyond was said after the answer was made: once more, from where it is now.
       place.tried = tried;
       return [];
@@ -1437,7 +1439,7 @@ class Places {
 
   /** It is not asked for now. */
   isLeft(place) {
-    Object.assign(place, { isBehind: false, tried: null });
+    Object.assign(place, Places.#FRESH);
     return place.held.splice(0);
   }
 }

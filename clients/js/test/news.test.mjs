@@ -103,6 +103,29 @@ test('what is changed is asked for again under its cid, and what it came to is t
   assert.equal(trial.saidOf(36).length, 1);
 });
 
+test('a change that is made while others are fetched is fetched too', () => {
+  const trial = beside([stands(5, { chg: 1 })]);
+  const told = news(trial, 'changed');
+  const [one, two] = ['one', 'two'].map((text) => {
+    caught(trial.client.edit({ user: 2 }, 3, text));
+    return trial.said.at(-1).cid;
+  });
+  trial.hear(done(one, 43, { chg: 2 }));
+  const [{ cid }] = trial.saidOf(36);
+  trial.hear(done(two, 43, { chg: 3 }));
+  trial.hear(synced(cid, [], { head: 5, chg: 2, changes: [change(2)] }));
+  const [, { cid: second, since }] = trial.saidOf(36);
+  assert.deepEqual(since, [{ with: 2, after: 5, chg: 2 }]);
+  trial.hear(synced(second, [], { head: 5, chg: 3, changes: [change(3)] }));
+  assert.deepEqual(told.map(({ chg }) => chg), [2, 3]);
+  assert.equal(trial.saidOf(36).length, 2);
+  // A server that does not know of it holds nothing up.
+  trial.client.edit({ user: 2 }, 3, 'three').catch(() => {});
+  trial.hear(done(trial.said.at(-1).cid, 43, { chg: 9 }));
+  for (let n = 2; n < 4; n += 1) trial.hear(synced(trial.saidOf(36)[n].cid, [], { head: 5, chg: 3 }));
+  assert.equal(trial.saidOf(36).length, 4);
+});
+
 test('a session that lives beside no other is told changes as they come', () => {
   const trial = Trial.inside({ caps: ['changed', 'group'] });
   const told = news(trial, 'changed');
