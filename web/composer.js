@@ -5,6 +5,7 @@ import { drawBanner } from './connection.js';
 import { drawState } from './lines.js';
 import { changed } from './list.js';
 import { $, client, page } from './page.js';
+import { isAtEnd, toEnd } from './reading.js';
 import { because, say } from './words.js';
 
 export function send(talk, text) {
@@ -40,10 +41,12 @@ let editing = null;
 
 export function beginEdit(row) {
   endEdit();
+  const wasAtEnd = isAtEnd();
   editing = { row, draft: $('text').value };
   $('text').value = row.text;
   $('editing').hidden = false;
   fit();
+  if (wasAtEnd) toEnd();
   $('text').focus();
 }
 
