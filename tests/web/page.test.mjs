@@ -77,6 +77,8 @@ test('a server that is killed while two talk loses nothing and repeats nothing',
   for (const text of numbers(1, 5, 'a')) await amy.say(text);
   await ben.click('.entry', 'amy');
   for (const text of numbers(1, 5, 'b')) await ben.say(text);
+  // What was heard and not acknowledged is said again, and may get another place than where it was heard.
+  for (const person of [amy, ben]) await person.until(() => document.querySelectorAll('.said.waiting').length === 0);
   await chatd.end('SIGKILL');
   await amy.sees('#banner', 'Trying again');
   for (const text of numbers(6, 10, 'a')) await amy.say(text);
