@@ -35,6 +35,9 @@
 //! | other sessions do not learn of groups | 0; `devices.txt` |
 
 mod device_sim {
+    #[path = "../sim/altered.rs"]
+    #[allow(dead_code, reason = "the other simulation needs more of it")]
+    pub mod altered;
     #[path = "../sim/bus.rs"]
     #[allow(dead_code, reason = "the other simulation needs more of it")]
     pub mod bus;

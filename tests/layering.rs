@@ -116,7 +116,7 @@ fn each_crate_depends_on_what_lies_below_it_and_on_nothing_beside_it() {
 /// The rooms of the core, from the top down. Rooms of one row are siblings.
 const ROOMS: [&[&str]; 7] = [
     &["hub"],
-    &["login", "direct", "group", "devices", "social"],
+    &["login", "direct", "group", "devices", "changes", "social"],
     &["backlog"],
     &["connection"],
     &["port"],
@@ -165,6 +165,7 @@ fn rooms_own_their_state() {
         ("direct", "Direct"),
         ("group", "Groups"),
         ("devices", "Devices"),
+        ("changes", "Changes"),
         ("social", "Social"),
         ("backlog", "Backlog"),
         ("connection", "Connections"),
@@ -181,7 +182,7 @@ fn rooms_own_their_state() {
 #[test]
 fn each_method_of_a_room_that_is_lent_a_cx_says_that_it_is_entered() {
     let mut doors = 0;
-    for room in ["connection", "backlog", "devices", "direct", "group", "login", "social"] {
+    for room in ["connection", "backlog", "changes", "devices", "direct", "group", "login", "social"] {
         for file in files(&format!("src/chat/{room}")) {
             let text: String = code(&file).into_iter().map(|(_, line)| line + "\n").collect();
             for method in text.split("\n    pub(crate) fn ").skip(1) {

@@ -47,10 +47,12 @@ fn standing(what: &str, store: &mut dyn Store, full: bool) {
         let since = conversations.iter().map(|(conversation, head)| SyncFrom {
             conversation: *conversation,
             after: head.saturating_sub(after),
+            chg: None,
         });
         Order::Request(StoreRequest::Sync {
             user: me,
             since: since.collect(),
+            wanted: Default::default(),
             messages: 200,
             bytes: 64 << 10,
         })

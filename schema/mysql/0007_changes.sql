@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS changes (
     high    INT NOT NULL,
     chg     BIGINT NOT NULL,
     pos     BIGINT NOT NULL,
+    mid     BIGINT NOT NULL,
     kind    TINYINT NOT NULL,
     author  INT NOT NULL,
     ts      BIGINT NOT NULL,

@@ -27,6 +27,7 @@ CREATE TABLE changes (
     high    INTEGER NOT NULL,
     chg     INTEGER NOT NULL,
     pos     INTEGER NOT NULL,
+    mid     INTEGER NOT NULL,
     kind    INTEGER NOT NULL,
     author  INTEGER NOT NULL,
     ts      INTEGER NOT NULL, -- milliseconds since the Unix epoch

@@ -15,6 +15,7 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 mod backlog;
+mod changes;
 mod connection;
 mod devices;
 mod direct;

@@ -7,6 +7,8 @@
 mod accounts;
 mod admissions;
 mod backlog;
+mod changed;
+mod changes;
 mod consent;
 mod devices;
 mod group_rules;
@@ -76,6 +78,8 @@ pub fn cases() -> Vec<Case> {
         markers::CASES,
         heads::CASES,
         sync::CASES,
+        changes::CASES,
+        changed::CASES,
         random::CASES,
     ]
     .concat()

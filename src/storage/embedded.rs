@@ -12,6 +12,7 @@ mod accounts;
 mod admissions;
 mod backlog;
 mod blocks;
+mod changes;
 mod consent;
 mod directory;
 mod group_rules;
@@ -26,6 +27,7 @@ mod names;
 mod page;
 mod places;
 mod row;
+mod rows;
 mod search;
 mod sync;
 #[cfg(test)]
@@ -159,14 +161,16 @@ impl Embedded {
             StoreRequest::Devices { user } => tokens::devices(db, limits, *user),
             StoreRequest::DropDevice { user, token } => tokens::drop_device(db, *user, *token),
             StoreRequest::Heads { user, before, heads } => {
-                heads::page(db, &memory.places, *user, *before, *heads)
-                    .map(|page| Ok(StoreReply::Heads(page)))
+                let page = heads::page(db, &memory.places, *user, *before, *heads)?;
+                Ok(Ok(StoreReply::Heads(page)))
             }
-            StoreRequest::Sync { user, since, messages, bytes } => {
-                sync::sync(db, memory, *user, since, PageLimit { messages: *messages, bytes: *bytes })
+            StoreRequest::Sync { user, since, wanted, messages, bytes } => {
+                let limit = PageLimit { messages: *messages, bytes: *bytes };
+                sync::sync(db, memory, *user, (since, *wanted), limit)
             }
-            StoreRequest::MoveMarker { user, conversation, pos } => {
-                markers::move_marker(db, memory, *user, *conversation, *pos)
+            StoreRequest::Alter { .. } => self.alter(request),
+            StoreRequest::MoveMarker { user, conversation: of, pos } => {
+                markers::move_marker(db, memory, *user, *of, *pos)
             }
             StoreRequest::FindPlaces { mids } => sync::find_places(db, mids),
             StoreRequest::Find { user, who } => accounts::find(db, *user, who),
@@ -176,9 +180,9 @@ impl Embedded {
             StoreRequest::Members { user, group, after, members } => {
                 groups::page_of_members(db, *user, *group, *after, *members)
             }
-            StoreRequest::History { user, conversation, span, messages, bytes } => {
+            StoreRequest::History { user, conversation, span, wanted, messages, bytes } => {
                 let limit = PageLimit { messages: *messages, bytes: *bytes };
-                history::history((db, &memory.places), *user, *conversation, *span, limit)
+                history::history((db, &memory.places), *user, (*conversation, *span), *wanted, limit)
             }
             StoreRequest::Friends { user } => accounts::friends(db, limits, *user),
             StoreRequest::AddFriend { user, friend } => accounts::add_friend(db, limits, *user, *friend),
@@ -216,6 +220,15 @@ impl Embedded {
                 page::fetch(db, *user, *after, have, PageLimit { messages: *messages, bytes: *bytes })
             }
         }
+    }
+
+    fn alter(&mut self, request: &StoreRequest) -> Answered {
+        let StoreRequest::Alter { user, conversation, pos, alteration, cid, ts } = request else {
+            unreachable!("it is another request")
+        };
+        let (user, conversation, pos, ts, cid) = (*user, *conversation, *pos, *ts, cid.as_deref());
+        let request = crate::changes::Request { user, conversation, pos, alteration, cid, ts };
+        changes::alter(&self.db, &mut self.memory, &self.limits, &request)
     }
 
     fn load_profile(&mut self, request: &StoreRequest) -> Answered {

@@ -74,7 +74,7 @@ pub fn repeats(stored: &[u8], by: &Named, group: GroupId, user: Option<&Named>, 
 pub fn placed(by: UserId, group: GroupId, row: NewRow, cid: &[u8], body: &[u8], pos: u64) -> Placed {
     let NewRow { mid, ts } = row;
     let stored = Row { sender: by, target: Target::Group(group), mid, ts, cid, body };
-    Placed { envelope: Envelope::of_row(stored, &mut Vec::new()).placed(pos), pos }
+    Placed::as_said(Envelope::of_row(stored, &mut Vec::new()).placed(pos), pos)
 }
 
 /// Until when, as a store has it. What nobody of ours has written does not hold.

@@ -39,6 +39,21 @@ impl Window {
         }
     }
 
+    /// The place at which it begins.
+    pub fn end(self) -> u64 {
+        match self {
+            Window::Down(pos) | Window::Up(pos) => pos,
+        }
+    }
+
+    /// What of it is beyond this place.
+    pub fn beyond(self, pos: u64) -> Self {
+        match self {
+            Window::Down(_) => Window::Down(pos),
+            Window::Up(_) => Window::Up(pos),
+        }
+    }
+
     /// The first `most` of the places found in two ranges of a conversation, in this window's order.
     pub fn first(self, mut places: Vec<(u64, MessageId)>, most: usize) -> Vec<(u64, MessageId)> {
         match self {

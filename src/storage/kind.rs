@@ -53,6 +53,7 @@ fn of(request: &StoreRequest) -> &'static str {
         StoreRequest::DropDevice { .. } => "drop a device",
         StoreRequest::Heads { .. } => "find where conversations stand",
         StoreRequest::Sync { .. } => "sync",
+        StoreRequest::Alter { .. } => "change a message",
         StoreRequest::MoveMarker { .. } => "move a read marker",
         StoreRequest::FindPlaces { .. } => "find places",
         StoreRequest::Remember { .. } => "remember",

@@ -11,6 +11,7 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod admission;
+mod changes;
 #[doc(hidden)]
 pub mod contract;
 mod dedup_windows;

@@ -96,10 +96,11 @@ impl Script {
             let (ends, text) = part.split_once(' ').expect("from whom to whom, and a text");
             let (ends, pos) = ends.split_once('@').expect("its place");
             let to_group = matches!(conversation, Conversation::Group(_));
-            placed.push(Placed { envelope: self.stored_message(ends, text, to_group), pos: number(pos) });
+            placed.push(Placed::as_said(self.stored_message(ends, text, to_group), number(pos)));
         }
         let peer_read = matches!(conversation, Conversation::With(_)).then_some(1);
-        SyncedConversation { conversation, messages: placed, head: number(head), peer_read, complete }
+        let (messages, head, changes, chg) = (placed, number(head), Vec::new(), 0);
+        SyncedConversation { conversation, messages, changes, head, chg, peer_read, complete }
     }
 
     /// What another core tells of devices, if the step is that.
@@ -176,5 +177,6 @@ fn head(text: &str) -> Head {
         unread: after("unread"),
         mid: MessageId(1_000 + number(head)),
         ts: Millis(1_700_000_000_000),
+        chg: after("chg"),
     }
 }

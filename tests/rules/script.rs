@@ -369,7 +369,8 @@ impl Script {
 
     fn answer(&mut self, word: &str, rest: &str, at: Option<usize>) -> Option<StoreResult> {
         let asked = at.map(|at| self.asks[at].1.clone());
-        if let Some(reply) = self.answer_of_devices(word, rest, asked.as_ref()) {
+        let of_devices = self.answer_of_devices(word, rest, asked.as_ref());
+        if let Some(reply) = of_devices.or_else(|| self.answer_of_changes(word, rest, asked.as_ref())) {
             return Some(Ok(reply));
         }
         if let Some(reply) = answer_of_consent(word, rest) {
@@ -427,9 +428,9 @@ impl Script {
                     let (ends, text) = part.split_once(' ').expect("from whom to whom, and a text");
                     let (ends, pos) = ends.split_once('@').expect("its place");
                     let envelope = self.message(ends, text, false, Durability::Always);
-                    messages.push(Placed { envelope, pos: pos.parse().expect("a place") });
+                    messages.push(Placed::as_said(envelope, pos.parse().expect("a place")));
                 }
-                StoreReply::History(HistoryPage { messages, complete })
+                StoreReply::History(HistoryPage { messages, chg: 0, complete })
             }
             "hits" => StoreReply::Search(self.search_page(rest)),
             "registered" => StoreReply::Registered(user(rest)),
@@ -550,7 +551,7 @@ impl Script {
 
     fn arrives(&mut self, text: &str) -> Vec<Effect> {
         let words: Vec<&str> = text.split(' ').collect();
-        let notice = self.arrives_of_devices(&words);
+        let notice = self.arrives_of_devices(&words).or_else(|| self.arrives_of_changes(&words));
         if let Some((channel, envelope)) = notice.or_else(|| self.arrives_of_consent(&words)) {
             return self.handle(Event::Arrived { channel, envelope });
         }

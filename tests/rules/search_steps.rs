@@ -29,6 +29,6 @@ impl Script {
         let conversation =
             if is_group { Conversation::Group(group(id)) } else { Conversation::With(user(id)) };
         let envelope = self.message(ends, text, is_group, Durability::Always);
-        Hit { conversation, placed: Placed { envelope, pos: pos.parse().expect("a place") } }
+        Hit { conversation, placed: Placed::as_said(envelope, pos.parse().expect("a place")) }
     }
 }

@@ -1,8 +1,9 @@
 //! Effects as lines of text.
 
 use super::script::Script;
+use chatd::chat::model::change::Changed;
 use chatd::chat::model::consent::Parting;
-use chatd::chat::model::envelope::{Demand, Durability, Envelope, Kind, Notice};
+use chatd::chat::model::envelope::{ChangeNotice, Demand, Durability, Envelope, Kind, Notice};
 use chatd::chat::model::history::SyncFrom;
 use chatd::chat::model::ids::{GroupId, MessageId};
 use chatd::chat::model::profile::Who;
@@ -91,6 +92,11 @@ fn show_envelope(envelope: &Envelope) -> String {
             format!("of {} {:?}: {:?}", notice.about, notice.name, notice.news)
         }
         Kind::Settings => format!("{:?}", envelope.settings()),
+        Kind::Changed => {
+            let ChangeNotice { conversation, changed } = envelope.changed().expect("it was sealed here");
+            let Changed { chg, pos, by, rev, what, .. } = changed;
+            format!("{by} has changed {conversation:?} @{pos}, {chg}, rev {rev}: {what:?}")
+        }
         Kind::ConfirmedHere => format!("confirmed here {}", show_mids(&envelope.mids())),
         Kind::Acquaintance => format!("{:?}", envelope.acquainted().expect("it was sealed here")),
         Kind::DevicesHere => format!("devices here {:?}", envelope.tokens()),
@@ -201,7 +207,10 @@ fn show_ask(ask: &StoreRequest) -> String {
             format!("Heads {user}{before}, at most {heads}")
         }
         StoreRequest::Sync { user, since, messages, .. } => {
-            let from = |from: &SyncFrom| format!("{:?} after {}", from.conversation, from.after);
+            let from = |from: &SyncFrom| {
+                let chg = from.chg.map_or(String::new(), |chg| format!(" and change {chg}"));
+                format!("{:?} after {}{chg}", from.conversation, from.after)
+            };
             let since: Vec<String> = since.iter().map(from).collect();
             format!("Sync {user} {}, at most {messages} of each", since.join(" "))
         }
@@ -222,8 +231,12 @@ fn show_ask(ask: &StoreRequest) -> String {
             let after = after.map_or(String::new(), |after| format!(" after {after}"));
             format!("Members {user} {group}{after}, at most {members}")
         }
-        StoreRequest::History { user, conversation, span, messages, bytes } => {
-            format!("History {user} {conversation:?} {span:?}, at most {messages} in {bytes} bytes")
+        StoreRequest::History { user, conversation, span, wanted, messages, bytes } => {
+            let changes = if wanted.changes { ", with what became of it" } else { "" };
+            format!("History {user} {conversation:?} {span:?}, at most {messages} in {bytes} bytes{changes}")
+        }
+        StoreRequest::Alter { user, conversation, pos, alteration, .. } => {
+            format!("Alter {user} {conversation:?} @{pos} {alteration:?}")
         }
         StoreRequest::Search { user, q, conversation, before, messages, bytes } => {
             let conversation = conversation.map_or(String::new(), |one| format!(" in {one:?}"));

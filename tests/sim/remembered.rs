@@ -2,6 +2,7 @@
 //! page by page.
 
 use super::store::Store;
+use chatd::chat::model::change::Wanted;
 use chatd::chat::model::history::{Conversation, Placed, Span};
 use chatd::chat::model::ids::{GroupId, MessageId, UserId};
 use chatd::chat::model::profile::Member;
@@ -86,8 +87,8 @@ impl Store {
     pub fn history(
         &self,
         user: UserId,
-        conversation: Conversation,
-        span: Span,
+        (conversation, span): (Conversation, Span),
+        wanted: Wanted,
         most: usize,
         bytes: usize,
     ) -> StoreResult {
@@ -102,18 +103,18 @@ impl Store {
             }
         };
         let places = (1..).zip(all).filter(|(pos, _)| *pos > first);
-        let placed = |(pos, mid): (u64, &MessageId)| Placed { envelope: self.stored(*mid), pos };
+        let placed = |(pos, mid): (u64, &MessageId)| self.row(user, wanted, pos, *mid);
         let mut room = bytes;
         let mut fits = |message: &Placed, given: usize| {
-            let size = message.envelope.body().len();
+            let size = message.bytes();
             let fits = given == 0 || (given < most && size <= room);
             room = room.saturating_sub(size);
             fits
         };
         let mut candidates: Vec<Placed> = match span {
-            Span::Newest => places.map(placed).collect(),
-            Span::Before(end) => places.filter(|(pos, _)| *pos < end).map(placed).collect(),
-            Span::After(start) => places.filter(|(pos, _)| *pos > start).map(placed).collect(),
+            Span::Newest => places.filter_map(placed).collect(),
+            Span::Before(end) => places.filter(|(pos, _)| *pos < end).filter_map(placed).collect(),
+            Span::After(start) => places.filter(|(pos, _)| *pos > start).filter_map(placed).collect(),
         };
         if !matches!(span, Span::After(_)) {
             candidates.reverse();
@@ -127,6 +128,7 @@ impl Store {
         }
         messages.sort_by_key(|message| message.pos);
         let complete = !(self.spares_rows && matches!(conversation, Conversation::With(_)));
-        Ok(StoreReply::History(HistoryPage { messages, complete }))
+        let chg = if wanted.changes { self.last_change(user, conversation) } else { 0 };
+        Ok(StoreReply::History(HistoryPage { messages, chg, complete }))
     }
 }

@@ -103,7 +103,7 @@ impl Store {
             self.cids.insert((by, cid.to_owned()), mid);
         }
         self.messages.insert(mid, (envelope.clone(), Some(pos)));
-        Placed { envelope: envelope.placed(pos), pos }
+        Placed::as_said(envelope.placed(pos), pos)
     }
 
     fn event_body(&self, by: UserId, id: GroupId, user: Option<UserId>, what: What<'_>) -> Vec<u8> {
@@ -140,7 +140,7 @@ impl Store {
                     && envelope.body() == self.event_body(by, id, about(rule), told_as(rule, of_member))
             };
             let Some(pos) = pos.filter(|_| same(true) || same(false)) else { return Err(Code::CidReused) };
-            let row = Placed { envelope: envelope.placed(pos), pos };
+            let row = Placed::as_said(envelope.placed(pos), pos);
             return Ok(self.ruled(by, id, rule, Some(row), false));
         }
         let group = self.group(id)?;

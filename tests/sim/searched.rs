@@ -50,7 +50,7 @@ impl Store {
                 let envelope = self.stored(*mid);
                 let text = String::from_utf8_lossy(said(envelope.body())).into_owned();
                 if before.is_none_or(|before| *mid < before) && Self::has_words(&text, q) {
-                    hits.push(Hit { conversation, placed: Placed { envelope, pos } });
+                    hits.push(Hit { conversation, placed: Placed::as_said(envelope, pos) });
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! The store, as `ask.rs` describes it: tables in memory, and one queue a server.
 
+use super::altered::{Changes, Wish};
 use super::consent::Consent;
 use super::remembered::Remembered;
 use super::rng::Rng;
@@ -64,6 +65,7 @@ pub struct Store {
     pub remembered: Remembered,
     pub markers: Markers,
     pub consent: Consent,
+    pub changes: Changes,
     /// Whether one-to-one messages need no row that their readers confirm.
     pub spares_rows: bool,
 }
@@ -179,7 +181,13 @@ impl Store {
             &StoreRequest::Heads { user, before, heads } => {
                 Ok(StoreReply::Heads(self.heads(user, before, heads)))
             }
-            StoreRequest::Sync { user, since, messages, bytes } => self.sync(*user, since, *messages, *bytes),
+            StoreRequest::Sync { user, since, wanted, messages, bytes } => {
+                self.sync(*user, (since, *wanted), *messages, *bytes)
+            }
+            StoreRequest::Alter { user, conversation, pos, alteration, cid, ts } => {
+                let (user, conversation, pos, ts) = (*user, *conversation, *pos, *ts);
+                self.alter(&Wish { user, conversation, pos, alteration, cid: cid.as_deref(), ts })
+            }
             &StoreRequest::MoveMarker { user, conversation, pos } => {
                 self.move_marker(user, conversation, pos)
             }
@@ -193,8 +201,8 @@ impl Store {
             &StoreRequest::Members { user, group, after, members } => {
                 self.members(user, group, after, members)
             }
-            &StoreRequest::History { user, conversation, span, messages, bytes } => {
-                self.history(user, conversation, span, messages, bytes)
+            &StoreRequest::History { user, conversation, span, wanted, messages, bytes } => {
+                self.history(user, (conversation, span), wanted, messages, bytes)
             }
             StoreRequest::Search { user, q, conversation, before, messages, bytes } => {
                 self.search(*user, q, *conversation, *before, (*messages, *bytes))
@@ -366,10 +374,15 @@ impl Store {
         };
         if *mid != envelope.mid() {
             self.alias.insert(envelope.mid(), *mid);
-        } else if !self.settled.contains(&(user, *mid)) {
+        } else if !self.settled.contains(&(user, *mid)) && !self.is_recalled(*mid) {
             self.owed.entry(user).or_default().insert(*mid);
         }
         answer
+    }
+
+    /// A stored message as it was when it was sent.
+    fn first_said(&self, mid: MessageId) -> Option<&Envelope> {
+        self.changes.first.get(&mid).or_else(|| self.messages.get(&mid).map(|(envelope, _)| envelope))
     }
 
     /// Stores a message, once.
@@ -378,14 +391,15 @@ impl Store {
         let cid = (!envelope.cid().is_empty()).then(|| (sender, envelope.cid().to_owned()));
         let known = cid.as_ref().and_then(|cid| self.cids.get(cid).copied());
         if known.is_none()
-            && let Some((other, _)) = self.messages.get(&mid)
+            && let Some(other) = self.first_said(mid)
             && other.bytes()[..] != envelope.bytes()[..]
             && (other.sender(), other.cid(), other.ts(), other.body())
                 != (sender, envelope.cid(), envelope.ts(), envelope.body())
         {
             return Ok(StoreReply::IdTaken);
         }
-        if let Some((known, pos)) = self.messages.get(&known.unwrap_or(mid)) {
+        let known = known.unwrap_or(mid);
+        if let (Some(known), Some((_, pos))) = (self.first_said(known), self.messages.get(&known)) {
             // A body has the time in it only if the sender gave one; here it always does.
             if (known.target(), known.body()) != (envelope.target(), envelope.body()) {
                 return Err(Code::CidReused);

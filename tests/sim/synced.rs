@@ -2,6 +2,7 @@
 //! lies beyond a place.
 
 use super::store::Store;
+use chatd::chat::model::change::Wanted;
 use chatd::chat::model::device::{Device, Marker};
 use chatd::chat::model::history::{
     Conversation, Head, HeadsPage, Placed, SyncFrom, SyncPage, SyncedConversation,
@@ -46,7 +47,9 @@ impl Store {
     pub fn unread(&self, user: UserId, conversation: Conversation) -> u64 {
         let Ok((all, joined)) = self.sequence(user, conversation) else { return 0 };
         let read = self.marker(user, conversation).max(joined);
-        let is_new = |(pos, mid): &(u64, &MessageId)| *pos > read && self.stored(**mid).sender() != user;
+        let is_new = |(pos, mid): &(u64, &MessageId)| {
+            *pos > read && self.stored(**mid).sender() != user && !self.is_recalled(**mid)
+        };
         (1..).zip(all).filter(is_new).count() as u64
     }
 
@@ -62,6 +65,7 @@ impl Store {
             unread: self.unread(user, conversation),
             mid: *last,
             ts: self.stored(*last).ts(),
+            chg: self.last_change(user, conversation),
         })
     }
 
@@ -84,35 +88,60 @@ impl Store {
         HeadsPage { heads, complete }
     }
 
-    pub fn sync(&self, user: UserId, since: &[SyncFrom], most: usize, bytes: usize) -> StoreResult {
+    pub fn sync(
+        &self,
+        user: UserId,
+        (since, wanted): (&[SyncFrom], Wanted),
+        most: usize,
+        bytes: usize,
+    ) -> StoreResult {
         let mut page = SyncPage::default();
         let (mut room, mut given) = (bytes, 0);
-        for &SyncFrom { conversation, after } in since {
-            if given > 0 && room == 0 {
-                break;
-            }
+        let mut fits = |size: usize| {
+            let fits = given == 0 || size <= room;
+            room = if fits { room.saturating_sub(size) } else { 0 };
+            given += usize::from(fits);
+            fits
+        };
+        for &SyncFrom { conversation, after, chg } in since {
+            let Ok((all, joined)) = self.sequence(user, conversation) else {
+                page.dealt_with += 1;
+                continue;
+            };
             page.dealt_with += 1;
-            let Ok((all, joined)) = self.sequence(user, conversation) else { continue };
             if all.is_empty() {
                 continue;
             }
             let lacking = (1..).zip(all).filter(|(pos, _)| *pos > after.max(joined));
-            let mut messages = Vec::new();
-            for (pos, mid) in lacking {
-                let envelope = self.stored(*mid);
-                let size = envelope.body().len();
-                if messages.len() == most || (given > 0 && size > room) {
-                    room = if messages.len() == most { room } else { 0 };
-                    break;
-                }
-                room = room.saturating_sub(size);
-                given += 1;
-                messages.push(Placed { envelope, pos });
+            let lacking: Vec<Placed> =
+                lacking.filter_map(|(pos, mid)| self.row(user, wanted, pos, *mid)).collect();
+            let messages: Vec<Placed> =
+                lacking.iter().take(most).take_while(|placed| fits(placed.bytes())).cloned().collect();
+            let has_all = messages.len() == lacking.len();
+            let last = self.last_change(user, conversation);
+            let lacking = chg.map_or(vec![], |chg| self.changes_after(user, conversation, chg, joined));
+            let changes: Vec<_> = lacking
+                .iter()
+                .take(most)
+                .take_while(|changed| has_all && fits(changed.bytes() + 64))
+                .cloned()
+                .collect();
+            let complete = has_all && changes.len() == lacking.len();
+            let (head, peer_read) = (all.len() as u64, self.peer_read(user, conversation));
+            let chg = last;
+            page.conversations.push(SyncedConversation {
+                conversation,
+                messages,
+                changes,
+                head,
+                chg,
+                peer_read,
+                complete,
+            });
+            if !complete {
+                // Whoever asks goes on there, or with the rest.
+                break;
             }
-            let head = all.len() as u64;
-            let last = messages.last().map_or(after.max(joined), |placed| placed.pos);
-            let (peer_read, complete) = (self.peer_read(user, conversation), last >= head);
-            page.conversations.push(SyncedConversation { conversation, messages, head, peer_read, complete });
         }
         Ok(StoreReply::Synced(page))
     }

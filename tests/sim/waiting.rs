@@ -16,7 +16,7 @@ impl Store {
         let had =
             |mid: &MessageId| progress.beyond.iter().any(|had| self.alias.get(had).unwrap_or(had) == mid);
         while let Some(mid) = group.messages.get(upto as usize) {
-            if self.messages[mid].0.sender() != user && !had(mid) {
+            if self.messages[mid].0.sender() != user && !had(mid) && !self.changes.is_recalled(*mid) {
                 break;
             }
             upto += 1;
@@ -30,7 +30,8 @@ impl Store {
         let Some(seat) = group.members.get(&user) else { return Vec::new() };
         let from = seat.cursor.max(have);
         let places = group.messages.iter().enumerate().map(|(at, &mid)| (at as u64 + 1, mid));
-        places.filter(|&(pos, mid)| pos > from && self.messages[&mid].0.sender() != user).collect()
+        let waits = |mid| self.messages[&mid].0.sender() != user && !self.is_recalled(mid);
+        places.filter(|&(pos, mid)| pos > from && waits(mid)).collect()
     }
 
     /// A merge: what is owed, by mid, and each group, by place; the oldest first of all goes next.

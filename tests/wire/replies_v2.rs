@@ -1,6 +1,7 @@
 //! FriendWhat a v2 client hears: `tests/golden/v2_replies.txt` byte for byte, and that lists of any size
 //! come whole in frames that are not too long.
 
+use super::replies_changed;
 use super::rng::Rng;
 use chatd::chat::model::capabilities::Capabilities;
 use chatd::chat::model::consent::{FriendAsk, Settings, WhoWrites};
@@ -24,15 +25,15 @@ use chatd::chat::wire::welcome::{self, Welcome};
 use serde_json::Value;
 
 const REPLIES: &str = include_str!("../golden/v2_replies.txt");
-const CID: &str = "c\"1";
-const MID: MessageId = MessageId(912_608_849_838_473_217);
-const TS: Millis = Millis(1_795_419_705_254);
+pub const CID: &str = "c\"1";
+pub const MID: MessageId = MessageId(912_608_849_838_473_217);
+pub const TS: Millis = Millis(1_795_419_705_254);
 
-fn user(number: u64) -> UserId {
+pub fn user(number: u64) -> UserId {
     UserId::new(number).unwrap()
 }
 
-fn group() -> GroupId {
+pub fn group() -> GroupId {
     GroupId::new(3).unwrap()
 }
 
@@ -55,7 +56,7 @@ fn envelope(cid: &str, target: Target, msg: &str) -> Envelope {
     Envelope::message(message, &mut Vec::new())
 }
 
-fn direct() -> Envelope {
+pub fn direct() -> Envelope {
     envelope(CID, Target::User(user(26)), "h\"i")
 }
 
@@ -79,8 +80,8 @@ fn friends() -> Vec<Person> {
     vec![person(26, "b\"n"), person(27, "cat")]
 }
 
-/// FriendWhat `write` appends.
-fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+/// What `write` appends.
+pub fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     write(&mut out);
     out
@@ -133,8 +134,8 @@ fn messages() -> [(&'static str, Vec<u8>); 5] {
         ("push", sent(&Frame::PushV2(direct()))),
         ("push of one's own", sent(&Frame::PushOwn(direct()))),
         ("push without a cid", sent(&Frame::PushV2(nameless()))),
-        ("row", written(|out| push::row(out, &direct(), 7))),
-        ("row without a cid", written(|out| push::row(out, &nameless(), 10))),
+        ("row", written(|out| push::row(out, &Placed::as_said(direct(), 7)))),
+        ("row without a cid", written(|out| push::row(out, &Placed::as_said(nameless(), 10)))),
     ]
 }
 
@@ -148,6 +149,7 @@ fn heads() -> Vec<Head> {
         unread: 4,
         mid: MessageId(912_608_849_838_473_217),
         ts: Millis(1_795_419_705_254),
+        chg: 0,
     };
     vec![
         head(Conversation::With(user(26)), "b\"n", Some(2)),
@@ -156,11 +158,13 @@ fn heads() -> Vec<Head> {
 }
 
 fn devices() -> [(&'static str, Vec<u8>); 10] {
-    let said = vec![Placed { envelope: direct(), pos: 8 }, Placed { envelope: direct(), pos: 9 }];
+    let said = vec![Placed::as_said(direct(), 8), Placed::as_said(direct(), 9)];
     let lacking = |conversation, messages: Vec<Placed>, peer_read| SyncedConversation {
         conversation,
         messages,
+        changes: Vec::new(),
         head: 9,
+        chg: 0,
         peer_read,
         complete: true,
     };
@@ -230,12 +234,12 @@ fn answers() -> [(&'static str, Vec<u8>); 9] {
     let members = |cid, members: &[Member], complete| {
         found::members(MembersFrame { cid, group: group(), members, complete }, &is_online, 65_536)
     };
-    let said = [Placed { envelope: direct(), pos: 6 }, Placed { envelope: direct(), pos: 7 }];
+    let said = [Placed::as_said(direct(), 6), Placed::as_said(direct(), 7)];
     let history = |cid, conversation, messages: &[Placed], complete| {
-        let page = HistoryFrame { cid, conversation, span: Span::Newest, messages, complete };
+        let page = HistoryFrame { cid, conversation, span: Span::Newest, messages, chg: None, complete };
         found::history(page, 65_536)
     };
-    let in_group = Placed { envelope: nameless(), pos: 4 };
+    let in_group = Placed::as_said(nameless(), 4);
     let hits = vec![
         Hit { conversation: Conversation::Group(group()), placed: in_group },
         Hit { conversation: Conversation::With(user(26)), placed: said[0].clone() },
@@ -261,8 +265,12 @@ fn every_reply_is_as_written_down() {
     let lines = REPLIES.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let said = acks().into_iter().chain(messages()).chain(lists()).chain(answers()).chain(devices());
     let said = said.chain(consents());
+    let said = said.chain(replies_changed::changes());
     let said: Vec<String> =
         said.map(|(name, bytes)| format!("{name}: {}", String::from_utf8(bytes).unwrap())).collect();
+    for said in &said {
+        eprintln!("GOLD {said}");
+    }
     for (line, said) in lines.clone().zip(&said) {
         assert_eq!(line, said);
         let (_, frame) = line.split_once(": ").unwrap();
@@ -300,8 +308,9 @@ fn a_push_has_the_length_that_was_counted_and_carries_every_mark() {
         assert_eq!((&pushed["cid"], &pushed["mid"]), (&named.into(), &mid.0.to_string().into()));
         assert_eq!((&pushed["ts"], &pushed["msg"]), (&ts.0.into(), &cid.into()));
         let pos = any_number(&mut rng);
-        let row = written(|out| push::row(out, &envelope, pos));
-        assert_eq!(row.len(), push::row_len(&envelope, pos));
+        let placed = Placed::as_said(envelope, pos);
+        let row = written(|out| push::row(out, &placed));
+        assert_eq!(row.len(), push::row_len(&placed));
         let mut row: Value = serde_json::from_slice(&row).unwrap();
         assert_eq!(row.as_object_mut().unwrap().remove("pos"), Some(pos.into()));
         assert_eq!(row, pushed, "a row is a push with a pos");
@@ -369,11 +378,11 @@ fn a_long_list_of_friends_comes_whole_in_frames_that_are_not_too_long() {
 #[test]
 fn a_page_is_cut_to_what_fits_and_the_rest_is_asked_for_from_there() {
     let said: Vec<Placed> = (1..=50)
-        .map(|pos| Placed { envelope: envelope(CID, Target::Group(group()), &"x".repeat(1_000)), pos })
+        .map(|pos| Placed::as_said(envelope(CID, Target::Group(group()), &"x".repeat(1_000)), pos))
         .collect();
     let places = |span: Span| -> Vec<u64> {
         let conversation = Conversation::Group(group());
-        let page = HistoryFrame { cid: None, conversation, span, messages: &said, complete: true };
+        let page = HistoryFrame { cid: None, conversation, span, messages: &said, chg: None, complete: true };
         let page = found::history(page, 8 << 10);
         assert!(page.len() <= 8 << 10);
         let page: Value = serde_json::from_slice(&page).unwrap();
@@ -408,10 +417,10 @@ fn the_longest_message_is_a_row_and_a_push_within_bounds() {
     let most = "\u{1}".repeat(16 << 10);
     let longest = envelope(&"\u{1}".repeat(64), Target::User(user(26)), &most);
     assert!(push::v2_len(&longest) <= 128 << 10);
-    let messages = [Placed { envelope: longest, pos: u64::MAX }];
+    let messages = [Placed::as_said(longest, u64::MAX)];
     let conversation = Conversation::With(user(26));
-    let page =
-        HistoryFrame { cid: None, conversation, span: Span::Newest, messages: &messages, complete: true };
+    let (span, messages) = (Span::Newest, &messages[..]);
+    let page = HistoryFrame { cid: None, conversation, span, messages, chg: None, complete: true };
     let page: Value = serde_json::from_slice(&found::history(page, 128 << 10)).unwrap();
     assert_eq!(page["messages"][0]["msg"], most);
 }

@@ -4,7 +4,7 @@ use super::Backlog;
 use super::reader::Stage;
 use crate::connection::{Connections, StoredAs};
 use crate::model::envelope::Envelope;
-use crate::model::ids::{ConnectionId, GroupId, Monotonic};
+use crate::model::ids::{ConnectionId, GroupId, MessageId, Monotonic};
 use crate::port::cx::Cx;
 use crate::port::in_flight::StoreRetry;
 use crate::port::store::BacklogMessage;
@@ -79,6 +79,11 @@ impl LiveBuffer {
             self.messages.insert(place.unwrap_or(self.messages.len()), buffered);
         }
         overtakes
+    }
+
+    /// A message is recalled.
+    pub(super) fn drop_recalled(&mut self, mid: MessageId) {
+        self.messages.retain(|buffered| buffered.envelope.mid() != mid);
     }
 
     /// Pages have given everything of a group up to `upto`: what they did not give is beyond.

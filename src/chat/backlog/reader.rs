@@ -171,6 +171,17 @@ impl Backlog {
             .is_some_and(|notes| notes.missing.contains_key(&mid))
     }
 
+    /// A message is recalled: a reader is not pushed it any more, and does not wait for it.
+    pub(crate) fn recall(&mut self, id: ConnectionId, mid: MessageId) {
+        let Some(reader) = self.readers.get_mut(id) else { return };
+        reader.miss_no_more(mid);
+        match &mut reader.stage {
+            Stage::LoggingIn(buffer) => buffer.drop_recalled(mid),
+            Stage::CatchingUp(catch_up) => catch_up.buffer_mut().drop_recalled(mid),
+            Stage::Live => {}
+        }
+    }
+
     /// Whether a reader was not pushed something that another session of its user has sent; forgets it.
     pub(crate) fn take_missed_own(&mut self, id: ConnectionId) -> bool {
         let notes = self.readers.get_mut(id).and_then(|reader| reader.notes.get_mut());

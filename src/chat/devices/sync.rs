@@ -100,7 +100,9 @@ impl Devices {
         cx.enter();
         let (connection, cid) = (about.connection, about.cid.map(Into::into));
         let messages = bounded(asked, cx.limits.history_messages);
-        let query = SyncQuery { connection, user, cid, since, messages };
+        let Some(session) = connections.get(connection) else { return };
+        let wanted = session.capabilities.wanted();
+        let query = SyncQuery { connection, user, cid, since, wanted, messages };
         if query.since.is_empty() {
             let nothing = Ok(SyncPage::default());
             return self.on_synced(cx, connections, Box::new(query), nothing);
@@ -152,8 +154,8 @@ impl Devices {
 fn requested(cx: &Cx, query: Box<SyncQuery>) -> (StoreRequest, DevicesFlow) {
     // What is around the bodies needs the other half.
     let bytes = cx.limits.push_bytes / 2;
-    let (user, since, messages) = (query.user, query.since.clone(), query.messages);
-    (StoreRequest::Sync { user, since, messages, bytes }, DevicesFlow::Sync(query))
+    let (user, since, wanted, messages) = (query.user, query.since.clone(), query.wanted, query.messages);
+    (StoreRequest::Sync { user, since, wanted, messages, bytes }, DevicesFlow::Sync(query))
 }
 
 /// How many entries there are at most, of what was asked for.

@@ -5,6 +5,7 @@ use super::cursors::{Cursors, GroupCursor};
 use super::subscription::GroupSubscription;
 use crate::backlog::Backlog;
 use crate::connection::{Connection, Connections};
+use crate::model::history::Conversation;
 use crate::model::ids::{ConnectionId, GroupId};
 use crate::port::cx::Cx;
 use crate::port::event::{BusDown, Channel};
@@ -173,6 +174,14 @@ impl Groups {
     /// Who of this core is a member of a group.
     pub(crate) fn members(&self, group: GroupId) -> Vec<ConnectionId> {
         self.subscriptions.get(&group).map_or_else(Vec::new, |subscription| subscription.members.clone())
+    }
+
+    /// The members here of a conversation, if it is a group's.
+    pub(crate) fn members_in(&self, conversation: Conversation) -> Vec<ConnectionId> {
+        match conversation {
+            Conversation::With(_) => Vec::new(),
+            Conversation::Group(group) => self.members(group),
+        }
     }
 
     /// A subscription that is behind all of its members starts where the last of them is, once all are live.

@@ -30,12 +30,13 @@ impl Hub {
     }
 
     pub(super) fn continue_catch_up(&mut self, id: ConnectionId) {
-        let Self { cx, connections, backlog, devices, groups, .. } = self;
+        let Self { cx, connections, backlog, changes, devices, groups, .. } = self;
         match backlog.continue_catch_up(cx, connections, id) {
             CatchUpOutcome::Waits => {}
             CatchUpOutcome::Finished { upto } => {
                 groups.finish_catch_up(connections, backlog, id, upto);
-                if backlog.take_missed_own(id) {
+                let missed = changes.release(cx, connections, id);
+                if backlog.take_missed_own(id) || missed {
                     devices.tell_heads(cx, connections, id);
                 }
             }

@@ -65,7 +65,7 @@ impl Hub {
         if envelope.kind() == Kind::Claim && self.concede_if_half_closed(&envelope) {
             return;
         }
-        let Self { cx, connections, backlog, devices, direct, logins, social, .. } = self;
+        let Self { cx, connections, backlog, changes, devices, direct, logins, social, .. } = self;
         match envelope.kind() {
             Kind::Direct if user != channel => {
                 if envelope.sender() == channel {
@@ -73,6 +73,10 @@ impl Hub {
                 }
             }
             Kind::Read => devices.on_read_envelope(cx, connections, &envelope),
+            Kind::Changed => {
+                let sessions = connections.sessions(user);
+                changes.on_changed_envelope(cx, connections, backlog, &envelope, &sessions);
+            }
             Kind::Typing => {
                 social.on_typing_envelope(cx, connections, &envelope, Conversation::With(user), &[]);
             }
@@ -125,7 +129,7 @@ impl Hub {
     }
 
     fn on_group_envelope(&mut self, envelope: &Envelope) {
-        let Self { cx, connections, backlog, groups, social, .. } = self;
+        let Self { cx, connections, backlog, changes, groups, social, .. } = self;
         match envelope.kind() {
             Kind::Group => {
                 cx.observe(envelope.mid());
@@ -137,6 +141,10 @@ impl Hub {
                 }
             }
             Kind::Dissolved => self.drop_group(envelope.group()),
+            Kind::Changed => {
+                let members = groups.members(envelope.group());
+                changes.on_changed_envelope(cx, connections, backlog, envelope, &members);
+            }
             Kind::Typing => {
                 let group = envelope.group();
                 let members = groups.members(group);
@@ -159,7 +167,7 @@ impl Hub {
             Kind::BacklogHint | Kind::Reclaim | Kind::GroupOffsets | Kind::Dissolved => {}
             Kind::Confirmed | Kind::Unconfirmed | Kind::HidingHint | Kind::ClaimJoined => {}
             Kind::Read | Kind::Typing | Kind::ConfirmedHere | Kind::TokenRevoked | Kind::Acquaintance => {}
-            Kind::DevicesAsked | Kind::DevicesHere | Kind::Friendship | Kind::Settings => {}
+            Kind::DevicesAsked | Kind::DevicesHere | Kind::Friendship | Kind::Settings | Kind::Changed => {}
         }
     }
 }

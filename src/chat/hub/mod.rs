@@ -22,6 +22,7 @@ mod timers;
 mod walk_tests;
 
 use crate::backlog::Backlog;
+use crate::changes::Changes;
 use crate::connection::Connections;
 use crate::devices::Devices;
 use crate::direct::Direct;
@@ -45,6 +46,7 @@ pub struct Hub {
     cx: Cx,
     connections: Connections,
     backlog: Backlog,
+    changes: Changes,
     devices: Devices,
     direct: Direct,
     groups: Groups,
@@ -91,6 +93,7 @@ impl Hub {
             cx: Cx::new(core, limits),
             connections: Connections::default(),
             backlog: Backlog::default(),
+            changes: Changes::default(),
             devices: Devices::default(),
             direct: Direct::default(),
             groups: Groups::default(),

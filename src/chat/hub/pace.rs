@@ -36,6 +36,6 @@ fn demand(body: &Body<'_>) -> (Class, u32) {
         // What was said is bounded by what was pushed, and by `confirm_piece`.
         Body::Confirm { .. } | Body::Pong | Body::Logout => (Class::Message, 0),
         Body::OneChat { .. } | Body::GroupChat { .. } | Body::Ping { .. } => (Class::Message, 1),
-        Body::Read { .. } | Body::Typing { .. } => (Class::Message, 1),
+        Body::Read { .. } | Body::Typing { .. } | Body::Alter { .. } => (Class::Message, 1),
     }
 }

@@ -4,6 +4,7 @@ use super::Hub;
 use crate::connection::{About, Connection, Connections, Pause};
 use crate::group::ends_membership;
 use crate::login::LoginOutcome;
+use crate::model::change::Altered;
 use crate::model::device::{Device, Marker};
 use crate::model::history::{HeadsPage, SearchPage, SyncPage};
 use crate::model::ids::{ConnectionId, GroupId, MessageId, UserId};
@@ -38,6 +39,12 @@ impl Hub {
             StoreFlow::Group(flow) => self.on_group_reply(flow, result),
             StoreFlow::Social(flow) => self.on_social_reply(flow, result),
             StoreFlow::Devices(flow) => self.on_devices_reply(flow, result),
+            StoreFlow::Changes(flow) => {
+                let Self { cx, connections, backlog, changes, groups, .. } = self;
+                let members = groups.members_in(flow.conversation);
+                let altered = Box::<Altered>::from_result(result);
+                changes.on_altered(cx, connections, backlog, flow, &members, altered);
+            }
             StoreFlow::Remember => {}
             StoreFlow::Mutation(mutation) => self.on_mutated(*mutation, result),
         }
@@ -61,7 +68,7 @@ impl Hub {
             StoreFlow::Group(_) | StoreFlow::Login(_) | StoreFlow::Social(_) | StoreFlow::Devices(_) => {
                 return;
             }
-            StoreFlow::Mutation(_) | StoreFlow::Remember => return,
+            StoreFlow::Mutation(_) | StoreFlow::Changes(_) | StoreFlow::Remember => return,
         };
         let renamed = self.cx.rename(envelope);
         let connection = sender.and_then(|id| self.connections.get_mut(id));

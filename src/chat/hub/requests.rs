@@ -1,6 +1,7 @@
 //! Requests: whether a connection may ask for something, and which room answers it.
 
 use super::Hub;
+use crate::changes::Wish;
 use crate::connection::About;
 use crate::login::Credentials;
 use crate::model::history::Conversation;
@@ -85,7 +86,9 @@ impl Hub {
             }
             Body::Logout | Body::OneChat { .. } | Body::GroupChat { .. } | Body::ShowFriends => return false,
             Body::Sync { .. } | Body::Heads { .. } | Body::Read { .. } | Body::Typing { .. } => return false,
-            Body::Devices | Body::DropDevice { .. } | Body::Search { .. } => return false,
+            Body::Devices | Body::DropDevice { .. } | Body::Search { .. } | Body::Alter { .. } => {
+                return false;
+            }
             Body::FriendAsk { .. } | Body::FriendAnswer { .. } | Body::Settings { .. } => return false,
             Body::AddFriend { .. } | Body::DelFriend { .. } => return false,
             Body::CreateGroup { .. } | Body::AddGroup { .. } | Body::DelGroup { .. } => return false,
@@ -95,7 +98,7 @@ impl Hub {
 
     /// What a session may ask for.
     fn on_session_request(&mut self, about: About<'_>, user: UserId, body: Body<'_>) {
-        let Self { cx, connections, backlog, devices, direct, groups, logins, social, .. } = self;
+        let Self { cx, connections, backlog, changes, devices, direct, groups, logins, social, .. } = self;
         if !matches!(body, Body::OneChat { .. } | Body::GroupChat { .. } | Body::Confirm { .. }) {
             // It finds in the store what was said before it.
             groups.store_batch(cx);
@@ -122,6 +125,9 @@ impl Hub {
                 devices.on_read(cx, connections, about, user, (conversation, pos, private));
             }
             Body::Typing { conversation, on } => self.on_typing(about, user, conversation, on),
+            Body::Alter { conversation, pos, alteration } => {
+                changes.on_wish(cx, connections, about, user, Wish { conversation, pos, alteration });
+            }
             Body::Devices => devices.on_devices(cx, connections, about, user),
             Body::DropDevice { token } => devices.on_drop_device(cx, connections, about, user, token),
             Body::AddFriend { friend } => social.on_add_friend(cx, connections, about, user, friend),

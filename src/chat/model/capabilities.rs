@@ -1,5 +1,7 @@
 //! Capabilities: the kinds of pushes that a client of v2 understands beyond what every one does.
 
+use super::change::Wanted;
+
 /// A set of capabilities, as LOGIN, RESUME and REG name them in `caps`. What a client does not name it is never sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Capabilities(u8);
@@ -40,6 +42,11 @@ impl Capabilities {
     /// Whether all of `other` is in it.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Which rows of a conversation a client with these understands.
+    pub fn wanted(self) -> Wanted {
+        Wanted { changes: self.has(Self::CHANGED), events: self.has(Self::GROUP) }
     }
 
     /// Whether any capability is in it.

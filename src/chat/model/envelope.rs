@@ -17,6 +17,7 @@
 //! For the notices ([`Kind::Claim`] and below) the body is empty or a list of numbers, and the
 //! fields that a notice does not need are zero. They are made and read in `envelope/notice.rs`.
 
+mod change_notice;
 mod consent_notice;
 mod device_notice;
 mod kind;
@@ -24,6 +25,7 @@ mod notice;
 pub mod said;
 
 use super::ids::{GroupId, MessageId, Millis, UserId};
+pub use change_notice::ChangeNotice;
 use consent_notice::SETTINGS_BYTES;
 pub use consent_notice::{FriendNews, FriendNotice};
 use device_notice::{ACQUAINTANCE_BYTES, READ_BYTES, TYPING_BYTES};
@@ -216,6 +218,7 @@ impl Envelope {
                 Kind::Typing => body.len() >= TYPING_BYTES && (body.len() - TYPING_BYTES).is_multiple_of(4),
                 Kind::Settings => body.len() == SETTINGS_BYTES,
                 Kind::Friendship => envelope.friend_notice().is_some(),
+                Kind::Changed => ChangeNotice::is_whole(body),
                 Kind::Acquaintance => body.len() == ACQUAINTANCE_BYTES,
                 Kind::Direct
                 | Kind::Group

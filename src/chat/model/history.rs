@@ -1,5 +1,6 @@
 //! Conversations, and pages of what was said in them.
 
+use super::change::{Changed, RowState};
 use super::envelope::{Envelope, Target};
 use super::ids::{GroupId, MessageId, Millis, UserId};
 
@@ -41,6 +42,20 @@ pub struct Placed {
     pub envelope: Envelope,
     /// From 1, without gaps.
     pub pos: u64,
+    /// What became of it since.
+    pub state: RowState,
+}
+
+impl Placed {
+    /// A message that nothing became of.
+    pub fn as_said(envelope: Envelope, pos: u64) -> Self {
+        Self { envelope, pos, state: RowState::AsSaid }
+    }
+
+    /// Bytes that it takes up in a page.
+    pub fn bytes(&self) -> usize {
+        self.envelope.body().len() + self.state.bytes()
+    }
 }
 
 /// A message that a search has found, and where.
@@ -82,6 +97,8 @@ pub struct Head {
     pub mid: MessageId,
     /// When that was accepted.
     pub ts: Millis,
+    /// How many changes the conversation has.
+    pub chg: u64,
 }
 
 /// One page of a user's conversations.
@@ -100,6 +117,8 @@ pub struct SyncFrom {
     pub conversation: Conversation,
     /// It has every message up to this place.
     pub after: u64,
+    /// It has every change up to this one; `None` if it wants to know of none.
+    pub chg: Option<u64>,
 }
 
 /// What a device lacks of one conversation.
@@ -109,11 +128,15 @@ pub struct SyncedConversation {
     pub conversation: Conversation,
     /// By place, lowest first, without a gap from where the device stood.
     pub messages: Vec<Placed>,
+    /// Changes in their order, without a gap from where the device stood.
+    pub changes: Vec<Changed>,
     /// Place of its last message.
     pub head: u64,
+    /// How many changes it has. `messages` show these at least.
+    pub chg: u64,
     /// The other user's read marker, as in [`Head`].
     pub peer_read: Option<u64>,
-    /// Whether the last of `messages` is the last one there is.
+    /// Whether the last of `messages` is the last one there is, and of `changes` too.
     pub complete: bool,
 }
 

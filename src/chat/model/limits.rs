@@ -142,6 +142,14 @@ pub struct Limits {
     pub typing_expires_ms: u64,
     /// Members of a group who are online at most for TYPING to be passed on. Above: it is dropped.
     pub typing_members: usize,
+    /// For how long whoever sent a message may edit or recall it.
+    pub edit_ms: u64,
+    /// Bytes of a reaction.
+    pub emoji_bytes: usize,
+    /// Ways of reacting to one message.
+    pub emojis: usize,
+    /// Changes that a session is told when its backlog is through.
+    pub held_changes: usize,
     /// Messages that one CONFIRM names. Above: ERROR 102.
     pub confirm_mids: usize,
     /// Of these, those that a session does not know are asked of the store in pieces of so many, one piece at
@@ -327,6 +335,10 @@ impl Default for Limits {
             typing_ms: 3_000,
             typing_expires_ms: 6_000,
             typing_members: 50,
+            edit_ms: 900_000,
+            emoji_bytes: 32,
+            emojis: 50,
+            held_changes: 256,
             confirm_mids: 1_000,
             confirm_piece: 64,
             lookups: 16,

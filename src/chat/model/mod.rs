@@ -16,6 +16,7 @@
 //! Owns no state of the core and knows no other room.
 
 pub mod capabilities;
+pub mod change;
 pub mod consent;
 pub mod dedup;
 pub mod device;

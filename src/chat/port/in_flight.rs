@@ -3,6 +3,7 @@
 //! There is a table for each kind of reply, so that a reply meets only what waits for its kind. Of the store's
 //! replies each room has its own enum of flows; the hub dispatches them without a wildcard.
 
+mod changes;
 mod devices;
 
 use super::store::CursorUpdate;
@@ -13,6 +14,7 @@ use crate::model::ids::{ConnectionId, GroupId, MessageId, RequestId, SessionEpoc
 use crate::model::profile::{Member, Person};
 use crate::model::token::{Secret, TokenId};
 use crate::wire::msgid;
+pub(crate) use changes::ChangesFlow;
 pub(crate) use devices::{DevicesFlow, MarkerMove, SyncQuery, UnplacedPush};
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ pub(crate) enum StoreFlow {
     Group(GroupFlow),
     Social(SocialFlow),
     Devices(DevicesFlow),
+    Changes(ChangesFlow),
     /// A dedup window that waits for the user's next session.
     Remember,
     /// A request that changes friends, groups or the account → ACK, if it has a cid, or ERROR.
@@ -143,7 +146,7 @@ macro_rules! store_flow {
 
 store_flow!(
     LoginFlow => Login, BacklogFlow => Backlog, DirectFlow => Direct, GroupFlow => Group, SocialFlow => Social,
-    DevicesFlow => Devices
+    DevicesFlow => Devices, ChangesFlow => Changes
 );
 
 /// What a count of receivers is for.

@@ -8,12 +8,13 @@
 
 mod reply;
 
+use crate::model::change::{Alteration, Wanted};
 use crate::model::consent::{FriendAnswer, Parting, SettingsChange};
 use crate::model::dedup::DedupWindow;
 use crate::model::envelope::Envelope;
 use crate::model::group_rule::{GroupRule, NewRow};
 use crate::model::history::{Conversation, Span, SyncFrom};
-use crate::model::ids::{GroupId, MessageId, RequestId, UserId};
+use crate::model::ids::{GroupId, MessageId, Millis, RequestId, UserId};
 use crate::model::profile::Who;
 use crate::model::source::Source;
 use crate::model::token::{Password, Proof, Secret, TokenId};
@@ -156,10 +157,29 @@ pub enum StoreRequest {
         user: UserId,
         /// Which conversations, and how far the device is.
         since: Vec<SyncFrom>,
-        /// Messages of one conversation at most.
+        /// Which rows; the others are left out.
+        wanted: Wanted,
+        /// Messages of one conversation at most, and changes.
         messages: usize,
         /// Bytes of bodies in the page at most; one message is always given.
         bytes: usize,
+    },
+    /// Change a message, once: the same (user, cid) again changes nothing. → [`StoreReply::Altered`] | `NoSuchUser` |
+    /// `NoSuchGroup` | `NotAMember` | `NotYours` (another's, or too late, or the other
+    /// user blocks this one) | `CidReused` | `TooMany` (reactions of another kind).
+    Alter {
+        /// Who asks.
+        user: UserId,
+        /// In which conversation.
+        conversation: Conversation,
+        /// The message's place.
+        pos: u64,
+        /// What is to be done to it.
+        alteration: Alteration,
+        /// The user's own name for it, if it gave one.
+        cid: Option<Box<str>>,
+        /// When it was accepted.
+        ts: Millis,
     },
     /// Move a user's read marker forward; beyond the last message it is at the last message.
     /// → [`StoreReply::Marker`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember`.
@@ -228,6 +248,8 @@ pub enum StoreRequest {
         conversation: Conversation,
         /// Where.
         span: Span,
+        /// Which rows; the others are left out.
+        wanted: Wanted,
         /// Messages in the page at most.
         messages: usize,
         /// Bytes of bodies in the page at most; one message is always given.

@@ -38,10 +38,12 @@ impl Social {
         if cx.lookups_are_full() {
             return connections.refuse(cx, about, Code::Busy);
         }
+        let Some(session) = connections.get(about.connection) else { return };
+        let wanted = session.capabilities.wanted();
         connections.pause(cx, about.connection, Pause::AwaitingReply);
         let (connection, cid) = (about.connection, about.cid.map(Into::into));
         let flow = SocialFlow::History { connection, asked: (conversation, span), cid };
-        cx.look_up(StoreRequest::History { user, conversation, span, messages, bytes }, flow);
+        cx.look_up(StoreRequest::History { user, conversation, span, wanted, messages, bytes }, flow);
     }
 
     /// HISTORY_ACK, or ERROR.
@@ -56,8 +58,12 @@ impl Social {
     ) {
         cx.enter();
         match page {
-            Ok(HistoryPage { messages, complete }) => {
-                let page = found::HistoryFrame { cid, conversation, span, messages: &messages, complete };
+            Ok(HistoryPage { messages, chg, complete }) => {
+                let tells =
+                    connections.get(connection).is_some_and(|session| session.capabilities.wanted().changes);
+                let chg = tells.then_some(chg);
+                let page =
+                    found::HistoryFrame { cid, conversation, span, messages: &messages, chg, complete };
                 let frame = found::history(page, cx.limits.push_bytes);
                 connections.reply(cx, connection, frame);
             }

@@ -6,7 +6,7 @@ use super::code::Code;
 use super::lists::{Presence, person_entry};
 use super::pages::{Pages, list};
 use super::push;
-use super::reply::{begin, refused, state};
+use super::reply::{begin, begin_at, refused, state};
 use super::text::{number, string};
 use crate::model::history::{Conversation, Hit, Placed, SearchPage, Span};
 use crate::model::ids::GroupId;
@@ -73,6 +73,8 @@ pub struct HistoryFrame<'a> {
     pub span: Span,
     /// By place, lowest first.
     pub messages: &'a [Placed],
+    /// How many changes the conversation has, if that is told.
+    pub chg: Option<u64>,
     /// Whether nothing that was said between the first and the last of them is missing.
     pub complete: bool,
 }
@@ -83,7 +85,7 @@ pub fn history(page: HistoryFrame<'_>, push_bytes: usize) -> Vec<u8> {
     let fit = |messages: &mut dyn Iterator<Item = &Placed>| {
         let mut bytes = 0;
         let fits = |placed: &&Placed| {
-            bytes += push::row_len(&placed.envelope, placed.pos) + 1;
+            bytes += push::row_len(placed) + 1;
             bytes <= room
         };
         messages.take_while(fits).count()
@@ -93,17 +95,17 @@ pub fn history(page: HistoryFrame<'_>, push_bytes: usize) -> Vec<u8> {
         Span::After(_) => &messages[..fit(&mut messages.iter())],
         Span::Newest | Span::Before(_) => &messages[messages.len() - fit(&mut messages.iter().rev())..],
     };
-    let mut out = begin(page.cid, Some(page.complete));
+    let mut out = begin_at(page.chg, page.cid, page.complete);
     if let Conversation::Group(group) = page.conversation {
         out.extend_from_slice(b",\"groupid\":");
         number(&mut out, group.get().into());
     }
     out.extend_from_slice(b",\"messages\":[");
-    for (at, Placed { envelope, pos }) in messages.iter().enumerate() {
+    for (at, placed) in messages.iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        push::row(&mut out, envelope, *pos);
+        push::row(&mut out, placed);
     }
     out.extend_from_slice(b"],\"msgid\":27");
     if let Conversation::With(user) = page.conversation {
@@ -151,7 +153,7 @@ pub fn search(cid: Option<&str>, page: &SearchPage, push_bytes: usize) -> Vec<u8
 
 /// A row of history. Of a direct message it says with whom, too: a page is of many conversations.
 fn hit_row(out: &mut Vec<u8>, hit: &Hit) {
-    push::row(out, &hit.placed.envelope, hit.placed.pos);
+    push::row(out, &hit.placed);
     if let Conversation::With(user) = hit.conversation
         && out.pop().is_some()
     {

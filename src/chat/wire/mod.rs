@@ -6,12 +6,15 @@
 //! - [`json`] is the only file that names simd-json: one frame to a flat list of fields.
 //! - [`request`] is what may be said, checked field by field.
 //! - [`reply`] and [`lists`] are what may be heard, encoded byte for byte as the original server does.
-//! - [`push`], [`welcome`], [`found`], [`sync`] and [`consent`] are what v2 hears besides or in another form.
+//! - [`push`], [`welcome`], [`found`], [`sync`], [`changed`] and [`consent`] are what v2 hears besides or in another form.
+//! - [`edited`] is the frame of a message with another text.
 //! - [`group_event`] is what is done to groups, as rows of their conversations.
 //! - [`code`] is what went wrong, in numbers.
 
+pub mod changed;
 pub mod code;
 pub mod consent;
+pub mod edited;
 pub mod found;
 pub mod frame;
 pub mod group_event;

@@ -130,6 +130,9 @@ pub const fn is_of_v2(msgid: u32) -> bool {
             | TYPING
             | DEVICES
             | DROP_DEVICE
+            | EDIT
+            | RECALL
+            | REACT
             | SEARCH
             | FRIEND_ASK
             | FRIEND_ANSWER

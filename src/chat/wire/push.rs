@@ -1,8 +1,11 @@
 //! A message as v2 frames it: the seed's frame, encoded once where the message was sent, marked in
 //! front with what its envelope says of it.
 
-use super::text::{escape, escaped_len, number, number_len};
+use super::text::{escape, escaped_len, number, number_len, string};
+use crate::model::change::{Reaction, RowState};
 use crate::model::envelope::Envelope;
+use crate::model::history::Placed;
+use crate::model::ids::{Millis, UserId};
 
 const CID: &[u8] = b"{\"cid\":\"";
 const MID: &[u8] = b"\",\"mid\":\"";
@@ -14,10 +17,12 @@ const NAMELESS: &[u8] = b"mid:";
 
 /// Appends the push of a message.
 pub fn v2(out: &mut Vec<u8>, envelope: &Envelope) {
-    if let Some(pos) = envelope.pos() {
-        return row(out, envelope, pos);
-    }
     names(out, envelope);
+    if let Some(pos) = envelope.pos() {
+        out.extend_from_slice(POS);
+        number(out, pos);
+        return rest(out, envelope);
+    }
     out.push(b'"');
     rest(out, envelope);
 }
@@ -49,18 +54,64 @@ pub fn own_len(envelope: &Envelope) -> usize {
     if envelope.is_event() { v2_len(envelope) } else { v2_len(envelope) + OWN.len() - 1 }
 }
 
-/// Appends the message as a row of history: a push, and its place in its conversation.
-pub fn row(out: &mut Vec<u8>, envelope: &Envelope, pos: u64) {
+/// Appends a row of history: a message as a push, its place in its conversation, and what became of it.
+pub fn row(out: &mut Vec<u8>, row: &Placed) {
+    let Placed { envelope, pos, state } = row;
+    if let RowState::Recalled { by, ts } = state {
+        return recalled(out, envelope, *pos, (*by, *ts));
+    }
     names(out, envelope);
     out.extend_from_slice(POS);
-    number(out, pos);
+    number(out, *pos);
+    if let RowState::Changed { rev, reactions } = state {
+        changed(out, *rev, reactions);
+    }
     rest(out, envelope);
 }
 
 /// How many bytes [`row`] appends.
-pub fn row_len(envelope: &Envelope, pos: u64) -> usize {
-    let known = if envelope.pos().is_some() { 0 } else { POS.len() - 1 + number_len(pos) };
-    v2_len(envelope) + known
+pub fn row_len(placed: &Placed) -> usize {
+    match placed.state {
+        RowState::AsSaid => {
+            let known = placed.envelope.pos().is_some();
+            let pos_len = if known { 0 } else { POS.len() - 1 + number_len(placed.pos) };
+            v2_len(&placed.envelope) + pos_len
+        }
+        RowState::Changed { .. } | RowState::Recalled { .. } => {
+            let mut out = Vec::new();
+            row(&mut out, placed);
+            out.len()
+        }
+    }
+}
+
+fn changed(out: &mut Vec<u8>, rev: u64, reactions: &[Reaction]) {
+    for (at, Reaction { emoji, n, mine }) in reactions.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b",\"reactions\":[{\"emoji\":" } else { b",{\"emoji\":" });
+        string(out, emoji);
+        out.extend_from_slice(if *mine { b",\"mine\":true,\"n\":" } else { b",\"mine\":false,\"n\":" });
+        number(out, *n);
+        out.push(b'}');
+    }
+    if !reactions.is_empty() {
+        out.push(b']');
+    }
+    if rev > 0 {
+        out.extend_from_slice(b",\"rev\":");
+        number(out, rev);
+    }
+}
+
+fn recalled(out: &mut Vec<u8>, envelope: &Envelope, pos: u64, (by, ts): (UserId, Millis)) {
+    out.extend_from_slice(b"{\"by\":");
+    number(out, by.get().into());
+    out.extend_from_slice(b",\"mid\":\"");
+    number(out, envelope.mid().0);
+    out.extend_from_slice(POS);
+    number(out, pos);
+    out.extend_from_slice(b",\"recalled\":true,\"ts\":");
+    number(out, ts.0);
+    out.push(b'}');
 }
 
 fn names(out: &mut Vec<u8>, envelope: &Envelope) {

@@ -144,6 +144,8 @@ pub struct Outcome<'a> {
     pub pos: Option<u64>,
     /// What the user has chosen.
     pub settings: Option<Settings>,
+    /// The number of the change.
+    pub chg: Option<u64>,
     /// When the message was accepted.
     pub ts: Option<Millis>,
     /// The only token that is good from now on.
@@ -152,7 +154,13 @@ pub struct Outcome<'a> {
 
 /// ACK with errno 0 for the request `re` that was named `cid`.
 pub fn ack(cid: &str, re: u32, outcome: Outcome<'_>) -> Vec<u8> {
-    let mut out = b"{\"cid\":".to_vec();
+    let mut out = b"{".to_vec();
+    if let Some(chg) = outcome.chg {
+        out.extend_from_slice(b"\"chg\":");
+        number(&mut out, chg);
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"cid\":");
     string(&mut out, cid);
     out.extend_from_slice(b",\"errno\":0");
     if let Some(group) = outcome.group {
@@ -232,6 +240,18 @@ pub(super) fn begin(cid: Option<&str>, complete: Option<bool>) -> Vec<u8> {
         None => {}
     }
     out.extend_from_slice(b"\"errno\":0");
+    out
+}
+
+/// The same, of what has been changed so often.
+pub(super) fn begin_at(chg: Option<u64>, cid: Option<&str>, complete: bool) -> Vec<u8> {
+    let mut out = begin(cid, Some(complete));
+    if let Some(chg) = chg {
+        let mut counted = b"{\"chg\":".to_vec();
+        number(&mut counted, chg);
+        counted.push(b',');
+        out.splice(..1, counted);
+    }
     out
 }
 

@@ -9,6 +9,7 @@ mod read;
 
 use super::msgid;
 use crate::model::capabilities::Capabilities;
+use crate::model::change::Alteration;
 use crate::model::consent::{FriendAnswer, SettingsChange};
 use crate::model::history::{Conversation, Span, SyncFrom};
 use crate::model::ids::{GroupId, MessageId, UserId};
@@ -195,6 +196,15 @@ pub enum Body<'a> {
         /// Whether the user types, or does so no more.
         on: bool,
     },
+    /// EDIT, RECALL, REACT.
+    Alter {
+        /// In which conversation.
+        conversation: Conversation,
+        /// The message's place.
+        pos: u64,
+        /// What is to be done to it.
+        alteration: Alteration,
+    },
     /// DEVICES.
     Devices,
     /// DROP_DEVICE.
@@ -302,6 +312,9 @@ impl Body<'_> {
             Body::Sync { .. } | Body::Heads { .. } => msgid::SYNC,
             Body::Read { .. } => msgid::READ,
             Body::Typing { .. } => msgid::TYPING,
+            Body::Alter { alteration: Alteration::Edit { .. }, .. } => msgid::EDIT,
+            Body::Alter { alteration: Alteration::Recall, .. } => msgid::RECALL,
+            Body::Alter { alteration: Alteration::React { .. }, .. } => msgid::REACT,
             Body::Devices => msgid::DEVICES,
             Body::DropDevice { .. } => msgid::DROP_DEVICE,
             Body::FriendAsk { .. } => msgid::FRIEND_ASK,

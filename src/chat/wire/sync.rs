@@ -1,12 +1,13 @@
 //! What v2 tells a device of conversations: where they stand, what it lacks of them, how far they were read, where
 //! messages are stored, and which devices there are.
 
+use super::changed;
 use super::pages::list;
 use super::push;
 use super::reply::{begin, begin_named};
 use super::text::{number, string};
 use crate::model::device::Device;
-use crate::model::history::{Conversation, Head, Placed, SyncedConversation};
+use crate::model::history::{Conversation, Head, SyncedConversation};
 use crate::model::ids::{MessageId, UserId};
 use crate::model::token::TokenId;
 
@@ -14,7 +15,7 @@ use crate::model::token::TokenId;
 const AROUND_BYTES: usize = 1_024;
 
 /// Appends `groupid`, if it is a group. Keys are sorted: `with` comes at the end.
-fn group_key(out: &mut Vec<u8>, conversation: Conversation) {
+pub(super) fn group_key(out: &mut Vec<u8>, conversation: Conversation) {
     if let Conversation::Group(group) = conversation {
         out.extend_from_slice(b"\"groupid\":");
         number(out, group.get().into());
@@ -23,14 +24,14 @@ fn group_key(out: &mut Vec<u8>, conversation: Conversation) {
 }
 
 /// Appends `with`, if it is the other user of a direct conversation.
-fn with_key(out: &mut Vec<u8>, conversation: Conversation) {
+pub(super) fn with_key(out: &mut Vec<u8>, conversation: Conversation) {
     if let Conversation::With(user) = conversation {
         out.extend_from_slice(b",\"with\":");
         number(out, user.get().into());
     }
 }
 
-fn field(out: &mut Vec<u8>, key: &str, value: u64) {
+pub(super) fn field(out: &mut Vec<u8>, key: &str, value: u64) {
     out.push(b'"');
     out.extend_from_slice(key.as_bytes());
     out.extend_from_slice(b"\":");
@@ -40,6 +41,10 @@ fn field(out: &mut Vec<u8>, key: &str, value: u64) {
 /// Appends where one conversation stands.
 pub(super) fn head_entry(out: &mut Vec<u8>, head: &Head) {
     out.push(b'{');
+    if head.chg > 0 {
+        field(out, "chg", head.chg);
+        out.push(b',');
+    }
     group_key(out, head.conversation);
     field(out, "head", head.head);
     out.extend_from_slice(b",\"mid\":\"");
@@ -136,19 +141,26 @@ pub fn synced(
 /// What stands around the messages of one conversation.
 const CONVERSATION_BYTES: usize = 192;
 
-/// Appends one conversation. If its messages do not fit into `room` bytes, the last ones are left out and it says that it
-/// is not complete; the first message of the frame always fits.
+/// Appends one conversation. If its messages and changes do not fit into `room` bytes, the last ones are left out and it
+/// says that it is not complete; the first of the frame always fits.
 fn conversation_entry(out: &mut Vec<u8>, synced: &SyncedConversation, room: usize) {
     let mut bytes = out.len() + CONVERSATION_BYTES;
-    let is_first = out.is_empty();
-    let mut fits = |at: usize, placed: &Placed| {
-        bytes += push::row_len(&placed.envelope, placed.pos) + 1;
-        bytes <= room || (at == 0 && is_first)
+    let mut is_first = out.is_empty();
+    let mut fits = |more: usize| {
+        bytes += more + 1;
+        std::mem::take(&mut is_first) || bytes <= room
     };
-    let told = synced.messages.iter().enumerate().take_while(|(at, placed)| fits(*at, placed)).count();
-    let complete = synced.complete && told == synced.messages.len();
-    out.extend_from_slice(b"{\"changes\":[],\"chg\":0,\"complete\":");
-    out.extend_from_slice(if complete { b"true," } else { b"false," });
+    let told = synced.messages.iter().take_while(|placed| fits(push::row_len(placed))).count();
+    let all_told = told == synced.messages.len();
+    let entries = synced.changes.iter().map(changed::entry);
+    // A change of a message that is left out would be heard before it.
+    let changes: Vec<Vec<u8>> = entries.take_while(|entry| all_told && fits(entry.len())).collect();
+    let complete = synced.complete && all_told && changes.len() == synced.changes.len();
+    out.extend_from_slice(b"{\"changes\":[");
+    out.extend_from_slice(&changes.join(&b','));
+    out.extend_from_slice(b"],");
+    field(out, "chg", synced.chg);
+    out.extend_from_slice(if complete { b",\"complete\":true," } else { b",\"complete\":false," });
     group_key(out, synced.conversation);
     field(out, "head", synced.head);
     out.extend_from_slice(b",\"messages\":[");
@@ -156,7 +168,7 @@ fn conversation_entry(out: &mut Vec<u8>, synced: &SyncedConversation, room: usiz
         if at > 0 {
             out.push(b',');
         }
-        push::row(out, &placed.envelope, placed.pos);
+        push::row(out, placed);
     }
     out.push(b']');
     if let Some(peer_read) = synced.peer_read {

@@ -66,6 +66,7 @@ fn conversations_are_told(open: &mut Opener<'_>) {
         unread,
         mid,
         ts: ts_of(mid),
+        chg: 0,
     };
     let expected = [
         head(with(ben), "ben", 2, 1, told, Some(0)),

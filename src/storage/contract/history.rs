@@ -3,6 +3,7 @@
 use super::accounts::stranger;
 use super::trial::{Told, Trial, body, sealed};
 use super::{Case, Opener};
+use chatd_chat::model::change::Wanted;
 use chatd_chat::model::envelope::Target;
 use chatd_chat::model::history::{Conversation, Span};
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
@@ -126,6 +127,7 @@ fn a_history_is_for_those_who_were_there(open: &mut Opener<'_>) {
             user,
             conversation,
             span: Span::Newest,
+            wanted: Wanted::default(),
             messages: 9,
             bytes: 9_999,
         })
@@ -136,7 +138,7 @@ fn a_history_is_for_those_who_were_there(open: &mut Opener<'_>) {
     assert_eq!(request(amy, Conversation::With(stranger())), Err(Code::NoSuchUser));
     assert_eq!(
         request(amy, Conversation::With(ben)),
-        Ok(StoreReply::History(HistoryPage { messages: vec![], complete: true })),
+        Ok(StoreReply::History(HistoryPage { messages: vec![], chg: 0, complete: true })),
         "nothing was said"
     );
 }

@@ -192,8 +192,14 @@ fn no_receipts_no_markers(open: &mut Opener<'_>) {
     };
     let told = |trial: &mut Trial, user, conversation| {
         let heads = trial.request(StoreRequest::Heads { user, before: None, heads: 9 });
-        let since = vec![SyncFrom { conversation, after: 0 }];
-        let sync = trial.request(StoreRequest::Sync { user, since, messages: 9, bytes: 999 });
+        let since = vec![SyncFrom { conversation, after: 0, chg: None }];
+        let sync = trial.request(StoreRequest::Sync {
+            user,
+            since,
+            wanted: Default::default(),
+            messages: 9,
+            bytes: 999,
+        });
         match (heads, sync) {
             (Ok(StoreReply::Heads(heads)), Ok(StoreReply::Synced(page))) => {
                 (heads.heads[0].peer_read, page.conversations[0].peer_read, heads.heads[0].read)

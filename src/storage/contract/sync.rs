@@ -3,6 +3,7 @@
 use super::accounts::stranger;
 use super::trial::{Trial, sealed};
 use super::{Case, Opener};
+use chatd_chat::model::change::Wanted;
 use chatd_chat::model::envelope::Target;
 use chatd_chat::model::history::{Conversation, SyncFrom, SyncPage, SyncedConversation};
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
@@ -18,11 +19,12 @@ pub const CASES: &[Case] = &[
 ];
 
 fn from(conversation: Conversation, after: u64) -> SyncFrom {
-    SyncFrom { conversation, after }
+    SyncFrom { conversation, after, chg: None }
 }
 
 pub fn sync(trial: &mut Trial, user: UserId, since: &[SyncFrom], messages: usize, bytes: usize) -> SyncPage {
-    match trial.request(StoreRequest::Sync { user, since: since.to_vec(), messages, bytes }) {
+    let wanted = Wanted { changes: false, events: true };
+    match trial.request(StoreRequest::Sync { user, since: since.to_vec(), wanted, messages, bytes }) {
         Ok(StoreReply::Synced(page)) => page,
         other => panic!("it is always told, not {other:?}"),
     }

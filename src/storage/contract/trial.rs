@@ -4,6 +4,7 @@ use crate::contract::Opener;
 use crate::search::{Indexed, Question, Searcher};
 use crate::token::password_print;
 use crate::{Account, Order, Outcome, Store};
+use chatd_chat::model::change::Wanted;
 use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd_chat::model::history::{Conversation, Placed, Span};
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
@@ -211,8 +212,9 @@ impl Trial {
         messages: usize,
         bytes: usize,
     ) -> Told {
-        match self.request(StoreRequest::History { user, conversation, span, messages, bytes }) {
-            Ok(StoreReply::History(HistoryPage { messages, complete })) => Told { messages, complete },
+        let wanted = Wanted { changes: false, events: true };
+        match self.request(StoreRequest::History { user, conversation, span, wanted, messages, bytes }) {
+            Ok(StoreReply::History(HistoryPage { messages, complete, .. })) => Told { messages, complete },
             other => panic!("it was told, not {other:?}"),
         }
     }

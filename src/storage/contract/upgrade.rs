@@ -3,6 +3,7 @@
 use crate::contract::trial::{body, sealed};
 use crate::token::password_print;
 use crate::{Order, Outcome, Store};
+use chatd_chat::model::change::Wanted;
 use chatd_chat::model::device::Device;
 use chatd_chat::model::envelope::Target;
 use chatd_chat::model::history::{Conversation, Span};
@@ -50,12 +51,12 @@ fn request(store: &mut dyn Store, request: StoreRequest) -> StoreReply {
 
 /// Places and ids of a conversation, and whether that is all of it.
 fn told(store: &mut dyn Store, one: u64, other: u64, span: Span) -> (Vec<(u64, u64)>, bool) {
-    let conversation = Conversation::With(user(other));
+    let (conversation, wanted) = (Conversation::With(user(other)), Wanted::default());
     match request(
         store,
-        StoreRequest::History { user: user(one), conversation, span, messages: 9, bytes: 9_999 },
+        StoreRequest::History { user: user(one), conversation, span, wanted, messages: 9, bytes: 9_999 },
     ) {
-        StoreReply::History(HistoryPage { messages, complete }) => {
+        StoreReply::History(HistoryPage { messages, complete, .. }) => {
             (messages.iter().map(|message| (message.pos, message.envelope.mid().0)).collect(), complete)
         }
         other => panic!("{other:?}"),

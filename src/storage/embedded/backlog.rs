@@ -60,16 +60,17 @@ fn advance(db: &Connection, user: UserId, step: &CursorUpdate) -> rusqlite::Resu
     Ok(())
 }
 
-/// The last of the places after `upto` that hold the user's own messages and those in `beyond`.
+/// The last of the places after `upto` that hold the user's own messages, those in `beyond`, and what is recalled.
 fn follow(db: &Connection, user: UserId, step: &CursorUpdate, mut upto: u64) -> rusqlite::Result<u64> {
     let mut beyond: HashSet<MessageId> = step.beyond.iter().copied().collect();
     let mut under_other_ids = step.beyond.iter().copied().filter_map(row::sql_mid);
     let mut statement = db.prepare_cached(
-        "SELECT pos, mid, sender FROM message WHERE groupid = ?1 AND pos > ?2 ORDER BY pos",
+        "SELECT pos, mid, sender, ifnull(rev, 0) < 0 FROM message WHERE groupid = ?1 AND pos > ?2 ORDER BY pos",
     )?;
     let mut rows = statement.query(params![step.group.get(), row::sql_number(upto)])?;
     while let Some(found) = rows.next()? {
-        if row::user(found, 2)? != user && !beyond.contains(&row::mid(found, 1)?) {
+        let is_recalled: bool = found.get(3)?;
+        if !is_recalled && row::user(found, 2)? != user && !beyond.contains(&row::mid(found, 1)?) {
             for mid in under_other_ids.by_ref() {
                 let stored = messages::stored_as(db, mid)?;
                 beyond.extend(stored.and_then(|stored| u64::try_from(stored).ok()).map(MessageId));

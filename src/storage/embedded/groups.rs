@@ -6,7 +6,7 @@
 
 use super::group_rules::{self, Asked};
 use super::memory::Memory;
-use super::{Answered, accounts, blocks, consent, index, row};
+use super::{Answered, accounts, blocks, changes, consent, index, row};
 use crate::PROFILE_ENTRIES;
 use crate::group_rules::joining;
 use crate::names::fold;
@@ -141,6 +141,11 @@ pub fn may_write(db: &Connection, user: UserId, group: GroupId) -> Answered {
     if role(db, user, group)?.is_some() { Ok(Ok(StoreReply::Done)) } else { not_a_member(db, group) }
 }
 
+/// Whether a user may recall in a group what others said, at any time.
+pub fn recalls_anything(db: &Connection, user: UserId, group: GroupId) -> rusqlite::Result<bool> {
+    Ok(role(db, user, group)?.is_some_and(Role::runs))
+}
+
 /// Why somebody who is no member of `group` cannot do what members do.
 pub fn not_a_member(db: &Connection, group: GroupId) -> Answered {
     why_not_a_member(db, group).map(Err)
@@ -215,8 +220,8 @@ pub fn load_profile(
     Ok(Profile { friends, groups, blocked, settings, asking, ..Profile::default() })
 }
 
-/// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups.
-/// Returns how many messages it deleted, and runs of the index.
+/// Deletes messages of dissolved groups and what became of them, `most` rows at most, and then what is left of the groups.
+/// Returns how many rows it deleted. Runs of the index count too.
 pub fn sweep(db: &Connection, most: usize) -> rusqlite::Result<usize> {
     let mut swept = 0;
     while swept < most {
@@ -233,6 +238,7 @@ pub fn sweep(db: &Connection, most: usize) -> rusqlite::Result<usize> {
             .execute(params![group.get(), row::sql_number((most - swept) as u64)])?;
         let runs = index::forget_group(db, group, RUNS_SWEPT)?;
         swept += gone + runs;
+        swept += changes::sweep(db, group, most.saturating_sub(swept))?;
         if swept < most && runs < RUNS_SWEPT {
             db.prepare_cached("DELETE FROM allgroup WHERE id = ?1")?.execute([group.get()])?;
         }

@@ -6,6 +6,7 @@
 
 use super::places::{Last, Places, PlacesOfUser};
 use super::row;
+use crate::changes::Key;
 use chatd_chat::model::history::{Conversation, Head, HeadsPage};
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
@@ -20,6 +21,9 @@ struct Candidate {
     joined: u64,
     /// How many messages beyond the marker are the user's own, if that is known.
     own: Option<u64>,
+    /// Beyond this place every row counts.
+    uncounted: u64,
+    chg: u64,
 }
 
 /// The newest conversations whose last messages have smaller ids than `before`.
@@ -46,14 +50,16 @@ pub fn page(
 }
 
 fn direct(db: &Connection, places: &PlacesOfUser, user: UserId) -> rusqlite::Result<Vec<Candidate>> {
-    let mut dialogues = db.prepare_cached("SELECT peer, marker FROM dialogue WHERE userid = ?1")?;
+    let mut dialogues =
+        db.prepare_cached("SELECT peer, marker, uncounted, chg FROM dialogue WHERE userid = ?1")?;
     let mut dialogues = dialogues.query([user.get()])?;
     let mut candidates = Vec::new();
     while let Some(found) = dialogues.next()? {
         let (peer, marker) = (row::user(found, 0)?, row::number(found, 1)?);
         if let Some(Last { pos: head, mid, own }) = places.last(db, peer, marker)? {
             let conversation = Conversation::With(peer);
-            candidates.push(Candidate { conversation, mid, head, marker, joined: 0, own });
+            let (uncounted, chg) = (row::number(found, 2)?, row::number(found, 3)?);
+            candidates.push(Candidate { conversation, mid, head, marker, joined: 0, own, uncounted, chg });
         }
     }
     Ok(candidates)
@@ -61,7 +67,7 @@ fn direct(db: &Connection, places: &PlacesOfUser, user: UserId) -> rusqlite::Res
 
 fn of_groups(db: &Connection, user: UserId) -> rusqlite::Result<Vec<Candidate>> {
     db.prepare_cached(
-        "SELECT allgroup.id, mid, head, marker, joined FROM groupuser
+        "SELECT allgroup.id, mid, head, marker, joined, uncounted, chg FROM groupuser
          JOIN allgroup ON allgroup.id = groupuser.groupid
          JOIN message ON message.groupid = allgroup.id AND pos = head
          WHERE userid = ?1 AND head > joined",
@@ -74,6 +80,8 @@ fn of_groups(db: &Connection, user: UserId) -> rusqlite::Result<Vec<Candidate>> 
             marker: row::number(found, 3)?,
             joined: row::number(found, 4)?,
             own: None,
+            uncounted: row::number(found, 5)?,
+            chg: row::number(found, 6)?,
         })
     })?
     .collect()
@@ -88,6 +96,7 @@ struct Details<'a> {
     name: CachedStatement<'a>,
     ts: CachedStatement<'a>,
     own_in_group: CachedStatement<'a>,
+    uncounted: CachedStatement<'a>,
 }
 
 impl<'a> Details<'a> {
@@ -102,11 +111,14 @@ impl<'a> Details<'a> {
             own_in_group: db.prepare_cached(
                 "SELECT count(*) FROM message WHERE groupid = ?2 AND pos > ?3 AND pos <= ?4 AND sender = ?1",
             )?,
+            uncounted: db.prepare_cached(
+                "SELECT count(*) FROM uncounted WHERE low = ?1 AND high = ?2 AND pos > ?3 AND sender <> ?4",
+            )?,
         })
     }
 
     fn tell(&mut self, candidate: Candidate) -> rusqlite::Result<Head> {
-        let Candidate { conversation, mid, head, marker, joined, own } = candidate;
+        let Candidate { conversation, mid, head, marker, joined, own, uncounted, chg } = candidate;
         let (name, peer_read) = match conversation {
             Conversation::With(peer) => self.peer.query_row([peer.get(), self.user.get()], |found| {
                 Ok((found.get(0)?, row::optional_number(found, 1)?))
@@ -114,12 +126,23 @@ impl<'a> Details<'a> {
             Conversation::Group(group) => (self.name_of(group)?, None),
         };
         let ts = self.ts.query_row([row::sql_mid(mid)], |found| row::number(found, 0)).unwrap_or(0);
-        let unread = self.unread(conversation, marker.max(joined), head, own)?;
-        Ok(Head { conversation, name, head, read: marker, peer_read, unread, mid, ts: Millis(ts) })
+        let read = marker.max(joined);
+        let mut unread = self.unread(conversation, read, head, own)?;
+        if uncounted > read {
+            unread = unread.saturating_sub(self.uncounted(conversation, read)?);
+        }
+        Ok(Head { conversation, name, head, read: marker, peer_read, unread, mid, ts: Millis(ts), chg })
     }
 
     fn name_of(&mut self, group: GroupId) -> rusqlite::Result<String> {
         Ok(self.name.query_row([group.get()], |found| found.get(0)).optional()?.unwrap_or_default())
+    }
+
+    /// How many rows of others beyond `read` are none that anybody reads.
+    fn uncounted(&mut self, conversation: Conversation, read: u64) -> rusqlite::Result<u64> {
+        let Key { low, high } = Key::of(self.user, conversation);
+        let values = params![low, high, row::sql_number(read), self.user.get()];
+        self.uncounted.query_row(values, |found| row::number(found, 0))
     }
 
     /// How many messages of others there are beyond `read`.

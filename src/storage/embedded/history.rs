@@ -1,15 +1,17 @@
 //! What was said, page by page, and from when on all of it is here.
 
 use super::places::Places;
-use super::{Answered, accounts, groups, page, row};
+use super::rows::Rows;
+use super::{Answered, accounts, changes, groups, row};
 use crate::history::{NEVER, Window, from_now_on, is_complete};
 use crate::merge::PageLimit;
-use chatd_chat::model::history::{Conversation, Placed, Span};
+use chatd_chat::model::change::Wanted;
+use chatd_chat::model::history::{Conversation, Span};
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use chatd_chat::model::retention::Retention;
 use chatd_chat::port::store::{HistoryPage, StoreReply};
 use chatd_chat::wire::code::Code;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 /// What a page of a group needs the database for; `rest` begins with the place.
 macro_rules! group {
@@ -21,34 +23,33 @@ macro_rules! group {
 pub fn history(
     (db, known): (&Connection, &Places),
     user: UserId,
-    conversation: Conversation,
-    span: Span,
+    (conversation, span): (Conversation, Span),
+    wanted: Wanted,
     limit: PageLimit,
 ) -> Answered {
-    let (window, most) = (Window::of(span), limit.messages.max(1));
+    let mut rows = Rows::new(db, user, (conversation, wanted), limit);
+    let window = Window::of(span);
+    let chg = if wanted.changes { changes::last(db, user, conversation)? } else { 0 };
     match conversation {
         Conversation::With(other) => {
             if !accounts::is_user(db, other)? {
                 return Ok(Err(Code::NoSuchUser));
             }
-            let places = known.find(db, (user, other), window, most)?;
-            let messages = read(db, places, limit.bytes)?;
+            rows.fill(window, |window, most| known.find(db, (user, other), window, most))?;
+            let messages = rows.sorted();
             let start = match span {
                 Span::After(pos) => known.at(db, (user, other), pos)?,
                 Span::Newest | Span::Before(_) => None,
             };
             let complete = is_complete(&messages, start, complete_from(db)?);
-            Ok(Ok(StoreReply::History(HistoryPage { messages, complete })))
+            Ok(Ok(StoreReply::History(HistoryPage { messages, chg, complete })))
         }
         Conversation::Group(group) => {
             let Some(joined) = groups::joined(db, user, group)? else {
                 return groups::not_a_member(db, group);
             };
-            let places = of_group(db, group, joined, window, most)?;
-            Ok(Ok(StoreReply::History(HistoryPage {
-                messages: read(db, places, limit.bytes)?,
-                complete: true,
-            })))
+            rows.fill(window, |window, most| of_group(db, group, joined, window, most))?;
+            Ok(Ok(StoreReply::History(HistoryPage { messages: rows.sorted(), chg, complete: true })))
         }
     }
 }
@@ -74,25 +75,6 @@ pub fn of_group(
 
 fn place(found: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, MessageId)> {
     Ok((row::number(found, 0)?, row::mid(found, 1)?))
-}
-
-/// The messages at these places, as many as fit, lowest first.
-pub fn read(db: &Connection, places: Found, bytes: usize) -> rusqlite::Result<Vec<Placed>> {
-    let mut statement = db.prepare_cached(page::BODY)?;
-    let (mut scratch, mut left) = (Vec::new(), bytes);
-    let mut messages = Vec::with_capacity(places.len());
-    for (pos, mid) in places {
-        // Somebody may have deleted it.
-        let Some(envelope) = page::envelope(&mut statement, mid, &mut scratch).optional()? else { continue };
-        let size = envelope.body().len();
-        if size > left && !messages.is_empty() {
-            break;
-        }
-        left = left.saturating_sub(size);
-        messages.push(Placed { envelope, pos });
-    }
-    messages.sort_unstable_by_key(|message| message.pos);
-    Ok(messages)
 }
 
 fn complete_from(db: &Connection) -> rusqlite::Result<u64> {

@@ -83,7 +83,8 @@ fn store_direct(
             // The same message from another core: the user left before that one could deliver it, so
             // it goes into the backlog, whatever became of it elsewhere. Twice is allowed, never is not.
             let same = stored.mid == envelope.mid() && stored.answer(envelope) != Ok(StoreReply::IdTaken);
-            if same && stored.is(envelope) && !memory.has_backlog_entry(user, new.mid) {
+            let waits = !stored.is_recalled() && same && stored.is(envelope);
+            if waits && !memory.has_backlog_entry(user, new.mid) {
                 insert_backlog_entry(db, user, new.mid)?;
             }
             again(db, &stored, envelope)
@@ -227,6 +228,8 @@ struct Stored {
     pos: Option<u64>,
     body: String,
     cid: Option<String>,
+    /// How often it was edited, if it was changed at all; less than 0 if it was recalled.
+    rev: Option<i64>,
 }
 
 impl Stored {
@@ -235,7 +238,7 @@ impl Stored {
         if new.cid.is_some() {
             let by_cid = db
                 .prepare_cached(
-                    "SELECT mid, ts, sender, recipient, groupid, pos, body, cid FROM message
+                    "SELECT mid, ts, sender, recipient, groupid, pos, body, cid, rev FROM message
                      WHERE sender = ?1 AND cid = ?2",
                 )?
                 .query_row(params![new.sender, new.cid], Self::read)
@@ -245,7 +248,7 @@ impl Stored {
             }
         }
         db.prepare_cached(
-            "SELECT mid, ts, sender, recipient, groupid, pos, body, cid FROM message WHERE mid = ?1",
+            "SELECT mid, ts, sender, recipient, groupid, pos, body, cid, rev FROM message WHERE mid = ?1",
         )?
         .query_row([new.mid], Self::read)
         .optional()
@@ -265,14 +268,25 @@ impl Stored {
             pos: row::optional_number(found, 5)?,
             body: found.get(6)?,
             cid: found.get_ref(7)?.as_str_or_null().ok().flatten().map(str::to_owned),
+            rev: found.get(8)?,
         })
     }
 
-    /// Whether this is what `envelope` says, to the same people. `name` and `time` do not count.
+    /// Whether it says something else by now than when it was sent.
+    fn is_changed(&self) -> bool {
+        self.rev.is_some_and(|rev| rev != 0)
+    }
+
+    fn is_recalled(&self) -> bool {
+        self.rev.is_some_and(|rev| rev < 0)
+    }
+
+    /// Whether this is what `envelope` says, to the same people. `name` and `time` do not count. What a message said that
+    /// was changed since nobody knows any more.
     fn is(&self, envelope: &Envelope) -> bool {
         self.sender == envelope.sender()
             && self.target == envelope.target()
-            && said(self.body.as_bytes()) == said(envelope.body())
+            && (self.is_changed() || said(self.body.as_bytes()) == said(envelope.body()))
     }
 
     fn answer(&self, envelope: &Envelope) -> StoreResult {
@@ -283,7 +297,7 @@ impl Stored {
             let same = cid == envelope.cid()
                 && (self.sender, self.target, self.ts)
                     == (envelope.sender(), envelope.target(), envelope.ts())
-                && self.body.as_bytes() == envelope.body();
+                && (self.is_changed() || self.body.as_bytes() == envelope.body());
             if !same {
                 return Ok(StoreReply::IdTaken);
             }

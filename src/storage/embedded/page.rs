@@ -53,7 +53,7 @@ fn of_group(
 ) -> rusqlite::Result<Vec<Candidate>> {
     db.prepare_cached(
         "SELECT mid, pos, octet_length(body) FROM message
-         WHERE groupid = ?1 AND pos > ?2 AND sender <> ?3 ORDER BY pos LIMIT ?4",
+         WHERE groupid = ?1 AND pos > ?2 AND sender <> ?3 AND ifnull(rev, 0) >= 0 ORDER BY pos LIMIT ?4",
     )?
     .query_map(params![group.get(), row::sql_number(after), user.get(), most as i64], |found| {
         Ok(Candidate {
@@ -86,7 +86,7 @@ fn bytes_of(found: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<usize>
 }
 
 /// What an [`envelope`] is made from.
-pub const BODY: &str = "SELECT ts, sender, recipient, groupid, cid, body FROM message WHERE mid = ?1";
+pub const BODY: &str = "SELECT ts, sender, recipient, groupid, cid, body, rev FROM message WHERE mid = ?1";
 
 /// The messages of a page, with their bodies.
 fn read(db: &Connection, page: &[Candidate]) -> rusqlite::Result<Vec<BacklogMessage>> {
@@ -94,18 +94,18 @@ fn read(db: &Connection, page: &[Candidate]) -> rusqlite::Result<Vec<BacklogMess
     let mut scratch = Vec::new();
     page.iter()
         .map(|candidate| {
-            let envelope = envelope(&mut statement, candidate.mid, &mut scratch)?;
+            let (envelope, _) = envelope(&mut statement, candidate.mid, &mut scratch)?;
             Ok(BacklogMessage { envelope, pos: candidate.pos })
         })
         .collect()
 }
 
-/// The message with this id, by [`BODY`].
+/// The message with this id, by [`BODY`], and how often it was edited, if it was changed at all.
 pub fn envelope(
     statement: &mut CachedStatement<'_>,
     mid: MessageId,
     scratch: &mut Vec<u8>,
-) -> rusqlite::Result<Envelope> {
+) -> rusqlite::Result<(Envelope, Option<i64>)> {
     statement.query_row([row::sql_mid(mid)], |found| {
         let direct = row::optional_number(found, 3)?.is_none();
         let target =
@@ -118,6 +118,6 @@ pub fn envelope(
             cid: found.get_ref(4)?.as_bytes_or_null()?.unwrap_or_default(),
             body: found.get_ref(5)?.as_bytes()?,
         };
-        Ok(Envelope::of_row(stored, scratch))
+        Ok((Envelope::of_row(stored, scratch), found.get(6)?))
     })
 }

@@ -1,6 +1,6 @@
 //! Finding messages by their words: on a connection that only reads, which keeps nobody from writing.
 
-use super::{Answered, accounts, groups, history, row};
+use super::{Answered, accounts, groups, row, rows};
 use crate::StoreError;
 use crate::search::hunt::{Candidate, Hunt, Key, RUNS_MOST, Visible};
 use crate::search::words::{Words, fold_body};
@@ -98,7 +98,7 @@ fn page(db: &Connection, question: &Question, hunt: &mut Hunt) -> Answered {
     let bag = hunt.end();
     let (mut page, mut before, mut folded) = (Page::default(), bag.before, String::new());
     for Candidate { mid, pos, conversation } in bag.candidates {
-        let Some(placed) = history::read(db, vec![(pos, mid)], usize::MAX)?.pop() else { continue };
+        let Some(placed) = rows::as_it_is(db, pos, mid)? else { continue };
         folded.clear();
         fold_body(placed.envelope.body(), &mut folded);
         if hunt.words().are_in(folded.as_bytes()) && !page.take(Hit { conversation, placed }, question.bytes)

@@ -1,57 +1,74 @@
 //! What a device lacks of its user's conversations, by place, and where messages are stored.
 
-use super::history::{of_group, read};
+use super::history::of_group;
 use super::memory::Memory;
-use super::{Answered, row};
+use super::rows::{End, Rows};
+use super::{Answered, changes, row};
+use crate::changes::Key;
 use crate::history::Window;
 use crate::merge::PageLimit;
-use crate::sync::Filling;
+use crate::sync::{Filling, Lacking, Standing};
+use chatd_chat::model::change::{Changed, Wanted};
 use chatd_chat::model::history::{Conversation, SyncFrom};
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use chatd_chat::port::store::StoreReply;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Where a conversation stands for a user.
-struct Standing {
-    head: u64,
-    joined: u64,
-    peer_read: Option<u64>,
-}
-
 pub fn sync(
     db: &Connection,
     memory: &mut Memory,
     user: UserId,
-    since: &[SyncFrom],
+    (since, wanted): (&[SyncFrom], Wanted),
     limit: PageLimit,
 ) -> Answered {
     let mut filling = Filling::new(limit.bytes);
-    let most = limit.messages.max(1);
     let mut places_of_user = None;
     for from in since {
         let standing = match from.conversation {
             Conversation::With(peer) => with(db, memory, user, peer)?,
             Conversation::Group(group) => in_group(db, user, group)?,
         };
-        let Some(Standing { head, joined, peer_read }) = standing else {
+        let Some(standing) = standing else {
             filling.skip();
             continue;
         };
+        let page = PageLimit { messages: limit.messages, bytes: filling.bytes_left() };
+        let mut rows = Rows::new(db, user, (from.conversation, wanted), page);
         let window = Window::Up(from.after);
-        let places = match from.conversation {
-            _ if from.after >= head => Vec::new(),
-            Conversation::With(peer) => places_of_user
-                .get_or_insert_with(|| memory.places.of_user(user))
-                .find(db, peer, from.after, most)?,
-            Conversation::Group(group) => of_group(db, group, joined, window, most)?,
+        let end = match from.conversation {
+            _ if from.after >= standing.head => End::NoMore,
+            Conversation::With(peer) => {
+                let places = places_of_user.get_or_insert_with(|| memory.places.of_user(user));
+                rows.fill(window, |window, most| places.find(db, peer, window.end(), most))?
+            }
+            Conversation::Group(group) => {
+                rows.fill(window, |window, most| of_group(db, group, standing.joined, window, most))?
+            }
         };
-        let wanted = places.len();
-        let messages = read(db, places, filling.bytes_left())?;
-        if !filling.add(*from, (head, peer_read), messages, wanted) {
+        let messages = rows.sorted();
+        let has_all = end == End::NoMore || messages.last().is_some_and(|last| last.pos >= standing.head);
+        let (changes, has_all_changes) = lacking_changes(db, user, *from, standing, limit.messages)?;
+        let lacking = Lacking { messages, changes, is_all: has_all && has_all_changes };
+        if !filling.add(*from, standing, lacking) {
             break;
         }
     }
     Ok(Ok(StoreReply::Synced(filling.page())))
+}
+
+/// The changes that a device lacks, `most` at most, and whether these are all.
+fn lacking_changes(
+    db: &Connection,
+    user: UserId,
+    from: SyncFrom,
+    standing: Standing,
+    most: usize,
+) -> rusqlite::Result<(Vec<Changed>, bool)> {
+    let Some(after) = from.chg.filter(|chg| *chg < standing.chg) else { return Ok((Vec::new(), true)) };
+    let most = most.max(1);
+    let found = changes::after(db, Key::of(user, from.conversation), after, standing.joined, most)?;
+    let is_all = found.len() < most || found.last().is_some_and(|last| last.chg >= standing.chg);
+    Ok((found, is_all))
 }
 
 fn with(
@@ -63,22 +80,26 @@ fn with(
     let mut find = db.prepare_cached(
         "SELECT (SELECT marker FROM dialogue WHERE userid = ?2 AND peer = ?1
              AND NOT EXISTS (SELECT 1 FROM blocked WHERE userid = ?2 AND blocked = ?1)
-             AND NOT EXISTS (SELECT 1 FROM setting WHERE userid = ?2 AND NOT read_receipts))
+             AND NOT EXISTS (SELECT 1 FROM setting WHERE userid = ?2 AND NOT read_receipts)), chg
          FROM dialogue WHERE userid = ?1 AND peer = ?2",
     )?;
-    let peer_read =
-        find.query_row([user.get(), peer.get()], |found| row::optional_number(found, 0)).optional()?;
-    let Some(peer_read) = peer_read else { return Ok(None) };
-    Ok(Some(Standing { head: memory.last_pos(db, user, peer)?, joined: 0, peer_read }))
+    let found = find
+        .query_row([user.get(), peer.get()], |found| {
+            Ok((row::optional_number(found, 0)?, row::number(found, 1)?))
+        })
+        .optional()?;
+    let Some((peer_read, chg)) = found else { return Ok(None) };
+    Ok(Some(Standing { head: memory.last_pos(db, user, peer)?, joined: 0, chg, peer_read }))
 }
 
 fn in_group(db: &Connection, user: UserId, group: GroupId) -> rusqlite::Result<Option<Standing>> {
     let mut find = db.prepare_cached(
-        "SELECT head, joined FROM groupuser JOIN allgroup ON allgroup.id = groupid
+        "SELECT head, joined, chg FROM groupuser JOIN allgroup ON allgroup.id = groupid
          WHERE userid = ?1 AND groupid = ?2",
     )?;
     find.query_row([user.get(), group.get()], |found| {
-        Ok(Standing { head: row::number(found, 0)?, joined: row::number(found, 1)?, peer_read: None })
+        let (head, joined, chg) = (row::number(found, 0)?, row::number(found, 1)?, row::number(found, 2)?);
+        Ok(Standing { head, joined, chg, peer_read: None })
     })
     .optional()
 }

@@ -39,7 +39,7 @@ const MOVE: Many = Many::new(
 const FOLLOWED: usize = 16;
 const FOLLOW: Many = Many {
     head: "",
-    row: "(SELECT ? AS step, pos, mid, sender FROM message
+    row: "(SELECT ? AS step, pos, mid, sender, COALESCE(rev, 0) < 0 FROM message
            WHERE groupid = ? AND pos > ? ORDER BY pos LIMIT ?)",
     between: " UNION ALL ",
     tail: "",
@@ -165,7 +165,7 @@ async fn cursors(client: &mut Client, steps: &[(UserId, &CursorUpdate)]) -> DbRe
 }
 
 /// Moves the cursors over the places right after them that hold the user's own messages and those
-/// that it has too.
+/// that it has too, and over what is recalled.
 async fn follow(client: &mut Client, cursors: &mut [Cursor]) -> DbResult<()> {
     let mut behind: Vec<&mut Cursor> =
         cursors.iter_mut().filter(|cursor| cursor.upto < cursor.head).collect();
@@ -191,9 +191,10 @@ async fn follow_some(client: &mut Client, cursors: &mut [&mut Cursor]) -> DbResu
         let (place, most) = (Value::Int(place as i64), Value::Int(most as i64));
         values.extend([place, cursor.group.get().into(), row::sql_number(cursor.upto), most]);
     }
-    let mut places: HashMap<u64, Vec<(u64, MessageId, UserId)>> = HashMap::new();
+    let mut places: HashMap<u64, Vec<(u64, MessageId, UserId, bool)>> = HashMap::new();
     for found in client.find_rows(FOLLOW, rows, values).await? {
-        let place = (row::number(&found, 1)?, row::mid(&found, 2)?, row::user(&found, 3)?);
+        let is_recalled = row::number(&found, 4)? != 0;
+        let place = (row::number(&found, 1)?, row::mid(&found, 2)?, row::user(&found, 3)?, is_recalled);
         places.entry(row::number(&found, 0)?).or_default().push(place);
     }
     let mut further = Vec::with_capacity(cursors.len());
@@ -201,8 +202,9 @@ async fn follow_some(client: &mut Client, cursors: &mut [&mut Cursor]) -> DbResu
         let mut places = places.remove(&number).unwrap_or_default();
         // A union keeps no order.
         places.sort_unstable();
-        let had =
-            |place: &&(u64, MessageId, UserId)| place.2 == cursor.user || cursor.beyond.contains(&place.1);
+        let had = |(_, mid, sender, is_recalled): &&(u64, MessageId, UserId, bool)| {
+            *is_recalled || *sender == cursor.user || cursor.beyond.contains(mid)
+        };
         let steps = places.iter().take_while(had).count();
         further.push(steps == stride(cursor));
         if let Some((pos, ..)) = steps.checked_sub(1).and_then(|last| places.get(last)) {

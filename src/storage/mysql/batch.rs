@@ -13,7 +13,8 @@ use super::group_rules::{self, Asked};
 use super::segment::Segment;
 use super::tokens::{self, Resuming};
 use super::user_cache::UserCache;
-use super::{accounts, admissions, blocks, consent, groups, heads, history, page, sync};
+use super::{accounts, admissions, blocks, changes, consent, groups, heads, history, page, sync};
+use crate::changes::Request;
 use crate::merge::PageLimit;
 use crate::token::Uses;
 use crate::{Order, Outcome};
@@ -223,6 +224,11 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
         Order::Lookup { .. } | Order::Confirm { .. } => unreachable!("it changes nothing"),
     };
     let answer = match request {
+        StoreRequest::Alter { user, conversation, pos, alteration, cid, ts } => {
+            let (user, conversation, pos, ts) = (*user, *conversation, *pos, *ts);
+            let request = Request { user, conversation, pos, alteration, cid: cid.as_deref(), ts };
+            changes::alter(client, limits, &request).await
+        }
         StoreRequest::AddFriend { user, friend } => {
             accounts::add_friend(client, limits, *user, *friend).await
         }
@@ -301,9 +307,9 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> DbResu
             let page = heads::page(client, *user, *before, *heads).await?;
             Ok(Ok(StoreReply::Heads(page)))
         }
-        StoreRequest::Sync { user, since, messages, bytes } => {
+        StoreRequest::Sync { user, since, wanted, messages, bytes } => {
             let limit = PageLimit { messages: *messages, bytes: *bytes };
-            sync::sync(client, *user, since, limit).await
+            sync::sync(client, *user, (since, *wanted), limit).await
         }
         StoreRequest::FindPlaces { mids } => sync::find_places(client, mids).await,
         StoreRequest::Friends { user } => accounts::friends(client, limits, *user).await,
@@ -318,9 +324,9 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> DbResu
         StoreRequest::Members { user, group, after, members } => {
             groups::page_of_members(client, *user, *group, *after, *members).await
         }
-        StoreRequest::History { user, conversation, span, messages, bytes } => {
+        StoreRequest::History { user, conversation, span, wanted, messages, bytes } => {
             let limit = PageLimit { messages: *messages, bytes: *bytes };
-            history::history(client, *user, *conversation, *span, limit).await
+            history::history(client, *user, (*conversation, *span), *wanted, limit).await
         }
         other => unreachable!("{other:?} is no reading"),
     };

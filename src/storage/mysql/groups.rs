@@ -12,7 +12,7 @@ use super::accounts::{self, count, given};
 use super::client::{Client, Many};
 use super::fault::{DbResult, Fault};
 use super::group_rules::{self, Asked};
-use super::{Answered, blocks, consent, row};
+use super::{Answered, blocks, changes, consent, row};
 use crate::PROFILE_ENTRIES;
 use crate::group_rules::joining;
 use crate::names::fold;
@@ -152,6 +152,11 @@ pub async fn may_write(client: &mut Client, user: UserId, group: GroupId) -> Ans
     not_a_member(client, group).await
 }
 
+/// Whether a user may recall in a group what others said, at any time.
+pub async fn recalls_anything(client: &mut Client, user: UserId, group: GroupId) -> DbResult<bool> {
+    Ok(role(client, user, group).await?.is_some_and(Role::runs))
+}
+
 /// Why somebody who is no member of `group` cannot do what members do.
 pub async fn not_a_member(client: &mut Client, group: GroupId) -> Answered {
     let sql = "SELECT 1 FROM allgroup WHERE id = ? AND groupname IS NOT NULL";
@@ -268,9 +273,9 @@ fn member(found: &Row) -> DbResult<(GroupId, Member)> {
     Ok((row::group(found, 0)?, member))
 }
 
-/// Deletes messages of dissolved groups, `most` at most, and then what is left of the groups. Waits for
+/// Deletes messages of dissolved groups and what became of them, `most` rows at most, and then what is left of the groups. Waits for
 /// nobody.
-/// Returns how many messages it deleted.
+/// Returns how many rows it deleted.
 pub async fn sweep(client: &mut Client, most: u64) -> DbResult<u64> {
     let mut swept = 0;
     while swept < most {
@@ -282,6 +287,7 @@ pub async fn sweep(client: &mut Client, most: u64) -> DbResult<u64> {
         client.find(locked, vec![group.into(), row::sql_number(most - swept)]).await?;
         let values = vec![group.into(), row::sql_number(most - swept)];
         swept += client.write("DELETE FROM message WHERE groupid = ? ORDER BY pos LIMIT ?", values).await?;
+        swept += changes::sweep(client, group, most - swept).await?;
         if swept < most {
             client.write("DELETE FROM allgroup WHERE id = ?", vec![group.into()]).await?;
         }

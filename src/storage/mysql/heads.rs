@@ -7,9 +7,11 @@
 use super::client::{Client, Many};
 use super::fault::DbResult;
 use super::row;
+use crate::changes::Key;
 use chatd_chat::model::history::{Conversation, Head, HeadsPage};
 use chatd_chat::model::ids::{MessageId, Millis, UserId};
 use mysql_async::{Row, Value};
+use std::collections::HashMap;
 
 // The order of the tables is told: left to itself the optimizer may go through all messages, newest first.
 const NEWEST_DIRECT: &str = "SELECT STRAIGHT_JOIN COALESCE(mine.mid, theirs.mid) AS newest, d.peer
@@ -28,7 +30,7 @@ const DIRECT: Many = Many::new(
     "SELECT STRAIGHT_JOIN d.peer, user.name, c.head, d.marker,
          IF(EXISTS (SELECT 1 FROM blocked AS b WHERE b.userid = d.peer AND b.blocked = d.userid)
             OR EXISTS (SELECT 1 FROM setting AS s WHERE s.userid = d.peer AND s.read_receipts = 0), NULL, p.marker),
-         COALESCE(mine.mid, theirs.mid), COALESCE(mine.ts, theirs.ts)
+         COALESCE(mine.mid, theirs.mid), COALESCE(mine.ts, theirs.ts), c.chg, c.uncounted
      FROM dialogue AS d FORCE INDEX (PRIMARY)
      JOIN conversation AS c ON c.low = LEAST(d.userid, d.peer) AND c.high = GREATEST(d.userid, d.peer)
      JOIN user ON user.id = d.peer
@@ -41,7 +43,8 @@ const DIRECT: Many = Many::new(
     ")",
 );
 const GROUPS: Many = Many::new(
-    "SELECT STRAIGHT_JOIN g.groupid, a.groupname, a.head, g.marker, g.joined, message.mid, message.ts
+    "SELECT STRAIGHT_JOIN g.groupid, a.groupname, a.head, g.marker, g.joined, message.mid, message.ts, a.chg,
+         a.uncounted
      FROM groupuser AS g FORCE INDEX (PRIMARY)
      JOIN allgroup AS a ON a.id = g.groupid
      JOIN message ON message.groupid = a.id AND message.pos = a.head
@@ -61,6 +64,13 @@ const OWN: Many = Many {
 const OWN_IN_GROUPS: Many = Many {
     head: "",
     row: "(SELECT ? AS step, COUNT(*) FROM message WHERE sender = ? AND groupid = ? AND pos > ? AND pos <= ?)",
+    between: " UNION ALL ",
+    tail: "",
+};
+
+const UNCOUNTED: Many = Many {
+    head: "",
+    row: "(SELECT ? AS step, COUNT(*) FROM uncounted WHERE low = ? AND high = ? AND pos > ? AND sender <> ?)",
     between: " UNION ALL ",
     tail: "",
 };
@@ -93,7 +103,8 @@ pub async fn page(
         heads.push(of_group(&found)?);
     }
     count_unread(client, OWN_IN_GROUPS, user, &mut heads[peers..]).await?;
-    let mut heads: Vec<Head> = heads.into_iter().map(|(head, _)| head).collect();
+    uncount(client, user, &mut heads).await?;
+    let mut heads: Vec<Head> = heads.into_iter().map(|standing| standing.head).collect();
     heads.sort_unstable_by_key(|head| std::cmp::Reverse(head.mid));
     Ok(HeadsPage { heads, complete })
 }
@@ -120,9 +131,17 @@ async fn newest(
     Ok((newest.into_iter().map(|(_, conversation)| conversation).collect(), complete))
 }
 
-/// A head whose unread messages are not counted yet, and the place beyond which they are. None if somebody has deleted
-/// its last message.
-fn direct(found: &Row) -> DbResult<Option<(Head, u64)>> {
+/// A head whose unread messages are not counted yet.
+struct Standing {
+    head: Head,
+    /// Beyond this place they are.
+    read: u64,
+    /// Beyond this place every row counts.
+    uncounted: u64,
+}
+
+/// None if somebody has deleted its last message.
+fn direct(found: &Row) -> DbResult<Option<Standing>> {
     let Some(mid) = row::optional_number(found, 5)? else { return Ok(None) };
     let read = row::number(found, 3)?;
     let head = Head {
@@ -134,11 +153,12 @@ fn direct(found: &Row) -> DbResult<Option<(Head, u64)>> {
         unread: 0,
         mid: MessageId(mid),
         ts: Millis(row::number(found, 6).unwrap_or(0)),
+        chg: row::number(found, 7)?,
     };
-    Ok(Some((head, read)))
+    Ok(Some(Standing { head, read, uncounted: row::number(found, 8)? }))
 }
 
-fn of_group(found: &Row) -> DbResult<(Head, u64)> {
+fn of_group(found: &Row) -> DbResult<Standing> {
     let read = row::number(found, 3)?;
     let head = Head {
         conversation: Conversation::Group(row::group(found, 0)?),
@@ -149,41 +169,71 @@ fn of_group(found: &Row) -> DbResult<(Head, u64)> {
         unread: 0,
         mid: row::mid(found, 5)?,
         ts: Millis(row::number(found, 6).unwrap_or(0)),
+        chg: row::number(found, 7)?,
     };
-    Ok((head, read.max(row::number(found, 4)?)))
+    Ok(Standing { head, read: read.max(row::number(found, 4)?), uncounted: row::number(found, 8)? })
 }
 
 /// Counts what others said beyond the places of `heads`, all of which are direct conversations, or all groups.
-async fn count_unread(
-    client: &mut Client,
-    own: Many,
-    user: UserId,
-    heads: &mut [(Head, u64)],
-) -> DbResult<()> {
+async fn count_unread(client: &mut Client, own: Many, user: UserId, heads: &mut [Standing]) -> DbResult<()> {
     let notes = |head: &Head| head.conversation == Conversation::With(user);
-    let mut behind: Vec<&mut (Head, u64)> =
-        heads.iter_mut().filter(|(head, read)| head.head > *read && !notes(head)).collect();
+    let mut behind: Vec<&mut Standing> = heads
+        .iter_mut()
+        .filter(|standing| standing.head.head > standing.read && !notes(&standing.head))
+        .collect();
     for part in behind.chunks_mut(COUNTED) {
         let rows = part.len().next_power_of_two();
         let mut values = Vec::with_capacity(rows * 5);
         for step in 0..rows {
             // What pads the statement counts nothing.
-            let (of, read, head) = part.get(step).map_or((0, 0, 0), |(head, read)| match head.conversation {
-                Conversation::With(peer) => (peer.get(), *read, head.head),
-                Conversation::Group(group) => (group.get(), *read, head.head),
+            let (of, read, head) = part.get(step).map_or((0, 0, 0), |Standing { head, read, .. }| {
+                let of = match head.conversation {
+                    Conversation::With(peer) => peer.get(),
+                    Conversation::Group(group) => group.get(),
+                };
+                (of, *read, head.head)
             });
             let places = [row::sql_number(read), row::sql_number(head)];
             values.extend([Value::Int(step as i64), user.get().into(), of.into()]);
             values.extend(places);
         }
-        for (head, read) in &mut *part {
+        for Standing { head, read, .. } in &mut *part {
             head.unread = head.head - *read;
         }
         for found in client.find_rows(own, rows, values).await? {
             let (step, own) = (row::number(&found, 0)? as usize, row::number(&found, 1)?);
-            if let Some((head, _)) = part.get_mut(step) {
+            if let Some(Standing { head, .. }) = part.get_mut(step) {
                 head.unread = head.unread.saturating_sub(own);
             }
+        }
+    }
+    Ok(())
+}
+
+/// Takes off what counts as unread to nobody: hardly any conversation has some of that beyond a marker.
+async fn uncount(client: &mut Client, user: UserId, heads: &mut [Standing]) -> DbResult<()> {
+    let mut some: Vec<&mut Standing> =
+        heads.iter_mut().filter(|standing| standing.uncounted > standing.read).collect();
+    for part in some.chunks_mut(COUNTED) {
+        let mut values = Vec::with_capacity(part.len() * 5);
+        for (step, Standing { head, read, .. }) in (0_i64..).zip(&*part) {
+            let Key { low, high } = Key::of(user, head.conversation);
+            values.extend([
+                Value::Int(step),
+                low.into(),
+                high.into(),
+                row::sql_number(*read),
+                user.get().into(),
+            ]);
+        }
+        let mut found: HashMap<u64, u64> = HashMap::new();
+        // What pads the statement comes twice.
+        for counted in client.find_all(UNCOUNTED, &values, &[]).await? {
+            found.insert(row::number(&counted, 0)?, row::number(&counted, 1)?);
+        }
+        for (step, standing) in (0..).zip(part) {
+            let uncounted = found.get(&step).copied().unwrap_or(0);
+            standing.head.unread = standing.head.unread.saturating_sub(uncounted);
         }
     }
     Ok(())

@@ -324,7 +324,8 @@ impl Work<'_> {
         let same = stored.mid == new.envelope.mid();
         let answer = stored.answer(new.envelope);
         let is_stored = matches!(answer, Ok(StoreReply::Stored(_)));
-        let backlog_of = (same && is_stored && new.group().is_none()).then(|| new.envelope.user());
+        let waits = same && is_stored && new.group().is_none() && !stored.is_recalled();
+        let backlog_of = waits.then(|| new.envelope.user());
         if let (true, false, Some(stored)) = (is_stored, same, row::sql_mid(stored.mid)) {
             self.aliases.insert(new.mid, stored);
         }

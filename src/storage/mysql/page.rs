@@ -32,13 +32,16 @@ const STREAMS: usize = 16;
 const AHEAD: Many = Many {
     head: "",
     row: "(SELECT ? AS stream, mid, pos, OCTET_LENGTH(body) FROM message
-           WHERE groupid = ? AND pos > ? AND sender <> ? ORDER BY pos LIMIT ?)",
+           WHERE groupid = ? AND pos > ? AND sender <> ? AND COALESCE(rev, 0) >= 0 ORDER BY pos LIMIT ?)",
     between: " UNION ALL ",
     tail: "",
 };
 
-const BODIES: Many =
-    Many::new("SELECT mid, ts, sender, recipient, groupid, cid, body FROM message WHERE mid IN (", "?", ")");
+const BODIES: Many = Many::new(
+    "SELECT mid, ts, sender, recipient, groupid, cid, body, rev FROM message WHERE mid IN (",
+    "?",
+    ")",
+);
 
 pub async fn fetch(
     client: &mut Client,
@@ -134,18 +137,32 @@ fn bytes_of(found: &Row, column: usize) -> DbResult<usize> {
 /// Bodies that are read at once by those who do not know how many will do.
 pub const READ: usize = 32;
 
-/// The messages of a page, with their bodies.
-pub async fn read(client: &mut Client, page: &[Candidate]) -> DbResult<Vec<BacklogMessage>> {
-    let mids: Vec<Value> = page.iter().filter_map(|one| row::sql_mid(one.mid)).map(Value::Int).collect();
+/// A message, and how often it was edited, if it was changed at all; less than 0 if it was recalled.
+pub type Body = (Envelope, Option<i64>);
+
+/// The messages of a page, with their bodies. What was recalled since is for nobody.
+async fn read(client: &mut Client, page: &[Candidate]) -> DbResult<Vec<BacklogMessage>> {
+    let mut bodies = bodies(client, page.iter().map(|one| one.mid)).await?;
+    let waiting = |one: &Candidate| {
+        let (envelope, rev) = bodies.remove(&one.mid)?;
+        rev.is_none_or(|rev| rev >= 0).then_some(BacklogMessage { envelope, pos: one.pos })
+    };
+    Ok(page.iter().filter_map(waiting).collect())
+}
+
+/// Those of these messages that are there.
+pub async fn bodies(
+    client: &mut Client,
+    mids: impl Iterator<Item = MessageId>,
+) -> DbResult<HashMap<MessageId, Body>> {
+    let mids: Vec<Value> = mids.filter_map(row::sql_mid).map(Value::Int).collect();
     let mut scratch = Vec::new();
-    let mut envelopes = HashMap::with_capacity(page.len());
+    let mut bodies = HashMap::with_capacity(mids.len());
     for found in client.find_all(BODIES, &mids, &[]).await? {
         let envelope = envelope(&found, &mut scratch)?;
-        envelopes.insert(envelope.mid(), envelope);
+        bodies.insert(envelope.mid(), (envelope, row::optional_signed(&found, 7)?));
     }
-    let waiting =
-        |one: &Candidate| Some(BacklogMessage { envelope: envelopes.remove(&one.mid)?, pos: one.pos });
-    Ok(page.iter().filter_map(waiting).collect())
+    Ok(bodies)
 }
 
 fn envelope(found: &Row, scratch: &mut Vec<u8>) -> DbResult<Envelope> {

@@ -66,6 +66,15 @@ pub fn optional_number(row: &Row, column: usize) -> DbResult<Option<u64>> {
     if *value(row, column)? == Value::NULL { Ok(None) } else { number(row, column).map(Some) }
 }
 
+/// A number that may be absent, and less than 0.
+pub fn optional_signed(row: &Row, column: usize) -> DbResult<Option<i64>> {
+    match value(row, column)? {
+        Value::NULL => Ok(None),
+        Value::Int(number) => Ok(Some(*number)),
+        other => i64::try_from(number(row, column)?).map(Some).map_err(|_| unexpected(other, "number")),
+    }
+}
+
 pub fn user(row: &Row, column: usize) -> DbResult<UserId> {
     UserId::new(number(row, column)?).ok_or_else(|| Fault::Unexpected("a number is no user".to_owned()))
 }

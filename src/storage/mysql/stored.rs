@@ -13,12 +13,12 @@ use mysql_async::{Row, Value};
 use std::collections::HashMap;
 
 const BY_MID: Many = Many::new(
-    "SELECT mid, ts, sender, recipient, groupid, pos, cid, body FROM message WHERE mid IN (",
+    "SELECT mid, ts, sender, recipient, groupid, pos, cid, body, rev FROM message WHERE mid IN (",
     "?",
     ")",
 );
 const BY_CID: Many = Many::new(
-    "SELECT mid, ts, sender, recipient, groupid, pos, cid, body FROM message WHERE (cid, sender) IN (",
+    "SELECT mid, ts, sender, recipient, groupid, pos, cid, body, rev FROM message WHERE (cid, sender) IN (",
     "(?,?)",
     ")",
 );
@@ -32,6 +32,8 @@ pub struct Stored {
     pos: Option<u64>,
     cid: Vec<u8>,
     body: Vec<u8>,
+    /// How often it was edited, if it was changed at all; less than 0 if it was recalled.
+    rev: Option<i64>,
 }
 
 /// Messages that were stored before.
@@ -82,14 +84,26 @@ impl Stored {
             pos: row::optional_number(found, 5)?,
             cid: row::bytes(found, 6)?.to_vec(),
             body: row::bytes(found, 7)?.to_vec(),
+            rev: row::optional_signed(found, 8)?,
         })
     }
 
-    /// Whether this is what `envelope` says, to the same people. `name` and `time` do not count.
+    /// Whether it says something else by now than when it was sent.
+    fn is_changed(&self) -> bool {
+        self.rev.is_some_and(|rev| rev != 0)
+    }
+
+    /// Whether it is to be delivered to nobody.
+    pub fn is_recalled(&self) -> bool {
+        self.rev.is_some_and(|rev| rev < 0)
+    }
+
+    /// Whether this is what `envelope` says, to the same people. `name` and `time` do not count. What a message said that
+    /// was changed since nobody knows any more.
     pub fn is(&self, envelope: &Envelope) -> bool {
         self.sender == envelope.sender()
             && self.target == envelope.target()
-            && said(&self.body) == said(envelope.body())
+            && (self.is_changed() || said(&self.body) == said(envelope.body()))
     }
 
     /// What is said to whoever wants `envelope` stored.
@@ -101,7 +115,7 @@ impl Stored {
             let same = self.cid == cid
                 && (self.sender, self.target, self.ts)
                     == (envelope.sender(), envelope.target(), envelope.ts())
-                && self.body == envelope.body();
+                && (self.is_changed() || self.body == envelope.body());
             if !same {
                 return Ok(StoreReply::IdTaken);
             }

@@ -100,6 +100,10 @@ pub fn rows(order: &Order) -> Vec<Row> {
         StoreRequest::MoveMarker { user, conversation: Conversation::Group(group), .. } => {
             vec![Row::Member(*user, *group)]
         }
+        StoreRequest::Alter { user, conversation: Conversation::With(peer), .. } => {
+            vec![conversation(*user, *peer)]
+        }
+        StoreRequest::Alter { conversation: Conversation::Group(group), .. } => vec![Row::Group(*group)],
         StoreRequest::Resume { secret, .. } => vec![Row::Token(print_of(secret).id.0)],
         StoreRequest::Revoke { token, .. } | StoreRequest::DropDevice { token, .. } => {
             vec![Row::Token(token.0)]
@@ -129,7 +133,8 @@ pub fn order_keys(order: &Order) -> Vec<OrderKey> {
         | StoreRequest::RuleGroup { user, group, .. } => {
             vec![OrderKey::ActsAs(*user), OrderKey::WritesTo(*user, Target::Group(*group))]
         }
-        StoreRequest::MoveMarker { user, conversation, .. } => {
+        StoreRequest::MoveMarker { user, conversation, .. }
+        | StoreRequest::Alter { user, conversation, .. } => {
             let target = match conversation {
                 Conversation::With(peer) => Target::User(*peer),
                 Conversation::Group(group) => Target::Group(*group),

@@ -152,7 +152,7 @@ mod tests {
                 r#"{"cid":"c-1","limit":50,"msgid":36,"since":[{"after":0,"chg":4,"with":26},{"after":7,"groupid":3}]}"#,
                 Body::Sync {
                     since: [(with, 0), (inside, 7)]
-                        .map(|(conversation, after)| SyncFrom { conversation, after })
+                        .map(|(conversation, after)| SyncFrom { conversation, after, chg: None })
                         .to_vec(),
                     messages: Some(50),
                 },

@@ -62,6 +62,9 @@ pub enum Kind {
     Friendship = 46,
     /// On a user's channel: one of its sessions has changed what the user has chosen. mid: made by its core. Body: all of it.
     Settings = 47,
+    /// On a user's or a group's channel: a message was changed. sender: who has changed it; mid: made by its core; ts: of
+    /// the change. Body: the conversation as the user sees it, and the change.
+    Changed = 37,
 }
 
 impl Kind {
@@ -91,6 +94,7 @@ impl Kind {
             36 => Kind::DevicesHere,
             46 => Kind::Friendship,
             47 => Kind::Settings,
+            37 => Kind::Changed,
             _ => return None,
         })
     }
@@ -99,7 +103,7 @@ impl Kind {
     pub(super) fn has_sender(self) -> bool {
         match self {
             Kind::Direct | Kind::Group | Kind::Confirmed | Kind::Unconfirmed => true,
-            Kind::Read | Kind::Typing | Kind::ConfirmedHere | Kind::Friendship => true,
+            Kind::Read | Kind::Typing | Kind::ConfirmedHere | Kind::Friendship | Kind::Changed => true,
             Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::Reclaim | Kind::TokenRevoked => {
                 false
             }

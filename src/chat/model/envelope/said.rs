@@ -4,6 +4,8 @@
 //! cid are the same message is a question of their text, because the `time` and `name` beside it may
 //! differ from one try to the next.
 
+use std::ops::Range;
+
 /// What the body of an event of a group begins with, and that of no message.
 pub const EVENT_BEGINS: &[u8] = b"{\"by\":";
 
@@ -16,6 +18,11 @@ pub fn is_event(body: &[u8]) -> bool {
 /// bodies come from the one encoder of this program, so equal texts are equal here and different
 /// ones differ. The whole body, if it has no such field: then all of it counts.
 pub fn said(body: &[u8]) -> &[u8] {
+    text_range(body).map_or(body, |range| &body[range])
+}
+
+/// Where the text of a frame stands, if it has one.
+pub fn text_range(body: &[u8]) -> Option<Range<usize>> {
     let mut depth = 0_usize;
     let mut at = 0;
     while let Some(&byte) = body.get(at) {
@@ -27,14 +34,14 @@ pub fn said(body: &[u8]) -> &[u8] {
                 let end = string_end(body, at);
                 let is_key = depth == 1 && body.get(end..end + 3) == Some(b"\":\"");
                 if is_key && &body[at..end] == b"msg" {
-                    return &body[end + 3..string_end(body, end + 3)];
+                    return Some(end + 3..string_end(body, end + 3));
                 }
                 at = end + 1;
             }
             _ => {}
         }
     }
-    body
+    None
 }
 
 /// Where the string that begins at `at`, behind its quote, has its closing quote, or the end.

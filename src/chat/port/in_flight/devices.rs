@@ -1,5 +1,6 @@
 //! What the devices room waits for.
 
+use crate::model::change::Wanted;
 use crate::model::envelope::Envelope;
 use crate::model::history::{Conversation, SyncFrom};
 use crate::model::ids::{ConnectionId, MessageId, UserId};
@@ -27,6 +28,7 @@ pub(crate) struct SyncQuery {
     pub(crate) cid: Option<Box<str>>,
     /// What is still to be answered.
     pub(crate) since: Vec<SyncFrom>,
+    pub(crate) wanted: Wanted,
     pub(crate) messages: usize,
 }
 

@@ -1,6 +1,7 @@
 //! What the store replies.
 
 use super::StoreResult;
+use crate::model::change::Altered;
 use crate::model::consent::{NewFriend, SavedSettings};
 use crate::model::device::{Device, Marker};
 use crate::model::envelope::Envelope;
@@ -74,6 +75,8 @@ pub struct Resumed {
 pub struct HistoryPage {
     /// By place, lowest first.
     pub messages: Vec<Placed>,
+    /// How many changes the conversation has; `messages` show these at least. 0 if that is not wanted.
+    pub chg: u64,
     /// Whether nothing that was said between the first and the last of them is missing.
     pub complete: bool,
 }
@@ -183,6 +186,8 @@ pub enum StoreReply {
     Synced(SyncPage),
     /// A read marker, moved or not.
     Marker(Marker),
+    /// A message is changed, or was before.
+    Altered(Box<Altered>),
     /// The places of messages, each in its conversation.
     Places(Vec<(MessageId, u64)>),
 }
@@ -212,7 +217,7 @@ replies!(
     UserId: Registered, Verified: Verified, Admitted: Admitted, Resumed: Resumed, Token: Issued, Box<Profile>: Profile,
     StoredMessage: Stored, BacklogPage: Backlog, HistoryPage: History, Joined: Joined, Left: Left,
     Vec<Device>: Devices, HeadsPage: Heads, SyncPage: Synced, Marker: Marker, Vec<(MessageId, u64)>: Places,
-    SearchPage: Search, Ruled: Ruled, Vec<Asking>: Asking, SavedSettings: Settings
+    SearchPage: Search, Ruled: Ruled, Vec<Asking>: Asking, SavedSettings: Settings, Box<Altered>: Altered
 );
 
 impl StoreReply {

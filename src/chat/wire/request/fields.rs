@@ -99,6 +99,15 @@ impl<'a> Reader<'_, 'a> {
         Ok(msg)
     }
 
+    /// A way of reacting: short, and nothing that could upset whoever shows it.
+    pub(super) fn emoji(&self) -> Checked<&'a str> {
+        let (emoji, most) = (self.text("emoji")?, self.limits.emoji_bytes);
+        if emoji.is_empty() || emoji.len() > most || emoji.chars().any(char::is_control) {
+            return Err(invalid(format!("emoji must have 1 to {most} bytes, and no control characters")));
+        }
+        Ok(emoji)
+    }
+
     pub(super) fn time(&self) -> Checked<Option<&'a str>> {
         let time = self.optional("time", Self::text)?;
         if time.is_some_and(|time| time.len() > self.limits.time_bytes) {

@@ -3,6 +3,7 @@
 use super::fault::{Fault, Severity};
 use super::fields::{Checked, Reader, invalid};
 use super::{Body, Client, Dialect, Named, Request, Takeover};
+use crate::model::change::Alteration;
 use crate::model::consent::{FriendAnswer, SettingsChange, WhoWrites};
 use crate::model::history::{Conversation, Span, SyncFrom};
 use crate::model::ids::{ID_MAX, UserId};
@@ -100,6 +101,11 @@ impl<'a> Reader<'_, 'a> {
                 Body::Read { conversation, pos, private }
             }
             msgid::TYPING => Body::Typing { conversation: self.conversation()?, on: self.flag("on")? },
+            msgid::EDIT => self.alter(Alteration::Edit { msg: self.msg()?.into() })?,
+            msgid::RECALL => self.alter(Alteration::Recall)?,
+            msgid::REACT => {
+                self.alter(Alteration::React { emoji: self.emoji()?.into(), on: self.flag("on")? })?
+            }
             msgid::DEVICES => Body::Devices,
             msgid::DROP_DEVICE => Body::DropDevice { token: self.token_id("deviceid")? },
             msgid::FRIEND_ASK => {
@@ -146,7 +152,7 @@ impl<'a> Reader<'_, 'a> {
             Body::Sync { .. } | Body::Heads { .. } | Body::Read { .. } | Body::Typing { .. } => {
                 self.optional("id", Self::user)
             }
-            Body::Devices | Body::DropDevice { .. } => self.optional("id", Self::user),
+            Body::Devices | Body::DropDevice { .. } | Body::Alter { .. } => self.optional("id", Self::user),
             Body::Search { .. } => self.optional("id", Self::user),
             Body::FriendAsk { .. } | Body::FriendAnswer { .. } | Body::Settings { .. } => {
                 self.optional("id", Self::user)
@@ -260,9 +266,17 @@ impl<'a> Reader<'_, 'a> {
         Ok(Body::Sync { since, messages: self.limit()? })
     }
 
-    /// One entry of `since`. What it says of changes is for a later version to read.
+    /// One entry of `since`.
     fn sync_from(&self) -> Checked<SyncFrom> {
-        Ok(SyncFrom { conversation: self.conversation()?, after: self.number_from("after", 0)? })
+        let (conversation, after) = (self.conversation()?, self.number_from("after", 0)?);
+        let chg = self.optional("chg", |reader, name| reader.number_from(name, 0))?;
+        Ok(SyncFrom { conversation, after, chg })
+    }
+
+    /// What is to be done to the message that the frame names.
+    fn alter(&self, alteration: Alteration) -> Checked<Body<'a>> {
+        let (conversation, pos) = (self.conversation()?, self.number_from("pos", 1)?);
+        Ok(Body::Alter { conversation, pos, alteration })
     }
 
     fn settings(&self) -> Checked<SettingsChange> {

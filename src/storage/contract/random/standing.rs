@@ -73,13 +73,13 @@ impl History {
             .iter()
             .map(|&conversation| {
                 let after = self.below(self.said(user, conversation).len() + 2) as u64;
-                SyncFrom { conversation, after }
+                SyncFrom { conversation, after, chg: None }
             })
             .collect();
         let page = sync::sync(&mut self.trial, user, &since, usize::MAX, usize::MAX);
         assert_eq!(page.dealt_with, since.len());
         let mut synced = page.conversations.into_iter();
-        for SyncFrom { conversation, after } in since {
+        for SyncFrom { conversation, after, .. } in since {
             let (said, seen_after) = (self.said(user, conversation), self.seen_after(user, conversation));
             let is_there = match conversation {
                 Conversation::With(_) => !said.is_empty(),
@@ -120,6 +120,7 @@ impl History {
             unread,
             mid,
             ts: Default::default(),
+            chg: 0,
         })
     }
 }

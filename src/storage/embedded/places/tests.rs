@@ -52,7 +52,8 @@ fn talk(mid: u64, messages: u64) -> Order {
 /// Ids and places of a conversation's messages.
 fn told(store: &mut Embedded, one: u64, other: u64, span: Span, messages: usize) -> Vec<(u64, u64)> {
     let conversation = Conversation::With(user(other));
-    let request = StoreRequest::History { user: user(one), conversation, span, messages, bytes: usize::MAX };
+    let (user, wanted, bytes) = (user(one), Default::default(), usize::MAX);
+    let request = StoreRequest::History { user, conversation, span, wanted, messages, bytes };
     match perform(store, &[Order::Request(request)]).remove(0) {
         Outcome::Reply(Ok(StoreReply::History(page))) => {
             page.messages.iter().map(|message| (message.envelope.mid().0, message.pos)).collect()
