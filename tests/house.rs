@@ -69,6 +69,7 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
     ("src/executor/net/sockets.rs", 415, "all client sockets of a core share one ring"),
     ("src/executor/bus/redis/mod.rs", 490, "one connection of the bus, and what keeps it alive"),
     ("src/chat/port/store.rs", 520, "what may be asked of a store, and what that means, a request a variant"),
+    ("src/storage/embedded.rs", 430, "one transaction a batch, and what each request is in it"),
     ("src/storage/mysql/messages.rs", 500, "one statement stores many messages: claim, insert, give back"),
     ("src/storage/pool.rs", 460, "the queues of passwords and the threads that work them off"),
     ("src/storage/worker/tests.rs", 455, "the worker against a store that does what the test says"),
@@ -84,6 +85,7 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
     ("tests/server/v2_hostile.rs", 460, "the same in v2"),
     ("tests/server/v2_safe.rs", 425, "what v2 promises, against the real server"),
     ("tests/sim/store.rs", 430, "the simulated store: a request an arm"),
+    ("tests/wire/replies_v2.rs", 440, "each reply of v2, byte for byte"),
     ("tests/support/chatd.rs", 505, "a server for a test: start, watch, stop"),
     ("tests/support/client.rs", 440, "a client for a test"),
 ];

@@ -22,7 +22,8 @@
 //!   id whenever it is said again; what was not confirmed in a session comes again in a later one; no id
 //!   comes twice in one session without a fault; a history has what was acknowledged and what was pushed,
 //!   once and without gaps; nothing of a blocked sender arrives; what friends were told of each other is
-//!   so; who comes with the token of a live session is in its place.
+//!   so; who comes with the token of a live session is in its place; nothing that was said after a SETTINGS was
+//!   acknowledged comes of who may not write; whoever is asked for a friendship knows of it, and a yes is on both lists.
 //! - Whatever the clocks show: a server that starts again may find its clock behind its last run, by seconds
 //!   that come a second time or by minutes. An id is the id of one text for ever. What is said after its
 //!   writer has seen a message at the same core, in this run of it or before, or one that was stored when the
@@ -77,6 +78,12 @@
 //! | what waits for its receipt in vain is not stored | 19 |
 //! | a receipt that is late does not take out what was stored meanwhile | 6 |
 //! | messages of blocked users are pushed | 3 |
+//! | messages that nobody has stored are pushed whoever may write | 27 |
+//! | a login does not know who may write | 26 |
+//! | a new friend is not watched | 5 |
+//! | whoever is asked and is at the same core is not told | 9 |
+//! | who takes fewer messages than before does not fetch | 0; `consent.txt` |
+//! | what comes while a session logs in is not told it afterwards | 0; `consent.txt` |
 //! | what the store was too busy for is not stored later | 2 |
 //! | what was refused when it was to be stored first is stored, and its reader not told | 0; `hub_rules` |
 //! | messages without a cid are not stored for the history | 86 |

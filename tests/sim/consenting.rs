@@ -2,7 +2,8 @@
 //!
 //! - From the ACK of a SETTINGS on, nothing comes of whoever may not write that was not said before.
 //! - From the ACK of a yes on, each is on the other's list.
-//! - Whoever is asked knows of it once all is at rest: by an event, or by its login answer.
+//! - Whoever is asked knows of it once all is at rest: by an event, or by its login answer; and whoever was told of a new
+//!   friend has been told how that one is.
 
 use super::heard::Heard;
 use super::plan::Plan;
@@ -88,8 +89,14 @@ impl World {
                 assert!(self.oracle.read.contains_key(&conn), "(m) an event before the login answer");
                 match heard.text("what") {
                     Some("asks") => drop(phone.asking.insert(id)),
-                    Some("accepted") => drop(phone.asking.remove(&id)),
-                    Some("gone") => drop(phone.friends.remove(&id)),
+                    Some("accepted") => {
+                        phone.asking.remove(&id);
+                        phone.accepted.insert(id);
+                    }
+                    Some("gone") => {
+                        phone.friends.remove(&id);
+                        phone.accepted.remove(&id);
+                    }
                     other => panic!("(m) {other:?} is no event for a single session"),
                 }
                 self.oracle.tally.count("told of a friendship");
@@ -150,6 +157,12 @@ impl World {
                 let is_told = phone.asking.contains(&ask.asker.get().into());
                 assert!(is_told, "(m) {user:?} does not know that {:?} asks", ask.asker);
                 self.oracle.tally.count("asked, and know of it");
+            }
+            let friends = phone.accepted.iter().filter_map(|&id| UserId::new(id));
+            for friend in friends.filter(|&friend| self.store.friends.contains(&(user, friend))) {
+                let is_told = phone.friends.contains_key(&u64::from(friend.get()));
+                assert!(is_told, "(m) {user:?} was not told how its new friend {friend:?} is");
+                self.oracle.tally.count("new friends, seen as they are");
             }
         }
     }

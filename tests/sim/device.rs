@@ -27,12 +27,15 @@ pub struct Phone {
     pub knows_friendships: bool,
     /// Who asks for one, as far as it was told.
     pub asking: BTreeSet<u64>,
+    /// Whose friendship it was told that it has.
+    pub accepted: BTreeSet<u64>,
 }
 
 impl Phone {
     pub fn new(confirms: Confirms, knows_friendships: bool) -> Self {
-        let (unconfirmed, friends, asking) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        Self { confirms, unconfirmed, friends, greeted: false, knows_friendships, asking }
+        let (friends, asking, accepted) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let unconfirmed = Vec::new();
+        Self { confirms, unconfirmed, friends, greeted: false, knows_friendships, asking, accepted }
     }
 }
 
