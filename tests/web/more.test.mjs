@@ -46,6 +46,107 @@ async function makeGroup(person, name) {
   return person.until(() => Number(/no\. (\d+)$/.exec(document.querySelector('#talk-state').textContent)?.[1] ?? 0));
 }
 
+test('a message is edited, reacted to and taken back, on every device of both', async (t) => {
+  const { url, browser, people: [amy, ben] } = await house(t, 'amy', 'ben');
+  const phone = await browser.person('phone', PHONE);
+  await phone.logIn(url, 'amy');
+  await amy.findPerson('ben', 'Write');
+  await amy.say('Tee?');
+  await ben.click('.entry', 'amy');
+  await phone.click('.entry', 'ben');
+  const all = [amy, ben, phone];
+  for (const page of all) await page.sees('#log .text', 'Tee?');
+  // With the keyboard: what was said last is edited, and Escape leaves it as it is.
+  await amy.sees('.said.mine .mark', '✓');
+  await amy.press('ArrowUp');
+  await amy.sees('#editing', 'Editing');
+  await amy.press('Escape');
+  await amy.until(() => document.querySelector('#editing').hidden && document.querySelector('#text').value === '');
+  await amy.press('ArrowUp');
+  await amy.fill('#text', 'Tea? <b>');
+  await amy.press('Enter');
+  for (const page of all) {
+    await page.sees('#log .text', 'Tea? <b>');
+    await page.sees('#log .mark', 'edited');
+    await page.sees('.entry .peek', 'Tea? <b>').catch(() => assert.equal(page, phone));
+  }
+  // The menu of the last message is before the field, and the arrow keys go to those before it.
+  await ben.look(() => document.querySelector('#text').focus());
+  await ben.press('Tab', 8);
+  await ben.until(() => document.activeElement.matches('#log .more > summary'));
+  await ben.press('Enter');
+  await ben.find('.more[open] .picker button', '👍');
+  await ben.press('Tab');
+  await ben.until(() => document.activeElement.textContent === '👍');
+  await ben.press('Enter');
+  for (const page of all) await page.sees('.reactions button', '👍1');
+  await phone.click('.reactions button', '👍');
+  for (const page of all) await page.sees('.reactions button', '👍2');
+  assert.deepEqual(await phone.look(() => document.querySelector('.reactions button').getAttribute('aria-pressed')), 'true');
+  await phone.click('.reactions button', '👍');
+  for (const page of all) await page.sees('.reactions button', '👍1');
+  await ben.until(() => document.querySelector('.reactions button').getAttribute('aria-pressed') === 'true');
+  // Any other, also one that is none.
+  await ben.click('.more > summary');
+  await ben.click('.picker button', '+');
+  await ben.type('<b>x</b>');
+  await ben.press('Enter');
+  for (const page of all) await page.sees('.reactions bdi', '<b>x</b>');
+  await phone.until(isNarrow);
+  await amy.say('Nothing');
+  await ben.until(() => document.querySelector('#log li:last-child .more:not([hidden])') && document.querySelectorAll('#log li').length === 2);
+  await ben.look(() => document.querySelector('#text').focus());
+  await ben.press('Tab', 8);
+  await ben.press('ArrowUp');
+  await ben.until(() => document.activeElement.closest('#log li')?.querySelector('.text').textContent === 'Tea? <b>');
+  await ben.press('ArrowDown');
+  await ben.until(() => document.activeElement.closest('#log li')?.querySelector('.text').textContent === 'Nothing');
+  await more(amy, 'Nothing', 'Take back');
+  await amy.click('#question-yes');
+  await amy.sees('#log .text', 'You took this message back.');
+  await ben.sees('#log .text', 'This message was taken back.');
+  await ben.sees('.entry .peek', 'A message was taken back.');
+  // After a reload everything is as it was.
+  for (const page of all) {
+    await page.reload();
+    await page.click('.entry', page === ben ? 'amy' : 'ben');
+    await page.sees('#log .text', 'Tea? <b>');
+    await page.sees('#log .mark', 'edited');
+    await page.sees('.reactions button', '👍1');
+    await page.sees('#log .gone .text', 'took this message back').catch(() => page.sees('#log .gone .text', 'was taken back'));
+    assert.equal(await page.look(strangers), 0);
+  }
+  isClean(url, ...all);
+});
+
+test('what was taken back is not unread, here and on a device that comes later', async (t) => {
+  const { chatd, url, people: [amy] } = await house(t, 'amy');
+  const ben = await chatd.enter(t, 'ben', { multi: true });
+  const id = Number((await amy.look(() => document.querySelector('#me-id').textContent)).replace('no. ', ''));
+  const to = { user: id };
+  const places = [];
+  for (const text of ['one', 'two', 'three', 'four']) places.push((await ben.client.say(to, text)).pos);
+  await amy.sees('.entry .count', '4');
+  await ben.client.recall(to, places[1]);
+  await amy.sees('.entry .count', '3');
+  await amy.until(() => document.title === '(3) chatd');
+  // Counted by the server before the page came, and not yet fetched.
+  await amy.reload();
+  await amy.sees('.entry .count', '3');
+  await ben.client.recall(to, places[0]);
+  await amy.sees('.entry .count', '2');
+  await ben.client.recall(to, places[3]);
+  await amy.sees('.entry .count', '1');
+  await amy.until(() => document.title === '(1) chatd');
+  await amy.reload();
+  await amy.sees('.entry .count', '1');
+  await amy.click('.entry', 'ben');
+  await amy.until(() => document.title === 'chatd');
+  await amy.until(() => document.querySelectorAll('#log .text').length === 4);
+  assert.deepEqual(await amy.texts('#log .said:not(.gone) .text'), ['three']);
+  isClean(url, amy);
+});
+
 test('somebody asks to be a friend, and is refused, and accepted; and friends can part', async (t) => {
   const { chatd, url, browser, people: [amy, ben] } = await house(t, 'amy', 'ben');
   const phone = await browser.person('phone', PHONE);

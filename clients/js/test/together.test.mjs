@@ -15,6 +15,82 @@ function all(client, type) {
   return told;
 }
 
+test('what is changed is told to every device of both, and history shows it', async (t) => {
+  const chatd = await Chatd.start(t);
+  const amy = await chatd.enter(t, 'amy', device('desk'));
+  const pad = await further(t, chatd, 'amy', device('pad'));
+  const ben = await chatd.enter(t, 'ben', device('phone'));
+  const told = [amy, pad, ben].map(({ client }) => all(client, 'changed'));
+  const [there, here] = [{ user: ben.id }, { user: amy.id }];
+  const places = [];
+  for (const text of ['Tee?', 'Secret', 'Kettle is on']) places.push((await amy.client.say(there, text)).pos);
+  assert.equal(await amy.client.edit(there, places[0], 'Tea?'), 1);
+  assert.equal(await ben.client.react(here, places[0], '🎉'), 2);
+  assert.equal(await pad.client.react(there, places[0], '🎉'), 3);
+  assert.equal(await pad.client.react(there, places[0], '🎉'), 3, 'nothing is another then');
+  assert.equal(await pad.client.recall(there, places[1]), 4);
+  assert.equal(await ben.client.react(here, places[0], '🎉', false), 5);
+  await assert.rejects(ben.client.edit(here, places[0], 'x'), refused(ERRNO.NOT_YOURS));
+  await assert.rejects(amy.client.edit(there, places[1], 'x'), refused(ERRNO.NO_SUCH_USER));
+  const kinds = ({ chg, kind, pos, text, emoji, on, n, rev }) => [chg, kind, pos, text, emoji, on, n, rev];
+  const expected = [
+    [1, 'edit', places[0], 'Tea?', null, false, null, 1], [2, 'react', places[0], null, '🎉', true, 1, 1],
+    [3, 'react', places[0], null, '🎉', true, 2, 1], [4, 'recall', places[1], null, null, false, null],
+    [5, 'react', places[0], null, '🎉', false, 1, 1],
+  ];
+  for (const [at, { client }] of [amy, pad, ben].entries()) {
+    // Each has heard of all, when the last one has come.
+    if (told[at].length < 5) await next(client, 'changed', ({ chg }) => chg === 5);
+    assert.deepEqual(told[at].map(kinds).map((each) => each.slice(0, each[1] === 'recall' ? 7 : 8)), expected);
+  }
+  const { rows, messages, chg } = await ben.client.history(here);
+  assert.deepEqual(rows.map(({ kind }) => kind), ['said', 'recalled', 'said']);
+  assert.deepEqual(messages.map(({ text, rev, reactions }) => [text, rev, reactions]), [
+    ['Tea?', 1, [{ emoji: '🎉', n: 1, mine: false }]], ['Kettle is on', 0, []],
+  ]);
+  assert.equal(chg, 5);
+  // A session that understands none of it sees what is said now, and no place of what was recalled.
+  const plain = chatd.client(t);
+  ben.client.close();
+  await plain.login('ben', 'password of ben', { takeover: true });
+  assert.deepEqual((await plain.history(here)).rows.map(({ text }) => text), ['Tea?', 'Kettle is on']);
+});
+
+test('a device that is cut off again and again ends with every change, once and in order', async (t) => {
+  const chatd = await Chatd.start(t);
+  const desk = await chatd.enter(t, 'amy', device('desk'));
+  const ben = await chatd.enter(t, 'ben', device('ben'));
+  const line = await cable(t, chatd);
+  const pad = await further(t, chatd, 'amy', device('pad'), line.address);
+  const [there, here] = [{ user: ben.id }, { user: desk.id }];
+  const changed = all(pad.client, 'changed');
+  const said = [];
+  for (let n = 1; n <= 20; n += 1) said.push((await ben.client.say(here, `m${n}`)).pos);
+  let last = 0;
+  for (let round = 0; round < 10; round += 1) {
+    const asked = [];
+    for (let n = 0; n < 12; n += 1) {
+      const pos = said[(round * 7 + n * 3) % said.length];
+      asked.push(ben.client.edit(here, pos, `round ${round} ${n}`), desk.client.react(there, pos, '👍', n % 2 === round % 2));
+      if (n % 4 === 0) asked.push(pad.client.react(there, pos, `p${n}`, round % 2 === 0));
+    }
+    await asked[round];
+    line.cut();
+    if (round % 3 > 0) await Promise.all(asked.slice(0, 2));
+    line.mend();
+    pad.client.wake();
+    last = Math.max(last, ...(await Promise.all(asked)));
+  }
+  if (changed.at(-1)?.chg !== last) await next(pad.client, 'changed', ({ chg }) => chg === last);
+  assert.deepEqual(changed.map(({ chg }) => chg), Array.from({ length: last }, (_, n) => n + 1));
+  // What was told, done one after the other, is what history shows.
+  const texts = new Map();
+  for (const { kind, pos, text } of changed) if (kind === 'edit') texts.set(pos, text);
+  const { messages } = await pad.client.history(there);
+  for (const { pos, text } of messages) assert.equal(texts.get(pos) ?? text, text);
+  assert.ok(texts.size > 10);
+});
+
 test('friendships that both want, settings, and what is found', async (t) => {
   const chatd = await Chatd.start(t);
   const amy = await chatd.enter(t, 'amy', device('desk'));
