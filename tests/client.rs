@@ -7,14 +7,19 @@ use chatd_testing as common;
 
 /// One file for each thing that can go wrong.
 mod client {
+    mod changes;
     mod conversation;
     mod devices;
     mod dialects;
     mod ending;
     mod hostile;
     mod library;
+    mod library_changes;
     mod library_devices;
+    mod library_friends;
+    mod library_search;
     mod picture;
+    mod program;
     mod relay;
     mod screen;
     mod script;

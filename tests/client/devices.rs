@@ -9,14 +9,14 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout};
 
 /// A chat that a program talks to. It ends when its input does.
-struct Program {
+pub(super) struct Program {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 impl Program {
-    fn enter(chatd: &Chatd, who: &User, device: &str) -> Self {
+    pub(super) fn enter(chatd: &Chatd, who: &User, device: &str) -> Self {
         let address = chatd.address.to_string();
         let mut child = command().args([&address, "--json", "--multi", "--device", device]).spawn().unwrap();
         let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
@@ -28,12 +28,12 @@ impl Program {
         program
     }
 
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         writeln!(self.input.as_mut().unwrap(), "{line}").expect("chat reads");
     }
 
     /// The next object of this kind.
-    fn hear(&mut self, kind: &str) -> Value {
+    pub(super) fn hear(&mut self, kind: &str) -> Value {
         loop {
             let mut line = String::new();
             assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "waited for {kind}");
@@ -44,13 +44,13 @@ impl Program {
         }
     }
 
-    fn end(mut self) {
+    pub(super) fn end(mut self) {
         self.input = None;
         assert!(self.child.wait().unwrap().success());
     }
 }
 
-fn person(chatd: &Chatd, who: &User, device: &str) -> Screen {
+pub(super) fn person(chatd: &Chatd, who: &User, device: &str) -> Screen {
     let setup =
         Setup::new().argument(chatd.address).argument("--multi").argument("--device").argument(device);
     let mut screen = setup.start();
@@ -112,7 +112,7 @@ fn devices_are_listed_and_one_is_sent_away() {
     assert_eq!((&devices[line - 1]["device"], &devices[line - 1]["online"]), (&json!("desk"), &json!(true)));
     pad.line(&format!("/devices drop {line}"));
     assert_eq!(pad.hear("done"), json!({"kind": "done", "what": "device_dropped", "name": "desk"}));
-    desk.see("you are logged out");
+    desk.see("you are logged out: this device was sent away, or the password was changed");
     desk.line("this is not said");
     desk.see_last("choice:");
     pad.end();

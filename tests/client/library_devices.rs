@@ -1,91 +1,13 @@
 //! Several devices of one user, with the library and the real server.
 
-use super::library::{address, settled, until, user};
+use super::library::{settled, user};
+use super::program::Program;
 use super::relay::Relay;
 use super::screen::until_free;
 use crate::common::chatd::{Chatd, Setup};
-use crate::common::client::User;
 use chatd_client::event::Lost;
 use chatd_client::row::messages;
-use chatd_client::{
-    Answer, Client, Config, Conversation, Device, Event, Events, Head, Message, Request, RequestId, Since,
-};
-use std::net::SocketAddr;
-
-/// A program on one device, and what it was told.
-struct Program {
-    client: Client,
-    events: Events,
-    told: Vec<Message>,
-    up_to: u64,
-    heads: Vec<Head>,
-}
-
-impl Program {
-    fn start(server: SocketAddr, who: &User, device: Device) -> Self {
-        let mut config = Config::new(vec![address(server)]);
-        config.device = device;
-        let (client, mut events) = Client::connect(config);
-        client.login(user(who.id), who.password.as_str());
-        let heads = until(&mut events, "the login", |event| match event {
-            Event::LoggedIn { welcome, .. } => Some(welcome.heads),
-            _ => None,
-        });
-        let heads = heads.map(|heads| heads.heads).unwrap_or_default();
-        Self { client, events, told: Vec::new(), up_to: 0, heads }
-    }
-
-    /// Takes in events until `pick` is content.
-    fn until<T>(&mut self, waited_for: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
-        let (told, up_to) = (&mut self.told, &mut self.up_to);
-        until(&mut self.events, waited_for, |event| {
-            let picked = pick(&event);
-            match event {
-                Event::Message(message) => told.push(message),
-                Event::UpTo { pos, .. } => *up_to = pos,
-                _ => {}
-            }
-            picked
-        })
-    }
-
-    /// Takes in events until it knows that it was told everything up to a place.
-    fn until_up_to(&mut self, wanted: u64) {
-        if self.up_to < wanted {
-            self.until("a place", |event| match event {
-                Event::UpTo { pos, .. } if *pos >= wanted => Some(()),
-                _ => None,
-            });
-        }
-    }
-
-    fn say(&mut self, to: &User, text: &str) -> RequestId {
-        self.client.say(Conversation::With(user(to.id)), text)
-    }
-
-    /// Says it, and waits until that is safe.
-    fn said(&mut self, to: &User, text: &str) {
-        let wanted = self.say(to, text);
-        let result = self.until("an answer", |event| match event {
-            Event::Answered { request_id, result } if *request_id == wanted => Some(result.clone()),
-            _ => None,
-        });
-        assert!(matches!(result, Ok(Answer::Safe(_))), "{result:?}");
-    }
-
-    fn settle(&mut self, request: Request) -> Answer {
-        let wanted = self.client.ask(request);
-        let result = self.until("an answer", |event| match event {
-            Event::Answered { request_id, result } if *request_id == wanted => Some(result.clone()),
-            _ => None,
-        });
-        result.unwrap()
-    }
-
-    fn texts(&self) -> Vec<&str> {
-        self.told.iter().map(|message| message.text.as_str()).collect()
-    }
-}
+use chatd_client::{Answer, Conversation, Device, Ending, Event, Head, Request, Since};
 
 fn numbered(count: u64) -> Vec<String> {
     (1..=count).map(|n| format!("m{n}")).collect()
@@ -262,11 +184,11 @@ fn a_device_that_is_dropped_ends_and_stays_out() {
     assert_eq!(known, [("desk", false), ("pad", true)]);
     let other = devices.iter().find(|device| device.name == "desk").unwrap().id;
     assert_eq!(pad.settle(Request::DropDevice(other)), Answer::Done);
-    let errno = desk.until("the end", |event| match event {
-        Event::SignedOut(refusal) => Some(refusal.errno),
+    let words = desk.until("the end", |event| match event {
+        Event::SignedOut(refusal) => Some(refusal.clone()),
         _ => None,
     });
-    assert_eq!(errno, 113);
+    assert_eq!((words.errno, words.ending()), (113, Some(Ending::Revoked)));
     desk.until("the end of the connection", |event| {
         matches!(event, Event::Lost { reason: Lost::Said(_), retry_in: None }).then_some(())
     });

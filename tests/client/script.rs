@@ -105,7 +105,11 @@ fn json_is_one_object_a_line_and_goes_both_ways_while_it_runs() {
     let mut child = command().args([&chatd.address.to_string(), "--json"]).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut hear = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    // Where messages stand is told a little later, between others.
+    let mut hear = || -> Value {
+        let objects = lines.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        objects.into_iter().find(|object| object["kind"] != "stored").unwrap()
+    };
     write!(stdin, "1\n{}\n{}\n", amy.id, amy.password).unwrap();
     let welcome = hear();
     assert_eq!((welcome["kind"].as_str(), welcome["id"].as_u64()), (Some("welcome"), Some(amy.id)));

@@ -134,7 +134,7 @@ fn blocking_and_another_password() {
     amys.line("block:ben");
     amys.see("ben is blocked: nothing from there is heard any more");
     bens.line("chat:amy:hello?");
-    bens.see("not said to amy (hello?): you are blocked there (errno 104)");
+    bens.see("not said to amy (hello?): your messages are not taken there (errno 104)");
     amys.line("unblock:ben");
     amys.see("ben is heard again");
     bens.line("chat:amy:hello!");

@@ -23,8 +23,27 @@ pub enum FriendChange {
     Accepted,
     /// The other one has ended it.
     Gone,
+    /// Another device of the user did this.
+    Own(OwnDeed),
     /// Something that this program is too old to know.
     Other(String),
+}
+
+/// What another device of the user did to somebody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OwnDeed {
+    /// Put on the list of friends.
+    Added,
+    /// Taken off it.
+    Gone,
+    /// Blocked.
+    Blocked,
+    /// Not blocked any more.
+    Unblocked,
+    /// Asked for friendship.
+    Asked,
+    /// Refused, or not asked any more.
+    Refused,
 }
 
 /// A word of a friendship.
@@ -33,16 +52,16 @@ pub enum FriendChange {
 pub struct FriendEvent {
     /// With whom.
     pub id: UserId,
-    /// The name of the registration; not safe to show as it is.
-    pub name: String,
+    /// The name of the registration, where the server says it; not safe to show as it is.
+    pub name: Option<String>,
     /// What.
     pub what: FriendChange,
 }
 
 impl FriendEvent {
-    /// A word of a friendship with this user, who is called so.
-    pub fn new(id: UserId, name: String, what: FriendChange) -> Self {
-        Self { id, name, what }
+    /// A word of a friendship with this user.
+    pub fn new(id: UserId, name: Option<&str>, what: FriendChange) -> Self {
+        Self { id, name: name.map(str::to_owned), what }
     }
 }
 

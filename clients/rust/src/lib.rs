@@ -61,7 +61,7 @@ pub use chatd_tls::Trust;
 pub use clock::local_time;
 pub use device::{Cap, Device, DeviceId, Head, Heads, KnownDevice, Since, Synced};
 pub use event::{Answer, Event, RequestId};
-pub use friend::{Asking, FriendChange, FriendEvent, Settings, WhoWrites};
+pub use friend::{Asking, FriendChange, FriendEvent, OwnDeed, Settings, WhoWrites};
 pub use group::{GroupChange, GroupEvent, Joining, Muted, Somebody, Until};
 pub use handle::{Client, Config, Confirming, Events};
 pub use message::{Conversation, Mark, Message};

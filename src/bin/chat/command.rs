@@ -189,7 +189,7 @@ pub const COMMANDS: [(&str, &str); 55] = [
     ("/group join HOW", "open: everybody may join; ask: you are asked; closed: nobody"),
     ("/group owner WHO", "hand it over"),
     ("/joins", "show who wants to join it"),
-    ("/COMMAND #GROUP ...", "the same of another group than the open one"),
+    ("/kick #GROUP WHO", "so with each of these, in another group than the open one"),
     ("/wait [N]", "in a script: wait for N messages"),
     ("/help, /quit", "like help and quit"),
 ];

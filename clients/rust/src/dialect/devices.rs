@@ -151,8 +151,8 @@ mod tests {
                 Request::Sync { since: vec![since(direct, 0, Some(4)), since(within, 7, None)], limit: 50 },
                 r#"{"cid":"c-1","limit":50,"msgid":36,"since":[{"after":0,"chg":4,"with":26},{"after":7,"groupid":3}]}"#,
                 Body::Sync {
-                    since: [(with, 0), (inside, 7)]
-                        .map(|(conversation, after)| SyncFrom { conversation, after, chg: None })
+                    since: [(with, 0, Some(4)), (inside, 7, None)]
+                        .map(|(conversation, after, chg)| SyncFrom { conversation, after, chg })
                         .to_vec(),
                     messages: Some(50),
                 },

@@ -41,29 +41,45 @@ fn who_writes_name(who: WhoWrites) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{is_written, user};
+    use super::super::tests::{is_meant, is_written, user};
     use super::*;
+    use chatd_chat::model::consent::{self, FriendAnswer, SettingsChange};
+    use chatd_chat::wire::request::Body;
 
     #[test]
     fn friendships_and_settings_are_written_as_the_protocol_has_them() {
-        let user = user(26);
-        for (request, line) in [
+        let (user, friend) = (user(26), user(26));
+        let change = |who_writes, read_receipts| Body::Settings {
+            change: SettingsChange { who_writes, read_receipts },
+        };
+        for (request, line, body) in [
             (
                 Request::AskFriend { user, note: "it is me".into() },
                 r#"{"cid":"c-1","msgid":52,"note":"it is me","userid":26}"#,
+                Body::FriendAsk { friend, note: "it is me" },
             ),
-            (Request::AskFriend { user, note: String::new() }, r#"{"cid":"c-1","msgid":52,"userid":26}"#),
-            (Request::AnswerFriend { user, yes: true }, r#"{"cid":"c-1","msgid":53,"userid":26,"yes":true}"#),
-            (Request::Settings(Settings::default()), r#"{"cid":"c-1","msgid":60}"#),
+            (
+                Request::AskFriend { user, note: String::new() },
+                r#"{"cid":"c-1","msgid":52,"userid":26}"#,
+                Body::FriendAsk { friend, note: "" },
+            ),
+            (
+                Request::AnswerFriend { user, yes: true },
+                r#"{"cid":"c-1","msgid":53,"userid":26,"yes":true}"#,
+                Body::FriendAnswer { friend, answer: FriendAnswer::Yes },
+            ),
+            (Request::Settings(Settings::default()), r#"{"cid":"c-1","msgid":60}"#, change(None, None)),
             (
                 Request::Settings(Settings {
                     who_writes: Some(WhoWrites::Friends),
                     read_receipts: Some(false),
                 }),
                 r#"{"cid":"c-1","msgid":60,"read_receipts":false,"who_writes":"friends"}"#,
+                change(Some(consent::WhoWrites::Friends), Some(false)),
             ),
         ] {
             is_written(&request, line);
+            is_meant(line, &body);
         }
     }
 }

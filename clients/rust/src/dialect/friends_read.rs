@@ -1,8 +1,8 @@
 //! Reads what comes of friendships that are asked for, and what a user lets others do.
 
-use super::seed_read::{Object, number, text, user};
+use super::seed_read::{Object, is, number, text, user};
 use super::{BadFrame, Heard};
-use crate::friend::{Asking, FriendChange, FriendEvent, Settings, WhoWrites};
+use crate::friend::{Asking, FriendChange, FriendEvent, OwnDeed, Settings, WhoWrites};
 use chatd_chat::wire::msgid;
 use serde_json::Value;
 
@@ -20,13 +20,19 @@ pub(super) fn read(kind: u32, object: &Object) -> Option<Result<Heard, BadFrame>
 }
 
 fn event(object: &Object) -> Option<FriendEvent> {
-    let what = match text(object, "what")?.as_str() {
-        "asks" => FriendChange::Asks(text(object, "note").unwrap_or_default()),
-        "accepted" => FriendChange::Accepted,
-        "gone" => FriendChange::Gone,
-        other => FriendChange::Other(other.to_owned()),
+    let what = match (text(object, "what")?.as_str(), is(object, "own")) {
+        ("added", true) => FriendChange::Own(OwnDeed::Added),
+        ("gone", true) => FriendChange::Own(OwnDeed::Gone),
+        ("blocked", true) => FriendChange::Own(OwnDeed::Blocked),
+        ("unblocked", true) => FriendChange::Own(OwnDeed::Unblocked),
+        ("asked", true) => FriendChange::Own(OwnDeed::Asked),
+        ("refused", true) => FriendChange::Own(OwnDeed::Refused),
+        ("asks", _) => FriendChange::Asks(text(object, "note").unwrap_or_default()),
+        ("accepted", _) => FriendChange::Accepted,
+        ("gone", _) => FriendChange::Gone,
+        (other, _) => FriendChange::Other(other.to_owned()),
     };
-    Some(FriendEvent { id: user(object, "id")?, name: text(object, "name")?, what })
+    Some(FriendEvent { id: user(object, "id")?, name: text(object, "name"), what })
 }
 
 pub(super) fn asking(object: &Object) -> Option<Asking> {
@@ -61,15 +67,29 @@ mod tests {
         ] {
             let frame = format!(r#"{{"id":7,"msgid":54,"name":"ben",{what}}}"#);
             let Ok(Heard::Friend(event)) = read(frame.as_bytes()) else { panic!("{frame}") };
-            assert_eq!((event.id, event.name.as_str(), event.what), (user(7), "ben", meant));
+            assert_eq!((event.id, event.name.as_deref(), event.what), (user(7), Some("ben"), meant));
         }
         assert_eq!(read(br#"{"msgid":54,"id":7}"#), Err(BadFrame));
+        for (what, deed) in [
+            ("added", OwnDeed::Added),
+            ("gone", OwnDeed::Gone),
+            ("blocked", OwnDeed::Blocked),
+            ("unblocked", OwnDeed::Unblocked),
+            ("asked", OwnDeed::Asked),
+            ("refused", OwnDeed::Refused),
+        ] {
+            let own = read(format!(r#"{{"id":7,"msgid":54,"own":true,"what":"{what}"}}"#).as_bytes());
+            let event = FriendEvent::new(user(7), None, FriendChange::Own(deed));
+            assert_eq!(own, Ok(Heard::Friend(event)), "{what}");
+        }
         let login = read(
-            br#"{"asking":[{"id":7,"name":"ben","note":"hi"},{"id":0}],"errno":0,"id":9,"msgid":2,"name":"amy","token":"t"}"#,
+            br#"{"asking":[{"id":7,"name":"ben","note":"hi"},{"id":0}],"errno":0,"id":9,"msgid":2,"name":"amy","settings":{"read_receipts":true,"who_writes":"none"},"token":"t"}"#,
         );
         let Ok(Heard::LoggedIn(entrance)) = login else { panic!("{login:?}") };
         let ben = Asking { id: user(7), name: "ben".into(), note: "hi".into() };
         assert_eq!(entrance.welcome.asking, [ben]);
+        let settings = Settings { who_writes: Some(WhoWrites::None), read_receipts: Some(true) };
+        assert_eq!(entrance.welcome.settings, Some(settings));
     }
 
     #[test]

@@ -86,6 +86,8 @@ fn logged_in(object: &Object) -> Option<Heard> {
     welcome.spoken = if token.is_some() { Spoken::V2 } else { Spoken::Seed };
     welcome.heads = object.contains_key("heads").then(|| devices_read::heads(object));
     welcome.asking = list(object, "asking", friends_read::asking);
+    let settings = object.get("settings").and_then(Value::as_object);
+    welcome.settings = settings.map(friends_read::settings);
     let waiting = list(object, "offlinemsg", |entry| changes_read::row(entry, None));
     Some(Heard::LoggedIn(Box::new(Entrance { welcome, waiting, token, complete: is_complete(object) })))
 }

@@ -231,7 +231,7 @@ fn done_before(entry: &Entry, errno: u16) -> bool {
     let told = |codes: &[Code]| codes.iter().any(|code| code.errno() == errno);
     entry.attempts > 1
         && match entry.request {
-            Request::AddFriend(_) | Request::AddGroup(_) => told(&[Code::Exists]),
+            Request::AddFriend(_) | Request::AddGroup(_) | Request::AskFriend { .. } => told(&[Code::Exists]),
             Request::DelFriend(_) | Request::DropDevice(_) => told(&[Code::NoSuchUser]),
             Request::DelGroup(_) => told(&[Code::NoSuchGroup, Code::NotAMember]),
             _ => false,

@@ -8,7 +8,7 @@ use crate::visible::{short, visible};
 use chatd_chat::model::ids::UserId;
 use chatd_client::{
     Change, Changed, Conversation, FriendChange, FriendEvent, GroupChange, GroupEvent, Joining, Message,
-    Reaction, Role, Row, Settings, Somebody, Until, WhoWrites, clock,
+    OwnDeed, Reaction, Role, Row, Settings, Somebody, Until, WhoWrites, clock,
 };
 use std::collections::BTreeMap;
 
@@ -55,7 +55,8 @@ impl Style {
                     users.iter().map(|user| format!("{:>5}  {}", user.id, self.name(user.id, &user.name)));
                 std::iter::once(head).chain(names).collect()
             }
-            Shown::Friend(event) => vec![self.friend(event)],
+            Shown::Friend { event, label, news: true } => vec![self.friend(event, label)],
+            Shown::Friend { .. } => Vec::new(),
             Shown::Settings(settings) => settings_lines(*settings),
             Shown::Sought { .. } => self.sought(shown),
             Shown::Typing { .. } | Shown::Read { .. } => self.presence_of_others(shown),
@@ -170,8 +171,8 @@ impl Style {
         }]
     }
 
-    fn friend(&self, event: &FriendEvent) -> String {
-        let name = self.name(event.id, &event.name);
+    fn friend(&self, event: &FriendEvent, label: &str) -> String {
+        let name = self.name(event.id, label);
         match &event.what {
             FriendChange::Asks(note) => {
                 let note = if note.is_empty() { String::new() } else { format!(": {}", visible(note)) };
@@ -180,6 +181,17 @@ impl Style {
             }
             FriendChange::Accepted => format!("{name} {}", self.paint(GREEN, "is your friend now")),
             FriendChange::Gone => format!("{name} {}", self.paint(DIM, "is your friend no more")),
+            FriendChange::Own(deed) => {
+                let what = match deed {
+                    OwnDeed::Added => "is on your list of friends now",
+                    OwnDeed::Gone => "is on your list of friends no more",
+                    OwnDeed::Blocked => "is blocked now",
+                    OwnDeed::Unblocked => "is heard again",
+                    OwnDeed::Asked => "is asked to be your friend",
+                    OwnDeed::Refused => "is refused",
+                };
+                format!("{name} {}", self.paint(DIM, &format!("{what}, by another device of yours")))
+            }
             _ => format!("{name} {}", self.paint(DIM, "did something that this program is too old to know")),
         }
     }
@@ -364,7 +376,8 @@ mod tests {
     fn emoji_and_notes_of_others_touch_no_terminal() {
         let ben = UserId::new(2).unwrap();
         let note = FriendChange::Asks("\x1b[2J".into());
-        let asks = Shown::Friend(FriendEvent::new(ben, "b\x07en".into(), note));
+        let event = FriendEvent::new(ben, None, note);
+        let asks = Shown::Friend { event, label: "b\x07en".into(), news: true };
         assert_eq!(
             STYLE.lines(&asks),
             "b\\x07en asks to be your friend: \\x1b[2J (/accept WHO or /refuse WHO)\n"

@@ -165,7 +165,14 @@ pub enum Shown {
         users: Vec<Person>,
     },
     /// A word of a friendship.
-    Friend(FriendEvent),
+    Friend {
+        /// Which.
+        event: FriendEvent,
+        /// What the other one is called.
+        label: String,
+        /// Whether a person is to be told.
+        news: bool,
+    },
     /// What others may do.
     Settings(Settings),
     /// What was found.

@@ -3,8 +3,8 @@
 use super::json::{conversation, mark, person, row};
 use super::{Deed, Shown};
 use chatd_client::{
-    Change, Changed, Conversation, FriendChange, FriendEvent, GroupChange, GroupEvent, Joining, Reaction,
-    Recalled, Role, Row, Settings, Until, WhoWrites,
+    Change, Changed, Conversation, FriendChange, FriendEvent, GroupChange, GroupEvent, Joining, OwnDeed,
+    Reaction, Recalled, Role, Row, Settings, Until, WhoWrites,
 };
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ pub(super) fn object(shown: &Shown) -> Option<Value> {
             "kind": "joins", "groupid": group.get(), "group": label,
             "users": users.iter().map(person).collect::<Vec<_>>(),
         }),
-        Shown::Friend(event) => friend(event),
+        Shown::Friend { event, label, .. } => friend(event, label),
         Shown::Settings(settings) => self::settings(*settings),
         Shown::Sought { words, rows, more, searched_to } => json!({
             "kind": "found_messages", "words": words, "complete": !more, "searched_to": searched_to.map(|at| at.0),
@@ -178,8 +178,8 @@ fn event(event: &GroupEvent) -> Value {
     object
 }
 
-fn friend(event: &FriendEvent) -> Value {
-    let mut object = json!({"kind": "friend_event", "id": event.id.get(), "name": event.name});
+fn friend(event: &FriendEvent, label: &str) -> Value {
+    let mut object = json!({"kind": "friend_event", "id": event.id.get(), "name": label});
     object["what"] = match &event.what {
         FriendChange::Asks(note) => {
             object["note"] = note.as_str().into();
@@ -187,6 +187,17 @@ fn friend(event: &FriendEvent) -> Value {
         }
         FriendChange::Accepted => "accepted",
         FriendChange::Gone => "gone",
+        FriendChange::Own(deed) => {
+            object["own"] = true.into();
+            match deed {
+                OwnDeed::Added => "added",
+                OwnDeed::Gone => "gone",
+                OwnDeed::Blocked => "blocked",
+                OwnDeed::Unblocked => "unblocked",
+                OwnDeed::Asked => "asked",
+                OwnDeed::Refused => "refused",
+            }
+        }
         FriendChange::Other(what) => what,
         _ => "other",
     }

@@ -98,6 +98,8 @@ impl Talk {
     /// What was said is changed.
     pub(super) fn changed(&mut self, change: Change, say: &mut Vec<Shown>) {
         let (of, pos) = (change.conversation, change.pos);
+        // Word of where it stands may still be under way.
+        let _ = change.mid.and_then(|mid| self.recent.stored(of, mid, pos));
         let words = self.recent.words(of, pos).map(str::to_owned);
         match &change.what {
             Some(Changed::Edited { text, .. }) => self.recent.edited(of, pos, text),

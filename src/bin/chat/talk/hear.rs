@@ -167,7 +167,7 @@ impl Talk {
                 Next::Go
             }
             (pending @ Pending::Say(..), Err(Failure::Refused(refusal))) if is(&refusal, Code::NotYours) => {
-                let text = "you are blocked there".to_owned();
+                let text = "your messages are not taken there".to_owned();
                 let failure = Failure::Refused(Refusal { text, ..refusal });
                 say.push(Shown::Failed(self.describe(&pending), failure));
                 Next::Bad

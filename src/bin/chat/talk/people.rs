@@ -6,7 +6,9 @@ use super::{Next, Pending, Talk};
 use crate::command::Command;
 use crate::show::{Deed, Shown};
 use chatd_chat::model::ids::{GroupId, UserId};
-use chatd_client::{Answer, Asking, Conversation, FriendChange, FriendEvent, GroupChange, Person, Request};
+use chatd_client::{
+    Answer, Asking, Conversation, FriendChange, FriendEvent, GroupChange, OwnDeed, Person, Request,
+};
 use std::time::{Duration, Instant};
 
 impl Talk {
@@ -64,21 +66,39 @@ impl Talk {
         let Asking { id, name, note } = asking;
         self.directory.meet(&Person { id, name: name.clone(), online: false });
         self.asking.insert(id);
-        say.push(Shown::Friend(FriendEvent::new(id, name, FriendChange::Asks(note))));
+        say.push(Shown::Friend {
+            label: name.clone(),
+            event: FriendEvent::new(id, Some(&name), FriendChange::Asks(note)),
+            news: true,
+        });
     }
 
     pub(super) fn befriends(&mut self, event: FriendEvent, say: &mut Vec<Shown>) {
-        let FriendEvent { id, name, what, .. } = event.clone();
-        match what {
-            FriendChange::Asks(note) => return self.is_asked_by(Asking { id, name, note }, say),
-            FriendChange::Accepted => {
-                self.asking.remove(&id);
-                self.directory.befriend(id, &name);
+        let id = event.id;
+        if let Some(name) = event.name.clone() {
+            self.directory.meet(&Person { id, name, online: false });
+        }
+        let label = self.directory.label(Conversation::With(id));
+        match &event.what {
+            FriendChange::Asks(note) => {
+                return self.is_asked_by(Asking { id, name: label, note: note.clone() }, say);
             }
-            FriendChange::Gone => self.directory.friends.retain(|friend| friend.id != id),
+            FriendChange::Accepted | FriendChange::Own(OwnDeed::Added) => {
+                self.asking.remove(&id);
+                self.directory.befriend(id, &label);
+            }
+            FriendChange::Gone | FriendChange::Own(OwnDeed::Gone) => {
+                self.directory.friends.retain(|friend| friend.id != id);
+            }
+            FriendChange::Own(OwnDeed::Refused | OwnDeed::Blocked) => {
+                self.asking.remove(&id);
+            }
             _ => {}
         }
-        say.push(Shown::Friend(event));
+        // Whoever says yes is told so by the answer.
+        let says_yes = self.pending.values().any(|pending| *pending == Pending::AnswerFriend(id, true));
+        let news = event.what != FriendChange::Accepted || !says_yes;
+        say.push(Shown::Friend { event, label, news });
     }
 
     /// Somebody is typing, or does so no more. A person is told once, until it ends.

@@ -31,7 +31,14 @@ fn candidates(before: &str, talk: &Talk) -> (usize, Vec<String>) {
         let from = word.len() + 1;
         return match word {
             "/open" | "/history" => (from, users().into_iter().chain(marked()).collect()),
-            "/members" => (from, marked().collect()),
+            "/members" | "/joins" => (from, marked().collect()),
+            "/role" | "/kick" | "/unban" | "/mute" | "/unmute" | "/accept" | "/refuse" => {
+                // Behind the group that is named first.
+                let from = from
+                    + before[from..].strip_prefix('#').and_then(|rest| rest.find(' ')).map_or(0, |at| at + 2);
+                (from, users().into_iter().chain(marked()).collect())
+            }
+            "/ask" => (from, users()),
             _ => (from, Vec::new()),
         };
     }
@@ -107,6 +114,9 @@ mod tests {
             ("chat:\"a:b\":x", 12, &[]),
             ("addfriend:7", 10, &["\"77\""]),
             ("/members #", 9, &["#dev"]),
+            ("/kick b", 6, &["Bea", "bob"]),
+            ("/kick #dev b", 11, &["Bea", "bob"]),
+            ("/joins ", 7, &["#dev"]),
             ("hello b", 0, &[]),
         ] {
             let (at, found) = complete(typed, &talk);
