@@ -80,6 +80,7 @@ pub fn cases() -> Vec<Case> {
         sync::CASES,
         changes::CASES,
         changed::CASES,
+        search::CASES,
         random::CASES,
     ]
     .concat()

@@ -21,6 +21,8 @@ mod group_rules;
 mod groups;
 mod heads;
 mod history;
+mod index;
+mod late;
 mod locked_rows;
 mod markers;
 mod marks;
@@ -33,6 +35,7 @@ mod refusal;
 mod row;
 mod rows;
 mod schema;
+mod search;
 mod segment;
 mod session;
 mod siblings;
@@ -44,6 +47,7 @@ mod url;
 mod user_cache;
 
 use super::health::News;
+use super::search::Searcher;
 use super::siblings::{Entry, Sibling};
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError};
 use batch::Batch;
@@ -122,13 +126,16 @@ impl MySql {
             .enable_time()
             .build()
             .map_err(OpenError::NoThread)?;
-        let (pool, server) = runtime.block_on(connection_pool::open(url))?;
+        let (mut pool, server) = runtime.block_on(connection_pool::open(url))?;
+        let mark = runtime.block_on(search::load_mark(&mut pool.writer));
+        let mut cache = UserCache::default();
+        cache.mark = mark.map_err(|fault| schema::of(fault, url))?;
         let session = StoreSession {
             url: url.clone(),
             limits: limits.clone(),
             server,
             link: Link::Up(Box::new(pool), None),
-            cache: UserCache::default(),
+            cache,
             locked_rows: LockedRows::default(),
             retry_deferred: false,
             dissolved: Dissolved::Remains,
@@ -173,6 +180,14 @@ impl Store for MySql {
         };
         let told = runtime.block_on(history::set_retention(&mut pool.writer, retention));
         told.map_err(|fault| StoreError::Down(fault.why()))
+    }
+
+    fn searcher(&mut self) -> Result<Option<Box<dyn Searcher>>, StoreError> {
+        let (_, session) = self.parts();
+        let reader = search::Reader::open(&session.url, session.cache.mark.clone());
+        reader
+            .map(|reader| Some(Box::new(reader) as Box<dyn Searcher>))
+            .map_err(|error| StoreError::Down(error.to_string()))
     }
 
     fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {

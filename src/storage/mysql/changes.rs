@@ -5,7 +5,7 @@
 
 use super::client::Client;
 use super::fault::DbResult;
-use super::{Answered, accounts, blocks, groups, marks, row};
+use super::{Answered, accounts, blocks, groups, late, marks, row};
 use crate::changes::{self, Key, Power, RECALL, RECALLED, Request};
 use chatd_chat::model::change::{Alteration, Changed};
 use chatd_chat::model::envelope::said::is_event;
@@ -185,6 +185,7 @@ async fn edit(client: &mut Client, message: &Message, msg: &str) -> DbResult<boo
     let rev = row::sql_number(message.rev + 1);
     let values = vec![Value::Bytes(body), rev, row::sql_number(message.mid.0)];
     client.write("UPDATE message SET body = ?, rev = ? WHERE mid = ?", values).await?;
+    late::changed(client, &[message.mid]).await?;
     Ok(true)
 }
 
@@ -194,6 +195,7 @@ async fn recall(client: &mut Client, key: Key, changed: &Changed, message: &Mess
     let mid = || row::sql_number(message.mid.0);
     let recalled = vec![RECALLED.into(), mid()];
     client.write("UPDATE message SET body = '', rev = ? WHERE mid = ?", recalled).await?;
+    late::changed(client, &[message.mid]).await?;
     client.write("DELETE FROM reaction WHERE low = ? AND high = ? AND pos = ?", place()).await?;
     // What was done to it before tells no more than that it was recalled.
     let sql = "UPDATE changes SET kind = ?, author = ?, ts = ?, n = 0, content = NULL

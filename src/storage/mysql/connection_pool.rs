@@ -206,6 +206,8 @@ async fn check_rights(client: &mut Client) -> DbResult<()> {
         ("blocked", "userid", "blocked"),
         ("friend_ask", "userid", "asker, note, cid, dropped"),
         ("setting", "userid", "who_writes, read_receipts"),
+        ("search", "low", "high, first, run"),
+        ("search_again", "id", "mid"),
     ] {
         for sql in [
             format!(

@@ -26,6 +26,8 @@ use chatd_chat::wire::code::Code;
 use chatd_chat::wire::group_event::What;
 use mysql_async::{Row, Value};
 
+/// Runs of the index of a dissolved group that are deleted with so many of its messages.
+const RUNS_SWEPT: u64 = 64;
 /// Groups whose members one statement reads.
 const GROUPS: usize = 16;
 const MEMBERS: Many = Many {
@@ -288,7 +290,12 @@ pub async fn sweep(client: &mut Client, most: u64) -> DbResult<u64> {
         let values = vec![group.into(), row::sql_number(most - swept)];
         swept += client.write("DELETE FROM message WHERE groupid = ? ORDER BY pos LIMIT ?", values).await?;
         swept += changes::sweep(client, group, most - swept).await?;
-        if swept < most {
+        let locked = "SELECT first FROM search WHERE low = 0 AND high = ? LIMIT ? FOR UPDATE NOWAIT";
+        client.find(locked, vec![group.into(), row::sql_number(RUNS_SWEPT)]).await?;
+        let values = vec![group.into(), row::sql_number(RUNS_SWEPT)];
+        let runs = client.write("DELETE FROM search WHERE low = 0 AND high = ? LIMIT ?", values).await?;
+        swept += runs;
+        if swept < most && runs < RUNS_SWEPT {
             client.write("DELETE FROM allgroup WHERE id = ?", vec![group.into()]).await?;
         }
     }

@@ -16,6 +16,7 @@ use super::blocks;
 use super::client::{Client, Many, chunk, padding};
 use super::fault::{DbResult, Fault};
 use super::group_rules;
+use super::late;
 use super::row;
 use super::stored::Stored;
 use super::user_cache::UserCache;
@@ -164,6 +165,10 @@ pub async fn store(
     }
     markers::begin_dialogues(work.client, &work.begun).await?;
     work.note_aliases().await?;
+    let fresh = |insertion: &Option<Insertion>| insertion.as_ref().is_some_and(|insertion| insertion.fresh);
+    let stored = envelopes.iter().zip(&work.insertions).filter(|(_, insertion)| fresh(insertion));
+    let late = work.cache.mark.late(stored.map(|(envelope, _)| envelope.mid()));
+    late::changed(work.client, &late).await?;
     Ok(work.insertions.into_iter().map(|insertions| insertions.unwrap_or_else(unfit)).collect())
 }
 

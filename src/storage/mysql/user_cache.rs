@@ -5,6 +5,7 @@
 
 use super::client::{Client, Many};
 use super::fault::DbResult;
+use super::late::Mark;
 use super::row;
 use crate::token::Uses;
 use chatd_chat::model::ids::{MessageId, UserId};
@@ -29,6 +30,8 @@ pub struct UserCache {
     pub forgotten: Option<MessageId>,
     /// When tokens are used.
     pub uses: Uses,
+    /// How far the index of the search is.
+    pub mark: Mark,
 }
 
 impl UserCache {

@@ -141,6 +141,11 @@ impl Hunt {
         }
     }
 
+    /// Of any conversation there may be runs below this one that nobody has told of.
+    pub fn known_from(&mut self, first: u64) {
+        self.steps.push(Step { bound: first, of: 0, first: None });
+    }
+
     /// All conversations are told.
     pub fn begin(&mut self) {
         self.steps.sort_by_key(|step| (std::cmp::Reverse(step.bound), step.of));

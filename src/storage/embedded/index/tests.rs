@@ -4,24 +4,11 @@ use crate::embedded::Embedded;
 use crate::embedded::tests::{amy, count, enroll, open, perform, store_message};
 use crate::scratch::Scratch;
 use crate::search::Indexed;
-use crate::{Order, Store, contract};
+use crate::{Order, Store};
 use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd_chat::model::ids::{GroupId, MessageId, Millis};
-use chatd_chat::model::limits::Limits;
 use chatd_chat::port::store::StoreRequest;
 use rusqlite::Connection;
-
-#[test]
-fn the_contract_of_the_search_is_kept() {
-    let scratch = Scratch::new();
-    let mut count = 0;
-    for case in contract::search::CASES {
-        (case.run)(&mut |limits: &Limits| {
-            count += 1;
-            Box::new(Embedded::open(&scratch.path().join(count.to_string()), limits).unwrap())
-        });
-    }
-}
 
 #[test]
 fn the_index_of_a_group_that_is_dissolved_is_deleted() {
