@@ -7,6 +7,8 @@
 use chatd_testing::services;
 #[path = "store/history.rs"]
 mod history;
+#[path = "store/search.rs"]
+mod search;
 #[path = "store/standing.rs"]
 mod standing;
 #[path = "store/storm.rs"]
@@ -91,6 +93,9 @@ fn main() {
     }
     if wanted("standing") {
         standing::embedded(full);
+    }
+    if wanted("search") {
+        search::embedded(full);
     }
     if wanted("password") {
         passwords();
@@ -327,6 +332,9 @@ fn mysql(messages: usize, full: bool) {
     let mariadb = services::mariadb::MariaDb::start(&[]).expect("a MariaDB");
     if std::env::args().nth(2).as_deref() == Some("standing") {
         return standing::mysql(&mariadb, full);
+    }
+    if std::env::args().nth(2).as_deref() == Some("search") {
+        return search::mysql(&mariadb, full);
     }
     let place = || {
         let url = MySqlUrl::parse(&mariadb.url(&mariadb.make_database())).expect("a URL");

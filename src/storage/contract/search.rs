@@ -1,8 +1,10 @@
 //! Finding messages by their words: all that one may see, and nothing else.
 
+use super::changes::{ask, edit};
 use super::trial::{Trial, body, sealed};
 use super::{Case, Opener};
 use crate::search::Question;
+use chatd_chat::model::change::Alteration;
 use chatd_chat::model::envelope::Target;
 use chatd_chat::model::history::{Conversation, SearchPage};
 use chatd_chat::model::ids::{MessageId, UserId};
@@ -15,6 +17,7 @@ pub const CASES: &[Case] = &[
     Case { name: "a search goes on where its page ended", run: a_search_goes_on_where_its_page_ended },
     Case { name: "a message that is stored late is found", run: a_message_that_is_stored_late_is_found },
     Case { name: "a search says what it cannot find yet", run: a_search_says_what_it_cannot_find_yet },
+    Case { name: "a message is found by what it says now", run: a_message_is_found_by_what_it_says_now },
     Case { name: "thousands of messages are indexed", run: thousands_of_messages_are_indexed },
     Case { name: "a group is forgotten with its messages", run: a_group_is_forgotten_with_its_messages },
 ];
@@ -165,6 +168,29 @@ fn a_search_says_what_it_cannot_find_yet(open: &mut Opener<'_>) {
     assert_eq!(behind.searched_to.map(|to| to.0), Some(second.0 + 7 - 1));
     trial.index();
     assert_eq!(found(&mut trial, amy, "tea"), [second.0, first]);
+}
+
+fn a_message_is_found_by_what_it_says_now(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let with_ben = Conversation::With(ben);
+    let (one, two) = (trial.tell(amy, ben, "tea").0, trial.tell(amy, ben, "tea").0);
+    for is_indexed_before in [true, false] {
+        if is_indexed_before {
+            trial.index();
+        }
+        let text = if is_indexed_before { "coffee" } else { "cocoa" };
+        ask(&mut trial, amy, with_ben, 1, edit(text), "").unwrap();
+        assert_eq!(mids(&page(&mut trial, &everywhere(ben, "tea"))), [two], "what it said is gone at once");
+        trial.index();
+        assert_eq!(found(&mut trial, ben, text), [one]);
+        assert_eq!(found(&mut trial, ben, "tea"), [two]);
+    }
+    ask(&mut trial, amy, with_ben, 2, Alteration::Recall, "").unwrap();
+    assert_eq!(mids(&page(&mut trial, &everywhere(ben, "tea"))), [0; 0]);
+    trial.index();
+    assert_eq!(found(&mut trial, ben, "tea"), [0; 0]);
+    assert_eq!(found(&mut trial, ben, "cocoa"), [one]);
 }
 
 fn thousands_of_messages_are_indexed(open: &mut Opener<'_>) {
