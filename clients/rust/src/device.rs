@@ -54,7 +54,7 @@ pub struct Since {
     pub conversation: Conversation,
     /// All that was said up to this place is there.
     pub after: u64,
-    /// All changes up to this number are there; nothing: no changes are wanted.
+    /// All changes up to this number are there. Nothing: no changes are wanted; in [`Device::places`], only those from now on.
     pub chg: Option<u64>,
 }
 

@@ -98,7 +98,10 @@ impl Places {
             self.all_known = given.is_some();
             for since in given.unwrap_or_default() {
                 self.known.insert(since.conversation, Place { at: since.after, ..Place::default() });
-                self.changes.begin(since.conversation, since.chg.unwrap_or(0));
+                // Whoever has counted no changes begins with what comes.
+                let head = heads.iter().flat_map(|heads| &heads.heads);
+                let now = head.filter(|head| head.conversation == since.conversation).map(|head| head.chg);
+                self.changes.begin(since.conversation, since.chg.or_else(|| now.max()).unwrap_or(0));
             }
         }
         self.follows_changes = device.caps.contains(&Cap::Changed);

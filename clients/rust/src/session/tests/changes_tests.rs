@@ -3,7 +3,7 @@
 use super::devices_tests::row;
 use super::*;
 use crate::change::Changed;
-use crate::device::{Cap, Device};
+use crate::device::{Cap, Device, Since};
 use crate::dialect::v2::V2;
 
 fn with_ben() -> Conversation {
@@ -231,6 +231,21 @@ fn changes_are_said_again_under_the_same_cid_after_a_loss() {
         let (cid, chg) = (&frame["cid"], 3 + at);
         trial.receive(json!({"msgid": 20, "errno": 0, "re": frame["msgid"], "cid": cid, "chg": chg}));
         assert_eq!(trial.resolved(asked[at]), Some(&Ok(Answer::Changed(chg as u64))));
+    }
+}
+
+#[test]
+fn a_program_that_ran_before_is_told_what_was_changed_since_if_it_has_counted() {
+    for (chg, wanted) in [(Some(1), json!([{"after": 3, "chg": 1, "with": 2}])), (None, Value::Null)] {
+        let places = Some(vec![Since { conversation: with_ben(), after: 3, chg }]);
+        let mut trial = Trial::speaking(Box::new(V2));
+        trial.session = trial.session.on(Device { places, ..Device::beside_others("desk") });
+        trial.connected();
+        trial.ask(login(1));
+        trial.stands(3, 4);
+        let asked =
+            trial.written.iter().find(|frame| frame["msgid"] == 36).map(|frame| frame["since"].clone());
+        assert_eq!(asked.unwrap_or_default(), wanted, "{chg:?}");
     }
 }
 
