@@ -15,6 +15,11 @@ mod admin;
 #[path = "tls/tunnel.rs"]
 mod tunnel;
 
+/// Random numbers, as the simulation has them.
+#[allow(dead_code)]
+#[path = "sim/rng.rs"]
+mod rng;
+
 /// One file for each thing that can happen to a cluster.
 mod cluster {
     mod backup;
@@ -33,5 +38,6 @@ mod cluster {
     mod split;
     mod starting;
     mod together;
+    mod two_devices;
     mod v2;
 }
