@@ -4,7 +4,7 @@
 //! begin. The hubs are real; the bus and the store are those of the other simulation.
 //!
 //! Every session lives beside others (`multi`) and understands everything. Devices write to each other, to themselves and to
-//! groups, join and leave these, read, confirm or do not, break off, come back by token anywhere, drop each other, and are
+//! groups, join and leave these, edit, recall, react, say that again, read, confirm or do not, break off, come back by token anywhere, drop each other, and are
 //! sent away by their servers' deaths. A third of the seeds has no fault but broken connections, a third loses the bus now
 //! and then, a third loses servers.
 //!
@@ -19,6 +19,9 @@
 //!   order, and so the same as every other device of its user;
 //! - (f) what was acknowledged is in the store;
 //! - (g) `unread` is what the device itself counts;
+//! - (i) each device then knows of every message what the store does: its text, how often it was edited, whether it was
+//!   recalled, how many react in which way; changes have no gap, and what is said again is answered as before;
+//! - (j) whoever logs in after the recall of a text was acknowledged never hears it;
 //! - (h) when nobody is there any more, the hubs and the bus hold nothing.
 //!
 //! What it is worth: each of these was broken by hand, and this many of the seeds 0 to 149 failed; beside a 0 stands what fails
@@ -31,6 +34,10 @@
 //! | the channel is left with the first of a user's sessions | 128 |
 //! | a session is not told what it may have missed | 1 |
 //! | one's own group messages count as the group's log | 1 |
+//! | a SYNC that has no room for all changes says that it is complete | 75 |
+//! | what was recalled still waits for its reader | 4 |
+//! | a change is told before what waits, and what was recalled meanwhile is pushed | 0; `changes.txt` |
+//! | of a group's members at a core one is told of changes | 0; `changes.txt` |
 //! | what one session confirms, the others return | 0; `devices.txt` |
 //! | other sessions do not learn of groups | 0; `devices.txt` |
 
@@ -41,6 +48,7 @@ mod device_sim {
     #[path = "../sim/bus.rs"]
     #[allow(dead_code, reason = "the other simulation needs more of it")]
     pub mod bus;
+    mod changing;
     #[path = "../sim/consent.rs"]
     #[allow(dead_code, reason = "the other simulation needs more of it")]
     pub mod consent;

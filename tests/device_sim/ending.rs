@@ -33,6 +33,9 @@ impl World {
                     if self.store.messages[&mid].0.ts().0 * 1_000 < self.devices[device].synced_us + LIVE_US {
                         continue;
                     }
+                    if self.store.is_recalled(mid) {
+                        continue;
+                    }
                     let body = self.store.messages[&mid].0.body().to_vec();
                     let frame: Value = serde_json::from_slice(&body).expect("a frame");
                     let number = text_number(&frame);
@@ -78,10 +81,13 @@ impl World {
                 assert_eq!(known, stored, "(e) {of:?} of device {device} of {user:?}");
                 let marker = self.store.marker(user, of).max(joined);
                 let of_others = |(pos, mid): &(&u64, &MessageId)| {
-                    **pos > marker && self.store.messages[mid].0.sender() != user
+                    **pos > marker
+                        && self.store.messages[mid].0.sender() != user
+                        && !self.store.is_recalled(**mid)
                 };
                 let unread = stored.iter().filter(of_others).count() as u64;
                 assert_eq!(self.devices[device].unread.get(&of), Some(&unread), "(g) {of:?} of {user:?}");
+                self.check_states(device, of);
             }
             self.count("devices compared");
         }

@@ -25,8 +25,11 @@ impl World {
                 self.check_place(of, mid, pos);
                 let before = self.devices[device].known.entry(of).or_default().insert(pos, mid);
                 assert!(before.is_none_or(|before| before == mid), "(c) {before:?} was at {pos}");
-                self.devices[device].seen.insert(text_number(row));
+                if row.get("msg").is_some() {
+                    self.devices[device].seen.insert(text_number(row));
+                }
             }
+            self.note_synced(device, of, synced);
             if synced["complete"] == false {
                 self.devices[device].to_sync.insert(of);
             }
@@ -66,5 +69,22 @@ impl World {
             self.devices[device].synced = false;
             self.go_on_syncing(device, conn);
         }
+    }
+
+    pub fn on_read(&mut self, device: usize, frame: &Value) {
+        let reader = number(frame, "id").expect("who");
+        if reader == self.devices[device].user as u64 {
+            let (of, pos) = (conversation(frame), number(frame, "pos").expect("pos"));
+            let marker = self.devices[device].markers.entry(of).or_default();
+            *marker = pos.max(*marker);
+        }
+        self.count("markers pushed");
+    }
+
+    pub fn on_devices(&mut self, frame: &Value) {
+        let devices = frame["devices"].as_array().expect("devices");
+        let this = devices.iter().filter(|device| device["this"] == true).count();
+        assert!(this <= 1, "one device asks: {frame}");
+        self.count("device lists");
     }
 }

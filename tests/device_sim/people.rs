@@ -1,5 +1,6 @@
 //! The devices: what they do, what they understand, and what must be true of it.
 
+use super::changing::Known;
 use super::rng::Rng;
 use super::world::World;
 use chatd::chat::model::history::Conversation;
@@ -58,6 +59,11 @@ pub struct Device {
     pub to_sync: BTreeSet<Conversation>,
     pub markers: BTreeMap<Conversation, u64>,
     pub unread: BTreeMap<Conversation, u64>,
+    /// How many changes of a conversation it has.
+    pub chg: BTreeMap<Conversation, u64>,
+    pub states: BTreeMap<MessageId, Known>,
+    /// When its login began.
+    pub entered_us: u64,
 }
 
 impl Device {
@@ -81,6 +87,9 @@ impl Device {
             to_sync: BTreeSet::new(),
             markers: BTreeMap::new(),
             unread: BTreeMap::new(),
+            chg: BTreeMap::new(),
+            states: BTreeMap::new(),
+            entered_us: 0,
         }
     }
 
@@ -121,7 +130,7 @@ pub fn conversation(frame: &Value) -> Conversation {
     }
 }
 
-fn field(conversation: Conversation) -> String {
+pub fn field(conversation: Conversation) -> String {
     match conversation {
         Conversation::With(user) => format!("\"with\":{user}"),
         Conversation::Group(group) => format!("\"groupid\":{group}"),
@@ -226,8 +235,9 @@ impl World {
     }
 
     pub fn log_in(&mut self, device: usize, conn: usize) {
+        let now_us = self.now_us;
         let at = &mut self.devices[device];
-        at.entering = true;
+        (at.entering, at.entered_us) = (true, now_us);
         let (user, name) = (at.user, at.name.clone());
         let frame = match &at.token {
             Some(token) => format!("{{\"msgid\":25,\"token\":\"{token}\",{MULTI},\"device\":\"{name}\"}}"),
@@ -288,6 +298,7 @@ impl World {
                 self.devices[device].synced_us = 0;
                 self.devices[device].pushed.clear();
             }
+            90..=97 => self.change_something(device, conn),
             _ => {}
         }
     }
@@ -327,7 +338,9 @@ impl World {
             .map(|&of| {
                 let joined = self.joined(user, of);
                 let after = self.devices[device].contiguous(of, joined);
-                format!("{{{},\"after\":{after},\"chg\":0}}", field(of))
+                // From 0: what it was pushed before it ever synced may be changed since.
+                let chg = *self.devices[device].chg.entry(of).or_insert(0);
+                format!("{{{},\"after\":{after},\"chg\":{chg}}}", field(of))
             })
             .collect();
         self.write(conn, format!("{{\"msgid\":36,\"since\":[{}],\"cid\":\"sync\"}}", since.join(",")));
@@ -339,7 +352,9 @@ impl World {
         match number(frame, "msgid").expect("a msgid") {
             2 => self.on_login(device, conn, frame),
             6 | 10 => self.on_push(device, frame),
+            20 if frame.get("chg").is_some() => self.on_change_ack(device, conn, frame),
             20 => self.on_ack(device, frame),
+            46 => self.on_changed(device, conn, frame),
             21 => self.on_error(device, conn, frame),
             37 => self.on_sync(device, conn, frame),
             38 => self.on_read(device, frame),
@@ -411,6 +426,7 @@ impl World {
         assert!(at.pushed.insert(mid) || faulty, "(b) {mid:?} is pushed twice in one session: {frame}");
         at.unconfirmed.push(mid);
         at.seen.insert(text_number(frame));
+        self.note_text(device, frame);
         self.count(if own { "own pushes" } else { "pushes" });
     }
 
@@ -424,22 +440,5 @@ impl World {
             }
             _ => {}
         }
-    }
-
-    fn on_read(&mut self, device: usize, frame: &Value) {
-        let reader = number(frame, "id").expect("who");
-        if reader == self.devices[device].user as u64 {
-            let (of, pos) = (conversation(frame), number(frame, "pos").expect("pos"));
-            let marker = self.devices[device].markers.entry(of).or_default();
-            *marker = pos.max(*marker);
-        }
-        self.count("markers pushed");
-    }
-
-    fn on_devices(&mut self, frame: &Value) {
-        let devices = frame["devices"].as_array().expect("devices");
-        let this = devices.iter().filter(|device| device["this"] == true).count();
-        assert!(this <= 1, "one device asks: {frame}");
-        self.count("device lists");
     }
 }

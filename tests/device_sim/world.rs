@@ -1,6 +1,7 @@
 //! The loop: hubs, the bus, the store, connections, and what fails.
 
 use super::bus::{Bus, Op};
+use super::changing::Changing;
 use super::people::{Device, Plan};
 use super::rng::Rng;
 use super::store::Store;
@@ -96,6 +97,7 @@ pub struct World {
     /// Texts that were acknowledged, by number.
     pub acked: BTreeMap<u64, MessageId>,
     pub texts: u64,
+    pub changing: Changing,
 }
 
 const TICK_US: u64 = 50_000;
@@ -142,6 +144,7 @@ impl World {
             tally: BTreeMap::new(),
             acked: BTreeMap::new(),
             texts: 0,
+            changing: Changing::default(),
             rng,
             plan,
             now_us: 1_000_000,

@@ -71,6 +71,11 @@ pub fn optional_signed(row: &Row, column: usize) -> DbResult<Option<i64>> {
     match value(row, column)? {
         Value::NULL => Ok(None),
         Value::Int(number) => Ok(Some(*number)),
+        // The answers to plain text.
+        other @ Value::Bytes(text) => {
+            let parsed = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+            parsed.map(Some).ok_or_else(|| unexpected(other, "number"))
+        }
         other => i64::try_from(number(row, column)?).map(Some).map_err(|_| unexpected(other, "number")),
     }
 }
