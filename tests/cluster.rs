@@ -28,6 +28,7 @@ mod cluster {
     mod devices;
     mod dying;
     mod encrypted;
+    mod groups;
     mod hostile;
     mod mysql;
     mod nginx;

@@ -8,6 +8,7 @@ mod rules {
     pub mod change_steps;
     pub mod consent_steps;
     pub mod device_steps;
+    pub mod group_steps;
     pub mod rate_steps;
     pub mod script;
     pub mod search_steps;

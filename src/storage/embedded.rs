@@ -15,6 +15,7 @@ mod blocks;
 mod changes;
 mod consent;
 mod directory;
+mod group_rows;
 mod group_rules;
 mod groups;
 mod heads;

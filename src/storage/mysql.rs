@@ -17,6 +17,7 @@ mod client;
 mod connection_pool;
 mod consent;
 mod fault;
+mod group_rows;
 mod group_rules;
 mod groups;
 mod heads;

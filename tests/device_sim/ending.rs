@@ -1,6 +1,6 @@
 //! What must be true in the end, and at rest.
 
-use super::people::{LIVE_US, text_number};
+use super::people::{LIVE_US, seen_as};
 use super::world::World;
 use chatd::chat::model::envelope::Target;
 use chatd::chat::model::history::Conversation;
@@ -38,7 +38,7 @@ impl World {
                     }
                     let body = self.store.messages[&mid].0.body().to_vec();
                     let frame: Value = serde_json::from_slice(&body).expect("a frame");
-                    let number = text_number(&frame);
+                    let number = seen_as(&frame, mid);
                     assert!(
                         self.devices[device].seen.contains(&number),
                         "(d) device {device} of {user:?}, conn {:?}, there since {}, was not pushed text {number}, {mid:?} at {pos} of {of:?}",
@@ -81,8 +81,10 @@ impl World {
                 assert_eq!(known, stored, "(e) {of:?} of device {device} of {user:?}");
                 let marker = self.store.marker(user, of).max(joined);
                 let of_others = |(pos, mid): &(&u64, &MessageId)| {
+                    let stored = &self.store.messages[mid].0;
                     **pos > marker
-                        && self.store.messages[mid].0.sender() != user
+                        && stored.sender() != user
+                        && !stored.is_event()
                         && !self.store.is_recalled(**mid)
                 };
                 let unread = stored.iter().filter(of_others).count() as u64;

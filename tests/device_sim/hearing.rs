@@ -1,6 +1,6 @@
 //! What a device understands of what lies at places: what it lacked, what it was pushed, what it has said.
 
-use super::people::{conversation, mid, number, text, text_number};
+use super::people::{conversation, mid, number, seen_as, text};
 use super::world::World;
 use serde_json::Value;
 
@@ -25,8 +25,8 @@ impl World {
                 self.check_place(of, mid, pos);
                 let before = self.devices[device].known.entry(of).or_default().insert(pos, mid);
                 assert!(before.is_none_or(|before| before == mid), "(c) {before:?} was at {pos}");
-                if row.get("msg").is_some() {
-                    self.devices[device].seen.insert(text_number(row));
+                if row.get("msg").is_some() || number(row, "msgid") == Some(51) {
+                    self.devices[device].seen.insert(seen_as(row, mid));
                 }
             }
             self.note_synced(device, of, synced);

@@ -118,6 +118,11 @@ pub fn number(frame: &Value, name: &str) -> Option<u64> {
     frame.get(name)?.as_u64()
 }
 
+/// What a row is remembered by: its text, or of what is done to a group its id, which is greater than any text's number.
+pub fn seen_as(row: &Value, mid: MessageId) -> u64 {
+    if number(row, "msgid") == Some(51) { mid.0 } else { text_number(row) }
+}
+
 pub fn mid(frame: &Value) -> MessageId {
     MessageId(text(frame, "mid").expect("a mid").parse().expect("a number"))
 }
@@ -352,6 +357,7 @@ impl World {
         match number(frame, "msgid").expect("a msgid") {
             2 => self.on_login(device, conn, frame),
             6 | 10 => self.on_push(device, frame),
+            51 => self.on_event(device, frame),
             20 if frame.get("chg").is_some() => self.on_change_ack(device, conn, frame),
             20 => self.on_ack(device, frame),
             46 => self.on_changed(device, conn, frame),
@@ -416,7 +422,27 @@ impl World {
         self.go_on_syncing(device, conn);
     }
 
+    /// What was done to a group: it has its place with it, but what only some are told.
+    fn on_event(&mut self, device: usize, frame: &Value) {
+        let mid = mid(frame);
+        let Some(pos) = number(frame, "pos") else {
+            let what = text(frame, "what").expect("what");
+            assert!(matches!(what.as_str(), "asks" | "refused"), "a row has a place: {frame}");
+            return self.count("told without a row");
+        };
+        let of = conversation(frame);
+        self.check_place(of, mid, pos);
+        let at = &mut self.devices[device];
+        at.known.entry(of).or_default().insert(pos, mid);
+        at.seen.insert(mid.0);
+        at.unconfirmed.push(mid);
+        self.count("events");
+    }
+
     fn on_push(&mut self, device: usize, frame: &Value) {
+        if number(frame, "msgid") == Some(51) {
+            return self.on_event(device, frame);
+        }
         let (mid, at) = (mid(frame), &mut self.devices[device]);
         let is_mine = number(frame, "id") == Some(at.user as u64);
         let is_to_me = number(frame, "toid") == Some(at.user as u64);

@@ -88,6 +88,8 @@ pub struct Script {
     groups: HashSet<u64>,
     elsewhere: Option<MessageClock>,
     own_claim: Option<Envelope>,
+    /// The number of the last rule of a group that was published here.
+    pub last_rule: Option<MessageId>,
     /// The last question about devices that was published here.
     own_question: Option<MessageId>,
     last_mid: Option<MessageId>,
@@ -219,6 +221,7 @@ impl Script {
             "rate_pauses" => self.limits.rate_pauses = value as u32,
             "drain_sessions" => self.limits.drain_sessions = value as u32,
             "unconfirmed" => self.limits.unconfirmed = value,
+            "group_rate_messages" => self.limits.group_rate_messages = value as u64,
             other => panic!("no such limit here: {other}"),
         }
     }
@@ -312,6 +315,9 @@ impl Script {
                 let fits = |ask: &StoreRequest| match word {
                     "stored" | "idtaken" => matches!(ask, StoreRequest::StoreMessage { .. }),
                     "page" => matches!(ask, StoreRequest::FetchBacklog { .. }),
+                    "ruled" => matches!(ask, StoreRequest::RuleGroup { .. }),
+                    "entered" => matches!(ask, StoreRequest::AddGroup { .. }),
+                    "asking" => matches!(ask, StoreRequest::JoinRequests { .. }),
                     _ => true,
                 };
                 let at = self.asks.iter().position(|(_, ask)| fits(ask));
@@ -374,6 +380,9 @@ impl Script {
             return Some(Ok(reply));
         }
         if let Some(reply) = answer_of_consent(word, rest) {
+            return Some(Ok(reply));
+        }
+        if let Some(reply) = self.answer_of_groups(word, rest, asked.as_ref()) {
             return Some(Ok(reply));
         }
         Some(Ok(match word {
@@ -555,6 +564,9 @@ impl Script {
         if let Some((channel, envelope)) = notice.or_else(|| self.arrives_of_consent(&words)) {
             return self.handle(Event::Arrived { channel, envelope });
         }
+        if let Some((channel, envelope)) = self.arrives_of_groups(&words) {
+            return self.handle(Event::Arrived { channel, envelope });
+        }
         let (channel, envelope) = match words[..] {
             ["user", _, "own", "claim"] => {
                 let claim = self.own_claim.clone().expect("a claim was published");
@@ -651,6 +663,7 @@ impl Script {
                     self.publishes.extend(ticket);
                     match envelope.kind() {
                         Kind::Claim => self.own_claim = Some(envelope.clone()),
+                        Kind::GroupRule => self.last_rule = Some(envelope.mid()),
                         Kind::DevicesAsked => self.own_question = Some(envelope.mid()),
                         Kind::Direct | Kind::Group => self.last_mid = Some(envelope.mid()),
                         _ => {}
@@ -674,6 +687,8 @@ fn code(text: &str) -> Code {
         Code::NoSuchGroup,
         Code::NotAMember,
         Code::Exists,
+        Code::Muted,
+        Code::Pending,
         Code::TooFast,
         Code::Busy,
         Code::CidReused,

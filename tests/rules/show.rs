@@ -3,7 +3,8 @@
 use super::script::Script;
 use chatd::chat::model::change::Changed;
 use chatd::chat::model::consent::Parting;
-use chatd::chat::model::envelope::{ChangeNotice, Demand, Durability, Envelope, Kind, Notice};
+use chatd::chat::model::envelope::{ChangeNotice, Demand, Durability, Envelope, Kind, Notice, RuleNotice};
+use chatd::chat::model::group_rule::{MemberRule, Standing};
 use chatd::chat::model::history::SyncFrom;
 use chatd::chat::model::ids::{GroupId, MessageId};
 use chatd::chat::model::profile::Who;
@@ -99,6 +100,21 @@ fn show_envelope(envelope: &Envelope) -> String {
         }
         Kind::ConfirmedHere => format!("confirmed here {}", show_mids(&envelope.mids())),
         Kind::Acquaintance => format!("{:?}", envelope.acquainted().expect("it was sealed here")),
+        Kind::GroupRule => {
+            let RuleNotice { standings, all } = envelope.ruled();
+            let member = |member: &Option<MemberRule>| {
+                member.map_or("out".into(), |member| {
+                    format!("{}, muted {}", member.role.name(), member.muted.get())
+                })
+            };
+            let each = |s: &Standing| format!("{} is {} since {}", s.user, member(&s.member), s.at);
+            let all = all.map(|all| format!("all are muted {} since {}", all.until.get(), all.at));
+            standings.iter().map(each).chain(all).collect::<Vec<_>>().join(", ")
+        }
+        Kind::GroupTold | Kind::GroupAsked => {
+            let body = String::from_utf8_lossy(envelope.body());
+            format!("{}: {body}", words(&format!("{:?}", envelope.kind())))
+        }
         Kind::DevicesHere => format!("devices here {:?}", envelope.tokens()),
         Kind::TokenRevoked => format!("{:?} revoked", envelope.revoked()),
         notice => words(&format!("{notice:?}")),

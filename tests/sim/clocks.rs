@@ -130,6 +130,6 @@ impl World {
 
     /// What is stored under this id, by its number.
     pub fn stored_under(&self, mid: MessageId) -> Option<u64> {
-        self.store.messages.get(&mid).map(|(envelope, _)| numbers(envelope.body())[0])
+        self.store.messages.get(&mid).and_then(|(envelope, _)| numbers(envelope.body()).first().copied())
     }
 }

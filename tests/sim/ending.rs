@@ -52,7 +52,8 @@ impl World {
         for group in self.store.groups.values().filter(|group| !group.dissolved) {
             for (at, mid) in group.messages.iter().enumerate() {
                 let envelope = &self.store.messages[mid].0;
-                let number = numbers(envelope.body())[0];
+                // What is done to a group has no text.
+                let Some(&number) = numbers(envelope.body()).first() else { continue };
                 for (&user, seat) in &group.members {
                     let for_user = envelope.sender() != user && at as u64 >= seat.joined;
                     let received = self.oracle.received.contains(&(user, number));
@@ -152,7 +153,8 @@ impl World {
 
     pub fn tell<'a>(&self, mids: impl IntoIterator<Item = &'a MessageId>) -> Vec<u64> {
         let body = |mid: &MessageId| -> &Envelope { &self.store.messages[mid].0 };
-        mids.into_iter().map(|mid| numbers(body(mid).body())[0]).collect()
+        // What is done to groups has no text.
+        mids.into_iter().filter_map(|mid| numbers(body(mid).body()).first().copied()).collect()
     }
 
     pub fn drain(&mut self) {

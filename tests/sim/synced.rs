@@ -48,7 +48,8 @@ impl Store {
         let Ok((all, joined)) = self.sequence(user, conversation) else { return 0 };
         let read = self.marker(user, conversation).max(joined);
         let is_new = |(pos, mid): &(u64, &MessageId)| {
-            *pos > read && self.stored(**mid).sender() != user && !self.is_recalled(**mid)
+            let stored = self.stored(**mid);
+            *pos > read && stored.sender() != user && !stored.is_event() && !self.is_recalled(**mid)
         };
         (1..).zip(all).filter(is_new).count() as u64
     }

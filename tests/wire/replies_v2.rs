@@ -17,7 +17,7 @@ use chatd::chat::model::token::{Secret, TokenId};
 use chatd::chat::port::effect::Frame;
 use chatd::chat::wire::code::Code;
 use chatd::chat::wire::consent::{self, FriendWhat};
-use chatd::chat::wire::found::{self, HistoryFrame, MembersFrame};
+use chatd::chat::wire::found::{self, HistoryFrame, MembersFrame, Roles};
 use chatd::chat::wire::push;
 use chatd::chat::wire::reply::{self, Outcome};
 use chatd::chat::wire::sync;
@@ -232,7 +232,11 @@ fn answers() -> [(&'static str, Vec<u8>); 9] {
     let member = |(person, role)| Member { person, role, muted: Until::NEVER };
     let both = [(bnn.clone(), role[0]), (cat, role[1])].map(member);
     let members = |cid, members: &[Member], complete| {
-        found::members(MembersFrame { cid, group: group(), members, complete }, &is_online, 65_536)
+        found::members(
+            MembersFrame { cid, group: group(), members, complete, roles: Roles::AsSeed },
+            &is_online,
+            65_536,
+        )
     };
     let said = [Placed::as_said(direct(), 6), Placed::as_said(direct(), 7)];
     let history = |cid, conversation, messages: &[Placed], complete| {
@@ -403,7 +407,13 @@ fn a_page_is_cut_to_what_fits_and_the_rest_is_asked_for_from_there() {
         .map(|id| Member { person: person(id, &long(50)), role: Role::Normal, muted: Until::NEVER })
         .collect();
     for (push_bytes, whole) in [(128 << 10, true), (8 << 10, false)] {
-        let page = MembersFrame { cid: None, group: group(), members: &members, complete: true };
+        let page = MembersFrame {
+            cid: None,
+            group: group(),
+            members: &members,
+            complete: true,
+            roles: Roles::AsSeed,
+        };
         let page = found::members(page, &is_online, push_bytes);
         assert!(page.len() <= push_bytes);
         let page: Value = serde_json::from_slice(&page).unwrap();

@@ -201,7 +201,8 @@ impl Connections {
             return;
         }
         connection.window.pushed_at = cx.now;
-        let unplaced = connection.capabilities.any().then(|| UnplacedPush::new(id, &envelope, user));
+        let is_told = connection.capabilities.any() && envelope.pos().is_none();
+        let unplaced = is_told.then(|| UnplacedPush::new(id, &envelope, user));
         let frame = match connection.dialect {
             Dialect::Seed => Frame::Push(envelope.clone()),
             // Of what is sent to oneself every session is a reader.

@@ -8,7 +8,10 @@ use super::subscription::GroupSubscription;
 use crate::backlog::{Backlog, CatchUpStart};
 use crate::connection::send_window::SendWindow;
 use crate::connection::{Connection, Connections, StoredAs};
+use crate::model::group_rule::MemberRule;
 use crate::model::ids::{ConnectionId, GroupId, MessageId, SessionEpoch, UserId};
+use crate::model::profile::Role;
+use crate::model::seldom::Seldom;
 use crate::port::cx::Cx;
 use crate::port::in_flight::GroupFlow;
 use crate::port::store::{CursorUpdate, StoreRequest, StoreResult};
@@ -26,6 +29,8 @@ pub(super) struct Cursors {
     writing: bool,
     /// Whether the store may have to be told more than it was.
     pub(super) moved: bool,
+    /// Groups that its user was taken out of, and at which place: what was read before knows nothing of that.
+    pub(super) removed: Seldom<FxHashMap<GroupId, u64>>,
 }
 
 /// How far a member has come in one group.
@@ -37,6 +42,19 @@ pub(super) struct GroupCursor {
     pub(super) since: u64,
     /// The place last written to the store.
     pub(super) written: u64,
+    /// What the member is by rule, and since which place of the group.
+    pub(super) rule: MemberRule,
+    pub(super) ruled_at: u64,
+    /// When what it has said there is used up, in microseconds: see [`super::rate`].
+    pub(super) rate_due_us: u64,
+}
+
+impl GroupCursor {
+    /// A member who has everything up to a place, and was pushed nothing before.
+    pub(super) fn at(upto: u64, since: u64) -> Self {
+        let rule = MemberRule::of(Role::Normal);
+        Self { from: upto, since, written: upto, rule, ruled_at: 0, rate_due_us: 0 }
+    }
 }
 
 /// Group messages that a connection was sent, or is to be sent, and that its reader may not have.

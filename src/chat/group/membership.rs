@@ -56,7 +56,7 @@ impl Groups {
             Box::new(GroupSubscription::new(self.made))
         });
         subscription.members.push(id);
-        let cursor = GroupCursor { from: upto, since: subscription.pushes, written: upto };
+        let cursor = GroupCursor::at(upto, subscription.pushes);
         if let Some(cursors) = self.cursors.get_mut(id) {
             cursors.of.insert(group, cursor);
             cursors.moved = true;
@@ -165,6 +165,7 @@ impl Groups {
         subscription.waiting.retain(|&member| member != id);
         if subscription.members.is_empty() {
             self.subscriptions.remove(&group);
+            self.muted_all.remove(&group);
             cx.leave(Channel::Group(group));
         } else {
             self.start_subscription(connections, backlog, group);

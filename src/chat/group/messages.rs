@@ -4,6 +4,7 @@ use super::Groups;
 use super::subscription::Noted;
 use crate::backlog::Backlog;
 use crate::connection::{About, Connection, Connections, Pause, StoredAs};
+use crate::model::capabilities::Capabilities;
 use crate::model::envelope::{Envelope, Target};
 use crate::model::ids::{ConnectionId, GroupId, MessageId};
 use crate::port::cx::Cx;
@@ -12,7 +13,7 @@ use crate::port::in_flight::{GroupFlow, PublishFlow, StoreRetry};
 use crate::port::store::{StoreRequest, StoredMessage};
 use crate::wire::code::Code;
 use crate::wire::msgid;
-use crate::wire::reply::{self, Outcome};
+use crate::wire::reply::{self, Outcome, Refusal};
 
 /// Where a message of this core is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +21,15 @@ pub(crate) struct Place {
     pub(crate) group: GroupId,
     pub(crate) mid: MessageId,
     pub(crate) pos: u64,
+}
+
+/// ERROR 109: so much was said in a group that its members could not take more.
+fn refuse_too_fast(cx: &mut Cx, connections: &mut Connections, about: About<'_>, retry_after_ms: u64) {
+    let (code, text) = (Code::TooFast, "too much at once for this group");
+    let retry_after_ms = Some(retry_after_ms);
+    let refusal = Refusal { code, text, re: Some(about.re), cid: about.cid, retry_after_ms };
+    cx.counters.error(code);
+    connections.reply(cx, about.connection, reply::error(refusal));
 }
 
 /// Whether a refusal says that a user is no member any more.
@@ -40,7 +50,7 @@ impl Groups {
         cx.enter();
         let id = about.connection;
         let Some(new) = connections.begin_chat(cx, about, Target::Group(group), msg) else { return };
-        if !self.is_member(id, group) {
+        let Some(cursor) = self.cursors.get_mut(id).and_then(|cursors| cursors.of.get_mut(&group)) else {
             let user = new.sender;
             if cx.lookups_are_full() {
                 return connections.refuse(cx, about, Code::Busy);
@@ -48,8 +58,19 @@ impl Groups {
             connections.pause(cx, id, Pause::AwaitingReply);
             let flow = GroupFlow::CheckMembership { connection: id, group, cid: about.cid.map(Into::into) };
             return cx.look_up(StoreRequest::CheckMembership { user, group }, flow);
+        };
+        let is_muted_all = self.muted_all.get(&group).is_some_and(|all| all.until.holds(cx.wall));
+        if cursor.rule.muted.holds(cx.wall) || (is_muted_all && !cursor.rule.role.runs()) {
+            return connections.refuse(cx, about, Code::Muted);
         }
-        let Some(envelope) = connections.seal_chat(cx, about, new, (msg, time)) else { return };
+        if let Err(retry_after_ms) = cursor.spend(cx.now, &cx.limits, msg.len()) {
+            return refuse_too_fast(cx, connections, about, retry_after_ms);
+        }
+        let Some(mut envelope) = connections.seal_chat(cx, about, new, (msg, time)) else { return };
+        if is_muted_all {
+            // Other cores need not know who runs the group.
+            envelope = envelope.of_who_runs();
+        }
         cx.counters.group += 1;
         connections.begin_send(cx, id);
         self.store(cx, connections, id, envelope.clone());
@@ -74,7 +95,7 @@ impl Groups {
 
     /// Pushes a group message to every member of this core but the session that has sent it. Other sessions of its user
     /// are pushed it if they ask for that.
-    fn push_to_members(
+    pub(super) fn push_to_members(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
@@ -88,10 +109,14 @@ impl Groups {
         let here = subscription.contiguous_upto;
         self.note_unsettled(group);
         let Some(subscription) = self.subscriptions.get(&group) else { return };
+        let is_event = envelope.is_event();
         for &member in &subscription.members {
             let Some(connection) = connections.get(member) else { continue };
+            if is_event && !connection.capabilities.has(Capabilities::GROUP) {
+                continue;
+            }
             let is_own = connection.user() == Some(sender);
-            if is_own && (from == Some(member) || !connection.hears_own()) {
+            if is_own && (from == Some(member) || !(is_event || connection.hears_own())) {
                 continue;
             }
             // A live message is beyond all that the subscription and the reader's backlog know of.
@@ -113,7 +138,7 @@ impl Groups {
     ) {
         cx.enter();
         // What this core published comes back to it, and was pushed when it was sent.
-        if envelope.mid().core() != cx.core {
+        if envelope.mid().core() != cx.core && !self.is_silenced(cx, envelope) {
             self.push_to_members(cx, connections, backlog, envelope, None);
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Owns this core's subscriptions ([`subscription`]), the messages that are to be stored together ([`batch`]) and the
 //! cursors of its members ([`cursors`]). [`messages`] takes a message in and gets it to the members; [`membership`] is
-//! who sits here.
+//! who sits here. [`rules`] is what members may do, [`rate`] how much of it at a time, and [`ruling`] waits until all cores
+//! know of a change.
 //!
 //! Handles `GroupChat`, group envelopes, offsets of other cores, joins of channels, replies and counts of these.
 //! Emits `StoreMessage`, `AckDelivered`, `Publish`, `Join`, `Leave`, ACKs. Gives back who is to fetch its backlog
@@ -14,14 +15,21 @@ mod batch;
 mod cursors;
 mod membership;
 mod messages;
+mod rate;
+mod rules;
+mod ruling;
 mod subscription;
 
 use crate::connection::{PerConnection, Walk};
-use crate::model::ids::{GroupId, MessageId};
+use crate::model::group_rule::MutedAll;
+use crate::model::ids::{GroupId, MessageId, Monotonic, UserId};
 use batch::StoreBatch;
 use cursors::Cursors;
 pub(crate) use membership::Subscribed;
 pub(crate) use messages::{Place, ends_membership};
+pub(crate) use rules::{Applied, told};
+use ruling::AwaitedRule;
+pub(crate) use ruling::RuleAnswer;
 use rustc_hash::FxHashMap;
 use std::collections::{VecDeque, hash_map};
 use subscription::GroupSubscription;
@@ -52,6 +60,12 @@ pub(crate) struct Groups {
     telling: hash_map::IntoIter<GroupId, Vec<(MessageId, u64)>>,
     /// The last of these places that they were told; to be told once more, after a while.
     told: FxHashMap<GroupId, (MessageId, u64)>,
+    /// What all normal members are, in groups where that was ever said.
+    muted_all: FxHashMap<GroupId, MutedAll>,
+    /// Whose messages are not passed on in which group, and until when that is remembered.
+    silenced: FxHashMap<(GroupId, UserId), Monotonic>,
+    /// Changes of groups that are done, and of which other cores are still to say that they know.
+    awaited: Vec<AwaitedRule>,
     /// Those that it has become time to tell once more.
     repeating: hash_map::IntoIter<GroupId, (MessageId, u64)>,
 }

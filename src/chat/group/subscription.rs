@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(subscription.store(MessageId(99), 7), Noted::Never);
         subscription.advance();
         assert_eq!(subscription.contiguous_upto, 7);
-        let cursor = GroupCursor { from: 0, since: 2, written: 0 };
+        let cursor = GroupCursor::at(0, 2);
         assert_eq!(
             (subscription.place_of(&cursor, None), subscription.beyond(&cursor).collect()),
             (7, vec![MessageId(12)])

@@ -43,7 +43,13 @@ impl Hub {
         }
     }
 
-    pub(super) fn on_page(&mut self, id: ConnectionId, epoch: SessionEpoch, page: Result<BacklogPage, Code>) {
+    pub(super) fn on_page(
+        &mut self,
+        id: ConnectionId,
+        epoch: SessionEpoch,
+        mut page: Result<BacklogPage, Code>,
+    ) {
+        let rules = page.as_mut().map(|page| std::mem::take(&mut page.rules)).unwrap_or_default();
         let Self { cx, connections, backlog, logins, social, .. } = self;
         match backlog.on_page(cx, connections, id, epoch, page) {
             PageOutcome::Nothing => {}
@@ -55,7 +61,11 @@ impl Hub {
                     self.tell_held(id);
                 }
                 absent.into_iter().for_each(|group| self.leave_group(id, group));
-                new.into_iter().for_each(|group| self.join_group(id, group, 0));
+                for group in new {
+                    let at = rules.iter().find(|rules| rules.group == group).map_or(0, |rules| rules.at);
+                    self.join_group(id, group, 0, at);
+                }
+                self.learn_rules(id, &rules);
                 self.continue_catch_up(id);
             }
         }

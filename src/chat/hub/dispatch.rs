@@ -89,6 +89,9 @@ impl Hub {
                 devices.on_asked(cx, user, envelope.mid(), &here);
             }
             Kind::DevicesHere => devices.on_here(cx, connections, &envelope),
+            Kind::GroupRule => self.on_group_rule(&envelope),
+            Kind::GroupKnown => self.on_group_known(envelope.mid()),
+            Kind::GroupTold => self.on_group_told(user, &envelope),
             Kind::Direct => {
                 cx.observe(envelope.mid());
                 direct.on_direct_envelope(cx, connections, backlog, envelope);
@@ -107,6 +110,7 @@ impl Hub {
             Kind::BacklogHint => self.fetch_for(user),
             Kind::HidingHint => self.social.on_hiding_hint(&mut self.cx, &self.connections, user),
             Kind::Group | Kind::GroupOffsets | Kind::Dissolved | Kind::Presence | Kind::CoreLeaving => {}
+            Kind::GroupAsked => {}
         }
     }
 
@@ -145,6 +149,8 @@ impl Hub {
                 let members = groups.members(envelope.group());
                 changes.on_changed_envelope(cx, connections, backlog, envelope, &members);
             }
+            Kind::GroupRule => self.on_group_rule(envelope),
+            Kind::GroupAsked => self.on_group_asked(envelope.group(), envelope),
             Kind::Typing => {
                 let group = envelope.group();
                 let members = groups.members(group);
@@ -155,6 +161,7 @@ impl Hub {
             Kind::BacklogHint | Kind::HidingHint | Kind::Read | Kind::ConfirmedHere | Kind::TokenRevoked => {}
             Kind::Acquaintance | Kind::DevicesAsked | Kind::DevicesHere => {}
             Kind::Friendship | Kind::Settings => {}
+            Kind::GroupKnown | Kind::GroupTold => {}
         }
     }
 
@@ -168,6 +175,7 @@ impl Hub {
             Kind::Confirmed | Kind::Unconfirmed | Kind::HidingHint | Kind::ClaimJoined => {}
             Kind::Read | Kind::Typing | Kind::ConfirmedHere | Kind::TokenRevoked | Kind::Acquaintance => {}
             Kind::DevicesAsked | Kind::DevicesHere | Kind::Friendship | Kind::Settings | Kind::Changed => {}
+            Kind::GroupRule | Kind::GroupKnown | Kind::GroupTold | Kind::GroupAsked => {}
         }
     }
 }

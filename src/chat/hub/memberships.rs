@@ -9,12 +9,16 @@ use crate::port::event::{BusDown, Channel};
 use crate::wire::code::Code;
 
 impl Hub {
-    /// The session's user has become a member of a group.
-    pub(super) fn join_group(&mut self, id: ConnectionId, group: GroupId, head: u64) {
+    /// The session's user has become a member of a group, with the row at place `at`; 0 if that is not known.
+    pub(super) fn join_group(&mut self, id: ConnectionId, group: GroupId, head: u64, at: u64) {
         let Self { cx, connections, backlog, groups, .. } = self;
         let is_session = connections.get(id).is_some_and(|connection| connection.is_logged_in());
         if !is_session || groups.is_member(id, group) {
             return;
+        }
+        if !groups.may_join(id, group, at) {
+            // It was taken out since that was read, or later let in again: the next page knows.
+            return self.fetch_again(id);
         }
         groups.subscribe(cx, id, group, head);
         backlog.track_group(id, group, head);

@@ -9,6 +9,7 @@
 mod acquaintances;
 mod backlogs;
 mod dispatch;
+mod group_rules;
 mod memberships;
 #[cfg(test)]
 mod message_walk_tests;

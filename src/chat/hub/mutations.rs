@@ -7,6 +7,7 @@ use super::Hub;
 use crate::connection::{About, Connection};
 use crate::model::consent::SavedSettings;
 use crate::model::envelope::{Acquaintance, Revoked};
+use crate::model::history::Placed;
 use crate::model::ids::{ConnectionId, GroupId, MessageId, UserId};
 use crate::model::token::Token;
 use crate::port::in_flight::{Change, Mutation};
@@ -37,6 +38,9 @@ impl Hub {
             {
                 self.dissolve_group(group);
             }
+            if let Some((group, row)) = row_of(reply) {
+                self.tell_event(group, &row, true, None);
+            }
             // Wherever the user is now, it may have looked before this was done.
             return self.notify_backlog(user);
         }
@@ -52,10 +56,18 @@ impl Hub {
                 return self.resume(connection);
             }
         };
-        let token = Token::of(reply.clone());
+        if let (Change::Join { group: Some(group) }, StoreReply::Done) = (change, &reply) {
+            self.ask_to_join(connection, user, group);
+            self.refuse_mutation(About { connection, re, cid: cid.as_deref() }, change, Code::Pending);
+            return self.resume(connection);
+        }
+        let (token, row) = (Token::of(reply.clone()), row_of(&reply));
         let saved = SavedSettings::of(reply.clone());
         let hides = matches!(reply, StoreReply::Hidden(_));
         let group = self.apply(connection, change, reply);
+        if let Some((group, row)) = &row {
+            self.tell_event(*group, row, true, Some(connection));
+        }
         if let Some(saved) = saved {
             self.share_settings(connection, user, saved);
         }
@@ -70,6 +82,11 @@ impl Hub {
             self.end_revoked(user, revoked);
         }
         self.share_change(connection, user, (change, hides));
+        if let (Change::Join { .. }, Some((_, row))) = (change, row)
+            && self.connections.is_multi(connection)
+        {
+            self.tell_user(user, &row.envelope, Some(connection));
+        }
     }
 
     /// Whom a change is about hears of it, whether the session that asked is still there or not.
@@ -172,7 +189,7 @@ impl Hub {
     fn reconcile(&mut self, id: ConnectionId, change: Change, code: Code) {
         let Self { cx, connections, logins, social, .. } = self;
         match change {
-            Change::Join { group: Some(group) } if code == Code::Exists => self.join_group(id, group, 0),
+            Change::Join { group: Some(group) } if code == Code::Exists => self.join_group(id, group, 0, 0),
             Change::Leave { group } if crate::group::ends_membership(code) => self.leave_group(id, group),
             Change::Befriend { friend } if code == Code::Exists => {
                 social.befriend(cx, connections, id, (friend, Hides::Perhaps));
@@ -195,8 +212,11 @@ impl Hub {
         let Self { cx, connections, logins, social, .. } = self;
         match change {
             Change::Join { .. } => {
-                let Joined { group, head, .. } = Joined::of(reply)?;
-                self.join_group(id, group, head);
+                let Joined { group, head, muted, all, .. } = Joined::of(reply)?;
+                // A group that was made just now has no row.
+                self.join_group(id, group, head, head.max(1));
+                self.groups.learn_joined(id, group, head, muted);
+                self.groups.learn_all(group, all);
                 return Some(group);
             }
             Change::Leave { group } => {
@@ -230,4 +250,16 @@ impl Hub {
         }
         None
     }
+}
+
+/// The row that tells that somebody came or went, and in which group.
+fn row_of(reply: &StoreReply) -> Option<(GroupId, Placed)> {
+    let row = if let StoreReply::Joined(joined) = reply {
+        joined.row.clone()
+    } else if let StoreReply::Left(left) = reply {
+        left.row.clone()
+    } else {
+        None
+    };
+    row.map(|row| (row.envelope.group(), row))
 }

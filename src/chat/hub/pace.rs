@@ -33,6 +33,8 @@ fn demand(body: &Body<'_>) -> (Class, u32) {
         Body::AddFriend { .. } | Body::DelFriend { .. } => (Class::Change, 1),
         Body::FriendAsk { .. } | Body::FriendAnswer { .. } | Body::Settings { .. } => (Class::Change, 1),
         Body::CreateGroup { .. } | Body::AddGroup { .. } | Body::DelGroup { .. } => (Class::Change, 1),
+        Body::RuleGroup { .. } => (Class::Change, 1),
+        Body::JoinRequests { .. } => (Class::Lookup, 1),
         // What was said is bounded by what was pushed, and by `confirm_piece`.
         Body::Confirm { .. } | Body::Pong | Body::Logout => (Class::Message, 0),
         Body::OneChat { .. } | Body::GroupChat { .. } | Body::Ping { .. } => (Class::Message, 1),

@@ -6,6 +6,7 @@ use crate::group::ends_membership;
 use crate::login::LoginOutcome;
 use crate::model::change::Altered;
 use crate::model::device::{Device, Marker};
+use crate::model::group_rule::{Asking, Ruled};
 use crate::model::history::{HeadsPage, SearchPage, SyncPage};
 use crate::model::ids::{ConnectionId, GroupId, MessageId, UserId};
 use crate::model::profile::Profile;
@@ -175,6 +176,11 @@ impl Hub {
             GroupFlow::CheckMembership { connection, group, cid } => {
                 self.on_membership_checked(connection, group, cid.as_deref(), result);
             }
+            GroupFlow::Rule(request) => self.on_ruled(*request, Ruled::from_result(result)),
+            GroupFlow::JoinRequests { connection, group, cid } => {
+                let about = About { connection, re: msgid::JOINS, cid: cid.as_deref() };
+                self.on_asking(about, group, Vec::<Asking>::from_result(result));
+            }
             GroupFlow::Cursors { connection, epoch, upto } => {
                 self.groups.on_cursors_written(&self.connections, (connection, epoch), &upto, &result);
             }
@@ -190,7 +196,7 @@ impl Hub {
         result: StoreResult,
     ) {
         let code = result.err().unwrap_or_else(|| {
-            self.join_group(id, group, 0);
+            self.join_group(id, group, 0, 0);
             Code::Busy
         });
         let Self { cx, connections, groups, .. } = self;
@@ -269,6 +275,9 @@ impl Hub {
                 devices.on_asked_published(cx, connections, number, receivers);
             }
             PublishFlow::Friendship { envelope } => social.on_friendship_published(cx, envelope, receivers),
+            PublishFlow::GroupRule { number } => {
+                groups.on_rule_published(cx, connections, number, receivers);
+            }
             PublishFlow::HidingHint { user } => social.on_hiding_hint_published(user, receivers),
             PublishFlow::GroupOffsets { group, last } => {
                 groups.on_offsets_published(cx, group, last, receivers)

@@ -4,6 +4,7 @@ use super::Hub;
 use crate::changes::Wish;
 use crate::connection::About;
 use crate::login::Credentials;
+use crate::model::group_rule::NewRow;
 use crate::model::history::Conversation;
 use crate::model::ids::{ConnectionId, UserId};
 use crate::model::name;
@@ -90,6 +91,7 @@ impl Hub {
                 return false;
             }
             Body::FriendAsk { .. } | Body::FriendAnswer { .. } | Body::Settings { .. } => return false,
+            Body::RuleGroup { .. } | Body::JoinRequests { .. } => return false,
             Body::AddFriend { .. } | Body::DelFriend { .. } => return false,
             Body::CreateGroup { .. } | Body::AddGroup { .. } | Body::DelGroup { .. } => return false,
         }
@@ -156,24 +158,18 @@ impl Hub {
             Body::CreateGroup { name, desc } => self.on_create_group(about, user, name, desc),
             Body::AddGroup { group } => {
                 let change = Change::Join { group: Some(group) };
-                connections.request_mutation(
-                    cx,
-                    about,
-                    user,
-                    StoreRequest::AddGroup { user, group, row: None },
-                    change,
-                );
+                let row = Some(NewRow { mid: cx.next_mid(), ts: cx.wall });
+                let request = StoreRequest::AddGroup { user, group, row };
+                connections.request_mutation(cx, about, user, request, change);
             }
             Body::DelGroup { group } => {
                 let change = Change::Leave { group };
-                connections.request_mutation(
-                    cx,
-                    about,
-                    user,
-                    StoreRequest::DelGroup { user, group, row: None },
-                    change,
-                );
+                let row = Some(NewRow { mid: cx.next_mid(), ts: cx.wall });
+                let request = StoreRequest::DelGroup { user, group, row };
+                connections.request_mutation(cx, about, user, request, change);
             }
+            Body::RuleGroup { group, rule } => self.on_rule_group(about, user, group, rule),
+            Body::JoinRequests { group } => self.on_join_requests(about, user, group),
             Body::Logout => self.on_logout(about),
             // A PONG of v1, which knows none. The others were answered before a login was asked for.
             Body::Pong

@@ -6,8 +6,9 @@ use crate::group::Subscribed;
 use crate::login::{self, LetIn, LoginOutcome, Started, publish_reclaim};
 use crate::model::dedup::DedupWindow;
 use crate::model::envelope::{Demand, Envelope, Kind, Revoked};
+use crate::model::group_rule::Rules;
 use crate::model::ids::{ConnectionId, CoreId, Monotonic, SessionEpoch, UserId};
-use crate::model::profile::{Person, Profile};
+use crate::model::profile::{Membership, Person, Profile};
 use crate::port::cx::Cx;
 use crate::port::effect::Effect;
 use crate::port::event::Channel;
@@ -134,6 +135,8 @@ impl Hub {
             let (group, upto) = (membership.group, membership.cursor);
             joins += u32::from(groups.subscribe(cx, id, group, upto) == Subscribed::Soon);
             backlog.track_group(id, group, upto);
+            let Membership { standing: member, at, all, .. } = *membership;
+            groups.learn(id, &Rules { group, member, at, all });
         }
         let users = match dialect {
             Dialect::V2 => {

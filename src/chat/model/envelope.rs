@@ -20,6 +20,7 @@
 mod change_notice;
 mod consent_notice;
 mod device_notice;
+mod group_notice;
 mod kind;
 mod notice;
 pub mod said;
@@ -30,6 +31,8 @@ use consent_notice::SETTINGS_BYTES;
 pub use consent_notice::{FriendNews, FriendNotice};
 use device_notice::{ACQUAINTANCE_BYTES, READ_BYTES, TYPING_BYTES};
 pub use device_notice::{Acquaintance, ReadNotice, Revoked, TypingNotice};
+use group_notice::RULE_BYTES;
+pub use group_notice::RuleNotice;
 pub use kind::Kind;
 use notice::NOTICE_BYTES;
 pub use notice::{Demand, Notice};
@@ -43,6 +46,7 @@ const HEADER_BYTES: usize = 32;
 const FLAG_STORED: u8 = 1;
 const FLAG_AWAITS_RECEIPT: u8 = 2;
 const FLAG_PLACED: u8 = 4;
+const FLAG_RUNS: u8 = 8;
 const PLACE_BYTES: usize = 8;
 
 /// Whether the sender's core asked the store to keep a message at the time it published it.
@@ -219,6 +223,7 @@ impl Envelope {
                 Kind::Settings => body.len() == SETTINGS_BYTES,
                 Kind::Friendship => envelope.friend_notice().is_some(),
                 Kind::Changed => ChangeNotice::is_whole(body),
+                Kind::GroupRule => body.len().is_multiple_of(RULE_BYTES),
                 Kind::Acquaintance => body.len() == ACQUAINTANCE_BYTES,
                 Kind::Direct
                 | Kind::Group
@@ -232,6 +237,9 @@ impl Envelope {
                 | Kind::TokenRevoked
                 | Kind::ClaimJoined
                 | Kind::DevicesAsked
+                | Kind::GroupKnown
+                | Kind::GroupTold
+                | Kind::GroupAsked
                 | Kind::HidingHint => std::str::from_utf8(body).is_ok(),
             };
             is_whole.then_some(envelope)

@@ -91,6 +91,16 @@ pub struct Limits {
     pub groups: usize,
     /// Members of a group. Above: ERROR 116.
     pub members: usize,
+    /// Bytes that one session may put into one group in a second, frames and all. Above, once `group_burst_ms` are used up:
+    /// ERROR 109.
+    pub group_rate_bytes: u64,
+    /// Messages likewise.
+    pub group_rate_messages: u64,
+    /// Milliseconds of both that it may use up at once.
+    pub group_burst_ms: u64,
+    /// Groups of a core's users of which it remembers, for a while, who was muted or taken out lately. Above: the oldest are
+    /// forgotten, and what such a user had under way may still be pushed.
+    pub silenced: usize,
     /// Requests to join that a group keeps until somebody answers. Above: ERROR 116.
     pub join_requests: usize,
     /// Users that a group has banned and not forgotten. Above: ERROR 116.
@@ -311,6 +321,10 @@ impl Default for Limits {
             friends: 1_000,
             groups: 200,
             members: 5_000,
+            group_rate_bytes: 1 << 20,
+            group_rate_messages: 5_000,
+            group_burst_ms: 1_000,
+            silenced: 16_384,
             join_requests: 200,
             group_bans: 5_000,
             note_chars: 200,

@@ -5,6 +5,7 @@
 
 mod changes;
 mod devices;
+mod groups;
 
 use super::store::CursorUpdate;
 use crate::model::consent::FriendAnswer;
@@ -16,6 +17,7 @@ use crate::model::token::{Secret, TokenId};
 use crate::wire::msgid;
 pub(crate) use changes::ChangesFlow;
 pub(crate) use devices::{DevicesFlow, MarkerMove, SyncQuery, UnplacedPush};
+pub(crate) use groups::{GroupFlow, RuleRequest};
 use std::sync::Arc;
 
 /// What a reply of the store is for. Connections named here may be gone when it comes.
@@ -84,17 +86,6 @@ pub(crate) enum DirectFlow {
     /// AckDelivered of a piece of what a CONFIRM names and its session does not know → the next piece of the rest,
     /// or ACK, if it has a cid, or ERROR.
     Confirm { mutation: Box<Mutation>, rest: Vec<MessageId> },
-}
-
-/// What the group room waits for.
-#[derive(Debug)]
-pub(crate) enum GroupFlow {
-    /// StoreMessage → ACK, or ERROR.
-    Store { connection: ConnectionId, envelope: Envelope },
-    /// Why a group is not to be written to → ERROR.
-    CheckMembership { connection: ConnectionId, group: GroupId, cid: Option<Box<str>> },
-    /// How far an online member has come → that need not be written again.
-    Cursors { connection: ConnectionId, epoch: SessionEpoch, upto: Vec<(GroupId, u64)> },
 }
 
 /// What the social room waits for.
@@ -166,6 +157,8 @@ pub(crate) enum PublishFlow {
     TokenRevoked { user: UserId, revoked: Revoked },
     /// The question which devices of a user are online → how many must answer.
     DevicesAsked { number: MessageId },
+    /// What somebody is in a group from now on → how many must answer.
+    GroupRule { number: MessageId },
     /// The hint that somebody blocks a user, or does so no more → repeated while the bus is down.
     HidingHint { user: UserId },
     /// What has happened between two users → repeated while the bus is down.

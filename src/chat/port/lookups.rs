@@ -22,6 +22,7 @@ impl StoreFlow {
         match self {
             StoreFlow::Direct(DirectFlow::Confirm { mutation, .. }) => Some(mutation.connection),
             StoreFlow::Group(GroupFlow::CheckMembership { connection, .. }) => Some(*connection),
+            StoreFlow::Group(GroupFlow::JoinRequests { connection, .. }) => Some(*connection),
             StoreFlow::Social(SocialFlow::Directory(query)) => Some(query.connection),
             StoreFlow::Social(SocialFlow::History { connection, .. }) => Some(*connection),
             StoreFlow::Social(SocialFlow::Search { connection, .. }) => Some(*connection),

@@ -2,7 +2,7 @@
 
 use super::cx::Cx;
 use crate::model::envelope::{Durability, Envelope, Message, Target};
-use crate::model::ids::UserId;
+use crate::model::ids::{GroupId, UserId};
 use crate::model::retention::Retention;
 use crate::wire::reply;
 
@@ -27,6 +27,13 @@ pub(super) struct Scratch {
 }
 
 impl Cx {
+    /// What was done to a group and is no row, so that nothing is stored of it.
+    pub(crate) fn seal_event(&mut self, sender: UserId, group: GroupId, body: &[u8]) -> Envelope {
+        let (mid, ts, target) = (self.next_mid(), self.wall, Target::Group(group));
+        let message = Message { sender, target, mid, ts, cid: "", durability: Durability::Always, body };
+        Envelope::message(message, &mut self.scratch.sealed)
+    }
+
     /// Encodes a message, and gives it its id.
     pub(crate) fn seal(&mut self, draft: Draft<'_>) -> Envelope {
         let Draft { sender, name, target, cid, msg, time } = draft;

@@ -135,7 +135,9 @@ impl Social {
         let frames = match list {
             List::Found(person) => vec![found::user(cid, person, &is_online)],
             &List::Members { group, ref members, complete } => {
-                vec![found::members(found::MembersFrame { cid, group, members, complete }, &is_online, bytes)]
+                let roles = found::Roles::to(connections.get(id).map(|c| c.capabilities).unwrap_or_default());
+                let frame = found::MembersFrame { cid, group, members, complete, roles };
+                vec![found::members(frame, &is_online, bytes)]
             }
             List::Friends(people) => match dialect {
                 Dialect::V2 => welcome::friend_list(people, &is_online, bytes),

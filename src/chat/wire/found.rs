@@ -3,11 +3,12 @@
 //! A page is asked for, and is cut to what fits; the next one is asked for too.
 
 use super::code::Code;
-use super::lists::{Presence, person_entry};
+use super::lists::{Presence, member_entry, person_entry};
 use super::pages::{Pages, list};
 use super::push;
 use super::reply::{begin, begin_at, refused, state};
 use super::text::{number, string};
+use crate::model::capabilities::Capabilities;
 use crate::model::history::{Conversation, Hit, Placed, SearchPage, Span};
 use crate::model::ids::GroupId;
 use crate::model::profile::{Member, Person};
@@ -44,13 +45,34 @@ pub struct MembersFrame<'a> {
     pub members: &'a [Member],
     /// Whether these are the last ones.
     pub complete: bool,
+    /// How their roles are told.
+    pub roles: Roles,
+}
+
+/// How roles are told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Roles {
+    /// As the seed has them: `creator`, and `normal` for everybody else.
+    AsSeed,
+    /// `owner`, `admin` and `normal`, and who is muted.
+    AsTheyAre,
+}
+
+impl Roles {
+    /// To a client that understands this.
+    pub fn to(capabilities: Capabilities) -> Self {
+        if capabilities.has(Capabilities::GROUP) { Roles::AsTheyAre } else { Roles::AsSeed }
+    }
 }
 
 /// MEMBERS_ACK of at most `push_bytes`. What does not fit is left for the next page.
 pub fn members(page: MembersFrame<'_>, presence: &impl Presence, push_bytes: usize) -> Vec<u8> {
     let mut pages = Pages::<1>::new(push_bytes.saturating_sub(AROUND_BYTES));
-    for Member { person, role, .. } in page.members {
-        pages.add(0, |out| person_entry(out, person, Some(*role), presence));
+    for member in page.members {
+        pages.add(0, |out| match page.roles {
+            Roles::AsSeed => person_entry(out, &member.person, Some(member.role), presence),
+            Roles::AsTheyAre => member_entry(out, member, presence),
+        });
     }
     let [users] = pages.first();
     let mut out = begin(page.cid, Some(page.complete && pages.is_one()));

@@ -61,11 +61,15 @@ impl What<'_> {
     }
 }
 
-/// Somebody and its name.
-pub type Named<'a> = (UserId, &'a str);
-
-/// Appends the frame: who did what to a group, and to whom, if that is somebody else.
-pub fn body(out: &mut Vec<u8>, by: Named<'_>, group: GroupId, user: Option<Named<'_>>, what: What<'_>) {
+/// Appends the frame: who did what to a group, and to whom, if that is somebody else. Who is told of itself may go without
+/// its name.
+pub fn body(
+    out: &mut Vec<u8>,
+    by: (UserId, &str),
+    group: GroupId,
+    user: Option<(UserId, &str)>,
+    what: What<'_>,
+) {
     out.extend_from_slice(EVENT_BEGINS);
     number(out, by.0.get().into());
     let (mut name, mut desc, mut join) = (None, None, None);
@@ -86,7 +90,7 @@ pub fn body(out: &mut Vec<u8>, by: Named<'_>, group: GroupId, user: Option<Named
     if let Some((user, name)) = user {
         out.extend_from_slice(b",\"userid\":");
         number(out, user.get().into());
-        text_field(out, ",\"username\":", Some(name));
+        text_field(out, ",\"username\":", Some(name).filter(|name| !name.is_empty()));
     }
     text_field(out, ",\"what\":", Some(what.name()));
     out.push(b'}');

@@ -18,6 +18,8 @@ pub enum Value<'a> {
     Texts(Texts),
     /// A list of nothing but objects, one at least: [`Fields::records`] has them.
     Records(Records),
+    /// -1: for ever, where a request may say that.
+    MinusOne,
     /// Anything else; no request has a use for it.
     Other,
 }
@@ -123,6 +125,7 @@ fn scalar<'a>(node: &Node<'a>) -> (Value<'a>, usize) {
     match *node {
         Node::String(text) => (Value::Text(text), 0),
         Node::Static(StaticNode::U64(number)) => (Value::Number(number), 0),
+        Node::Static(StaticNode::I64(-1)) => (Value::MinusOne, 0),
         Node::Static(StaticNode::I64(number)) => {
             (u64::try_from(number).map_or(Value::Other, Value::Number), 0)
         }

@@ -2,11 +2,13 @@
 //!
 //! Everything here is cut to a budget of bytes, because names and members are what others typed.
 
+use super::group_event::until_field;
 use super::reply::state;
 use super::text::{escape, number, string};
 use crate::model::envelope::Envelope;
+use crate::model::group_rule::Until;
 use crate::model::ids::UserId;
-use crate::model::profile::{Membership, Person, Profile, Role};
+use crate::model::profile::{Member, Membership, Person, Profile, Role};
 
 /// Says who is online.
 pub trait Presence {
@@ -151,6 +153,23 @@ pub(super) fn person_entry(out: &mut Vec<u8>, person: &Person, role: Option<Role
         Some(Role::Admin | Role::Normal) => out.extend_from_slice(b",\"role\":\"normal\""),
         None => {}
     }
+    state_field(out, person, presence);
+}
+
+/// A member as those are told who understand how groups are run.
+pub(super) fn member_entry(out: &mut Vec<u8>, member: &Member, presence: &impl Presence) {
+    let Member { person, role, muted } = member;
+    out.extend_from_slice(b"{\"id\":");
+    number(out, person.id.get().into());
+    until_field(out, ",\"muted\":", Some(*muted).filter(|muted| *muted != Until::NEVER));
+    out.extend_from_slice(b",\"name\":");
+    string(out, &person.name);
+    out.extend_from_slice(b",\"role\":");
+    string(out, role.name());
+    state_field(out, person, presence);
+}
+
+fn state_field(out: &mut Vec<u8>, person: &Person, presence: &impl Presence) {
     out.extend_from_slice(b",\"state\":");
     string(out, state(!person.hides && presence.is_online(person.id)));
     out.push(b'}');

@@ -137,5 +137,11 @@ pub const fn is_of_v2(msgid: u32) -> bool {
             | FRIEND_ASK
             | FRIEND_ANSWER
             | SETTINGS
+            | ROLE
+            | KICK
+            | MUTE
+            | GROUP_SET
+            | JOIN_ANSWER
+            | JOINS
     )
 }

@@ -150,6 +150,8 @@ pub struct Outcome<'a> {
     pub ts: Option<Millis>,
     /// The only token that is good from now on.
     pub token: Option<&'a Secret>,
+    /// Who asks to join a group: objects.
+    pub users: Option<&'a [u8]>,
 }
 
 /// ACK with errno 0 for the request `re` that was named `cid`.
@@ -194,6 +196,9 @@ pub fn ack(cid: &str, re: u32, outcome: Outcome<'_>) -> Vec<u8> {
     if let Some(settings) = outcome.settings {
         out.push(b',');
         consent::who_writes(&mut out, settings);
+    }
+    if let Some(users) = outcome.users {
+        super::pages::list(&mut out, "users", users);
     }
     out.push(b'}');
     out

@@ -6,11 +6,13 @@
 mod fault;
 mod fields;
 mod read;
+mod rule;
 
 use super::msgid;
 use crate::model::capabilities::Capabilities;
 use crate::model::change::Alteration;
 use crate::model::consent::{FriendAnswer, SettingsChange};
+use crate::model::group_rule::GroupRule;
 use crate::model::history::{Conversation, Span, SyncFrom};
 use crate::model::ids::{GroupId, MessageId, UserId};
 use crate::model::token::TokenId;
@@ -289,6 +291,18 @@ pub enum Body<'a> {
         /// Which.
         group: GroupId,
     },
+    /// ROLE, KICK, MUTE, GROUP_SET or JOIN_ANSWER. A name is not checked: the hub does that.
+    RuleGroup {
+        /// Which.
+        group: GroupId,
+        /// What is to be.
+        rule: GroupRule,
+    },
+    /// JOINS.
+    JoinRequests {
+        /// Of which group.
+        group: GroupId,
+    },
     /// SHOW_FRIEND_LIST_MSG.
     ShowFriends,
 }
@@ -330,6 +344,12 @@ impl Body<'_> {
             Body::DelGroup { .. } => msgid::DEL_GROUP,
             Body::DelFriend { .. } => msgid::DEL_FRIEND,
             Body::ShowFriends => msgid::SHOW_FRIENDS,
+            Body::RuleGroup { rule: GroupRule::Role { .. }, .. } => msgid::ROLE,
+            Body::RuleGroup { rule: GroupRule::Kick { .. }, .. } => msgid::KICK,
+            Body::RuleGroup { rule: GroupRule::Mute { .. } | GroupRule::MuteAll { .. }, .. } => msgid::MUTE,
+            Body::RuleGroup { rule: GroupRule::Set { .. }, .. } => msgid::GROUP_SET,
+            Body::RuleGroup { rule: GroupRule::Answer { .. }, .. } => msgid::JOIN_ANSWER,
+            Body::JoinRequests { .. } => msgid::JOINS,
         }
     }
 }

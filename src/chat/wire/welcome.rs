@@ -4,6 +4,8 @@
 //! frame, and each says in `complete` whether it is the last one.
 
 use super::consent;
+use super::found::Roles;
+use super::group_event::until_field;
 use super::lists::{Presence, group_head, person_entry};
 use super::pages::{Pages, list};
 use super::push;
@@ -12,6 +14,7 @@ use super::sync;
 use super::text::{number, string};
 use crate::model::capabilities::Capabilities;
 use crate::model::envelope::Envelope;
+use crate::model::group_rule::{MemberRule, Until};
 use crate::model::history::HeadsPage;
 use crate::model::ids::UserId;
 use crate::model::profile::{Membership, Person, Profile};
@@ -75,7 +78,7 @@ pub fn logged_in<'a>(
         pages.add(FRIENDS, |out| person_entry(out, friend, None, presence));
     }
     for group in &welcome.roster.groups {
-        pages.add(GROUPS, |out| group_entry(out, group));
+        pages.add(GROUPS, |out| group_entry(out, group, Roles::to(welcome.capabilities)));
     }
     let heads = welcome.heads.map_or(&[][..], |page| &page.heads);
     let mut told = 0;
@@ -147,10 +150,23 @@ fn hears_asks(welcome: &Welcome<'_>) -> bool {
     welcome.capabilities.has(Capabilities::FRIEND)
 }
 
-fn group_entry(out: &mut Vec<u8>, group: &Membership) {
+fn group_entry(out: &mut Vec<u8>, group: &Membership, roles: Roles) {
     group_head(out, group);
+    let knows = roles == Roles::AsTheyAre;
+    if knows {
+        out.extend_from_slice(b",\"join\":");
+        string(out, group.join.name());
+    }
     out.extend_from_slice(b",\"members\":");
     number(out, group.size);
+    if knows {
+        let MemberRule { role, muted } = group.standing;
+        let all = if role.runs() { Until::NEVER } else { group.all.until };
+        let muted = if muted == Until::NEVER { all } else { muted };
+        until_field(out, ",\"muted\":", Some(muted).filter(|muted| *muted != Until::NEVER));
+        out.extend_from_slice(b",\"role\":");
+        string(out, role.name());
+    }
     out.push(b'}');
 }
 

@@ -4,6 +4,7 @@
 //! view of its messages at once; the messages themselves are deleted a few at a time by
 //! [`sweep`], so that a long history holds nobody up.
 
+use super::group_rows;
 use super::group_rules::{self, Asked};
 use super::memory::Memory;
 use super::{Answered, accounts, blocks, changes, consent, index, row};
@@ -100,7 +101,7 @@ fn tell(
 ) -> rusqlite::Result<Option<Placed>> {
     let Some(row) = row else { return Ok(None) };
     let asked = Asked { user, group, row, cid: None };
-    group_rules::add_row(db, memory, &asked, None, what).map(Some)
+    group_rows::add_row(db, memory, &asked, None, what).map(Some)
 }
 
 /// Takes a member out.

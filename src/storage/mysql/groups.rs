@@ -11,6 +11,7 @@
 use super::accounts::{self, count, given};
 use super::client::{Client, Many};
 use super::fault::{DbResult, Fault};
+use super::group_rows;
 use super::group_rules::{self, Asked};
 use super::{Answered, blocks, changes, consent, row};
 use crate::PROFILE_ENTRIES;
@@ -114,7 +115,7 @@ async fn tell(
 ) -> DbResult<Option<Placed>> {
     let Some(row) = row else { return Ok(None) };
     let asked = Asked { user, group, row, cid: None };
-    group_rules::add_row(client, &asked, None, what).await.map(Some)
+    group_rows::add_row(client, &asked, None, what).await.map(Some)
 }
 
 /// Takes a member out of a group that is locked.

@@ -5,6 +5,7 @@ use crate::backlog::Backlog;
 use crate::backlog::live_buffer::stored_as;
 use crate::backlog::reader::Reader;
 use crate::connection::{Connections, StoredAs, UnackedPush};
+use crate::model::capabilities::Capabilities;
 use crate::model::envelope::Envelope;
 use crate::model::ids::{ConnectionId, GroupId, MessageId, SessionEpoch};
 use crate::port::cx::Cx;
@@ -103,7 +104,13 @@ impl Backlog {
         let connection = connections.get(id);
         let mut refused: Vec<MessageId> = Vec::new();
         let (sent, buffer) = (&catch_up.sent, &mut catch_up.buffer);
-        fresh.retain(|message| {
+        let knows_events = connection.is_some_and(|session| session.capabilities.has(Capabilities::GROUP));
+        fresh.retain_mut(|message| {
+            if message.envelope.is_event() && !place_event(message, knows_events) {
+                // Where groups go on is for the heads to say.
+                refused.extend(message.pos.is_none().then(|| message.envelope.mid()));
+                return false;
+            }
             let refuses = connection.is_some_and(|connection| connection.refuses(&message.envelope));
             refused.extend(refuses.then(|| message.envelope.mid()));
             !refuses && (sent.contains(&message.envelope.mid()) || !buffer.takes(message))
@@ -217,4 +224,12 @@ pub(super) fn fetch_page(cx: &mut Cx, id: ConnectionId, reader: &mut Reader) {
     catch_up.fetched_for = have.iter().map(|&(group, _)| group).collect();
     let request = StoreRequest::FetchBacklog { user, after, have, messages, bytes };
     cx.request(request, BacklogFlow::Page { connection: id, epoch });
+}
+
+/// An event has its place with it; whether it is for this reader.
+fn place_event(event: &mut BacklogMessage, is_known: bool) -> bool {
+    if let Some(pos) = event.pos {
+        event.envelope = event.envelope.placed(pos);
+    }
+    is_known
 }

@@ -65,6 +65,15 @@ pub enum Kind {
     /// On a user's or a group's channel: a message was changed. sender: who has changed it; mid: made by its core; ts: of
     /// the change. Body: the conversation as the user sees it, and the change.
     Changed = 37,
+    /// On a group's channel, and on those of users whom it is about: what these are in the group from now on. sender: who
+    /// asked for it; mid: the number of that question. Body: entries.
+    GroupRule = 40,
+    /// On a user's channel: a core knows what it was told. mid: the number of that question.
+    GroupKnown = 41,
+    /// On a user's channel: what was done to a group, for its sessions. sender: who did it. Body: the GROUP_EVENT frame.
+    GroupTold = 42,
+    /// On a group's channel: somebody asks to join. sender: who. Body: the GROUP_EVENT frame.
+    GroupAsked = 43,
 }
 
 impl Kind {
@@ -95,6 +104,10 @@ impl Kind {
             46 => Kind::Friendship,
             47 => Kind::Settings,
             37 => Kind::Changed,
+            40 => Kind::GroupRule,
+            41 => Kind::GroupKnown,
+            42 => Kind::GroupTold,
+            43 => Kind::GroupAsked,
             _ => return None,
         })
     }
@@ -104,6 +117,8 @@ impl Kind {
         match self {
             Kind::Direct | Kind::Group | Kind::Confirmed | Kind::Unconfirmed => true,
             Kind::Read | Kind::Typing | Kind::ConfirmedHere | Kind::Friendship | Kind::Changed => true,
+            Kind::GroupRule | Kind::GroupTold | Kind::GroupAsked => true,
+            Kind::GroupKnown => false,
             Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::Reclaim | Kind::TokenRevoked => {
                 false
             }

@@ -2,6 +2,7 @@
 //! repeats what is in it.
 
 use crate::model::capabilities::Capabilities;
+use crate::model::group_rule::Until;
 use crate::model::ids::{GroupId, MessageId, UserId};
 use crate::model::limits::Limits;
 use crate::model::token::TokenId;
@@ -43,9 +44,12 @@ impl<'a> Reader<'_, 'a> {
     pub(super) fn number(&self, name: &'static str) -> Checked<u64> {
         match self.field(name)? {
             Value::Number(number) => Ok(number),
-            Value::Text(_) | Value::Flag(_) | Value::Texts(_) | Value::Records(_) | Value::Other => {
-                Err(out_of_range(name))
-            }
+            Value::Text(_)
+            | Value::Flag(_)
+            | Value::Texts(_)
+            | Value::Records(_)
+            | Value::MinusOne
+            | Value::Other => Err(out_of_range(name)),
         }
     }
 
@@ -55,21 +59,36 @@ impl<'a> Reader<'_, 'a> {
         if (least..=NUMBER_MAX).contains(&number) { Ok(number) } else { Err(out_of_range(name)) }
     }
 
+    /// Until when something holds: 0, -1, or milliseconds since 1970.
+    pub(super) fn until(&self, name: &'static str) -> Checked<Until> {
+        if self.field(name)? == Value::MinusOne {
+            return Ok(Until::FOR_EVER);
+        }
+        let until = i64::try_from(self.number_from(name, 0)?).ok().and_then(Until::new);
+        until.ok_or_else(|| out_of_range(name))
+    }
+
     pub(super) fn text(&self, name: &'static str) -> Checked<&'a str> {
         match self.field(name)? {
             Value::Text(text) => Ok(text),
-            Value::Number(_) | Value::Flag(_) | Value::Texts(_) | Value::Records(_) | Value::Other => {
-                Err(invalid(format!("not a string: {name}")))
-            }
+            Value::Number(_)
+            | Value::Flag(_)
+            | Value::Texts(_)
+            | Value::Records(_)
+            | Value::MinusOne
+            | Value::Other => Err(invalid(format!("not a string: {name}"))),
         }
     }
 
     pub(super) fn flag(&self, name: &'static str) -> Checked<bool> {
         match self.field(name)? {
             Value::Flag(flag) => Ok(flag),
-            Value::Text(_) | Value::Number(_) | Value::Texts(_) | Value::Records(_) | Value::Other => {
-                Err(invalid(format!("not true or false: {name}")))
-            }
+            Value::Text(_)
+            | Value::Number(_)
+            | Value::Texts(_)
+            | Value::Records(_)
+            | Value::MinusOne
+            | Value::Other => Err(invalid(format!("not true or false: {name}"))),
         }
     }
 
@@ -140,7 +159,12 @@ impl<'a> Reader<'_, 'a> {
         const NAMES: usize = 64;
         let list = match self.field(name)? {
             Value::Texts(list) => self.fields.texts(list),
-            Value::Text(_) | Value::Number(_) | Value::Flag(_) | Value::Records(_) | Value::Other => {
+            Value::Text(_)
+            | Value::Number(_)
+            | Value::Flag(_)
+            | Value::Records(_)
+            | Value::MinusOne
+            | Value::Other => {
                 return Err(invalid(format!("not a list of strings: {name}")));
             }
         };
@@ -161,7 +185,12 @@ impl<'a> Reader<'_, 'a> {
             Value::Records(list) => list,
             // A list of nothing is one of no objects, too.
             Value::Texts(list) if self.fields.texts(list).is_empty() => return Ok(Vec::new()),
-            Value::Text(_) | Value::Number(_) | Value::Flag(_) | Value::Texts(_) | Value::Other => {
+            Value::Text(_)
+            | Value::Number(_)
+            | Value::Flag(_)
+            | Value::Texts(_)
+            | Value::MinusOne
+            | Value::Other => {
                 return Err(invalid(format!("not a list of objects: {name}")));
             }
         };
@@ -182,7 +211,12 @@ impl<'a> Reader<'_, 'a> {
     pub(super) fn mids(&self) -> Checked<Vec<MessageId>> {
         let list = match self.field("mids")? {
             Value::Texts(list) => self.fields.texts(list),
-            Value::Text(_) | Value::Number(_) | Value::Flag(_) | Value::Records(_) | Value::Other => {
+            Value::Text(_)
+            | Value::Number(_)
+            | Value::Flag(_)
+            | Value::Records(_)
+            | Value::MinusOne
+            | Value::Other => {
                 return Err(invalid("not a list of strings: mids".into()));
             }
         };

@@ -106,6 +106,10 @@ impl<'a> Reader<'_, 'a> {
             msgid::REACT => {
                 self.alter(Alteration::React { emoji: self.emoji()?.into(), on: self.flag("on")? })?
             }
+            msgid::ROLE | msgid::KICK | msgid::MUTE | msgid::GROUP_SET | msgid::JOIN_ANSWER => {
+                Body::RuleGroup { group: self.group("groupid")?, rule: self.rule(msgid)? }
+            }
+            msgid::JOINS => Body::JoinRequests { group: self.group("groupid")? },
             msgid::DEVICES => Body::Devices,
             msgid::DROP_DEVICE => Body::DropDevice { token: self.token_id("deviceid")? },
             msgid::FRIEND_ASK => {
@@ -157,6 +161,7 @@ impl<'a> Reader<'_, 'a> {
             Body::FriendAsk { .. } | Body::FriendAnswer { .. } | Body::Settings { .. } => {
                 self.optional("id", Self::user)
             }
+            Body::RuleGroup { .. } | Body::JoinRequests { .. } => self.optional("id", Self::user),
             Body::Logout
             | Body::OneChat { .. }
             | Body::GroupChat { .. }
