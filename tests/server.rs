@@ -30,6 +30,7 @@ mod server {
     mod starting;
     mod supervised;
     mod texts;
+    mod v2_changes;
     mod v2_hostile;
     mod v2_presence;
     mod v2_probing;
