@@ -8,6 +8,7 @@ use chatd_testing as common;
 mod server {
     mod backlog;
     mod clocks;
+    mod configuration;
     mod connections;
     mod crowd;
     mod damaged;

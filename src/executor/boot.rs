@@ -38,6 +38,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Orders that wait for a core.
+const ORDERS: usize = 64;
 /// How often time passes for a hub.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -119,7 +121,7 @@ pub struct Cores {
     pub address: SocketAddr,
     /// Sees what they measure.
     pub observer: Observer,
-    stops: Vec<Sender<()>>,
+    stops: Vec<Sender<Order>>,
     handles: Vec<ExecutorJoinHandle<()>>,
 }
 
@@ -141,7 +143,7 @@ struct Parts {
     wires: Wires,
     questions: Sender<StoreCall>,
     answers: Receiver<Vec<StoreReturn>>,
-    stop: Receiver<()>,
+    stop: Receiver<Order>,
     asked: Receiver<observer::Question>,
     kin: Kin,
     origin: Origin,
@@ -166,8 +168,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     for (core, ((listener, wires), answers)) in
         listeners.into_iter().zip(wires).zip(config.answers).enumerate()
     {
-        // Once, and once more to hurry.
-        let (stop, stopped) = flume::bounded(2);
+        let (stop, stopped) = flume::bounded(ORDERS);
         stops.push(stop);
         let (ask, asked) = observer::line();
         asks.push(ask);
@@ -216,7 +217,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
 }
 
 /// An executor that failed shows only when it is joined; the others end when they are let go.
-fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -> StartError {
+fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<Order>>) -> StartError {
     drop(stops);
     for (core, handle) in handles.into_iter().enumerate() {
         if let Err(error) = handle.join() {
@@ -226,16 +227,33 @@ fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<()>>) -
     StartError::Core(0, "it ended before it was ready".into())
 }
 
-/// Asks cores to stop, from any thread.
+/// What a core is told while it runs.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    /// Finish with every session, and end.
+    Stop,
+    /// From now on clients may do so much.
+    Rates(Rates),
+}
+
+/// Asks cores to stop, and tells them of other rates, from any thread.
 #[derive(Clone, Debug)]
-pub struct Stopper(Vec<Sender<()>>);
+pub struct Stopper(Vec<Sender<Order>>);
 
 impl Stopper {
+    /// Tells every core how often clients may do what from now on.
+    pub fn set_rates(&self, rates: Rates) {
+        for order in &self.0 {
+            // A core that is gone needs no telling.
+            let _ = order.try_send(Order::Rates(rates));
+        }
+    }
+
     /// Asks every core to finish with its sessions and to end; asked again, at once.
     pub fn stop(&self) {
         for stop in &self.0 {
             // A core that is gone needs no asking.
-            let _ = stop.try_send(());
+            let _ = stop.try_send(Order::Stop);
         }
     }
 }
@@ -299,7 +317,9 @@ async fn run(parts: Parts) {
     // Nobody waits for this any more only if another core has failed.
     let _ = ready.send(Ok(()));
     drop(ready);
-    let _ = stop.recv_async().await;
+    while let Ok(Order::Rates(rates)) = stop.recv_async().await {
+        shard.borrow_mut().set_rates(rates);
+    }
     accepting.cancel().await;
     drain(shard, core, parts.at_rest, stop, &limits).await;
     event_loop::end();
@@ -338,13 +358,13 @@ async fn write_paced(shard: SharedShard) {
 /// Finishes with every session, and waits until all that they left is in the store, and until the other
 /// cores have come as far: what they publish on channels whose home is here is answered here. Asked again,
 /// it finishes with all at once.
-async fn drain(shard: SharedShard, core: usize, at_rest: AtRest, again: Receiver<()>, limits: &Limits) {
+async fn drain(shard: SharedShard, core: usize, at_rest: AtRest, again: Receiver<Order>, limits: &Limits) {
     shard.borrow_mut().drain();
     let mut deadline = Instant::now() + Duration::from_millis(limits.drain_close_ms + limits.drain_ms);
     let mut drained = false;
     while !at_rest.tell(core, shard.borrow().is_idle()) && Instant::now() < deadline {
         sleep(Duration::from_millis(2)).await;
-        if again.try_recv().is_ok() {
+        if let Ok(Order::Stop) = again.try_recv() {
             shard.borrow_mut().drain();
         }
         if !drained && shard.borrow().is_drained() {

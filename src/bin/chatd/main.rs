@@ -4,12 +4,15 @@
 //! in [`settings`]. `chatd top` is in [`top`].
 
 mod admin;
+mod config;
 mod dev_cert;
 mod latency_log;
 mod options;
+mod reading;
 mod screen;
 mod settings;
 mod siblings;
+mod sources;
 mod stopping;
 mod top;
 mod watchdog;
@@ -26,6 +29,7 @@ use chatd_process::panic_policy::{self, LAST_LINES};
 use chatd_process::supervisor::News;
 use latency_log::LatencyLog;
 use options::{Command, Options};
+use reading::Reading;
 use settings::Settings;
 use siblings::Siblings;
 use std::error::Error;
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
     let result = match options.command.take() {
         Some(Command::Top(wanted)) => top::run(wanted),
         Some(Command::DevCert(wanted)) => dev_cert::run(&wanted),
+        None if options.check_config => check(options),
         None => run(options),
     };
     let code = match result {
@@ -50,6 +55,14 @@ fn main() -> ExitCode {
     // Whether anybody reads it is not ours to wait for.
     log::flush(LAST_LINES);
     code
+}
+
+/// Says whether all options can be meant: files are read, and nothing is opened, listened on or changed.
+fn check(options: Options) -> Result<(), Box<dyn Error>> {
+    let settings = Settings::new(options, probe::raise_open_files())?;
+    settings.warnings.iter().for_each(log::line);
+    log::print("these options can be meant\n".to_owned());
+    Ok(())
 }
 
 /// Everything that runs.
@@ -69,6 +82,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     panic_policy::install();
     let stopping = Stopping::start(signals)?;
     let open_files = probe::raise_open_files();
+    let all = options.all.clone().filter(|_| options.config.is_some());
     let mut settings = Settings::new(options, open_files)?;
     probe::check(settings.cpus.len())?;
     let store = storage::open(settings.store())?;
@@ -77,7 +91,9 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = start(&mut settings, store)?;
     let admin = server.admin.as_ref().map(|admin| admin.address);
     let screen = screen::text(&settings, server.cores.address, &described, admin);
-    stopping.serving(settings.secrecy.identity.clone(), server.cores.stopper());
+    let reading =
+        Reading { before: all, identity: settings.secrecy.identity.clone(), cores: server.cores.stopper() };
+    stopping.serving(reading);
     // The last line on stdout is what scripts wait for.
     log::print(format!("{screen}ready {}\n", server.cores.address));
     watchdog::tell(News::Ready);

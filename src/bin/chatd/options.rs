@@ -5,8 +5,7 @@ use chatd::chat::model::retention::Retention;
 use chatd::executor::boot::{Network, RingMode};
 use chatd::executor::metrics::Measuring;
 use chatd::storage::password::Cost;
-use clap::parser::ValueSource;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +17,23 @@ pub struct Options {
     /// What to do instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
+
+    /// Takes options from this file, in TOML: their names are those of the command line. What is typed and what is in the
+    /// environment (CHATD_ and the name) goes before it. SIGHUP has it read again.
+    #[arg(long, value_name = "FILE", env = "CHATD_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// Says whether all options can be meant, and ends.
+    #[arg(long)]
+    pub check_config: bool,
+
+    /// Prints all options as that file would have them, and where each comes from, and ends. Passwords are not shown.
+    #[arg(long)]
+    pub print_config: bool,
+
+    /// Prints a file that has every option, and ends.
+    #[arg(long, hide = true)]
+    pub example_config: bool,
 
     /// How many cores serve: one executor each. More than there are CPUs share them.
     /// [default: every CPU that this process may use]
@@ -169,6 +185,10 @@ pub struct Options {
     /// Options that were typed, and not read from the environment, although they may hold a password.
     #[arg(skip)]
     pub typed_urls: Vec<&'static str>,
+
+    /// All of them as they were parsed.
+    #[arg(skip)]
+    pub all: Option<Box<ArgMatches>>,
 }
 
 /// Who may register.
@@ -256,15 +276,6 @@ impl Options {
             connect: self.connect_rate,
             connections: self.address_connections.0,
         }
-    }
-
-    /// Reads the command line and the environment; says what is wrong with it and exits.
-    pub fn read() -> Self {
-        let matches = Self::command().get_matches();
-        let mut options = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        let typed = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
-        options.typed_urls = ["mysql", "redis"].into_iter().filter(typed).collect();
-        options
     }
 }
 

@@ -1,20 +1,13 @@
 //! When to stop: the thread that hears the signals, from the start to the end.
 
-use chatd::executor::boot::Stopper;
+use crate::reading::{Reading, Serving};
 use chatd::executor::stop::{StopSignal, StopSignals};
 use chatd_process::log;
 use chatd_process::panic_policy::LAST_LINES;
-use chatd_tls::Identity;
 use std::io;
 use std::process;
 use std::sync::Arc;
 use std::sync::OnceLock;
-
-/// What signals are about, once there are sessions.
-struct Serving {
-    identity: Option<Arc<Identity>>,
-    cores: Stopper,
-}
 
 /// Tells when the server is asked to stop.
 pub struct Stopping {
@@ -37,11 +30,11 @@ impl Stopping {
         Ok(Self { serves, asked })
     }
 
-    /// From now on there are sessions to finish with. Where there is an `identity`, SIGHUP has it read again and does not
+    /// From now on there are sessions to finish with. Where something can be read again, SIGHUP has it read and does not
     /// stop the server.
-    pub fn serving(&self, identity: Option<Arc<Identity>>, cores: Stopper) {
+    pub fn serving(&self, reading: Reading) {
         // It is said once.
-        let _ = self.serves.set(Serving { identity, cores });
+        let _ = self.serves.set(Serving::new(reading));
     }
 
     /// Waits until somebody asks.
@@ -55,18 +48,17 @@ fn hear(signals: &StopSignals, serves: &OnceLock<Serving>, ask: &flume::Sender<S
     let mut asked = false;
     loop {
         let signal = signals.wait();
-        let Some(Serving { identity, cores }) = serves.get() else {
+        let Some(serving) = serves.get() else {
             at_once(format_args!("{signal} received while starting, stopping at once"));
         };
-        if let (Some(identity), true) = (identity, signal.is_hangup()) {
-            read_again(identity);
+        if signal.is_hangup() && serving.read_again() {
             continue;
         }
         insisted += u32::from(signal.is_insistent());
         match insisted {
             2 if signal.is_insistent() => {
                 log::line(format_args!("{signal} received again, finishing with all sessions at once"));
-                cores.stop();
+                serving.stop();
             }
             3.. if signal.is_insistent() => {
                 at_once(format_args!("{signal} received a third time, stopping at once"));
@@ -78,18 +70,6 @@ fn hear(signals: &StopSignals, serves: &OnceLock<Serving>, ask: &flume::Sender<S
             // Nobody waits any more only if the process is ending.
             let _ = ask.send(signal);
         }
-    }
-}
-
-/// Reads the certificate again: whoever is connected stays so, and who connects from now on is shown the new one.
-fn read_again(identity: &Identity) {
-    let file = identity.file().display().to_string();
-    match identity.read_again() {
-        Ok(()) => log::line(format_args!("SIGHUP received, the certificate in {file} was read again")),
-        Err(why) => log::line(format_args!("SIGHUP received, the certificate stays as it was: {why}")),
-    }
-    if let Some(warning) = identity.warning() {
-        log::line(warning);
     }
 }
 
