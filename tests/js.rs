@@ -44,7 +44,7 @@ fn what_is_changed_and_what_happens() {
 
 #[test]
 fn changes_groups_friendships_and_search() {
-    passes("together", 3);
+    passes("together", 4);
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn people_change_what_they_said_and_run_groups() {
     install::packages_by_apt(
         || if install::find("chromium").is_some() { Vec::new() } else { vec!["chromium"] },
     );
-    passes("more", 5);
+    passes("more", 7);
 }
 
 #[test]

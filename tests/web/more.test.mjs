@@ -147,6 +147,127 @@ test('what was taken back is not unread, here and on a device that comes later',
   isClean(url, amy);
 });
 
+test('a group is run: roles, muting, taking out, a ban and its end', async (t) => {
+  const { chatd, url, people: [amy, ben] } = await house(t, 'amy', 'ben');
+  const cat = await chatd.enter(t, HOSTILE, { multi: true });
+  const no = await makeGroup(amy, 'tea');
+  await cat.client.joinGroup(no);
+  await ben.click('#ask-new');
+  await ben.fill('#join-id', String(no));
+  await ben.press('Enter');
+  // Its name comes with the first that happens in it.
+  await ben.sees('#talk-name', `Group ${no}`);
+  await amy.say('Welcome');
+  await ben.sees('#talk-name', 'tea');
+  await amy.sees('#log .happened', 'ben joined.');
+  await amy.sees('#log .happened bdi', HOSTILE);
+  await group(amy, 'Group');
+  await member(amy, 'ben', 'Make an admin');
+  await ben.sees('#log .happened', 'amy made you an admin.');
+  await amy.sees('#members small', 'admin');
+  await amy.press('Escape');
+  await amy.sees('#log .happened', 'You made ben an admin.');
+  // An admin mutes and takes out who has no role.
+  await group(ben, 'Group');
+  await member(ben, HOSTILE, 'Mute');
+  await ben.click('#question-kinds label', 'For a day');
+  await ben.click('#question-yes');
+  await ben.sees('#members small', 'muted until');
+  await assert.rejects(cat.client.say({ group: no }, 'x'), ({ errno }) => errno === ERRNO.MUTED);
+  await member(ben, HOSTILE, 'Muted');
+  await ben.click('#question-kinds label', 'No longer');
+  await ben.click('#question-yes');
+  await ben.until(() => ![...document.querySelectorAll('#members small')].some((it) => it.textContent.includes('muted')));
+  await cat.client.say({ group: no }, 'Here again');
+  await amy.sees('#log .text', 'Here again');
+  await member(ben, HOSTILE, 'Take out');
+  await ben.click('#question-kinds label', 'for ever');
+  await ben.click('#question-yes');
+  await ben.sees('#people-note', '2 members');
+  await ben.press('Escape');
+  await amy.sees('#log .happened', 'banned them for ever.');
+  await assert.rejects(cat.client.joinGroup(no), ({ errno }) => errno === ERRNO.NOT_YOURS);
+  await amy.click('.happened button', 'End the ban');
+  await ben.sees('#log .happened', 'ended the ban of');
+  for (const page of [amy, ben]) assert.deepEqual(await page.texts('.happened button'), []);
+  assert.equal(await cat.client.joinGroup(no), no);
+  // What is said by somebody who has no role can be taken back by one who has.
+  await more(amy, 'Here again', 'Take back');
+  await amy.click('#question-yes');
+  await ben.sees('#log .gone .text', 'An admin took this message back.');
+  // What happened is there after a reload, and in the list.
+  const before = await ben.texts('#log .happened');
+  await ben.reload();
+  await ben.click('.entry', 'tea');
+  await ben.until((count) => document.querySelectorAll('#log .happened').length >= count, before.length);
+  assert.deepEqual((await ben.texts('#log .happened')).slice(-before.length), before);
+  for (const page of [amy, ben]) assert.equal(await page.look(strangers), 0);
+  isClean(url, amy, ben);
+});
+
+test('a group that is asked to be joined, called otherwise, muted, handed over and dissolved, on a phone', async (t) => {
+  const { url, browser, people: [ben] } = await house(t, 'ben');
+  const amy = await browser.person('amy', PHONE);
+  await amy.register(url, 'amy');
+  const no = await makeGroup(amy, 'tea');
+  await group(amy, 'Group');
+  await amy.fill('#about-name', HOSTILE);
+  await amy.fill('#about-desc', '<b>Every day</b>');
+  await amy.look(() => (document.querySelector('#about-policy').value = 'ask'));
+  await amy.click('#about-form button', 'Save');
+  await amy.sees('#people-note', 'Saved.');
+  assert.ok(await amy.look(isNarrow));
+  await amy.press('Escape');
+  await amy.sees('#talk-name', HOSTILE);
+  await amy.sees('#log .happened', 'whoever wants to join has to ask.');
+  const join = async () => {
+    await ben.fill('#join-id', String(no));
+    await ben.press('Enter');
+    await ben.sees('#new-error', 'Whoever runs the group will answer.');
+  };
+  await ben.click('#ask-new');
+  await join();
+  await amy.sees('#toast', 'ben asks to join');
+  await amy.sees('#talk-state', '1 asks to join');
+  await group(amy, 'Group');
+  await amy.click('#asking button', 'Refuse');
+  await amy.until(() => document.querySelector('#asking-part').hidden);
+  await ben.sees('#toast', 'You were not let into');
+  await join();
+  await amy.press('Escape');
+  await amy.sees('#talk-state', 'asks to join');
+  await group(amy, 'Group');
+  await amy.click('#asking button', 'Let in');
+  await amy.sees('#members bdi', 'ben');
+  await ben.press('Escape');
+  await ben.click('.entry', `Group ${no}`);
+  await ben.sees('#log .happened', 'amy let you in.');
+  // All who have no role are muted, and are told so.
+  await amy.click('#mute-all');
+  await amy.click('#question-yes');
+  await ben.sees('#log .happened', 'amy muted everybody');
+  await ben.sees('#talk-name', HOSTILE);
+  await ben.until(() => document.querySelector('#text').placeholder.includes('muted'));
+  await ben.say('Hm');
+  await ben.sees('.why', 'You are muted in this group.');
+  // Handed over: the old owner is an admin, and may not do that again.
+  await member(amy, 'ben', 'Hand the group over');
+  await amy.click('#question-yes');
+  await ben.sees('#log .happened', 'amy handed the group over to you.');
+  await ben.until(() => document.querySelector('#text').placeholder === 'Message');
+  await amy.sees('#members small', 'owner');
+  assert.equal(await amy.look(() => document.querySelectorAll('#members summary').length), 1);
+  await ben.click('.why button', 'Say again');
+  await ben.sees('.said.mine:not(.failed, .waiting) .mark', '✓');
+  await amy.press('Escape');
+  await amy.sees('#log .text', 'Hm');
+  await group(ben, 'Leave');
+  await ben.click('#question-yes', 'Dissolve it');
+  await ben.until(() => document.querySelectorAll('.entry').length === 0);
+  assert.equal(await amy.look(strangers), 0);
+  isClean(url, amy, ben);
+});
+
 test('somebody asks to be a friend, and is refused, and accepted; and friends can part', async (t) => {
   const { chatd, url, browser, people: [amy, ben] } = await house(t, 'amy', 'ben');
   const phone = await browser.person('phone', PHONE);

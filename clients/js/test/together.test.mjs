@@ -91,6 +91,64 @@ test('a device that is cut off again and again ends with every change, once and 
   assert.ok(texts.size > 10);
 });
 
+test('a group is run, and each change is a row that all are told, once', async (t) => {
+  const chatd = await Chatd.start(t);
+  const amy = await chatd.enter(t, 'amy', device('amy'));
+  const ben = await chatd.enter(t, 'ben', device('ben'));
+  const cat = await chatd.enter(t, 'cat', device('cat'));
+  const group = await amy.client.createGroup('tea');
+  const told = all(ben.client, 'group');
+  await ben.client.joinGroup(group);
+  await cat.client.joinGroup(group);
+  await amy.client.setRole(group, ben.id, 'admin');
+  const muted = await ben.client.mute(group, cat.id);
+  assert.ok(muted.mid && muted.pos > 0);
+  await assert.rejects(cat.client.say({ group }, 'x'), refused(ERRNO.MUTED));
+  const { members } = await ben.client.members(group);
+  assert.deepEqual(members.map(({ name, role, mutedUntil }) => [name, role, mutedUntil]), [
+    ['amy', 'owner', 0], ['ben', 'admin', 0], ['cat', 'normal', Infinity],
+  ]);
+  await assert.rejects(ben.client.setRole(group, cat.id, 'admin'), refused(ERRNO.NOT_YOURS));
+  await assert.rejects(cat.client.mute(group, ben.id), refused(ERRNO.NOT_YOURS));
+  await ben.client.mute(group, cat.id, 0);
+  const out = next(cat.client, 'group', ({ what }) => what === 'kicked');
+  await amy.client.kick(group, cat.id, { banUntil: Infinity });
+  const { whom, until } = await out;
+  assert.deepEqual([whom, until], [{ id: cat.id, name: 'cat' }, Infinity]);
+  await assert.rejects(cat.client.joinGroup(group), refused(ERRNO.NOT_YOURS));
+  await amy.client.kick(group, cat.id, { banUntil: 0 });
+  await amy.client.setGroup(group, { name: 'Tea & co', join: 'ask' });
+  const asks = [amy, ben].map(({ client }) => next(client, 'group', ({ what }) => what === 'asks'));
+  await assert.rejects(cat.client.joinGroup(group), refused(ERRNO.PENDING));
+  for (const event of asks) assert.deepEqual([(await event).name, (await event).mid], ['cat', null]);
+  assert.deepEqual((await ben.client.joinRequests(group)).map(({ id, name }) => [id, name]), [[cat.id, 'cat']]);
+  const no = next(cat.client, 'group', ({ what }) => what === 'refused');
+  await ben.client.answerJoin(group, cat.id, false);
+  await no;
+  await assert.rejects(cat.client.joinGroup(group), refused(ERRNO.PENDING));
+  const yes = next(cat.client, 'group', ({ what }) => what === 'joined');
+  await amy.client.answerJoin(group, cat.id, true);
+  assert.equal((await yes).by, amy.id);
+  await amy.client.setRole(group, ben.id, 'owner');
+  await amy.client.muteAll(group);
+  await assert.rejects(cat.client.say({ group }, 'x'), refused(ERRNO.MUTED));
+  await amy.client.say({ group }, 'I may');
+  await ben.heard.count(1);
+  const seen = told.filter(({ mid }) => mid !== null).map(({ what, by, role, until }) => [what, by, role, until]);
+  assert.deepEqual(seen, [
+    ['joined', cat.id, null, 0], ['role', amy.id, 'admin', 0], ['kicked', amy.id, null, Infinity], ['banned', amy.id, null, 0],
+    ['set', amy.id, null, 0], ['joined', amy.id, null, 0], ['role', amy.id, 'owner', 0], ['muted', amy.id, null, Infinity],
+  ]);
+  // What happened is never unread.
+  assert.deepEqual((await ben.client.heads()).heads.map(({ unread }) => unread), [1]);
+  // History has all of them, also what ben did himself, at places without a gap.
+  const { rows, messages } = await ben.client.history({ group });
+  assert.deepEqual(rows.map(({ pos }) => pos), Array.from(rows, (_, n) => rows[0].pos + n));
+  assert.deepEqual([messages.length, rows.filter(({ what }) => what === 'muted').length], [1, 3]);
+  const again = new Heard(await further(t, chatd, 'cat', device('other')).then(({ client }) => client));
+  assert.equal(again.messages.length, 0);
+});
+
 test('friendships that both want, settings, and what is found', async (t) => {
   const chatd = await Chatd.start(t);
   const amy = await chatd.enter(t, 'amy', device('desk'));
