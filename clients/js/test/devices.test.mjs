@@ -35,7 +35,7 @@ test('what one device says the other hears, what comes comes to both, and what i
   assert.equal(complete, true);
   assert.deepEqual(heads.map(({ conversation, name, head, read, unread, peerRead }) =>
     [conversation, name, head, read, unread, peerRead]), [
-    [{ user: ben.id }, 'ben', 2, 0, 1, 0], [{ group }, 'boats', 1, 0, 0, null],
+    [{ user: ben.id }, 'ben', 2, 0, 1, 0], [{ group }, 'boats', 2, 0, 0, null],
   ]);
   const told = [amy, ben].map(({ client }) => next(client, 'read'));
   assert.equal(await pad.client.read({ user: ben.id }, 99), 2);
