@@ -17,6 +17,7 @@ mod client {
     mod library_changes;
     mod library_devices;
     mod library_friends;
+    mod library_groups;
     mod library_search;
     mod picture;
     mod program;

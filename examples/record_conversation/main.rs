@@ -32,7 +32,7 @@ const CONVERSATION: [(&str, &str, &[Sight]); 20] = [
     ("ben", "/open amy", &[("ben", "amy>")]),
     ("ben", "Yes 🍵", &[("amy", "ben: Yes 🍵\n>"), ("ben", "safe: Yes 🍵\namy>")]),
     ("amy", "creategroup:tea:every day", &[("amy", "its id is 1\n>")]),
-    ("ben", "addgroup:1", &[("ben", "you are in #1 now\namy>")]),
+    ("ben", "addgroup:1", &[("ben", "you are in #1 now\namy>"), ("amy", "#tea: ben joined\n>")]),
     ("amy", "/open #tea", &[("amy", "#tea (1 unread)>")]),
     (
         "amy",

@@ -3,8 +3,8 @@
 use super::library::{address, until, user};
 use crate::common::client::User;
 use chatd_client::{
-    Answer, Change, Client, Config, Conversation, Device, Event, Events, Failure, Head, Message, Request,
-    RequestId, Welcome,
+    Answer, Change, Client, Config, Conversation, Device, Event, Events, Failure, GroupEvent, Head, Message,
+    Request, RequestId, Welcome,
 };
 use std::net::SocketAddr;
 
@@ -18,6 +18,7 @@ pub(super) struct Program {
     pub(super) welcome: Welcome,
     pub(super) heads: Vec<Head>,
     pub(super) changes: Vec<Change>,
+    pub(super) happened: Vec<GroupEvent>,
 }
 
 impl Program {
@@ -31,18 +32,29 @@ impl Program {
             _ => None,
         });
         let heads = welcome.heads.clone().map(|heads| heads.heads).unwrap_or_default();
-        Self { client, events, told: Vec::new(), up_to: 0, chg: 0, welcome, heads, changes: Vec::new() }
+        Self {
+            client,
+            events,
+            told: Vec::new(),
+            up_to: 0,
+            chg: 0,
+            welcome,
+            heads,
+            changes: Vec::new(),
+            happened: Vec::new(),
+        }
     }
 
     /// Takes in events until `pick` is content.
     pub(super) fn until<T>(&mut self, waited_for: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
-        let Self { told, up_to, chg: changed, changes, .. } = self;
+        let Self { told, up_to, chg: changed, changes, happened, .. } = self;
         until(&mut self.events, waited_for, |event| {
             let picked = pick(&event);
             match event {
                 Event::Message(message) => told.push(message),
                 Event::UpTo { pos, chg, .. } => (*up_to, *changed) = (pos, chg),
                 Event::Changed(change) => changes.push(change),
+                Event::Group(event) => happened.push(event),
                 _ => {}
             }
             picked
@@ -112,6 +124,13 @@ impl Program {
     pub(super) fn until_changed_to(&mut self, wanted: u64) {
         while self.chg < wanted {
             self.until("changes", |event| matches!(event, Event::UpTo { .. }).then_some(()));
+        }
+    }
+
+    /// Takes in events until so many have happened to groups.
+    pub(super) fn until_happened(&mut self, count: usize) {
+        while self.happened.len() < count {
+            self.until("an event of a group", |event| matches!(event, Event::Group(_)).then_some(()));
         }
     }
 

@@ -78,43 +78,68 @@ pub(super) fn joining_name(joining: Joining) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{group, is_written, user};
+    use super::super::tests::{group, is_meant, is_written, user};
     use super::*;
     use crate::group::Until;
+    use chatd_chat::model::group_rule::{self as server, GroupRule};
     use chatd_chat::model::ids::Millis;
+    use chatd_chat::model::profile;
+    use chatd_chat::wire::request::Body;
 
     #[test]
     fn what_runs_a_group_is_written_as_the_protocol_has_it() {
         let (group, user) = (group(3), user(26));
-        let name = Some("tea \"2\"".to_owned());
-        for (request, line) in [
+        let (name, until) = (Some("tea \"2\"".to_owned()), |until| server::Until::new(until).unwrap());
+        let ruled = |rule| Body::RuleGroup { group, rule };
+        for (request, line, body) in [
             (
                 Request::SetRole { group, user, role: Role::Admin },
                 r#"{"cid":"c-1","groupid":3,"msgid":47,"role":"admin","userid":26}"#,
+                ruled(GroupRule::Role { user, role: profile::Role::Admin }),
+            ),
+            (
+                Request::SetRole { group, user, role: Role::Owner },
+                r#"{"cid":"c-1","groupid":3,"msgid":47,"role":"owner","userid":26}"#,
+                ruled(GroupRule::Role { user, role: profile::Role::Creator }),
             ),
             (
                 Request::Kick { group, user, ban: Until::Ever },
                 r#"{"ban_until":-1,"cid":"c-1","groupid":3,"msgid":48,"userid":26}"#,
+                ruled(GroupRule::Kick { user, ban: server::Until::FOR_EVER }),
             ),
             (
                 Request::Mute { group, whom: Muted::Member(user), until: Until::At(Millis(9)) },
                 r#"{"cid":"c-1","groupid":3,"msgid":49,"until":9,"userid":26}"#,
+                ruled(GroupRule::Mute { user, until: until(9) }),
             ),
             (
                 Request::Mute { group, whom: Muted::All, until: Until::Lifted },
                 r#"{"all":true,"cid":"c-1","groupid":3,"msgid":49,"until":0}"#,
+                ruled(GroupRule::MuteAll { until: until(0) }),
             ),
             (
-                Request::SetGroup { group, name, desc: Some(String::new()), join: Some(Joining::Ask) },
+                Request::SetGroup {
+                    group,
+                    name: name.clone(),
+                    desc: Some(String::new()),
+                    join: Some(Joining::Ask),
+                },
                 r#"{"cid":"c-1","groupdesc":"","groupid":3,"groupname":"tea \"2\"","join":"ask","msgid":50}"#,
+                ruled(GroupRule::Set {
+                    name,
+                    desc: Some(String::new()),
+                    join: Some(server::JoinPolicy::Ask),
+                }),
             ),
             (
                 Request::AnswerJoin { group, user, yes: false },
                 r#"{"cid":"c-1","groupid":3,"msgid":55,"userid":26,"yes":false}"#,
+                ruled(GroupRule::Answer { user, yes: false }),
             ),
-            (Request::Joins(group), r#"{"cid":"c-1","groupid":3,"msgid":56}"#),
+            (Request::Joins(group), r#"{"cid":"c-1","groupid":3,"msgid":56}"#, Body::JoinRequests { group }),
         ] {
             is_written(&request, line);
+            is_meant(line, &body);
         }
     }
 }
