@@ -206,6 +206,8 @@ fn limits(rng: &mut Rng) -> Limits {
         login_bytes: 2_500,
         push_bytes: 2_000,
         anonymous: rng.pick(&[7, roomy.anonymous]),
+        // Longer than any store here takes.
+        declined_ms: 1_000,
         probe_ms: rng.pick(&[60, 500]),
         seen_ms: rng.pick(&[100, 700]),
         stored_notice_ms: rng.pick(&[0, 100]),

@@ -28,10 +28,8 @@ impl World {
                 trace!(self, "{:?}", self.cores[self.conns[conn].core].hub);
             }
             let with_reader = |mid: &&MessageId| self.is_with_its_reader(conn, **mid);
-            // It was dropped when it came; the next page of the backlog takes it out, or brings it: a session may not know
-            // of a friend that another one, which is gone, has added last.
             let refused =
-                |mid: &&MessageId| self.store.may_be_unwanted(user, self.store.messages[*mid].0.sender());
+                |mid: &&MessageId| self.store.has_refused(user, self.store.messages[*mid].0.sender());
             let missed = |mid: &&MessageId| self.was_missed(conn, **mid);
             // Word that it is confirmed may be lost; then it comes once more.
             let spared = self.plan.keep == Retention::Undelivered && self.oracle.faulty;

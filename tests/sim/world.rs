@@ -197,6 +197,7 @@ impl World {
     pub fn rest(&mut self) {
         let limits = &self.plan.limits;
         let quiet_us = 1_000 * (2 * limits.seen_ms + limits.probe_ms + limits.stored_notice_ms + 1_300)
+            + 1_000 * 2 * limits.declined_ms
             + 1_000 * (limits.presence_grace_ms + limits.presence_notice_ms + 2 * limits.presence_look_ms);
         self.active_us = self.now_us;
         let patience = self.now_us + 3_600_000_000;

@@ -293,8 +293,9 @@ impl Backlog {
         let Some(catch_up) = self.catch_up_of_mut(id) else { return };
         (catch_up.again, catch_up.failed) = (true, true);
         for buffered in std::mem::take(&mut catch_up.buffer).into_messages() {
+            let is_wanted = self.declined.lets_in_buffered(cx, connections, id, &buffered);
             let Some(catch_up) = self.catch_up_of_mut(id) else { return };
-            if is_wanted(connections, id, &buffered) && catch_up.note_sent(buffered.envelope.mid()) {
+            if is_wanted && catch_up.note_sent(buffered.envelope.mid()) {
                 self.push_buffered(cx, connections, id, buffered);
             }
         }
@@ -347,7 +348,9 @@ impl Backlog {
         };
         let mut sent = catch_up.sent;
         for buffered in catch_up.buffer.into_messages() {
-            if is_wanted(connections, id, &buffered) && sent.insert(buffered.envelope.mid()) {
+            if self.declined.lets_in_buffered(cx, connections, id, &buffered)
+                && sent.insert(buffered.envelope.mid())
+            {
                 self.push_buffered(cx, connections, id, buffered);
             }
         }
@@ -355,16 +358,6 @@ impl Backlog {
         let upto = notes.map(|notes| std::mem::take(&mut notes.upto));
         CatchUpOutcome::Finished { upto: upto.unwrap_or_default().into_iter().collect() }
     }
-}
-
-/// Whether a buffered message is for its reader still. What a page has given, the store has taken.
-fn is_wanted(connections: &Connections, id: ConnectionId, buffered: &BufferedMessage) -> bool {
-    let BufferedMessage { envelope, given, .. } = buffered;
-    let is_unwanted = |connection: &Connection| match given {
-        true => connection.refuses(envelope),
-        false => connection.declines(envelope),
-    };
-    !connections.get(id).is_none_or(is_unwanted)
 }
 
 /// Whether so little is under way to a connection that more of its backlog may follow. A crowd of readers with long

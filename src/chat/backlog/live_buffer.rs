@@ -149,7 +149,7 @@ impl Backlog {
                     // The same, a little earlier.
                     return;
                 }
-                if connections.get(id).is_none_or(|connection| connection.declines(&envelope)) {
+                if !self.declined.lets_in(cx, connections, id, &envelope) {
                     return;
                 }
                 if let Some(catch_up) = reader.catch_up_mut() {

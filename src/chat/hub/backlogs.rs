@@ -2,6 +2,7 @@
 
 use super::Hub;
 use crate::backlog::{CatchUpOutcome, FetchAgain, PageOutcome, RetryOutcome};
+use crate::connection::Connection;
 use crate::direct::{StoreFirstOutcome, StoreOutcome};
 use crate::group::Place;
 use crate::model::ids::{ConnectionId, SessionEpoch, UserId};
@@ -94,6 +95,16 @@ impl Hub {
                 self.fetch_for(user);
                 let Self { cx, connections, backlog, direct, .. } = self;
                 direct.send_queued(cx, connections, backlog, user);
+            }
+        }
+    }
+
+    /// Sessions that were not let have something look whether the store took it. Where one is gone, whoever holds its user does.
+    pub(super) fn fetch_declined(&mut self) {
+        for (id, user) in self.backlog.take_declined(&self.cx) {
+            match self.connections.get(id).is_some_and(Connection::is_logged_in) {
+                true => self.fetch_again(id),
+                false => self.notify_backlog(user),
             }
         }
     }

@@ -72,6 +72,7 @@ impl Hub {
             PresenceOutcome::FetchAll => self.fetch_all(),
         }
         self.fetch_narrowed();
+        self.fetch_declined();
         let limits = &self.cx.limits;
         let (offsets_ms, probe_ms, cursors_ms) = (limits.stored_notice_ms, limits.probe_ms, limits.seen_ms);
         let places = is_due(&mut self.timers.offsets, now, offsets_ms);

@@ -121,6 +121,9 @@ pub struct Limits {
     pub friend_events_held: usize,
     /// The same of a core that the bus could not carry, to be told again. Above: likewise.
     pub friend_events_unsent: usize,
+    /// What is declined for a session because of who may write to it, it looks for in the store so much later, and not more
+    /// often.
+    pub declined_ms: u64,
     /// Users that one user blocks. Above: ERROR 116.
     pub blocked: usize,
     /// Tokens of one user. Above: the one that was not used for longest is revoked.
@@ -334,6 +337,7 @@ impl Default for Limits {
             ask_make_ms: 60_000,
             friend_events_held: 64,
             friend_events_unsent: 1_024,
+            declined_ms: 2_000,
             blocked: 1_000,
             tokens: 16,
             token_days: 30,
