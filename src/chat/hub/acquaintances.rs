@@ -9,9 +9,10 @@ use crate::model::consent::{SavedSettings, Settings, SettingsChange};
 use crate::model::envelope::{Acquaintance, Envelope, Kind};
 use crate::model::ids::{ConnectionId, UserId};
 use crate::port::event::Channel;
-use crate::port::in_flight::{Approached, Change};
-use crate::port::store::{StoreRequest, StoreResult};
+use crate::port::in_flight::{Approached, Change, PublishFlow};
+use crate::port::store::{Reply, StoreRequest, StoreResult};
 use crate::social::Hides;
+use crate::wire::code::Code;
 use crate::wire::consent::{self, FriendWhat};
 
 impl Hub {
@@ -124,8 +125,25 @@ impl Hub {
         if saved.changed && !is_alone {
             let notice = Envelope::settings_changed(self.cx.next_mid(), user, saved.settings);
             self.follow(user, Some(id), &notice);
-            self.cx.publish(Channel::User(user), notice);
+            self.publish_settings(user, notice);
         }
+    }
+
+    /// What a user has chosen and the bus could not carry is told, as it is now.
+    pub(super) fn repeat_settings(&mut self, user: UserId, result: StoreResult) {
+        match SavedSettings::from_result(result) {
+            Ok(saved) => {
+                let notice = Envelope::settings_changed(self.cx.next_mid(), user, saved.settings);
+                self.publish_settings(user, notice);
+            }
+            Err(Code::Busy) => self.social.note_unsent_settings(&self.cx, user),
+            Err(_) => {}
+        }
+    }
+
+    fn publish_settings(&mut self, user: UserId, envelope: Envelope) {
+        let flow = PublishFlow::Friendship { envelope: envelope.clone() };
+        self.cx.publish_counted(Channel::User(user), envelope, flow);
     }
 
     fn apply_settings(&mut self, id: ConnectionId, settings: Settings, hearer: Hearer) {

@@ -211,6 +211,7 @@ impl Hub {
                     .map(|reply| if let StoreReply::Hidden(users) = reply { users } else { Vec::new() });
                 social.on_hidden(cx, connections, backlog, (connection, user), hidden);
             }
+            SocialFlow::Settings { user } => self.repeat_settings(user, result),
             SocialFlow::Approached(approached) => self.on_approached(*approached, result),
             SocialFlow::Directory(query) => social.on_directory_reply(cx, connections, *query, result),
             SocialFlow::History { connection, asked, cid } => {

@@ -186,6 +186,7 @@ impl Hub {
         }
         self.social.repeat_hiding_hints(&mut self.cx);
         self.social.repeat_friendships(&mut self.cx);
+        self.social.look_at_unsent_settings(&mut self.cx);
         self.devices.repeat_revoked(&mut self.cx);
         self.backlog.retry(&mut self.cx);
         for user in self.backlog.take_to_notify(&self.cx) {

@@ -119,10 +119,9 @@ pub struct Limits {
     /// Events of friendships that are kept for a session until its login answer is out. Above: they are found in the
     /// next one.
     pub friend_events_held: usize,
-    /// The same of a core that the bus could not carry, to be told again. Above: likewise.
+    /// The same of a core that the bus could not carry, to be told again; and users whose settings it could not. Above: likewise.
     pub friend_events_unsent: usize,
-    /// What is declined for a session because of who may write to it, it looks for in the store so much later, and not more
-    /// often.
+    /// So much later, and not more often, a session looks in the store for what it declined because of who may write.
     pub declined_ms: u64,
     /// Users that one user blocks. Above: ERROR 116.
     pub blocked: usize,

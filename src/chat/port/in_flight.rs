@@ -83,8 +83,7 @@ pub(crate) enum DirectFlow {
     StoreFirst { connection: ConnectionId, envelope: Envelope },
     /// AppendHistory → the senders have that many sends in flight less.
     HistoryBatch { senders: Vec<ConnectionId>, envelopes: Arc<[Envelope]> },
-    /// AckDelivered of a piece of what a CONFIRM names and its session does not know → the next piece of the rest,
-    /// or ACK, if it has a cid, or ERROR.
+    /// AckDelivered of a piece of what a CONFIRM names and its session does not know → the next piece, or ACK if it has a cid, or ERROR.
     Confirm { mutation: Box<Mutation>, rest: Vec<MessageId> },
 }
 
@@ -101,6 +100,8 @@ pub(crate) enum SocialFlow {
     Approached(Box<Approached>),
     /// Which friends hide from a session's user → it is told of them no more, or again.
     Hidden { connection: ConnectionId, user: UserId },
+    /// What a user has chosen, which the bus could not carry → its sessions are told.
+    Settings { user: UserId },
 }
 
 /// What somebody wants of somebody.
@@ -161,7 +162,7 @@ pub(crate) enum PublishFlow {
     GroupRule { number: MessageId },
     /// The hint that somebody blocks a user, or does so no more → repeated while the bus is down.
     HidingHint { user: UserId },
-    /// What has happened between two users → repeated while the bus is down.
+    /// What has happened between two users, or what one has chosen → repeated while the bus is down.
     Friendship { envelope: Envelope },
     /// Places of stored group messages → the last one is repeated if the bus was down.
     GroupOffsets { group: GroupId, last: (MessageId, u64) },

@@ -8,8 +8,8 @@ use super::friends::Hides;
 use crate::backlog::Backlog;
 use crate::connection::{About, Connection, Connections, Pause};
 use crate::model::capabilities::Capabilities;
-use crate::model::consent::{FriendAnswer, NewFriend};
-use crate::model::envelope::{Acquaintance, Envelope, FriendNews, FriendNotice};
+use crate::model::consent::{FriendAnswer, NewFriend, SettingsChange};
+use crate::model::envelope::{Acquaintance, Envelope, FriendNews, FriendNotice, Kind};
 use crate::model::ids::{ConnectionId, UserId};
 use crate::port::cx::Cx;
 use crate::port::event::{BusDown, Channel};
@@ -20,6 +20,9 @@ use crate::wire::consent::{self, FriendWhat};
 use crate::wire::reply::{self, Outcome, Refusal};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// Users whose settings are asked for in one go.
+const LOOKS: usize = 16;
+
 /// FriendWhat is still to be told of friendships.
 #[derive(Debug, Default)]
 pub(super) struct Friendships {
@@ -27,6 +30,8 @@ pub(super) struct Friendships {
     held: BTreeMap<ConnectionId, Vec<Envelope>>,
     /// Notices that the bus could not carry.
     unsent: VecDeque<Envelope>,
+    /// Users whose settings it could not carry. They may have changed again elsewhere: the store says how they are.
+    unsent_settings: BTreeSet<UserId>,
     /// Sessions whose users take fewer messages than before: what the store took meanwhile they are to fetch.
     narrowed: BTreeSet<ConnectionId>,
 }
@@ -145,8 +150,30 @@ impl Social {
         envelope: Envelope,
         receivers: Result<u32, BusDown>,
     ) {
-        if receivers.is_err() && self.friendships.unsent.len() < cx.limits.friend_events_unsent {
+        if receivers.is_ok() {
+            return;
+        }
+        if envelope.kind() == Kind::Settings {
+            self.note_unsent_settings(cx, envelope.user());
+        } else if self.friendships.unsent.len() < cx.limits.friend_events_unsent {
             self.friendships.unsent.push_back(envelope);
+        }
+    }
+
+    /// The sessions of a user are still to be told its settings.
+    pub(crate) fn note_unsent_settings(&mut self, cx: &Cx, user: UserId) {
+        if self.friendships.unsent_settings.len() < cx.limits.friend_events_unsent {
+            self.friendships.unsent_settings.insert(user);
+        }
+    }
+
+    /// Asks for the settings that the bus could not carry, some at a time: they are told when they are here.
+    pub(crate) fn look_at_unsent_settings(&mut self, cx: &mut Cx) {
+        cx.enter();
+        for _ in 0..LOOKS {
+            let Some(user) = self.friendships.unsent_settings.pop_first() else { break };
+            let request = StoreRequest::SaveSettings { user, change: SettingsChange::default() };
+            cx.request(request, SocialFlow::Settings { user });
         }
     }
 
