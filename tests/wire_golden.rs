@@ -18,6 +18,8 @@ mod pieces;
 mod remembered;
 #[path = "wire/replies_changed.rs"]
 mod replies_changed;
+#[path = "wire/replies_groups.rs"]
+mod replies_groups;
 #[path = "wire/replies_v2.rs"]
 mod replies_v2;
 #[path = "wire/requests_v2.rs"]

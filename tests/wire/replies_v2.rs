@@ -1,7 +1,8 @@
-//! FriendWhat a v2 client hears: `tests/golden/v2_replies.txt` byte for byte, and that lists of any size
+//! What a v2 client hears: `tests/golden/v2_replies.txt` byte for byte, and that lists of any size
 //! come whole in frames that are not too long.
 
 use super::replies_changed;
+use super::replies_groups;
 use super::rng::Rng;
 use chatd::chat::model::capabilities::Capabilities;
 use chatd::chat::model::consent::{FriendAsk, Settings, WhoWrites};
@@ -37,11 +38,11 @@ pub fn group() -> GroupId {
     GroupId::new(3).unwrap()
 }
 
-fn person(id: u64, name: &str) -> Person {
+pub fn person(id: u64, name: &str) -> Person {
     Person { id: user(id), name: name.into(), hides: false }
 }
 
-fn is_online(who: UserId) -> bool {
+pub fn is_online(who: UserId) -> bool {
     who == user(26)
 }
 
@@ -70,7 +71,7 @@ fn roster() -> Profile {
     Profile { friends: friends(), groups: vec![tea], ..Profile::default() }
 }
 
-fn membership(group: GroupId, name: String, desc: String, size: u64) -> Membership {
+pub fn membership(group: GroupId, name: String, desc: String, size: u64) -> Membership {
     let (standing, all) = (MemberRule::of(Role::Normal), MutedAll::default());
     let join = JoinPolicy::Open;
     Membership { group, name, desc, members: Vec::new(), size, cursor: 0, join, standing, at: 0, all }
@@ -87,7 +88,7 @@ pub fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
-fn sent(frame: &Frame) -> Vec<u8> {
+pub fn sent(frame: &Frame) -> Vec<u8> {
     let bytes = written(|out| frame.write(out));
     assert_eq!(bytes.len(), frame.len());
     bytes
@@ -269,12 +270,9 @@ fn every_reply_is_as_written_down() {
     let lines = REPLIES.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let said = acks().into_iter().chain(messages()).chain(lists()).chain(answers()).chain(devices());
     let said = said.chain(consents());
-    let said = said.chain(replies_changed::changes());
+    let said = said.chain(replies_changed::changes()).chain(replies_groups::run());
     let said: Vec<String> =
         said.map(|(name, bytes)| format!("{name}: {}", String::from_utf8(bytes).unwrap())).collect();
-    for said in &said {
-        eprintln!("GOLD {said}");
-    }
     for (line, said) in lines.clone().zip(&said) {
         assert_eq!(line, said);
         let (_, frame) = line.split_once(": ").unwrap();
