@@ -1,11 +1,11 @@
 //! Search: what is the same in every store that finds messages by their words.
 //!
 //! Each conversation has its words by itself: a copy of what was said, [folded](words), in the order of the messages, a
-//! [run](run) of some dozens of them a row. Whoever searches reads the runs of the conversations that the user may see,
+//! [`run`] of some dozens of them a row. Whoever searches reads the runs of the conversations that the user may see,
 //! newest first ([`hunt`]), so that nobody pays for what others say, and finds any beginning of a word and any part of a
 //! run of letters without an index of either. What is found is compared with the message itself before it is told.
 //!
-//! The runs are filled behind the messages, never with them: see [`Indexer`] in each store.
+//! The runs are filled behind the messages, never with them: see `Indexer` in each store.
 
 pub mod hunt;
 pub mod line;
