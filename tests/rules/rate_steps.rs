@@ -20,6 +20,7 @@ pub fn set(rates: &mut Rates, text: &str) {
         "guess" => rates.guess = rate(),
         "connect" => rates.connect = rate(),
         "connections" => rates.connections = value.parse().expect("a number"),
+        "group" => rates.group = value.parse().expect("bytes, or off"),
         other => panic!("no such rate: {other}"),
     }
 }

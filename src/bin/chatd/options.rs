@@ -1,6 +1,6 @@
 //! What was typed: the command line of chatd, unchecked but for its form.
 
-use chatd::chat::model::rate::{Rate, Rates};
+use chatd::chat::model::rate::{GroupRate, Rate, Rates};
 use chatd::chat::model::retention::Retention;
 use chatd::executor::boot::{Network, RingMode};
 use chatd::executor::metrics::Measuring;
@@ -94,6 +94,10 @@ pub struct Options {
     /// Connections of an address at a time, for each core.
     #[arg(long, value_name = "N|off", default_value = "off", value_parser = most)]
     pub address_connections: Most,
+
+    /// Bytes that a session may put into one group in a second, and messages in proportion: 5,000 with the default.
+    #[arg(long, value_name = "BYTES|off", default_value = "1048576")]
+    pub group_rate: GroupRate,
 
     /// Where the embedded store keeps everything; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "./chatd-data")]
@@ -275,6 +279,7 @@ impl Options {
             guess: self.guess_rate,
             connect: self.connect_rate,
             connections: self.address_connections.0,
+            group: self.group_rate,
         }
     }
 }

@@ -8,7 +8,7 @@ use clap::ArgMatches;
 use std::sync::{Arc, Mutex};
 
 /// Options that are taken up while the server runs; all others take a restart.
-const TAKEN_UP: [&str; 7] = [
+const TAKEN_UP: [&str; 8] = [
     "message-rate",
     "byte-rate",
     "lookup-rate",
@@ -16,6 +16,7 @@ const TAKEN_UP: [&str; 7] = [
     "guess-rate",
     "connect-rate",
     "address-connections",
+    "group-rate",
 ];
 
 /// What can be read again.

@@ -3,7 +3,7 @@
 use crate::options::{AdminAt, Options, Register};
 use chatd::chat::model::ids::CoreId;
 use chatd::chat::model::limits::Limits;
-use chatd::chat::model::rate::Rates;
+use chatd::chat::model::rate::{GroupRate, Rates};
 use chatd::chat::model::registration::{Invitations, Registration};
 use chatd::chat::model::retention::Retention;
 use chatd::executor::boot::{Delivery, Origins, Proxies, RingMode, Secrecy, Site};
@@ -305,6 +305,7 @@ fn without_rates(options: &Options, rates: &Rates) -> Option<String> {
         ("--guess-rate", rates.guess.is_off()),
         ("--connect-rate", rates.connect.is_off()),
         ("--address-connections", rates.connections == 0),
+        ("--group-rate", rates.group == GroupRate::Off),
     ];
     let missing: Vec<&str> = missing.iter().filter(|(_, off)| *off).map(|(name, _)| *name).collect();
     (is_open && !missing.is_empty()).then(|| {

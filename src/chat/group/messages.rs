@@ -63,7 +63,7 @@ impl Groups {
         if cursor.rule.muted.holds(cx.wall) || (is_muted_all && !cursor.rule.role.runs()) {
             return connections.refuse(cx, about, Code::Muted);
         }
-        if let Err(retry_after_ms) = cursor.spend(cx.now, &cx.limits, msg.len()) {
+        if let Err(retry_after_ms) = cursor.spend(cx.now, &cx.limits, cx.rates.group, msg.len()) {
             return refuse_too_fast(cx, connections, about, retry_after_ms);
         }
         let Some(mut envelope) = connections.seal_chat(cx, about, new, (msg, time)) else { return };

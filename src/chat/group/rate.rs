@@ -6,19 +6,34 @@
 use super::cursors::GroupCursor;
 use crate::model::ids::Monotonic;
 use crate::model::limits::Limits;
+use crate::model::rate::GroupRate;
 
 /// Bytes that are around the text of a message in a push, about.
 const AROUND_BYTES: u64 = 160;
 
 impl GroupCursor {
     /// Has a message of so many bytes count; if that is too much, in how many milliseconds it is not.
-    pub(super) fn spend(&mut self, now: Monotonic, limits: &Limits, msg_bytes: usize) -> Result<(), u64> {
-        let bytes = msg_bytes as u64 + AROUND_BYTES;
-        let of_bytes = bytes * 1_000_000 / limits.group_rate_bytes.max(1);
-        let of_messages = 1_000_000 / limits.group_rate_messages.max(1);
+    pub(super) fn spend(
+        &mut self,
+        now: Monotonic,
+        limits: &Limits,
+        rate: GroupRate,
+        msg_bytes: usize,
+    ) -> Result<(), u64> {
+        let bytes_a_second = match rate {
+            GroupRate::AsLimited => limits.group_rate_bytes,
+            GroupRate::Bytes(bytes) => bytes.into(),
+            GroupRate::Off => return Ok(()),
+        };
+        // A message counts as so many bytes at least, whatever the rate is.
+        let bytes_at_least = limits.group_rate_bytes / limits.group_rate_messages.max(1);
+        let bytes = (msg_bytes as u64 + AROUND_BYTES).max(bytes_at_least);
+        let burst_us = limits.group_burst_ms * 1_000;
+        // What is more than all that may be said at once may be said when nothing is used up.
+        let takes_us = (bytes * 1_000_000 / bytes_a_second.max(1)).min(burst_us);
         let now_us = now.0 * 1_000;
-        let due = self.rate_due_us.max(now_us) + of_bytes.max(of_messages);
-        let latest = now_us + limits.group_burst_ms * 1_000;
+        let due = self.rate_due_us.max(now_us) + takes_us;
+        let latest = now_us + burst_us;
         if due > latest {
             return Err((due - latest).div_ceil(1_000));
         }
@@ -31,21 +46,45 @@ impl GroupCursor {
 mod tests {
     use super::*;
 
+    fn spend(cursor: &mut GroupCursor, ms: u64, rate: GroupRate, bytes: usize) -> Result<(), u64> {
+        cursor.spend(Monotonic(ms), &Limits::default(), rate, bytes)
+    }
+
     #[test]
     fn a_burst_passes_and_then_the_rate() {
-        let limits = Limits::default();
         let mut cursor = GroupCursor::at(0, 0);
-        let mut said =
-            |ms: u64| (0..10_000).filter(|_| cursor.spend(Monotonic(ms), &limits, 864).is_ok()).count();
+        let mut said = |ms: u64| {
+            (0..10_000).filter(|_| spend(&mut cursor, ms, GroupRate::AsLimited, 864).is_ok()).count()
+        };
         // A mebibyte at once, and then one each second.
         assert_eq!(said(5_000), 1_024);
         assert_eq!(said(5_000), 0);
         assert_eq!(said(5_500), 512);
         assert_eq!(said(60_000), 1_024);
         let mut cursor = GroupCursor::at(0, 0);
-        let small = (0..10_000).filter(|_| cursor.spend(Monotonic(9), &limits, 1).is_ok()).count();
-        assert_eq!(small, 5_000);
-        let wait = cursor.spend(Monotonic(9), &limits, 100_000).expect_err("it is used up");
-        assert!(cursor.spend(Monotonic(9 + wait), &limits, 100_000).is_ok());
+        let small = (0..10_000).filter(|_| spend(&mut cursor, 9, GroupRate::AsLimited, 1).is_ok()).count();
+        assert!((5_000..5_100).contains(&small), "{small}");
+        let wait = spend(&mut cursor, 9, GroupRate::AsLimited, 100_000).expect_err("it is used up");
+        assert!(spend(&mut cursor, 9 + wait, GroupRate::AsLimited, 100_000).is_ok());
+    }
+
+    #[test]
+    fn the_rate_that_was_chosen_counts_from_then_on() {
+        let said = |cursor: &mut GroupCursor, ms, rate, bytes| {
+            (0..20_000).filter(|_| spend(cursor, ms, rate, bytes).is_ok()).count()
+        };
+        let mut cursor = GroupCursor::at(0, 0);
+        assert_eq!(said(&mut cursor, 9, GroupRate::Bytes(2 << 20), 864), 2_049);
+        assert_eq!(said(&mut cursor, 9, GroupRate::AsLimited, 864), 0);
+        assert_eq!(said(&mut cursor, 9, GroupRate::Off, 64_000), 20_000);
+        // Messages in proportion.
+        let small = said(&mut cursor, 5_000, GroupRate::Bytes(2 << 20), 1);
+        assert!((10_000..10_200).contains(&small), "{small}");
+        // The longest message passes at the lowest rate, when nothing was said before it.
+        let lowest = GroupRate::Bytes(1);
+        assert_eq!(said(&mut cursor, 9_000, lowest, 64_000), 1);
+        let wait = spend(&mut cursor, 9_500, lowest, 64_000).expect_err("it is used up");
+        assert_eq!(wait, 500);
+        assert!(spend(&mut cursor, 9_500 + wait, lowest, 64_000).is_ok());
     }
 }

@@ -126,7 +126,31 @@ impl Bucket {
     }
 }
 
-/// How often clients may do what, as whoever runs the server chose. All off is how it begins.
+/// What one session may put into one group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum GroupRate {
+    /// As much as the limits say.
+    #[default]
+    AsLimited,
+    /// So many bytes a second, one at least, and messages in proportion.
+    Bytes(u32),
+    /// As much as it likes.
+    Off,
+}
+
+impl FromStr for GroupRate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("off", _) => Ok(Self::Off),
+            (_, Ok(bytes @ 1..)) => Ok(Self::Bytes(bytes)),
+            (_, Ok(0) | Err(_)) => Err("bytes a second, from 1 to 4294967295, or off".to_owned()),
+        }
+    }
+}
+
+/// How often clients may do what, as whoever runs the server chose. All off is how it begins, but for groups.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Rates {
     /// Messages, and whatever else is neither of the next two, of a session.
@@ -144,6 +168,8 @@ pub struct Rates {
     pub connect: Rate,
     /// Connections of an address at a time; 0 for as many as it likes.
     pub connections: u32,
+    /// What a session puts into a group. It counts by itself, whether requests are looked at or not.
+    pub group: GroupRate,
 }
 
 impl Rates {
