@@ -132,6 +132,17 @@ fn groups_hear_everything_once() {
     }
 }
 
+/// One who says the next thing as soon as the last one was heard is not refused for it, and the report has how.
+#[test]
+fn a_closed_loop_in_a_group_is_not_held_to_a_rate() {
+    let small = ["--set", "groups=1", "--set", "members=2", "--set", "speakers=1", "--under-way", "64"];
+    let mut arguments = vec!["run", "groups-10", "--closed", "--duration", "1", "--size", "2000"];
+    arguments.extend(small);
+    let (report, said) = measured(&arguments);
+    assert!(side(&report, 0)["sum"]["counts"]["delivered"].as_u64() > Some(0), "{report}");
+    assert!(said.contains("--group-rate off") || report.to_string().contains("--group-rate off"), "{said}");
+}
+
 #[test]
 fn a_backlog_is_stored_and_drained() {
     let arguments =

@@ -169,6 +169,12 @@ fn chatd(
     if server.addresses.is_empty() {
         let certificate = settings.tls.map(Certificate::make).transpose()?;
         let mut more = server.chatd.clone();
+        if settings.shouts_in_groups() && !more.iter().any(|argument| argument.starts_with("--group-rate")) {
+            eprintln!(
+                "chat-perf: chatd is started with --group-rate off, or it would refuse some of this load"
+            );
+            more.extend(["--group-rate".to_owned(), "off".to_owned()]);
+        }
         more.extend(certificate.iter().flat_map(|certificate| certificate.arguments.clone()));
         let options = ChatdOptions {
             cores: settings.server_cores,

@@ -155,6 +155,18 @@ impl Settings {
         parts.enumerate().map(wish).collect()
     }
 
+    /// Whether somebody may say more in a group than chatd takes from one session by itself: a closed loop knows no
+    /// bound, and an open one is far from it at a tenth.
+    pub fn shouts_in_groups(&self) -> bool {
+        let speakers = self.crowd.group_talks().len();
+        let rate_per_s = match self.load_loop {
+            Loop::Closed { .. } => f64::INFINITY,
+            Loop::Open { rate_per_s, .. } => rate_per_s / speakers.max(1) as f64,
+        };
+        let is_much = rate_per_s > 500.0 || rate_per_s * (self.message.text_bytes as f64 + 160.0) > 100_000.0;
+        speakers > 0 && is_much
+    }
+
     /// Before the measured window.
     pub fn lead_ns(&self) -> u64 {
         self.ramp_ns + self.warmup_ns
@@ -290,6 +302,20 @@ pub fn seconds(flag: &str, value_s: f64, least_s: f64) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_shouts_in_a_group_is_known() {
+        let shouts = |name: &str, set: &[&str]| {
+            let mut scenario = Scenario::open(name).unwrap();
+            set.iter().for_each(|line| scenario.set(line).unwrap());
+            Settings::new(scenario, Sides::One, Waiting::Sleep).unwrap().shouts_in_groups()
+        };
+        assert!(!shouts("groups-10", &[]) && !shouts("groups-100", &[]) && !shouts("groups-1000", &[]));
+        assert!(shouts("groups-10", &["closed=true"]) && !shouts("direct", &["closed=true"]));
+        let few = ["groups=1", "members=2", "speakers=1", "rate=400"];
+        assert!(!shouts("groups-10", &few) && shouts("groups-10", &[&few[..], &["size=1000"]].concat()));
+        assert!(shouts("groups-10", &[&few[..3], &["rate=600"]].concat()));
+    }
 
     #[test]
     fn every_scenario_means_something() {
