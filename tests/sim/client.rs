@@ -25,6 +25,8 @@ pub struct Person {
     pub phone: Option<Phone>,
     /// What was answered with 110 and is to be said again under the same cid.
     pub again: Vec<Text>,
+    /// As whom it has said LOGINOUT last: one that gets 110 is said again, since the session goes on.
+    pub left_as: usize,
 }
 
 impl World {
@@ -56,6 +58,7 @@ impl World {
             replaces,
             phone,
             again: Vec::new(),
+            left_as: user,
         });
         let conn = self.open(core, terminator, is_websocket);
         let after = self.rng.delay(self.plan.gap_us);
@@ -214,6 +217,7 @@ impl World {
             94 if self.plan.leaves > 0 => {
                 self.people[conn].online = false;
                 self.people[conn].again.clear();
+                self.people[conn].left_as = user;
                 if self.rng.chance(800) && self.people[conn].phone.is_some() {
                     self.device(conn).token = None;
                 }
@@ -314,6 +318,10 @@ impl World {
                 if person.contestant && (errno == Some(110) || forgotten) {
                     self.later(1_000, Next::Act(conn));
                 }
+            }
+            (21, Some(110)) if heard.number("re") == Some(3) => {
+                let left_as = person.left_as;
+                self.write(conn, &format!("{{\"msgid\":3,\"id\":{left_as}}}"));
             }
             (21, Some(110)) => {
                 if let Some((sender, text)) = heard.about().and_then(|number| self.oracle.text(number))
