@@ -26,6 +26,7 @@ mod server {
     mod proxies;
     mod registering;
     mod seed;
+    mod shouting;
     mod signals;
     mod slow;
     mod starting;
