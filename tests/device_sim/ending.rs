@@ -29,7 +29,7 @@ impl World {
                 if matches!(of, Conversation::Group(group) if !self.devices[device].groups.contains(&group)) {
                     continue;
                 }
-                for (pos, mid) in self.stored(user, of) {
+                for (pos, mid) in self.stored_for(device, of) {
                     if self.store.messages[&mid].0.ts().0 * 1_000 < self.devices[device].synced_us + LIVE_US {
                         continue;
                     }
@@ -53,7 +53,10 @@ impl World {
 
     /// Everybody comes, and syncs until there is nothing more.
     pub fn come_and_sync(&mut self) {
-        for _ in 0..6 {
+        for round in 0..6 {
+            if round == 3 {
+                self.try_to_speak();
+            }
             for device in 0..self.devices.len() {
                 match self.devices[device].conn {
                     Some(conn) if self.devices[device].logged_in => {
@@ -73,11 +76,14 @@ impl World {
             let user = self.devices[device].id();
             assert!(self.devices[device].logged_in, "(a) device {device} of {user:?} does not get in");
             for of in self.conversations(user) {
-                let stored = self.stored(user, of);
+                let stored = self.stored_for(device, of);
                 let joined = self.joined(user, of);
                 let mut known = self.devices[device].known.get(&of).cloned().unwrap_or_default();
                 // What it had of a group before it left it and came back is its own.
-                known.retain(|pos, _| *pos > joined);
+                known.retain(|pos, mid| {
+                    *pos > joined
+                        && (self.devices[device].knows_events || !self.store.messages[mid].0.is_event())
+                });
                 assert_eq!(known, stored, "(e) {of:?} of device {device} of {user:?}");
                 let marker = self.store.marker(user, of).max(joined);
                 let of_others = |(pos, mid): &(&u64, &MessageId)| {

@@ -64,10 +64,12 @@ pub struct Device {
     pub states: BTreeMap<MessageId, Known>,
     /// When its login began.
     pub entered_us: u64,
+    /// Whether it is told of what is done to groups.
+    pub knows_events: bool,
 }
 
 impl Device {
-    pub fn new(user: usize, nth: u64) -> Self {
+    pub fn new(user: usize, nth: u64, knows_events: bool) -> Self {
         Self {
             user,
             name: format!("d{nth}"),
@@ -90,6 +92,7 @@ impl Device {
             chg: BTreeMap::new(),
             states: BTreeMap::new(),
             entered_us: 0,
+            knows_events,
         }
     }
 
@@ -97,12 +100,17 @@ impl Device {
         UserId::new(self.user as u64).expect("a user")
     }
 
-    /// The place up to which it has everything.
-    pub fn contiguous(&mut self, conversation: Conversation, joined: u64) -> u64 {
+    /// The place up to which it has everything; some places are not for it.
+    pub fn contiguous(
+        &mut self,
+        conversation: Conversation,
+        joined: u64,
+        is_for_it: impl Fn(u64) -> bool,
+    ) -> u64 {
         let upto = self.upto.entry(conversation).or_default();
         *upto = joined.max(*upto);
         if let Some(known) = self.known.get(&conversation) {
-            while known.contains_key(&(*upto + 1)) {
+            while known.contains_key(&(*upto + 1)) || !is_for_it(*upto + 1) {
                 *upto += 1;
             }
         }
@@ -152,8 +160,7 @@ pub fn text_number(frame: &Value) -> u64 {
 /// the loop.
 pub const LIVE_US: u64 = 1_700_000_000_000_000 + 20_000;
 
-const MULTI: &str =
-    "\"v\":2,\"multi\":true,\"caps\":[\"own\",\"read\",\"typing\",\"changed\",\"group\",\"friend\"]";
+const MULTI: &str = "\"v\":2,\"multi\":true,\"caps\":[\"own\",\"read\",\"typing\",\"changed\",\"friend\"";
 
 impl World {
     pub fn lost_connection(&mut self, conn: usize) {
@@ -197,6 +204,22 @@ impl World {
         };
         let all = all.map_or(&[][..], Vec::as_slice);
         (1..).zip(all.iter().copied()).filter(|(pos, _)| *pos > joined).collect()
+    }
+
+    /// The place up to which a device has everything that is for it.
+    pub fn contiguous(&mut self, device: usize, of: Conversation, joined: u64) -> u64 {
+        let Self { devices, store, .. } = self;
+        let at = &mut devices[device];
+        let knows_events = at.knows_events;
+        at.contiguous(of, joined, |pos| knows_events || !store.is_event_at(of, pos))
+    }
+
+    /// What of a conversation is for a device, by place.
+    pub fn stored_for(&self, device: usize, of: Conversation) -> BTreeMap<u64, MessageId> {
+        let at = &self.devices[device];
+        let mut stored = self.stored(at.id(), of);
+        stored.retain(|_, mid| at.knows_events || !self.store.messages[mid].0.is_event());
+        stored
     }
 
     pub fn conversations(&self, user: UserId) -> Vec<Conversation> {
@@ -244,10 +267,13 @@ impl World {
         let at = &mut self.devices[device];
         (at.entering, at.entered_us) = (true, now_us);
         let (user, name) = (at.user, at.name.clone());
+        let group = if at.knows_events { ",\"group\"]" } else { "]" };
         let frame = match &at.token {
-            Some(token) => format!("{{\"msgid\":25,\"token\":\"{token}\",{MULTI},\"device\":\"{name}\"}}"),
+            Some(token) => {
+                format!("{{\"msgid\":25,\"token\":\"{token}\",{MULTI}{group},\"device\":\"{name}\"}}")
+            }
             None => format!(
-                "{{\"msgid\":1,\"id\":{user},\"password\":\"p{user}\",{MULTI},\"device\":\"{name}\"}}"
+                "{{\"msgid\":1,\"id\":{user},\"password\":\"p{user}\",{MULTI}{group},\"device\":\"{name}\"}}"
             ),
         };
         self.write(conn, frame);
@@ -268,7 +294,8 @@ impl World {
         }
         let user = self.devices[device].id();
         match self.rng.below(100) {
-            0..=59 => self.chat(device, conn),
+            0..=53 => self.chat(device, conn),
+            54..=59 | 98..=99 => self.run_something(device, conn),
             60..=63 => {
                 let group = self.rng.below(3);
                 self.write(
@@ -342,7 +369,7 @@ impl World {
             .iter()
             .map(|&of| {
                 let joined = self.joined(user, of);
-                let after = self.devices[device].contiguous(of, joined);
+                let after = self.contiguous(device, of, joined);
                 // From 0: what it was pushed before it ever synced may be changed since.
                 let chg = *self.devices[device].chg.entry(of).or_insert(0);
                 format!("{{{},\"after\":{after},\"chg\":{chg}}}", field(of))
@@ -359,10 +386,12 @@ impl World {
             6 | 10 => self.on_push(device, frame),
             51 => self.on_event(device, frame),
             20 if frame.get("chg").is_some() => self.on_change_ack(device, conn, frame),
+            20 if matches!(number(frame, "re"), Some(47..=50 | 55..=56)) => self.on_rule_ack(device, frame),
             20 => self.on_ack(device, frame),
             46 => self.on_changed(device, conn, frame),
             21 => self.on_error(device, conn, frame),
             37 => self.on_sync(device, conn, frame),
+            35 => self.on_members(device, frame),
             38 => self.on_read(device, frame),
             41 => self.on_devices(frame),
             61 => self.on_stored(device, conn, frame),
@@ -382,6 +411,7 @@ impl World {
                 at.token = text(frame, "token").or(at.token.take());
                 let with_it = frame["offlinemsg"].as_array().cloned().unwrap_or_default();
                 with_it.iter().for_each(|message| self.on_push(device, message));
+                self.check_login_groups(device, frame);
                 self.note_heads(device, conn, frame);
                 let user = self.devices[device].user;
                 let beside =
@@ -424,6 +454,7 @@ impl World {
 
     /// What was done to a group: it has its place with it, but what only some are told.
     fn on_event(&mut self, device: usize, frame: &Value) {
+        assert!(self.devices[device].knows_events, "told of what it does not name: {frame}");
         let mid = mid(frame);
         let Some(pos) = number(frame, "pos") else {
             let what = text(frame, "what").expect("what");
@@ -449,18 +480,23 @@ impl World {
         let own = frame.get("own") == Some(&Value::Bool(true));
         assert_eq!(own, is_mine && !is_to_me, "(b) whether this is the user's own: {frame}");
         let faulty = self.plan.breaks_bus || self.plan.kills;
+        // Who leaves a group and is back at once may be pushed again what was stored after that.
+        let faulty =
+            faulty || number(frame, "groupid").is_some() && self.store.has_left(at.id(), conversation(frame));
         assert!(at.pushed.insert(mid) || faulty, "(b) {mid:?} is pushed twice in one session: {frame}");
         at.unconfirmed.push(mid);
         at.seen.insert(text_number(frame));
+        self.check_heard(device, frame);
         self.note_text(device, frame);
         self.count(if own { "own pushes" } else { "pushes" });
     }
 
     fn on_error(&mut self, device: usize, conn: usize, frame: &Value) {
+        self.on_rule_error(device, conn, frame);
         match (number(frame, "errno"), number(frame, "re")) {
             (Some(113), _) => self.devices[device].logged_in = false,
-            // The store or the bus is away, or there is too much: asks again.
-            (Some(109 | 110), Some(36)) => {
+            // The store or the bus is away, there is too much, or it is no member any more: asks again.
+            (Some(103 | 104 | 109 | 110), Some(36)) if self.devices[device].logged_in => {
                 self.devices[device].synced = false;
                 self.write(conn, "{\"msgid\":36,\"cid\":\"heads\"}".to_owned());
             }

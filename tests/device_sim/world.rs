@@ -4,6 +4,7 @@ use super::bus::{Bus, Op};
 use super::changing::Changing;
 use super::people::{Device, Plan};
 use super::rng::Rng;
+use super::running::Running;
 use super::store::Store;
 use chatd::chat::hub::Hub;
 use chatd::chat::model::envelope::Envelope;
@@ -98,6 +99,9 @@ pub struct World {
     pub acked: BTreeMap<u64, MessageId>,
     pub texts: u64,
     pub changing: Changing,
+    pub running: Running,
+    /// Nothing is under way that somebody asked for.
+    pub at_rest: bool,
 }
 
 const TICK_US: u64 = 50_000;
@@ -145,6 +149,8 @@ impl World {
             acked: BTreeMap::new(),
             texts: 0,
             changing: Changing::default(),
+            running: Running::default(),
+            at_rest: false,
             rng,
             plan,
             now_us: 1_000_000,
@@ -153,6 +159,7 @@ impl World {
             what: HashMap::new(),
             made: 0,
         };
+        world.make_group();
         for number in 0..world.plan.cores {
             let core = world.new_core(0);
             world.cores.push(core);
@@ -160,7 +167,8 @@ impl World {
         }
         for user in 1..=world.plan.users {
             for nth in 0..world.rng.between(1, 3) {
-                world.devices.push(Device::new(user, nth));
+                let knows_events = world.rng.chance(800);
+                world.devices.push(Device::new(user, nth, knows_events));
                 let after = world.rng.below(200_000);
                 world.later(after, Next::Act(world.devices.len() - 1));
             }
@@ -224,11 +232,13 @@ impl World {
         self.run_until(self.now_us + self.plan.run_us);
         self.acting = false;
         self.rest();
+        self.at_rest = true;
         if !self.plan.breaks_bus && !self.plan.kills {
             self.check_live();
         }
         self.come_and_sync();
         self.check_same();
+        self.check_rulings();
         for conn in 0..self.conns.len() {
             if !self.conns[conn].closed {
                 self.break_off(conn);
@@ -443,6 +453,7 @@ impl World {
             }
             let (core, id) = (at.core, at.id);
             let Some(frame) = at.to_server.pop_front() else { return };
+            self.note_said(conn, &frame);
             let mut bytes = frame.into_bytes();
             let limits = limits();
             match request::parse(&mut bytes, &mut Parser::new(), &limits) {

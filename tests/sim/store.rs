@@ -303,7 +303,7 @@ impl Store {
         self.groups.get(&group).filter(|group| !group.dissolved).ok_or(Code::NoSuchGroup)
     }
 
-    fn create_group(&mut self, user: UserId, name: &str, desc: &str) -> StoreResult {
+    pub fn create_group(&mut self, user: UserId, name: &str, desc: &str) -> StoreResult {
         if self.groups.values().any(|group| !group.dissolved && group.name == name) {
             return Err(Code::Exists);
         }
@@ -325,7 +325,7 @@ impl Store {
         Ok(StoreReply::Joined(Joined { group: id, head: 0, row, muted, all }))
     }
 
-    fn add_group(&mut self, user: UserId, id: GroupId, row: Option<NewRow>) -> StoreResult {
+    pub fn add_group(&mut self, user: UserId, id: GroupId, row: Option<NewRow>) -> StoreResult {
         self.group(id)?;
         let group = self.groups.get_mut(&id).unwrap();
         if group.members.contains_key(&user) {

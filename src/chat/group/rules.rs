@@ -117,14 +117,19 @@ impl Groups {
         }
         let (group, sender) = (envelope.group(), envelope.sender());
         if envelope.is_event() {
-            if envelope.body().ends_with(b"\"what\":\"joined\"}") {
-                self.silenced.remove(&(group, sender));
-            }
+            self.hear_of_joined(envelope);
             return false;
         }
         let is_all = self.muted_all.get(&group).is_some_and(|all| all.until.holds(cx.wall));
         (is_all && !envelope.is_of_who_runs())
             || self.silenced.get(&(group, sender)).is_some_and(|&until| until > cx.now)
+    }
+
+    /// Who joins is heard again.
+    fn hear_of_joined(&mut self, event: &Envelope) {
+        if !self.silenced.is_empty() && event.body().ends_with(b"\"what\":\"joined\"}") {
+            self.silenced.remove(&(event.group(), event.sender()));
+        }
     }
 
     /// Pushes an event to the members here but the session that has caused it.
@@ -137,6 +142,7 @@ impl Groups {
         from: Option<ConnectionId>,
     ) {
         cx.enter();
+        self.hear_of_joined(event);
         self.push_to_members(cx, connections, backlog, event, from);
     }
 

@@ -43,8 +43,9 @@ impl Hub {
         connections.pause(cx, about.connection, Pause::AwaitingReply);
         let row = NewRow { mid: cx.next_mid(), ts: cx.wall };
         let (connection, cid): (_, Option<Box<str>>) = (about.connection, about.cid.map(Into::into));
-        let waits =
-            matches!(rule, GroupRule::Kick { .. } | GroupRule::Mute { .. } | GroupRule::MuteAll { .. });
+        // A role, too: whether somebody who ran the group is muted with all, every core is to know.
+        let waits = matches!(rule, GroupRule::Role { .. } | GroupRule::Kick { .. } | GroupRule::Mute { .. })
+            || matches!(rule, GroupRule::MuteAll { .. });
         let whom = match rule {
             GroupRule::Kick { user, .. } | GroupRule::Answer { user, .. } => Some(user),
             GroupRule::Role { .. } | GroupRule::Mute { .. } | GroupRule::MuteAll { .. } => None,
