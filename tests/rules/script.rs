@@ -222,6 +222,7 @@ impl Script {
             "drain_sessions" => self.limits.drain_sessions = value as u32,
             "unconfirmed" => self.limits.unconfirmed = value,
             "group_rate_messages" => self.limits.group_rate_messages = value as u64,
+            "group_lag_bytes" => self.limits.group_lag_bytes = value as u64,
             other => panic!("no such limit here: {other}"),
         }
     }

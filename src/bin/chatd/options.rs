@@ -95,8 +95,9 @@ pub struct Options {
     #[arg(long, value_name = "N|off", default_value = "off", value_parser = most)]
     pub address_connections: Most,
 
-    /// Bytes that a session may put into one group in a second, and messages in proportion: 5,000 with the default.
-    #[arg(long, value_name = "BYTES|off", default_value = "1048576")]
+    /// Bytes that a session may put into one group in a second, and messages in proportion. auto: as much as its members
+    /// take, and 1 MiB and 5,000 messages while one of them is behind.
+    #[arg(long, value_name = "auto|BYTES|off", default_value = "auto")]
     pub group_rate: GroupRate,
 
     /// Where the embedded store keeps everything; made if it is not there.

@@ -63,7 +63,9 @@ impl Groups {
         if cursor.rule.muted.holds(cx.wall) || (is_muted_all && !cursor.rule.role.runs()) {
             return connections.refuse(cx, about, Code::Muted);
         }
-        if let Err(retry_after_ms) = cursor.spend(cx.now, &cx.limits, cx.rates.group, msg.len()) {
+        if let Err(retry_after_ms) = cursor.spend(cx.now, &cx.limits, cx.rates.group, msg.len())
+            && self.rate_counts(&cx.limits, cx.rates.group, connections, (group, id))
+        {
             return refuse_too_fast(cx, connections, about, retry_after_ms);
         }
         let Some(mut envelope) = connections.seal_chat(cx, about, new, (msg, time)) else { return };

@@ -1,10 +1,13 @@
 //! The rate of a group: what one session puts into it in a second is bounded, in bytes and in messages.
 //!
-//! Each byte goes to all members, and who reads too slowly is cut: nobody's shouting is to do that to the others. There is
-//! one number for it, the moment at which what was said is used up; it may lie ahead by `group_burst_ms`.
+//! Each byte goes to all members, and who reads too slowly is cut: nobody's shouting is to do that to the others. Where
+//! nobody has said otherwise, it counts while members are behind: what they take is nobody's shouting. There is one number
+//! for it, the moment at which what was said is used up; it may lie ahead by `group_burst_ms`.
 
+use super::Groups;
 use super::cursors::GroupCursor;
-use crate::model::ids::Monotonic;
+use crate::connection::Connections;
+use crate::model::ids::{ConnectionId, GroupId, Monotonic};
 use crate::model::limits::Limits;
 use crate::model::rate::GroupRate;
 
@@ -39,6 +42,26 @@ impl GroupCursor {
         }
         self.rate_due_us = due;
         Ok(())
+    }
+}
+
+impl Groups {
+    /// Whether what is too much for a group is refused: in any case, if a rate was chosen; else, if a member here is behind,
+    /// or none is here to tell how the others fare.
+    pub(super) fn rate_counts(
+        &self,
+        limits: &Limits,
+        rate: GroupRate,
+        connections: &Connections,
+        (group, sender): (GroupId, ConnectionId),
+    ) -> bool {
+        let members = self.subscriptions.get(&group).map_or(&[][..], |subscription| &subscription.members);
+        let mut others = members.iter().filter(|&&id| id != sender).peekable();
+        let is_behind = |id: &&ConnectionId| {
+            let window = connections.get(**id).map(|connection| connection.window.unacked_bytes());
+            window.is_some_and(|bytes| bytes > limits.group_lag_bytes)
+        };
+        rate != GroupRate::AsLimited || others.peek().is_none() || others.any(|id| is_behind(&id))
     }
 }
 

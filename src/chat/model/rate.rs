@@ -129,7 +129,7 @@ impl Bucket {
 /// What one session may put into one group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum GroupRate {
-    /// As much as the limits say.
+    /// As much as its members take; while one of them is behind, as much as the limits say.
     #[default]
     AsLimited,
     /// So many bytes a second, one at least, and messages in proportion.
@@ -143,9 +143,10 @@ impl FromStr for GroupRate {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match (text, text.parse()) {
+            ("auto", _) => Ok(Self::AsLimited),
             ("off", _) => Ok(Self::Off),
             (_, Ok(bytes @ 1..)) => Ok(Self::Bytes(bytes)),
-            (_, Ok(0) | Err(_)) => Err("bytes a second, from 1 to 4294967295, or off".to_owned()),
+            (_, Ok(0) | Err(_)) => Err("auto, bytes a second from 1 to 4294967295, or off".to_owned()),
         }
     }
 }
