@@ -115,7 +115,7 @@ fn what_nobody_knows_is_an_error_and_what_may_be_meant_is_told() {
         ("require-tls = 1", "require-tls is true or false"),
         ("port = \"x\"", "invalid value 'x' for '--port <P>'"),
         ("message-rate = \"5:1\"", "1 at once are less than the 5 of a second"),
-        ("group-rate = \"0\"", "bytes a second, from 1 to 4294967295, or off"),
+        ("group-rate = \"0\"", "bytes a second, from 1 to 4294967295, auto or off"),
         ("port = 1\nport = 2", "duplicate key"),
         ("redis-prefix = \"a\"\nredis_prefix = \"b\"", "is there twice"),
         ("port =", "c.toml"),

@@ -95,8 +95,7 @@ pub struct Options {
     #[arg(long, value_name = "N|off", default_value = "off", value_parser = most)]
     pub address_connections: Most,
 
-    /// Bytes that a session may put into one group in a second, and messages in proportion. auto: as much as its members
-    /// take, and 1 MiB and 5,000 messages while one of them is behind.
+    /// Bytes that a session may put into a group in a second; auto: 1 MiB, while one of its members is behind.
     #[arg(long, value_name = "auto|BYTES|off", default_value = "auto")]
     pub group_rate: GroupRate,
 

@@ -146,7 +146,7 @@ impl FromStr for GroupRate {
             ("auto", _) => Ok(Self::AsLimited),
             ("off", _) => Ok(Self::Off),
             (_, Ok(bytes @ 1..)) => Ok(Self::Bytes(bytes)),
-            (_, Ok(0) | Err(_)) => Err("auto, bytes a second from 1 to 4294967295, or off".to_owned()),
+            (_, Ok(0) | Err(_)) => Err("bytes a second, from 1 to 4294967295, auto or off".to_owned()),
         }
     }
 }
