@@ -66,7 +66,8 @@ fn a_group_is_shown_to_its_members_from_their_joining_to_their_leaving() {
         asked["groupid"] = json!(group);
         let page = history(&mut member, asked);
         assert_eq!(texts(&messages(&page)), ["after"]);
-        assert_eq!(page["messages"][0]["pos"], 2);
+        // The second row is that he joined.
+        assert_eq!(page["messages"][0]["pos"], 3);
     }
     assert_eq!(texts(&messages(&history(&mut creator, of_group.clone()))), ["before", "after"]);
     member.say(json!({"msgid": 11, "id": ben.id, "groupid": group, "cid": "leave"}));

@@ -48,11 +48,11 @@ fn a_frame_that_follows_another_has_its_whole_time() {
     plain.write(b"{\"msgid\":22,\"n\":1}\n{\"ms");
     socket.write(&[frame(LAST | TEXT, b"{\"msgid\":22,\"n\":1}"), frame(TEXT, b"{\"ms")].concat());
     assert_eq!((plain.hear("PONG")["n"].clone(), socket.hear()["n"].clone()), (json!(1), json!(1)));
-    clocks.pass(20_000);
+    clocks.pass(7_000);
     plain.write(b"gid\":22,\"n\":2}\n{\"ms");
     socket.write(&[frame(LAST | CONTINUATION, b"gid\":22,\"n\":2}"), frame(TEXT, b"{\"ms")].concat());
     assert_eq!((plain.hear("PONG")["n"].clone(), socket.hear()["n"].clone()), (json!(2), json!(2)));
-    clocks.pass(11_000);
+    clocks.pass(4_000);
     overdue.iter_mut().for_each(|client| client.hear_error_and_end(100));
     plain.write(b"gid\":22,\"n\":3}\n");
     socket.write(&frame(LAST | CONTINUATION, b"gid\":22,\"n\":3}"));

@@ -95,7 +95,7 @@ pub struct Options {
     #[arg(long, value_name = "N|off", default_value = "off", value_parser = most)]
     pub address_connections: Most,
 
-    /// Bytes that a session may put into a group in a second; auto: 1 MiB, while one of its members is behind.
+    /// Bytes that a session may put into a group in a second; auto: 1 MiB, while its members are behind.
     #[arg(long, value_name = "auto|BYTES|off", default_value = "auto")]
     pub group_rate: GroupRate,
 

@@ -1,7 +1,7 @@
 //! The rate of a group: what one session puts into it in a second is bounded, in bytes and in messages.
 //!
 //! Each byte goes to all members, and who reads too slowly is cut: nobody's shouting is to do that to the others. Where
-//! nobody has said otherwise, it counts while members are behind: what they take is nobody's shouting. There is one number
+//! nobody has said otherwise, it counts while most members are behind: what they take is nobody's shouting. There is one number
 //! for it, the moment at which what was said is used up; it may lie ahead by `group_burst_ms`.
 
 use super::Groups;
@@ -46,8 +46,8 @@ impl GroupCursor {
 }
 
 impl Groups {
-    /// Whether what is too much for a group is refused: in any case, if a rate was chosen; else, if a member here is behind,
-    /// or none is here to tell how the others fare.
+    /// Whether what is too much for a group is refused: in any case, if a rate was chosen; else, if most of the members here
+    /// are behind, two at least. One who does not read is cut by itself, and holds nobody up.
     pub(super) fn rate_counts(
         &self,
         limits: &Limits,
@@ -56,12 +56,17 @@ impl Groups {
         (group, sender): (GroupId, ConnectionId),
     ) -> bool {
         let members = self.subscriptions.get(&group).map_or(&[][..], |subscription| &subscription.members);
-        let mut others = members.iter().filter(|&&id| id != sender).peekable();
-        let is_behind = |id: &&ConnectionId| {
-            let window = connections.get(**id).map(|connection| connection.window.unacked_bytes());
+        let others = members.iter().filter(|&&id| id != sender);
+        let is_behind = |id: &ConnectionId| {
+            let window = connections.get(*id).map(|connection| connection.window.unacked_bytes());
             window.is_some_and(|bytes| bytes > limits.group_lag_bytes)
         };
-        rate != GroupRate::AsLimited || others.peek().is_none() || others.any(|id| is_behind(&id))
+        let (mut there, mut behind) = (0, 0);
+        for id in others {
+            there += 1;
+            behind += usize::from(is_behind(id));
+        }
+        rate != GroupRate::AsLimited || behind >= 2 && behind * 2 > there
     }
 }
 

@@ -98,7 +98,7 @@ pub struct Limits {
     pub group_rate_messages: u64,
     /// Milliseconds of both that it may use up at once.
     pub group_burst_ms: u64,
-    /// Bytes that a member on the sender's core has not taken yet. Above, or if there is none on it, both rates count.
+    /// Bytes that a member has not taken yet who is behind. While most members on the sender's core are, both rates count.
     pub group_lag_bytes: u64,
     /// Groups of a core's users of which it remembers, for a while, who was muted or taken out lately. Above: the oldest are
     /// forgotten, and what such a user had under way may still be pushed.
@@ -327,7 +327,7 @@ impl Default for Limits {
             members: 5_000,
             group_rate_bytes: 1 << 20,
             group_rate_messages: 5_000,
-            group_lag_bytes: 256 << 10,
+            group_lag_bytes: 2 << 20,
             group_burst_ms: 1_000,
             silenced: 16_384,
             join_requests: 200,

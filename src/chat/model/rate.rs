@@ -129,7 +129,7 @@ impl Bucket {
 /// What one session may put into one group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum GroupRate {
-    /// As much as its members take; while one of them is behind, as much as the limits say.
+    /// As much as its members take; while most of them are behind, as much as the limits say.
     #[default]
     AsLimited,
     /// So many bytes a second, one at least, and messages in proportion.

@@ -221,7 +221,8 @@ fn places_of_before_are_found_and_whoever_deletes_messages_deletes_no_more() {
     perform(&mut store, &[talk(300_001, 1)]);
     assert_eq!(told(&mut store, 1, 2, Span::After(249), 9), [(250_000, 250), (300_001, 251)]);
     store.db.execute("DELETE FROM message WHERE mid IN (2000, 300001)", []).unwrap();
-    assert_eq!(told(&mut store, 1, 2, Span::After(0), 3), [(1_000, 1), (3_000, 3)]);
+    // What is gone is passed over, and the page is filled with what follows.
+    assert_eq!(told(&mut store, 1, 2, Span::After(0), 3), [(1_000, 1), (3_000, 3), (4_000, 4)]);
     assert_eq!(told(&mut store, 1, 2, Span::After(249), 9), [(250_000, 250)]);
     perform(&mut store, &[talk(400_001, 1)]);
     assert_eq!(told(&mut store, 1, 2, Span::After(249), 9), [(250_000, 250), (400_001, 252)]);
