@@ -39,6 +39,14 @@ pub fn about(rule: &GroupRule) -> Option<UserId> {
     }
 }
 
+/// Who asks for a rule, and how the row is called that tells of it.
+pub struct Asked<'a> {
+    pub user: UserId,
+    pub group: GroupId,
+    pub row: NewRow,
+    pub cid: Option<&'a str>,
+}
+
 /// What a rule is told as. Of a KICK that depends on whether it is about a member.
 pub fn told_as(rule: &GroupRule, of_member: bool) -> What<'_> {
     match rule {

@@ -14,16 +14,18 @@ use rusqlite::{Connection, OptionalExtension, ffi, params};
 pub fn enroll(db: &Connection, name: &str, hash: &str) -> Answered {
     // A name that is taken must not use up an id, so it is not left to the constraint.
     let folded = fold(name);
-    let taken = db
-        .prepare_cached("SELECT 1 FROM user WHERE folded = ?2 OR name = ?1")?
-        .exists(params![name, folded])?;
-    if taken {
+    if is_taken(db, name, &folded)? {
         return Ok(Err(Code::Refused));
     }
     let made = db
         .prepare_cached("INSERT INTO user (name, folded, password) VALUES (?1, ?2, ?3) RETURNING id")?
         .query_row(params![name, folded, hash], |found| row::user(found, 0));
     Ok(given(made)?.map(StoreReply::Registered))
+}
+
+/// Whether a name is somebody's, as it is written or as it is folded.
+pub fn is_taken(db: &Connection, name: &str, folded: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM user WHERE folded = ?2 OR name = ?1")?.exists(params![name, folded])
 }
 
 /// The id that an insert gave away; `TooMany` once they are used up, which can never succeed again.

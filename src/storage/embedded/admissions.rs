@@ -41,10 +41,9 @@ fn make(
     limits: &Limits,
     admission: &Admission,
 ) -> rusqlite::Result<Result<(UserId, String), Code>> {
-    let mut taken = db.prepare_cached("SELECT 1 FROM user WHERE folded = ?2 OR name = ?1")?;
     for name in names(&admission.external, admission.name.as_deref(), limits) {
         let folded = fold(&name);
-        if taken.exists(params![name, folded])? {
+        if accounts::is_taken(db, &name, &folded)? {
             continue;
         }
         let made = db

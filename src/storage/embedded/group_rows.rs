@@ -1,9 +1,9 @@
 //! The rows that tell what was done to groups: made once, and found again by the cid of who asked.
 
-use super::group_rules::{Asked, ruled};
+use super::group_rules::ruled;
 use super::memory::Memory;
 use super::row;
-use crate::group_rules::{Named, about, body, placed, repeats};
+use crate::group_rules::{Asked, Named, about, body, placed, repeats};
 use chatd_chat::model::group_rule::{GroupRule, NewRow};
 use chatd_chat::model::history::Placed;
 use chatd_chat::model::ids::{MessageId, Millis, UserId};

@@ -6,10 +6,10 @@ use super::group_rows::{add_row, again};
 use super::groups::{self, Change};
 use super::memory::Memory;
 use super::{Answered, accounts, row};
-use crate::group_rules::{about, joining, may, role, told_as, until};
+use crate::group_rules::{Asked, about, joining, may, role, told_as, until};
 use crate::names::fold;
 use chatd_chat::model::group_rule::{
-    Asking, GroupRule, JoinPolicy, MemberRule, MutedAll, NewRow, Ruled, Rules, Standing, Until,
+    Asking, GroupRule, JoinPolicy, MemberRule, MutedAll, Ruled, Rules, Standing, Until,
 };
 use chatd_chat::model::history::Placed;
 use chatd_chat::model::ids::{GroupId, Millis, UserId};
@@ -19,14 +19,6 @@ use chatd_chat::port::store::StoreReply;
 use chatd_chat::wire::code::Code;
 use chatd_chat::wire::group_event::What;
 use rusqlite::{Connection, OptionalExtension, params};
-
-/// Who asks for a rule, and how the row is called that tells of it.
-pub struct Asked<'a> {
-    pub user: UserId,
-    pub group: GroupId,
-    pub row: NewRow,
-    pub cid: Option<&'a str>,
-}
 
 pub fn rule(
     db: &Connection,

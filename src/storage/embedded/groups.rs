@@ -5,11 +5,11 @@
 //! [`sweep`], so that a long history holds nobody up.
 
 use super::group_rows;
-use super::group_rules::{self, Asked};
+use super::group_rules;
 use super::memory::Memory;
 use super::{Answered, accounts, blocks, changes, consent, index, row};
 use crate::PROFILE_ENTRIES;
-use crate::group_rules::joining;
+use crate::group_rules::{Asked, joining};
 use crate::names::fold;
 use chatd_chat::model::group_rule::{MemberRule, MutedAll, NewRow, Until};
 use chatd_chat::model::history::Placed;

@@ -16,18 +16,23 @@ use mysql_async::Row;
 pub async fn enroll(client: &mut Client, name: &str, hash: &str) -> Answered {
     // A name that is taken must not use up an id, so it is not left to the constraint, unless two
     // servers are given it in the same instant.
-    let folded = row::sql_text(&fold(name));
-    let sql = "SELECT 1 FROM user WHERE folded = ? OR name_bytes = ? LIMIT 1";
-    if client.find_one(sql, vec![folded.clone(), row::sql_text(name)]).await?.is_some() {
+    let folded = fold(name);
+    if is_taken(client, name, &folded).await? {
         return Ok(Err(Code::Refused));
     }
-    let values = vec![row::sql_text(name), folded, row::sql_text(hash)];
+    let values = vec![row::sql_text(name), row::sql_text(&folded), row::sql_text(hash)];
     match client.write("INSERT INTO user (name, folded, password) VALUES (?, ?, ?)", values).await {
         Ok(_) => Ok(Ok(StoreReply::Registered(given(client, UserId::new)?))),
         Err(Fault::Exists(_)) => Ok(Err(Code::Refused)),
         Err(Fault::UsedUp(_)) => Ok(Err(Code::TooMany)),
         Err(fault) => Err(fault),
     }
+}
+
+/// Whether a name is somebody's, as it is written or as it is folded.
+pub async fn is_taken(client: &mut Client, name: &str, folded: &str) -> DbResult<bool> {
+    let sql = "SELECT 1 FROM user WHERE folded = ? OR name_bytes = ? LIMIT 1";
+    Ok(client.find_one(sql, vec![row::sql_text(folded), row::sql_text(name)]).await?.is_some())
 }
 
 /// The id of whoever is named so: as it is written, if there is somebody, and as it is folded.

@@ -48,13 +48,12 @@ async fn find(client: &mut Client, admission: &Admission) -> DbResult<Option<Fou
 /// Makes a user without a password, under the first of its names that is nobody's.
 async fn make(client: &mut Client, limits: &Limits, admission: &Admission) -> DbResult<Result<Found, Code>> {
     for name in names(&admission.external, admission.name.as_deref(), limits) {
-        let folded = row::sql_text(&fold(&name));
-        let sql = "SELECT 1 FROM user WHERE folded = ? OR name_bytes = ? LIMIT 1";
-        if client.find_one(sql, vec![folded.clone(), row::sql_text(&name)]).await?.is_some() {
+        let folded = fold(&name);
+        if accounts::is_taken(client, &name, &folded).await? {
             continue;
         }
         let sql = "INSERT INTO user (name, folded, password, external) VALUES (?, ?, '', ?)";
-        let values = vec![row::sql_text(&name), folded, row::sql_text(&admission.external)];
+        let values = vec![row::sql_text(&name), row::sql_text(&folded), row::sql_text(&admission.external)];
         match client.write(sql, values).await {
             Ok(_) => return Ok(Ok((accounts::given(client, UserId::new)?, name, false))),
             Err(Fault::Exists(_)) => match find(client, admission).await? {

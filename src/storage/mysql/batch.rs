@@ -9,12 +9,13 @@
 
 use super::client::Client;
 use super::fault::DbResult;
-use super::group_rules::{self, Asked};
+use super::group_rules;
 use super::segment::Segment;
 use super::tokens::{self, Resuming};
 use super::user_cache::UserCache;
 use super::{accounts, admissions, blocks, changes, consent, groups, heads, history, page, sync};
 use crate::changes::Request;
+use crate::group_rules::Asked;
 use crate::merge::PageLimit;
 use crate::token::Uses;
 use crate::{Order, Outcome};

@@ -2,9 +2,9 @@
 
 use super::client::Client;
 use super::fault::{DbResult, Fault};
-use super::group_rules::{Asked, ruled};
+use super::group_rules::ruled;
 use super::row;
-use crate::group_rules::{Named, about, body, placed, repeats};
+use crate::group_rules::{Asked, Named, about, body, placed, repeats};
 use chatd_chat::model::group_rule::{GroupRule, NewRow};
 use chatd_chat::model::history::Placed;
 use chatd_chat::model::ids::{MessageId, Millis, UserId};

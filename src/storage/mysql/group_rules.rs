@@ -8,10 +8,10 @@ use super::fault::{DbResult, Fault};
 use super::group_rows::{add_row, again};
 use super::groups::{self, Change};
 use super::{Answered, accounts, row};
-use crate::group_rules::{about, joining, may, role, told_as, until};
+use crate::group_rules::{Asked, about, joining, may, role, told_as, until};
 use crate::names::fold;
 use chatd_chat::model::group_rule::{
-    Asking, GroupRule, JoinPolicy, MemberRule, MutedAll, NewRow, Ruled, Rules, Standing, Until,
+    Asking, GroupRule, JoinPolicy, MemberRule, MutedAll, Ruled, Rules, Standing, Until,
 };
 use chatd_chat::model::history::Placed;
 use chatd_chat::model::ids::{GroupId, Millis, UserId};
@@ -21,14 +21,6 @@ use chatd_chat::port::store::StoreReply;
 use chatd_chat::wire::code::Code;
 use chatd_chat::wire::group_event::What;
 use mysql_async::{Row, Value};
-
-/// Who asks for a rule, and how the row is called that tells of it.
-pub struct Asked<'a> {
-    pub user: UserId,
-    pub group: GroupId,
-    pub row: NewRow,
-    pub cid: Option<&'a str>,
-}
 
 pub async fn rule(client: &mut Client, limits: &Limits, asked: &Asked<'_>, rule: &GroupRule) -> Answered {
     let (user, group) = (asked.user, asked.group);
