@@ -82,7 +82,7 @@ test('a message is edited, reacted to and taken back, on every device of both', 
   for (const page of all) await page.sees('.reactions button', '👍1');
   await phone.click('.reactions button', '👍');
   for (const page of all) await page.sees('.reactions button', '👍2');
-  assert.deepEqual(await phone.look(() => document.querySelector('.reactions button').getAttribute('aria-pressed')), 'true');
+  await phone.until(() => document.querySelector('.reactions button').getAttribute('aria-pressed') === 'true');
   await phone.click('.reactions button', '👍');
   for (const page of all) await page.sees('.reactions button', '👍1');
   await ben.until(() => document.querySelector('.reactions button').getAttribute('aria-pressed') === 'true');
@@ -256,7 +256,7 @@ test('a group that is asked to be joined, called otherwise, muted, handed over a
   await ben.sees('#log .happened', 'amy handed the group over to you.');
   await ben.until(() => document.querySelector('#text').placeholder === 'Message');
   await amy.sees('#members small', 'owner');
-  assert.equal(await amy.look(() => document.querySelectorAll('#members summary').length), 1);
+  await amy.until(() => document.querySelectorAll('#members summary').length === 1);
   await ben.click('.why button', 'Say again');
   await ben.sees('.said.mine:not(.failed, .waiting) .mark', '✓');
   await amy.press('Escape');
