@@ -41,4 +41,5 @@ mod cluster {
     mod together;
     mod two_devices;
     mod v2;
+    mod versions;
 }

@@ -3,7 +3,7 @@
 #[path = "mysql/places.rs"]
 mod places;
 
-use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
+use chatd::chat::model::envelope::{BUS_VERSION, Durability, Envelope, Message, Target};
 use chatd::chat::model::history::Conversation;
 use chatd::chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::model::limits::Limits;
@@ -203,6 +203,7 @@ fn servers_of_a_database_know_of_each_other() {
         cores: 3,
         bus: "run chatd:".to_owned(),
         hearing,
+        bus_version: BUS_VERSION,
     };
     let others = |found: Vec<Sibling>| found.into_iter().map(|sibling| sibling.entry).collect::<Vec<_>>();
     let (first, second) = (entry(1 << 62, Hearing::All), entry(7, Hearing::NotAll));

@@ -117,6 +117,7 @@ impl Shard {
     pub(super) fn snapshot(&self, core: usize) -> Snapshot {
         let mut counters = self.metrics.counters;
         counters.unmeasured += self.sockets.unmarked;
+        counters.foreign = self.bus.foreign();
         counters.cpu_ns = cpu_ns();
         let gauges = Gauges {
             connections: self.sockets.count() as u64,

@@ -6,7 +6,11 @@
 
 use super::StoreError;
 use flume::{Receiver, Sender};
+use std::fmt;
 use std::time::Duration;
+
+/// A server that wrote nothing down for so long is dead, or hangs: three rounds of two seconds.
+pub const DEAD: Duration = Duration::from_secs(6);
 
 /// What a server writes down about itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,7 +25,35 @@ pub struct Entry {
     pub bus: String,
     /// Whether it hears all others on its bus.
     pub hearing: Hearing,
+    /// Which version of the bus it speaks ([`chatd_chat::model::envelope::BUS_VERSION`]).
+    pub bus_version: u16,
 }
+
+/// A server that lives and speaks another version of the bus than this one: they cannot be one cluster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AnotherVersion {
+    /// Where it is.
+    pub place: String,
+    /// What it speaks.
+    pub theirs: u16,
+    /// What this program speaks.
+    pub ours: u16,
+}
+
+impl fmt::Display for AnotherVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, theirs, ours } = self;
+        write!(
+            f,
+            "{place} works on the same database and speaks version {theirs} of the bus, this chatd version {ours}: \
+             stop all servers of the cluster, and then start those of one version (one that died counts until it has \
+             been silent for {} s)",
+            DEAD.as_secs()
+        )
+    }
+}
+
+impl std::error::Error for AnotherVersion {}
 
 /// Whether a server hears all that it should hear.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

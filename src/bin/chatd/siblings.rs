@@ -8,11 +8,12 @@
 mod judge;
 
 use crate::settings::Settings;
+use chatd::chat::model::envelope::BUS_VERSION;
 use chatd::executor::boot::Delivery;
 use chatd::executor::bus::Unity;
 use chatd::executor::observer::Observer;
 use chatd::storage::Backend;
-use chatd::storage::siblings::{Entry, Hearing, SiblingLine};
+use chatd::storage::siblings::{AnotherVersion, Entry, Hearing, SiblingLine};
 use chatd_process::log;
 use flume::{Receiver, RecvTimeoutError, Sender};
 use judge::Judge;
@@ -48,7 +49,7 @@ impl Siblings {
     /// Looks for the others once, and from then on, where servers may share a database and a bus.
     ///
     /// # Errors
-    /// If the system gives no thread.
+    /// If a server lives that speaks another version of the bus, or the system gives no thread.
     pub fn start(
         settings: &Settings,
         address: SocketAddr,
@@ -61,11 +62,22 @@ impl Siblings {
         let place: String =
             format!("{address} (Redis at {})", redis.at()).chars().take(PLACE_CHARS).collect();
         let cores = u16::try_from(settings.cpus.len()).expect("fewer cores than core ids");
-        let entry = Entry { server: redis.id(), place, cores, bus: String::new(), hearing: Hearing::All };
+        let entry = Entry {
+            server: redis.id(),
+            place,
+            cores,
+            bus: String::new(),
+            hearing: Hearing::All,
+            bus_version: BUS_VERSION,
+        };
         let judge = Judge::new(entry.server, cores);
         let mut watch = Watch { entry, line, observer, judge, unity: Unity::Whole };
-        // Who starts on another bus than the others says so before anything else.
-        watch.round();
+        // Who starts on another bus than the others says so before anything else; and who speaks another version than one
+        // that started at the same moment does not go on. The store has refused all that were there before.
+        if let Some(another) = watch.round() {
+            watch.line.withdraw(watch.entry.server, STORE);
+            return Err(io::Error::other(another));
+        }
         let (stop, stopped) = flume::bounded(1);
         let thread =
             std::thread::Builder::new().name("siblings".to_owned()).spawn(move || watch.run(&stopped))?;
@@ -83,24 +95,23 @@ impl Siblings {
 impl Watch {
     fn run(mut self, stopped: &Receiver<()>) {
         while stopped.recv_timeout(ROUND) == Err(RecvTimeoutError::Timeout) {
-            self.round();
+            drop(self.round());
         }
         self.line.withdraw(self.entry.server, STORE);
     }
 
-    fn round(&mut self) {
+    /// Looks once. Gives the server, if there is one, that speaks another version of the bus.
+    fn round(&mut self) -> Option<AnotherVersion> {
         let cores = self.observer.attend(self.unity, CORES);
         if let Some(bus) = cores.iter().find_map(|core| core.bus.clone()) {
             self.entry.bus = bus.chars().take(PLACE_CHARS).collect();
         }
-        let Some(siblings) = self.line.announce(self.entry.clone(), STORE) else {
-            // Nobody is let in without the store; what was so before still is, as far as anybody knows.
-            return;
-        };
+        // Nobody is let in without the store; what was so before still is, as far as anybody knows.
+        let siblings = self.line.announce(self.entry.clone(), STORE)?;
         let judgement = self.judge.judge(&cores, &siblings);
         self.entry.hearing = judgement.hearing;
         if judgement.unity == self.unity {
-            return;
+            return judgement.another;
         }
         self.unity = judgement.unity;
         self.observer.attend(self.unity, CORES);
@@ -115,5 +126,6 @@ impl Watch {
             // The others are to know it at once.
             drop(self.line.announce(self.entry.clone(), STORE));
         }
+        judgement.another
     }
 }

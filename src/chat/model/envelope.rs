@@ -42,6 +42,11 @@ use std::sync::Arc;
 
 /// Version of the layout. A reader refuses every other.
 pub const VERSION: u8 = 1;
+/// Version of the bus: what servers of a cluster say to each other, and what they mean by it. It changes when a server of
+/// the version before would misunderstand or miss what it has to know: such servers refuse to be one cluster.
+pub const BUS_VERSION: u16 = 2;
+/// What servers speak that do not say what they speak.
+pub const FIRST_BUS_VERSION: u16 = 1;
 const HEADER_BYTES: usize = 32;
 const FLAG_STORED: u8 = 1;
 const FLAG_AWAITS_RECEIPT: u8 = 2;

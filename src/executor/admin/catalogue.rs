@@ -202,6 +202,11 @@ pub(super) const CATALOGUE: &[Metric] = &[
     metric("chatd_bus_published", "Parcels published on the bus.", counter!(published)),
     metric("chatd_bus_arrived", "Messages that came from other cores or servers.", counter!(arrived)),
     metric(
+        "chatd_bus_not_understood",
+        "What came on the bus and was dropped: of a kind or a version that this server does not know, or a stranger's.",
+        counter!(foreign),
+    ),
+    metric(
         "chatd_store_up",
         "1 unless the store failed within the last seconds.",
         Kind::Gauge(|view, series| series.one(view.store_up)),

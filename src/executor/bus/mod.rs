@@ -147,6 +147,14 @@ impl Bus {
         }
     }
 
+    /// How much came that could not be understood; what a process says to itself always can.
+    pub(super) fn foreign(&self) -> u64 {
+        match self {
+            Bus::Local(_) => 0,
+            Bus::Redis(bus) => bus.foreign(),
+        }
+    }
+
     /// What waits for room, or for an answer.
     pub(super) fn waiting(&self) -> usize {
         match self {

@@ -30,6 +30,8 @@ pub struct Counters {
     pub published: u64,
     /// Messages that came from other cores.
     pub arrived: u64,
+    /// What came on the bus and could not be understood.
+    pub foreign: u64,
     /// Questions to the store.
     pub asked: u64,
     /// Questions that the store's queue had no room for.

@@ -1,6 +1,7 @@
 //! Why a server cannot run with a MySQL: a sentence each, for whoever started it.
 
 use super::url::MySqlUrl;
+use crate::siblings::AnotherVersion;
 use mysql_async::{DriverError, Error, IoError, TlsError};
 use std::fmt;
 
@@ -72,6 +73,8 @@ pub enum Refusal {
         /// Which.
         database: String,
     },
+    /// A server that is of another version works on the database.
+    AnotherVersion(AnotherVersion),
     /// Anything else, in the server's own words.
     Failed {
         /// Where.
@@ -157,6 +160,7 @@ impl fmt::Display for Refusal {
                 f,
                 "another chatd has been bringing the MySQL database {database} up to date for too long; try again when it is done"
             ),
+            Self::AnotherVersion(other) => other.fmt(f),
             Self::Failed { server, why } => write!(f, "MySQL at {server}: {why}"),
         }
     }

@@ -10,6 +10,7 @@ use super::client::Client;
 use super::fault::{DbResult, Fault};
 use super::refusal::Refusal;
 use super::row;
+use super::siblings;
 use super::url::MySqlUrl;
 use crate::OpenError;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub const MYSQL: &[&str] = &[
     include_str!("../../../schema/mysql/0009_consent.sql"),
     include_str!("../../../schema/mysql/0010_search.sql"),
     include_str!("../../../schema/mysql/0011_application.sql"),
+    include_str!("../../../schema/mysql/0012_bus_version.sql"),
 ];
 
 /// How long another chatd may take to do it, and how long one statement of ours may.
@@ -38,7 +40,8 @@ const VERSION: &str = "SELECT MAX(version) FROM chatd_schema";
 /// Applies those of `files` that the database lacks.
 ///
 /// # Errors
-/// If the database is another program's or a newer chatd's, or cannot be changed.
+/// If the database is another program's or a newer chatd's, a server works on it that speaks another version of the bus,
+/// or it cannot be changed.
 pub async fn migrate(client: &mut Client, url: &MySqlUrl, files: &[&str]) -> Result<(), OpenError> {
     let usual = client.patience();
     client.set_patience(PATIENCE);
@@ -55,6 +58,10 @@ pub async fn migrate(client: &mut Client, url: &MySqlUrl, files: &[&str]) -> Res
 
 async fn apply(client: &mut Client, url: &MySqlUrl, files: &[&str]) -> Result<(), OpenError> {
     let found = found(client, url, files).await?;
+    // Before anything is changed under those who work on it.
+    if let Some(other) = siblings::of_another_version(client).await.map_err(|fault| of(fault, url))? {
+        return Err(Refusal::AnotherVersion(other).into());
+    }
     for (number, file) in (1..).zip(files).skip(found) {
         let step = format!("{file}\nINSERT IGNORE INTO chatd_schema (version) VALUES ({number});\nCOMMIT");
         client.run(&step).await.map_err(|fault| of(fault, url))?;

@@ -4,13 +4,11 @@
 //! still takes nobody for split off. A server that dies falls silent in the database sooner than it is
 //! missed on the bus, so that its death is no split.
 
+use chatd::chat::model::envelope::BUS_VERSION;
 use chatd::executor::bus::{Heard, Unity};
-use chatd::storage::siblings::{Hearing, Sibling};
+use chatd::storage::siblings::{AnotherVersion, DEAD, Entry, Hearing, Sibling};
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
-/// A server that wrote nothing down for so long is dead, or hangs: three rounds.
-const DEAD: Duration = Duration::from_secs(6);
 /// Heartbeats of its own that a core hears while it hears nothing of another one's: at least eight seconds.
 const MISSED: u64 = 5;
 /// As many where both say that they are on different buses, so that this is not a moment between two of
@@ -29,6 +27,8 @@ pub struct Judgement {
     pub why: Option<String>,
     /// Whether this server hears everybody itself.
     pub hearing: Hearing,
+    /// Who speaks another version of the bus.
+    pub another: Option<AnotherVersion>,
 }
 
 /// What is remembered from one round to the next.
@@ -39,6 +39,12 @@ pub struct Judge {
     since: HashMap<(usize, u64), u64>,
     /// The reason why all is not one, and how many rounds have found none since.
     split: Option<(String, u32)>,
+}
+
+/// Whether a server speaks another version of the bus than this one.
+fn of_another_version(entry: &Entry) -> Option<AnotherVersion> {
+    let (theirs, ours) = (entry.bus_version, BUS_VERSION);
+    (theirs != ours).then(|| AnotherVersion { place: entry.place.clone(), theirs, ours })
 }
 
 /// A server that is to be heard.
@@ -79,13 +85,15 @@ impl Judge {
             .map(|(_, expected)| expected.place)
             .collect();
         let hearing = if unheard.is_empty() { Hearing::All } else { Hearing::NotAll };
+        let another = live.iter().find_map(|sibling| of_another_version(&sibling.entry));
         let deaf = live.iter().find(|sibling| sibling.entry.hearing == Hearing::NotAll);
-        let why = match (unheard.first(), deaf) {
-            (Some(place), _) => {
+        let why = match (&another, unheard.first(), deaf) {
+            (Some(another), ..) => Some(another.to_string()),
+            (None, Some(place), _) => {
                 Some(format!("this server does not hear {place}, which uses the same database"))
             }
-            (None, Some(deaf)) => Some(format!("{} does not hear all others", deaf.entry.place)),
-            (None, None) => None,
+            (None, None, Some(deaf)) => Some(format!("{} does not hear all others", deaf.entry.place)),
+            (None, None, None) => None,
         };
         self.split = match (why, self.split.take()) {
             (Some(why), _) => Some((why, 0)),
@@ -94,7 +102,7 @@ impl Judge {
         };
         let why = self.split.as_ref().map(|(why, _)| why.clone());
         let unity = if why.is_some() { Unity::Split } else { Unity::Whole };
-        Judgement { unity, why, hearing }
+        Judgement { unity, why, hearing, another }
     }
 
     /// Whether a core should hear all cores of a server, and has not for too long.
@@ -117,14 +125,14 @@ impl Judge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chatd::storage::siblings::Entry;
+    use std::time::Duration;
 
     const ME: u64 = 1;
 
     fn sibling(server: u64, bus: &str) -> Sibling {
         let (place, bus) = (format!("server {server}"), bus.to_owned());
         Sibling {
-            entry: Entry { server, place, cores: 1, bus, hearing: Hearing::All },
+            entry: Entry { server, place, cores: 1, bus, hearing: Hearing::All, bus_version: BUS_VERSION },
             silent: Duration::ZERO,
         }
     }
@@ -193,6 +201,19 @@ mod tests {
             (Unity::Split, Hearing::All),
             "nobody learns it from nobody"
         );
+    }
+
+    /// Two that started at the same moment, before either was written down.
+    #[test]
+    fn who_speaks_another_version_is_no_part_of_the_cluster() {
+        let (mut judge, mut other) = (Judge::new(ME, 1), sibling(2, "one"));
+        other.entry.bus_version = BUS_VERSION + 1;
+        let found = judge.judge(&hears(0, &[(2, 0)]), &[other]);
+        assert_eq!(found.unity, Unity::Split);
+        let why = found.why.expect("a reason");
+        let words =
+            format!("server 2 works on the same database and speaks version {} of the bus", BUS_VERSION + 1);
+        assert!(why.contains(&words), "{why}");
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub(crate) struct RedisBus {
     /// Whether all servers of the database are heard here.
     unity: Unity,
     retry: Retry,
+    /// What came on its channels and could not be understood.
+    foreign: u64,
     now: Monotonic,
 }
 
@@ -99,6 +101,7 @@ impl RedisBus {
             bus: String::new(),
             unity: Unity::Whole,
             retry: Retry::new(),
+            foreign: 0,
             now: Monotonic(0),
         };
         bus.take_link(greeted);
@@ -126,6 +129,11 @@ impl RedisBus {
             due.push_back(Event::Rejoined { core: self.core });
         }
         self.hearing.tell(self.link.as_ref().map(|_| self.bus.clone()))
+    }
+
+    /// How much has come on its channels that could not be understood: of another version, or a stranger's.
+    pub(crate) fn foreign(&self) -> u64 {
+        self.foreign
     }
 
     /// Commands that Redis has not answered.
@@ -443,8 +451,10 @@ impl RedisBus {
             }
         }
         // An envelope of another version, or a stranger's: not for us.
-        if let (Some(channel), Ok(envelope)) = (parse(name), Envelope::open(Arc::from(payload))) {
-            due.push_back(Event::Arrived { channel, envelope });
+        match (parse(name), Envelope::open(Arc::from(payload))) {
+            (Some(channel), Ok(envelope)) => due.push_back(Event::Arrived { channel, envelope }),
+            // Who connects tries whether it may publish, with nothing.
+            _ => self.foreign += u64::from(!payload.is_empty()),
         }
     }
 

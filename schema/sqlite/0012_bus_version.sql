@@ -1,0 +1,1 @@
+-- One server has this database for itself, so there is nothing to say of others. The number keeps the twins in step.
