@@ -20,10 +20,12 @@ mod server {
     mod jwt;
     mod limits;
     mod log;
+    mod logging;
     mod login;
     mod original;
     mod passwords;
     mod proxies;
+    mod reading;
     mod registering;
     mod seed;
     mod shouting;

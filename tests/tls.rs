@@ -14,5 +14,6 @@ mod tls {
     mod certificates;
     mod conversation;
     mod hostile;
+    mod silence;
     mod tunnel;
 }

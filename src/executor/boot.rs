@@ -228,15 +228,17 @@ fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<Order>>
 }
 
 /// What a core is told while it runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Order {
     /// Finish with every session, and end.
     Stop,
     /// From now on clients may do so much.
     Rates(Rates),
+    /// From now on these may register.
+    Registration(Registration),
 }
 
-/// Asks cores to stop, and tells them of other rates, from any thread.
+/// Asks cores to stop, and tells them what else counts from now on, from any thread.
 #[derive(Clone, Debug)]
 pub struct Stopper(Vec<Sender<Order>>);
 
@@ -246,6 +248,13 @@ impl Stopper {
         for order in &self.0 {
             // A core that is gone needs no telling.
             let _ = order.try_send(Order::Rates(rates));
+        }
+    }
+
+    /// Tells every core who may register from now on.
+    pub fn set_registration(&self, registration: &Registration) {
+        for order in &self.0 {
+            let _ = order.try_send(Order::Registration(registration.clone()));
         }
     }
 
@@ -317,8 +326,12 @@ async fn run(parts: Parts) {
     // Nobody waits for this any more only if another core has failed.
     let _ = ready.send(Ok(()));
     drop(ready);
-    while let Ok(Order::Rates(rates)) = stop.recv_async().await {
-        shard.borrow_mut().set_rates(rates);
+    loop {
+        match stop.recv_async().await {
+            Ok(Order::Rates(rates)) => shard.borrow_mut().set_rates(rates),
+            Ok(Order::Registration(registration)) => shard.borrow_mut().set_registration(registration),
+            Ok(Order::Stop) | Err(_) => break,
+        }
     }
     accepting.cancel().await;
     drain(shard, core, parts.at_rest, stop, &limits).await;

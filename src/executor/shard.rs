@@ -17,6 +17,7 @@ use chatd_chat::hub::Hub;
 use chatd_chat::model::envelope::Kind;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::rate::Rates;
+use chatd_chat::model::registration::Registration;
 use chatd_chat::port::effect::Effect;
 use chatd_chat::port::event::Event;
 use chatd_chat::port::store::StoreRequest;
@@ -155,6 +156,11 @@ impl Shard {
     /// How often clients may do what, from now on.
     pub(super) fn set_rates(&mut self, rates: Rates) {
         self.hub.set_rates(rates);
+    }
+
+    /// Who may register, from now on.
+    pub(super) fn set_registration(&mut self, registration: Registration) {
+        self.hub.set_registration(registration);
     }
 
     /// Finishes with everybody, in their turn; said again, at once.

@@ -1,11 +1,14 @@
 //! Signals: those that ask a server to stop, and those that must not end it.
 //!
 //! A signal that nobody handles would end the process at once: no session would hear of it, and what is under way would
-//! not be stored. So every signal that can be caught either asks to stop or does nothing. What is left are those of
+//! not be stored. So every signal that can be caught either asks to stop or does nothing, but for SIGHUP: it has read again
+//! what can be, unless it tells of the end of the terminal in whose foreground the server was started. What is left are those of
 //! faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP, SIGABRT), SIGKILL, and the stops of job control.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 
 /// Those that do nothing. SIGXFSZ: a file that may not grow is an error of the write, and the store is down. SIGPIPE: so
 /// is a peer that is gone.
@@ -24,28 +27,30 @@ const IGNORED: &[libc::c_int] = &[
 /// Those that ask to stop.
 const STOPPING: &[libc::c_int] = &[libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGXCPU];
 
-/// A signal that asks a server to stop.
+/// A signal that asks a server to stop, or to read something again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct StopSignal(libc::c_int);
+pub struct StopSignal {
+    number: libc::c_int,
+    /// Whether the terminal has closed in whose foreground the server was started.
+    of_terminal: bool,
+}
 
 impl StopSignal {
     /// Whether a second one means: at once. A terminal that closes may send SIGHUP several times, and SIGXCPU comes every
     /// second, so they never do.
     pub fn is_insistent(self) -> bool {
-        matches!(self.0, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT)
+        matches!(self.number, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT)
     }
-}
 
-impl StopSignal {
-    /// Whether it is SIGHUP, which means something else to a server that can read something again.
+    /// Whether it is a SIGHUP that somebody has sent, and does not tell of a terminal that has closed.
     pub fn is_hangup(self) -> bool {
-        self.0 == libc::SIGHUP
+        self.number == libc::SIGHUP && !self.of_terminal
     }
 }
 
 impl fmt::Display for StopSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+        f.write_str(match self.number {
             libc::SIGTERM => "SIGTERM",
             libc::SIGINT => "SIGINT",
             libc::SIGQUIT => "SIGQUIT",
@@ -56,7 +61,11 @@ impl fmt::Display for StopSignal {
 }
 
 /// The signals that stop a server, blocked in every thread that is started from now on.
-pub struct StopSignals(libc::sigset_t);
+pub struct StopSignals {
+    set: libc::sigset_t,
+    /// Whether this process was started in the foreground of a terminal, whose end is meant for it.
+    has_terminal: bool,
+}
 
 impl StopSignals {
     /// Blocks them in this thread, and has the others ignored. Call before any other thread is started.
@@ -81,7 +90,7 @@ impl StopSignals {
                 }
             }
             match libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) {
-                0 => Ok(Self(set)),
+                0 => Ok(Self { set, has_terminal: is_in_foreground() }),
                 errno => Err(io::Error::from_raw_os_error(errno)),
             }
         }
@@ -91,9 +100,20 @@ impl StopSignals {
     pub fn wait(&self) -> StopSignal {
         let mut signal = 0;
         // SAFETY: the set was filled in by `block`, and `signal` outlives the call.
-        unsafe { libc::sigwait(&raw const self.0, &raw mut signal) };
-        StopSignal(signal)
+        unsafe { libc::sigwait(&raw const self.set, &raw mut signal) };
+        StopSignal { number: signal, of_terminal: self.has_terminal && terminal().is_none() }
     }
+}
+
+/// The terminal that this process belongs to, while there is one.
+fn terminal() -> Option<File> {
+    File::options().read(true).custom_flags(libc::O_NOCTTY).open("/dev/tty").ok()
+}
+
+/// Whether this process is what runs in its terminal, and not behind it.
+fn is_in_foreground() -> bool {
+    let foreground = terminal().and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok());
+    foreground == Some(rustix::process::getpgrp())
 }
 
 /// Whether whoever started this process has it ignore a signal, as `nohup` does.

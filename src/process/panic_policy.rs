@@ -15,7 +15,10 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
+use tracing::{error, warn};
 
+/// The module whose lines are all written, however many.
+pub(crate) const MODULE: &str = module_path!();
 /// How long the last lines of a process may take to be written.
 pub const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -74,7 +77,7 @@ pub async fn contain_library<T>(work: impl Future<Output = T>) -> Result<T, Pani
 /// Ends the process with a failure, because `what` has failed. What was said before is written if that is possible soon.
 pub fn die(what: impl Display) -> ! {
     let sentence = format!("{what} has failed, and this server cannot go on without it; stopping at once");
-    log::line(&sentence);
+    error!("{sentence}");
     if !log::flush(LAST_LINES) {
         log::last_words(&sentence);
     }
@@ -89,12 +92,12 @@ fn on_panic(panic: &PanicHookInfo<'_>) {
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
     let place = panic.location().map_or_else(|| "somewhere".to_owned(), ToString::to_string);
     if COSTS.get() == Costs::WhatWasSaid {
-        return log::line(format_args!("{place} does not understand what it was told: {text}"));
+        return warn!("{place} does not understand what it was told: {text}");
     }
-    log::line(format_args!("thread {name} panicked at {place}: {text}"));
+    error!("thread {name} panicked at {place}: {text}");
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
-        backtrace.to_string().lines().for_each(log::line);
+        backtrace.to_string().lines().for_each(|line| error!("{line}"));
     }
     if COSTS.get() == Costs::Everything {
         die(format_args!("the thread {name}"));
@@ -173,7 +176,7 @@ pub mod tests {
         let output = run("panic_policy::tests::what_is_contained_costs_itself_only", || {
             assert_eq!(contain(|| panic!("provoked")), Err::<(), _>(Panicked));
             assert_eq!(contain(|| contain(|| 7)), Ok(Ok(7)));
-            log::line("and it goes on");
+            tracing::info!("and it goes on");
         });
         output.inspect(|output| {
             let said = String::from_utf8_lossy(&output.stderr);

@@ -19,6 +19,7 @@ use chatd_chat::model::source::Source;
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
+use tracing::debug;
 
 /// Names an account as it was named by whoever tries: one that does not exist has an allowance too, or
 /// it could be told from one that does.
@@ -108,12 +109,14 @@ impl Guesses {
             Try::Later
         } else {
             self.forget_if_idle(key);
+            debug!("a password from {from} is not looked at: too many were wrong for that account");
             Try::TooMany
         }
     }
 
     /// The password was wrong.
     pub fn wrong(&mut self, key: AccountKey, from: Source) {
+        debug!("a wrong password from {from}");
         if let Some(wrong) = self.known.get_mut(&(key, from)) {
             *wrong += 1;
             if *wrong >= KNOWN_WRONG {

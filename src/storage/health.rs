@@ -1,11 +1,11 @@
 //! Whether the store works, for whoever must be told: readiness checks, and people, once each time.
 
 use super::Committed;
-use chatd_process::log;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tracing::{error, info, warn};
 
 /// A store that fails more often than this is down, whatever it manages in between.
 const WELL_AFTER: Duration = Duration::from_secs(1);
@@ -110,10 +110,10 @@ impl Health {
         // What is so is set before it is said.
         if self.failed.replace(Instant::now()).is_none() {
             self.state.set(Condition::Down);
-            log::line(format_args!("the store is down, nothing is stored or acknowledged: {why}"));
+            error!("the store is down, nothing is stored or acknowledged: {why}");
             self.told = vec![why];
         } else if self.told.len() < REASONS && !self.told.contains(&why) {
-            log::line(format_args!("the store is still down: {why}"));
+            warn!("the store is still down: {why}");
             self.told.push(why);
         }
     }
@@ -123,7 +123,7 @@ impl Health {
         self.state.0.unexpected.fetch_add(1, Ordering::Relaxed);
         let what = format!("{kind}: {why}");
         if self.told_unexpected.len() < UNEXPECTED_TOLD && !self.told_unexpected.contains(&what) {
-            log::line(format_args!("the store cannot carry out a request, please report this: {what}"));
+            error!("the store cannot carry out a request, please report this: {what}");
             self.told_unexpected.push(what);
         }
     }
@@ -132,7 +132,7 @@ impl Health {
         if self.failed.is_some_and(|failed| failed.elapsed() > WELL_AFTER) {
             self.failed = None;
             self.state.set(Condition::Up);
-            log::line("the store works again");
+            info!("the store works again");
         }
     }
 }

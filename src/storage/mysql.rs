@@ -57,7 +57,6 @@ use chatd_chat::model::limits::Limits;
 use chatd_chat::model::retention::Retention;
 use chatd_chat::port::store::StoreResult;
 use chatd_chat::wire::code::Code;
-use chatd_process::log;
 use client::Client;
 use connection_pool::ConnectionPool;
 use fault::{DbResult, Fault};
@@ -67,6 +66,7 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
+use tracing::warn;
 pub use url::MySqlUrl;
 use user_cache::UserCache;
 
@@ -334,9 +334,9 @@ impl StoreSession {
         pool.writer.run("ROLLBACK").await?;
         if !were_locked && !self.locked_rows.is_empty() {
             let (which, url) = (self.locked_rows.example(), &self.url);
-            log::line(format_args!(
+            warn!(
                 "{url}: somebody else has locked rows for long ({which}): what needs them waits, or gets 110"
-            ));
+            );
         }
         Ok(deferred)
     }

@@ -5,7 +5,7 @@
 //! only in case, width or composition are one. What may be a name is for the core to say.
 
 use caseless::default_case_fold_str;
-use chatd_process::log;
+use tracing::warn;
 use unicode_normalization::UnicodeNormalization;
 
 /// Characters of a name that are looked at: no name that is stored has as many.
@@ -54,10 +54,10 @@ impl Clash {
             Self::Users(older, other) => ("users", older, other),
             Self::Groups(older, other) => ("groups", older, other),
         };
-        log::line(format_args!(
+        warn!(
             "the names of {what} {older} and {other} are one now, but for case, width or composition: \
              {older} is found by it in any form, {other} as it is written"
-        ));
+        );
     }
 }
 

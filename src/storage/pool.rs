@@ -19,11 +19,11 @@ use chatd_chat::model::profile::Who;
 use chatd_chat::model::source::Source;
 use chatd_chat::model::token::Password;
 use chatd_chat::wire::code::Code;
-use chatd_process::log;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tracing::error;
 
 /// More threads would answer logins sooner and messages later.
 const THREADS_MAX: usize = 2;
@@ -416,7 +416,7 @@ impl Thread {
         match self.hasher.hash(&password.0) {
             Ok(hash) => self.hand_back(requester, order(hash)),
             Err(why) => {
-                log::line(format_args!("a password could not be hashed: {why}"));
+                error!("a password could not be hashed: {why}");
                 self.shared.replies.send(requester, Err(Code::Busy));
             }
         }

@@ -21,12 +21,12 @@ use batch::Step;
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::retention::Retention;
 use chatd_chat::port::store::{ReplyQueue, StoreCall};
-use chatd_process::log;
 use futures_lite::future;
 use search::Search;
 use std::pin::pin;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tracing::error;
 
 /// What a batch may weigh, where a stored message weighs 1. What is under way at once goes into one
 /// batch, so this counts under load only: there 256 make 36,000 messages a second on SQLite, and 1,024
@@ -282,7 +282,7 @@ impl Worker {
             drop(thread.join());
         }
         if let Err(error) = self.store.close() {
-            log::line(format_args!("closing the store: {error}"));
+            error!("closing the store: {error}");
         }
     }
 }

@@ -22,7 +22,7 @@ fn said(output: &Output) -> String {
 }
 
 /// A file of this test's own.
-fn file(scratch: &Scratch, name: &str, text: &str) -> String {
+pub(super) fn file(scratch: &Scratch, name: &str, text: &str) -> String {
     let path: PathBuf = scratch.path().join(name);
     std::fs::write(&path, text).unwrap();
     path.to_str().expect("UTF-8").to_owned()
@@ -153,7 +153,7 @@ fn secrets_come_from_files_and_are_not_shown() {
 }
 
 /// Waits until the log says it.
-fn until_said(chatd: &Chatd, what: &str) {
+pub(super) fn until_said(chatd: &Chatd, what: &str) {
     let end = Instant::now() + DEADLINE;
     while !chatd.stderr_lines().iter().any(|line| line.contains(what)) {
         assert!(Instant::now() < end, "waited for {what}: {:?}", chatd.stderr_lines());

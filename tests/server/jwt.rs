@@ -21,14 +21,18 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn claims(subject: &str, name: &str) -> Value {
+pub(super) fn claims(subject: &str, name: &str) -> Value {
     json!({ "iss": "https://app.example", "aud": "chat", "sub": subject, "name": name, "exp": now() + 3_600 })
 }
 
 fn signed(header: &Value, claims: &Value) -> String {
+    signed_with(SECRET, header, claims)
+}
+
+pub(super) fn signed_with(secret: &[u8], header: &Value, claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let text = format!("{}.{}", part(header), part(claims));
-    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET), text.as_bytes());
+    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes());
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
 }
 
@@ -42,7 +46,7 @@ fn secret_file(scratch: &Arc<Scratch>) -> PathBuf {
     file
 }
 
-fn believing(setup: Setup) -> Setup {
+pub(super) fn believing(setup: Setup) -> Setup {
     setup.argument("--jwt-issuer=https://app.example").argument("--jwt-audience=chat")
 }
 
@@ -51,7 +55,7 @@ fn with_secret(cores: usize, scratch: &Arc<Scratch>) -> Setup {
 }
 
 /// LOGIN with this word, and what is answered.
-fn login(chatd: &Chatd, jwt: &str) -> (Client, Value) {
+pub(super) fn login(chatd: &Chatd, jwt: &str) -> (Client, Value) {
     let mut client = chatd.connect().with_newlines();
     client.say(json!({ "msgid": 1, "jwt": jwt, "v": 2, "cid": "in" }));
     let answer = client.hear("an answer to the login");

@@ -7,7 +7,7 @@ use std::fs;
 
 const INVITATION: &str = "harbour-spring-2026";
 
-fn register(chatd: &Chatd, name: &str, invitation: Option<&str>) -> Value {
+pub(super) fn register(chatd: &Chatd, name: &str, invitation: Option<&str>) -> Value {
     let mut client = chatd.connect();
     let mut frame = json!({"msgid": 4, "name": name, "password": "hush-hush"});
     if let Some(invitation) = invitation {

@@ -169,7 +169,7 @@ fn a_server_without_a_certificate_says_so() {
     let mut client = chatd.connect().with_newlines();
     client.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
     client.hear_error_and_end(100);
-    // SIGHUP stops such a one, and has the other kind read its files again.
+    // SIGHUP has the other kind read its files again.
     let (chatd, _authority, _tunnel) = start();
     chatd.signal(libc::SIGHUP);
     until_said(&chatd, "was read again", 1);

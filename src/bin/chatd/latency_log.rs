@@ -5,7 +5,6 @@
 
 use chatd::executor::metrics::{Snapshot, histogram};
 use chatd::executor::observer::Observer;
-use chatd_process::log;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriter, IntervalLogWriterBuilder, Tag};
@@ -15,6 +14,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, LineWriter};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tracing::{error, warn};
 
 /// How long a core may take to answer. What it has measured is not lost if it takes longer: it is in
 /// the next interval.
@@ -49,7 +49,7 @@ impl LatencyLog {
         let write = move || {
             let _end: flume::Sender<()> = end;
             if let Err(error) = write(file, interval, &observer, &stopped) {
-                log::line(format_args!("the latency log cannot be written, and ends here: {error}"));
+                error!("the latency log cannot be written, and ends here: {error}");
             }
         };
         std::thread::Builder::new().name("latency-log".to_owned()).spawn(write)?;
@@ -60,7 +60,7 @@ impl LatencyLog {
     pub fn stop(self) {
         drop(self.stop);
         if self.ended.recv_timeout(LAST_INTERVAL) == Err(flume::RecvTimeoutError::Timeout) {
-            log::line("the latency log takes too long to be written, and lacks its last interval");
+            warn!("the latency log takes too long to be written, and lacks its last interval");
         }
     }
 }

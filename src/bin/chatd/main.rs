@@ -36,9 +36,12 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 use stopping::Stopping;
+use tracing::{error, info, warn};
 
 fn main() -> ExitCode {
+    log::install();
     let mut options = Options::read();
+    options.logging.take_effect();
     let result = match options.command.take() {
         Some(Command::Top(wanted)) => top::run(wanted),
         Some(Command::DevCert(wanted)) => dev_cert::run(&wanted),
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
     let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::line(error);
+            error!("{error}");
             ExitCode::FAILURE
         }
     };
@@ -60,7 +63,7 @@ fn main() -> ExitCode {
 /// Says whether all options can be meant: files are read, and nothing is opened, listened on or changed.
 fn check(options: Options) -> Result<(), Box<dyn Error>> {
     let settings = Settings::new(options, probe::raise_open_files())?;
-    settings.warnings.iter().for_each(log::line);
+    settings.warnings.iter().for_each(|warning| warn!("{warning}"));
     log::print("these options can be meant\n".to_owned());
     Ok(())
 }
@@ -83,6 +86,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let stopping = Stopping::start(signals)?;
     let open_files = probe::raise_open_files();
     let all = options.all.clone().filter(|_| options.config.is_some());
+    let invitations = options.invitations();
     let mut settings = Settings::new(options, open_files)?;
     probe::check(settings.cpus.len())?;
     let store = storage::open(settings.store())?;
@@ -91,8 +95,13 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = start(&mut settings, store)?;
     let admin = server.admin.as_ref().map(|admin| admin.address);
     let screen = screen::text(&settings, server.cores.address, &described, admin);
-    let reading =
-        Reading { before: all, identity: settings.secrecy.identity.clone(), cores: server.cores.stopper() };
+    let reading = Reading {
+        before: all,
+        identity: settings.secrecy.identity.clone(),
+        application: settings.application.clone(),
+        invitations,
+        cores: server.cores.stopper(),
+    };
     stopping.serving(reading);
     // The last line on stdout is what scripts wait for.
     log::print(format!("{screen}ready {}\n", server.cores.address));
@@ -100,7 +109,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     watchdog::start(server.cores.observer.clone())?;
     let signal = stopping.wait();
     watchdog::tell(News::Stopping);
-    log::line(format_args!("{signal} received, finishing with every session"));
+    info!("{signal} received, finishing with every session");
     server.stop()
 }
 
@@ -166,7 +175,7 @@ impl Server {
         if let Some(admin) = self.admin {
             admin.stop();
         }
-        log::line("stopped");
+        info!("stopped");
         Ok(())
     }
 }

@@ -1,5 +1,10 @@
 //! What was typed: the command line of chatd, unchecked but for its form.
 
+#[path = "options/jwt.rs"]
+mod jwt;
+#[path = "options/logging.rs"]
+mod logging;
+
 use chatd::chat::model::rate::{GroupRate, Rate, Rates};
 use chatd::chat::model::retention::Retention;
 use chatd::executor::boot::{Network, RingMode};
@@ -9,6 +14,9 @@ use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use jwt::Jwt;
+pub use logging::Logging;
 
 /// A self-hosted chat server: one io_uring executor on each core, everything else embedded.
 #[derive(Debug, Parser)]
@@ -186,6 +194,10 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub latency_log_interval: Duration,
 
+    /// What the log is.
+    #[command(flatten)]
+    pub logging: Logging,
+
     /// Options that were typed, and not read from the environment, although they may hold a password.
     #[arg(skip)]
     pub typed_urls: Vec<&'static str>,
@@ -228,46 +240,6 @@ pub struct Registering {
     pub registration_tokens: Option<PathBuf>,
 }
 
-/// Logins by JSON Web Tokens, which another application signs for its users.
-#[derive(Clone, Debug, Default, Args)]
-pub struct Jwt {
-    /// Lets in whoever has a token (JWT) signed with one of these keys: PEM, or a JWK set.
-    #[arg(long, value_name = "FILE", env = "CHATD_JWT_KEY", requires = "jwt_issuer", requires = "jwt_audience",
-          conflicts_with_all = ["jwt_secret", "jwt_jwks"])]
-    pub jwt_key: Option<PathBuf>,
-
-    /// The same with a secret that is shared (HS256): a file of 32 bytes at least.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "CHATD_JWT_SECRET",
-        requires = "jwt_issuer",
-        requires = "jwt_audience",
-        conflicts_with = "jwt_jwks"
-    )]
-    pub jwt_secret: Option<PathBuf>,
-
-    /// The same with the keys at an address, https://app.example/.well-known/jwks.json, which is asked now and then.
-    #[arg(long, value_name = "URL", env = "CHATD_JWT_JWKS", requires = "jwt_issuer", requires = "jwt_audience",
-          value_parser = jwks_url)]
-    pub jwt_jwks: Option<String>,
-
-    /// What `iss` of such a token must be.
-    #[arg(long, value_name = "TEXT", env = "CHATD_JWT_ISSUER")]
-    pub jwt_issuer: Option<String>,
-
-    /// What `aud` of such a token must be, or have among others.
-    #[arg(long, value_name = "TEXT", env = "CHATD_JWT_AUDIENCE")]
-    pub jwt_audience: Option<String>,
-}
-
-fn jwks_url(text: &str) -> Result<String, String> {
-    match text.starts_with("https://") || text.starts_with("http://") {
-        true => Ok(text.to_owned()),
-        false => Err("it begins with https:// or http://".to_owned()),
-    }
-}
-
 impl Options {
     /// How often clients may do what.
     pub fn rates(&self) -> Rates {
@@ -281,6 +253,12 @@ impl Options {
             connections: self.address_connections.0,
             group: self.group_rate,
         }
+    }
+
+    /// The file of the invitations, if it takes one to register.
+    pub fn invitations(&self) -> Option<PathBuf> {
+        let Registering { registration, registration_tokens, .. } = &self.register;
+        registration_tokens.clone().filter(|_| *registration == Some(Register::Token))
     }
 }
 

@@ -1,14 +1,18 @@
 //! Reading again while the server runs: what SIGHUP does. Says what was taken up, and what takes a restart.
 
 use crate::options::Options;
+use crate::settings;
+use chatd::chat::model::registration::Registration;
 use chatd::executor::boot::Stopper;
-use chatd_process::log;
+use chatd::storage::jwt::gate::Application;
 use chatd_tls::Identity;
 use clap::ArgMatches;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use tracing::{info, warn};
 
 /// Options that are taken up while the server runs; all others take a restart.
-const TAKEN_UP: [&str; 8] = [
+const TAKEN_UP: [&str; 10] = [
     "message-rate",
     "byte-rate",
     "lookup-rate",
@@ -17,6 +21,8 @@ const TAKEN_UP: [&str; 8] = [
     "connect-rate",
     "address-connections",
     "group-rate",
+    "log-format",
+    "log-level",
 ];
 
 /// What can be read again.
@@ -25,6 +31,10 @@ pub struct Reading {
     pub before: Option<Box<ArgMatches>>,
     /// Its certificate.
     pub identity: Option<Arc<Identity>>,
+    /// Whose signed word it takes.
+    pub application: Option<Application>,
+    /// Where its invitations are.
+    pub invitations: Option<PathBuf>,
     /// Who is told.
     pub cores: Stopper,
 }
@@ -42,16 +52,25 @@ impl Serving {
         self.0.lock().expect("the one thread that has it does not panic").cores.stop();
     }
 
-    /// Reads what can be read again; whether there is anything.
-    pub fn read_again(&self) -> bool {
+    /// Reads what can be read again, and says what cannot.
+    pub fn read_again(&self) {
         let reading = self.0.lock().expect("the one thread that has it does not panic");
         if let Some(identity) = &reading.identity {
             read_certificate(identity);
         }
-        if let Some(before) = &reading.before {
-            read_options(before, &reading.cores);
+        if let Some(application) = &reading.application {
+            read_keys(application);
         }
-        reading.identity.is_some() || reading.before.is_some()
+        if let Some(file) = &reading.invitations {
+            read_invitations(file, &reading.cores);
+        }
+        match &reading.before {
+            Some(before) => read_options(before, &reading.cores),
+            None => info!(
+                "SIGHUP received, the options stay as they are: there is no file to read them from again (--config), \
+                 and what was typed or is in the environment takes a restart"
+            ),
+        }
     }
 }
 
@@ -59,11 +78,32 @@ impl Serving {
 fn read_certificate(identity: &Identity) {
     let file = identity.file().display().to_string();
     match identity.read_again() {
-        Ok(()) => log::line(format_args!("SIGHUP received, the certificate in {file} was read again")),
-        Err(why) => log::line(format_args!("SIGHUP received, the certificate stays as it was: {why}")),
+        Ok(()) => info!("SIGHUP received, the certificate in {file} was read again"),
+        Err(why) => warn!("SIGHUP received, the certificate stays as it was: {why}"),
     }
     if let Some(warning) = identity.warning() {
-        log::line(warning);
+        warn!("{warning}");
+    }
+}
+
+/// Reads the keys for tokens again: who is logged in stays so until its token is over, and who comes from now on needs one
+/// that is signed with a key that is there now.
+fn read_keys(application: &Application) {
+    match application.reload() {
+        Ok(()) => info!("SIGHUP received, the keys for jwt were read again: {}", application.keys()),
+        Err(why) => warn!("SIGHUP received, the keys for jwt stay as they were: {why}"),
+    }
+}
+
+/// Reads the invitations again.
+fn read_invitations(file: &Path, cores: &Stopper) {
+    match settings::invitations(file) {
+        Ok(invitations) => {
+            let count = invitations.iter().count();
+            cores.set_registration(&Registration::Invited(invitations));
+            info!("SIGHUP received, the invitations were read again: {count} in {}", file.display());
+        }
+        Err(why) => warn!("SIGHUP received, the invitations stay as they were: {why}"),
     }
 }
 
@@ -71,18 +111,17 @@ fn read_certificate(identity: &Identity) {
 /// each time.
 fn read_options(before: &ArgMatches, cores: &Stopper) {
     match Options::read_again(before) {
-        Err(why) => log::line(format_args!("SIGHUP received, the options stay as they were: {why}")),
+        Err(why) => warn!("SIGHUP received, the options stay as they were: {why}"),
         Ok((options, changed)) => {
             let (taken_up, others): (Vec<String>, Vec<String>) =
                 changed.into_iter().partition(|name| TAKEN_UP.contains(&name.as_str()));
             cores.set_rates(options.rates());
+            options.logging.take_effect();
             let taken_up =
                 if taken_up.is_empty() { "no other rates".to_owned() } else { taken_up.join(", ") };
-            log::line(format_args!(
-                "SIGHUP received, the options were read again: {taken_up} since the start"
-            ));
+            info!("SIGHUP received, the options were read again: {taken_up} since the start");
             if !others.is_empty() {
-                log::line(format_args!("these take a restart: {}", others.join(", ")));
+                warn!("these take a restart: {}", others.join(", "));
             }
         }
     }

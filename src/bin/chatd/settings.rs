@@ -19,7 +19,7 @@ use chatd_tls::{Identity, Trust};
 use std::fmt;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -267,17 +267,25 @@ fn registration(options: &Options) -> Result<Registration, Impossible> {
         Some(Register::Closed) => Ok(Registration::Closed),
         Some(Register::Token) => {
             let file = options.register.registration_tokens.clone().unwrap_or_default();
-            let bad = |why: String| Impossible::Invitations(file.clone(), why);
-            let text = fs::read_to_string(&file).map_err(|error| bad(error.to_string()))?;
-            let invitations = Invitations::of_lines(&text);
-            match invitations.iter().map(str::len).min() {
-                None => Err(bad("there is none in it".to_owned())),
-                Some(..INVITATION_BYTES) => {
-                    Err(bad(format!("one has less than {INVITATION_BYTES} bytes, and would be guessed")))
-                }
-                Some(_) => Ok(Registration::Invited(invitations)),
-            }
+            invitations(&file).map(Registration::Invited)
         }
+    }
+}
+
+/// The invitations in a file.
+///
+/// # Errors
+/// If there are none, or some that are guessed.
+pub fn invitations(file: &Path) -> Result<Invitations, Impossible> {
+    let bad = |why: String| Impossible::Invitations(file.to_owned(), why);
+    let text = fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+    let invitations = Invitations::of_lines(&text);
+    match invitations.iter().map(str::len).min() {
+        None => Err(bad("there is none in it".to_owned())),
+        Some(..INVITATION_BYTES) => {
+            Err(bad(format!("one has less than {INVITATION_BYTES} bytes, and would be guessed")))
+        }
+        Some(_) => Ok(invitations),
     }
 }
 

@@ -14,13 +14,13 @@ use chatd::executor::bus::Unity;
 use chatd::executor::observer::Observer;
 use chatd::storage::Backend;
 use chatd::storage::siblings::{AnotherVersion, Entry, Hearing, SiblingLine};
-use chatd_process::log;
 use flume::{Receiver, RecvTimeoutError, Sender};
 use judge::Judge;
 use std::io;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tracing::{error, info};
 
 /// How often a server is written down, and the others are looked for.
 const ROUND: Duration = Duration::from_secs(2);
@@ -116,11 +116,11 @@ impl Watch {
         self.unity = judgement.unity;
         self.observer.attend(self.unity, CORES);
         match judgement.why {
-            Some(why) => log::line(format_args!(
+            Some(why) => error!(
                 "the cluster is split: {why}; who is logged in stays, nobody else is let in until all servers \
                  of the database hear each other"
-            )),
-            None => log::line("the cluster is whole again: all servers of the database hear each other"),
+            ),
+            None => info!("the cluster is whole again: all servers of the database hear each other"),
         }
         if judgement.hearing == Hearing::NotAll {
             // The others are to know it at once.

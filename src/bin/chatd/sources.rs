@@ -7,6 +7,7 @@ use chatd_process::log;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use std::process;
+use tracing::error;
 
 impl Options {
     /// Reads the command line, the environment and the files that they name; says what is wrong with them and exits.
@@ -17,13 +18,13 @@ impl Options {
             return Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
         }
         let found = config::found(&command, &typed).unwrap_or_else(|why| {
-            log::line(why);
+            error!("{why}");
             process::exit(1)
         });
         let all = command.clone().try_get_matches_from(config::completed(&command, &typed, &found));
         let all = all.unwrap_or_else(|error| {
             if error.use_stderr() && !found.is_empty() {
-                log::line(format_args!("with what files say of {}:", config::names(&found)));
+                error!("with what files say of {}:", config::names(&found));
             }
             error.exit()
         });

@@ -8,6 +8,7 @@ use std::io;
 use std::process;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use tracing::{info, warn};
 
 /// Tells when the server is asked to stop.
 pub struct Stopping {
@@ -30,8 +31,8 @@ impl Stopping {
         Ok(Self { serves, asked })
     }
 
-    /// From now on there are sessions to finish with. Where something can be read again, SIGHUP has it read and does not
-    /// stop the server.
+    /// From now on there are sessions to finish with. SIGHUP has read again what can be, and does not stop the server,
+    /// unless it tells of the end of the terminal in whose foreground it was started.
     pub fn serving(&self, reading: Reading) {
         // It is said once.
         let _ = self.serves.set(Serving::new(reading));
@@ -51,13 +52,17 @@ fn hear(signals: &StopSignals, serves: &OnceLock<Serving>, ask: &flume::Sender<S
         let Some(serving) = serves.get() else {
             at_once(format_args!("{signal} received while starting, stopping at once"));
         };
-        if signal.is_hangup() && serving.read_again() {
+        if signal.is_hangup() {
+            // Who is finishing takes nothing up.
+            if !asked {
+                serving.read_again();
+            }
             continue;
         }
         insisted += u32::from(signal.is_insistent());
         match insisted {
             2 if signal.is_insistent() => {
-                log::line(format_args!("{signal} received again, finishing with all sessions at once"));
+                info!("{signal} received again, finishing with all sessions at once");
                 serving.stop();
             }
             3.. if signal.is_insistent() => {
@@ -74,7 +79,7 @@ fn hear(signals: &StopSignals, serves: &OnceLock<Serving>, ask: &flume::Sender<S
 }
 
 fn at_once(why: std::fmt::Arguments<'_>) -> ! {
-    log::line(why);
+    warn!("{why}");
     log::flush(LAST_LINES);
     process::exit(1);
 }

@@ -3,10 +3,10 @@
 //! A core that hangs says nothing, so systemd ends the process and starts it again.
 
 use chatd::executor::observer::Observer;
-use chatd_process::log;
 use chatd_process::supervisor::{self, News};
 use std::io;
 use std::time::{Duration, Instant};
+use tracing::warn;
 
 /// Starts the thread, if systemd waits for it (`WatchdogSec=`). It ends with the process.
 ///
@@ -25,10 +25,7 @@ fn watch(observer: &Observer, every: Duration) {
         let turning = observer.feel(every).len();
         match turning == observer.cores() {
             true => tell(News::Alive),
-            false => log::line(format_args!(
-                "{turning} of {} cores turn: systemd is not told that it lives",
-                observer.cores()
-            )),
+            false => warn!("{turning} of {} cores turn: systemd is not told that it lives", observer.cores()),
         }
         std::thread::sleep(every.saturating_sub(began.elapsed()));
     }
@@ -37,6 +34,6 @@ fn watch(observer: &Observer, every: Duration) {
 /// Tells systemd, which may be gone.
 pub fn tell(news: News) {
     if let Err(error) = supervisor::tell(news) {
-        log::line(format_args!("systemd was not told {news:?}: {error}"));
+        warn!("systemd was not told {news:?}: {error}");
     }
 }

@@ -122,6 +122,11 @@ impl Hub {
         self.cx.rates = rates;
     }
 
+    /// Who may register, from now on.
+    pub fn set_registration(&mut self, registration: Registration) {
+        self.cx.registration = registration;
+    }
+
     /// The same, started at `wall` and giving ids after `stored`, the greatest that the store knows.
     pub fn after(mut self, stored: MessageId, wall: Millis) -> Self {
         self.cx.clock.begin_after(stored, wall);

@@ -26,7 +26,6 @@ mod server;
 mod view;
 
 use super::observer::Observer;
-use chatd_process::log;
 use chatd_tls::Identity;
 use health::Health;
 use pages::Pages;
@@ -37,6 +36,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use tracing::error;
 
 /// What there is to be seen.
 pub struct Sources {
@@ -94,7 +94,7 @@ impl Admin {
         // The counter is at 0 or 1: there is always room.
         let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
         if self.thread.join().is_err() {
-            log::line("the admin thread has failed");
+            error!("the admin thread has failed");
         }
     }
 }

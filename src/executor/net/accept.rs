@@ -11,6 +11,7 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
+use tracing::debug;
 
 /// Connections taken in before others get a turn.
 const ACCEPTS_A_TURN: usize = 32;
@@ -79,6 +80,7 @@ fn welcome(shard: &SharedShard, stream: TcpStream, peer: IpAddr) {
     let from = if is_proxy { Source::Proxy } else { source(peer) };
     match shard.sockets.insert(stream) {
         Ok(session) => {
+            debug!("a connection from {peer}");
             shard.metrics.counters.accepted += 1;
             shard.feed(Event::Opened { connection: session, from });
             if is_proxy {
@@ -86,6 +88,7 @@ fn welcome(shard: &SharedShard, stream: TcpStream, peer: IpAddr) {
             }
         }
         Err(stream) => {
+            debug!("a connection from {peer} is refused: there are too many");
             shard.metrics.counters.refused += 1;
             let text = "too many connections";
             let refusal =

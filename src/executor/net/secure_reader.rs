@@ -14,6 +14,7 @@ use chatd_chat::wire::request::Fault;
 use chatd_tls::Identity;
 use rustls::HandshakeKind;
 use std::sync::Arc;
+use tracing::debug;
 
 /// Handshakes that may begin in a turn: each takes some tenths of a millisecond, and the others wait for it.
 const HANDSHAKES_A_TURN: u32 = 4;
@@ -100,7 +101,8 @@ impl Shard {
         }
         plain.shrink_to(PLAIN_BYTES);
         self.sockets.plain = plain;
-        if done.is_err() {
+        if let Err(error) = done {
+            debug!("TLS with a client has failed: {error}");
             self.metrics.counters.tls_failed += 1;
             // What it was told of that is sent first.
             return self.sockets.close(id, None);

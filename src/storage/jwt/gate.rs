@@ -16,6 +16,7 @@ use chatd_chat::wire::code::Code;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tracing::debug;
 
 /// An application whose word is taken for who its users are.
 #[derive(Clone, Debug)]
@@ -31,6 +32,11 @@ impl Application {
     /// If there are none in it.
     pub fn new(policy: Policy, source: Source) -> Result<Self, NoKeys> {
         Ok(Self { policy, known: Arc::new(Known::open(source)?) })
+    }
+
+    /// How many keys are known, or that an address is asked for them.
+    pub fn keys(&self) -> String {
+        self.known.told()
     }
 
     /// Reads its keys once more.
@@ -117,6 +123,7 @@ fn work(
                 drop(done.send(Hashed { requester, order: Order::Admit { admission } }));
             }
             Err(doubt) => {
+                debug!("a jwt is not believed: {doubt:?}");
                 if doubt == Doubt::NoKey {
                     application.known.ask();
                 }

@@ -4,13 +4,13 @@
 //! does not wait for it. What cannot be read changes nothing: the keys that are known stay.
 
 use super::key::{BadKeys, Keys};
-use chatd_process::log;
 use chatd_tls::Trust;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use std::{fmt, fs};
+use tracing::{info, warn};
 
 /// How old keys of an address may become.
 const FRESH_FOR: Duration = Duration::from_secs(600);
@@ -106,6 +106,16 @@ impl Known {
         Ok(())
     }
 
+    /// What there is to tell of them: no secret.
+    pub(super) fn told(&self) -> String {
+        match &self.source {
+            Source::File(path) | Source::Secret(path) => {
+                format!("{} in {}", self.now().len(), path.display())
+            }
+            Source::Url(url) => format!("{url} is asked soon"),
+        }
+    }
+
     /// Somebody came with a key that nobody knows: the address may know it.
     pub fn ask(&self) {
         // Who is asked already need not be asked twice.
@@ -128,8 +138,8 @@ impl Known {
             if works != Some(told.is_ok()) {
                 works = Some(told.is_ok());
                 match told {
-                    Ok(()) => log::line(format_args!("keys for jwt: {} of {url}", self.now().len())),
-                    Err(why) => log::line(format_args!("{why}; {} keys are known", self.now().len())),
+                    Ok(()) => info!("keys for jwt: {} of {url}", self.now().len()),
+                    Err(why) => warn!("{why}; {} keys are known", self.now().len()),
                 }
             }
             let pause = if works == Some(true) { FRESH_FOR } else { ASK_AGAIN_AFTER };

@@ -7,10 +7,10 @@ use super::{Indexed, Question, Searcher};
 use crate::replies::{Replies, Requester};
 use crate::{OpenError, StoreError};
 use chatd_chat::wire::code::Code;
-use chatd_process::log;
 use flume::RecvTimeoutError;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tracing::warn;
 
 /// How far it stands back behind the cores: further than the store.
 const NICENESS: i32 = 8;
@@ -122,7 +122,7 @@ impl AtWork {
     /// Says that searching does not work, once until it works again.
     fn tell_once(&mut self, error: Option<&StoreError>) {
         if let Some(error) = error.filter(|_| !self.told) {
-            log::line(format_args!("searching does not work: {error}"));
+            warn!("searching does not work: {error}");
         }
         self.told = error.is_some();
     }

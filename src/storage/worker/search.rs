@@ -6,7 +6,7 @@ use crate::search::line::Line;
 use crate::search::{Indexed, Question};
 use chatd_chat::port::store::StoreRequest;
 use chatd_chat::wire::code::Code;
-use chatd_process::log;
+use tracing::warn;
 
 /// Whether something is to be done for the index, and who searches.
 pub(super) struct Search {
@@ -97,7 +97,7 @@ impl Worker {
             Ok(Indexed::All) => Indexing::Done,
             Err(error) => {
                 if !self.search.told {
-                    log::line(format_args!("the index of the search cannot be filled: {error}"));
+                    warn!("the index of the search cannot be filled: {error}");
                 }
                 // What is stored next has it tried again.
                 Indexing::Done

@@ -3,8 +3,8 @@
 //! Each core has a connection, and one that alone may not do its work is lost alone, so all speak with one voice: the
 //! first that is lost is said, each new reason why one cannot come back is said once, and so is that all are back.
 
-use chatd_process::log;
 use std::sync::{Mutex, PoisonError};
+use tracing::warn;
 
 /// Reasons why it cannot come back that are said until it is, at most: each once.
 const REASONS: usize = 16;
@@ -59,7 +59,7 @@ impl Voice {
         // What was said is true even if whoever said it has panicked.
         let what = decide(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(what) = what {
-            log::line(what);
+            warn!("{what}");
         }
     }
 }
