@@ -75,7 +75,7 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
     ("src/storage/pool.rs", 460, "the queues of passwords and the threads that work them off"),
     ("src/storage/worker/tests.rs", 465, "the worker against a store that does what the test says"),
     ("benches/store.rs", 510, "one program measures both stores"),
-    ("src/chat/model/limits.rs", 410, "every bound of the core, in one page"),
+    ("src/chat/model/limits.rs", 415, "every bound of the core, in one page"),
     ("src/storage/embedded.rs", 430, "a request an arm"),
     ("src/storage/contract/group_rules.rs", 415, "what it means to run a group, a case each"),
     ("tests/device_sim/people.rs", 510, "a device: what it does and what it makes of what it hears"),

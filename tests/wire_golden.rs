@@ -18,6 +18,8 @@ mod pieces;
 mod remembered;
 #[path = "wire/replies_changed.rs"]
 mod replies_changed;
+#[path = "wire/replies_extras.rs"]
+mod replies_extras;
 #[path = "wire/replies_groups.rs"]
 mod replies_groups;
 #[path = "wire/replies_v2.rs"]
@@ -118,8 +120,8 @@ fn meaning(frame: &mut [u8], parser: &mut Parser) -> String {
         Body::Register { name, password, .. } => format!("Register {name} {password}"),
         Body::Login { who: Named::Id(user), password, .. } => format!("Login {user} {password}"),
         Body::Logout => "Logout".into(),
-        Body::OneChat { to, msg, time } => format!("OneChat {to} {msg} @{}", time.unwrap()),
-        Body::GroupChat { group, msg, time } => format!("GroupChat {group} {msg} @{}", time.unwrap()),
+        Body::OneChat { to, msg, time, .. } => format!("OneChat {to} {msg} @{}", time.unwrap()),
+        Body::GroupChat { group, msg, time, .. } => format!("GroupChat {group} {msg} @{}", time.unwrap()),
         Body::AddFriend { friend } => format!("AddFriend {friend}"),
         Body::CreateGroup { name, desc } => format!("CreateGroup {name} {desc}"),
         Body::AddGroup { group } => format!("AddGroup {group}"),
@@ -273,7 +275,7 @@ fn text_comes_through_byte_for_byte() {
         let mut frame = format!("{{\"msgid\":6,\"id\":1,\"toid\":2,\"msg\":\"{said}\"}}").into_bytes();
         let mut parser = Parser::new();
         let request = request::parse(&mut frame, &mut parser, &Limits::default()).unwrap();
-        let Body::OneChat { to, msg, time: None } = request.body else { panic!("a message") };
+        let Body::OneChat { to, msg, time: None, .. } = request.body else { panic!("a message") };
         assert_eq!((request.id, to), (Some(user(1)), user(2)));
         let mut again = b"{\"msgid\":10,\"id\":1,\"groupid\":7,\"msg\":".to_vec();
         text::string(&mut again, msg);
@@ -281,7 +283,7 @@ fn text_comes_through_byte_for_byte() {
         let msg = msg.to_owned();
         let request = request::parse(&mut again, &mut parser, &Limits::default()).unwrap();
         let group = GroupId::new(7).unwrap();
-        assert_eq!(request.body, Body::GroupChat { group, msg: &msg, time: None });
+        assert_eq!(request.body, Body::GroupChat { group, msg: &msg, time: None, extras: Ok(None) });
     }
 }
 

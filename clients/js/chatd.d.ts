@@ -20,6 +20,10 @@ export interface Message {
   own: boolean;
   /** When, as the sender wrote it; see `ts`. */
   time: string;
+  /** The place of the message that it replies to; whether there is one, nobody looked. */
+  reply: number | null;
+  /** What the sender's application says with it. */
+  data: Record<string, unknown> | null;
   /** How often it was edited. */
   rev: number;
   /** How others react to it, as it was when it was fetched: emoji are what people typed, too. */
@@ -494,8 +498,15 @@ export class Client {
   /** Sends a device away: its token is worthless, and its session ends with errno 113. */
   dropDevice(device: string): Promise<void>;
 
-  /** Says something. Fulfilled when it is safe. `time` is what readers are shown, by itself the local time. */
-  say(conversation: Conversation, text: string, options?: { time?: string }): Promise<Receipt>;
+  /**
+   * Says something. Fulfilled when it is safe. `time` is what readers are shown, by itself the local time; `reply` the place
+   * of the message that this replies to; `data` an object of at most 4 KiB as JSON, which is passed on as it is.
+   */
+  say(
+    conversation: Conversation,
+    text: string,
+    options?: { time?: string; reply?: number; data?: Record<string, unknown> },
+  ): Promise<Receipt>;
   /** One page of what was said: the newest messages, those `before` a place, or those `after` one. */
   history(
     conversation: Conversation,

@@ -243,12 +243,13 @@ export class Client {
     return this.#ask({ msgid: MSG.LOGOUT, own: true });
   }
 
-  async say(conversation, message, { time = localTime() } = {}) {
+  async say(conversation, message, { time = localTime(), reply, data } = {}) {
     const { user, group } = conversation ?? {};
     const to = group === undefined
       ? { msgid: MSG.ONE_CHAT, toid: id(user, 'user') }
       : { msgid: MSG.GROUP_CHAT, groupid: id(group, 'group') };
-    const fields = { ...to, msg: text(message, 'a message'), time: text(time, 'a time') };
+    const extras = { reply: reply === undefined ? undefined : place(reply), data: data === undefined ? undefined : object(data) };
+    const fields = { ...to, msg: text(message, 'a message'), time: text(time, 'a time'), ...extras };
     const answer = (ack, { cid }) => {
       const pos = number(ack.pos);
       if (pos !== null && this.#account.multi) this.#places.has(conversation, pos);
@@ -1618,6 +1619,7 @@ function decode(line) {
 }
 
 const string = (value) => (typeof value === 'string' ? value : null);
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 const number = (value) => (Number.isSafeInteger(value) && value >= 0 ? value : null);
 
 /** The entries of a list that make sense: the rest of an answer is worth more than its worst line. */
@@ -1708,7 +1710,8 @@ function message(frame, me, where) {
   if (string(name) === null || string(msg) === null) return null;
   const time = string(frame.time) ?? '';
   const now = { rev: number(frame.rev) ?? 0, reactions: list(frame.reactions, reaction) };
-  return { kind: 'said', conversation, from: id, name, text: msg, time, own, ...now, ...placedAt(frame) };
+  const extras = { reply: number(frame.reply), data: isObject(frame.data) ? frame.data : null };
+  return { kind: 'said', conversation, from: id, name, text: msg, time, own, ...extras, ...now, ...placedAt(frame) };
 }
 
 function placedAt({ cid, mid, ts, pos }) {
@@ -1775,6 +1778,12 @@ function id(value, what) {
   const isId = Number.isInteger(value) && value >= 1 && value <= 0x7fff_ffff;
   if (!isId) throw new TypeError(`${value} is no id of a ${what}`);
   return value;
+}
+
+/** What is passed on as it is now: said again, it is the same, whatever became of the object. */
+function object(value) {
+  if (!isObject(value)) throw new TypeError('data is an object');
+  return JSON.parse(JSON.stringify(value));
 }
 
 function place(value) {

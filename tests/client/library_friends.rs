@@ -5,7 +5,8 @@ use super::program::Program;
 use super::screen::Screen;
 use crate::common::chatd::Chatd;
 use chatd_client::{
-    Answer, Conversation, Device, Event, FriendChange, FriendEvent, OwnDeed, Request, Settings, WhoWrites,
+    Answer, Conversation, Device, Event, Extras, FriendChange, FriendEvent, OwnDeed, Request, Settings,
+    WhoWrites,
 };
 
 impl Program {
@@ -67,7 +68,12 @@ fn who_may_write_is_a_choice_that_all_devices_know() {
         _ => None,
     });
     assert_eq!(told, changed);
-    let say = Request::Say { to: Conversation::With(user(amy.id)), text: "hello".into(), time: "t".into() };
+    let say = Request::Say {
+        to: Conversation::With(user(amy.id)),
+        text: "hello".into(),
+        time: "t".into(),
+        extras: Extras::default(),
+    };
     assert_eq!(bens.refused(say), 104);
 }
 

@@ -7,8 +7,8 @@ use crate::common::chatd::{Chatd, Setup};
 use crate::common::client::User;
 use chatd::chat::model::ids::GroupId;
 use chatd_client::{
-    Answer, Conversation, Device, GroupChange, GroupEvent, Joining, Muted, Request, Role, Row, Somebody,
-    Span, Until,
+    Answer, Conversation, Device, Extras, GroupChange, GroupEvent, Joining, Muted, Request, Role, Row,
+    Somebody, Span, Until,
 };
 
 fn create(program: &mut Program, name: &str) -> GroupId {
@@ -62,7 +62,7 @@ fn what_is_done_to_a_group_is_told_to_its_members_and_is_in_its_history() {
         ]
     );
     assert_eq!(bens.happened[0].mark.pos, Some(role));
-    let say = Request::Say { to: here, text: "hello".into(), time: "t".into() };
+    let say = Request::Say { to: here, text: "hello".into(), time: "t".into(), extras: Extras::default() };
     assert_eq!(bens.refused(say.clone()), 118);
     let Answer::Members { members, .. } = amys.settle(Request::Members { group, after: None, limit: 9 })
     else {
@@ -114,7 +114,12 @@ fn whoever_asks_to_join_is_let_in_or_not_and_whoever_is_kicked_is_out() {
     amys.settle(Request::Kick { group, user: user(ben.id), ban: Until::Ever });
     bens.until_happened(2);
     assert_eq!(bens.happened[1].what, GroupChange::Kicked(Until::Ever));
-    let say = Request::Say { to: Conversation::In(group), text: "hello".into(), time: "t".into() };
+    let say = Request::Say {
+        to: Conversation::In(group),
+        text: "hello".into(),
+        time: "t".into(),
+        extras: Extras::default(),
+    };
     assert_eq!((bens.refused(say), bens.refused(Request::AddGroup(group))), (107, 104));
     amys.settle(Request::Kick { group, user: user(ben.id), ban: Until::Lifted });
     assert_eq!(bens.refused(Request::AddGroup(group)), 119, "the ban is over");

@@ -212,6 +212,7 @@ impl Script {
             "held_bytes" => self.limits.held_bytes = value,
             "tickets" => self.limits.tickets = value,
             "name_chars" => self.limits.name_chars = value,
+            "data_bytes" => self.limits.data_bytes = value,
             "orphans" => self.limits.orphans = value,
             "confirm_piece" => self.limits.confirm_piece = value,
             "lookups" => self.limits.lookups = value,

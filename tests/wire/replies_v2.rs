@@ -2,6 +2,7 @@
 //! come whole in frames that are not too long.
 
 use super::replies_changed;
+use super::replies_extras;
 use super::replies_groups;
 use super::rng::Rng;
 use chatd::chat::model::capabilities::Capabilities;
@@ -271,6 +272,7 @@ fn every_reply_is_as_written_down() {
     let said = acks().into_iter().chain(messages()).chain(lists()).chain(answers()).chain(devices());
     let said = said.chain(consents());
     let said = said.chain(replies_changed::changes()).chain(replies_groups::run());
+    let said = said.chain(replies_extras::carriers());
     let said: Vec<String> =
         said.map(|(name, bytes)| format!("{name}: {}", String::from_utf8(bytes).unwrap())).collect();
     for (line, said) in lines.clone().zip(&said) {

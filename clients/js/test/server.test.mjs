@@ -55,7 +55,7 @@ over('two people meet, talk, and find each other again', async (t, way) => {
   const { cid, mid, ts } = receipt;
   const said = {
     kind: 'said', conversation: { user: amy.id }, from: amy.id, name: 'amy', text: 'Tea? 🍵', time: '2026-11-23 16:00:00',
-    rev: 0, reactions: [],
+    reply: null, data: null, rev: 0, reactions: [],
   };
   assert.deepEqual(heard, [{ ...said, own: false, cid, mid, ts, pos: null }]);
   assert.deepEqual(await online, { id: ben, online: true });
@@ -71,6 +71,24 @@ over('two people meet, talk, and find each other again', async (t, way) => {
   ]);
   await amy.client.removeFriend(ben);
   assert.deepEqual(await amy.client.friends(), []);
+});
+
+test('a message says what it replies to, and carries an object of the application', async (t) => {
+  const chatd = await Chatd.start(t);
+  const [amy, ben] = [await chatd.enter(t, 'amy'), await chatd.enter(t, 'ben')];
+  await amy.client.say({ user: ben.id }, 'Which?');
+  const data = { list: [17, 0.5], by: { name: 'Zoë "}' } };
+  const saying = ben.client.say({ user: amy.id }, 'That one', { reply: 1, data });
+  data.list.push('afterwards');
+  const { pos } = await saying;
+  const sent = { list: [17, 0.5], by: { name: 'Zoë "}' } };
+  const [heard] = await amy.heard.count(1);
+  assert.deepEqual([heard.text, heard.reply, heard.data], ['That one', 1, sent]);
+  const { messages } = await amy.client.history({ user: ben.id });
+  assert.deepEqual(messages.map((each) => [each.pos, each.reply, each.data]), [[1, null, null], [pos, 1, sent]]);
+  await assert.rejects(ben.client.say({ user: amy.id }, 'x', { data: { long: 'x'.repeat(5_000) } }), refused(ERRNO.TOO_LARGE));
+  await assert.rejects(ben.client.say({ user: amy.id }, 'x', { data: [1] }), TypeError);
+  await assert.rejects(ben.client.say({ user: amy.id }, 'x', { reply: -1 }), TypeError);
 });
 
 test('groups are made, joined, talked in, looked into and left', async (t) => {

@@ -8,7 +8,7 @@ use super::device::Device;
 use super::dialect::{Dialect, v2::V2};
 use super::event::{Event, Lost, RequestId};
 use super::link::{self, Credit};
-use super::message::Conversation;
+use super::message::{Conversation, Extras};
 use super::request::{Named, Request, Takeover};
 use super::secret::Secret;
 use super::secure::{Security, Writing};
@@ -164,7 +164,7 @@ impl Client {
 
     /// Says something, now by the local clock.
     pub fn say(&self, to: Conversation, text: impl Into<String>) -> RequestId {
-        self.ask(Request::Say { to, text: text.into(), time: local_time() })
+        self.ask(Request::Say { to, text: text.into(), time: local_time(), extras: Extras::default() })
     }
 
     /// Puts another text in the place of one that the user has said: see [`Message::mark`](super::Message::mark) and

@@ -64,7 +64,7 @@ pub use event::{Answer, Event, RequestId};
 pub use friend::{Asking, FriendChange, FriendEvent, OwnDeed, Settings, WhoWrites};
 pub use group::{GroupChange, GroupEvent, Joining, Muted, Somebody, Until};
 pub use handle::{Client, Config, Confirming, Events};
-pub use message::{Conversation, Mark, Message};
+pub use message::{Conversation, Data, Extras, Mark, Message};
 pub use refusal::{Ending, Failure, Refusal};
 pub use request::{Named, Request, Span, Takeover};
 pub use roster::{Group, Member, Person, Role, Spoken, Welcome};

@@ -2,6 +2,8 @@
 
 use super::change::Reaction;
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use serde_json::{Map, Value};
+use std::fmt;
 
 /// Where something is said.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -26,6 +28,37 @@ pub struct Mark {
     pub ts: Option<Millis>,
 }
 
+/// An object of an application, which is passed on as it is: at most 4 KiB as JSON.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Data(Box<str>);
+
+impl Data {
+    pub(crate) fn of(object: &Map<String, Value>) -> Self {
+        Self(serde_json::to_string(object).unwrap_or_default().into())
+    }
+
+    /// Reads it. `None`: it is no object.
+    pub fn parse(json: &str) -> Option<Self> {
+        serde_json::from_str::<Map<String, Value>>(json).ok().map(|object| Self::of(&object))
+    }
+}
+
+impl fmt::Display for Data {
+    /// As compact JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a message carries besides its text. v2.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Extras {
+    /// The place of the message that it replies to.
+    pub reply: Option<u64>,
+    /// What its application says with it.
+    pub data: Option<Data>,
+}
+
 /// A message, from somebody else or out of the history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -40,6 +73,8 @@ pub struct Message {
     pub text: String,
     /// When, as the sender wrote it; not safe to show as it is.
     pub time: String,
+    /// What it carries besides.
+    pub extras: Extras,
     /// What the server knows of it.
     pub mark: Mark,
     /// Whether another device of the user said it.
@@ -60,6 +95,7 @@ impl Message {
             name,
             text,
             time,
+            extras: Extras::default(),
             mark: Mark::default(),
             own: false,
             rev: 0,

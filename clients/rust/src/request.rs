@@ -3,7 +3,7 @@
 use super::device::{DeviceId, Since};
 use super::friend::Settings;
 use super::group::{Joining, Muted, Until};
-use super::message::Conversation;
+use super::message::{Conversation, Extras};
 use super::roster::Role;
 use super::secret::Secret;
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
@@ -86,6 +86,8 @@ pub enum Request {
         text: String,
         /// When, as others are to see it: `YYYY-MM-DD HH:MM:SS`.
         time: String,
+        /// What it carries besides.
+        extras: Extras,
     },
     /// To have this user among one's friends.
     AddFriend(UserId),

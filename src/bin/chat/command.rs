@@ -70,6 +70,8 @@ pub enum Command<'a> {
     Read,
     /// Text for the open conversation.
     Say(&'a str),
+    /// Text that replies to what stands at this place of the open conversation, or to what somebody said there last.
+    Reply(Option<u64>, &'a str),
     /// Another text for what the user said at this place of the open conversation, or there last.
     Edit(Option<u64>, &'a str),
     /// What stands at this place of the open conversation taken back, or what the user said there last.
@@ -136,7 +138,7 @@ impl fmt::Display for BadCommand {
 }
 
 /// The commands: how each is written, and what it does. The seed's first, in its order.
-pub const COMMANDS: [(&str, &str); 55] = [
+pub const COMMANDS: [(&str, &str); 56] = [
     ("help", "show all commands"),
     ("chat:friendid:message", "say something to somebody"),
     ("addfriend:friendid", "add a friend"),
@@ -166,6 +168,7 @@ pub const COMMANDS: [(&str, &str); 55] = [
     ("/read", "mark the open conversation as read"),
     ("/devices", "show your devices"),
     ("/devices drop N", "send the device in line N away"),
+    ("/reply [N] TEXT", "say TEXT as a reply to what was said to you last, or to message N"),
     ("/edit [N] TEXT", "put TEXT in the place of what you said last, or of message N"),
     ("/recall [N]", "take back what you said last, or message N"),
     ("/react [N] EMOJI", "react to what was said to you last, or to message N"),

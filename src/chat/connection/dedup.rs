@@ -4,11 +4,13 @@
 use super::{About, Connections};
 use crate::model::dedup::{DedupWindow, Met, Named};
 use crate::model::envelope::{Envelope, Target};
+use crate::model::extras::Extras;
 use crate::model::ids::{ConnectionId, MessageId, Millis, UserId};
 use crate::port::cx::Cx;
-use crate::port::seal::Draft;
+use crate::port::seal::{Draft, Said};
 use crate::wire::code::Code;
 use crate::wire::reply::{self, Outcome};
+use crate::wire::request::{BadExtras, Dialect};
 
 /// A message that was not said before: whoever says it, and what its cid is known by.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,26 @@ pub(crate) struct NewChat {
 }
 
 impl Connections {
+    /// What a message carries besides its text, if its session may say that; `None` if it was refused.
+    pub(crate) fn extras(
+        &mut self,
+        cx: &mut Cx,
+        about: About<'_>,
+        extras: Result<Option<Extras>, BadExtras>,
+    ) -> Option<Option<Extras>> {
+        cx.enter();
+        let dialect = self.get(about.connection)?.dialect;
+        match extras {
+            // Fields that it does not know.
+            _ if dialect == Dialect::Seed => Some(None),
+            Ok(extras) => Some(extras),
+            Err(BadExtras { code, text }) => {
+                self.refuse_with(cx, about, code, &text);
+                None
+            }
+        }
+    }
+
     /// A message of a user, if it is to go its way. One that was said before is answered here, or will be. If it may
     /// be said, `seal_chat` is next.
     pub(crate) fn begin_chat(
@@ -26,13 +48,13 @@ impl Connections {
         cx: &mut Cx,
         about: About<'_>,
         target: Target,
-        msg: &str,
+        said: Said<'_>,
     ) -> Option<NewChat> {
         cx.enter();
         let connection = self.get_mut(about.connection)?;
         let sender = connection.user()?;
         let Some(cid) = about.cid else { return Some(NewChat { sender, target, named: None }) };
-        let named = Named::of(cid, target, msg);
+        let named = Named::of(cid, target, said.msg, said.extras);
         match connection.dedup.as_deref_mut().map_or(Met::Fresh, |dedup| dedup.meet(named)) {
             Met::Fresh => return Some(NewChat { sender, target, named: Some(named) }),
             Met::Asked => {}
@@ -53,13 +75,13 @@ impl Connections {
         cx: &mut Cx,
         about: About<'_>,
         new: NewChat,
-        (msg, time): (&str, Option<&str>),
+        said: Said<'_>,
     ) -> Option<Envelope> {
         cx.enter();
         let NewChat { sender, target, named } = new;
         let connection = self.get_mut(about.connection)?;
         let name = &connection.identity()?.name;
-        let envelope = cx.seal(Draft { sender, name, target, cid: about.cid, msg, time });
+        let envelope = cx.seal(Draft { sender, name, target, cid: about.cid, said });
         if let Some(named) = named {
             connection.dedup.get_or_insert_default().push(named, envelope.mid(), cx.limits.dedup_cids);
         }

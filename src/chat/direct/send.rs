@@ -9,6 +9,7 @@ use crate::model::retention::Retention;
 use crate::port::cx::Cx;
 use crate::port::event::{BusDown, Channel};
 use crate::port::in_flight::{DirectFlow, PublishFlow, StoreRetry};
+use crate::port::seal::Said;
 use crate::port::store::{StoreRequest, StoredMessage};
 use crate::wire::code::Code;
 use crate::wire::msgid;
@@ -31,12 +32,12 @@ impl Direct {
         connections: &mut Connections,
         backlog: &mut Backlog,
         about: About<'_>,
-        (to, msg, time): (UserId, &str, Option<&str>),
+        (to, said): (UserId, Said<'_>),
     ) -> Option<Envelope> {
         cx.enter();
         let id = about.connection;
-        let new = connections.begin_chat(cx, about, Target::User(to), msg)?;
-        let envelope = connections.seal_chat(cx, about, new, (msg, time))?;
+        let new = connections.begin_chat(cx, about, Target::User(to), said)?;
+        let envelope = connections.seal_chat(cx, about, new, said)?;
         let shared = connections.is_multi(id).then(|| envelope.clone());
         cx.counters.direct += 1;
         match envelope.durability() {

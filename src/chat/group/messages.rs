@@ -10,6 +10,7 @@ use crate::model::ids::{ConnectionId, GroupId, MessageId};
 use crate::port::cx::Cx;
 use crate::port::event::{BusDown, Channel};
 use crate::port::in_flight::{GroupFlow, PublishFlow, StoreRetry};
+use crate::port::seal::Said;
 use crate::port::store::{StoreRequest, StoredMessage};
 use crate::wire::code::Code;
 use crate::wire::msgid;
@@ -45,11 +46,11 @@ impl Groups {
         connections: &mut Connections,
         backlog: &mut Backlog,
         about: About<'_>,
-        (group, msg, time): (GroupId, &str, Option<&str>),
+        (group, said): (GroupId, Said<'_>),
     ) {
         cx.enter();
         let id = about.connection;
-        let Some(new) = connections.begin_chat(cx, about, Target::Group(group), msg) else { return };
+        let Some(new) = connections.begin_chat(cx, about, Target::Group(group), said) else { return };
         let Some(cursor) = self.cursors.get_mut(id).and_then(|cursors| cursors.of.get_mut(&group)) else {
             let user = new.sender;
             if cx.lookups_are_full() {
@@ -63,12 +64,12 @@ impl Groups {
         if cursor.rule.muted.holds(cx.wall) || (is_muted_all && !cursor.rule.role.runs()) {
             return connections.refuse(cx, about, Code::Muted);
         }
-        if let Err(retry_after_ms) = cursor.spend(cx.now, &cx.limits, cx.rates.group, msg.len())
+        if let Err(retry_after_ms) = cursor.spend(cx.now, &cx.limits, cx.rates.group, said.bytes())
             && self.rate_counts(&cx.limits, cx.rates.group, connections, (group, id))
         {
             return refuse_too_fast(cx, connections, about, retry_after_ms);
         }
-        let Some(mut envelope) = connections.seal_chat(cx, about, new, (msg, time)) else { return };
+        let Some(mut envelope) = connections.seal_chat(cx, about, new, said) else { return };
         if is_muted_all {
             // Other cores need not know who runs the group.
             envelope = envelope.of_who_runs();

@@ -66,7 +66,7 @@ impl Core {
 
     /// User 1 says something to somebody.
     fn say_to(&mut self, to: u64) -> String {
-        let body = Body::OneChat { to: user(to), msg: "hello", time: None };
+        let body = Body::OneChat { to: user(to), msg: "hello", time: None, extras: Ok(None) };
         let request = Request { id: Some(user(1)), cid: Some("c"), body, bytes: 100 };
         self.walk(Event::Request { connection: connection(1), terminator: Terminator::Nul, request })
     }

@@ -2,19 +2,22 @@
 
 use super::Hub;
 use crate::changes::Wish;
-use crate::connection::About;
+use crate::connection::{About, Connections};
 use crate::login::Credentials;
+use crate::model::extras::Extras;
 use crate::model::group_rule::NewRow;
 use crate::model::history::Conversation;
 use crate::model::ids::{ConnectionId, UserId};
 use crate::model::name;
+use crate::port::cx::Cx;
 use crate::port::in_flight::Change;
+use crate::port::seal::Said;
 use crate::port::store::StoreRequest;
 use crate::social::{HistoryQuery, SearchQuery};
 use crate::wire::code::Code;
 use crate::wire::frame::Terminator;
 use crate::wire::msgid;
-use crate::wire::request::{Body, Dialect, Request};
+use crate::wire::request::{BadExtras, Body, Dialect, Request};
 
 impl Hub {
     pub(super) fn on_request(&mut self, id: ConnectionId, terminator: Terminator, request: Request<'_>) {
@@ -106,14 +109,18 @@ impl Hub {
             groups.store_batch(cx);
         }
         match body {
-            Body::OneChat { to, msg, time } => {
-                let shared = direct.on_one_chat(cx, connections, backlog, about, (to, msg, time));
+            Body::OneChat { to, msg, time, extras } => {
+                let Some(extras) = extras_of(cx, connections, about, extras) else { return };
+                let said = Said { msg, time, extras: extras.as_ref() };
+                let shared = direct.on_one_chat(cx, connections, backlog, about, (to, said));
                 if let Some(envelope) = shared {
                     devices.share_sent(cx, connections, backlog, about.connection, &envelope);
                 }
             }
-            Body::GroupChat { group, msg, time } => {
-                groups.on_group_chat(cx, connections, backlog, about, (group, msg, time));
+            Body::GroupChat { group, msg, time, extras } => {
+                let Some(extras) = extras_of(cx, connections, about, extras) else { return };
+                let said = Said { msg, time, extras: extras.as_ref() };
+                groups.on_group_chat(cx, connections, backlog, about, (group, said));
             }
             Body::Confirm { mids } => {
                 devices.share_confirmed(cx, connections, about.connection, user, &mids);
@@ -207,4 +214,14 @@ impl Hub {
         let request = StoreRequest::CreateGroup { user, name: name.to_owned(), desc: desc.to_owned() };
         connections.request_mutation(cx, about, user, request, Change::Join { group: None });
     }
+}
+
+/// What a message carries besides its text; `None` if that was refused. Most carry nothing.
+fn extras_of(
+    cx: &mut Cx,
+    connections: &mut Connections,
+    about: About<'_>,
+    extras: Result<Option<Extras>, BadExtras>,
+) -> Option<Option<Extras>> {
+    if extras == Ok(None) { Some(None) } else { connections.extras(cx, about, extras) }
 }

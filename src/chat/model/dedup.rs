@@ -6,6 +6,7 @@
 //! is not in the window is pushed at once and may be seen twice.
 
 use super::envelope::Target;
+use super::extras::Extras;
 use super::ids::{MessageId, Millis};
 use rustc_hash::FxHasher;
 use std::collections::VecDeque;
@@ -17,7 +18,7 @@ const REPEATS: u32 = 255;
 /// Messages with a cid, oldest first, `dedup_cids` at most.
 ///
 /// Invariant: both queues are of one length. Texts are not kept, only 64 bits of hash of each: of the
-/// cid, and of target and text.
+/// cid, and of target, text and extras.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct DedupWindow {
     /// Hashes of the cids; 0 for a message that was refused.
@@ -53,14 +54,20 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    pub(crate) fn of(cid: &str, target: Target, msg: &str) -> Self {
+    pub(crate) fn of(cid: &str, target: Target, msg: &str, extras: Option<&Extras>) -> Self {
         let hash = |it: &dyn Fn(&mut FxHasher)| {
             let mut hasher = FxHasher::default();
             it(&mut hasher);
             hasher.finish()
         };
         let name = hash(&|hasher| cid.hash(hasher)).max(1);
-        Self { name, content: hash(&|hasher| (target, msg).hash(hasher)) }
+        let content = hash(&|hasher| {
+            (target, msg).hash(hasher);
+            if let Some(extras) = extras {
+                extras.fields().hash(hasher);
+            }
+        });
+        Self { name, content }
     }
 }
 
@@ -112,7 +119,7 @@ impl DedupWindow {
     #[doc(hidden)]
     pub fn note(&mut self, cid: &str, mid: MessageId) {
         let target = Target::User(super::ids::UserId::new(1).expect("an id"));
-        self.push(Named::of(cid, target, ""), mid, usize::MAX);
+        self.push(Named::of(cid, target, "", None), mid, usize::MAX);
         self.answer(mid, Some((mid, Millis(0), None)));
     }
 
@@ -180,7 +187,7 @@ mod tests {
     use crate::model::ids::UserId;
 
     fn named(cid: &str, msg: &str) -> Named {
-        Named::of(cid, Target::User(UserId::new(1).unwrap()), msg)
+        Named::of(cid, Target::User(UserId::new(1).unwrap()), msg, None)
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! 0 version  1 kind  2 flags  3 cid length  4..8 sender  8..12 target  12..20 mid  20..28 ts (ms)
-//! 28..32 read_us  then cid (UTF-8)  then body: the seed frame, without its terminator
+//! 28..32 read_us  then cid (UTF-8)  then body: the seed frame, without its terminator, extras in front
 //! ```
 //!
 //! `read_us` is for measuring only: the low 32 bits of the microseconds since the Unix epoch at which
@@ -36,7 +36,7 @@ pub use group_notice::RuleNotice;
 pub use kind::Kind;
 use notice::NOTICE_BYTES;
 pub use notice::{Demand, Notice};
-use said::{is_event, said};
+use said::{content, is_event};
 use std::fmt;
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ pub struct Message<'a> {
     pub cid: &'a str,
     /// Whether it is being stored already.
     pub durability: Durability,
-    /// The seed frame, without its terminator.
+    /// The seed frame, without its terminator, what it carries besides ([`super::extras`]) in front of its fields.
     pub body: &'a [u8],
 }
 
@@ -97,7 +97,7 @@ pub struct Row<'a> {
     pub ts: Millis,
     /// The sender's own name for it; empty if it gave none.
     pub cid: &'a [u8],
-    /// The seed frame, without its terminator.
+    /// The seed frame, without its terminator, what it carries besides ([`super::extras`]) in front of its fields.
     pub body: &'a [u8],
 }
 
@@ -315,15 +315,16 @@ impl Envelope {
             .expect("checked when sealed or opened")
     }
 
-    /// Whether two messages are one that was said again: the same sender, cid, target and text. `name`
+    /// Whether two messages are one that was said again: the same sender, cid, target, extras and text. `name`
     /// and `time` do not count.
     pub fn repeats(&self, other: &Self) -> bool {
         !self.cid().is_empty()
             && (self.sender(), self.cid(), self.target()) == (other.sender(), other.cid(), other.target())
-            && said(self.body()) == said(other.body())
+            && content(self.body()) == content(other.body())
     }
 
-    /// The seed frame of a message, without its terminator.
+    /// The seed frame of a message, without its terminator, what it carries besides ([`super::extras`]) in front of its
+    /// fields.
     pub fn body(&self) -> &[u8] {
         &self.0[self.body_start()..]
     }

@@ -160,6 +160,8 @@ pub struct Limits {
     pub edit_ms: u64,
     /// Bytes of a reaction.
     pub emoji_bytes: usize,
+    /// Bytes of a message's `data`, as compact JSON. Above: ERROR 111, the connection lives on.
+    pub data_bytes: usize,
     /// Ways of reacting to one message.
     pub emojis: usize,
     /// Changes that a session is told when its backlog is through.
@@ -357,6 +359,7 @@ impl Default for Limits {
             typing_members: 50,
             edit_ms: 900_000,
             emoji_bytes: 32,
+            data_bytes: 4 << 10,
             emojis: 50,
             held_changes: 256,
             confirm_mids: 1_000,

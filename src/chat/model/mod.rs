@@ -21,6 +21,7 @@ pub mod consent;
 pub mod dedup;
 pub mod device;
 pub mod envelope;
+pub mod extras;
 pub mod group_rule;
 pub mod history;
 pub mod ids;

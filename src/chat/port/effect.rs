@@ -3,6 +3,7 @@
 use super::event::Channel;
 use super::store::StoreRequest;
 use crate::model::envelope::Envelope;
+use crate::model::extras::{extras, without_extras};
 use crate::model::ids::{ConnectionId, RequestId, UserId};
 use crate::wire::code::Code;
 use crate::wire::push;
@@ -10,7 +11,7 @@ use crate::wire::push;
 /// A frame for a client, without its terminator. None is empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Frame {
-    /// A message, as the seed dialect frames it: the envelope's body.
+    /// A message, as the seed dialect frames it: the envelope's body, without what only v2 has.
     Push(Envelope),
     /// A message, as v2 frames it: the same, marked with what the envelope says of it.
     PushV2(Envelope),
@@ -25,7 +26,7 @@ impl Frame {
     #[allow(clippy::len_without_is_empty, reason = "no frame is empty")]
     pub fn len(&self) -> usize {
         match self {
-            Frame::Push(envelope) => envelope.body().len(),
+            Frame::Push(envelope) => envelope.body().len() - extras(envelope.body()).len(),
             Frame::PushV2(envelope) => push::v2_len(envelope),
             Frame::PushOwn(envelope) => push::own_len(envelope),
             Frame::Reply(bytes) => bytes.len(),
@@ -35,7 +36,9 @@ impl Frame {
     /// Appends its bytes, without the terminator: `len` of them.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Frame::Push(envelope) => out.extend_from_slice(envelope.body()),
+            Frame::Push(envelope) => {
+                without_extras(envelope.body()).into_iter().for_each(|part| out.extend_from_slice(part));
+            }
             Frame::PushV2(envelope) => push::v2(out, envelope),
             Frame::PushOwn(envelope) => push::own(out, envelope),
             Frame::Reply(bytes) => out.extend_from_slice(bytes),

@@ -2,6 +2,7 @@
 
 use super::cx::Cx;
 use crate::model::envelope::{Durability, Envelope, Message, Target};
+use crate::model::extras::Extras;
 use crate::model::ids::{GroupId, UserId};
 use crate::model::retention::Retention;
 use crate::wire::reply;
@@ -14,9 +15,23 @@ pub(crate) struct Draft<'a> {
     pub(crate) name: &'a str,
     pub(crate) target: Target,
     pub(crate) cid: Option<&'a str>,
+    pub(crate) said: Said<'a>,
+}
+
+/// What a client says in a message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said<'a> {
     pub(crate) msg: &'a str,
     /// The sender's time; the server's if there is none.
     pub(crate) time: Option<&'a str>,
+    pub(crate) extras: Option<&'a Extras>,
+}
+
+impl Said<'_> {
+    /// Bytes of its content.
+    pub(crate) fn bytes(&self) -> usize {
+        self.msg.len() + self.extras.map_or(0, |extras| extras.fields().len())
+    }
 }
 
 /// Buffers that are used again for each message.
@@ -36,7 +51,7 @@ impl Cx {
 
     /// Encodes a message, and gives it its id.
     pub(crate) fn seal(&mut self, draft: Draft<'_>) -> Envelope {
-        let Draft { sender, name, target, cid, msg, time } = draft;
+        let Draft { sender, name, target, cid, said: Said { msg, time, extras } } = draft;
         let (mid, ts) = (self.next_mid(), self.wall);
         let Scratch { body, sealed } = &mut self.scratch;
         body.clear();
@@ -44,6 +59,9 @@ impl Cx {
         match target {
             Target::User(to) => reply::one_chat(body, sender, name, to, msg, time),
             Target::Group(group) => reply::group_chat(body, sender, name, group, msg, time),
+        }
+        if let Some(extras) = extras {
+            body.splice(1..1, extras.fields().bytes());
         }
         let durability = match target {
             Target::User(_) if cid.is_none() => Durability::IfUndelivered,

@@ -3,6 +3,7 @@
 //! Owns the parser's reused buffers and tape: after warming up, a parse allocates nothing unless the
 //! frame has lists or more than 16 fields. Knows nothing of which fields there are.
 
+use super::text::string;
 use simd_json::{Buffers, Node, StaticNode, Tape};
 
 /// The value of a top-level field, as far as any request needs it.
@@ -18,6 +19,8 @@ pub enum Value<'a> {
     Texts(Texts),
     /// A list of nothing but objects, one at least: [`Fields::records`] has them.
     Records(Records),
+    /// An object: [`Fields::object`] has it.
+    Object(Object),
     /// -1: for ever, where a request may say that.
     MinusOne,
     /// Anything else; no request has a use for it.
@@ -36,6 +39,12 @@ pub struct Texts {
 pub struct Records {
     first: usize,
     len: usize,
+}
+
+/// Where an object is among those of its frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Object {
+    at: usize,
 }
 
 /// Not one JSON object in valid UTF-8 of bounded depth.
@@ -63,6 +72,8 @@ pub struct Fields<'a> {
     record_fields: Vec<(&'a str, Value<'a>)>,
     /// Where each object begins in `record_fields`.
     record_starts: Vec<usize>,
+    /// The objects of its fields, as compact JSON.
+    objects: Vec<Box<str>>,
     repeated: Option<&'a str>,
 }
 
@@ -111,7 +122,8 @@ fn fields<'a>(nodes: &[Node<'a>], depth: usize) -> Result<Fields<'a>, NotAnObjec
         let node = nodes.get(at + 1).ok_or(NotAnObject)?;
         let (value, nodes_within) = match *node {
             Node::Array { count, .. } => (fields.list(&nodes[at + 2..at + 2 + count]), count),
-            Node::String(_) | Node::Static(_) | Node::Object { .. } => scalar(node),
+            Node::Object { count, .. } => (fields.keep_object(&nodes[at + 1..at + 2 + count]), count),
+            Node::String(_) | Node::Static(_) => scalar(node),
         };
         fields.push(key, value);
         at += 2 + nodes_within;
@@ -133,6 +145,43 @@ fn scalar<'a>(node: &Node<'a>) -> (Value<'a>, usize) {
         Node::Static(_) => (Value::Other, 0),
         Node::Array { count, .. } | Node::Object { count, .. } => (Value::Other, count),
     }
+}
+
+/// Writes the first value of these nodes, compact; how many nodes it has. `None` for a number that JSON cannot say.
+fn write(nodes: &[Node<'_>], out: &mut Vec<u8>) -> Option<usize> {
+    let (first, within) = nodes.split_first()?;
+    let (len, is_object) = match first {
+        Node::String(text) => {
+            string(out, text);
+            return Some(1);
+        }
+        Node::Static(StaticNode::F64(number)) if !number.is_finite() => return None,
+        // A double as Rust writes it is one of JSON.
+        Node::Static(StaticNode::F64(number)) => {
+            out.extend_from_slice(format!("{number:?}").as_bytes());
+            return Some(1);
+        }
+        Node::Static(other) => {
+            out.extend_from_slice(other.to_string().as_bytes());
+            return Some(1);
+        }
+        Node::Object { len, .. } => (*len, true),
+        Node::Array { len, .. } => (*len, false),
+    };
+    out.push(if is_object { b'{' } else { b'[' });
+    let mut at = 0;
+    for number in 0..len {
+        if number > 0 {
+            out.push(b',');
+        }
+        if is_object {
+            at += write(within.get(at..)?, out)?;
+            out.push(b':');
+        }
+        at += write(within.get(at..)?, out)?;
+    }
+    out.push(if is_object { b'}' } else { b']' });
+    Some(at + 1)
 }
 
 /// Whether no object or array lies deeper than `depth`, the outermost being at 1.
@@ -162,6 +211,7 @@ impl Default for Fields<'_> {
             texts: Vec::new(),
             record_fields: Vec::new(),
             record_starts: Vec::new(),
+            objects: Vec::new(),
             repeated: None,
         }
     }
@@ -186,6 +236,21 @@ impl<'a> Fields<'a> {
     /// The strings of a list of these fields, in the order sent.
     pub fn texts(&self, list: Texts) -> &[&'a str] {
         &self.texts[list.first..list.first + list.len]
+    }
+
+    /// An object of these fields as compact JSON, its keys in the order sent. What is in it was read as a number of 64 bits
+    /// (an integer if it is written as one and fits, else a double) or as text, and nothing more is known of it.
+    pub fn object(&self, object: Object) -> &str {
+        &self.objects[object.at]
+    }
+
+    /// Takes in an object.
+    fn keep_object(&mut self, nodes: &[Node<'a>]) -> Value<'a> {
+        let mut out = Vec::new();
+        let written = write(nodes, &mut out).and_then(|_| String::from_utf8(out).ok());
+        let Some(written) = written else { return Value::Other };
+        self.objects.push(written.into());
+        Value::Object(Object { at: self.objects.len() - 1 })
     }
 
     /// The objects of a list of these fields, in the order sent, each with its own fields. What is a list or an object
@@ -274,115 +339,4 @@ impl<'a> Fields<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str, check: impl FnOnce(Result<Fields<'_>, NotAnObject>)) {
-        let mut bytes = text.as_bytes().to_vec();
-        check(Parser::new().parse(&mut bytes, 4));
-    }
-
-    #[test]
-    fn fields_come_out_unescaped_whatever_lies_between_them() {
-        parse(
-            r#"{"a":"x\"\u00e9\n","skip":[1,{"b":[]}],"n":7,"neg":-7,"f":7.0,"big":99999999999999999999,"o":{},"null":null}"#,
-            |fields| {
-                let fields = fields.unwrap();
-                assert_eq!(fields.get("a"), Some(Value::Text("x\"é\n")));
-                assert_eq!(fields.get("n"), Some(Value::Number(7)));
-                for other in ["neg", "f", "big", "skip", "o", "null"] {
-                    assert_eq!(fields.get(other), Some(Value::Other), "{other}");
-                }
-                assert_eq!(fields.get("b"), None);
-                assert_eq!(fields.repeated(), None);
-            },
-        );
-    }
-
-    #[test]
-    fn lists_of_strings_keep_their_order_and_other_lists_are_of_no_use() {
-        let frame = r#"{"x":["1","\u0032"],"on":true,"mixed":["3",4],"deep":["5",["6"]],"none":[],"y":["7"],"off":false}"#;
-        parse(frame, |fields| {
-            let fields = fields.unwrap();
-            let texts = |name: &str| match fields.get(name) {
-                Some(Value::Texts(list)) => Some(fields.texts(list)),
-                _ => None,
-            };
-            assert_eq!(texts("x"), Some(&["1", "2"][..]));
-            assert_eq!(texts("y"), Some(&["7"][..]));
-            assert_eq!(texts("none"), Some(&[][..]));
-            assert_eq!((fields.get("mixed"), fields.get("deep")), (Some(Value::Other), Some(Value::Other)));
-            assert_eq!(fields.get("on"), Some(Value::Flag(true)));
-            assert_eq!(fields.get("off"), Some(Value::Flag(false)));
-        });
-    }
-
-    #[test]
-    fn lists_of_objects_have_their_own_fields_and_mixed_ones_are_of_no_use() {
-        let frame = r#"{"since":[{"with":7,"after":3,"x":[1]},{},{"groupid":5,"after":0,"after":1}],"mixed":[{"a":1},2],"n":1}"#;
-        parse(frame, |fields| {
-            let fields = fields.unwrap();
-            let Some(Value::Records(list)) = fields.get("since") else { panic!("a list of objects") };
-            let records: Vec<Fields<'_>> = fields.records(list).collect();
-            assert_eq!(records.len(), 3);
-            assert_eq!(
-                (records[0].get("with"), records[0].get("after")),
-                (Some(Value::Number(7)), Some(Value::Number(3)))
-            );
-            assert_eq!(records[0].get("x"), Some(Value::Other));
-            assert_eq!(records[1].get("with"), None);
-            assert_eq!(records[2].repeated(), Some("after"));
-            assert_eq!((fields.get("mixed"), fields.get("n")), (Some(Value::Other), Some(Value::Number(1))));
-        });
-    }
-
-    #[test]
-    fn what_is_not_one_object_is_refused() {
-        for text in [
-            "",
-            " ",
-            "1",
-            "[]",
-            "[{}]",
-            "null",
-            "\"x\"",
-            "{",
-            "{}{}",
-            "{} x",
-            "{'a':1}",
-            "{\"a\":01}",
-            "{\"a\"}",
-            "{\"a\":\"\u{1}\"}",
-        ] {
-            parse(text, |fields| assert_eq!(fields.err(), Some(NotAnObject), "{text}"));
-        }
-        assert!(Parser::new().parse(&mut b"{\"a\":\"\xff\"}".to_vec(), 4).is_err());
-        assert!(Parser::new().parse(&mut br#"{"a":"\ud800"}"#.to_vec(), 4).is_err());
-    }
-
-    #[test]
-    fn depth_is_bounded_exactly() {
-        parse(r#"{"a":[[[]]],"b":[[{}]]}"#, |fields| assert!(fields.is_ok()));
-        parse(r#"{"a":[[]],"b":[[[[]]]]}"#, |fields| assert!(fields.is_err()));
-        parse(r#"{"a":[[],[],[[]],[{}]]}"#, |fields| assert!(fields.is_ok()));
-        parse(r#"{"a":[{"x":[{}]}]}"#, |fields| assert!(fields.is_err()));
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(30_000), "]".repeat(30_000));
-        parse(&deep, |fields| assert!(fields.is_err()));
-    }
-
-    #[test]
-    fn a_repeated_key_is_found_among_few_and_many_and_however_it_is_spelt() {
-        parse(r#"{"id":1,"x":2,"\u0069d":3}"#, |fields| assert_eq!(fields.unwrap().repeated(), Some("id")));
-        let many: String = (0..5_000).map(|n| format!("\"k{n}\":{n},")).collect();
-        parse(&format!("{{{many}\"z\":0}}"), |fields| assert_eq!(fields.unwrap().repeated(), None));
-        parse(&format!("{{{many}\"k3\":0}}"), |fields| assert_eq!(fields.unwrap().repeated(), Some("k3")));
-    }
-
-    #[test]
-    fn a_parser_forgets_the_last_frame() {
-        let mut parser = Parser::new();
-        assert!(parser.parse(&mut br#"{"a":1}"#.to_vec(), 4).unwrap().has("a"));
-        assert!(parser.parse(&mut br#"{"a":"#.to_vec(), 4).is_err());
-        assert!(!parser.parse(&mut br#"{"b":1}"#.to_vec(), 4).unwrap().has("a"));
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use super::group_event::until_field;
 use super::reply::state;
 use super::text::{escape, number, string};
 use crate::model::envelope::Envelope;
+use crate::model::extras::without_extras;
 use crate::model::group_rule::Until;
 use crate::model::ids::UserId;
 use crate::model::profile::{Member, Membership, Person, Profile, Role};
@@ -66,7 +67,9 @@ pub fn logged_in<'a>(
     for envelope in waiting {
         let before = out.len();
         separate(&mut out);
-        quoted(&mut out, envelope.body());
+        out.push(b'"');
+        without_extras(envelope.body()).into_iter().for_each(|part| escape(&mut out, part));
+        out.push(b'"');
         if out.len() + TAIL_BYTES > budget.frame_bytes {
             out.truncate(before);
             break;

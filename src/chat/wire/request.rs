@@ -8,10 +8,12 @@ mod fields;
 mod read;
 mod rule;
 
+use super::code::Code;
 use super::msgid;
 use crate::model::capabilities::Capabilities;
 use crate::model::change::Alteration;
 use crate::model::consent::{FriendAnswer, SettingsChange};
+use crate::model::extras::Extras;
 use crate::model::group_rule::GroupRule;
 use crate::model::history::{Conversation, Span, SyncFrom};
 use crate::model::ids::{GroupId, MessageId, UserId};
@@ -64,6 +66,15 @@ pub struct Client<'a> {
     pub device: Option<&'a str>,
     /// Whether the session lives beside others of its user that say so.
     pub multi: bool,
+}
+
+/// What is wrong with what a message carries besides its text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadExtras {
+    /// errno.
+    pub code: Code,
+    /// errmsg.
+    pub text: Box<str>,
 }
 
 /// How a request names a user.
@@ -254,6 +265,8 @@ pub enum Body<'a> {
         msg: &'a str,
         /// The sender's time, as text.
         time: Option<&'a str>,
+        /// What it carries besides, if the session speaks v2; the seed dialect has no such fields.
+        extras: Result<Option<Extras>, BadExtras>,
     },
     /// GROUP_CHAT_MSG.
     GroupChat {
@@ -263,6 +276,8 @@ pub enum Body<'a> {
         msg: &'a str,
         /// The sender's time, as text.
         time: Option<&'a str>,
+        /// What it carries besides, if the session speaks v2; the seed dialect has no such fields.
+        extras: Result<Option<Extras>, BadExtras>,
     },
     /// ADD_FRIEND_MSG.
     AddFriend {

@@ -4,6 +4,7 @@ use super::accounts::stranger;
 use super::trial::{Trial, body, sealed};
 use super::{Case, Opener};
 use chatd_chat::model::envelope::{Durability, Target};
+use chatd_chat::model::extras::Extras;
 use chatd_chat::model::ids::{GroupId, MessageId};
 use chatd_chat::port::store::{Left, StoreReply, StoreRequest, StoredMessage};
 use chatd_chat::wire::code::Code;
@@ -17,6 +18,7 @@ pub const CASES: &[Case] = &[
     Case { name: "the same cid is stored once", run: the_same_cid_is_stored_once },
     Case { name: "the same cid in one batch is stored once", run: the_same_cid_in_one_batch },
     Case { name: "one cid has one content", run: one_cid_has_one_content },
+    Case { name: "extras are kept, and part of what a cid stands for", run: extras_are_kept },
     Case { name: "one id for two messages loses neither", run: one_id_for_two_messages },
     Case { name: "what no row can hold is refused for good", run: what_no_row_can_hold },
     Case { name: "the greatest id is known", run: the_greatest_id_is_known },
@@ -140,6 +142,36 @@ fn one_cid_has_one_content(open: &mut Opener<'_>) {
     }
     assert_eq!(trial.fetch(ben).mids(), [first.mid().0]);
     assert_eq!(trial.post(amy, group, "x").1, 1, "what was refused took no place");
+}
+
+fn extras_are_kept(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let group = trial.group("g", amy, &[ben]);
+    for target in [Target::User(ben), Target::Group(group)] {
+        let carrying = |trial: &mut Trial, time: &str, data: &str, reply: Option<u64>| {
+            let extras = Extras::new(Some(data), reply).expect("data");
+            let plain = body(amy, target, "hello", time);
+            sealed(
+                amy,
+                target,
+                trial.mid(),
+                &format!("{target:?}"),
+                &plain.replacen('{', &format!("{{{}", extras.fields()), 1),
+            )
+        };
+        let first = carrying(&mut trial, "t", "{\"a\":[1]}", Some(7));
+        let stored = trial.store(&first);
+        assert!(stored.is_ok());
+        let again = carrying(&mut trial, "later", "{\"a\":[1]}", Some(7));
+        assert_eq!(trial.store(&again), stored, "{target:?}");
+        for (data, reply) in [("{\"a\":[2]}", Some(7)), ("{\"a\":[1]}", Some(8)), ("{\"a\":[1]}", None)] {
+            let other = carrying(&mut trial, "t", data, reply);
+            assert_eq!(trial.store(&other), Err(Code::CidReused), "{target:?} {data} {reply:?}");
+        }
+        let waiting = trial.fetch(ben).messages.pop().expect("it waits");
+        assert_eq!(waiting.envelope.body(), first.body(), "{target:?}");
+    }
 }
 
 fn one_id_for_two_messages(open: &mut Opener<'_>) {

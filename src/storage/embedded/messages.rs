@@ -6,7 +6,7 @@
 use super::memory::Memory;
 use super::{Answered, group_rules, groups, markers, row};
 use crate::history::forgotten_before;
-use chatd_chat::model::envelope::said::said;
+use chatd_chat::model::envelope::said::content;
 use chatd_chat::model::envelope::{Envelope, Target};
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd_chat::port::store::{StoreReply, StoreResult, StoredMessage};
@@ -286,7 +286,7 @@ impl Stored {
     fn is(&self, envelope: &Envelope) -> bool {
         self.sender == envelope.sender()
             && self.target == envelope.target()
-            && (self.is_changed() || said(self.body.as_bytes()) == said(envelope.body()))
+            && (self.is_changed() || content(self.body.as_bytes()) == content(envelope.body()))
     }
 
     fn answer(&self, envelope: &Envelope) -> StoreResult {

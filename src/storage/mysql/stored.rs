@@ -4,7 +4,7 @@ use super::client::{Client, Many};
 use super::fault::DbResult;
 use super::messages::New;
 use super::row;
-use chatd_chat::model::envelope::said::said;
+use chatd_chat::model::envelope::said::content;
 use chatd_chat::model::envelope::{Envelope, Target};
 use chatd_chat::model::ids::{MessageId, Millis, UserId};
 use chatd_chat::port::store::{StoreReply, StoreResult, StoredMessage};
@@ -103,7 +103,7 @@ impl Stored {
     pub fn is(&self, envelope: &Envelope) -> bool {
         self.sender == envelope.sender()
             && self.target == envelope.target()
-            && (self.is_changed() || said(&self.body) == said(envelope.body()))
+            && (self.is_changed() || content(&self.body) == content(envelope.body()))
     }
 
     /// What is said to whoever wants `envelope` stored.

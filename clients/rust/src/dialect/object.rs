@@ -5,6 +5,7 @@ use crate::group::Until;
 use crate::message::Conversation;
 use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::wire::text;
+use std::fmt::Display;
 
 /// An object under construction. Its end has to be written.
 pub(super) struct Object<'a> {
@@ -130,6 +131,13 @@ impl<'a> Object<'a> {
 
     pub(super) fn group(self, group: GroupId) -> Self {
         self.number("groupid", group.get().into())
+    }
+
+    /// An object that is JSON already.
+    pub(super) fn json(mut self, key: &str, value: &impl Display) -> Self {
+        self.key(key);
+        self.out.extend_from_slice(value.to_string().as_bytes());
+        self
     }
 
     /// Puts in what there may be.

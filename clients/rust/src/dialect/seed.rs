@@ -57,16 +57,19 @@ pub(super) fn ask(out: &mut Vec<u8>, speaker: Option<Speaker<'_>>, cid: &str, re
     }
     let object = Object::begin(out).text("cid", cid);
     match request {
-        Request::Say { to, text, time } => {
+        Request::Say { to, text, time, extras } => {
             let group = match to {
                 Conversation::In(group) => Some(*group),
                 Conversation::With(_) => None,
             };
             let msgid = if group.is_some() { msgid::GROUP_CHAT } else { msgid::ONE_CHAT };
+            // The seed's dialect has no such fields; a server of it looks over them.
+            let object = object.maybe(extras.data.as_ref(), |object, data| object.json("data", data));
             let said = by(speaker, object.maybe(group, Object::group))
                 .text("msg", text)
                 .number("msgid", msgid.into())
                 .text("name", name)
+                .maybe(extras.reply, |object, pos| object.number("reply", pos))
                 .text("time", time);
             match to {
                 Conversation::With(to) => said.user("toid", *to),
@@ -102,6 +105,7 @@ fn by<'a>(speaker: Option<Speaker<'_>>, object: Object<'a>) -> Object<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{Data, Extras};
     use crate::request::Takeover as Asked;
     use chatd_chat::model::ids::{GroupId, UserId};
     use chatd_chat::model::limits::Limits;
@@ -128,7 +132,8 @@ mod tests {
             frame(&Request::Say {
                 to: Conversation::With(user),
                 text: "a: \"b\"".into(),
-                time: "2024-01-01 00:00:00".into()
+                time: "2024-01-01 00:00:00".into(),
+                extras: Extras::default(),
             }),
             "{\"cid\":\"c-1\",\"id\":25,\"msg\":\"a: \\\"b\\\"\",\"msgid\":6,\"name\":\"amy\",\
              \"time\":\"2024-01-01 00:00:00\",\"toid\":26}\n"
@@ -139,7 +144,9 @@ mod tests {
     fn the_server_understands_every_request() {
         let (user, group) = (UserId::new(26).unwrap(), GroupId::new(3).unwrap());
         let (text, time) = ("你好 \u{1b}[2J\n".to_owned(), "2024-01-01 00:00:00".to_owned());
-        let say = |to| Request::Say { to, text: text.clone(), time: time.clone() };
+        let extras = Extras { reply: Some(7), data: Data::parse("{\"a\":[1]}") };
+        let carried = chatd_chat::model::extras::Extras::new(Some("{\"a\":[1]}"), Some(7));
+        let say = |to| Request::Say { to, text: text.clone(), time: time.clone(), extras: extras.clone() };
         let (msg, at) = (text.as_str(), Some(time.as_str()));
         for (said, meant) in [
             (
@@ -161,8 +168,11 @@ mod tests {
                     client: request::Client::default(),
                 },
             ),
-            (say(Conversation::With(user)), Body::OneChat { to: user, msg, time: at }),
-            (say(Conversation::In(group)), Body::GroupChat { group, msg, time: at }),
+            (
+                say(Conversation::With(user)),
+                Body::OneChat { to: user, msg, time: at, extras: Ok(carried.clone()) },
+            ),
+            (say(Conversation::In(group)), Body::GroupChat { group, msg, time: at, extras: Ok(carried) }),
             (Request::AddFriend(user), Body::AddFriend { friend: user }),
             (Request::DelFriend(user), Body::DelFriend { friend: user }),
             (

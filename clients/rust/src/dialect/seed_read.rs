@@ -4,7 +4,7 @@
 //! sense is left out: the rest of an answer is worth more than its worst line.
 
 use super::{BadFrame, Entrance, Heard, changes_read, devices_read, friends_read, groups_read};
-use crate::message::{Conversation, Mark, Message};
+use crate::message::{Conversation, Data, Extras, Mark, Message};
 use crate::refusal::Refusal;
 use crate::roster::{Group, Member, Person, Role, Spoken, Welcome};
 use crate::secret::Secret;
@@ -107,11 +107,17 @@ pub(super) fn message(object: &Object) -> Option<Message> {
         name: field("name")?,
         text: field("msg")?,
         time: field("time").unwrap_or_default(),
+        extras: extras(object),
         mark: mark(object),
         own,
         rev: number(object, "rev").unwrap_or(0),
         reactions: list(object, "reactions", changes_read::reaction),
     })
+}
+
+fn extras(object: &Object) -> Extras {
+    let data = object.get("data").and_then(Value::as_object);
+    Extras { reply: number(object, "reply"), data: data.map(Data::of) }
 }
 
 pub(super) fn is(object: &Object, key: &str) -> bool {

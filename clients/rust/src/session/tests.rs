@@ -8,7 +8,7 @@ mod v2_tests;
 use super::receive::BUSY_TRIES;
 use super::*;
 use crate::dialect::seed::Seed;
-use crate::message::Conversation;
+use crate::message::{Conversation, Extras};
 use crate::request::Takeover;
 use chatd_chat::model::ids::{GroupId, UserId};
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ impl Trial {
 
     fn say(&mut self, text: &str) -> RequestId {
         let (text, time) = (text.to_owned(), "2026-01-01 00:00:00".to_owned());
-        self.ask(Request::Say { to: Conversation::With(user(2)), text, time })
+        self.ask(Request::Say { to: Conversation::With(user(2)), text, time, extras: Extras::default() })
     }
 
     fn receive(&mut self, frame: Value) {

@@ -33,7 +33,7 @@ pub(super) fn parse<'a>(word: &'a str, argument: &'a str) -> Result<Command<'a>,
         ("/unread", "") => Ok(Command::Unread),
         ("/help", "") => Ok(Command::Help),
         ("/quit", "") => Ok(Command::Quit),
-        ("/edit" | "/recall" | "/react" | "/unreact" | "/places" | "/search", _) => {
+        ("/reply" | "/edit" | "/recall" | "/react" | "/unreact" | "/places" | "/search", _) => {
             of_messages(word, trimmed).ok_or_else(|| usage(word))
         }
         ("/role" | "/kick" | "/unban" | "/mute" | "/unmute" | "/group" | "/joins", _) => {
@@ -49,6 +49,7 @@ pub(super) fn parse<'a>(word: &'a str, argument: &'a str) -> Result<Command<'a>,
 fn of_messages<'a>(word: &str, text: &'a str) -> Option<Command<'a>> {
     let (pos, rest) = place(text);
     match word {
+        "/reply" => (!rest.is_empty()).then_some(Command::Reply(pos, rest)),
         "/edit" => (!rest.is_empty()).then_some(Command::Edit(pos, rest)),
         "/recall" => rest.is_empty().then_some(Command::Recall(pos)),
         "/react" | "/unreact" => {
@@ -148,6 +149,8 @@ mod tests {
     #[test]
     fn what_was_said_is_changed_by_its_place_or_as_the_last_one() {
         for (line, command) in [
+            ("/reply that one", Command::Reply(None, "that one")),
+            ("/reply 12 that one", Command::Reply(Some(12), "that one")),
             ("/edit better so", Command::Edit(None, "better so")),
             ("/edit 12 better so", Command::Edit(Some(12), "better so")),
             ("/edit . 12 apples", Command::Edit(None, "12 apples")),

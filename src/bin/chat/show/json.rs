@@ -111,6 +111,12 @@ pub(super) fn row(message: &Message) -> Value {
         "from": message.from.get(), "name": message.name, "text": message.text, "time": message.time,
     });
     mark(&mut object, &message.mark);
+    if let Some(pos) = message.extras.reply {
+        object["reply"] = pos.into();
+    }
+    if let Some(data) = &message.extras.data {
+        object["data"] = serde_json::from_str(&data.to_string()).unwrap_or_default();
+    }
     if message.rev > 0 {
         object["rev"] = message.rev.into();
     }

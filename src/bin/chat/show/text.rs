@@ -103,7 +103,7 @@ impl Style {
     }
 
     fn message(&self, message: &Message, label: &str) -> String {
-        let (name, text) = (self.name(message.from, &message.name), visible(&message.text));
+        let (name, text) = (self.name(message.from, &message.name), self.words(message));
         let name = if self.short { name } else { format!("[{}] {name}", message.from) };
         let place = match message.conversation {
             Conversation::With(_) => String::new(),
@@ -116,6 +116,12 @@ impl Style {
             _ => String::new(),
         };
         format!("{} {place}{name}{to}: {text}", self.time(&message.time))
+    }
+
+    /// What was said, and to which message it replies.
+    pub(super) fn words(&self, message: &Message) -> String {
+        let reply = message.extras.reply.map(|pos| self.paint(DIM, &format!("(to {pos}) ")));
+        reply.unwrap_or_default() + &visible(&message.text)
     }
 
     fn devices(&self, devices: &[KnownDevice]) -> Vec<String> {

@@ -4,7 +4,7 @@ use super::{Next, Pending, Talk};
 use crate::command::Command;
 use crate::show::{Deed, Shown};
 use chatd_chat::model::ids::MessageId;
-use chatd_client::{Answer, Change, Changed, Conversation, Recalled, Request};
+use chatd_client::{Answer, Change, Changed, Conversation, Extras, Recalled, Request};
 
 /// Messages in a page of what was found.
 const PAGE: u32 = 20;
@@ -24,6 +24,10 @@ impl Talk {
         say: &mut Vec<Shown>,
     ) -> Result<Next, String> {
         let (request, pending) = match command {
+            Command::Reply(pos, text) => {
+                let (to, pos) = self.place(pos, false)?;
+                return Ok(self.say(to, text, Extras { reply: Some(pos), data: None }));
+            }
             Command::Edit(pos, text) => {
                 let (of, pos) = self.place(pos, true)?;
                 let text = text.to_owned();

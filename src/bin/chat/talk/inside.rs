@@ -5,7 +5,7 @@ use super::{Next, Pending, Step, Talk, bad};
 use crate::command::{self, Command};
 use crate::show::Shown;
 use chatd_chat::model::ids::{GroupId, UserId};
-use chatd_client::{Conversation, Failure, Group, Member, Named, Request, Span, Spoken, local_time};
+use chatd_client::{Conversation, Extras, Failure, Group, Member, Named, Request, Span, Spoken, local_time};
 
 /// Messages in a page of history: they fit a window, with what is around them.
 const PAGE: u32 = 20;
@@ -52,11 +52,11 @@ impl Talk {
             Command::Friends => (Request::ShowFriends, Pending::Friends),
             Command::Say(text) => {
                 let to = self.open.ok_or("no conversation is open: /open WHO")?;
-                return Ok(self.say(to, text));
+                return Ok(self.say(to, text, Extras::default()));
             }
             Command::Chat(who, text) => return self.with_user(who, Then::Chat(text.to_owned()), say),
             Command::GroupChat(group, text) => {
-                return Ok(self.say(Conversation::In(self.group(group)?), text));
+                return Ok(self.say(Conversation::In(self.group(group)?), text, Extras::default()));
             }
             Command::AddFriend(who) => return self.with_user(who, Then::AddFriend, say),
             Command::DelFriend(who) => return self.with_user(who, Then::DelFriend, say),
@@ -128,9 +128,9 @@ impl Talk {
     }
 
     /// Whoever answers has read what was said.
-    pub(super) fn say(&mut self, to: Conversation, text: &str) -> Next {
+    pub(super) fn say(&mut self, to: Conversation, text: &str, extras: Extras) -> Next {
         self.unread.remove(&to);
-        let request = Request::Say { to, text: text.to_owned(), time: local_time() };
+        let request = Request::Say { to, text: text.to_owned(), time: local_time(), extras };
         Next::Ask(request, Pending::Say(to, text.to_owned()))
     }
 

@@ -6,7 +6,7 @@ use super::{Next, Pending, Talk};
 use crate::directory::bare;
 use crate::show::Shown;
 use chatd_chat::model::ids::{GroupId, UserId};
-use chatd_client::{Conversation, GroupChange, Named, Request, Spoken};
+use chatd_client::{Conversation, Extras, GroupChange, Named, Request, Spoken};
 
 /// What is to be done with a user, once it is known who that is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,7 +52,7 @@ impl Talk {
     /// Does something with a user.
     pub(super) fn with(&mut self, user: UserId, then: Then, say: &mut Vec<Shown>) -> Next {
         match then {
-            Then::Chat(text) => self.say(Conversation::With(user), &text),
+            Then::Chat(text) => self.say(Conversation::With(user), &text, Extras::default()),
             Then::AddFriend => Next::Ask(Request::AddFriend(user), Pending::AddFriend(user)),
             Then::DelFriend => Next::Ask(Request::DelFriend(user), Pending::DelFriend(user)),
             Then::Block => Next::Ask(Request::Block(user), Pending::Block(user)),

@@ -4,6 +4,7 @@
 //! cid are the same message is a question of their text, because the `time` and `name` beside it may
 //! differ from one try to the next.
 
+use crate::model::extras::extras;
 use std::ops::Range;
 
 /// What the body of an event of a group begins with, and that of no message.
@@ -12,6 +13,11 @@ pub const EVENT_BEGINS: &[u8] = b"{\"by\":";
 /// Whether this is the body of an event of a group.
 pub fn is_event(body: &[u8]) -> bool {
     body.starts_with(EVENT_BEGINS)
+}
+
+/// What a cid stands for, of a body: what the message carries besides its text, and the text.
+pub fn content(body: &[u8]) -> [&[u8]; 2] {
+    [extras(body), said(body)]
 }
 
 /// The text of a frame: what stands between the quotes of its top-level `msg`, still escaped. All

@@ -1,7 +1,9 @@
 //! The fields of a frame, each checked for type, size and range. An error names the field and never
 //! repeats what is in it.
 
+use super::BadExtras;
 use crate::model::capabilities::Capabilities;
+use crate::model::extras::Extras;
 use crate::model::group_rule::Until;
 use crate::model::ids::{GroupId, MessageId, UserId};
 use crate::model::limits::Limits;
@@ -48,6 +50,7 @@ impl<'a> Reader<'_, 'a> {
             | Value::Flag(_)
             | Value::Texts(_)
             | Value::Records(_)
+            | Value::Object(_)
             | Value::MinusOne
             | Value::Other => Err(out_of_range(name)),
         }
@@ -75,6 +78,7 @@ impl<'a> Reader<'_, 'a> {
             | Value::Flag(_)
             | Value::Texts(_)
             | Value::Records(_)
+            | Value::Object(_)
             | Value::MinusOne
             | Value::Other => Err(invalid(format!("not a string: {name}"))),
         }
@@ -87,6 +91,7 @@ impl<'a> Reader<'_, 'a> {
             | Value::Number(_)
             | Value::Texts(_)
             | Value::Records(_)
+            | Value::Object(_)
             | Value::MinusOne
             | Value::Other => Err(invalid(format!("not true or false: {name}"))),
         }
@@ -127,6 +132,30 @@ impl<'a> Reader<'_, 'a> {
         Ok(emoji)
     }
 
+    /// What a message carries besides its text. What is wrong with that is kept: the seed dialect has no such fields.
+    pub(super) fn extras(&self) -> Result<Option<Extras>, BadExtras> {
+        let (data, reply) = (self.fields.get("data"), self.fields.get("reply"));
+        if data.is_none() && reply.is_none() {
+            return Ok(None);
+        }
+        let reply = reply.is_some().then(|| self.number_from("reply", 1)).transpose();
+        let data = data.is_some().then(|| self.data()).transpose();
+        let bad = |(code, text): (Code, Cow<'static, str>)| BadExtras { code, text: text.into() };
+        Ok(Extras::new(data.map_err(bad)?, reply.map_err(bad)?))
+    }
+
+    /// An object that is passed on as it is.
+    fn data(&self) -> Checked<&str> {
+        let Value::Object(object) = self.field("data")? else {
+            return Err(invalid("not an object: data".into()));
+        };
+        let (object, most) = (self.fields.object(object), self.limits.data_bytes);
+        if object.len() > most {
+            return Err((Code::TooLarge, Cow::Owned(format!("data is longer than {most} bytes"))));
+        }
+        Ok(object)
+    }
+
     pub(super) fn time(&self) -> Checked<Option<&'a str>> {
         let time = self.optional("time", Self::text)?;
         if time.is_some_and(|time| time.len() > self.limits.time_bytes) {
@@ -163,6 +192,7 @@ impl<'a> Reader<'_, 'a> {
             | Value::Number(_)
             | Value::Flag(_)
             | Value::Records(_)
+            | Value::Object(_)
             | Value::MinusOne
             | Value::Other => {
                 return Err(invalid(format!("not a list of strings: {name}")));
@@ -189,6 +219,7 @@ impl<'a> Reader<'_, 'a> {
             | Value::Number(_)
             | Value::Flag(_)
             | Value::Texts(_)
+            | Value::Object(_)
             | Value::MinusOne
             | Value::Other => {
                 return Err(invalid(format!("not a list of objects: {name}")));
@@ -215,6 +246,7 @@ impl<'a> Reader<'_, 'a> {
             | Value::Number(_)
             | Value::Flag(_)
             | Value::Records(_)
+            | Value::Object(_)
             | Value::MinusOne
             | Value::Other => {
                 return Err(invalid("not a list of strings: mids".into()));

@@ -62,10 +62,12 @@ impl<'a> Reader<'_, 'a> {
             }
             msgid::ONE_CHAT => {
                 let to = if self.has("to") && !self.has("toid") { "to" } else { "toid" };
-                Body::OneChat { to: self.user(to)?, msg: self.msg()?, time: self.time()? }
+                let (to, msg, time) = (self.user(to)?, self.msg()?, self.time()?);
+                Body::OneChat { to, msg, time, extras: self.extras() }
             }
             msgid::GROUP_CHAT => {
-                Body::GroupChat { group: self.group("groupid")?, msg: self.msg()?, time: self.time()? }
+                let (group, msg, time) = (self.group("groupid")?, self.msg()?, self.time()?);
+                Body::GroupChat { group, msg, time, extras: self.extras() }
             }
             msgid::ADD_FRIEND => Body::AddFriend { friend: self.user("friendid")? },
             msgid::DEL_FRIEND => Body::DelFriend { friend: self.user("friendid")? },
