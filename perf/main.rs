@@ -44,6 +44,8 @@ fn main() -> ExitCode {
         Command::Floor(flags) => measured(|stop| scenarios::floor(&flags, stop)),
         Command::Search(flags) => measured(|stop| scenarios::search(&flags, stop)),
         Command::Store(flags) => measured(|stop| scenarios::store(&flags, stop)),
+        Command::Flood(flags) => measured(|stop| scenarios::flood(&flags, stop)),
+        Command::Soak(flags) => measured(|stop| scenarios::soak(&flags, stop)),
         Command::SelfTest(flags) => measured(|stop| scenarios::self_test(&flags.only, stop)),
         Command::Compare(flags) => done(report::compare(&flags.reports, flags.html.as_deref())),
         Command::Chart(flags) => done(report::chart(&flags.reports, &flags.svg)),

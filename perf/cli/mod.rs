@@ -34,6 +34,10 @@ pub enum Command {
     Search(Box<Search>),
     /// Compare the latency of pushes while the store, a MariaDB, is healthy, slow and down
     Store(Box<Store>),
+    /// Compare what others feel while one is no good neighbour, and in peace
+    Flood(Flood),
+    /// Let a server run for long while people come and go: memory, descriptors, threads
+    Soak(Soak),
     /// Put reports side by side: a table, and a page
     Compare(Compare),
     /// Draw the latency curve of reports as one small picture
@@ -138,6 +142,38 @@ pub struct Store {
     pub load: Load,
     #[command(flatten)]
     pub outputs: Outputs,
+}
+
+#[derive(Args)]
+pub struct Flood {
+    /// Who it is
+    #[arg(value_enum)]
+    pub kind: FloodKind,
+    #[command(flatten)]
+    pub load: Load,
+}
+
+/// Who is no good neighbour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum FloodKind {
+    /// 1,000 wrong passwords a second from 50 addresses; others log in meanwhile
+    Guesses,
+    /// One client says 10,000 messages a second, and may say 20
+    Shouting,
+    /// One more member of a group of a thousand does not read
+    Stalled,
+}
+
+#[derive(Args)]
+pub struct Soak {
+    /// How long
+    #[arg(long, default_value_t = 30.0)]
+    pub minutes: f64,
+    /// How many of those who are connected come and go in a second, in per cent
+    #[arg(long, default_value_t = 1.0)]
+    pub churn: f64,
+    #[command(flatten)]
+    pub load: Load,
 }
 
 #[derive(Args)]

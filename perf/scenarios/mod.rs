@@ -4,12 +4,14 @@ mod arrive;
 mod bench;
 pub mod file;
 mod finish;
+mod flood;
 mod idle;
 mod progress;
 mod proofs;
 mod search;
 mod settings;
 mod side;
+mod soak;
 mod store;
 mod talk;
 mod visits;
@@ -27,8 +29,10 @@ use file::Scenario;
 use finish::Finish;
 use settings::{Settings, Sides, Work};
 
+pub use flood::flood;
 pub use proofs::self_test;
 pub use search::search;
+pub use soak::soak;
 pub use store::store;
 
 /// How a run ended, as its exit code tells scripts.

@@ -100,6 +100,13 @@ impl Side {
         bench.measure(&self.target, other, times, jobs)
     }
 
+    /// Everybody leaves; what they were connected to.
+    pub fn empty(self) -> Target {
+        let Side { companies, visitors, target } = self;
+        drop((companies, visitors));
+        target
+    }
+
     /// The readers who were away, each with how many messages wait for it.
     pub fn absent_readers(&self) -> Vec<(Speaker, u32)> {
         let of_one = |company: &Company| {

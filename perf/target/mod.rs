@@ -24,7 +24,7 @@ pub use certificate::Certificate;
 use child::Child;
 use cluster::Ground;
 pub use cluster::{Backends, Proxy, Through};
-pub use cpus::{Cpus, pin_this_thread};
+pub use cpus::{Cpus, confine, pin_this_thread};
 pub use precedence::{Precedence, niceness_words};
 
 /// How the connections of a target are made ready.
