@@ -53,6 +53,9 @@ impl Hub {
     /// Something was published on a channel of this core's. An envelope on a channel that it does not belong to is
     /// another version's, or a forgery.
     fn on_envelope(&mut self, channel: Channel, envelope: Envelope) {
+        if channel != Channel::Cores && !envelope.kind().has_target() {
+            return;
+        }
         match channel {
             Channel::User(user) => self.on_user_envelope(user, envelope),
             Channel::Group(_) => self.on_group_envelope(&envelope),

@@ -9,6 +9,8 @@
 mod acquaintances;
 mod backlogs;
 mod dispatch;
+#[cfg(test)]
+mod forged_tests;
 mod group_rules;
 mod memberships;
 #[cfg(test)]

@@ -206,8 +206,7 @@ impl Envelope {
             }
             let kind = Kind::from_byte(bytes[1])?;
             let envelope = Self(bytes.clone());
-            let of_cores = matches!(kind, Kind::Presence | Kind::CoreLeaving);
-            if !of_cores {
+            if kind.has_target() {
                 UserId::new(u64::from(envelope.u32_at(8)))?;
             }
             if kind.has_sender() {

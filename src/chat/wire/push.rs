@@ -45,7 +45,13 @@ pub fn own(out: &mut Vec<u8>, envelope: &Envelope) {
         return v2(out, envelope);
     }
     names(out, envelope);
-    out.extend_from_slice(OWN);
+    if let Some(pos) = envelope.pos() {
+        out.extend_from_slice(POS);
+        number(out, pos);
+        out.extend_from_slice(&OWN[1..]);
+    } else {
+        out.extend_from_slice(OWN);
+    }
     rest(out, envelope);
 }
 
@@ -138,4 +144,35 @@ fn rest(out: &mut Vec<u8>, envelope: &Envelope) {
 /// that is broken; it is passed on as it is to both dialects.
 fn seed_fields(envelope: &Envelope) -> &[u8] {
     envelope.body().get(1..).unwrap_or(b"}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::envelope::{Durability, Message, Target};
+    use crate::model::ids::MessageId;
+
+    /// Found by the fuzzer: the place was counted and not written.
+    #[test]
+    fn a_push_of_ones_own_has_as_many_bytes_as_it_says_with_a_place_and_without() {
+        let (sender, target) = (UserId::new(1).unwrap(), Target::User(UserId::new(2).unwrap()));
+        let message = Message {
+            sender,
+            target,
+            mid: MessageId(9),
+            ts: Millis(5),
+            cid: "c",
+            durability: Durability::Always,
+            body: br#"{"id":1,"msg":"x","msgid":6}"#,
+        };
+        let plain = Envelope::message(message, &mut Vec::new());
+        for (envelope, place) in [(plain.placed(12), r#","pos":12"#), (plain, "")] {
+            let mut out = Vec::new();
+            own(&mut out, &envelope);
+            assert_eq!(out.len(), own_len(&envelope));
+            let expected =
+                format!(r#"{{"cid":"c","mid":"9"{place},"own":true,"ts":5,"id":1,"msg":"x","msgid":6}}"#);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
 }

@@ -112,6 +112,11 @@ impl Kind {
         })
     }
 
+    /// Whether an envelope of this kind names a user or a group that it is for.
+    pub(crate) fn has_target(self) -> bool {
+        !matches!(self, Kind::Presence | Kind::CoreLeaving)
+    }
+
     /// Whether an envelope of this kind names a sender.
     pub(super) fn has_sender(self) -> bool {
         match self {
