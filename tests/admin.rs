@@ -11,6 +11,7 @@ mod screen;
 
 /// One file for each thing that is shown.
 mod admin {
+    mod api;
     mod asker;
     mod client;
     mod health;

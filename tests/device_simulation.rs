@@ -54,6 +54,9 @@
 //! | what is under way of somebody silenced is passed on | 0; `group_rules.txt` |
 
 mod device_sim {
+    #[path = "../sim/accounts.rs"]
+    #[allow(dead_code, reason = "the other simulation needs more of it")]
+    mod accounts;
     #[path = "../sim/altered.rs"]
     #[allow(dead_code, reason = "the other simulation needs more of it")]
     pub mod altered;

@@ -102,7 +102,7 @@ const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[
     ("src/bin/chatd/settings.rs", "new", 95, "each option is checked and taken"),
     ("src/chat/hub/requests.rs", "on_session_request", 95, "a request an arm"),
     ("src/chat/hub/mutations.rs", "on_mutated", 72, "what came of a change, for whom, in this order"),
-    ("src/storage/mysql/touched.rs", "rows", 66, "a request an arm"),
+    ("src/storage/mysql/touched.rs", "rows", 75, "a request an arm"),
     ("src/chat/model/limits.rs", "default", 120, "a bound a line"),
     ("src/storage/embedded.rs", "request", 95, "a request an arm"),
     ("src/storage/mysql/touched.rs", "rows", 75, "a request an arm"),

@@ -4,6 +4,8 @@
 //! understood, at every split, and two hubs that talk to each other must answer as the original
 //! servers did, byte for byte, but for empty lists.
 
+#[path = "sim/accounts.rs"]
+mod accounts;
 #[path = "sim/altered.rs"]
 #[allow(dead_code, reason = "the simulation needs more of it")]
 mod altered;

@@ -1,5 +1,6 @@
 //! Starts the cores, waits until every one of them accepts, and waits for them to end.
 
+use super::acts::{self, ActLine, ActLines};
 use super::bus::local;
 use super::bus::redis::{RedisError, Server};
 use super::bus::wires::Wires;
@@ -121,6 +122,8 @@ pub struct Cores {
     pub address: SocketAddr,
     /// Sees what they measure.
     pub observer: Observer,
+    /// Has them do what the API is asked for.
+    pub acts: ActLines,
     stops: Vec<Sender<Order>>,
     handles: Vec<ExecutorJoinHandle<()>>,
 }
@@ -145,6 +148,7 @@ struct Parts {
     answers: Receiver<Vec<StoreReturn>>,
     stop: Receiver<Order>,
     asked: Receiver<observer::Question>,
+    acts: ActLine,
     kin: Kin,
     origin: Origin,
     at_rest: AtRest,
@@ -164,13 +168,12 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     let (ready, readied) = flume::bounded(cores);
     let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
     let wires = Wires::lay(&config.delivery, cores).map_err(StartError::Redis)?;
+    let (acts, act_lines) = acts::lines(cores).map_err(|error| StartError::Core(0, error.to_string()))?;
     let (origin, kin, at_rest) = (Origin::now(), Kin::default(), AtRest::new(cores));
-    for (core, ((listener, wires), answers)) in
-        listeners.into_iter().zip(wires).zip(config.answers).enumerate()
-    {
-        let (stop, stopped) = flume::bounded(ORDERS);
+    let each = listeners.into_iter().zip(wires).zip(config.answers).zip(act_lines);
+    for (core, (((listener, wires), answers), act_line)) in each.enumerate() {
+        let ((stop, stopped), (ask, asked)) = (flume::bounded(ORDERS), observer::line());
         stops.push(stop);
-        let (ask, asked) = observer::line();
         asks.push(ask);
         let parts = Parts {
             core,
@@ -191,6 +194,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             answers,
             stop: stopped,
             asked,
+            acts: act_line,
             kin: kin.clone(),
             origin,
             at_rest: at_rest.clone(),
@@ -209,7 +213,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     let readied: Result<Vec<()>, StartError> = readied.iter().take(cores).collect();
     match readied {
         Ok(readied) if readied.len() == cores => {
-            Ok(Cores { address, stops, observer: Observer::new(asks), handles })
+            Ok(Cores { address, acts, stops, observer: Observer::new(asks), handles })
         }
         Ok(_) => Err(why_not_ready(handles, stops)),
         Err(error) => Err(error),
@@ -306,6 +310,7 @@ async fn run(parts: Parts) {
         bus,
         store: StoreLink::new(core, questions),
         sockets,
+        acting: parts.acts.acting,
         metrics: Metrics::new(id, parts.kin, measuring),
         limits: limits.clone(),
         secrecy: parts.secrecy,
@@ -319,6 +324,7 @@ async fn run(parts: Parts) {
         spawn_service("the bus", local::receive(shard.clone(), from, parcels));
     }
     spawn_service("the line to the store", store_link::receive(shard.clone(), answers));
+    spawn_service("the API", acts::receive(shard.clone(), parts.acts.calls));
     spawn_service("the observer", observer::answer(shard.clone(), core, parts.asked));
     spawn_service("the pacing of frames", write_paced(shard.clone()));
     spawn_service("the clock", tick(shard.clone(), limits.frame_ms));

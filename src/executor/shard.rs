@@ -3,6 +3,7 @@
 //! `feed` and `perform` are plain functions: nothing awaits between an event and its effects.
 //! `perform` is one exhaustive match and decides nothing.
 
+use super::acts::Acting;
 use super::bus::local::Parcel;
 use super::bus::{Bus, Consequences, Heard, Unity};
 use super::clock::{Clock, Origin};
@@ -36,6 +37,8 @@ pub(super) struct Shard {
     pub(super) bus: Bus,
     store: StoreLink,
     pub(super) sockets: Sockets,
+    /// What the API has had asked here.
+    pub(super) acting: Acting,
     pub(super) metrics: Metrics,
     pub(super) parser: Parser,
     pub(super) limits: Limits,
@@ -59,6 +62,7 @@ pub(super) struct Parts {
     pub(super) bus: Bus,
     pub(super) store: StoreLink,
     pub(super) sockets: Sockets,
+    pub(super) acting: Acting,
     pub(super) metrics: Metrics,
     pub(super) limits: Limits,
     pub(super) secrecy: Secrecy,
@@ -69,13 +73,15 @@ pub(super) struct Parts {
 
 impl Shard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { hub, bus, store, sockets, metrics, limits, secrecy, site, proxies, origin } = parts;
+        let Parts { hub, bus, store, sockets, acting, metrics, limits, secrecy, site, proxies, origin } =
+            parts;
         Self {
             hub,
             clock: Clock::new(origin),
             bus,
             store,
             sockets,
+            acting,
             metrics,
             parser: Parser::new(),
             limits,
@@ -258,6 +264,20 @@ impl Shard {
         let now_ns = self.clock.steady_ns();
         for effect in self.effects.drain(..) {
             match effect {
+                Effect::Send { connection, frame } if connection.is_acting() => {
+                    if self.acting.answer(connection, Some(&frame)) {
+                        self.due.push_back(Event::Closed { connection, acked: 0 });
+                    }
+                }
+                Effect::Close { connection, .. } if connection.is_acting() => {
+                    if self.acting.answer(connection, None) {
+                        self.due.push_back(Event::Closed { connection, acked: 0 });
+                    }
+                }
+                Effect::Pause { connection }
+                | Effect::Resume { connection }
+                | Effect::Probe { connection }
+                    if connection.is_acting() => {}
                 Effect::Send { connection: session, frame } => {
                     let mark = self.metrics.mark(&frame, &mut answered, now_ns);
                     let written = self.sockets.send(session, &frame, mark);

@@ -8,6 +8,7 @@
 //! statement that fails takes back only itself. So a request that is refused has changed nothing, and
 //! no savepoint is needed.
 
+mod account_acts;
 mod accounts;
 mod admissions;
 mod backlog;
@@ -157,6 +158,7 @@ impl Embedded {
             StoreRequest::Resume { secret, device } => {
                 tokens::resume(db, limits, uses, secret, device.as_deref())
             }
+            StoreRequest::Account(act) => account_acts::perform(db, limits, uses, act),
             StoreRequest::LoadProfile { .. } => self.load_profile(request),
             StoreRequest::Revoke { user, token } => tokens::revoke(db, *user, *token),
             StoreRequest::Devices { user } => tokens::devices(db, limits, *user),

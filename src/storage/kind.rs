@@ -22,6 +22,7 @@ fn of(request: &StoreRequest) -> &'static str {
         StoreRequest::Register { .. } => "register",
         StoreRequest::Verify { .. } => "verify a password",
         StoreRequest::Admit { .. } => "admit",
+        StoreRequest::Account(_) => "an account, for the API",
         StoreRequest::Resume { .. } => "resume",
         StoreRequest::LoadProfile { .. } => "load a profile",
         StoreRequest::Revoke { .. } => "revoke a token",

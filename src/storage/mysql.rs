@@ -7,6 +7,7 @@
 //!
 //! While the server is gone every batch fails at once, and a task connects again.
 
+mod account_acts;
 mod accounts;
 mod admissions;
 mod backlog;

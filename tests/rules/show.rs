@@ -214,6 +214,7 @@ fn show_ask(ask: &StoreRequest) -> String {
             let token = token.map_or(String::new(), |token| format!(" with token {}", token.0));
             format!("Admit {} for {user}{token}", jwt.0)
         }
+        StoreRequest::Account(act) => format!("Account {act:?}"),
         StoreRequest::Resume { secret, device: None } => format!("Resume {}", secret.0),
         StoreRequest::Resume { secret, device: Some(device) } => format!("Resume {} as {device:?}", secret.0),
         StoreRequest::Devices { user } => format!("Devices {user}"),

@@ -1,5 +1,6 @@
 //! A whole cluster in one thread: real hubs, and a simulated everything else.
 
+mod accounts;
 pub mod altered;
 pub mod bus;
 pub mod client;

@@ -135,6 +135,7 @@ impl Store {
             },
             // Nobody's word is taken here.
             StoreRequest::Admit { .. } => Err(Code::Refused),
+            StoreRequest::Account(act) => self.account(act),
             StoreRequest::Resume { secret, device } => {
                 match self.remembered.resume(secret, device.as_deref()) {
                     Some((user, token)) => {

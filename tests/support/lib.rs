@@ -4,6 +4,7 @@
 
 #![expect(clippy::new_without_default, reason = "new directories, clocks and authorities are no defaults")]
 
+pub mod api;
 pub mod chatd;
 pub mod client;
 pub mod clock;

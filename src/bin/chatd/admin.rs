@@ -2,6 +2,7 @@
 
 use crate::options::AdminAt;
 use crate::settings::Settings;
+use chatd::executor::admin::api::Api;
 use chatd::executor::admin::health::Health;
 use chatd::executor::admin::{self, Admin, Sources};
 use chatd::executor::observer::Observer;
@@ -78,8 +79,8 @@ pub fn start(
     observer: Observer,
     health: Arc<Health>,
     settings: &Settings,
-    passwords: Queue,
-    store: State,
+    (passwords, store): (Queue, State),
+    api: Option<&Api>,
 ) -> io::Result<Admin> {
     let (hosts, store_queue) = (settings.admin_hosts.clone(), settings.limits.store_queue);
     let identity = settings.secrecy.identity.clone();
@@ -88,5 +89,5 @@ pub fn start(
     let version = env!("CARGO_PKG_VERSION");
     let sources =
         Sources { observer, health, hosts, version, store_queue, identity, passwords, store_unexpected };
-    admin::start(listener, sources)
+    admin::start(listener, sources, api)
 }

@@ -4,6 +4,7 @@
 //! in [`settings`]. `chatd top` is in [`top`].
 
 mod admin;
+mod api;
 mod config;
 mod dev_cert;
 mod latency_log;
@@ -19,6 +20,7 @@ mod watchdog;
 
 use chatd::chat::model::limits::Limits;
 use chatd::executor::admin::Admin;
+use chatd::executor::admin::api::{self as acts, Access, Api};
 use chatd::executor::admin::health::Health;
 use chatd::executor::boot::{self, Cores};
 use chatd::executor::probe;
@@ -33,6 +35,7 @@ use reading::Reading;
 use settings::Settings;
 use siblings::Siblings;
 use std::error::Error;
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
 use stopping::Stopping;
@@ -74,6 +77,7 @@ struct Server {
     store: Running,
     health: Arc<Health>,
     admin: Option<Admin>,
+    api: Option<Api>,
     latency_log: Option<LatencyLog>,
     siblings: Option<Siblings>,
 }
@@ -115,6 +119,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
 
 fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<dyn Error>> {
     let listener = admin::listen(settings.admin, &settings.admin_hosts, &mut settings.warnings)?;
+    let access = api_access(settings, listener.as_ref())?;
     let log = settings.latency_log.as_ref().map(|(path, interval)| {
         let file =
             latency_log::open(path).map_err(|error| format!("cannot write {}: {error}", path.display()));
@@ -145,15 +150,26 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
     };
     let cores = boot::start(config)?;
     let (health, observer) = (admin::health(store.state()), &cores.observer);
+    let api = access.map(|access| acts::start(access, cores.acts.clone())).transpose()?;
     let start_admin = |listener| {
         let (observer, health) = (observer.clone(), health.clone());
-        admin::start(listener, observer, health, settings, store.passwords(), store.state())
+        admin::start(listener, observer, health, settings, (store.passwords(), store.state()), api.as_ref())
     };
     let admin = listener.map(start_admin).transpose()?;
     let latency_log =
         log.map(|(file, interval)| LatencyLog::start(file, interval, observer.clone())).transpose()?;
     let siblings = Siblings::start(settings, cores.address, store.siblings(), observer.clone())?;
-    Ok(Server { store, health, admin, latency_log, siblings, cores })
+    Ok(Server { store, health, admin, api, latency_log, siblings, cores })
+}
+
+/// Who may use the API, if anybody may.
+fn api_access(
+    settings: &mut Settings,
+    listener: Option<&TcpListener>,
+) -> Result<Option<Access>, Box<dyn Error>> {
+    let address = listener.map(TcpListener::local_addr).transpose()?;
+    let (tokens, socket) = (settings.api_tokens.clone(), settings.api_socket.clone());
+    Ok(api::access(tokens, socket, address, &mut settings.warnings)?)
 }
 
 impl Server {
@@ -174,6 +190,9 @@ impl Server {
         ended?;
         if let Some(admin) = self.admin {
             admin.stop();
+        }
+        if let Some(api) = self.api {
+            api.stop();
         }
         info!("stopped");
         Ok(())

@@ -1,5 +1,7 @@
 //! What was typed: the command line of chatd, unchecked but for its form.
 
+#[path = "options/api.rs"]
+mod api;
 #[path = "options/jwt.rs"]
 mod jwt;
 #[path = "options/logging.rs"]
@@ -15,6 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use api::ApiAt;
 pub use jwt::Jwt;
 pub use logging::Logging;
 
@@ -175,6 +178,10 @@ pub struct Options {
     /// others are refused.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub admin_host: Vec<String>,
+
+    /// Who may use the API, and where.
+    #[command(flatten)]
+    pub api: ApiAt,
 
     /// Whether the page to chat on is served, at http://ADDR:PORT/. WebSocket is spoken in either case.
     /// [default: on, if the server listens on loopback only]

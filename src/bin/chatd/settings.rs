@@ -1,11 +1,13 @@
 //! What was meant: the command line, checked against the machine.
 
+use crate::api::{self, NoApi};
 use crate::options::{AdminAt, Options, Register};
 use chatd::chat::model::ids::CoreId;
 use chatd::chat::model::limits::Limits;
 use chatd::chat::model::rate::{GroupRate, Rates};
 use chatd::chat::model::registration::{Invitations, Registration};
 use chatd::chat::model::retention::Retention;
+use chatd::executor::admin::api::Tokens;
 use chatd::executor::boot::{Delivery, Origins, Proxies, RingMode, Secrecy, Site};
 use chatd::executor::bus::redis::{RedisError, Server};
 use chatd::executor::metrics::Measuring;
@@ -43,6 +45,10 @@ pub struct Settings {
     pub admin: Option<AdminAt>,
     /// Names that the admin address answers to.
     pub admin_hosts: Vec<String>,
+    /// Who may use the API there.
+    pub api_tokens: Tokens,
+    /// Where else it is.
+    pub api_socket: Option<PathBuf>,
     /// How that port is encrypted.
     pub secrecy: Secrecy,
     /// What HTTP gives on the clients' port.
@@ -82,6 +88,8 @@ pub enum Impossible {
     Invitations(PathBuf, String),
     /// There are no keys to believe an application by.
     Keys(NoKeys),
+    /// There is nobody who may use the API.
+    Api(NoApi),
     /// The MySQL URL is none.
     MySql(Refusal),
     /// The Redis URL is none.
@@ -106,6 +114,7 @@ impl fmt::Display for Impossible {
             ),
             Impossible::Invitations(file, why) => write!(f, "invitations: {}: {why}", file.display()),
             Impossible::Keys(why) => why.fmt(f),
+            Impossible::Api(why) => why.fmt(f),
             Impossible::MySql(error) => error.fmt(f),
             Impossible::Redis(error) => error.fmt(f),
             Impossible::NoCpus => f.write_str("the system does not say which CPUs this process may use"),
@@ -156,6 +165,7 @@ impl Settings {
         }
         let secrecy = secrecy(&options, &mut warnings)?;
         let application = application(&options)?;
+        let api_tokens = api::tokens(&options.api).map_err(Impossible::Api)?;
         let registration = registration(&options)?;
         let rates = options.rates();
         warnings.extend(without_rates(&options, &rates));
@@ -202,6 +212,8 @@ impl Settings {
             busy_poll: Duration::from_micros(options.busy_poll),
             admin: options.admin,
             admin_hosts: options.admin_host,
+            api_tokens,
+            api_socket: options.api.api_socket,
             secrecy,
             site: Site {
                 page: options.web.unwrap_or(options.bind.is_loopback()),

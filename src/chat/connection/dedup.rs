@@ -81,7 +81,8 @@ impl Connections {
         let NewChat { sender, target, named } = new;
         let connection = self.get_mut(about.connection)?;
         let name = &connection.identity()?.name;
-        let envelope = cx.seal(Draft { sender, name, target, cid: about.cid, said });
+        let stored_first = about.connection.is_acting();
+        let envelope = cx.seal(Draft { sender, name, target, cid: about.cid, said, stored_first });
         if let Some(named) = named {
             connection.dedup.get_or_insert_default().push(named, envelope.mid(), cx.limits.dedup_cids);
         }

@@ -164,7 +164,10 @@ impl Connections {
     pub(crate) fn reply(&mut self, cx: &mut Cx, id: ConnectionId, bytes: Vec<u8>) {
         cx.enter();
         if self.get(id).is_some_and(|connection| !connection.closing) {
-            self.send(cx, id, Frame::Reply(bytes));
+            match id.is_acting() {
+                true => cx.emit(Effect::Send { connection: id, frame: Frame::Reply(bytes) }),
+                false => self.send(cx, id, Frame::Reply(bytes)),
+            }
         }
     }
 

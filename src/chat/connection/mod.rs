@@ -1,7 +1,7 @@
 //! Connections: who each one is, what was sent to it, and whether its requests are handed over.
 //!
 //! Owns every connection of its core ([`state`]), which user is where, how connections begin and end
-//! ([`lifecycle`]), what was sent and not acknowledged ([`send_window`]) or not confirmed ([`unconfirmed`]), how far senders are ahead of the store
+//! ([`lifecycle`]), who acts without a socket ([`acting`]), what was sent and not acknowledged ([`send_window`]) or not confirmed ([`unconfirmed`]), how far senders are ahead of the store
 //! ([`backpressure`]), what it said lately ([`dedup`]), what it does not want to hear ([`refusals`]), pings ([`keepalive`]), how fast
 //! each may ask ([`rates`], [`budgets`]), and in which order everybody is sent away when the server stops ([`draining`]).
 //!
@@ -10,6 +10,7 @@
 //!
 //! Never knows a rule of chat.
 
+mod acting;
 pub(crate) mod backpressure;
 mod budgets;
 mod dedup;
@@ -49,6 +50,8 @@ pub(crate) use walk::Walk;
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     slots: Vec<Option<Box<Connection>>>,
+    /// Sessions without a socket, by number.
+    acting: FxHashMap<u32, Box<Connection>>,
     /// Users whose channel this core has joined or is joining, and for which connection.
     by_user: FxHashMap<UserId, ConnectionId>,
     /// The other connections of users who have several here.
@@ -79,10 +82,16 @@ pub(crate) struct Connections {
 
 impl Connections {
     pub(crate) fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        if id.is_acting() {
+            return self.acting.get(&id.generation).map(|connection| &**connection);
+        }
         self.slots.get(id.index as usize)?.as_deref().filter(|connection| connection.id() == id)
     }
 
     pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        if id.is_acting() {
+            return self.acting.get_mut(&id.generation).map(|connection| &mut **connection);
+        }
         self.slots.get_mut(id.index as usize)?.as_deref_mut().filter(|connection| connection.id() == id)
     }
 
@@ -167,7 +176,7 @@ impl Connections {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.slots.iter().all(Option::is_none)
+        self.slots.iter().all(Option::is_none) && self.acting.is_empty()
     }
 
     /// Users who are logged in here, or about to be.

@@ -23,7 +23,7 @@ impl Devices {
     ) {
         cx.enter();
         let user = envelope.sender();
-        if envelope.user() == user || !connections.is_multi(id) {
+        if envelope.user() == user || !(id.is_acting() || connections.is_multi(id)) {
             return;
         }
         push_own(cx, connections, backlog, user, Some(id), envelope);

@@ -17,9 +17,11 @@ use crate::wire::reply::{self, Outcome};
 use crate::wire::request::Dialect;
 
 /// What storing a message leaves to be done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum StoreOutcome {
     Nothing,
+    /// An acting session has said it, and it is stored: its sender's sessions are to have it, too.
+    ShareSent(ConnectionId, Envelope),
     /// A core that heard it may have died with it: its reader is to be told that something waits.
     NotifyReader(UserId),
 }
@@ -38,8 +40,13 @@ impl Direct {
         let id = about.connection;
         let new = connections.begin_chat(cx, about, Target::User(to), said)?;
         let envelope = connections.seal_chat(cx, about, new, said)?;
-        let shared = connections.is_multi(id).then(|| envelope.clone());
         cx.counters.direct += 1;
+        if id.is_acting() {
+            // Who hears of it does so once it is stored: said again, it goes nowhere twice.
+            store(cx, connections, id, envelope);
+            return None;
+        }
+        let shared = connections.is_multi(id).then(|| envelope.clone());
         match envelope.durability() {
             Durability::Always => store(cx, connections, id, envelope.clone()),
             Durability::IfUnacked => self.await_receipt(cx, connections, id, envelope.clone()),
@@ -167,7 +174,9 @@ impl Direct {
         match stored {
             Ok(stored) => {
                 ack_stored(cx, connections, id, &envelope, stored);
-                if envelope.mid() <= self.core_gone_after || cx.renamed.has(envelope.mid()) {
+                if id.is_acting() {
+                    outcome = deliver_stored(cx, connections, backlog, (id, envelope), stored);
+                } else if envelope.mid() <= self.core_gone_after || cx.renamed.has(envelope.mid()) {
                     outcome = StoreOutcome::NotifyReader(envelope.user());
                 }
             }
@@ -175,7 +184,7 @@ impl Direct {
                 for _ in 0..connections.note_answered(id, &envelope, None) {
                     refuse(cx, connections, id, &envelope, code);
                 }
-                if code == Code::Busy {
+                if code == Code::Busy && !id.is_acting() {
                     // Its reader may have it, so it is to be in the history too.
                     backlog.retry_later(cx, None, StoreRetry::StoreMessage { envelope });
                 }
@@ -184,6 +193,30 @@ impl Direct {
         connections.end_send(cx, id);
         outcome
     }
+}
+
+/// Gets a message of an acting session to its reader, whose backlog has it. One that was stored before may have been told
+/// to nobody: then the reader is to look.
+fn deliver_stored(
+    cx: &mut Cx,
+    connections: &mut Connections,
+    backlog: &mut Backlog,
+    (id, envelope): (ConnectionId, Envelope),
+    stored: StoredMessage,
+) -> StoreOutcome {
+    let to = envelope.user();
+    if stored.mid != envelope.mid() {
+        return StoreOutcome::NotifyReader(to);
+    }
+    let holds_alone = |connection: &Connection| connection.holds_user() && !connection.multi;
+    match connections.of_user(to).filter(|&reader| connections.get(reader).is_some_and(holds_alone)) {
+        Some(reader) => {
+            backlog.push_or_buffer(cx, connections, reader, envelope.clone(), StoredAs::Backlog);
+        }
+        // If nobody hears it, it lies in the backlog.
+        None => cx.publish(Channel::User(to), envelope.clone()),
+    }
+    StoreOutcome::ShareSent(id, envelope)
 }
 
 /// Requests that a message is stored that its sender wants to hear of.

@@ -51,6 +51,13 @@ impl Groups {
         cx.enter();
         let id = about.connection;
         let Some(new) = connections.begin_chat(cx, about, Target::Group(group), said) else { return };
+        if id.is_acting() {
+            // Whether it may be said, the store knows; who hears of it does so once it is stored.
+            let Some(envelope) = connections.seal_chat(cx, about, new, said) else { return };
+            cx.counters.group += 1;
+            connections.begin_send(cx, id);
+            return self.store(cx, connections, id, envelope);
+        }
         let Some(cursor) = self.cursors.get_mut(id).and_then(|cursors| cursors.of.get_mut(&group)) else {
             let user = new.sender;
             if cx.lookups_are_full() {
@@ -167,13 +174,19 @@ impl Groups {
                     connections.reply(cx, id, reply::ack(envelope.cid(), msgid::GROUP_CHAT, outcome));
                 }
                 place = pos.map(|pos| Place { group, mid, pos });
+                if id.is_acting() && mid == envelope.mid() {
+                    self.push_to_members(cx, connections, backlog, &envelope, None);
+                    cx.publish(Channel::Group(group), envelope);
+                    connections.end_send(cx, id);
+                    return place;
+                }
             }
             Err(code) => {
                 let cid = Some(envelope.cid()).filter(|cid| !cid.is_empty());
                 for _ in 0..connections.note_answered(id, &envelope, None) {
                     connections.refuse(cx, About { connection: id, re: msgid::GROUP_CHAT, cid }, code);
                 }
-                if code == Code::Busy {
+                if code == Code::Busy && !id.is_acting() {
                     // Its readers may have it, so it is to be in the history too.
                     backlog.retry_later(cx, None, StoreRetry::StoreMessage { envelope });
                 }

@@ -85,6 +85,10 @@ impl Hub {
         match outcome {
             StoreOutcome::Nothing => {}
             StoreOutcome::NotifyReader(user) => self.notify_backlog(user),
+            StoreOutcome::ShareSent(id, envelope) => {
+                let Self { cx, connections, backlog, devices, .. } = self;
+                devices.share_sent(cx, connections, backlog, id, &envelope);
+            }
         }
     }
 

@@ -14,6 +14,7 @@ impl Hub {
                 self.on_request(connection, terminator, request)
             }
             Event::Arrived { channel, envelope } => self.on_envelope(channel, envelope),
+            Event::Acted { connection, act } => self.on_act(connection, act),
             Event::Published { id, receivers } => {
                 if let Some(flow) = cx.in_flight.publish.take(id) {
                     self.on_published(flow, receivers);

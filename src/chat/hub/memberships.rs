@@ -13,7 +13,7 @@ impl Hub {
     pub(super) fn join_group(&mut self, id: ConnectionId, group: GroupId, head: u64, at: u64) {
         let Self { cx, connections, backlog, groups, .. } = self;
         let is_session = connections.get(id).is_some_and(|connection| connection.is_logged_in());
-        if !is_session || groups.is_member(id, group) {
+        if !is_session || id.is_acting() || groups.is_member(id, group) {
             return;
         }
         if !groups.may_join(id, group, at) {
@@ -28,7 +28,7 @@ impl Hub {
     /// The session's user is a member no more, or the group is gone.
     pub(super) fn leave_group(&mut self, id: ConnectionId, group: GroupId) {
         let Self { cx, connections, backlog, groups, logins, .. } = self;
-        if connections.get(id).is_none() {
+        if connections.get(id).is_none() || id.is_acting() {
             return;
         }
         let is_joined = groups.is_joined(group);

@@ -1,12 +1,13 @@
 //! The hub: one core's rooms, put together. Events come in, effects go out.
 //!
 //! Owns the rooms and nothing else. [`dispatch`]: which room an event is for · [`requests`]: which room answers what a
-//! client says · [`replies`]: what is done with what was waited for · [`sessions`], [`backlogs`], [`acquaintances`] and [`memberships`]: what
+//! client says · [`replies`]: what is done with what was waited for · [`acts`]: what the API does · [`sessions`], [`backlogs`], [`acquaintances`] and [`memberships`]: what
 //! all rooms have a part in · [`timers`]: what time brings.
 //!
 //! Rooms do not call each other sideways: they give back what came of a call, and the hub makes the next one.
 
 mod acquaintances;
+mod acts;
 mod backlogs;
 mod dispatch;
 #[cfg(test)]

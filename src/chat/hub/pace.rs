@@ -12,7 +12,9 @@ impl Hub {
     /// Whether a request may be made now. If not, it was refused.
     pub(super) fn admits(&mut self, about: About<'_>, request: &Request<'_>) -> bool {
         let Self { cx, connections, .. } = self;
-        cx.rates.are_off() || connections.admit(cx, about, demand(&request.body), request.bytes)
+        about.connection.is_acting()
+            || cx.rates.are_off()
+            || connections.admit(cx, about, demand(&request.body), request.bytes)
     }
 }
 

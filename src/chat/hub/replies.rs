@@ -46,6 +46,7 @@ impl Hub {
                 let altered = Box::<Altered>::from_result(result);
                 changes.on_altered(cx, connections, backlog, flow, &members, altered);
             }
+            StoreFlow::Account { connection, act } => self.on_account_reply(connection, &act, result),
             StoreFlow::Remember => {}
             StoreFlow::Mutation(mutation) => self.on_mutated(*mutation, result),
         }
@@ -70,6 +71,7 @@ impl Hub {
                 return;
             }
             StoreFlow::Mutation(_) | StoreFlow::Changes(_) | StoreFlow::Remember => return,
+            StoreFlow::Account { .. } => return,
         };
         let renamed = self.cx.rename(envelope);
         let connection = sender.and_then(|id| self.connections.get_mut(id));

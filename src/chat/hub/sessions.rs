@@ -315,6 +315,9 @@ impl Hub {
     /// A connection is gone. What lies in the backlog already is stored again, so that whoever holds the user now is
     /// told.
     pub(super) fn on_closed(&mut self, id: ConnectionId, acked: u64) {
+        if id.is_acting() {
+            return self.connections.end_acting(id);
+        }
         self.connections.note_closing(id);
         self.on_acked(id, acked);
         // Who said that it logs out does not come back, though its token is still being revoked.

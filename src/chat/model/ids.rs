@@ -58,6 +58,21 @@ pub struct ConnectionId {
     pub generation: u32,
 }
 
+impl ConnectionId {
+    /// The slot that no socket has.
+    const ACTING: u32 = u32::MAX;
+
+    /// The name of the acting session with this number: one without a socket.
+    pub const fn acting(number: u32) -> Self {
+        Self { index: Self::ACTING, generation: number }
+    }
+
+    /// Whether it is an acting session.
+    pub const fn is_acting(self) -> bool {
+        self.index == Self::ACTING
+    }
+}
+
 /// A core within the cluster, as far as message ids can tell: `0..=CoreId::MAX`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct CoreId(pub u16);

@@ -3,6 +3,7 @@
 //! - [`ids`]: newtypes for ids, and the clock that makes message ids.
 //! - [`envelope`]: a message or a notice as it travels between cores and into the store.
 //! - [`profile`], [`token`], [`history`]: people and groups, secrets, pages of conversations.
+//! - [`act`]: what the server's API does.
 //! - [`capabilities`], [`device`]: what a client understands; a user's devices and how far they have read.
 //! - [`consent`]: who may write to whom, friendships that are asked for, settings.
 //! - [`dedup`]: what a user said lately, and how that was answered.
@@ -15,6 +16,7 @@
 //!
 //! Owns no state of the core and knows no other room.
 
+pub mod act;
 pub mod capabilities;
 pub mod change;
 pub mod consent;

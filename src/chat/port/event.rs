@@ -1,6 +1,7 @@
 //! What can happen to a core, as seen by its hub.
 
 use super::store::StoreResult;
+use crate::model::act::Act;
 use crate::model::envelope::Envelope;
 use crate::model::ids::{ConnectionId, CoreId, GroupId, RequestId, UserId};
 use crate::model::source::Source;
@@ -129,6 +130,13 @@ pub enum Event<'a> {
     CoreGone {
         /// The number that it went by.
         core: CoreId,
+    },
+    /// The server's API wants something done. The answer is sent to this acting session, which then is `Closed`.
+    Acted {
+        /// The session without a socket, new but for its number.
+        connection: ConnectionId,
+        /// What.
+        act: Act,
     },
     /// The store has answered.
     Answered {

@@ -8,6 +8,7 @@ mod devices;
 mod groups;
 
 use super::store::CursorUpdate;
+use crate::model::act::AccountAct;
 use crate::model::consent::FriendAnswer;
 use crate::model::envelope::{Demand, Envelope, Notice, Revoked};
 use crate::model::history::{Conversation, Span};
@@ -30,6 +31,11 @@ pub(crate) enum StoreFlow {
     Social(SocialFlow),
     Devices(DevicesFlow),
     Changes(ChangesFlow),
+    /// An account that the API has asked for or changed → its answer.
+    Account {
+        connection: ConnectionId,
+        act: AccountAct,
+    },
     /// A dedup window that waits for the user's next session.
     Remember,
     /// A request that changes friends, groups or the account → ACK, if it has a cid, or ERROR.

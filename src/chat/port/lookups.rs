@@ -34,6 +34,7 @@ impl StoreFlow {
             StoreFlow::Social(SocialFlow::Hidden { .. } | SocialFlow::Approached(_)) => None,
             StoreFlow::Social(SocialFlow::Settings { .. }) => None,
             StoreFlow::Mutation(_) | StoreFlow::Changes(_) | StoreFlow::Remember => None,
+            StoreFlow::Account { .. } => None,
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) target: Target,
     pub(crate) cid: Option<&'a str>,
     pub(crate) said: Said<'a>,
+    /// Whether it is stored before it goes anywhere.
+    pub(crate) stored_first: bool,
 }
 
 /// What a client says in a message.
@@ -51,7 +53,7 @@ impl Cx {
 
     /// Encodes a message, and gives it its id.
     pub(crate) fn seal(&mut self, draft: Draft<'_>) -> Envelope {
-        let Draft { sender, name, target, cid, said: Said { msg, time, extras } } = draft;
+        let Draft { sender, name, target, cid, said: Said { msg, time, extras }, stored_first } = draft;
         let (mid, ts) = (self.next_mid(), self.wall);
         let Scratch { body, sealed } = &mut self.scratch;
         body.clear();
@@ -64,6 +66,7 @@ impl Cx {
             body.splice(1..1, extras.fields().bytes());
         }
         let durability = match target {
+            Target::User(_) if stored_first => Durability::Always,
             Target::User(_) if cid.is_none() => Durability::IfUndelivered,
             Target::User(_) if self.retention == Retention::Undelivered => Durability::IfUnacked,
             Target::User(_) | Target::Group(_) => Durability::Always,

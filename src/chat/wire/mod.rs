@@ -7,10 +7,12 @@
 //! - [`request`] is what may be said, checked field by field.
 //! - [`reply`] and [`lists`] are what may be heard, encoded byte for byte as the original server does.
 //! - [`push`], [`welcome`], [`found`], [`sync`], [`changed`] and [`consent`] are what v2 hears besides or in another form.
+//! - [`acted`] is what the server's API answers that is no frame.
 //! - [`edited`] is the frame of a message with another text.
 //! - [`group_event`] is what is done to groups, as rows of their conversations.
 //! - [`code`] is what went wrong, in numbers.
 
+pub mod acted;
 pub mod changed;
 pub mod code;
 pub mod consent;

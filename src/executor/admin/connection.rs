@@ -24,8 +24,13 @@ pub(super) struct Connection {
 
 enum Stage {
     Asking(Vec<u8>),
-    Answering { bytes: Vec<u8>, written: usize },
+    Answering {
+        bytes: Vec<u8>,
+        written: usize,
+    },
     Lingering,
+    /// It is to be handed over to the API, with what has come of it.
+    ForTheApi(Vec<u8>),
     Over,
 }
 
@@ -39,7 +44,7 @@ impl Connection {
         match self.stage {
             Stage::Asking(_) | Stage::Lingering => PollFlags::IN,
             Stage::Answering { .. } => PollFlags::OUT,
-            Stage::Over => PollFlags::empty(),
+            Stage::ForTheApi(_) | Stage::Over => PollFlags::empty(),
         }
     }
 
@@ -58,11 +63,12 @@ impl Connection {
             Stage::Asking(head) => match read(&mut self.stream, head) {
                 Reading::More => {}
                 Reading::End => self.stage = Stage::Over,
+                Reading::Api => self.stage = Stage::ForTheApi(std::mem::take(head)),
                 Reading::Request(head) => {
                     let bytes = match head {
                         Head::Whole(request) => answer(&request).bytes(request.head_only),
                         Head::Refused(response) => response.bytes(false),
-                        Head::Partial => unreachable!("that is More"),
+                        Head::Partial | Head::Api => unreachable!("these are other readings"),
                     };
                     self.stage = Stage::Answering { bytes, written: 0 };
                     self.deadline = now + ANSWER;
@@ -76,8 +82,30 @@ impl Connection {
                     self.stage = Stage::Over;
                 }
             }
-            Stage::Over => {}
+            Stage::ForTheApi(_) | Stage::Over => {}
         }
+    }
+
+    /// Whether it wants the API.
+    pub(super) fn is_for_the_api(&self) -> bool {
+        matches!(self.stage, Stage::ForTheApi(_))
+    }
+
+    /// Its socket, and what has come of it.
+    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        match self.stage {
+            Stage::ForTheApi(bytes) => (self.stream, bytes),
+            _ => (self.stream, Vec::new()),
+        }
+    }
+
+    /// Nobody answers the API here: says so.
+    pub(super) fn refuse_api(&mut self, now: Instant) {
+        let text = "this server has no API here: chatd --api-token-file gives it one";
+        let bytes = http::Response::refusal(404, text).bytes(false);
+        self.stage = Stage::Answering { bytes, written: 0 };
+        self.deadline = now + ANSWER;
+        self.write(now);
     }
 
     fn write(&mut self, now: Instant) {
@@ -106,6 +134,7 @@ impl AsFd for Connection {
 enum Reading {
     More,
     Request(Head),
+    Api,
     End,
 }
 
@@ -117,6 +146,7 @@ fn read(stream: &mut TcpStream, head: &mut Vec<u8>) -> Reading {
             head.extend_from_slice(&bytes[..count]);
             match http::head(head) {
                 Head::Partial => Reading::More,
+                Head::Api => Reading::Api,
                 head => Reading::Request(head),
             }
         }

@@ -39,6 +39,8 @@ pub(super) enum Head {
     /// Not to the end of the head.
     Partial,
     Whole(Request),
+    /// Whoever it is wants the API: see [`api`](super::api).
+    Api,
     /// They are no request that is answered here.
     Refused(Response),
 }
@@ -96,6 +98,7 @@ pub(super) fn head(bytes: &[u8]) -> Head {
         }
         Err(error) => Head::Refused(Response::refusal(400, format!("this is not HTTP: {error}"))),
         Ok(httparse::Status::Complete(_)) => match (request.method, request.path) {
+            (_, Some(target)) if target.starts_with("/v1/") => Head::Api,
             (Some(method @ ("GET" | "HEAD")), Some(target)) => {
                 Head::Whole(asked(target, method == "HEAD", request.headers))
             }

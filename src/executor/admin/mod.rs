@@ -8,8 +8,10 @@
 //! - [`pages`] answers: [`exposition`] and [`catalogue`] make `/metrics`, [`buckets`] its histograms, [`plain`] its older
 //!   form;
 //!   [`histograms`] and [`json`] make `/histograms`; [`health`] knows whether the server is usable.
+//! - [`api`] is the server's API, which has a thread of its own.
 //! - [`view`] is what was seen at one moment, [`process`] what the system says of this process.
 
+pub mod api;
 mod asker;
 mod buckets;
 mod catalogue;
@@ -26,6 +28,7 @@ mod server;
 mod view;
 
 use super::observer::Observer;
+use api::Api;
 use chatd_tls::Identity;
 use health::Health;
 use pages::Pages;
@@ -76,14 +79,14 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Starts the thread.
+/// Starts the thread. Whoever asks for the API is handed over to it.
 ///
 /// # Errors
 /// If the system gives no thread or no descriptor.
-pub fn start(listener: TcpListener, sources: Sources) -> io::Result<Admin> {
+pub fn start(listener: TcpListener, sources: Sources, api: Option<&Api>) -> io::Result<Admin> {
     let address = listener.local_addr()?;
     let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
-    let server = Server::new(listener, wake.clone(), Pages::new(sources, address));
+    let server = Server::new(listener, wake.clone(), Pages::new(sources, address), api.and_then(Api::door));
     let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || server.run())?;
     Ok(Admin { address, wake, thread })
 }

@@ -1,5 +1,6 @@
 //! Turns the connections of the admin address: one thread, `poll`, and nobody waits for anybody else.
 
+use super::api::Door;
 use super::connection::Connection;
 use super::pages::Pages;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,6 +22,8 @@ pub(super) struct Server {
     /// Readable when the thread is to end.
     wake: Arc<OwnedFd>,
     pages: Pages,
+    /// Where those go who want the API, if there is one.
+    api: Option<Door>,
     /// Oldest first.
     connections: Vec<Connection>,
     /// Nobody is taken in before then.
@@ -28,8 +31,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(listener: TcpListener, wake: Arc<OwnedFd>, pages: Pages) -> Self {
-        Self { listener, wake, pages, connections: Vec::new(), pause: None }
+    pub(super) fn new(listener: TcpListener, wake: Arc<OwnedFd>, pages: Pages, api: Option<Door>) -> Self {
+        Self { listener, wake, pages, api, connections: Vec::new(), pause: None }
     }
 
     pub(super) fn run(mut self) {
@@ -44,12 +47,25 @@ impl Server {
                     connection.go_on(now, |request| self.pages.answer(request));
                 }
             }
+            self.hand_over(now);
             // What was answered may have taken its time.
             let now = Instant::now();
             self.connections.retain(|connection| !connection.is_over() && now < connection.deadline);
             if ready.listener {
                 self.accept(now);
             }
+        }
+    }
+
+    /// Those who want the API are its business from now on, if there is one.
+    fn hand_over(&mut self, now: Instant) {
+        let Some(api) = &self.api else {
+            let refused = self.connections.iter_mut().filter(|connection| connection.is_for_the_api());
+            return refused.for_each(|connection| connection.refuse_api(now));
+        };
+        for connection in self.connections.extract_if(.., |connection| connection.is_for_the_api()) {
+            let (stream, bytes) = connection.into_parts();
+            api.hand(stream, bytes);
         }
     }
 

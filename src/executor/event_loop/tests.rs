@@ -4,6 +4,7 @@
 //! those that a test is about.
 
 use super::{NEVER, end, first, give_way, readable, run, sleep, spawn};
+use crate::acts::lines;
 use crate::boot::{Origins, Proxies, RingMode, Site};
 use crate::bus::Bus;
 use crate::bus::local::{LocalBus, channels};
@@ -48,6 +49,7 @@ fn on_a_core_that_polls<T: Send + 'static, F: Future<Output = T> + 'static>(
             bus: Bus::Local(LocalBus::new(0, ends, 1).0),
             store: StoreLink::new(0, flume::bounded(1).0),
             sockets: Sockets::new(&limits, mode).expect("a ring"),
+            acting: lines(1).expect("an eventfd").1.remove(0).acting,
             metrics: Metrics::new(CoreId(0), Kin::default(), Measuring::Off),
             limits,
             secrecy: Default::default(),

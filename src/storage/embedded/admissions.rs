@@ -23,7 +23,7 @@ pub fn admit(db: &Connection, limits: &Limits, admission: &Admission) -> Answere
         (Some((user, _, false)), Some((renews, _))) if user != renews => return Ok(Err(Code::NotYours)),
         (Some((user, name, false)), _) => (user, name),
         (None, Some(_)) => return Ok(Err(Code::NotYours)),
-        (None, None) => match make(db, limits, admission)? {
+        (None, None) => match make(db, limits, &admission.external, admission.name.as_deref())? {
             Ok(made) => made,
             Err(code) => return Ok(Err(code)),
         },
@@ -36,12 +36,13 @@ pub fn admit(db: &Connection, limits: &Limits, admission: &Admission) -> Answere
 }
 
 /// Makes a user without a password, under the first of its names that is nobody's.
-fn make(
+pub fn make(
     db: &Connection,
     limits: &Limits,
-    admission: &Admission,
+    external: &str,
+    name: Option<&str>,
 ) -> rusqlite::Result<Result<(UserId, String), Code>> {
-    for name in names(&admission.external, admission.name.as_deref(), limits) {
+    for name in names(external, name, limits) {
         let folded = fold(&name);
         if accounts::is_taken(db, &name, &folded)? {
             continue;
@@ -50,7 +51,7 @@ fn make(
             .prepare_cached(
                 "INSERT INTO user (name, folded, password, external) VALUES (?1, ?2, '', ?3) RETURNING id",
             )?
-            .query_row(params![name, folded, admission.external], |found| row::user(found, 0));
+            .query_row(params![name, folded, external], |found| row::user(found, 0));
         return Ok(accounts::given(made)?.map(|user| (user, name)));
     }
     // Somebody has taken even the name that nobody could think of.

@@ -89,6 +89,12 @@ pub fn revoke(db: &Connection, user: UserId, token: TokenId) -> Answered {
     Ok(Ok(StoreReply::Done))
 }
 
+/// Makes all tokens of a user worthless.
+pub fn revoke_all(db: &Connection, user: UserId) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM token WHERE userid = ?1")?.execute([user.get()])?;
+    Ok(())
+}
+
 fn delete(db: &Connection, user: UserId, token: TokenId) -> rusqlite::Result<usize> {
     db.prepare_cached("DELETE FROM token WHERE id = ?1 AND userid = ?2")?
         .execute(params![sql_token(token), user.get()])
@@ -113,7 +119,7 @@ pub fn replace_password(
     let device: Option<String> = db
         .prepare_cached("SELECT iif(count(*) = 1, min(device), NULL) FROM token WHERE userid = ?1")?
         .query_row([user.get()], |found| found.get(0))?;
-    db.prepare_cached("DELETE FROM token WHERE userid = ?1")?.execute([user.get()])?;
+    revoke_all(db, user)?;
     Ok(Ok(StoreReply::Issued(issue(db, limits, uses, user, (device.as_deref(), None))?)))
 }
 

@@ -15,9 +15,11 @@ const FIND: &str = "SELECT id, name, disabled FROM user WHERE external = ?";
 
 /// Finds the user, or makes it; a session that goes on has its token go on, too.
 pub async fn admit(client: &mut Client, limits: &Limits, admission: &Admission) -> Answered {
-    let found = match find(client, admission).await? {
+    let found = match find(client, &admission.external).await? {
         // Two servers may be asked in the same instant: whoever comes second finds what the first has made.
-        None if admission.renews.is_none() => make(client, limits, admission).await?,
+        None if admission.renews.is_none() => {
+            make(client, limits, &admission.external, admission.name.as_deref()).await?
+        }
         found => found.ok_or(Code::NotYours),
     };
     let (user, name) = match (found, admission.renews) {
@@ -35,10 +37,10 @@ pub async fn admit(client: &mut Client, limits: &Limits, admission: &Admission) 
 }
 
 /// Who it is, what the user is called here, and whether it is shut out.
-type Found = (UserId, String, bool);
+pub type Found = (UserId, String, bool);
 
-async fn find(client: &mut Client, admission: &Admission) -> DbResult<Option<Found>> {
-    let found = client.find_one(FIND, vec![row::sql_text(&admission.external)]).await?;
+async fn find(client: &mut Client, external: &str) -> DbResult<Option<Found>> {
+    let found = client.find_one(FIND, vec![row::sql_text(external)]).await?;
     let read = |found: mysql_async::Row| {
         Ok((row::user(&found, 0)?, row::text(&found, 1)?.to_owned(), row::number(&found, 2)? != 0))
     };
@@ -46,17 +48,22 @@ async fn find(client: &mut Client, admission: &Admission) -> DbResult<Option<Fou
 }
 
 /// Makes a user without a password, under the first of its names that is nobody's.
-async fn make(client: &mut Client, limits: &Limits, admission: &Admission) -> DbResult<Result<Found, Code>> {
-    for name in names(&admission.external, admission.name.as_deref(), limits) {
+pub async fn make(
+    client: &mut Client,
+    limits: &Limits,
+    external: &str,
+    name: Option<&str>,
+) -> DbResult<Result<Found, Code>> {
+    for name in names(external, name, limits) {
         let folded = fold(&name);
         if accounts::is_taken(client, &name, &folded).await? {
             continue;
         }
         let sql = "INSERT INTO user (name, folded, password, external) VALUES (?, ?, '', ?)";
-        let values = vec![row::sql_text(&name), row::sql_text(&folded), row::sql_text(&admission.external)];
+        let values = vec![row::sql_text(&name), row::sql_text(&folded), row::sql_text(external)];
         match client.write(sql, values).await {
             Ok(_) => return Ok(Ok((accounts::given(client, UserId::new)?, name, false))),
-            Err(Fault::Exists(_)) => match find(client, admission).await? {
+            Err(Fault::Exists(_)) => match find(client, external).await? {
                 Some(found) => return Ok(Ok(found)),
                 None => continue,
             },

@@ -13,7 +13,9 @@ use super::group_rules;
 use super::segment::Segment;
 use super::tokens::{self, Resuming};
 use super::user_cache::UserCache;
-use super::{accounts, admissions, blocks, changes, consent, groups, heads, history, page, sync};
+use super::{
+    account_acts, accounts, admissions, blocks, changes, consent, groups, heads, history, page, sync,
+};
 use crate::changes::Request;
 use crate::group_rules::Asked;
 use crate::merge::PageLimit;
@@ -256,6 +258,7 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
         }
         StoreRequest::Block { user, blocked } => blocks::block(client, limits, *user, *blocked).await,
         StoreRequest::Unblock { user, blocked } => blocks::unblock(client, *user, *blocked).await,
+        StoreRequest::Account(act) => account_acts::perform(client, limits, uses, act).await,
         StoreRequest::Revoke { user, token } => tokens::revoke(client, *user, *token).await,
         StoreRequest::DropDevice { user, token } => tokens::drop_device(client, *user, *token).await,
         StoreRequest::LoadProfile { user, proof, detail, device, heads, .. } => {

@@ -164,6 +164,12 @@ pub async fn drop_device(client: &mut Client, user: UserId, token: TokenId) -> A
     Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
 }
 
+/// Makes all tokens of a user worthless.
+pub async fn revoke_all(client: &mut Client, user: UserId) -> DbResult<()> {
+    client.write("DELETE FROM token WHERE userid = ?", vec![user.get().into()]).await?;
+    Ok(())
+}
+
 async fn delete(client: &mut Client, user: UserId, token: TokenId) -> DbResult<u64> {
     let sql = "DELETE FROM token WHERE id = ? AND userid = ?";
     client.write(sql, vec![sql_token(token), user.get().into()]).await
@@ -206,7 +212,7 @@ pub async fn replace_password(
         [only] => Some(row::text(only, 0)?).filter(|name| !name.is_empty()),
         _ => None,
     };
-    client.write("DELETE FROM token WHERE userid = ?", vec![user.get().into()]).await?;
+    revoke_all(client, user).await?;
     Ok(Ok(StoreReply::Issued(issue(client, limits, uses, user, (device, None)).await?)))
 }
 

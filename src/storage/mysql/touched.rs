@@ -8,6 +8,7 @@ use super::row;
 use crate::Order;
 use crate::group_rules::about;
 use crate::token::print_of;
+use chatd_chat::model::act::{AccountAct, AccountName};
 use chatd_chat::model::envelope::{Envelope, Target};
 use chatd_chat::model::history::Conversation;
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
@@ -104,6 +105,11 @@ pub fn rows(order: &Order) -> Vec<Row> {
             vec![conversation(*user, *peer)]
         }
         StoreRequest::Alter { conversation: Conversation::Group(group), .. } => vec![Row::Group(*group)],
+        StoreRequest::Account(
+            AccountAct::Put { who: AccountName::Id(user), .. }
+            | AccountAct::IssueToken { user, .. }
+            | AccountAct::RevokeTokens(user),
+        ) => vec![Row::User(*user)],
         StoreRequest::Resume { secret, .. } => vec![Row::Token(print_of(secret).id.0)],
         StoreRequest::Revoke { token, .. } | StoreRequest::DropDevice { token, .. } => {
             vec![Row::Token(token.0)]
@@ -141,7 +147,8 @@ pub fn order_keys(order: &Order) -> Vec<OrderKey> {
             };
             vec![OrderKey::WritesTo(*user, target)]
         }
-        StoreRequest::AddFriend { user, .. }
+        StoreRequest::Account(AccountAct::IssueToken { user, .. } | AccountAct::RevokeTokens(user))
+        | StoreRequest::AddFriend { user, .. }
         | StoreRequest::DelFriend { user, .. }
         | StoreRequest::AskFriend { user, .. }
         | StoreRequest::AnswerFriend { user, .. }

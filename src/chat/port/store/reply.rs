@@ -1,6 +1,7 @@
 //! What the store replies.
 
 use super::StoreResult;
+use crate::model::act::AccountRecord;
 use crate::model::change::Altered;
 use crate::model::consent::{NewFriend, SavedSettings};
 use crate::model::device::{Device, Marker};
@@ -190,6 +191,8 @@ pub enum StoreReply {
     Altered(Box<Altered>),
     /// The places of messages, each in its conversation.
     Places(Vec<(MessageId, u64)>),
+    /// An account, as it is now.
+    Account(AccountRecord),
 }
 
 /// A reply of one kind. A store that replies with another kind is broken: its requester hears that it is busy.
@@ -217,7 +220,8 @@ replies!(
     UserId: Registered, Verified: Verified, Admitted: Admitted, Resumed: Resumed, Token: Issued, Box<Profile>: Profile,
     StoredMessage: Stored, BacklogPage: Backlog, HistoryPage: History, Joined: Joined, Left: Left,
     Vec<Device>: Devices, HeadsPage: Heads, SyncPage: Synced, Marker: Marker, Vec<(MessageId, u64)>: Places,
-    SearchPage: Search, Ruled: Ruled, Vec<Asking>: Asking, SavedSettings: Settings, Box<Altered>: Altered
+    SearchPage: Search, Ruled: Ruled, Vec<Asking>: Asking, SavedSettings: Settings, Box<Altered>: Altered,
+    AccountRecord: Account
 );
 
 impl StoreReply {

@@ -1,0 +1,160 @@
+//! The cores' end of the server's API: what is to be done comes in, and each answer goes back.
+//!
+//! An act is a session without a socket ([`ConnectionId::acting`]): it is handed to the hub as what a client says would be,
+//! and the first frame that the hub sends it is the answer.
+
+use super::event_loop::give_way;
+use super::shard::{Shard, SharedShard};
+use chatd_chat::model::act::{AccountAct, Act, Actor};
+use chatd_chat::model::ids::ConnectionId;
+use chatd_chat::port::effect::Frame;
+use chatd_chat::port::event::Event;
+use chatd_chat::wire::frame::Terminator;
+use chatd_chat::wire::request;
+use flume::{Receiver, Sender};
+use rustc_hash::FxHashMap;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fd::OwnedFd;
+use std::io;
+use std::sync::Arc;
+
+/// Acts that wait for a core; more are refused.
+const CALLS: usize = 256;
+/// Acts that a core takes in before it lets others run.
+const CALLS_A_TURN: usize = 16;
+
+/// Something to be done.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// What the answer is to carry.
+    pub(super) number: u64,
+    /// What is to be done.
+    pub(super) deed: Deed,
+}
+
+/// What a core is to do.
+#[derive(Debug)]
+pub(super) enum Deed {
+    /// What a session of this user would be asked by this frame.
+    Frame(Actor, Vec<u8>),
+    /// Something with an account.
+    Account(AccountAct),
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The number of the call.
+    pub(super) number: u64,
+    /// A JSON object; empty if the act was cut off.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// The other end: the lines to all cores, for the thread of the API.
+#[derive(Clone, Debug)]
+pub struct ActLines {
+    cores: Vec<Sender<Call>>,
+    pub(super) answers: Receiver<Answer>,
+    /// Readable when there are answers.
+    pub(super) wake: Arc<OwnedFd>,
+}
+
+/// One core's end.
+#[derive(Debug)]
+pub(super) struct ActLine {
+    pub(super) calls: Receiver<Call>,
+    pub(super) acting: Acting,
+}
+
+/// The acts of one core that are not answered yet.
+#[derive(Debug)]
+pub(super) struct Acting {
+    answers: Sender<Answer>,
+    wake: Arc<OwnedFd>,
+    /// By the number of the acting session: the number of the call.
+    open: FxHashMap<u32, u64>,
+    last: u32,
+}
+
+/// The lines to so many cores.
+///
+/// # Errors
+/// If the system gives no descriptor.
+pub(super) fn lines(cores: usize) -> io::Result<(ActLines, Vec<ActLine>)> {
+    let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+    // As many as there are calls, which are bounded.
+    let (answer, answers) = flume::unbounded();
+    let (mut senders, mut ends) = (Vec::new(), Vec::new());
+    for _ in 0..cores {
+        let (call, calls) = flume::bounded(CALLS);
+        senders.push(call);
+        let acting =
+            Acting { answers: answer.clone(), wake: wake.clone(), open: FxHashMap::default(), last: 0 };
+        ends.push(ActLine { calls, acting });
+    }
+    Ok((ActLines { cores: senders, answers, wake }, ends))
+}
+
+impl ActLines {
+    /// Has something done by the core that serves `key`: what is done for one user is done in the order asked.
+    ///
+    /// # Errors
+    /// With the call, if too many wait there, or the core is gone.
+    pub(super) fn call(&self, key: u32, call: Call) -> Result<(), Call> {
+        let core = key as usize % self.cores.len();
+        self.cores[core].try_send(call).map_err(flume::TrySendError::into_inner)
+    }
+}
+
+impl Acting {
+    fn begin(&mut self, number: u64) -> ConnectionId {
+        self.last = self.last.wrapping_add(1);
+        self.open.insert(self.last, number);
+        ConnectionId::acting(self.last)
+    }
+
+    /// The hub has sent something to an acting session, or cuts it off: the answer, if it has none yet. Whether this was
+    /// it.
+    pub(super) fn answer(&mut self, id: ConnectionId, frame: Option<&Frame>) -> bool {
+        let Some(number) = self.open.remove(&id.generation) else { return false };
+        let mut bytes = Vec::new();
+        if let Some(frame) = frame {
+            frame.write(&mut bytes);
+        }
+        // The thread of the API has ended, or the counter is full and it is being woken already.
+        let _ = self.answers.send(Answer { number, bytes });
+        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+        true
+    }
+}
+
+impl Shard {
+    fn act(&mut self, call: Call) {
+        let connection = self.acting.begin(call.number);
+        match call.deed {
+            Deed::Account(act) => self.feed(Event::Acted { connection, act: Act::Account(act) }),
+            Deed::Frame(actor, mut frame) => {
+                self.feed(Event::Acted { connection, act: Act::As(actor) });
+                let (terminator, parsed) =
+                    (Terminator::Newline, request::parse(&mut frame, &mut self.parser, &self.limits));
+                match parsed {
+                    Ok(request) => self.feed(Event::Request { connection, terminator, request }),
+                    Err(fault) => self.feed(Event::BadFrame { connection, fault }),
+                }
+            }
+        }
+    }
+}
+
+/// Hands calls to the hub as they come, until the thread of the API is gone.
+pub(super) async fn receive(shard: SharedShard, calls: Receiver<Call>) {
+    while let Ok(first) = calls.recv_async().await {
+        {
+            let mut shard = shard.borrow_mut();
+            shard.begin_turn();
+            let more = std::iter::from_fn(|| calls.try_recv().ok()).take(CALLS_A_TURN - 1);
+            std::iter::once(first).chain(more).for_each(|call| shard.act(call));
+        }
+        give_way().await;
+    }
+}

@@ -1,0 +1,120 @@
+//! What the server's API does with accounts.
+
+use super::client::Client;
+use super::fault::{DbResult, Fault};
+use super::{Answered, accounts, admissions, row, tokens};
+use crate::names::fold;
+use crate::token::Uses;
+use chatd_chat::model::act::{AccountAct, AccountName, AccountRecord};
+use chatd_chat::model::ids::UserId;
+use chatd_chat::model::limits::Limits;
+use chatd_chat::port::store::StoreReply;
+use chatd_chat::wire::code::Code;
+use mysql_async::Row;
+
+const BY_ID: &str = "SELECT id, name, external, disabled FROM user WHERE id = ?";
+const BY_EXTERNAL: &str = "SELECT id, name, external, disabled FROM user WHERE external = ?";
+const BY_NAME: &str = "SELECT id, name, external, disabled FROM user WHERE name = ?";
+const BY_FOLDED: &str = "SELECT id, name, external, disabled FROM user WHERE folded = ?";
+
+pub async fn perform(client: &mut Client, limits: &Limits, uses: &mut Uses, act: &AccountAct) -> Answered {
+    match act {
+        AccountAct::Find(who) => {
+            Ok(find(client, who).await?.map(StoreReply::Account).ok_or(Code::NoSuchUser))
+        }
+        AccountAct::Put { who, name, disabled } => {
+            put(client, limits, (who, name.as_deref()), *disabled).await
+        }
+        AccountAct::IssueToken { user, device } => match find(client, &AccountName::Id(*user)).await? {
+            None => Ok(Err(Code::NoSuchUser)),
+            Some(AccountRecord { disabled: true, .. }) => Ok(Err(Code::NotYours)),
+            Some(_) => {
+                let token = tokens::issue(client, limits, uses, *user, (device.as_deref(), None)).await?;
+                Ok(Ok(StoreReply::Issued(token)))
+            }
+        },
+        AccountAct::RevokeTokens(user) => {
+            if find(client, &AccountName::Id(*user)).await?.is_none() {
+                return Ok(Err(Code::NoSuchUser));
+            }
+            tokens::revoke_all(client, *user).await?;
+            Ok(Ok(StoreReply::Done))
+        }
+    }
+}
+
+/// Who is named so: by its name, as it is written, if there is somebody, and as it is folded.
+pub async fn find(client: &mut Client, who: &AccountName) -> DbResult<Option<AccountRecord>> {
+    let found = match who {
+        AccountName::Id(user) => client.find_one(BY_ID, vec![user.get().into()]).await?,
+        AccountName::External(external) => {
+            client.find_one(BY_EXTERNAL, vec![row::sql_text(external)]).await?
+        }
+        AccountName::Name(name) => match client.find_one(BY_NAME, vec![row::sql_text(name)]).await? {
+            None => client.find_one(BY_FOLDED, vec![row::sql_text(&fold(name))]).await?,
+            found => found,
+        },
+    };
+    found.as_ref().map(record).transpose()
+}
+
+fn record(found: &Row) -> DbResult<AccountRecord> {
+    // An absent one reads as an empty one, which no application has.
+    let external = Some(row::text(found, 2)?).filter(|external| !external.is_empty()).map(str::to_owned);
+    let (user, name, disabled) =
+        (row::user(found, 0)?, row::text(found, 1)?.to_owned(), row::number(found, 3)? != 0);
+    Ok(AccountRecord { user, name, external, disabled })
+}
+
+async fn put(
+    client: &mut Client,
+    limits: &Limits,
+    (who, name): (&AccountName, Option<&str>),
+    disabled: Option<bool>,
+) -> Answered {
+    let found = match find(client, who).await? {
+        Some(found) => found,
+        None => match make(client, limits, who, name).await? {
+            Ok(made) => made,
+            Err(code) => return Ok(Err(code)),
+        },
+    };
+    let Some(disabled) = disabled else { return Ok(Ok(StoreReply::Account(found))) };
+    let sql = "UPDATE user SET disabled = ? WHERE id = ?";
+    client.write(sql, vec![u32::from(disabled).into(), found.user.get().into()]).await?;
+    if disabled {
+        tokens::revoke_all(client, found.user).await?;
+    }
+    Ok(Ok(StoreReply::Account(AccountRecord { disabled, ..found })))
+}
+
+/// Makes a user without a password. Two servers may be asked in the same instant: whoever comes second finds what the
+/// first has made.
+async fn make(
+    client: &mut Client,
+    limits: &Limits,
+    who: &AccountName,
+    name: Option<&str>,
+) -> DbResult<Result<AccountRecord, Code>> {
+    match who {
+        AccountName::Id(_) => Ok(Err(Code::NoSuchUser)),
+        AccountName::External(external) => {
+            let made = admissions::make(client, limits, external, name).await?;
+            let external = Some(external.to_string());
+            Ok(made.map(|(user, name, disabled)| AccountRecord { user, name, external, disabled }))
+        }
+        AccountName::Name(name) => {
+            let sql = "INSERT INTO user (name, folded, password) VALUES (?, ?, '')";
+            match client.write(sql, vec![row::sql_text(name), row::sql_text(&fold(name))]).await {
+                Ok(_) => {
+                    let user = accounts::given(client, UserId::new)?;
+                    let (name, external) = (name.to_string(), None);
+                    Ok(Ok(AccountRecord { user, name, external, disabled: false }))
+                }
+                Err(Fault::Exists(_)) => Ok(find(client, who).await?.ok_or(Code::Busy)),
+                Err(Fault::UsedUp(_)) => Ok(Err(Code::TooMany)),
+                Err(fault) => Err(fault),
+            }
+        }
+    }
+}

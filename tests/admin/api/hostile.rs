@@ -1,0 +1,130 @@
+//! Whoever reaches the API without a token has nothing of it, and with one can do no harm by how it is said.
+
+use crate::admin::client;
+use crate::common::api::{Api, TOKEN, start};
+use serde_json::json;
+
+#[test]
+fn without_a_token_there_is_nothing() {
+    let (chatd, api) = start(1);
+    for authorization in [
+        "",
+        "Authorization: Bearer x\r\n",
+        "Authorization: Basic a-token-that-tests-have-0123456789\r\n",
+        "Authorization: Bearer\r\n",
+    ] {
+        let mut api = Api::at(api.address);
+        api.write(
+            format!(
+                "POST /v1/users.put HTTP/1.1\r\n{authorization}Content-Length: 14\r\n\r\n{{\"name\":\"amy\"}}"
+            )
+            .as_bytes(),
+        );
+        let answer = api.hear();
+        assert_eq!(answer.status, 401, "{authorization:?}: {answer:?}");
+        assert!(answer.head.contains("WWW-Authenticate: Bearer"), "{answer:?}");
+        api.hear_end();
+    }
+    // The other pages are as they were.
+    assert_eq!(client::Admin(api.address).get("/healthz").status, 200);
+    assert!(!chatd.stderr_lines().iter().any(|line| line.contains(TOKEN)), "no token in the log");
+}
+
+#[test]
+fn a_server_without_an_api_says_so() {
+    let (_chatd, admin) = client::start(1);
+    let answer = Api::at(admin.0).post("users.put", &json!({ "name": "amy" }));
+    assert_eq!(answer.status, 404, "{answer:?}");
+}
+
+#[test]
+fn what_http_has_something_against() {
+    let (_chatd, mut api) = start(1);
+    let address = api.address;
+    assert_eq!(api.post("nothing", &json!({})).status, 404);
+    api.write(format!("GET /v1/users.put HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n").as_bytes());
+    let answer = api.hear();
+    assert!(answer.status == 405 && answer.head.contains("Allow: POST"), "{answer:?}");
+    // The same connection goes on all the while.
+    api.done("users.put", &json!({ "name": "amy" }));
+    let huge = "x".repeat(65 << 10);
+    assert_eq!(api.post("users.put", &json!({ "name": huge })).status, 413);
+    api.hear_end();
+    for (said, status) in [
+        ("POST /v1/users.put HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
+        ("POST /v1/users.put HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
+        ("POST /v1/users.put HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", 413),
+    ] {
+        let mut api = Api::at(address);
+        api.write(said.as_bytes());
+        assert_eq!(api.hear().status, status, "{said:?}");
+        api.hear_end();
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_and_the_connection_goes_on() {
+    let (_chatd, mut api) = start(1);
+    for (act, body, errno) in [
+        ("users.put", "", 100),
+        ("users.put", "[]", 100),
+        ("users.put", "{\"name\":\"amy\"", 100),
+        ("users.put", "{\"name\":\"\\ud800\"}", 100),
+        ("users.put", "\u{0}", 100),
+        ("users.put", "{}", 102),
+        ("users.put", "{\"name\":7}", 102),
+        ("users.put", "{\"name\":\"a\\u0007b\"}", 102),
+        ("users.put", "{\"external\":\"\"}", 102),
+        ("users.put", "{\"external\":\"u\",\"disabled\":1}", 102),
+        ("users.put", "{\"external\":\"u\",\"admin\":true}", 102),
+        ("users.put", "{\"id\":77}", 105),
+        ("tokens.issue", "{\"user\":\"amy\"}", 102),
+        ("tokens.issue", "{\"user\":{\"id\":0}}", 102),
+        ("tokens.issue", "{\"user\":{\"id\":1,\"name\":\"amy\"}}", 102),
+        ("messages.send", "{\"from\":{\"id\":1},\"msg\":\"hi\",\"cid\":\"c\"}", 102),
+        (
+            "messages.send",
+            "{\"from\":{\"id\":1},\"with\":{\"id\":1},\"groupid\":1,\"msg\":\"hi\",\"cid\":\"c\"}",
+            102,
+        ),
+        ("messages.send", "{\"from\":{\"id\":1},\"with\":{\"id\":1},\"msg\":\"hi\"}", 102),
+    ] {
+        api.write(&Api::request(&format!("/v1/{act}"), body));
+        let answer = api.hear();
+        assert_eq!(
+            (answer.status, &answer.json()["errno"]),
+            (200, &json!(errno)),
+            "{act} {body}: {answer:?}"
+        );
+        assert!(answer.json()["errmsg"].is_string(), "{act} {body}: {answer:?}");
+    }
+}
+
+#[test]
+fn requests_come_in_pieces_and_many_at_once() {
+    let (_chatd, mut api) = start(1);
+    for byte in Api::request("/v1/users.put", "{\"name\":\"amy\"}") {
+        api.write(&[byte]);
+    }
+    let amy = api.hear().json();
+    let request = Api::request("/v1/users.put", "{\"name\":\"amy\"}");
+    api.write(&request.repeat(50));
+    for _ in 0..50 {
+        assert_eq!(api.hear().json(), amy);
+    }
+    // Who waits to be told to go on is told so.
+    let length = "{\"name\":\"amy\"}".len();
+    api.write(
+        format!("POST /v1/users.put HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n")
+            .as_bytes(),
+    );
+    assert_eq!(api.hear().status, 100);
+    api.write(b"{\"name\":\"amy\"}");
+    assert_eq!(api.hear().json(), amy);
+    api.write(
+        format!("POST /v1/users.put HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{{\"name\":\"amy\"}}")
+            .as_bytes(),
+    );
+    assert_eq!(api.hear().json(), amy);
+    api.hear_end();
+}
