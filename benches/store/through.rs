@@ -31,6 +31,7 @@ impl Through {
             limits: Limits::default(),
             retention: Retention::All,
             search: true,
+            webhook: None,
         };
         let opened = storage::open(config).expect("a store to measure");
         let (ask, questions) = flume::bounded(16_384);

@@ -17,6 +17,7 @@ mod heads;
 mod history;
 mod markers;
 mod messages;
+mod outbox;
 mod pages;
 mod people;
 mod places;
@@ -80,6 +81,7 @@ pub fn cases() -> Vec<Case> {
         sync::CASES,
         changes::CASES,
         changed::CASES,
+        outbox::CASES,
         search::CASES,
         random::CASES,
     ]

@@ -26,6 +26,7 @@ mod markers;
 mod memory;
 mod messages;
 mod names;
+mod outbox;
 mod page;
 mod places;
 mod row;
@@ -38,6 +39,7 @@ mod tokens;
 
 use super::merge::PageLimit;
 use super::names::Clash;
+use super::outbox::{Kinds, Page, Step};
 use super::search::{Indexed, Searcher};
 use super::token::Uses;
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError, migrate};
@@ -133,7 +135,9 @@ impl Embedded {
     fn one(&mut self, order: &Order) -> rusqlite::Result<Outcome> {
         let answer = match order {
             Order::Enroll { name, hash } => accounts::enroll(&self.db, name, hash),
-            Order::Admit { admission } => admissions::admit(&self.db, &self.limits, admission),
+            Order::Admit { admission } => {
+                admissions::admit(&self.db, &mut self.memory, &self.limits, admission)
+            }
             Order::Lookup { who } => return accounts::lookup(&self.db, who).map(Outcome::Found),
             Order::Confirm { account } => accounts::confirm(&self.db, account),
             Order::Replace { user, old, new } => {
@@ -141,7 +145,9 @@ impl Embedded {
             }
             Order::Request(request) => self.request(request),
         };
-        answer.map(Outcome::Reply)
+        let answer = answer?;
+        self.memory.outbox.told(order, &answer);
+        Ok(Outcome::Reply(answer))
     }
 
     fn request(&mut self, request: &StoreRequest) -> Answered {
@@ -158,7 +164,7 @@ impl Embedded {
             StoreRequest::Resume { secret, device } => {
                 tokens::resume(db, limits, uses, secret, device.as_deref())
             }
-            StoreRequest::Account(act) => account_acts::perform(db, limits, uses, act),
+            StoreRequest::Account(act) => account_acts::perform(db, limits, (uses, &mut memory.outbox), act),
             StoreRequest::LoadProfile { .. } => self.load_profile(request),
             StoreRequest::Revoke { user, token } => tokens::revoke(db, *user, *token),
             StoreRequest::Devices { user } => tokens::devices(db, limits, *user),
@@ -256,6 +262,7 @@ impl Embedded {
             outcomes.push(self.one(order)?);
         }
         self.memory.write(&self.db)?;
+        outbox::write(&self.db, &mut self.memory.outbox)?;
         if self.dissolved == Dissolved::Remains {
             let swept = groups::sweep(&self.db, SWEEP_MESSAGES)?;
             if swept > 0 {
@@ -352,6 +359,15 @@ impl Store for Embedded {
 
     fn set_retention(&mut self, retention: Retention) -> Result<(), StoreError> {
         history::set_retention(&self.db, retention).map_err(|error| StoreError::Down(error.to_string()))
+    }
+
+    fn set_outbox(&mut self, kinds: Kinds, _push_after: Duration) {
+        self.memory.outbox.kinds = kinds;
+    }
+
+    fn outbox(&mut self, step: &Step) -> Result<Page, StoreError> {
+        let done = outbox::step(&mut self.db, &mut self.memory, step);
+        done.map_err(|error| StoreError::Down(format!("{}: {error}", self.directory.database().display())))
     }
 
     fn indexes(&self) -> bool {

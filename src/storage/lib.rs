@@ -28,6 +28,7 @@ pub mod migrate;
 pub mod mysql;
 pub mod names;
 mod open_error;
+pub mod outbox;
 pub mod password;
 pub mod pool;
 mod rates;
@@ -57,6 +58,7 @@ use siblings::{Entry, Sibling};
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::time::Duration;
 #[doc(hidden)]
 pub use token::password_print;
 use worker::Running;
@@ -80,6 +82,8 @@ pub struct Config {
     pub retention: Retention,
     /// Whether messages are searched, and indexed for that.
     pub search: bool,
+    /// Who is told of what happens, if there is somebody.
+    pub webhook: Option<outbox::Webhook>,
 }
 
 /// Which store it is.
@@ -255,6 +259,18 @@ pub trait Store: Send {
         Ok(())
     }
 
+    /// Says which events are to be written to the outbox from now on. Said once, before the first batch; if it is not
+    /// said, none are. A message is undelivered once it was in a backlog for `push_after`.
+    fn set_outbox(&mut self, _kinds: outbox::Kinds, _push_after: Duration) {}
+
+    /// Does what whoever posts asks of the outbox, in a transaction of its own.
+    ///
+    /// # Errors
+    /// If the store does not work; nothing is changed then.
+    fn outbox(&mut self, _step: &outbox::Step) -> Result<outbox::Page, StoreError> {
+        Ok(outbox::Page::default())
+    }
+
     /// Whether this has something to do for the index of the search when messages were stored: see [`Store::index`].
     fn indexes(&self) -> bool {
         false
@@ -309,6 +325,9 @@ pub fn open(config: Config) -> Result<Opened, OpenError> {
     };
     let told = store.set_retention(config.retention);
     told.map_err(|error| OpenError::Failed(store.describe(), error.to_string()))?;
+    if let Some(webhook) = &config.webhook {
+        store.set_outbox(webhook.kinds, webhook.push_after);
+    }
     let greatest = store.greatest_mid();
     let greatest_mid = greatest.map_err(|error| OpenError::Failed(store.describe(), error.to_string()))?;
     Ok(Opened { store, greatest_mid, config })

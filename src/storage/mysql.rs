@@ -30,6 +30,7 @@ mod markers;
 mod marks;
 mod messages;
 mod names;
+mod outbox;
 mod page;
 mod reads;
 mod reconnect;
@@ -49,6 +50,7 @@ mod url;
 mod user_cache;
 
 use super::health::News;
+use super::outbox::{Kinds, Page, Step};
 use super::search::Searcher;
 use super::siblings::{Entry, Sibling};
 use super::{Committed, OpenError, Order, Outcome, Store, StoreError};
@@ -192,6 +194,17 @@ impl Store for MySql {
             .map_err(|error| StoreError::Down(error.to_string()))
     }
 
+    fn set_outbox(&mut self, kinds: Kinds, push_after: Duration) {
+        let (_, session) = self.parts();
+        let outbox = &mut session.cache.outbox;
+        (outbox.pending.kinds, outbox.late_after) = (kinds, push_after / 2);
+    }
+
+    fn outbox(&mut self, step: &Step) -> Result<Page, StoreError> {
+        let (runtime, session) = self.parts();
+        runtime.block_on(session.outbox(step))
+    }
+
     fn wait(&mut self, work: Pin<&mut dyn Future<Output = ()>>) -> News {
         let (runtime, session) = self.parts();
         runtime.block_on(session.wait(work))
@@ -282,6 +295,17 @@ impl StoreSession {
     async fn withdraw(&mut self, server: u64) -> Result<(), StoreError> {
         let parted = siblings::withdraw(self.writer().await?, server).await;
         self.minded(parted).await
+    }
+
+    async fn outbox(&mut self, step: &Step) -> Result<Page, StoreError> {
+        self.replace().await;
+        self.stay_connected().await?;
+        let Self { link, cache, .. } = self;
+        let done = match link {
+            Link::Up(pool, _) => cache.outbox.step(&mut pool.writer, step).await,
+            Link::Down { why, .. } => return Err(StoreError::Down(why.clone())),
+        };
+        self.minded(done).await
     }
 
     /// The connection that writes, if there is one.

@@ -11,6 +11,8 @@ mod search;
 use super::dedup_windows::DedupWindows;
 use super::health::{Health, State};
 use super::jwt::gate::Gate;
+use super::outbox::line::OutboxCall;
+use super::outbox::{self, Figures};
 use super::pool::{Hashed, Pool, Queue};
 use super::rates::Rates;
 use super::replies::{Replies, ReplyBatch};
@@ -44,6 +46,7 @@ pub struct Running {
     state: State,
     passwords: Queue,
     siblings: Option<siblings::SiblingLine>,
+    webhook: Option<Figures>,
 }
 
 impl Running {
@@ -65,6 +68,11 @@ impl Running {
     /// The passwords that wait to be hashed: a handle, for those who show that.
     pub fn passwords(&self) -> Queue {
         self.passwords.clone()
+    }
+
+    /// What is known of the outbox, where there is a webhook: a handle, for those who show that.
+    pub fn webhook(&self) -> Option<Figures> {
+        self.webhook.clone()
     }
 
     /// The line on which servers of one database are told of each other. The store stays open until its
@@ -107,6 +115,13 @@ fn start_with(
     let passwords = pool.queue();
     let (siblings, sibling_calls) = siblings::line();
     let search = start_search(&mut *store, config, &replies)?;
+    let (outbox_line, outbox_calls) = outbox::line::line();
+    let (poster, stopped) = flume::bounded(0);
+    let webhook = config.webhook.clone().map(|webhook| (webhook, Figures::default()));
+    let figures = webhook.as_ref().map(|(_, figures)| figures.clone());
+    if let Some((webhook, figures)) = webhook {
+        outbox::poster::start(webhook, outbox_line, figures, stopped)?;
+    }
     let worker = Worker {
         store,
         batch_replies: replies.batch(),
@@ -125,6 +140,8 @@ fn start_with(
         ask_makes: Rates::new(config.limits.ask_makes, config.limits.ask_make_ms),
         began: Instant::now(),
         sibling_calls,
+        outbox_calls,
+        _poster: poster,
         search,
     };
     let state = worker.health.state();
@@ -132,7 +149,7 @@ fn start_with(
         .name("store".to_owned())
         .spawn(move || worker.run(&calls, &hashed))
         .map_err(OpenError::NoThread)?;
-    Ok(Running { thread, state, passwords, siblings: Some(siblings) })
+    Ok(Running { thread, state, passwords, siblings: Some(siblings), webhook: figures })
 }
 
 /// Has somebody search, unless nobody is to, or what there is to be searched is not kept.
@@ -176,6 +193,10 @@ struct Worker {
     began: Instant,
     /// What servers want to know of each other.
     sibling_calls: flume::Receiver<SiblingCall>,
+    /// What whoever posts wants of the outbox.
+    outbox_calls: flume::Receiver<OutboxCall>,
+    /// Whoever posts ends when this is gone.
+    _poster: flume::Sender<()>,
     search: Search,
 }
 
@@ -186,6 +207,7 @@ enum Next {
     Request(StoreCall),
     Hashed(Hashed),
     SiblingCall(SiblingCall),
+    OutboxCall(OutboxCall),
     /// Something was stored a while ago.
     Woken,
     /// Nothing will ever come again.
@@ -201,6 +223,9 @@ impl Worker {
             if let Ok(sibling_call) = self.sibling_calls.try_recv() {
                 self.sibling_call(sibling_call);
             }
+            if let Ok(outbox_call) = self.outbox_calls.try_recv() {
+                self.outbox_call(&outbox_call);
+            }
             self.requeue_deferred();
             let mut weight = match self.next(calls, hashed) {
                 Next::Nothing if self.orders.is_empty() => continue,
@@ -211,6 +236,13 @@ impl Worker {
                 }
                 Next::SiblingCall(sibling_call) => {
                     self.sibling_call(sibling_call);
+                    if self.orders.is_empty() {
+                        continue;
+                    }
+                    0
+                }
+                Next::OutboxCall(outbox_call) => {
+                    self.outbox_call(&outbox_call);
                     if self.orders.is_empty() {
                         continue;
                     }
@@ -248,8 +280,12 @@ impl Worker {
             return Next::Nothing;
         }
         let mut next = Next::Nothing;
-        let (sibling_calls, woken) = (self.sibling_calls.clone(), self.search.woken.clone());
-        let news = self.store.wait(pin!(async { next = first(calls, hashed, &sibling_calls, &woken).await }));
+        let (sibling_calls, outbox_calls) = (self.sibling_calls.clone(), self.outbox_calls.clone());
+        let woken = self.search.woken.clone();
+        let aside =
+            future::or(called(&sibling_calls, Next::SiblingCall), called(&outbox_calls, Next::OutboxCall));
+        let first = future::or(first(calls, hashed, &woken), aside);
+        let news = self.store.wait(pin!(async { next = first.await }));
         self.health.report_news(news);
         next
     }
@@ -261,6 +297,12 @@ impl Worker {
             SiblingCall::Announce(entry, tell) => drop(tell.try_send(self.store.announce(&entry))),
             SiblingCall::Withdraw(server, tell) => drop(tell.try_send(self.store.withdraw(server))),
         }
+    }
+
+    /// Does what whoever posts asks for. That this does not work is told to that one.
+    fn outbox_call(&mut self, OutboxCall { step, tell }: &OutboxCall) {
+        // Whoever asks may have lost patience.
+        drop(tell.try_send(self.store.outbox(step)));
     }
 
     /// What was hashed last is still stored; passwords not yet looked at get Busy.
@@ -291,7 +333,6 @@ impl Worker {
 async fn first(
     calls: &flume::Receiver<StoreCall>,
     hashed: &flume::Receiver<Hashed>,
-    sibling_calls: &flume::Receiver<SiblingCall>,
     woken: &flume::Receiver<()>,
 ) -> Next {
     // Whether that is the end is for the next look to say.
@@ -303,19 +344,15 @@ async fn first(
             Err(flume::RecvError::Disconnected) => future::pending().await,
         }
     };
-    let sibling_call = async {
-        match sibling_calls.recv_async().await {
-            Ok(sibling_call) => Next::SiblingCall(sibling_call),
-            Err(flume::RecvError::Disconnected) => future::pending().await,
-        }
-    };
-    let woken = async {
-        match woken.recv_async().await {
-            Ok(()) => Next::Woken,
-            Err(flume::RecvError::Disconnected) => future::pending().await,
-        }
-    };
-    future::or(future::or(call, password), future::or(sibling_call, woken)).await
+    future::or(future::or(call, password), called(woken, |()| Next::Woken)).await
+}
+
+/// What comes out of a queue; nothing ever, once nobody puts anything in.
+async fn called<T>(queue: &flume::Receiver<T>, next: impl Fn(T) -> Next) -> Next {
+    match queue.recv_async().await {
+        Ok(call) => next(call),
+        Err(flume::RecvError::Disconnected) => future::pending().await,
+    }
 }
 
 #[cfg(test)]

@@ -4,14 +4,16 @@ use crate::options::AdminAt;
 use crate::settings::Settings;
 use chatd::executor::admin::api::Api;
 use chatd::executor::admin::health::Health;
-use chatd::executor::admin::{self, Admin, Sources};
+use chatd::executor::admin::{self, Admin, Outbox, Sources};
 use chatd::executor::observer::Observer;
 use chatd::storage::health::{Condition, State};
-use chatd::storage::pool::Queue;
+use chatd::storage::outbox::Figures;
+use chatd::storage::worker::Running;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where it is if nobody says anything.
 pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 6060);
@@ -70,6 +72,18 @@ pub fn health(store: State) -> Arc<Health> {
     Arc::new(Health::new(Box::new(trouble)))
 }
 
+/// What is shown of the outbox.
+fn outbox(figures: &Figures) -> Outbox {
+    Outbox {
+        posts: figures.posts(),
+        waiting: figures.waiting(),
+        lag: Duration::from_millis(figures.lag_ms()),
+        posted: figures.posted(),
+        failed: figures.failed(),
+        dropped: figures.dropped(),
+    }
+}
+
 /// Starts the thread.
 ///
 /// # Errors
@@ -79,15 +93,26 @@ pub fn start(
     observer: Observer,
     health: Arc<Health>,
     settings: &Settings,
-    (passwords, store): (Queue, State),
+    store: &Running,
     api: Option<&Api>,
 ) -> io::Result<Admin> {
     let (hosts, store_queue) = (settings.admin_hosts.clone(), settings.limits.store_queue);
     let identity = settings.secrecy.identity.clone();
+    let (passwords, state, webhook) = (store.passwords(), store.state(), store.webhook());
     let passwords = Box::new(move || passwords.waiting());
-    let store_unexpected = Box::new(move || store.unexpected());
+    let store_unexpected = Box::new(move || state.unexpected());
+    let webhook = Box::new(move || webhook.as_ref().map_or_else(Outbox::default, outbox));
     let version = env!("CARGO_PKG_VERSION");
-    let sources =
-        Sources { observer, health, hosts, version, store_queue, identity, passwords, store_unexpected };
+    let sources = Sources {
+        observer,
+        health,
+        hosts,
+        version,
+        store_queue,
+        identity,
+        passwords,
+        store_unexpected,
+        webhook,
+    };
     admin::start(listener, sources, api)
 }

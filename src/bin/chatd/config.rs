@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Options that say what to do once, and are nothing to be kept in a file.
 const ONCE: [&str; 6] = ["config", "check-config", "print-config", "example-config", "help", "version"];
 /// Options that may hold a password: each may be in a file of its own, and none is shown.
-const SECRET: [&str; 2] = ["mysql", "redis"];
+const SECRET: [&str; 3] = ["mysql", "redis", "webhook-url"];
 /// What follows the name of an option whose value is in a file.
 const FILE: &str = "-file";
 

@@ -153,7 +153,7 @@ fn start(settings: &mut Settings, store: storage::Opened) -> Result<Server, Box<
     let api = access.map(|access| acts::start(access, cores.acts.clone())).transpose()?;
     let start_admin = |listener| {
         let (observer, health) = (observer.clone(), health.clone());
-        admin::start(listener, observer, health, settings, (store.passwords(), store.state()), api.as_ref())
+        admin::start(listener, observer, health, settings, &store, api.as_ref())
     };
     let admin = listener.map(start_admin).transpose()?;
     let latency_log =

@@ -6,6 +6,8 @@ mod api;
 mod jwt;
 #[path = "options/logging.rs"]
 mod logging;
+#[path = "options/webhooks.rs"]
+mod webhooks;
 
 use chatd::chat::model::rate::{GroupRate, Rate, Rates};
 use chatd::chat::model::retention::Retention;
@@ -20,6 +22,7 @@ use std::time::Duration;
 pub use api::ApiAt;
 pub use jwt::Jwt;
 pub use logging::Logging;
+pub use webhooks::Webhooks;
 
 /// A self-hosted chat server: one io_uring executor on each core, everything else embedded.
 #[derive(Debug, Parser)]
@@ -155,6 +158,10 @@ pub struct Options {
     /// Whose signed word lets users in.
     #[command(flatten)]
     pub jwt: Jwt,
+
+    /// Who is told of what happens.
+    #[command(flatten)]
+    pub webhooks: Webhooks,
 
     /// Whether the cores measure the latency of every stage. Off shows what measuring costs.
     #[arg(long, value_name = "on|off", default_value = "on", value_parser = measuring)]

@@ -15,6 +15,7 @@ use chatd::storage::jwt::Policy;
 use chatd::storage::jwt::gate::Application;
 use chatd::storage::jwt::source::{NoKeys, Source};
 use chatd::storage::mysql::Refusal;
+use chatd::storage::outbox::Webhook;
 use chatd::storage::password::Cost;
 use chatd::storage::{Backend, Config, MySqlUrl};
 use chatd_tls::{Identity, Trust};
@@ -69,6 +70,8 @@ pub struct Settings {
     pub cost: Cost,
     /// Whose signed word lets users in, if there is somebody.
     pub application: Option<Application>,
+    /// Who is told of what happens, if there is somebody.
+    pub webhook: Option<Webhook>,
     /// Which store, and where.
     pub backend: Backend,
     /// What the operator should know, a sentence each.
@@ -90,6 +93,8 @@ pub enum Impossible {
     Keys(NoKeys),
     /// There is nobody who may use the API.
     Api(NoApi),
+    /// There is no secret to sign what is told an application.
+    Webhook(String),
     /// The MySQL URL is none.
     MySql(Refusal),
     /// The Redis URL is none.
@@ -115,6 +120,7 @@ impl fmt::Display for Impossible {
             Impossible::Invitations(file, why) => write!(f, "invitations: {}: {why}", file.display()),
             Impossible::Keys(why) => why.fmt(f),
             Impossible::Api(why) => why.fmt(f),
+            Impossible::Webhook(why) => f.write_str(why),
             Impossible::MySql(error) => error.fmt(f),
             Impossible::Redis(error) => error.fmt(f),
             Impossible::NoCpus => f.write_str("the system does not say which CPUs this process may use"),
@@ -166,6 +172,7 @@ impl Settings {
         let secrecy = secrecy(&options, &mut warnings)?;
         let application = application(&options)?;
         let api_tokens = api::tokens(&options.api).map_err(Impossible::Api)?;
+        let webhook = options.webhooks.webhook(&mut warnings).map_err(Impossible::Webhook)?;
         let registration = registration(&options)?;
         let rates = options.rates();
         warnings.extend(without_rates(&options, &rates));
@@ -230,6 +237,7 @@ impl Settings {
             search: !options.no_search,
             cost: options.password_cost,
             application,
+            webhook,
             backend,
             warnings,
         })
@@ -244,6 +252,7 @@ impl Settings {
             limits: self.limits.clone(),
             retention: self.keep,
             search: self.search,
+            webhook: self.webhook.clone(),
         }
     }
 }

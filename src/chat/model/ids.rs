@@ -135,6 +135,11 @@ impl MessageId {
         Self(self.0.saturating_add(1 << CORE_BITS))
     }
 
+    /// The least id that a message of this time can have.
+    pub const fn of_time(ts: Millis) -> Self {
+        Self(ts.0.saturating_sub(EPOCH_MS) << (SEQUENCE_BITS + CORE_BITS))
+    }
+
     /// The id that the message had been given `ms` milliseconds later.
     pub const fn later(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms << (SEQUENCE_BITS + CORE_BITS)))

@@ -232,6 +232,37 @@ pub(super) const CATALOGUE: &[Metric] = &[
         Kind::Counter(|view, series| series.one(view.store_unexpected)),
     ),
     metric("chatd_store_questions", "Questions to the store.", counter!(asked)),
+    metric(
+        "chatd_webhook_posts",
+        "1 if this server is the one that posts events to the webhook.",
+        Kind::Gauge(|view, series| series.one(view.webhook.posts)),
+    ),
+    metric(
+        "chatd_webhook_waiting",
+        "Rows of events that wait for the webhook, where this server posts them.",
+        Kind::Gauge(|view, series| series.one(view.webhook.waiting)),
+    ),
+    with_unit(
+        "chatd_webhook_lag",
+        "seconds",
+        "How old the oldest of those rows is.",
+        Kind::Gauge(|view, series| series.one(view.webhook.lag.as_secs_f64())),
+    ),
+    metric(
+        "chatd_webhook_posted",
+        "Events that the webhook has taken.",
+        Kind::Counter(|view, series| series.one(view.webhook.posted)),
+    ),
+    metric(
+        "chatd_webhook_failed",
+        "Requests that the webhook has not taken; what was in them waits.",
+        Kind::Counter(|view, series| series.one(view.webhook.failed)),
+    ),
+    metric(
+        "chatd_webhook_dropped",
+        "Events that were dropped because too many waited, or for too long.",
+        Kind::Counter(|view, series| series.one(view.webhook.dropped)),
+    ),
     metric("chatd_groups", "Groups with a member on this core.", census!(groups)),
     metric("chatd_tickets", "Questions to the store and the bus that are not answered.", census!(pending)),
     metric("chatd_late_users", "Users whose messages are on the detour through the store.", census!(late)),

@@ -39,6 +39,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tracing::error;
 
 /// What there is to be seen.
@@ -59,6 +60,25 @@ pub struct Sources {
     pub passwords: Box<dyn Fn() -> usize + Send>,
     /// How many requests failed although the store works, from any thread and without waiting.
     pub store_unexpected: Box<dyn Fn() -> u64 + Send>,
+    /// What waits for an application, from any thread and without waiting.
+    pub webhook: Box<dyn Fn() -> Outbox + Send>,
+}
+
+/// What is to be posted to an application, as far as this server knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Outbox {
+    /// Whether this server is the one that posts.
+    pub posts: bool,
+    /// Rows that wait.
+    pub waiting: u64,
+    /// How old the oldest of them is.
+    pub lag: Duration,
+    /// Events that were taken.
+    pub posted: u64,
+    /// Requests that were not.
+    pub failed: u64,
+    /// Events that were dropped.
+    pub dropped: u64,
 }
 
 /// The admin thread at work.

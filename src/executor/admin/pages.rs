@@ -94,8 +94,7 @@ impl Pages {
     }
 
     fn look(&self) -> View {
-        let Sources { observer, health, version, store_queue, passwords, store_unexpected, identity, .. } =
-            &self.sources;
+        let Sources { observer, health, version, store_queue, identity, .. } = &self.sources;
         let snapshots = observer.look(PATIENCE);
         let pulses: Vec<Pulse> = snapshots.iter().map(Snapshot::pulse).collect();
         View {
@@ -106,8 +105,9 @@ impl Pages {
             merged: Snapshot::merged(&snapshots),
             store_up: health.store_trouble().is_none(),
             store_queue: *store_queue,
-            passwords: passwords(),
-            store_unexpected: store_unexpected(),
+            passwords: (self.sources.passwords)(),
+            store_unexpected: (self.sources.store_unexpected)(),
+            webhook: (self.sources.webhook)(),
             draining: health.is_draining(),
             ready: health.trouble(&pulses, observer.cores()).is_none(),
             process: Process::look(),

@@ -1,5 +1,6 @@
 //! What was seen at one moment: the cores' snapshots and the server around them.
 
+use super::Outbox;
 use super::process::Process;
 use crate::metrics::Snapshot;
 use hdrhistogram::Histogram;
@@ -23,6 +24,7 @@ pub(super) struct View {
     pub(super) store_queue: usize,
     pub(super) passwords: usize,
     pub(super) store_unexpected: u64,
+    pub(super) webhook: Outbox,
     pub(super) draining: bool,
     pub(super) ready: bool,
     pub(super) process: Process,

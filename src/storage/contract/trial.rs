@@ -68,6 +68,11 @@ impl Trial {
         Self { store: open(limits), searcher: None, last_mid: 1_000 }
     }
 
+    /// The store itself.
+    pub fn opened(&mut self) -> &mut dyn Store {
+        &mut *self.store
+    }
+
     /// One batch.
     pub fn batch(&mut self, orders: &[Order]) -> Vec<Outcome> {
         let mut outcomes = Vec::new();

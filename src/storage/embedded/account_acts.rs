@@ -2,6 +2,7 @@
 
 use super::{Answered, accounts, admissions, row, tokens};
 use crate::names::fold;
+use crate::outbox::pending::Pending;
 use crate::token::Uses;
 use chatd_chat::model::act::{AccountAct, AccountName, AccountRecord};
 use chatd_chat::model::ids::UserId;
@@ -10,10 +11,17 @@ use chatd_chat::port::store::StoreReply;
 use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, OptionalExtension, params};
 
-pub fn perform(db: &Connection, limits: &Limits, uses: &mut Uses, act: &AccountAct) -> Answered {
+pub fn perform(
+    db: &Connection,
+    limits: &Limits,
+    (uses, pending): (&mut Uses, &mut Pending),
+    act: &AccountAct,
+) -> Answered {
     match act {
         AccountAct::Find(who) => Ok(find(db, who)?.map(StoreReply::Account).ok_or(Code::NoSuchUser)),
-        AccountAct::Put { who, name, disabled } => put(db, limits, (who, name.as_deref()), *disabled),
+        AccountAct::Put { who, name, disabled } => {
+            put(db, limits, pending, (who, name.as_deref()), *disabled)
+        }
         AccountAct::IssueToken { user, device } => match find(db, &AccountName::Id(*user))? {
             None => Ok(Err(Code::NoSuchUser)),
             Some(AccountRecord { disabled: true, .. }) => Ok(Err(Code::NotYours)),
@@ -63,12 +71,13 @@ fn find(db: &Connection, who: &AccountName) -> rusqlite::Result<Option<AccountRe
 fn put(
     db: &Connection,
     limits: &Limits,
+    pending: &mut Pending,
     (who, name): (&AccountName, Option<&str>),
     disabled: Option<bool>,
 ) -> Answered {
     let found = match find(db, who)? {
         Some(found) => found,
-        None => match make(db, limits, who, name)? {
+        None => match make(db, limits, pending, (who, name))? {
             Ok(made) => made,
             Err(code) => return Ok(Err(code)),
         },
@@ -86,17 +95,19 @@ fn put(
 fn make(
     db: &Connection,
     limits: &Limits,
-    who: &AccountName,
-    name: Option<&str>,
+    pending: &mut Pending,
+    (who, name): (&AccountName, Option<&str>),
 ) -> rusqlite::Result<Result<AccountRecord, Code>> {
     let made: Result<(UserId, String), Code> = match who {
         AccountName::Id(_) => Err(Code::NoSuchUser),
-        AccountName::External(external) => admissions::make(db, limits, external, name)?,
+        AccountName::External(external) => admissions::make(db, pending, limits, (external, name))?,
         AccountName::Name(name) => {
             let made = db
                 .prepare_cached("INSERT INTO user (name, folded, password) VALUES (?1, ?2, '') RETURNING id")?
                 .query_row(params![name, fold(name)], |found| row::user(found, 0));
-            accounts::given(made)?.map(|user| (user, name.to_string()))
+            let made = accounts::given(made)?;
+            made.iter().for_each(|user| pending.user(*user, name, None));
+            made.map(|user| (user, name.to_string()))
         }
     };
     let external = match who {

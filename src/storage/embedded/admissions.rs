@@ -1,8 +1,10 @@
 //! Users whom another application vouches for.
 
+use super::memory::Memory;
 use super::{Answered, accounts, row};
 use crate::admission::{Admission, names};
 use crate::names::fold;
+use crate::outbox::pending::Pending;
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::token::TokenId;
@@ -11,7 +13,7 @@ use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Finds the user, or makes it; a session that goes on has its token go on, too.
-pub fn admit(db: &Connection, limits: &Limits, admission: &Admission) -> Answered {
+pub fn admit(db: &Connection, memory: &mut Memory, limits: &Limits, admission: &Admission) -> Answered {
     let found = db
         .prepare_cached("SELECT id, name, disabled FROM user WHERE external = ?1")?
         .query_row([&admission.external], |found| {
@@ -23,10 +25,12 @@ pub fn admit(db: &Connection, limits: &Limits, admission: &Admission) -> Answere
         (Some((user, _, false)), Some((renews, _))) if user != renews => return Ok(Err(Code::NotYours)),
         (Some((user, name, false)), _) => (user, name),
         (None, Some(_)) => return Ok(Err(Code::NotYours)),
-        (None, None) => match make(db, limits, &admission.external, admission.name.as_deref())? {
-            Ok(made) => made,
-            Err(code) => return Ok(Err(code)),
-        },
+        (None, None) => {
+            match make(db, &mut memory.outbox, limits, (&admission.external, admission.name.as_deref()))? {
+                Ok(made) => made,
+                Err(code) => return Ok(Err(code)),
+            }
+        }
     };
     if let Some((_, Some(TokenId(token)))) = admission.renews {
         db.prepare_cached("UPDATE token SET expires = ?3 WHERE id = ?1 AND userid = ?2")?
@@ -38,9 +42,9 @@ pub fn admit(db: &Connection, limits: &Limits, admission: &Admission) -> Answere
 /// Makes a user without a password, under the first of its names that is nobody's.
 pub fn make(
     db: &Connection,
+    pending: &mut Pending,
     limits: &Limits,
-    external: &str,
-    name: Option<&str>,
+    (external, name): (&str, Option<&str>),
 ) -> rusqlite::Result<Result<(UserId, String), Code>> {
     for name in names(external, name, limits) {
         let folded = fold(&name);
@@ -52,7 +56,9 @@ pub fn make(
                 "INSERT INTO user (name, folded, password, external) VALUES (?1, ?2, '', ?3) RETURNING id",
             )?
             .query_row(params![name, folded, external], |found| row::user(found, 0));
-        return Ok(accounts::given(made)?.map(|user| (user, name)));
+        let made = accounts::given(made)?;
+        made.iter().for_each(|user| pending.user(*user, &name, Some(external)));
+        return Ok(made.map(|user| (user, name)));
     }
     // Somebody has taken even the name that nobody could think of.
     Ok(Err(Code::TooMany))

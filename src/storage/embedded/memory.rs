@@ -6,9 +6,10 @@
 
 use super::index::Indexer;
 use super::places::Places;
-use super::{accounts, consent, row};
+use super::{accounts, consent, outbox, row};
+use crate::outbox::pending::Pending;
 use chatd_chat::model::consent::WhoWrites;
-use chatd_chat::model::ids::UserId;
+use chatd_chat::model::ids::{MessageId, UserId};
 use rusqlite::{Connection, params};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -20,6 +21,9 @@ const CONVERSATIONS: usize = 1 << 16;
 pub struct Memory {
     pub places: Places,
     pub indexer: Indexer,
+    pub outbox: Pending,
+    /// Of messages up to this one whatever still is in a backlog was told of; none if nobody has looked since the start.
+    pub undelivered_upto: Option<MessageId>,
     /// The last places of conversations, the smaller id first. `older` is asked when `last_positions` does
     /// not know, and goes when that is full. Between them they have every conversation that was given a place
     /// which waits, since there are more of them than may wait.
@@ -38,6 +42,8 @@ impl Memory {
         Ok(Self {
             places: Places::load(db)?,
             indexer: Indexer::load(db)?,
+            outbox: Pending::default(),
+            undelivered_upto: None,
             last_positions: FxHashMap::default(),
             older: FxHashMap::default(),
             choosers: None,
@@ -52,6 +58,7 @@ impl Memory {
         self.older.clear();
         self.choosers = None;
         self.backlog_entries.clear();
+        self.outbox.clear();
     }
 
     /// The last place in the conversation of two users.
@@ -127,6 +134,7 @@ impl Memory {
         let mut statement = db.prepare_cached("INSERT INTO offlinemessage (userid, mid) VALUES (?1, ?2)")?;
         for (user, mid) in std::mem::take(&mut self.backlog_entries) {
             statement.execute(params![user.get(), mid])?;
+            outbox::tell_if_late(db, self, user, mid)?;
         }
         Ok(())
     }

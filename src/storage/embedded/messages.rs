@@ -4,7 +4,7 @@
 //! finds that the row, or one of the same (sender, cid), is there already, is that one looked at.
 
 use super::memory::Memory;
-use super::{Answered, group_rules, groups, markers, row};
+use super::{Answered, group_rules, groups, markers, outbox, row};
 use crate::history::forgotten_before;
 use chatd_chat::model::envelope::said::content;
 use chatd_chat::model::envelope::{Envelope, Target};
@@ -85,7 +85,7 @@ fn store_direct(
             let same = stored.mid == envelope.mid() && stored.answer(envelope) != Ok(StoreReply::IdTaken);
             let waits = !stored.is_recalled() && same && stored.is(envelope);
             if waits && !memory.has_backlog_entry(user, new.mid) {
-                insert_backlog_entry(db, user, new.mid)?;
+                insert_backlog_entry(db, memory, user, new.mid)?;
             }
             again(db, &stored, envelope)
         }
@@ -121,6 +121,7 @@ fn insert_direct(
             memory.set_last_pos(sender, user, pos);
             memory.places.add(db, (sender, user), pos, envelope.mid())?;
             memory.indexer.stored(db, envelope.mid())?;
+            memory.outbox.message(envelope, pos);
             Ok(Inserted::New(pos))
         }
         Err(error) => match extended_code(&error) {
@@ -162,6 +163,7 @@ fn store_group(
                 .execute(params![group.get(), row::sql_number(pos)])?;
             memory.places.stored(envelope.mid());
             memory.indexer.stored(db, envelope.mid())?;
+            memory.outbox.message(envelope, pos);
             Ok(Ok(stored_reply(envelope, Some(pos))))
         }
         // What was stored while the sender was a member stays stored.
@@ -202,10 +204,15 @@ pub fn stored_as(db: &Connection, mid: i64) -> rusqlite::Result<Option<i64>> {
 }
 
 /// Puts a stored message into a user's backlog, if it is not there.
-fn insert_backlog_entry(db: &Connection, user: UserId, mid: i64) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT INTO offlinemessage (userid, mid) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-        .execute(params![user.get(), mid])
-        .map(drop)
+fn insert_backlog_entry(
+    db: &Connection,
+    memory: &mut Memory,
+    user: UserId,
+    mid: i64,
+) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO offlinemessage (userid, mid) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    let inserted = db.prepare_cached(insert)?.execute(params![user.get(), mid])?;
+    if inserted > 0 { outbox::tell_if_late(db, memory, user, mid) } else { Ok(()) }
 }
 
 fn stored_reply(envelope: &Envelope, pos: Option<u64>) -> StoreReply {

@@ -4,6 +4,7 @@ use super::client::Client;
 use super::fault::{DbResult, Fault};
 use super::{Answered, accounts, admissions, row, tokens};
 use crate::names::fold;
+use crate::outbox::pending::Pending;
 use crate::token::Uses;
 use chatd_chat::model::act::{AccountAct, AccountName, AccountRecord};
 use chatd_chat::model::ids::UserId;
@@ -17,13 +18,18 @@ const BY_EXTERNAL: &str = "SELECT id, name, external, disabled FROM user WHERE e
 const BY_NAME: &str = "SELECT id, name, external, disabled FROM user WHERE name = ?";
 const BY_FOLDED: &str = "SELECT id, name, external, disabled FROM user WHERE folded = ?";
 
-pub async fn perform(client: &mut Client, limits: &Limits, uses: &mut Uses, act: &AccountAct) -> Answered {
+pub async fn perform(
+    client: &mut Client,
+    limits: &Limits,
+    (uses, pending): (&mut Uses, &mut Pending),
+    act: &AccountAct,
+) -> Answered {
     match act {
         AccountAct::Find(who) => {
             Ok(find(client, who).await?.map(StoreReply::Account).ok_or(Code::NoSuchUser))
         }
         AccountAct::Put { who, name, disabled } => {
-            put(client, limits, (who, name.as_deref()), *disabled).await
+            put(client, limits, pending, (who, name.as_deref()), *disabled).await
         }
         AccountAct::IssueToken { user, device } => match find(client, &AccountName::Id(*user)).await? {
             None => Ok(Err(Code::NoSuchUser)),
@@ -69,12 +75,13 @@ fn record(found: &Row) -> DbResult<AccountRecord> {
 async fn put(
     client: &mut Client,
     limits: &Limits,
+    pending: &mut Pending,
     (who, name): (&AccountName, Option<&str>),
     disabled: Option<bool>,
 ) -> Answered {
     let found = match find(client, who).await? {
         Some(found) => found,
-        None => match make(client, limits, who, name).await? {
+        None => match make(client, limits, pending, (who, name)).await? {
             Ok(made) => made,
             Err(code) => return Ok(Err(code)),
         },
@@ -93,13 +100,13 @@ async fn put(
 async fn make(
     client: &mut Client,
     limits: &Limits,
-    who: &AccountName,
-    name: Option<&str>,
+    pending: &mut Pending,
+    (who, name): (&AccountName, Option<&str>),
 ) -> DbResult<Result<AccountRecord, Code>> {
     match who {
         AccountName::Id(_) => Ok(Err(Code::NoSuchUser)),
         AccountName::External(external) => {
-            let made = admissions::make(client, limits, external, name).await?;
+            let made = admissions::make(client, limits, pending, (external, name)).await?;
             let external = Some(external.to_string());
             Ok(made.map(|(user, name, disabled)| AccountRecord { user, name, external, disabled }))
         }
@@ -108,6 +115,7 @@ async fn make(
             match client.write(sql, vec![row::sql_text(name), row::sql_text(&fold(name))]).await {
                 Ok(_) => {
                     let user = accounts::given(client, UserId::new)?;
+                    pending.user(user, name, None);
                     let (name, external) = (name.to_string(), None);
                     Ok(Ok(AccountRecord { user, name, external, disabled: false }))
                 }

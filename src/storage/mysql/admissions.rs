@@ -5,6 +5,7 @@ use super::fault::{DbResult, Fault};
 use super::{Answered, accounts, row};
 use crate::admission::{Admission, names};
 use crate::names::fold;
+use crate::outbox::pending::Pending;
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::token::TokenId;
@@ -14,11 +15,16 @@ use chatd_chat::wire::code::Code;
 const FIND: &str = "SELECT id, name, disabled FROM user WHERE external = ?";
 
 /// Finds the user, or makes it; a session that goes on has its token go on, too.
-pub async fn admit(client: &mut Client, limits: &Limits, admission: &Admission) -> Answered {
+pub async fn admit(
+    client: &mut Client,
+    limits: &Limits,
+    pending: &mut Pending,
+    admission: &Admission,
+) -> Answered {
     let found = match find(client, &admission.external).await? {
         // Two servers may be asked in the same instant: whoever comes second finds what the first has made.
         None if admission.renews.is_none() => {
-            make(client, limits, &admission.external, admission.name.as_deref()).await?
+            make(client, limits, pending, (&admission.external, admission.name.as_deref())).await?
         }
         found => found.ok_or(Code::NotYours),
     };
@@ -51,8 +57,8 @@ async fn find(client: &mut Client, external: &str) -> DbResult<Option<Found>> {
 pub async fn make(
     client: &mut Client,
     limits: &Limits,
-    external: &str,
-    name: Option<&str>,
+    pending: &mut Pending,
+    (external, name): (&str, Option<&str>),
 ) -> DbResult<Result<Found, Code>> {
     for name in names(external, name, limits) {
         let folded = fold(&name);
@@ -62,7 +68,11 @@ pub async fn make(
         let sql = "INSERT INTO user (name, folded, password, external) VALUES (?, ?, '', ?)";
         let values = vec![row::sql_text(&name), row::sql_text(&folded), row::sql_text(external)];
         match client.write(sql, values).await {
-            Ok(_) => return Ok(Ok((accounts::given(client, UserId::new)?, name, false))),
+            Ok(_) => {
+                let user = accounts::given(client, UserId::new)?;
+                pending.user(user, &name, Some(external));
+                return Ok(Ok((user, name, false)));
+            }
             Err(Fault::Exists(_)) => match find(client, external).await? {
                 Some(found) => return Ok(Ok(found)),
                 None => continue,

@@ -19,7 +19,6 @@ use super::{
 use crate::changes::Request;
 use crate::group_rules::Asked;
 use crate::merge::PageLimit;
-use crate::token::Uses;
 use crate::{Order, Outcome};
 use chatd_chat::model::history::Conversation;
 use chatd_chat::model::ids::UserId;
@@ -86,13 +85,17 @@ impl<'a> Batch<'a> {
                 order => {
                     self.flush(client, cache).await?;
                     self.resume(client, cache).await?;
-                    let outcome = change(client, self.limits, &mut cache.uses, order).await?;
+                    let outcome = change(client, self.limits, cache, order).await?;
+                    if let Outcome::Reply(answer) = &outcome {
+                        cache.outbox.pending.told(order, answer);
+                    }
                     self.outcomes[index] = Some(outcome);
                 }
             }
         }
         self.flush(client, cache).await?;
-        self.resume(client, cache).await
+        self.resume(client, cache).await?;
+        cache.outbox.write(client).await
     }
 
     async fn resume(&mut self, client: &mut Client, cache: &mut UserCache) -> DbResult<()> {
@@ -107,6 +110,7 @@ impl<'a> Batch<'a> {
 
     async fn flush(&mut self, client: &mut Client, cache: &mut UserCache) -> DbResult<()> {
         for (index, answer) in self.segment.perform(client, cache).await? {
+            cache.outbox.pending.told(&self.orders[index], &answer);
             self.outcomes[index] = Some(Outcome::Reply(answer));
         }
         Ok(())
@@ -211,13 +215,20 @@ fn standing_for(read: &StoreRequest) -> Option<UserId> {
     }
 }
 
-async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &Order) -> DbResult<Outcome> {
+async fn change(
+    client: &mut Client,
+    limits: &Limits,
+    UserCache { uses, outbox, .. }: &mut UserCache,
+    order: &Order,
+) -> DbResult<Outcome> {
     let request = match order {
         Order::Enroll { name, hash } => {
             return accounts::enroll(client, name, hash).await.map(Outcome::Reply);
         }
         Order::Admit { admission } => {
-            return admissions::admit(client, limits, admission).await.map(Outcome::Reply);
+            return admissions::admit(client, limits, &mut outbox.pending, admission)
+                .await
+                .map(Outcome::Reply);
         }
         Order::Replace { user, old, new } => {
             let replaced = tokens::replace_password(client, limits, uses, *user, old, new).await;
@@ -258,7 +269,9 @@ async fn change(client: &mut Client, limits: &Limits, uses: &mut Uses, order: &O
         }
         StoreRequest::Block { user, blocked } => blocks::block(client, limits, *user, *blocked).await,
         StoreRequest::Unblock { user, blocked } => blocks::unblock(client, *user, *blocked).await,
-        StoreRequest::Account(act) => account_acts::perform(client, limits, uses, act).await,
+        StoreRequest::Account(act) => {
+            account_acts::perform(client, limits, (uses, &mut outbox.pending), act).await
+        }
         StoreRequest::Revoke { user, token } => tokens::revoke(client, *user, *token).await,
         StoreRequest::DropDevice { user, token } => tokens::drop_device(client, *user, *token).await,
         StoreRequest::LoadProfile { user, proof, detail, device, heads, .. } => {

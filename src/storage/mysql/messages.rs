@@ -306,6 +306,7 @@ impl Work<'_> {
         if let (Some(user), Some(1)) = (backlog_of, new.pos) {
             self.begun.insert((new.envelope.sender(), user));
         }
+        self.cache.outbox.pending.message(new.envelope, new.pos.unwrap_or(0));
         self.insertions[new.index] = Some(Insertion { answer, backlog_of, fresh: true });
     }
 

@@ -165,7 +165,7 @@ pub async fn bodies(
     Ok(bodies)
 }
 
-fn envelope(found: &Row, scratch: &mut Vec<u8>) -> DbResult<Envelope> {
+pub fn envelope(found: &Row, scratch: &mut Vec<u8>) -> DbResult<Envelope> {
     let direct = row::optional_number(found, 4)?.is_none();
     let target =
         if direct { Target::User(row::user(found, 3)?) } else { Target::Group(row::group(found, 4)?) };

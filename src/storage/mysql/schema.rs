@@ -29,6 +29,7 @@ pub const MYSQL: &[&str] = &[
     include_str!("../../../schema/mysql/0010_search.sql"),
     include_str!("../../../schema/mysql/0011_application.sql"),
     include_str!("../../../schema/mysql/0012_bus_version.sql"),
+    include_str!("../../../schema/mysql/0013_outbox.sql"),
 ];
 
 /// How long another chatd may take to do it, and how long one statement of ours may.

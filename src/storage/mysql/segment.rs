@@ -70,6 +70,8 @@ impl<'a> Segment<'a> {
         let insertions = messages::store(client, cache, &messages).await?;
         let changes = changes(&requests, &insertions)?;
         let aliases = backlog::apply_changes(client, &changes).await?;
+        let entered = changes.iter().filter(|(_, change)| **change == BacklogChange::Insert);
+        cache.outbox.note_late(client, entered.map(|(entry, _)| *entry)).await?;
         let steps: Vec<(UserId, &CursorUpdate)> =
             requests.iter().flat_map(|(_, request)| steps(request)).collect();
         backlog::advance(client, &steps).await?;

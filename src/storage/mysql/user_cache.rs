@@ -6,6 +6,7 @@
 use super::client::{Client, Many};
 use super::fault::DbResult;
 use super::late::Mark;
+use super::outbox::Outbox;
 use super::row;
 use crate::token::Uses;
 use chatd_chat::model::ids::{MessageId, UserId};
@@ -32,6 +33,8 @@ pub struct UserCache {
     pub uses: Uses,
     /// How far the index of the search is.
     pub mark: Mark,
+    /// What is told an application.
+    pub outbox: Outbox,
 }
 
 impl UserCache {
@@ -68,11 +71,13 @@ impl UserCache {
     /// The transaction was not committed.
     pub fn rolled_back(&mut self) {
         self.seen.clear();
+        self.outbox.pending.clear();
     }
 
     /// The database may be another one now, a backup that was restored.
     pub fn forget(&mut self) {
-        *self = Self { look_first: LOOK_FIRST, ..Self::default() };
+        let outbox = std::mem::take(&mut self.outbox);
+        *self = Self { look_first: LOOK_FIRST, outbox, ..Self::default() };
     }
 
     /// A message came again.

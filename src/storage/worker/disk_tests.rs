@@ -110,7 +110,15 @@ fn allow(bytes: Option<u64>) {
 fn in_the_child(directory: PathBuf, make_room: impl Fn(Option<u64>)) {
     let cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
     let (backend, limits) = (Backend::Directory(directory), Limits::default());
-    let config = Config { backend, cost, application: None, limits, retention: Retention::All, search: true };
+    let config = Config {
+        backend,
+        cost,
+        application: None,
+        limits,
+        retention: Retention::All,
+        search: true,
+        webhook: None,
+    };
     let (calls, theirs) = flume::bounded(16);
     let (answer, replies) = flume::unbounded();
     let running = crate::open(config).unwrap().start(theirs, vec![answer]).unwrap();

@@ -28,6 +28,7 @@ pub(super) fn config(directory: &Path, cost: Cost) -> Config {
         limits: Limits::default(),
         retention: Retention::All,
         search: true,
+        webhook: None,
     }
 }
 

@@ -1,0 +1,128 @@
+//! Who is told of what happens: the options of the webhook, and what they mean.
+
+use chatd::storage::outbox::{Bounds, Kinds, Secret, Webhook};
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Bytes of a secret at least: a shorter one would be guessed.
+const SECRET_BYTES: usize = 16;
+/// The name of the credential of systemd that has it.
+const CREDENTIAL: &str = "webhook-secret";
+
+/// An application that is told of what happens.
+#[derive(Clone, Debug, Args)]
+pub struct Webhooks {
+    /// Posts what happens to this address, https://app.example/chat: messages that were stored, and more. Signed, in order
+    /// for each conversation, at least once (docs/webhooks.md). All servers of a cluster must be told the same.
+    #[arg(long, value_name = "URL", env = "CHATD_WEBHOOK_URL", hide_env_values = true, value_parser = url)]
+    pub webhook_url: Option<String>,
+
+    /// What it is signed with: a file of 16 bytes at least. [default: the credential webhook-secret of systemd]
+    #[arg(long, value_name = "FILE", env = "CHATD_WEBHOOK_SECRET_FILE", requires = "webhook_url")]
+    pub webhook_secret_file: Option<PathBuf>,
+
+    /// What is told.
+    #[arg(long, value_name = "NAME[,NAME]", default_value = "message,undelivered,read,user,group", value_parser = kinds)]
+    pub webhook_events: Kinds,
+
+    /// Milliseconds after which a message is told of as undelivered if none of its reader's devices has confirmed it.
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=86_400_000))]
+    pub push_after_ms: u64,
+
+    /// Rows of events that may wait, each of what one transaction told. Beyond that the oldest are dropped, and counted.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub webhook_keep_rows: u64,
+
+    /// Hours that events may wait. Older ones are dropped, and counted.
+    #[arg(long, value_name = "HOURS", default_value_t = 72, value_parser = clap::value_parser!(u64).range(1..=8_760))]
+    pub webhook_keep_hours: u64,
+}
+
+fn url(text: &str) -> Result<String, String> {
+    match text.starts_with("https://") || text.starts_with("http://") {
+        true => Ok(text.to_owned()),
+        false => Err("it begins with https:// or http://".to_owned()),
+    }
+}
+
+fn kinds(text: &str) -> Result<Kinds, String> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    Kinds::named(names)
+        .map_err(|name| format!("{name} is none of message, undelivered, read, user and group"))
+}
+
+impl Webhooks {
+    /// What the store is told of it, if there is one.
+    ///
+    /// # Errors
+    /// With a sentence, if there is no secret that will do.
+    pub fn webhook(&self, warnings: &mut Vec<String>) -> Result<Option<Webhook>, String> {
+        let Some(url) = self.webhook_url.clone() else { return Ok(None) };
+        let credential = || Some(PathBuf::from(std::env::var_os("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL));
+        let file = self.webhook_secret_file.clone();
+        let file = file.or_else(|| credential().filter(|file| file.is_file()));
+        let Some(file) = file else {
+            return Err("--webhook-url takes --webhook-secret-file: nobody could tell what comes from here"
+                .to_owned());
+        };
+        if url.starts_with("http://") && !is_loopback(&url) {
+            warnings.push(
+                "the webhook is posted to in clear text: whoever is on the way reads what is said".to_owned(),
+            );
+        }
+        Ok(Some(Webhook {
+            url,
+            secret: secret(&file)?,
+            kinds: self.webhook_events,
+            bounds: Bounds { rows: self.webhook_keep_rows, age_ms: self.webhook_keep_hours * 3_600_000 },
+            push_after: Duration::from_millis(self.push_after_ms),
+        }))
+    }
+}
+
+/// Whether an address is of this machine.
+fn is_loopback(url: &str) -> bool {
+    let authority = url.trim_start_matches("http://").split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
+}
+
+fn secret(file: &Path) -> Result<Secret, String> {
+    let mut bytes =
+        std::fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        bytes.pop();
+    }
+    if bytes.len() < SECRET_BYTES {
+        return Err(format!(
+            "the secret in {} has less than {SECRET_BYTES} bytes, and would be guessed",
+            file.display()
+        ));
+    }
+    Ok(Secret(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_on_this_machine_is_known() {
+        for (url, wanted) in [
+            ("http://127.0.0.1:80/x", true),
+            ("http://user:word@localhost:8080", true),
+            ("http://[::1]/", true),
+            ("http://app.example/127.0.0.1", false),
+            ("http://app.example", false),
+        ] {
+            assert_eq!(is_loopback(url), wanted, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_none_is_named() {
+        assert_eq!(kinds("message, read"), Ok(Kinds { message: true, read: true, ..Kinds::default() }));
+        assert!(kinds("message,nonsense").unwrap_err().starts_with("nonsense"));
+    }
+}
