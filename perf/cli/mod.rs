@@ -79,6 +79,16 @@ pub struct Run {
     /// Interleave with another server and print the ratio of server CPU per delivered message
     #[arg(long, value_enum, conflicts_with = "addresses")]
     pub vs: Option<Versus>,
+    /// Interleave with another chatd under a load that differs in this, as `pairs=50` or `server_cores=1`; may be repeated
+    #[arg(long, conflicts_with_all = ["addresses", "vs"], value_name = "KEY=VALUE")]
+    pub against: Vec<String>,
+}
+
+impl Run {
+    /// Whether two servers are driven in turn.
+    pub fn is_interleaved(&self) -> bool {
+        self.vs.is_some() || !self.against.is_empty()
+    }
 }
 
 #[derive(Args)]

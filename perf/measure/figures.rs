@@ -9,7 +9,10 @@ use super::{CpuSource, Recorder, Series, Stages};
 /// What the server used while it was measured.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerUse {
+    /// Of the servers, and of the Redis between them.
     pub cpu_ns: u64,
+    /// Of that Redis, where there is one.
+    pub bus_ns: Option<u64>,
     /// How long the CPU time was watched.
     pub wall_ns: u64,
     /// What it handled in that time: deliveries, or what else the scenario counts.
@@ -22,6 +25,11 @@ impl ServerUse {
     /// The figure that all comparisons are made of. `None` if nothing was handled.
     pub fn cpu_us_each(&self) -> Option<f64> {
         (self.handled > 0).then(|| self.cpu_ns as f64 / self.handled as f64 / 1e3)
+    }
+
+    /// Of that, what the Redis between the servers used.
+    pub fn bus_us_each(&self) -> Option<f64> {
+        (self.handled > 0).then(|| self.bus_ns.map(|used_ns| used_ns as f64 / self.handled as f64 / 1e3))?
     }
 
     pub fn cpus_busy(&self) -> f64 {
@@ -87,6 +95,7 @@ fn add_use(one: Option<ServerUse>, other: Option<ServerUse>) -> Option<ServerUse
     let (one, other) = (one?, other?);
     Some(ServerUse {
         cpu_ns: one.cpu_ns + other.cpu_ns,
+        bus_ns: one.bus_ns.zip(other.bus_ns).map(|(one, other)| one + other),
         wall_ns: one.wall_ns + other.wall_ns,
         handled: one.handled + other.handled,
         source: other.source,

@@ -16,7 +16,7 @@ pub use admin::metric;
 pub use figures::{Figures, ServerUse};
 pub use listener::pid_listening_on;
 pub use live::{Interval, Live};
-pub use process::{Cpu, CpuSource, Process, Processes};
+pub use process::{CpuOfAll, CpuSource, Process, Processes};
 pub use recorder::{Counts, Recorder};
 pub use sequence::{Arrived, Sequence};
 pub use series::{Series, slice_ns};

@@ -11,7 +11,7 @@ pub struct Process {
     pub pid: u32,
 }
 
-/// CPU time that a process has used so far.
+/// CPU time that a process, or several together, has used so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cpu {
     pub used_ns: u64,
@@ -94,20 +94,42 @@ impl Process {
 
 /// The processes of one target, looked at together.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Processes(pub Vec<Process>);
+pub struct Processes {
+    pub servers: Vec<Process>,
+    /// The Redis between them: a message costs what it costs there, too.
+    pub bus: Option<Process>,
+}
+
+/// What they have used so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CpuOfAll {
+    /// Of the servers and the bus.
+    pub all: Cpu,
+    pub bus_ns: u64,
+}
 
 impl Processes {
-    /// `None` if there are none, or if any cannot be looked at.
-    pub fn cpu(&self) -> Option<Cpu> {
-        let each: Option<Vec<Cpu>> = self.0.iter().map(|process| process.cpu()).collect();
-        each?.into_iter().reduce(|one, other| Cpu {
-            used_ns: one.used_ns + other.used_ns,
-            source: if one.source == other.source { one.source } else { CpuSource::Stat },
-        })
+    /// Servers without a bus.
+    pub fn of(pids: impl IntoIterator<Item = u32>) -> Processes {
+        Processes { servers: pids.into_iter().map(|pid| Process { pid }).collect(), bus: None }
     }
 
+    /// `None` if there are none, or if any cannot be looked at.
+    pub fn cpu(&self) -> Option<CpuOfAll> {
+        let each: Option<Vec<Cpu>> =
+            self.servers.iter().chain(&self.bus).map(|process| process.cpu()).collect();
+        let each = each?;
+        let bus_ns = if self.bus.is_some() { each.last()?.used_ns } else { 0 };
+        let all = each.into_iter().reduce(|one, other| Cpu {
+            used_ns: one.used_ns + other.used_ns,
+            source: if one.source == other.source { one.source } else { CpuSource::Stat },
+        })?;
+        Some(CpuOfAll { all, bus_ns })
+    }
+
+    /// Of the servers.
     pub fn rss_bytes(&self) -> Option<u64> {
-        let each: Option<Vec<u64>> = self.0.iter().map(|process| process.rss_bytes()).collect();
+        let each: Option<Vec<u64>> = self.servers.iter().map(|process| process.rss_bytes()).collect();
         each.filter(|each| !each.is_empty()).map(|each| each.iter().sum())
     }
 }
@@ -149,5 +171,17 @@ mod tests {
         assert!(own.cpu().unwrap().used_ns > before.used_ns);
         assert!(own.rss_bytes().unwrap() > 100_000);
         assert!(Process { pid: u32::MAX }.cpu().is_none());
+    }
+
+    #[test]
+    fn a_bus_is_counted_in_and_apart() {
+        let own = std::process::id();
+        let alone = Processes::of([own]);
+        let both = Processes { bus: Some(Process { pid: own }), ..alone.clone() };
+        assert_eq!(alone.cpu().unwrap().bus_ns, 0);
+        let used = both.cpu().unwrap();
+        assert!(0 < used.bus_ns && used.bus_ns < used.all.used_ns, "{used:?}");
+        assert!(Processes { bus: Some(Process { pid: u32::MAX }), ..alone }.cpu().is_none());
+        assert!(Processes::of([]).cpu().is_none());
     }
 }

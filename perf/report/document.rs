@@ -84,6 +84,7 @@ fn figures_json(figures: &Figures) -> Json {
         ("refusal_ns", histogram_json(&figures.recorder.refusal)),
         ("lag_ns", histogram_json(&figures.recorder.lag)),
         ("server_cpu_us_each", figures.cpu_us_each().into()),
+        ("bus_cpu_us_each", server.and_then(|server| server.bus_us_each()).into()),
         ("server_cpu_ns", server.map(|server| server.cpu_ns).into()),
         ("server_cpu_watched_ns", server.map(|server| server.wall_ns).into()),
         ("server_cpu_source", server.map(|server| server.source.words()).into()),

@@ -219,8 +219,9 @@ fn server_text(sum: &Figures, unit: &str) -> String {
     let other = sum.other_cpus_busy.map_or(String::new(), |busy| {
         format!("; the idle other used {:.1} % of a CPU at most", busy * 100.0)
     });
+    let bus = server.bus_us_each().map_or(String::new(), |us| format!(" ({us:.2} µs of it Redis')"));
     format!(
-        "{cost} CPU a {unit}, {:.0} % of a CPU busy, RSS {rss} ({}){other}",
+        "{cost} CPU a {unit}{bus}, {:.0} % of a CPU busy, RSS {rss} ({}){other}",
         server.cpus_busy() * 100.0,
         server.source.words()
     )

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::progress::{self, Progress};
 use crate::load::{Clock, Orders, Pace, Waiting};
-use crate::measure::{Cpu, Figures, Interval, Live, Processes, Recorder, Series, ServerUse, slice_ns};
+use crate::measure::{CpuOfAll, Figures, Interval, Live, Processes, Recorder, Series, ServerUse, slice_ns};
 use crate::target::{Cpus, Target, pin_this_thread};
 
 pub struct Bench<'a> {
@@ -152,8 +152,8 @@ impl<'a> Bench<'a> {
 struct Snapshot {
     at_ns: u64,
     handled: u64,
-    driven: Option<Cpu>,
-    other: Option<Cpu>,
+    driven: Option<CpuOfAll>,
+    other: Option<CpuOfAll>,
 }
 
 impl Snapshot {
@@ -169,12 +169,14 @@ impl Snapshot {
 
 fn used((before, after): (Snapshot, Snapshot), processes: &Processes) -> (Option<ServerUse>, Option<f64>) {
     let wall_ns = after.at_ns - before.at_ns;
-    let used_ns = |earlier: Option<Cpu>, later: Option<Cpu>| later?.since(earlier?);
+    let used_ns = |earlier: Option<CpuOfAll>, later: Option<CpuOfAll>| later?.all.since(earlier?.all);
+    let bus_ns = processes.bus.and(before.driven).zip(after.driven);
     let server = used_ns(before.driven, after.driven).zip(after.driven).map(|(cpu_ns, cpu)| ServerUse {
         cpu_ns,
+        bus_ns: bus_ns.map(|(before, after)| after.bus_ns.saturating_sub(before.bus_ns)),
         wall_ns,
         handled: after.handled - before.handled,
-        source: cpu.source,
+        source: cpu.all.source,
         rss_bytes: processes.rss_bytes(),
     });
     let other_ns = used_ns(before.other, after.other);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::Ending;
 use super::settings::Settings;
 use crate::load;
-use crate::measure::{Cpu, Processes};
+use crate::measure::Processes;
 use crate::report::{IdleReport, Machine};
 use crate::target::Target;
 
@@ -34,7 +34,7 @@ pub fn run(
     let (cpu_before, began) = (processes.cpu(), Instant::now());
     sleep(Duration::from_nanos(settings.duration_ns), stop)?;
     let cpu_after = processes.cpu();
-    let used_ns = cpu_before.zip(cpu_after).and_then(|(before, after): (Cpu, Cpu)| after.since(before));
+    let used_ns = cpu_before.zip(cpu_after).and_then(|(before, after)| after.all.since(before.all));
     let report = IdleReport {
         machine: Machine::look(),
         description: target.description(),

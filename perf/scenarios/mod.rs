@@ -60,11 +60,11 @@ impl From<Ending> for ExitCode {
 }
 
 pub fn run(flags: &cli::Run, stop: &AtomicBool) -> Result<Ending, String> {
-    let sides = if flags.vs.is_some() { Sides::TwoInterleaved } else { Sides::One };
+    let sides = if flags.is_interleaved() { Sides::TwoInterleaved } else { Sides::One };
     let settings = settings(&flags.scenario, &flags.load, &flags.server, sides)?;
     match (flags.vs, settings.work) {
         (Some(Versus::Floor | Versus::RingFloor), _) => check_floor(&settings)?,
-        (Some(Versus::MeasureOff | Versus::Plain), work) if work != Work::Talk => {
+        (_, work) if flags.is_interleaved() && work != Work::Talk => {
             return Err(format!("in scenario {} nobody talks: there is nothing to compare", settings.name));
         }
         _ => {}
@@ -75,37 +75,63 @@ pub fn run(flags: &cli::Run, stop: &AtomicBool) -> Result<Ending, String> {
     let finish_as = Finish { is_pinned: true, frame_bytes: 0, outputs: finish::outputs(&flags.outputs)? };
     let chatd = chatd(&flags.server, &settings, &cpus, stop)?;
     match settings.work {
-        Work::Talk if matches!(flags.vs, Some(Versus::Floor | Versus::RingFloor)) => {
-            let (ground, name) = match flags.vs {
-                Some(Versus::RingFloor) => (Ground::Ring(None), "ring-relay"),
-                _ => (Ground::Epoll, "relay"),
-            };
-            let relay = Target::start_relay(ground, settings.sources, &cpus.server, stop)?;
-            talk::versus(&settings, &bench, [chatd, relay], ["chatd", name], finish_as)
-        }
-        Work::Talk if flags.vs == Some(Versus::MeasureOff) => {
-            let mut blind = flags.server.clone();
-            blind.chatd.extend(["--measure".to_owned(), "off".to_owned()]);
-            let blind = self::chatd(&blind, &settings, &cpus, stop)?;
-            talk::versus(&settings, &bench, [chatd, blind], ["measure-on", "measure-off"], finish_as)
-        }
-        Work::Talk if flags.vs == Some(Versus::Plain) => {
-            let name = match (settings.tls, settings.framing) {
-                (Some(_), Framing::WebSocket) => "wss",
-                (Some(_), Framing::Lines) => "tls",
-                (None, Framing::WebSocket) => "ws",
-                (None, Framing::Lines) => return Err("--vs plain compares --tls or --ws with neither".into()),
-            };
-            let mut plain = settings.clone();
-            (plain.tls, plain.framing) = (None, Framing::Lines);
-            let plain = self::chatd(&flags.server, &plain, &cpus, stop)?;
-            talk::versus(&settings, &bench, [chatd, plain], [name, "plain"], finish_as)
+        Work::Talk if flags.is_interleaved() => {
+            let (second, names) = second(flags, &settings, &cpus, stop)?;
+            let sides = [(&settings, chatd), (&second.settings, second.target)];
+            talk::versus(&bench, sides, names, finish_as)
         }
         Work::Talk => talk::run(&settings, &bench, chatd, finish_as),
         Work::Backlog => arrive::backlog(&settings, &bench, chatd, finish_as),
         Work::Logins | Work::Resumptions => arrive::arrivals(&settings, &bench, chatd, finish_as),
         Work::Idle => idle::run(&settings, &chatd, finish_as.outputs.json.as_deref(), stop),
     }
+}
+
+/// What is driven in turn with a chatd, and how.
+struct Second {
+    settings: Settings,
+    target: Target,
+}
+
+/// The second side of a comparison, and what both sides are called.
+fn second(
+    flags: &cli::Run,
+    first: &Settings,
+    cpus: &Cpus,
+    stop: &AtomicBool,
+) -> Result<(Second, [&'static str; 2]), String> {
+    let mut server = flags.server.clone();
+    let mut settings = first.clone();
+    let relay = |ground| Target::start_relay(ground, first.sources, &cpus.server, stop);
+    let (target, names) = match flags.vs {
+        Some(Versus::Floor) => (relay(Ground::Epoll)?, ["chatd", "relay"]),
+        Some(Versus::RingFloor) => (relay(Ground::Ring(None))?, ["chatd", "ring-relay"]),
+        Some(Versus::MeasureOff) => {
+            server.chatd.extend(["--measure".to_owned(), "off".to_owned()]);
+            (chatd(&server, &settings, cpus, stop)?, ["measure-on", "measure-off"])
+        }
+        Some(Versus::Plain) => {
+            let name = match (settings.tls, settings.framing) {
+                (Some(_), Framing::WebSocket) => "wss",
+                (Some(_), Framing::Lines) => "tls",
+                (None, Framing::WebSocket) => "ws",
+                (None, Framing::Lines) => return Err("--vs plain compares --tls or --ws with neither".into()),
+            };
+            (settings.tls, settings.framing) = (None, Framing::Lines);
+            (chatd(&server, &settings, cpus, stop)?, [name, "plain"])
+        }
+        None => {
+            let mut scenario = flags.load.applied_to(Scenario::open(&flags.scenario)?)?;
+            flags.against.iter().try_for_each(|line| scenario.set(line))?;
+            settings = Settings::new(scenario, Sides::TwoInterleaved, flags.load.waiting)?;
+            if (settings.work, settings.rounds) != (Work::Talk, first.rounds) {
+                return Err("--against may change neither what is done nor how many rounds there are".into());
+            }
+            let cpus = Cpus::place(settings.server_cores, flags.load.load_threads)?;
+            (chatd(&server, &settings, &cpus, stop)?, ["chatd", "varied"])
+        }
+    };
+    Ok((Second { settings, target }, names))
 }
 
 pub fn floor(flags: &cli::Floor, stop: &AtomicBool) -> Result<Ending, String> {

@@ -67,7 +67,7 @@ fn pause(bench: &Bench) -> Result<Outcome, String> {
         more: Vec::new(),
     };
     let target = Target::start_chatd(&options, &bench.cpus.server, bench.stop)?;
-    let process = target.processes.0.first().and_then(|process| Pid::from_raw(process.pid as i32));
+    let process = target.processes.servers.first().and_then(|process| Pid::from_raw(process.pid as i32));
     let pid = process.ok_or("the server's process is not known")?;
     let mut side = Side::connect(target, &settings, bench)?;
     let figures = std::thread::scope(|scope| {

@@ -94,7 +94,7 @@ pub fn soak(flags: &cli::Soak, stop: &AtomicBool) -> Result<Ending, String> {
 
 /// What the server holds now.
 fn look(target: &Target) -> Result<Held, String> {
-    let process = target.processes.0.first().ok_or("the server's process is not known")?;
+    let process = target.processes.servers.first().ok_or("the server's process is not known")?;
     let entries = |what: &str| -> Result<usize, String> {
         let path = format!("/proc/{}/{what}", process.pid);
         fs::read_dir(&path).map(Iterator::count).map_err(|error| format!("{path}: {error}"))

@@ -31,27 +31,30 @@ pub fn run(settings: &Settings, bench: &Bench, target: Target, finish_as: Finish
 
 /// Runs every round against one and the other.
 pub fn versus(
-    settings: &Settings,
     bench: &Bench,
-    targets: [Target; 2],
+    sides: [(&Settings, Target); 2],
     names: [&'static str; 2],
     finish_as: Finish,
 ) -> Result<Ending, String> {
-    let [first, second] = targets;
+    let [(settings, first), (other_settings, second)] = sides;
     let mut first = Side::connect(first, settings, bench)?;
-    let mut second = Side::connect(second, settings, bench)?;
+    let mut second = Side::connect(second, other_settings, bench)?;
     let (mut first_rounds, mut second_rounds) = (Vec::new(), Vec::new());
     for round in 0..settings.rounds {
         bench.progress.line(&format!("round {} of {}", round + 1, settings.rounds));
         first_rounds.push(first.round(settings, bench, round, Some(&second.target.processes))?);
-        second_rounds.push(second.round(settings, bench, round, Some(&first.target.processes))?);
+        second_rounds.push(second.round(other_settings, bench, round, Some(&first.target.processes))?);
         bench.fail_if_stopped()?;
     }
     let frame_bytes = first.frame_bytes();
-    let sides = vec![
+    let mut sides = vec![
         figures(settings, names[0], &first, first_rounds),
-        figures(settings, names[1], &second, second_rounds),
+        figures(other_settings, names[1], &second, second_rounds),
     ];
+    let (own, others) = (settings.crowd_words(), other_settings.crowd_words());
+    if own != others {
+        sides[1].description += &format!("; its load: {others}");
+    }
     drop((first, second));
     let compared = Ratio::of(&sides[0], &sides[1]).map_or(Compared::Nothing, Compared::Cpu);
     finish(settings, bench, Finish { frame_bytes, ..finish_as }, sides, compared)

@@ -73,7 +73,7 @@ impl Target {
         Ok(Target {
             kind: Kind::Chatd,
             door: options.door(addresses),
-            processes: Processes(pids.map(|pid| Process { pid }).collect()),
+            processes: Processes { bus: redis.pid().map(|pid| Process { pid }), ..Processes::of(pids) },
             cpus: Some(cpus.to_vec()),
             // The stages of one of two servers would be half of the truth.
             admin: first_admin.filter(|_| through == Through::OneServer),

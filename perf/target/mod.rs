@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use crate::load::{self, Crowd, Door, Fleet, Message, Secrecy};
-use crate::measure::{Process, Processes, Stages, pid_listening_on};
+use crate::measure::{Processes, Stages, pid_listening_on};
 use crate::wire::{Framing, Speaker};
 
 pub use certificate::Certificate;
@@ -110,7 +110,7 @@ impl Target {
     }
 
     fn of_child(kind: Kind, door: Door, cpus: &[usize], child: Child) -> Target {
-        let processes = Processes(child.pid().map(|pid| Process { pid }).into_iter().collect());
+        let processes = Processes::of(child.pid());
         Target {
             kind,
             door,
@@ -124,19 +124,19 @@ impl Target {
 
     /// Servers that run already. Their processes are looked for unless their ids are given.
     pub fn running(kind: Kind, door: Door, pids: &[u32]) -> Target {
-        let mut processes: Vec<Process> = pids.iter().map(|pid| Process { pid: *pid }).collect();
-        if processes.is_empty() {
+        let mut pids = pids.to_vec();
+        if pids.is_empty() {
             let found: Option<Vec<u32>> =
                 door.addresses.iter().map(|address| pid_listening_on(*address)).collect();
             let mut found = found.unwrap_or_default();
             found.sort_unstable();
             found.dedup();
-            processes = found.into_iter().map(|pid| Process { pid }).collect();
+            pids = found;
         }
         Target {
             kind,
             door,
-            processes: Processes(processes),
+            processes: Processes::of(pids),
             cpus: None,
             admin: None,
             children: Vec::new(),
@@ -191,7 +191,7 @@ impl Target {
         let origin = if !self.children.is_empty() { "started by this run" } else { "running already" };
         let commands: Vec<String> = self
             .processes
-            .0
+            .servers
             .iter()
             .filter_map(|process| process.command_line())
             .map(|line| without_launcher(&line))

@@ -48,6 +48,11 @@ impl Redis {
         ([127, 0, 0, 1], self.port).into()
     }
 
+    /// Of its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     pub fn url(&self) -> String {
         format!("redis://{}/0", self.address())
     }
