@@ -109,8 +109,9 @@ impl Relay {
             && self.ends[index].as_ref().is_some_and(|end| !end.unsent.is_empty())
         {
             self.send_unsent(index);
-            // What the others said meanwhile gave its edge already.
-            for other in self.others(index) {
+            // What the other said meanwhile gave its edge already. In a larger room, who had to wait is known, and goes
+            // on when the turn settles.
+            if let [other] = self.others(index)[..] {
                 self.pump(other, IsEnding::Perhaps);
             }
         }
