@@ -3,6 +3,7 @@
 use super::redis::{RedisBus, RedisError, Server};
 use super::{BusState, Consequences};
 use crate::net::ring::{Operation, Ring};
+use crate::net::sockets::Hurry;
 use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd_chat::model::ids::{CoreId, MessageId, Millis, RequestId, UserId};
 use chatd_chat::port::event::{Channel, Event};
@@ -56,7 +57,7 @@ impl BareCore {
 
     /// Submits, waits for something to complete, and gives what came of it to `handle`.
     fn turn(&mut self, mut handle: impl FnMut(Event<'static>)) {
-        self.bus.flush(&mut self.ring);
+        self.bus.flush(&mut self.ring, Hurry::Busy);
         self.ring.wait(Duration::MAX);
         while let Some(completion) = self.ring.next() {
             match completion.operation {

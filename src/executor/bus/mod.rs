@@ -20,6 +20,7 @@ mod way;
 pub(super) mod wires;
 
 use super::net::ring::Ring;
+use super::net::sockets::Hurry;
 use chatd_chat::model::envelope::Envelope;
 use chatd_chat::model::ids::{Monotonic, RequestId, UserId};
 use chatd_chat::port::event::{BusDown, Channel, Event};
@@ -119,9 +120,9 @@ impl Bus {
     }
 
     /// Submits what goes over the core's ring.
-    pub(super) fn flush(&mut self, ring: &mut Ring) {
+    pub(super) fn flush(&mut self, ring: &mut Ring, hurry: Hurry) {
         if let Bus::Redis(bus) = self {
-            bus.flush(ring);
+            bus.flush(ring, hurry);
         }
     }
 

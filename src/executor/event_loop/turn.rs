@@ -66,11 +66,12 @@ impl Shard {
         if self.sockets.is_for_many() {
             self.gather();
         }
-        self.sockets.flush(if idle.holds() { Hurry::Idle } else { Hurry::Busy });
+        let hurry = if idle.holds() { Hurry::Idle } else { Hurry::Busy };
+        self.sockets.flush(hurry);
+        self.bus.flush(&mut self.sockets.ring, hurry);
         if self.sockets.ring.has_sent() {
             self.handle_sent();
         }
-        self.bus.flush(&mut self.sockets.ring);
         super::submit(&mut self.sockets.ring);
         let mut entered_ns = None;
         if idle.holds() && !self.has_work_left() {

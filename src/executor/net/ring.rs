@@ -32,7 +32,7 @@ pub(crate) struct Ring {
     timer: Option<Instant>,
     timespec: ManuallyDrop<Box<types::Timespec>>,
     /// Sends that were made at once: which, and what came of them.
-    sent: VecDeque<(u32, i32)>,
+    sent: VecDeque<(Operation, i32)>,
     /// Operations that were asked for and have not completed.
     under_way: usize,
 }
@@ -133,7 +133,7 @@ impl Ring {
 
     /// Sends bytes at once, with a system call of its own, as many as the socket takes. It completes as others do, and
     /// nothing needs to be submitted for it.
-    pub(super) fn send_now(&mut self, index: u32, fd: RawFd, bytes: &[u8]) {
+    pub(crate) fn send_now(&mut self, operation: Operation, fd: RawFd, bytes: &[u8]) {
         let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
         // SAFETY: the kernel reads the bytes during the call and not after it.
         let sent = unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) };
@@ -141,7 +141,7 @@ impl Ring {
             Ok(sent @ 0..) => sent,
             _ => -io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO),
         };
-        self.sent.push_back((index, result));
+        self.sent.push_back((operation, result));
     }
 
     /// Whether something was sent at once that is to be handled.
@@ -298,8 +298,7 @@ impl Ring {
 
     /// The next of the completions that `enter` has brought.
     pub(crate) fn next(&mut self) -> Option<Completion> {
-        if let Some((index, result)) = self.sent.pop_front() {
-            let operation = Operation::Send(index);
+        if let Some((operation, result)) = self.sent.pop_front() {
             return Some(Completion { operation, result, more: false, lease: None });
         }
         let entry = self.ring.completion().next()?;

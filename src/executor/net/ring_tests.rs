@@ -135,14 +135,14 @@ fn something_completes_when_a_timer_is_due() {
 fn what_is_sent_at_once_completes_without_the_kernel() {
     in_each_mode(|ring, _| {
         let (ours, mut theirs) = UnixStream::pair().expect("a pair");
-        ring.send_now(4, ours.as_raw_fd(), b"a word");
+        ring.send_now(Operation::Send(4), ours.as_raw_fd(), b"a word");
         assert!(ring.has_sent() && ring.has_completions());
         assert_eq!(complete(ring), (Operation::Send(4), 6, Vec::new()));
         let mut word = [0; 6];
         theirs.read_exact(&mut word).expect("read");
         assert_eq!(&word, b"a word");
         drop(theirs);
-        ring.send_now(4, ours.as_raw_fd(), b"too late");
+        ring.send_now(Operation::Send(4), ours.as_raw_fd(), b"too late");
         assert_eq!(complete(ring).1, -libc::EPIPE);
         assert!(!ring.has_sent());
     });

@@ -1,7 +1,9 @@
 //! One connection to Redis: commands go out in one pipeline, answers are awaited in that order.
 
+use super::resp;
 use super::wire::Secure;
-use crate::net::ring::{Expect, Ring};
+use crate::net::ring::{Expect, Operation, Ring};
+use crate::net::sockets::Hurry;
 use chatd_chat::model::ids::{Monotonic, RequestId};
 use chatd_chat::port::event::Channel;
 use std::collections::VecDeque;
@@ -99,6 +101,12 @@ impl Link {
         command.write_packed_command(&mut self.waiting);
     }
 
+    /// Publishes, and awaits how many have heard it.
+    pub(super) fn publish(&mut self, channel: &str, payload: &[u8], ticket: Option<RequestId>) {
+        resp::write_publish(&mut self.waiting, channel, payload);
+        self.awaited.push_back(Awaited::Publish(ticket));
+    }
+
     /// Whether Redis has said nothing for so long although something is awaited. What it said while
     /// this core slept is not read yet.
     pub(super) fn is_overdue(&mut self, now: Monotonic, patience_ms: u64) -> bool {
@@ -127,8 +135,9 @@ impl Link {
         !self.receiving || (!self.sending && unsent)
     }
 
-    /// Submits what is to be sent, and a receive if none is with the kernel.
-    pub(super) fn flush(&mut self, ring: &mut Ring) {
+    /// Submits what is to be sent, and a receive if none is with the kernel. Where nothing else is to be done it is sent
+    /// at once: the next system call is then the one that sleeps, and it ends with the answer, not with the send.
+    pub(super) fn flush(&mut self, ring: &mut Ring, hurry: Hurry) {
         if !self.receiving {
             self.receiving = true;
             ring.receive_link(self.number, self.stream.as_raw_fd(), Expect::Nothing);
@@ -136,7 +145,9 @@ impl Link {
         if self.sending {
             return;
         }
-        if self.flown == self.flying.len() {
+        // What the socket did not take at once goes by way of the ring, which waits until it does.
+        let is_fresh = self.flown == self.flying.len();
+        if is_fresh {
             self.flown = 0;
             self.flying.clear();
             match &mut self.secure {
@@ -146,6 +157,10 @@ impl Link {
         }
         if self.flown < self.flying.len() {
             self.sending = true;
+            if is_fresh && hurry == Hurry::Idle {
+                let operation = Operation::LinkSend(self.number);
+                return ring.send_now(operation, self.stream.as_raw_fd(), &self.flying);
+            }
             // SAFETY: `flying` is not touched while `sending`, and a link is not dropped while it
             // is busy.
             unsafe { ring.send_link(self.number, self.stream.as_raw_fd(), &self.flying[self.flown..]) };

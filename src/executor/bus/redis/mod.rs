@@ -22,6 +22,7 @@ pub use server::Server;
 
 use super::{BusState, Consequences, Heard, Unity, unheard};
 use crate::net::ring::Ring;
+use crate::net::sockets::Hurry;
 use chatd_chat::model::envelope::Envelope;
 use chatd_chat::model::ids::{CoreId, GroupId, Monotonic, RequestId, UserId};
 use chatd_chat::port::event::{BusDown, Channel, Event};
@@ -184,10 +185,7 @@ impl RedisBus {
         let name = self.name(channel);
         match &mut self.link {
             Some(link) if link.has_room(self.bus_queue, self.server.limits.bus_unsent_bytes) => {
-                link.command(
-                    redis::cmd("PUBLISH").arg(name).arg(&envelope.bytes()[..]),
-                    Awaited::Publish(ticket),
-                );
+                link.publish(&name, envelope.bytes(), ticket);
             }
             _ => due.extend(ticket.map(unheard)),
         }
@@ -292,10 +290,10 @@ impl RedisBus {
         }
     }
 
-    /// Submits what is to be sent.
-    pub(crate) fn flush(&mut self, ring: &mut Ring) {
+    /// Submits what is to be sent; or sends it at once, if nothing else is to be done.
+    pub(crate) fn flush(&mut self, ring: &mut Ring, hurry: Hurry) {
         if let Some(link) = &mut self.link {
-            link.flush(ring);
+            link.flush(ring, hurry);
         }
     }
 

@@ -1,9 +1,10 @@
 //! RESP3 as far as a bus needs it: where a frame ends, and what the two frequent ones say.
 //!
-//! Pure. A push of a message and the integer that answers a publish are read by hand, because
-//! they come with every message; everything else goes through the `redis` crate's parser.
+//! Pure. A push of a message and the integer that answers a publish are read by hand, and a publish is
+//! written by hand, because they come with every message; everything else goes through the `redis` crate.
 
 use memchr::memchr;
+use std::io::Write;
 
 /// How deep replies may nest; none of ours comes near.
 const DEPTH: usize = 8;
@@ -46,6 +47,16 @@ impl Fault {
             Fault::TooLarge => "it says more at once than it may",
         }
     }
+}
+
+/// Appends `PUBLISH channel payload`.
+pub(super) fn write_publish(into: &mut Vec<u8>, channel: &str, payload: &[u8]) {
+    into.reserve(channel.len() + payload.len() + 64);
+    // Writing to a Vec cannot fail.
+    let _ = write!(into, "*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n", channel.len());
+    let _ = write!(into, "${}\r\n", payload.len());
+    into.extend_from_slice(payload);
+    into.extend_from_slice(b"\r\n");
 }
 
 /// The first frame of `bytes` and its length, or `None` if it is not all there. A frame has `most`
@@ -187,6 +198,16 @@ mod tests {
         }
         assert_eq!(at, bytes.len());
         frames
+    }
+
+    #[test]
+    fn a_publish_is_written_as_redis_writes_it() {
+        for (channel, payload) in [("chatd:u:7", &b"\r\n\0x"[..]), ("g:1", b""), ("\u{e4}", &[0xff; 300])] {
+            let mut written = b"before".to_vec();
+            write_publish(&mut written, channel, payload);
+            let command = redis::cmd("PUBLISH").arg(channel).arg(payload).get_packed_command();
+            assert_eq!(written, [b"before", &command[..]].concat());
+        }
     }
 
     #[test]

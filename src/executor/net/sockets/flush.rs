@@ -2,6 +2,7 @@
 
 use super::{Hurry, Outbox, Sockets};
 use crate::metrics::Mark;
+use crate::net::ring::Operation;
 
 /// Sends that are made at once where nothing else is to be done.
 const SENDS_AT_ONCE: usize = 4;
@@ -59,7 +60,8 @@ impl Sockets {
         }
         outbox.sending = true;
         if self.sends_now {
-            return self.ring.send_now(index, descriptor, &outbox.flying[outbox.flown..]);
+            let bytes = &outbox.flying[outbox.flown..];
+            return self.ring.send_now(Operation::Send(index), descriptor, bytes);
         }
         // SAFETY: `flying` is not touched while `sending`, and the connection is not dropped while
         // it is busy (see `release`); the vector's bytes stay where they are when the box moves.
