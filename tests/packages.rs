@@ -24,6 +24,7 @@ fn build(scratch: &Scratch, version: &str) -> PathBuf {
     let program = common::program("chatd");
     let programs = program.parent().expect("a directory");
     run(Command::new(programs.join("examples/pages")).arg(&pages));
+    run(Command::new(programs.join("examples/sbom")).arg(pages.join("chatd.cdx.json")));
     let out = scratch.path().join("out");
     let mut command = Command::new("ops/deb/build");
     command.arg(programs).arg(&pages).arg(&out).arg(version);
@@ -83,6 +84,7 @@ fn the_package_is_installed_run_upgraded_removed_and_purged() {
         ("usr/share/zsh/vendor-completions/_chat", 0o644),
         ("usr/share/fish/vendor_completions.d/chat-ring.fish", 0o644),
         ("usr/share/doc/chatd/copyright", 0o644),
+        ("usr/share/doc/chatd/chatd.cdx.json", 0o644),
         // Passwords of databases are in it.
         ("etc/chatd/environment", 0o640),
     ] {
@@ -121,6 +123,45 @@ fn the_same_programs_make_the_same_package() {
     let packages =
         [Scratch::new(), Scratch::new()].map(|scratch| fs::read(build(&scratch, "0.1.0")).unwrap());
     assert!(packages[0] == packages[1], "of {} and {} bytes", packages[0].len(), packages[1].len());
+}
+
+/// The bill of materials has what Cargo.lock has, by its checksums, and none of what only tests need.
+#[test]
+fn the_bill_of_materials_is_of_what_cargo_lock_has() {
+    let scratch = Scratch::new();
+    let file = scratch.path().join("chatd.cdx.json");
+    let example = common::program("chatd").parent().expect("a directory").join("examples/sbom");
+    run(Command::new(example).arg(&file));
+    let bill: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&"CycloneDX".into(), &"1.6".into()));
+    let lock: toml::Table = fs::read_to_string("Cargo.lock").unwrap().parse().unwrap();
+    let locked = lock["package"].as_array().unwrap();
+    let mut names = Vec::new();
+    for component in bill["components"].as_array().unwrap() {
+        let text = |key: &str| component[key].as_str().unwrap();
+        names.push(text("name"));
+        if text("name") == "sqlite" {
+            assert_eq!(text("version"), rusqlite::version());
+            continue;
+        }
+        let is_this = |package: &&toml::Value| {
+            package["name"].as_str() == Some(text("name"))
+                && package["version"].as_str() == Some(text("version"))
+        };
+        let package = locked.iter().find(is_this).unwrap_or_else(|| panic!("{component} is not locked"));
+        let checksum = package.get("checksum").and_then(toml::Value::as_str);
+        assert_eq!(component["hashes"][0]["content"].as_str(), checksum, "{component}");
+        assert!(!component["licenses"][0]["expression"].as_str().unwrap().is_empty(), "{component}");
+    }
+    assert!(names.len() > 200, "{} components", names.len());
+    for compiled_in in
+        ["chatd-chat", "ring", "rustls", "libsqlite3-sys", "glommio-ng", "mysql_async", "rustyline", "sqlite"]
+    {
+        assert!(names.contains(&compiled_in), "{compiled_in}");
+    }
+    for of_tests in ["chatd-testing", "chatd-fuzz", "vt100", "portable-pty", "chat-perf"] {
+        assert!(!names.contains(&of_tests), "{of_tests}");
+    }
 }
 
 /// What the profile of the container forbids.
