@@ -72,7 +72,6 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
     ("src/storage/embedded.rs", 450, "one transaction a batch, and what each request is in it"),
     ("src/storage/mysql/messages.rs", 500, "one statement stores many messages: claim, insert, give back"),
     ("src/storage/mysql.rs", 440, "the link to the database, and what is done over it"),
-    ("src/storage/pool.rs", 460, "the queues of passwords and the threads that work them off"),
     ("src/storage/worker/tests.rs", 465, "the worker against a store that does what the test says"),
     ("benches/store.rs", 510, "one program measures both stores"),
     ("src/chat/model/limits.rs", 415, "every bound of the core, in one page"),

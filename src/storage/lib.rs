@@ -38,6 +38,7 @@ mod scratch;
 pub mod search;
 mod shares;
 pub mod siblings;
+mod suspects;
 mod sync;
 mod token;
 pub mod worker;

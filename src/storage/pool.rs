@@ -2,24 +2,24 @@
 //!
 //! Owns the passwords that wait, in two queues of which each is bounded and shared out
 //! ([`shares`](super::shares)): logins by where they come from, or behind a proxy by account, and
-//! registrations. Of four turns registrations get one while there are logins. How often one account may be
+//! registrations. Of four turns registrations get one while there are logins, and of four logins those get one who have
+//! guessed wrong lately ([`suspects`](super::suspects)): whoever has its password does not wait behind all who guess. How often one account may be
 //! tried is for [`guesses`](super::guesses) to say. The threads work it all off at low priority. Never
 //! touches the store: a hash goes back to the [`worker`](super::worker), and so does a password that was
 //! right, to be looked at once more; a refusal goes straight to the core that asked.
 
-use super::guesses::{AccountKey, Guesses, Try};
-use super::names::fold;
+mod line;
+
+use super::guesses::AccountKey;
 use super::password::{Cost, Hasher, Verdict};
-use super::rates::Rates;
 use super::replies::{Replies, Requester};
-use super::shares::{Offered, Shares};
 use super::{Account, OpenError, Order};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::profile::Who;
 use chatd_chat::model::source::Source;
 use chatd_chat::model::token::Password;
 use chatd_chat::wire::code::Code;
-use std::collections::{HashMap, VecDeque};
+use line::{Line, Refused};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,10 +32,6 @@ const THREADS_MAX: usize = 2;
 const NICENESS: i32 = 10;
 /// How long an idle thread keeps its memory (19 MiB by default).
 const KEEP_MEMORY: Duration = Duration::from_secs(2);
-/// Every so many turns one is a registration's, if one waits; all others are logins'.
-const REGISTRATION_TURN: u32 = 4;
-/// Accounts that are known to be guessed at, from which on those are forgotten that nobody guesses at.
-const TIDY_ACCOUNTS: usize = 1_024;
 
 /// A password that waits for its turn.
 #[derive(Debug)]
@@ -87,30 +83,6 @@ pub struct Hashed {
     pub requester: Requester,
     /// What the store has to do.
     pub order: Order,
-}
-
-/// Who shares a line with itself.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Party {
-    /// Everything from one place.
-    Place(Source),
-    /// Everything about one account, from places that cannot be told apart.
-    Account(AccountKey),
-}
-
-/// What waits for the threads.
-struct Line {
-    logins: Shares<Party, (AccountKey, Job)>,
-    registrations: Shares<Source, Job>,
-    guesses: Guesses,
-    /// How many were registered from where.
-    registered: Rates<Source>,
-    /// Tries of accounts whose allowance is all with tries that are being looked at.
-    later: HashMap<AccountKey, VecDeque<Job>>,
-    later_count: usize,
-    turn: u32,
-    share: usize,
-    stopping: bool,
 }
 
 /// The queues, and whoever waits for something to be in them.
@@ -199,9 +171,6 @@ impl Drop for Pool {
     }
 }
 
-/// A password that is not looked at, and what is answered instead.
-type Refused = (Requester, Code);
-
 impl Shared {
     fn line(&self) -> MutexGuard<'_, Line> {
         // What is in it is whole after every step, also where a thread has panicked.
@@ -216,138 +185,6 @@ impl Shared {
         for (requester, code) in refused {
             self.replies.send(requester, Err(code));
         }
-    }
-}
-
-impl Line {
-    fn new(limits: &Limits) -> Self {
-        Self {
-            logins: Shares::new(limits.password_queue),
-            registrations: Shares::new(limits.registration_queue),
-            guesses: Guesses::new(limits),
-            registered: Rates::new(limits.address_registrations, limits.address_registration_ms),
-            later: HashMap::new(),
-            later_count: 0,
-            turn: 0,
-            share: limits.password_share.max(1),
-            stopping: false,
-        }
-    }
-
-    fn waiting(&self) -> usize {
-        self.logins.waiting() + self.registrations.waiting() + self.later_count
-    }
-
-    /// Whoever is refused for it.
-    fn offer(&mut self, job: Job, now: u64) -> Vec<Refused> {
-        if self.stopping {
-            return vec![(job.requester, Code::Busy)];
-        }
-        let Some(key) = self.key_of(&job.task) else { return self.offer_registration(job, now) };
-        if self.guesses.len() >= TIDY_ACCOUNTS {
-            self.guesses.tidy(now);
-        }
-        match self.guesses.begin(key, job.from, now) {
-            Try::Now => self.offer_login(key, job),
-            Try::TooMany => vec![(job.requester, Code::TooFast)],
-            Try::Later => {
-                let line = self.later.entry(key).or_default();
-                if line.len() >= self.share {
-                    return vec![(job.requester, Code::TooFast)];
-                }
-                line.push_back(job);
-                self.later_count += 1;
-                Vec::new()
-            }
-        }
-    }
-
-    fn offer_registration(&mut self, job: Job, now: u64) -> Vec<Refused> {
-        // Behind a proxy there is nothing that registrations could be told apart by.
-        let share = if job.from == Source::Proxy { usize::MAX } else { self.share };
-        if job.from != Source::Proxy && !self.registered.take(job.from, now) {
-            return vec![(job.requester, Code::TooFast)];
-        }
-        match self.registrations.offer(job.from, job, share) {
-            Offered::Waits => Vec::new(),
-            Offered::InsteadOf(job) | Offered::ShareFull(job) => vec![(job.requester, Code::TooFast)],
-            Offered::Full(job) => vec![(job.requester, Code::Busy)],
-        }
-    }
-
-    fn offer_login(&mut self, key: AccountKey, job: Job) -> Vec<Refused> {
-        let party = match job.from {
-            Source::Proxy => Party::Account(key),
-            place => Party::Place(place),
-        };
-        let ((key, job), code) = match self.logins.offer(party, (key, job), self.share) {
-            Offered::Waits => return Vec::new(),
-            Offered::InsteadOf(job) | Offered::ShareFull(job) => (job, Code::TooFast),
-            Offered::Full(job) => (job, Code::Busy),
-        };
-        // Nobody looks at it.
-        self.guesses.give_back(key, job.from);
-        vec![(job.requester, code)]
-    }
-
-    fn key_of(&self, task: &Task) -> Option<AccountKey> {
-        match task {
-            Task::Hash { .. } => None,
-            Task::Verify { who, .. } | Task::Change { who, .. } => Some(match who {
-                Who::Id(user) => self.guesses.key(user.get()),
-                Who::Name(name) => self.guesses.key(fold(name)),
-            }),
-        }
-    }
-
-    /// The next password, and whose it is if it is to be compared.
-    fn next(&mut self) -> Option<(Option<AccountKey>, Job)> {
-        self.turn = self.turn.wrapping_add(1);
-        let login = |line: &mut Self| line.logins.next().map(|(key, job)| (Some(key), job));
-        let registration = |line: &mut Self| line.registrations.next().map(|job| (None, job));
-        if self.turn.is_multiple_of(REGISTRATION_TURN) {
-            registration(self).or_else(|| login(self))
-        } else {
-            login(self).or_else(|| registration(self))
-        }
-    }
-
-    /// A password was compared. What waited for that may be looked at now, or not at all.
-    fn judge(&mut self, key: AccountKey, from: Source, verdict: Verdict, now: u64) -> Vec<Refused> {
-        match verdict {
-            Verdict::Right => self.guesses.right(key, from),
-            Verdict::Wrong => self.guesses.wrong(key, from),
-        }
-        let mut refused = Vec::new();
-        while let Some(job) = self.later.get_mut(&key).and_then(VecDeque::pop_front) {
-            self.later_count -= 1;
-            match self.guesses.begin(key, job.from, now) {
-                Try::Now => refused.extend(self.offer_login(key, job)),
-                Try::TooMany => refused.push((job.requester, Code::TooFast)),
-                Try::Later => {
-                    self.later_count += 1;
-                    self.later.entry(key).or_default().push_front(job);
-                    break;
-                }
-            }
-        }
-        if self.later.get(&key).is_some_and(VecDeque::is_empty) {
-            self.later.remove(&key);
-        }
-        refused
-    }
-
-    /// What waits is not looked at any more.
-    fn stop(&mut self) -> Vec<Refused> {
-        self.stopping = true;
-        let mut left: Vec<Refused> = Vec::new();
-        while let Some((_, job)) = self.next() {
-            left.push((job.requester, Code::Busy));
-        }
-        let later = std::mem::take(&mut self.later).into_values().flatten();
-        left.extend(later.map(|job| (job.requester, Code::Busy)));
-        self.later_count = 0;
-        left
     }
 }
 

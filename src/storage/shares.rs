@@ -79,6 +79,16 @@ impl<P: Copy + Eq + Hash, J> Shares<P, J> {
         Some(job)
     }
 
+    /// Takes out all of one party.
+    pub fn take(&mut self, party: P) -> VecDeque<J> {
+        let line = self.lines.remove(&party).unwrap_or_default();
+        if !line.is_empty() {
+            self.turns.retain(|other| *other != party);
+            self.waiting -= line.len();
+        }
+        line
+    }
+
     /// A line that gives way has at least two, so it stays.
     fn drop_last(&mut self, party: P) -> Option<J> {
         let job = self.lines.get_mut(&party)?.pop_back();
@@ -111,6 +121,17 @@ mod tests {
         assert_eq!((shares.waiting(), shares.next()), (0, None));
         assert_eq!(shares.offer('a', ('a', 5), 100), Offered::Waits, "it goes on as it began");
         assert_eq!(all(&mut shares), [('a', 5)]);
+    }
+
+    #[test]
+    fn a_party_that_is_taken_out_has_no_turn_any_more() {
+        let mut shares = Shares::new(9);
+        for (party, number) in [('a', 1), ('b', 2), ('a', 3)] {
+            assert_eq!(shares.offer(party, number, 9), Offered::Waits);
+        }
+        assert_eq!(shares.take('a'), [1, 3]);
+        assert!(shares.take('a').is_empty());
+        assert_eq!((shares.waiting(), shares.next(), shares.next()), (1, Some(2), None));
     }
 
     #[test]

@@ -216,7 +216,8 @@ pub struct Limits {
     /// lost then, one with a cid is stored already.
     pub orphans: usize,
     /// Passwords of logins (and of changes of one) that wait to be hashed. Above: the last one of whoever
-    /// has most of them gets 109; 110 where nobody has more than the newcomer.
+    /// has most of them gets 109; 110 where nobody has more than the newcomer. A quarter as many again wait
+    /// of whoever has guessed wrong within a minute, apart, with one of four turns.
     pub password_queue: usize,
     /// Passwords of registrations that wait to be hashed. Above: likewise.
     pub registration_queue: usize,

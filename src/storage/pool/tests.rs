@@ -54,7 +54,8 @@ fn whoever_comes_after_hundreds_from_another_place_is_next_but_one() {
     }
     assert!(line.offer(login(3_000, Source::Proxy, 2), 0).is_empty());
     let ahead = std::iter::from_fn(|| look(&mut line)).position(|(number, _)| number == 3_000);
-    assert!(ahead.is_some_and(|ahead| ahead <= 12), "one of each account and place: {ahead:?}");
+    // And of four logins one of those of whom a wrong password is known.
+    assert!(ahead.is_some_and(|ahead| ahead <= 12 + 12 / 3), "one of each account and place: {ahead:?}");
 }
 
 #[test]
@@ -140,4 +141,37 @@ fn what_is_pushed_out_gives_its_try_back_and_the_end_answers_all() {
     left.sort_unstable();
     assert_eq!(left, [0, 1, 2, 4, 5]);
     assert_eq!((line.waiting(), line.offer(login(6, OTHER, 9), 0)[0].1), (0, Code::Busy));
+}
+
+/// Fifty places guess; whoever has not guessed wrong does not wait for a turn of each of them.
+#[test]
+fn who_has_its_password_does_not_wait_behind_all_who_guess() {
+    let mut line = Line::new(&limits());
+    let mut number = 0;
+    for place in 0..50 {
+        for _ in 0..4 {
+            assert!(
+                line.offer(login(number, Source::V4(0x0a00_0000 + place), 100 + u64::from(number)), 0)
+                    .is_empty()
+            );
+            number += 1;
+        }
+    }
+    // Each of them has had one turn, and some a second one.
+    for _ in 0..70 {
+        assert!(look(&mut line).is_some_and(|(_, refused)| refused.is_empty()));
+    }
+    for attempt in 0..10 {
+        assert!(line.offer(login(1_000 + attempt, OTHER, 2_000 + u64::from(attempt)), 0).is_empty());
+        let ahead =
+            std::iter::from_fn(|| line.next()).position(|(_, job)| job.requester.id.index == 1_000 + attempt);
+        assert!(ahead.is_some_and(|ahead| ahead <= 1), "attempt {attempt} waited behind {ahead:?}");
+    }
+    // And those who guess are not starved while others come all the time.
+    let mut guessed = 0;
+    for account in 3_000..3_040 {
+        assert!(line.offer(login(2_000, OTHER, account), 0).is_empty());
+        guessed += usize::from(line.next().is_some_and(|(_, job)| job.requester.id.index < 1_000));
+    }
+    assert_eq!(guessed, 10, "one of four turns");
 }
