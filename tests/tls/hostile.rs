@@ -1,13 +1,16 @@
 //! Clients that do not keep to TLS, or that come all at once.
 
-use super::tunnel::{setup, start};
+use super::tunnel::{Tunnel, setup, start};
 use crate::admin::watched;
 use crate::common::Random;
+use crate::common::client::Client;
+use crate::common::clock::Clocks;
 use crate::common::services::certificates::Authority;
 use chatd_client::Trust;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
-use std::io::{Read, Write};
+use serde_json::json;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 fn client(authority: &Authority) -> ClientConnection {
@@ -67,6 +70,39 @@ fn what_is_no_tls_ends_and_harms_nobody() {
 }
 
 /// A session that says something else in the middle ends, and what it said whole before that counts.
+/// A handshake has the time of a frame, however far it is; and who is done with it has all the time.
+#[test]
+fn a_handshake_that_takes_longer_than_a_frame_may_ends() {
+    let (clocks, authority) = (Clocks::new(), Authority::new());
+    let chatd = clocks.under(setup(&authority.issue(&["localhost"]))).start();
+    let tunnel = Tunnel::start(chatd.address, &authority);
+    let mut done = tunnel.connect();
+    let lives = |client: &mut Client| {
+        client.say(json!({"msgid": 99, "id": 1}));
+        client.hear_error(101);
+    };
+    lives(&mut done);
+    let hello = hello(&authority);
+    let begin = |bytes: &[u8]| {
+        let mut stream = TcpStream::connect(chatd.address).expect("chatd listens");
+        stream.set_read_timeout(Some(crate::common::DEADLINE)).expect("not zero");
+        stream.write_all(bytes).expect("chatd reads");
+        stream
+    };
+    let (mut half, mut unfinished) = (begin(&hello[..hello.len() / 2]), begin(&hello));
+    // It has answered, and waits for the last word of the client.
+    let mut answer = [0; 1];
+    unfinished.read_exact(&mut answer).expect("the server's hello");
+    assert_eq!(answer[0], 0x16);
+    clocks.pass(11_000);
+    for stream in [&mut half, &mut unfinished] {
+        // Whether it is told why or not: in time it is over.
+        let end = stream.read_to_end(&mut Vec::new());
+        assert!(end.as_ref().err().is_none_or(|error| error.kind() == ErrorKind::ConnectionReset), "{end:?}");
+    }
+    lives(&mut done);
+}
+
 #[test]
 fn a_record_that_was_changed_ends_the_session() {
     let (chatd, authority, tunnel) = start();

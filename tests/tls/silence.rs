@@ -47,6 +47,29 @@ fn jwt(subject: &str) -> String {
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
 }
 
+/// Waits for what `is` tells; what else is pushed meanwhile is not looked at.
+fn until(client: &mut Client, waited_for: &str, is: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let frame = client.hear(waited_for);
+        if is(&frame) {
+            return frame;
+        }
+    }
+}
+
+/// Says something that is acknowledged.
+fn say(client: &mut Client, request: Value) -> Value {
+    let cid = request["cid"].clone();
+    client.say(request);
+    let answer = until(client, "an ACK", |frame| frame["cid"] == cid);
+    assert_eq!(answer["errno"], 0, "{answer}");
+    answer
+}
+
+fn message(from: u64, to: u64, text: &str, cid: &str) -> Value {
+    json!({"msgid": 6, "id": from, "toid": to, "msg": text, "cid": cid})
+}
+
 /// Wrong passwords, tokens and words, frames that are none, and some that are too much.
 fn go_wrong(connect: &dyn Fn() -> Client, user: &User) {
     let mut client = connect().with_newlines();
@@ -76,17 +99,16 @@ fn talk(connect: &dyn Fn() -> Client) -> Vec<String> {
     let (amy, ben) = (register(&mut first, "amy"), register(&mut first, "ben"));
     first.login(&ben);
     let (mut amys, token) = enter_v2(connect(), login_v2(&amy));
-    amys.chat_stored(&ben, "canary body", "canary-cid");
+    say(&mut amys, message(amy.id, ben.id, "canary body", "canary-cid"));
     first.hear_msg("canary body");
     first.chat(&amy, "canary seed body");
-    let mid = amys.hear_msg("canary seed body")["mid"].clone();
+    let mid = until(&mut amys, "a message", |frame| frame["msg"] == "canary seed body")["mid"].clone();
     amys.say(json!({"msgid": 24, "mids": [mid]}));
-    let group = amys.create_group("canary group");
+    let make = json!({"msgid": 8, "id": amy.id, "groupname": "canary group", "groupdesc": "canary", "cid": "canary-make"});
+    let group = say(&mut amys, make)["groupid"].as_u64().expect("a group id");
     first.join_group(group);
-    let heard = amys.hear_past_pings("who has joined");
-    assert_eq!(heard["groupid"], json!(group), "{heard}");
     first.group_chat(group, "canary group body");
-    amys.hear_msg("canary group body");
+    until(&mut amys, "a message", |frame| frame["msg"] == "canary group body");
     for request in [
         json!({"msgid": 43, "with": ben.id, "pos": 1, "msg": "canary edited", "cid": "canary-edit"}),
         json!({"msgid": 45, "with": ben.id, "pos": 1, "emoji": "canary", "on": true, "cid": "canary-react"}),
@@ -98,10 +120,10 @@ fn talk(connect: &dyn Fn() -> Client) -> Vec<String> {
     ] {
         amys.say(request);
     }
-    amys.hear_until_now();
+    until(&mut amys, "the last answer", |frame| frame["cid"] == "canary-history");
     // Ben is gone, so that the next waits for him; and Amy comes back by her token.
     drop(first);
-    amys.chat_stored(&ben, "canary that waits", "canary-later");
+    say(&mut amys, message(amy.id, ben.id, "canary that waits", "canary-later"));
     drop(amys);
     let (back, _) = enter_v2(connect(), json!({"msgid": 25, "token": token, "v": 2}));
     drop(back);
@@ -136,7 +158,7 @@ fn silent(format: &str) {
     let mut secrets = talk(&|| chatd.connect());
     let (carl, dora) = (register(&mut tunnel.connect(), "carl"), register(&mut tunnel.connect(), "dora"));
     let (mut carls, token) = enter_v2(tunnel.connect(), login_v2(&carl));
-    carls.chat_stored(&dora, "canary in TLS", "canary-tls");
+    say(&mut carls, message(carl.id, dora.id, "canary in TLS", "canary-tls"));
     secrets.push(token);
     go_wrong(&|| tunnel.connect(), &dora);
     talk_by_websocket(WebSocket::connect(chatd.address), "by ws");
