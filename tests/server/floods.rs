@@ -160,6 +160,27 @@ fn an_address_has_so_many_connections_and_wrong_passwords() {
     from([127, 0, 0, 10]).login(&amy);
 }
 
+/// Each core counts for itself: on several, an address has at least as much as is said, and at most that much of each.
+#[test]
+fn what_an_address_has_it_has_of_each_core() {
+    const CORES: usize = 2;
+    const EACH: usize = 10;
+    let chatd = Setup::new(CORES).argument("--address-connections").argument("10").start();
+    let mut taken = Vec::new();
+    for _ in 0..100 {
+        let mut client = Client::connect_from([127, 0, 0, 7], chatd.address).with_newlines();
+        let _ = client.try_write(b"{\"msgid\":99}\n");
+        if client
+            .hear_or_end("an answer, or that there are too many")
+            .is_some_and(|answer| answer["errno"] == 101)
+        {
+            taken.push(client);
+        }
+    }
+    // The kernel spreads a hundred so that no core gets fewer than ten.
+    assert_eq!(taken.len(), CORES * EACH);
+}
+
 #[test]
 fn one_that_others_reach_says_what_it_does_not_bound() {
     let warns = |arguments: &[&str]| {

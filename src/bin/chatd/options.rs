@@ -97,11 +97,11 @@ pub struct Options {
     #[arg(long, value_name = "N:BURST|off", default_value = "off")]
     pub change_rate: Rate,
 
-    /// Wrong passwords from an address, likewise.
+    /// Wrong passwords from an address on each core, likewise.
     #[arg(long, value_name = "N:BURST|off", default_value = "off")]
     pub guess_rate: Rate,
 
-    /// New connections of an address, likewise.
+    /// New connections of an address on each core, likewise.
     #[arg(long, value_name = "N:BURST|off", default_value = "off")]
     pub connect_rate: Rate,
 
