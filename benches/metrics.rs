@@ -9,8 +9,13 @@ mod allocations;
 
 use allocations::allocations;
 use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
-use chatd::chat::model::ids::{CoreId, MessageClock, Millis, UserId};
-use chatd::chat::port::effect::Frame;
+use chatd::chat::model::ids::{ConnectionId, CoreId, MessageClock, Millis, RequestId, UserId};
+use chatd::chat::port::effect::{Effect, Frame};
+use chatd::chat::port::event::Event;
+use chatd::chat::port::store::{StoreReply, StoreRequest};
+use chatd::chat::wire::frame::Terminator;
+use chatd::chat::wire::request::{Body, Request};
+use chatd::executor::flight_recorder::Recordings;
 use chatd::executor::metrics::{Kin, Marks, Measuring, Metrics, Path, Queue, Stage};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -114,6 +119,38 @@ fn cost_ns(measuring: Measuring, messages: usize) -> f64 {
     rounds[ROUNDS / 2]
 }
 
+/// What an entry of the flight recorder costs, in ns: of a request, of its push, of what is stored of it and of its ACK, in turn.
+fn entry_ns() -> f64 {
+    const ROUNDS: usize = 15;
+    const TURNS: u64 = 500_000;
+    let mut recorder = Recordings::new(1, Millis(1_700_000_000_000)).recorder(0);
+    let core = Core::new(Measuring::Off, 1);
+    let connection = ConnectionId { index: 1, generation: 0 };
+    let body = Body::Ping { n: 1 };
+    let request = Request { id: UserId::new(1), cid: None, body, bytes: 128 };
+    let said = Event::Request { connection, terminator: Terminator::Nul, request };
+    let id = RequestId { index: 1, generation: 1 };
+    let Frame::Push(envelope) = core.frames[0].clone() else { unreachable!("made so above") };
+    let push = Effect::Send { connection, frame: core.frames[0].clone() };
+    let store = Effect::Store { id, request: StoreRequest::StoreMessage { envelope } };
+    let answered = Event::Answered { id, result: Ok(StoreReply::Done) };
+    let mut rounds: Vec<f64> = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let (begun, allocated) = (cpu_time(), allocations());
+        for turn in 0..TURNS {
+            recorder.event(black_box(&said), turn);
+            recorder.effect(black_box(&store), turn);
+            recorder.effect(black_box(&push), turn);
+            recorder.event(black_box(&answered), turn);
+        }
+        let used = cpu_time() - begun;
+        assert_eq!(allocations(), allocated, "the flight recorder allocates");
+        rounds.push(used.as_nanos() as f64 / (4 * TURNS) as f64);
+    }
+    rounds.sort_by(f64::total_cmp);
+    rounds[ROUNDS / 2]
+}
+
 fn main() {
     println!("ns of CPU a message: what a core records of it, the clock of the turn included");
     for messages in [1, 4, 16, 64] {
@@ -123,4 +160,5 @@ fn main() {
             on - off
         );
     }
+    println!("flight recorder: {:.1} ns an entry", entry_ns());
 }

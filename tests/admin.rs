@@ -14,6 +14,7 @@ mod admin {
     mod api;
     mod asker;
     mod client;
+    mod events;
     mod health;
     mod histograms;
     mod hostile;
@@ -22,5 +23,6 @@ mod admin {
     mod metrics;
     mod names;
     mod openmetrics;
+    mod slow;
     mod top;
 }

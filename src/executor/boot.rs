@@ -6,6 +6,7 @@ use super::bus::redis::{RedisError, Server};
 use super::bus::wires::Wires;
 use super::clock::Origin;
 use super::event_loop::{self, sleep};
+use super::flight_recorder::Recordings;
 use super::guard::{self, spawn_service};
 use super::memory::give_back_large_blocks;
 use super::metrics::{Kin, Measuring, Metrics};
@@ -17,6 +18,8 @@ pub use super::net::secure_reader::Secrecy;
 pub use super::net::site::{Origins, Site};
 use super::net::sockets::Sockets;
 use super::observer::{self, Observer};
+use super::orders::Order;
+pub use super::orders::Stopper;
 use super::rest::AtRest;
 use super::shard::{self, Shard, SharedShard};
 use super::store_link::{self, StoreLink};
@@ -128,6 +131,23 @@ pub struct Cores {
     handles: Vec<ExecutorJoinHandle<()>>,
 }
 
+/// What is the same for all cores.
+#[derive(Clone)]
+struct OfAll {
+    kin: Kin,
+    recordings: Recordings,
+    origin: Origin,
+    at_rest: AtRest,
+}
+
+impl OfAll {
+    fn new(cores: usize) -> Self {
+        let origin = Origin::now();
+        let recordings = Recordings::of_server(cores, origin.wall());
+        Self { kin: Kin::default(), recordings, origin, at_rest: AtRest::new(cores) }
+    }
+}
+
 /// What one core is made of, on its way to its thread.
 struct Parts {
     core: usize,
@@ -149,9 +169,7 @@ struct Parts {
     stop: Receiver<Order>,
     asked: Receiver<observer::Question>,
     acts: ActLine,
-    kin: Kin,
-    origin: Origin,
-    at_rest: AtRest,
+    of_all: OfAll,
     ready: Sender<Result<(), StartError>>,
 }
 
@@ -169,7 +187,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
     let wires = Wires::lay(&config.delivery, cores).map_err(StartError::Redis)?;
     let (acts, act_lines) = acts::lines(cores).map_err(|error| StartError::Core(0, error.to_string()))?;
-    let (origin, kin, at_rest) = (Origin::now(), Kin::default(), AtRest::new(cores));
+    let of_all = OfAll::new(cores);
     let each = listeners.into_iter().zip(wires).zip(config.answers).zip(act_lines);
     for (core, (((listener, wires), answers), act_line)) in each.enumerate() {
         let ((stop, stopped), (ask, asked)) = (flume::bounded(ORDERS), observer::line());
@@ -195,9 +213,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             stop: stopped,
             asked,
             acts: act_line,
-            kin: kin.clone(),
-            origin,
-            at_rest: at_rest.clone(),
+            of_all: of_all.clone(),
             ready: ready.clone(),
         };
         let handle = LocalExecutorBuilder::new(Placement::Fixed(config.cpus[core]))
@@ -213,7 +229,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     let readied: Result<Vec<()>, StartError> = readied.iter().take(cores).collect();
     match readied {
         Ok(readied) if readied.len() == cores => {
-            Ok(Cores { address, acts, stops, observer: Observer::new(asks), handles })
+            Ok(Cores { address, acts, stops, observer: Observer::new(asks, of_all.recordings), handles })
         }
         Ok(_) => Err(why_not_ready(handles, stops)),
         Err(error) => Err(error),
@@ -229,46 +245,6 @@ fn why_not_ready(handles: Vec<ExecutorJoinHandle<()>>, stops: Vec<Sender<Order>>
         }
     }
     StartError::Core(0, "it ended before it was ready".into())
-}
-
-/// What a core is told while it runs.
-#[derive(Clone, Debug)]
-enum Order {
-    /// Finish with every session, and end.
-    Stop,
-    /// From now on clients may do so much.
-    Rates(Rates),
-    /// From now on these may register.
-    Registration(Registration),
-}
-
-/// Asks cores to stop, and tells them what else counts from now on, from any thread.
-#[derive(Clone, Debug)]
-pub struct Stopper(Vec<Sender<Order>>);
-
-impl Stopper {
-    /// Tells every core how often clients may do what from now on.
-    pub fn set_rates(&self, rates: Rates) {
-        for order in &self.0 {
-            // A core that is gone needs no telling.
-            let _ = order.try_send(Order::Rates(rates));
-        }
-    }
-
-    /// Tells every core who may register from now on.
-    pub fn set_registration(&self, registration: &Registration) {
-        for order in &self.0 {
-            let _ = order.try_send(Order::Registration(registration.clone()));
-        }
-    }
-
-    /// Asks every core to finish with its sessions and to end; asked again, at once.
-    pub fn stop(&self) {
-        for stop in &self.0 {
-            // A core that is gone needs no asking.
-            let _ = stop.try_send(Order::Stop);
-        }
-    }
 }
 
 impl Cores {
@@ -293,7 +269,9 @@ impl Cores {
 }
 
 async fn run(parts: Parts) {
-    let Parts { core, listener, limits, measuring, ring, wires, questions, answers, stop, ready, .. } = parts;
+    let Parts {
+        core, listener, limits, measuring, ring, wires, questions, answers, stop, ready, of_all, ..
+    } = parts;
     let (bus, inbound, id) = wires.connect(core, limits.bus_queue);
     let sockets = match Sockets::new(&limits, ring) {
         Ok(sockets) => sockets,
@@ -306,17 +284,18 @@ async fn run(parts: Parts) {
         hub: Hub::new(id, limits.clone())
             .retaining(parts.keep)
             .registering(parts.registration.clone())
-            .after(parts.after, parts.origin.wall()),
+            .after(parts.after, of_all.origin.wall()),
         bus,
         store: StoreLink::new(core, questions),
         sockets,
         acting: parts.acts.acting,
-        metrics: Metrics::new(id, parts.kin, measuring),
+        metrics: Metrics::new(id, of_all.kin, measuring),
+        recorder: of_all.recordings.recorder(core),
         limits: limits.clone(),
         secrecy: parts.secrecy,
         site: parts.site,
         proxies: parts.proxies,
-        origin: parts.origin,
+        origin: of_all.origin,
     })));
     shard.borrow_mut().set_rates(parts.rates);
     spawn_service("the event loop", event_loop::run(shard.clone(), parts.busy_poll));
@@ -340,7 +319,7 @@ async fn run(parts: Parts) {
         }
     }
     accepting.cancel().await;
-    drain(shard, core, parts.at_rest, stop, &limits).await;
+    drain(shard, core, of_all.at_rest, stop, &limits).await;
     event_loop::end();
 }
 

@@ -2,6 +2,8 @@
 //! copies one histogram at a time, so that clients wait for microseconds.
 
 use super::bus::{BusState, Heard, Unity};
+use super::flight_recorder::Recordings;
+use super::flight_recorder::choice::Choice;
 use super::metrics::{Path, Snapshot, Stage};
 use super::shard::SharedShard;
 use flume::{Receiver, Sender};
@@ -39,11 +41,17 @@ pub(super) fn line() -> (Sender<Question>, Receiver<Question>) {
 #[derive(Clone)]
 pub struct Observer {
     lines: Vec<Sender<Question>>,
+    recordings: Recordings,
 }
 
 impl Observer {
-    pub(super) fn new(lines: Vec<Sender<Question>>) -> Self {
-        Self { lines }
+    pub(super) fn new(lines: Vec<Sender<Question>>, recordings: Recordings) -> Self {
+        Self { lines, recordings }
+    }
+
+    /// The last events and effects that were chosen, a line each. The cores are not asked: one that hangs is seen, too.
+    pub(super) fn events(&self, choice: &Choice) -> Vec<String> {
+        self.recordings.lines(choice)
     }
 
     /// How many cores there are.

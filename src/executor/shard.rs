@@ -7,6 +7,7 @@ use super::acts::Acting;
 use super::bus::local::Parcel;
 use super::bus::{Bus, Consequences, Heard, Unity};
 use super::clock::{Clock, Origin};
+use super::flight_recorder::FlightRecorder;
 use super::metrics::{Gauges, Mark, Metrics, Snapshot, Timed, Way};
 use super::net::proxied::Proxies;
 use super::net::secure_reader::Secrecy;
@@ -40,6 +41,7 @@ pub(super) struct Shard {
     /// What the API has had asked here.
     pub(super) acting: Acting,
     pub(super) metrics: Metrics,
+    pub(super) recorder: FlightRecorder,
     pub(super) parser: Parser,
     pub(super) limits: Limits,
     /// How its port is encrypted.
@@ -64,6 +66,7 @@ pub(super) struct Parts {
     pub(super) sockets: Sockets,
     pub(super) acting: Acting,
     pub(super) metrics: Metrics,
+    pub(super) recorder: FlightRecorder,
     pub(super) limits: Limits,
     pub(super) secrecy: Secrecy,
     pub(super) site: Site,
@@ -73,8 +76,20 @@ pub(super) struct Parts {
 
 impl Shard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { hub, bus, store, sockets, acting, metrics, limits, secrecy, site, proxies, origin } =
-            parts;
+        let Parts {
+            hub,
+            bus,
+            store,
+            sockets,
+            acting,
+            metrics,
+            recorder,
+            limits,
+            secrecy,
+            site,
+            proxies,
+            origin,
+        } = parts;
         Self {
             hub,
             clock: Clock::new(origin),
@@ -83,6 +98,7 @@ impl Shard {
             sockets,
             acting,
             metrics,
+            recorder,
             parser: Parser::new(),
             limits,
             secrecy,
@@ -184,6 +200,7 @@ impl Shard {
 
     fn handle(&mut self, event: Event<'_>) {
         let mut answered = self.measure(&event);
+        self.recorder.event(&event, self.clock.steady_ns());
         let acks = self.hub.counts().acks;
         self.hub.handle(self.clock.now(), event, &mut self.effects);
         if acks == self.hub.counts().acks {
@@ -263,6 +280,7 @@ impl Shard {
     fn perform(&mut self, mut answered: Option<Mark>) {
         let now_ns = self.clock.steady_ns();
         for effect in self.effects.drain(..) {
+            self.recorder.effect(&effect, now_ns);
             match effect {
                 Effect::Send { connection, frame } if connection.is_acting() => {
                     if self.acting.answer(connection, Some(&frame)) {

@@ -13,14 +13,20 @@ use std::fmt::Display;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::pin::pin;
+use std::sync::OnceLock;
 use std::task::Poll;
 use std::time::Duration;
 use tracing::{error, warn};
 
 /// The module whose lines are all written, however many.
-pub(crate) const MODULE: &str = module_path!();
+pub const MODULE: &str = module_path!();
 /// How long the last lines of a process may take to be written.
 pub const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Tells what happened before a panic.
+type Account = Box<dyn Fn() + Send + Sync>;
+
+static ACCOUNT: OnceLock<Account> = OnceLock::new();
 
 thread_local! {
     static COSTS: Cell<Costs> = const { Cell::new(Costs::Everything) };
@@ -44,6 +50,12 @@ pub struct Panicked;
 /// Makes this the policy of the process.
 pub fn install() {
     std::panic::set_hook(Box::new(on_panic));
+}
+
+/// Has `account` tell in the log what happened before a panic that ends the process, on the thread that panics. Whoever
+/// comes second is not heard.
+pub fn keep_account(account: impl Fn() + Send + Sync + 'static) {
+    let _ = ACCOUNT.set(Box::new(account));
 }
 
 /// Runs what may panic without ending the process.
@@ -100,6 +112,9 @@ fn on_panic(panic: &PanicHookInfo<'_>) {
         backtrace.to_string().lines().for_each(|line| error!("{line}"));
     }
     if COSTS.get() == Costs::Everything {
+        if let Some(account) = ACCOUNT.get() {
+            account();
+        }
         die(format_args!("the thread {name}"));
     }
 }
@@ -116,7 +131,7 @@ pub mod tests {
     /// Runs the test of this name again in a process of its own, where `child` panics under the policy.
     pub fn run(name: &str, child: impl FnOnce()) -> Option<Output> {
         if std::env::var_os(INSIDE).is_some() {
-            log::start(16).unwrap();
+            log::start(1_024).unwrap();
             install();
             child();
             log::flush(Duration::from_secs(30));

@@ -8,6 +8,7 @@
 //! - [`pages`] answers: [`exposition`] and [`catalogue`] make `/metrics`, [`buckets`] its histograms, [`plain`] its older
 //!   form;
 //!   [`histograms`] and [`json`] make `/histograms`; [`health`] knows whether the server is usable.
+//!   [`events`] makes `/debug/events` of what the cores remember.
 //! - [`api`] is the server's API, which has a thread of its own.
 //! - [`view`] is what was seen at one moment, [`process`] what the system says of this process.
 
@@ -16,6 +17,7 @@ mod asker;
 mod buckets;
 mod catalogue;
 mod connection;
+mod events;
 mod exposition;
 pub mod health;
 mod histograms;

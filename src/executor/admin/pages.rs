@@ -2,6 +2,7 @@
 
 use super::Sources;
 use super::asker::{Form, Names, form};
+use super::events;
 use super::exposition;
 use super::histograms;
 use super::http::{Request, Response, TEXT};
@@ -23,7 +24,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// The text format of Prometheus.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-const INDEX: &str = "chatd: /metrics (text, or OpenMetrics for those who accept it), /histograms (?format=hlog|json|text|hdr), /healthz, /readyz\n";
+const INDEX: &str = "chatd: /metrics (text, or OpenMetrics for those who accept it), /histograms (?format=hlog|json|text|hdr), /debug/events (?session=, ?user=, ?mid=, ?core=), /healthz, /readyz\n";
 
 /// Answers requests.
 pub(super) struct Pages {
@@ -58,6 +59,7 @@ impl Pages {
                 Ok(response) => response,
                 Err(refusal) => refusal,
             },
+            "/debug/events" => events::page(&self.sources.observer, &request.query),
             "/healthz" => Response::new(TEXT, "ok\n"),
             "/readyz" => match self.trouble() {
                 None => Response::new(TEXT, "ready\n"),

@@ -9,12 +9,13 @@ use crate::boot::{Origins, Proxies, RingMode, Site};
 use crate::bus::Bus;
 use crate::bus::local::{LocalBus, channels};
 use crate::clock::Origin;
+use crate::flight_recorder::Recordings;
 use crate::metrics::{Kin, Measuring, Metrics};
 use crate::net::sockets::Sockets;
 use crate::shard::{Parts, Shard};
 use crate::store_link::StoreLink;
 use chatd_chat::hub::Hub;
-use chatd_chat::model::ids::CoreId;
+use chatd_chat::model::ids::{CoreId, Millis};
 use chatd_chat::model::limits::Limits;
 use flume::{Receiver, Sender};
 use glommio::{LocalExecutorBuilder, Placement};
@@ -51,6 +52,7 @@ fn on_a_core_that_polls<T: Send + 'static, F: Future<Output = T> + 'static>(
             sockets: Sockets::new(&limits, mode).expect("a ring"),
             acting: lines(1).expect("an eventfd").1.remove(0).acting,
             metrics: Metrics::new(CoreId(0), Kin::default(), Measuring::Off),
+            recorder: Recordings::new(1, Millis(0)).recorder(0),
             limits,
             secrecy: Default::default(),
             site: Site { page: false, origins: Origins::All },

@@ -80,7 +80,7 @@ fn welcome(shard: &SharedShard, stream: TcpStream, peer: IpAddr) {
     let from = if is_proxy { Source::Proxy } else { source(peer) };
     match shard.sockets.insert(stream) {
         Ok(session) => {
-            debug!("a connection from {peer}");
+            debug!("a connection from {peer}, session {}", shard.recorder.name(session));
             shard.metrics.counters.accepted += 1;
             shard.feed(Event::Opened { connection: session, from });
             if is_proxy {
