@@ -169,6 +169,7 @@ fn every_device_ends_with_the_same_conversations() {
             "markers pushed",
             "devices compared",
             "sessions side by side",
+            "texts watched where the bus is lost",
         ] {
             assert!(total.get(what).is_some_and(|times| *times > 100), "too little of: {what}");
         }

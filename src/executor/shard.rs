@@ -115,6 +115,10 @@ impl Shard {
         self.clock.read();
         (self.sockets.now, self.sockets.now_ns) = (self.clock.now().monotonic, self.clock.steady_ns());
         self.hub.note_read(self.read_us());
+        self.bus.attest(self.clock.now().monotonic, &mut self.due);
+        if !self.due.is_empty() {
+            self.feed_all_due();
+        }
     }
 
     /// The time of this turn as messages carry it: microseconds, never 0.

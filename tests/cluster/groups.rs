@@ -3,7 +3,8 @@
 use super::patience::{SOON, until};
 use crate::common::chatd::Chatd;
 use crate::common::client::{Client, User};
-use crate::common::cluster::Backends;
+use crate::common::cluster::{Backends, Shared};
+use crate::common::services::proxy::Proxy;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -227,5 +228,44 @@ fn a_server_that_does_not_answer_makes_a_mute_busy_until_it_does() {
     });
     // It is one row, however often it was said.
     assert_eq!(done["pos"], 2);
+    refused(&mut bens, json!({"msgid": 10, "id": ben.id, "groupid": group, "msg": "no"}), 118);
+}
+
+/// Whoever mutes somebody does not wait for a server that has lost Redis. That one has the store decide what its users may
+/// say before anybody is pushed it.
+#[test]
+fn who_is_muted_is_not_heard_at_a_server_that_has_lost_the_bus() {
+    let backends = Backends::of_all_tests();
+    let shared = backends.share();
+    let proxy = Proxy::start(backends.redis.address());
+    let first = shared.start(1);
+    let second = Shared { redis: format!("redis://{}/0", proxy.address), ..shared.clone() }.start(1);
+    let [amy, ben, cleo, dan] = ["amy", "ben", "cleo", "dan"].map(|name| first.register(name));
+    let (mut amys, mut bens) = (enter(&first, &amy), enter(&second, &ben));
+    let (mut cleos, mut dans) = (enter(&second, &cleo), enter(&second, &dan));
+    let group = ask(&mut amys, json!({"msgid": 8, "id": amy.id, "groupname": "cut", "groupdesc": ""}), "g")["groupid"]
+        .as_u64()
+        .expect("a group");
+    for (client, user) in [(&mut bens, &ben), (&mut cleos, &cleo), (&mut dans, &dan)] {
+        ask(client, json!({"msgid": 9, "id": user.id, "groupid": group}), "j");
+    }
+    proxy.cut();
+    until("the second server to have lost Redis", SOON, || {
+        second.printed().contains("is lost").then_some(())
+    });
+    let mute = json!({"msgid": 49, "groupid": group, "userid": ben.id, "until": -1, "cid": "m"});
+    until("the mute to be known to all who are on the bus", SOON, || {
+        amys.say(mute.clone());
+        Some(next_of(&mut amys, "m")).filter(|answer| answer["msgid"] == 20)
+    });
+    refused(&mut bens, json!({"msgid": 10, "id": ben.id, "groupid": group, "msg": "no"}), 118);
+    // Who may speak is heard there all the same, and what comes next is what he says.
+    ask(&mut dans, json!({"msgid": 10, "id": dan.id, "groupid": group, "msg": "last"}), "d");
+    let heard = next(&mut cleos, "a message", |frame| frame["msgid"] == 10);
+    assert_eq!(heard["msg"], "last");
+    proxy.mend();
+    // Back on the bus, its users hear what was said meanwhile, and ben is muted still.
+    let heard = next(&mut amys, "a message", |frame| frame["msgid"] == 10);
+    assert_eq!(heard["msg"], "last");
     refused(&mut bens, json!({"msgid": 10, "id": ben.id, "groupid": group, "msg": "no"}), 118);
 }

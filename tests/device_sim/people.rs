@@ -178,7 +178,7 @@ impl World {
         }
     }
 
-    fn groups_of(&self, user: UserId) -> Vec<GroupId> {
+    pub fn groups_of(&self, user: UserId) -> Vec<GroupId> {
         let mine = self.store.groups.iter().filter(|(_, group)| group.members.contains_key(&user));
         mine.map(|(&group, _)| group).collect()
     }
@@ -342,9 +342,7 @@ impl World {
         self.devices[device].seen.insert(number);
         let filler = "x".repeat(self.rng.below(120) as usize);
         let cid = if self.rng.chance(600) { format!(",\"cid\":\"c{number}\"") } else { String::new() };
-        let groups = self.groups_of(user);
-        let frame = if !groups.is_empty() && self.rng.chance(400) {
-            let group = self.rng.pick(&groups);
+        let frame = if let Some(group) = self.group_to_speak_in(device, conn) {
             format!("{{\"msgid\":10,\"id\":{user},\"groupid\":{group},\"msg\":\"~{number}~{filler}\"{cid}}}")
         } else {
             let to = self.rng.between(1, self.plan.users as u64);

@@ -10,9 +10,8 @@ use chatd::chat::model::group_rule::JoinPolicy;
 use chatd::chat::model::history::Conversation;
 use chatd::chat::model::ids::{GroupId, Millis, UserId};
 use chatd::chat::model::profile::Role;
-use chatd::chat::port::event::Channel;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What makes that a user is not heard: the place of its row, and whether it is about all normal members.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,8 +28,8 @@ pub struct Running {
     last: BTreeMap<usize, String>,
     /// What was answered, by cid.
     answered: BTreeMap<String, Value>,
-    /// Rows of ROLE, KICK and MUTE that were acknowledged, and which servers had joined the group's channel then.
-    silences: BTreeMap<(GroupId, u64), Vec<usize>>,
+    /// Rows of ROLE, KICK and MUTE that were acknowledged.
+    silences: BTreeSet<(GroupId, u64)>,
     /// Texts that reached a server after the ACK of what silences their sender: when, and what it was.
     watched: BTreeMap<u64, (GroupId, UserId, usize, Silence)>,
     /// Texts that were refused.
@@ -75,9 +74,7 @@ impl World {
     }
 
     fn ruling(&mut self, group: GroupId, user: UserId) -> String {
-        let others: Vec<u64> =
-            (1..=self.plan.users as u64).filter(|&other| other != u64::from(user.get())).collect();
-        let other = self.rng.pick(&others);
+        let other = self.whom(user);
         let soon = 1_700_000_000_000 + self.now_us / 1_000 + self.rng.between(20, 300);
         match self.rng.below(20) {
             0..=2 => {
@@ -138,8 +135,7 @@ impl World {
             at.known.entry(of).or_default().insert(pos, mid);
             at.seen.insert(mid.0);
             if matches!(re, 47..=49) {
-                let listeners = self.bus.listeners(Channel::Group(group));
-                self.running.silences.entry((group, pos)).or_insert(listeners);
+                self.running.silences.insert((group, pos));
             }
         }
     }
@@ -185,7 +181,7 @@ impl World {
             let whom = number(&row, "userid");
             let is_about = whom.or(number(&row, "by")) == Some(user.get().into());
             let silence = Silence { pos, of_all: false };
-            let acked = self.running.silences.contains_key(&(id, pos));
+            let acked = self.running.silences.contains(&(id, pos));
             match (row["what"].as_str().expect("what"), seat) {
                 ("kicked", None) if is_about => return acked.then_some(silence),
                 ("joined" | "left", None) if is_about => return None,
@@ -221,7 +217,7 @@ impl World {
             let row: Value = serde_json::from_slice(row.body()).expect("an event");
             let is_about = |name| number(&row, name) == Some(user.get().into());
             if row["what"] == "role" && (is_about("userid") || is_about("by") && row["role"] == "owner") {
-                return self.running.silences.contains_key(&(id, pos));
+                return self.running.silences.contains(&(id, pos));
             }
         }
         true
@@ -235,30 +231,38 @@ impl World {
         let frame: Value = serde_json::from_str(frame).expect("JSON");
         let user = self.devices[self.conns[conn].device].id();
         let group = GroupId::new(number(&frame, "groupid").expect("a group")).expect("a group");
-        let core = self.conns[conn].core;
-        // Who has lost the bus was not asked, and hears nothing.
-        if self.cores[core].down {
-            return;
+        let Some(silence) = self.silence_of(group, user) else { return };
+        self.count("texts watched");
+        if self.cores[self.conns[conn].core].down {
+            self.count("texts watched where the bus is lost");
         }
-        if let Some(silence) =
-            self.silence_of(group, user).filter(|silence| !self.is_hole(core, group, user, *silence))
-        {
-            self.count("texts watched");
-            self.running.watched.insert(text_number(&frame), (group, user, conn, silence));
-        }
+        self.running.watched.insert(text_number(&frame), (group, user, conn, silence));
     }
 
-    /// The one hole: where the group had no members yet, somebody who has just joined may not know that all are muted.
-    fn is_hole(&self, core: usize, id: GroupId, user: UserId, silence: Silence) -> bool {
-        let group = &self.store.groups[&id];
-        let joined = group.members.get(&user).map_or(0, |seat| seat.joined);
-        let ts = |pos: u64| {
-            group.messages.get(pos as usize - 1).map_or(0, |mid| self.store.messages[mid].0.ts().0)
+    /// Where the bus is lost, people speak above all where they are silenced: that is what their server may not know.
+    pub fn group_to_speak_in(&mut self, device: usize, conn: usize) -> Option<GroupId> {
+        let user = self.devices[device].id();
+        let mut groups = self.groups_of(user);
+        if self.cores[self.conns[conn].core].down && self.rng.chance(800) {
+            groups.retain(|&group| self.silence_of(group, user).is_some());
+            return (!groups.is_empty()).then(|| self.rng.pick(&groups));
+        }
+        (!groups.is_empty() && self.rng.chance(400)).then(|| self.rng.pick(&groups))
+    }
+
+    /// Whom a ruling is about: often one whose server has lost the bus.
+    fn whom(&mut self, user: UserId) -> u64 {
+        let is_cut_off = |device: &super::people::Device| {
+            device.conn.is_some_and(|conn| self.cores[self.conns[conn].core].down)
         };
-        silence.of_all
-            && !self.running.silences[&(id, silence.pos)].contains(&core)
-            && (1..silence.pos).contains(&joined)
-            && ts(silence.pos) < ts(joined) + 100
+        let away = self.devices.iter().filter(|device| is_cut_off(device)).map(|device| device.user as u64);
+        let away: Vec<u64> = away.filter(|&other| other != u64::from(user.get())).collect();
+        if !away.is_empty() && self.rng.chance(700) {
+            return self.rng.pick(&away);
+        }
+        let others = (1..=self.plan.users as u64).filter(|&other| other != u64::from(user.get()));
+        let others: Vec<u64> = others.collect();
+        self.rng.pick(&others)
     }
 
     /// A text is pushed: not one that is watched, while what silences its sender is as it was.

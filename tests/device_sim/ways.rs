@@ -3,7 +3,7 @@
 use super::bus::Op;
 use super::world::{Fact, Next, World};
 use chatd::chat::model::ids::UserId;
-use chatd::chat::port::event::{BusDown, Channel};
+use chatd::chat::port::event::{BusDown, Channel, Event};
 
 const BUS_US: u64 = 3_000;
 
@@ -96,6 +96,7 @@ impl World {
         self.count("lost buses");
         self.cores[core].down = true;
         self.bus.cut(core);
+        self.feed(core, Event::BusLost);
         let run = self.cores[core].run;
         for next in self.take_out(|next| {
             matches!(next, Next::Home(of, _) if *of == core)
@@ -116,7 +117,8 @@ impl World {
                 _ => {}
             }
         }
-        let after = self.rng.between(20_000, 300_000);
+        let most = self.rng.pick(&[300_000, 900_000]);
+        let after = self.rng.between(20_000, most);
         self.later(after, Next::Relink(core));
     }
 

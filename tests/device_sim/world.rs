@@ -301,7 +301,7 @@ impl World {
         }
     }
 
-    fn feed(&mut self, core: usize, event: Event<'_>) {
+    pub fn feed(&mut self, core: usize, event: Event<'_>) {
         if self.watched && !matches!(event, Event::Tick { .. }) {
             eprintln!("{:>9} core {core} <- {event:?}", self.now_us);
         }

@@ -5,7 +5,7 @@
 //!                                and is there; it makes no row
 //! entered 5 at 7                 the request to join is done, and has a row
 //! asking 2=bob 3=cy              who asks to join
-//! learns 5=admin 5=muted         what a page tells, besides what follows: `page` after it; roles, and who is muted
+//! page muted 5@7 · page all muted 5@7    what a page says of a group besides: that one, or all, are muted since place 7
 //! arrives group 5 rule 2 muted at 7 · 2 out at 7 · 2 free at 7 · all muted at 7 · all free at 7    by user 9
 //! arrives user 1 knows           a core knows the last rule that was published here
 //! arrives user 1 rule of 5: 2 out at 7     the same, on the channel of a user
@@ -15,7 +15,9 @@
 use super::script::{Script, group, user};
 use chatd::chat::model::change::RowState;
 use chatd::chat::model::envelope::{Durability, Envelope, Message, RuleNotice, Target};
-use chatd::chat::model::group_rule::{Asking, GroupRule, MemberRule, MutedAll, Ruled, Standing, Until};
+use chatd::chat::model::group_rule::{
+    Asking, GroupRule, MemberRule, MutedAll, Ruled, Rules, Standing, Until,
+};
 use chatd::chat::model::history::Placed;
 use chatd::chat::model::ids::{GroupId, Millis, UserId};
 use chatd::chat::model::profile::{Person, Role};
@@ -25,6 +27,21 @@ use chatd::chat::wire::group_event::{self, What};
 
 fn number(text: &str) -> u64 {
     text.parse().expect("a number")
+}
+
+/// What a page says that its reader is in a group: normal, and muted, or all are, where one of these says so: `5@7`.
+pub fn rules(id: GroupId, muted: &[(bool, &str)]) -> Rules {
+    let mut rules =
+        Rules { group: id, member: MemberRule::of(Role::Normal), at: 0, all: MutedAll::default() };
+    for &(of_all, place) in muted {
+        let (of, at) = place.split_once('@').expect("a group and a place");
+        match (group(of) == id, of_all) {
+            (true, true) => rules.all = MutedAll { until: Until::FOR_EVER, at: number(at) },
+            (true, false) => (rules.member.muted, rules.at) = (Until::FOR_EVER, number(at)),
+            (false, _) => {}
+        }
+    }
+    rules
 }
 
 fn event(by: UserId, group: GroupId, whom: Option<UserId>, what: What<'_>) -> Vec<u8> {

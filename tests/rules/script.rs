@@ -43,7 +43,7 @@
 
 use super::consent_steps::{answer_of_consent, consent_of_profile};
 use super::device_steps::MULTI;
-use super::{rate_steps, show};
+use super::{group_steps, rate_steps, show};
 use chatd::chat::hub::Hub;
 use chatd::chat::model::envelope::{Demand, Durability, Envelope, Kind, Message, Notice, Target};
 use chatd::chat::model::group_rule::{JoinPolicy, MemberRule, MutedAll, Until};
@@ -311,6 +311,9 @@ impl Script {
             }
             "arrives" => self.arrives(rest),
             "rejoined" => self.handle(Event::Rejoined { core: CoreId(rest.parse().expect("a core")) }),
+            "lost" => self.handle(Event::BusLost),
+            "silent" => self.handle(Event::BusSilent),
+            "heard" => self.handle(Event::BusHeard),
             "gone" => self.handle(Event::CoreGone { core: CoreId(rest.parse().expect("a core")) }),
             _ => {
                 // A page answers a FetchBacklog, and so on; the rest answers what has been out longest.
@@ -515,9 +518,14 @@ impl Script {
 
     fn page(&mut self, text: &str, mut heads: Vec<(GroupId, u64)>) -> StoreReply {
         let (mut messages, mut complete) = (Vec::new(), true);
+        let mut muted = Vec::new();
         for part in text.split("; ").filter(|part| !part.is_empty()) {
             if part == "more" {
                 complete = false;
+            } else if let Some(place) =
+                part.strip_prefix("muted ").or_else(|| part.strip_prefix("all muted "))
+            {
+                muted.push((part.starts_with("all "), place));
             } else if let Some(places) = part.strip_prefix("heads ") {
                 let place = |place: &str| {
                     let (id, pos) = place.split_once(':').expect("a group and a place");
@@ -528,7 +536,8 @@ impl Script {
                 messages.push(self.waiting(part));
             }
         }
-        StoreReply::Backlog(BacklogPage { messages, complete, heads, rules: Vec::new() })
+        let rules = heads.iter().map(|&(group, _)| group_steps::rules(group, &muted)).collect();
+        StoreReply::Backlog(BacklogPage { messages, complete, heads, rules })
     }
 
     fn waiting(&mut self, text: &str) -> BacklogMessage {

@@ -103,6 +103,7 @@ impl World {
         self.oracle.tally.count("cores cut off");
         self.health[core].down = true;
         self.bus.cut(core);
+        self.feed(core, Event::BusLost);
         for (number, next) in self.take_out(|next| is_of_bus(next, core)) {
             let failed = match next {
                 Next::Home(_, Op::Join { ticket, channel })
@@ -199,6 +200,9 @@ impl World {
         self.heals -= 1;
         trace!(self, "core {core} knows that the bus is {}", if split { "two" } else { "one" });
         self.health[core].split_us = split.then_some(self.now_us);
+        if split {
+            self.feed(core, Event::BusLost);
+        }
         if !split {
             self.health[core].linked_us = self.now_us;
             let id = self.health[core].id;

@@ -279,7 +279,11 @@ impl World {
             Fact::Answered(ticket, answer) => Event::Answered { id: ticket, result: answer },
             about_the_bus => faults::news(about_the_bus),
         };
+        let is_back = matches!(event, Event::Rejoined { .. });
         self.feed(core, event);
+        if is_back && (self.health[core].down || self.health[core].split_us.is_some()) {
+            self.feed(core, Event::BusLost);
+        }
     }
 
     fn perform(&mut self, core: usize, effect: Effect) {

@@ -9,7 +9,7 @@ use crate::connection::Connections;
 use crate::model::envelope::Envelope;
 use crate::model::ids::ConnectionId;
 use crate::port::cx::Cx;
-use crate::port::in_flight::GroupFlow;
+use crate::port::in_flight::{GroupFlow, Pushed};
 use crate::port::store::StoreRequest;
 
 /// Messages of a batch at most.
@@ -18,7 +18,7 @@ const BATCH: usize = 64;
 /// Messages that are to be stored, in the order in which they were said.
 #[derive(Debug, Default)]
 pub(super) struct StoreBatch {
-    messages: Vec<(ConnectionId, Envelope)>,
+    messages: Vec<(ConnectionId, Envelope, Pushed)>,
     /// Whether one has gone since the last tick: the next ones wait for each other.
     gone: bool,
 }
@@ -37,10 +37,11 @@ impl Groups {
         connections: &Connections,
         id: ConnectionId,
         envelope: Envelope,
+        pushed: Pushed,
     ) {
         let answered = !envelope.cid().is_empty();
         let waits = self.to_store.gone && !answered;
-        self.to_store.messages.push((id, envelope));
+        self.to_store.messages.push((id, envelope, pushed));
         if !waits || self.to_store.messages.len() >= BATCH || connections.is_at_half(cx, id) {
             self.store_batch(cx);
         }
@@ -49,8 +50,8 @@ impl Groups {
     /// Has everything stored that waits for that.
     pub(crate) fn store_batch(&mut self, cx: &mut Cx) {
         cx.enter();
-        for (connection, envelope) in self.to_store.messages.drain(..) {
-            let flow = GroupFlow::Store { connection, envelope: envelope.clone() };
+        for (connection, envelope, pushed) in self.to_store.messages.drain(..) {
+            let flow = GroupFlow::Store { connection, envelope: envelope.clone(), pushed };
             cx.request(StoreRequest::StoreMessage { envelope }, flow);
             self.to_store.gone = true;
         }

@@ -45,6 +45,10 @@ pub(super) struct GroupCursor {
     /// What the member is by rule, and since which place of the group.
     pub(super) rule: MemberRule,
     pub(super) ruled_at: u64,
+    /// The moment in which that was read; 0 before its first page.
+    pub(super) read_at: u64,
+    /// Messages of this member that the store is asked for before they are pushed: those after them wait likewise.
+    pub(super) unpushed: u32,
     /// When what it has said there is used up, in microseconds: see [`super::rate`].
     pub(super) rate_due_us: u64,
 }
@@ -53,7 +57,7 @@ impl GroupCursor {
     /// A member who has everything up to a place, and was pushed nothing before.
     pub(super) fn at(upto: u64, since: u64) -> Self {
         let rule = MemberRule::of(Role::Normal);
-        Self { from: upto, since, written: upto, rule, ruled_at: 0, rate_due_us: 0 }
+        Self { from: upto, since, written: upto, rule, ruled_at: 0, read_at: 0, unpushed: 0, rate_due_us: 0 }
     }
 }
 

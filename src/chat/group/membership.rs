@@ -74,15 +74,20 @@ impl Groups {
     /// A group's channel is joined, or not: who waited for that. `after_join` is next.
     pub(crate) fn on_channel_joined(
         &mut self,
+        cx: &mut Cx,
         group: GroupId,
         number: u64,
         result: Result<(), BusDown>,
     ) -> Vec<ConnectionId> {
+        cx.enter();
         let subscription = self.subscriptions.get_mut(&group);
         let Some(subscription) = subscription.filter(|subscription| subscription.number == number) else {
             return Vec::new();
         };
         subscription.joined = result.is_ok();
+        if subscription.joined {
+            subscription.joined_at = cx.hearing.next_moment();
+        }
         std::mem::take(&mut subscription.waiting)
     }
 

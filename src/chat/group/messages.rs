@@ -9,7 +9,7 @@ use crate::model::envelope::{Envelope, Target};
 use crate::model::ids::{ConnectionId, GroupId, MessageId};
 use crate::port::cx::Cx;
 use crate::port::event::{BusDown, Channel};
-use crate::port::in_flight::{GroupFlow, PublishFlow, StoreRetry};
+use crate::port::in_flight::{GroupFlow, PublishFlow, Pushed, StoreRetry};
 use crate::port::seal::Said;
 use crate::port::store::{StoreRequest, StoredMessage};
 use crate::wire::code::Code;
@@ -56,7 +56,7 @@ impl Groups {
             let Some(envelope) = connections.seal_chat(cx, about, new, said) else { return };
             cx.counters.group += 1;
             connections.begin_send(cx, id);
-            return self.store(cx, connections, id, envelope);
+            return self.store(cx, connections, id, envelope, Pushed::OnceStored);
         }
         let Some(cursor) = self.cursors.get_mut(id).and_then(|cursors| cursors.of.get_mut(&group)) else {
             let user = new.sender;
@@ -83,9 +83,25 @@ impl Groups {
         }
         cx.counters.group += 1;
         connections.begin_send(cx, id);
-        self.store(cx, connections, id, envelope.clone());
-        self.push_to_members(cx, connections, backlog, &envelope, Some(id));
-        cx.publish(Channel::Group(group), envelope);
+        let pushed = self.begin_push(cx, id, group);
+        self.store(cx, connections, id, envelope.clone(), pushed);
+        if pushed == Pushed::Already {
+            self.push_to_members(cx, connections, backlog, &envelope, Some(id));
+            cx.publish(Channel::Group(group), envelope);
+        }
+    }
+
+    /// Whether what a member says now is pushed at once. Where this core may not know what the member may do, because it
+    /// has lost the bus or the member has just joined, the store decides first; what follows keeps its order.
+    fn begin_push(&mut self, cx: &Cx, id: ConnectionId, group: GroupId) -> Pushed {
+        let cursor = self.cursors.get(id).and_then(|cursors| cursors.of.get(&group));
+        let at_once = cursor.is_none_or(|cursor| cursor.unpushed == 0 && self.knows_rules(cx, group, cursor));
+        if at_once {
+            return Pushed::Already;
+        }
+        let cursor = self.cursors.get_mut(id).and_then(|cursors| cursors.of.get_mut(&group));
+        cursor.into_iter().for_each(|cursor| cursor.unpushed += 1);
+        Pushed::OnceStored
     }
 
     /// Why a group is not to be written to: ERROR. A member after all is one of whom the store knows more than this
@@ -147,8 +163,10 @@ impl Groups {
         envelope: &Envelope,
     ) {
         cx.enter();
-        // What this core published comes back to it, and was pushed when it was sent.
-        if envelope.mid().core() != cx.core && !self.is_silenced(cx, envelope) {
+        // What this core published comes back to it, and was pushed when it was sent. What comes late, after others may
+        // have taken this core for dead, is found by its place if it was stored.
+        let is_late = cx.hearing.is_silent() && !envelope.is_event();
+        if envelope.mid().core() != cx.core && !is_late && !self.is_silenced(cx, envelope) {
             self.push_to_members(cx, connections, backlog, envelope, None);
         }
     }
@@ -159,12 +177,21 @@ impl Groups {
         cx: &mut Cx,
         connections: &mut Connections,
         backlog: &mut Backlog,
-        (id, envelope): (ConnectionId, Envelope),
+        (id, envelope, pushed): (ConnectionId, Envelope, Pushed),
         stored: Result<StoredMessage, Code>,
     ) -> Option<Place> {
         cx.enter();
         let group = envelope.group();
         let mut place = None;
+        if pushed == Pushed::OnceStored {
+            let cursor = self.cursors.get_mut(id).and_then(|cursors| cursors.of.get_mut(&group));
+            cursor.into_iter().for_each(|cursor| cursor.unpushed = cursor.unpushed.saturating_sub(1));
+            // One that was stored before under another id was pushed, or is found by its place.
+            if stored.is_ok_and(|stored| stored.mid == envelope.mid()) {
+                self.push_to_members(cx, connections, backlog, &envelope, Some(id));
+                cx.publish(Channel::Group(group), envelope.clone());
+            }
+        }
         match stored {
             Ok(StoredMessage { mid, ts, pos }) => {
                 let answers = connections.note_answered(id, &envelope, Some((mid, ts, pos)));
@@ -174,12 +201,6 @@ impl Groups {
                     connections.reply(cx, id, reply::ack(envelope.cid(), msgid::GROUP_CHAT, outcome));
                 }
                 place = pos.map(|pos| Place { group, mid, pos });
-                if id.is_acting() && mid == envelope.mid() {
-                    self.push_to_members(cx, connections, backlog, &envelope, None);
-                    cx.publish(Channel::Group(group), envelope);
-                    connections.end_send(cx, id);
-                    return place;
-                }
             }
             Err(code) => {
                 let cid = Some(envelope.cid()).filter(|cid| !cid.is_empty());

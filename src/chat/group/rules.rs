@@ -4,6 +4,8 @@
 //! order they come. A page of the backlog brings it with every fetch, and notices bring it at once.
 
 use super::Groups;
+use super::cursors::GroupCursor;
+use super::subscription::GroupSubscription;
 use crate::connection::{Connection, Connections};
 use crate::model::capabilities::Capabilities;
 use crate::model::envelope::Envelope;
@@ -27,15 +29,26 @@ pub(crate) enum Applied {
 }
 
 impl Groups {
-    /// A page says what a session's user is in a group.
-    pub(crate) fn learn(&mut self, id: ConnectionId, rules: &Rules) {
+    /// What was read at some moment or later says what a session's user is in a group.
+    pub(crate) fn learn(&mut self, id: ConnectionId, rules: &Rules, moment: u64) {
         let cursor = self.cursors.get_mut(id).and_then(|cursors| cursors.of.get_mut(&rules.group));
         if let Some(cursor) = cursor {
             if rules.at >= cursor.ruled_at {
                 (cursor.rule, cursor.ruled_at) = (rules.member, rules.at);
             }
+            cursor.read_at = moment.max(cursor.read_at);
             self.learn_all(rules.group, rules.all);
         }
+    }
+
+    /// Whether this core knows what a member may do in a group, and hears of it when that changes. Before that, the store
+    /// is to say whether what the member says may be pushed.
+    pub(super) fn knows_rules(&self, cx: &Cx, group: GroupId, cursor: &GroupCursor) -> bool {
+        let is_joined = |subscription: &GroupSubscription| {
+            subscription.joined && cursor.read_at >= subscription.joined_at
+        };
+        cx.hearing.has_all_since(cursor.read_at)
+            && self.subscriptions.get(&group).is_some_and(|subscription| is_joined(subscription))
     }
 
     /// What all normal members of a group are.

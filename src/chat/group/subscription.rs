@@ -22,6 +22,8 @@ pub(super) struct GroupSubscription {
     pub(super) members: Vec<ConnectionId>,
     /// Whether the channel is joined.
     pub(super) joined: bool,
+    /// The moment in which it was.
+    pub(super) joined_at: u64,
     /// Sessions that wait for that.
     pub(super) waiting: Vec<ConnectionId>,
     /// Whether it is on the list of those that are looked at for word that is overdue.

@@ -47,7 +47,7 @@ impl Hub {
     pub(super) fn on_page(
         &mut self,
         id: ConnectionId,
-        epoch: SessionEpoch,
+        (epoch, moment): (SessionEpoch, u64),
         mut page: Result<BacklogPage, Code>,
     ) {
         let rules = page.as_mut().map(|page| std::mem::take(&mut page.rules)).unwrap_or_default();
@@ -66,7 +66,7 @@ impl Hub {
                     let at = rules.iter().find(|rules| rules.group == group).map_or(0, |rules| rules.at);
                     self.join_group(id, group, 0, at);
                 }
-                self.learn_rules(id, &rules);
+                self.learn_rules(id, &rules, moment);
                 self.continue_catch_up(id);
             }
         }

@@ -36,6 +36,9 @@ impl Hub {
                 }
             }
             Event::Acked { connection, bytes } => self.on_acked(connection, bytes),
+            Event::BusLost => cx.hearing.lose(),
+            Event::BusSilent => cx.hearing.set_silent(true),
+            Event::BusHeard => cx.hearing.set_silent(false),
             Event::Rejoined { core } => self.on_rejoined(core),
             Event::CoreGone { core } => self.on_core_gone(core),
             Event::BadFrame { connection, fault } => connections.on_bad_frame(cx, connection, &fault),

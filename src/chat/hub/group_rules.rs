@@ -210,9 +210,9 @@ impl Hub {
         groups.on_rule_known(cx, connections, number);
     }
 
-    /// A page says what a session's user is in its groups.
-    pub(super) fn learn_rules(&mut self, id: ConnectionId, rules: &[Rules]) {
-        rules.iter().for_each(|rules| self.groups.learn(id, rules));
+    /// A page that was read at some moment or later says what a session's user is in its groups.
+    pub(super) fn learn_rules(&mut self, id: ConnectionId, rules: &[Rules], moment: u64) {
+        rules.iter().for_each(|rules| self.groups.learn(id, rules, moment));
     }
 
     /// JOINS.

@@ -40,7 +40,7 @@ impl Hub {
 
     /// A group's channel is joined, or not.
     pub(super) fn on_group_joined(&mut self, group: GroupId, number: u64, result: Result<(), BusDown>) {
-        for id in self.groups.on_channel_joined(group, number, result) {
+        for id in self.groups.on_channel_joined(&mut self.cx, group, number, result) {
             match (self.connections.get(id).map(|connection| connection.auth()), result) {
                 (Some(AuthState::LoggingIn(_)), Ok(())) => {
                     self.logins.note_joined(id);

@@ -60,7 +60,7 @@ impl Hub {
     fn store_renamed(&mut self, mut flow: StoreFlow) {
         let (sender, envelope) = match &mut flow {
             StoreFlow::Direct(DirectFlow::Store { connection, envelope }) => (Some(*connection), envelope),
-            StoreFlow::Group(GroupFlow::Store { connection, envelope }) => (Some(*connection), envelope),
+            StoreFlow::Group(GroupFlow::Store { connection, envelope, .. }) => (Some(*connection), envelope),
             StoreFlow::Direct(DirectFlow::StoreFirst { envelope, .. }) => (None, envelope),
             StoreFlow::Backlog(BacklogFlow::Retry {
                 retry: StoreRetry::StoreMessage { envelope }, ..
@@ -132,8 +132,8 @@ impl Hub {
 
     fn on_backlog_reply(&mut self, flow: BacklogFlow, result: StoreResult) {
         match flow {
-            BacklogFlow::Page { connection, epoch } => {
-                self.on_page(connection, epoch, BacklogPage::from_result(result))
+            BacklogFlow::Page { connection, epoch, moment } => {
+                self.on_page(connection, (epoch, moment), BacklogPage::from_result(result))
             }
             BacklogFlow::Retry { connection, retry } => self.on_retried(connection, retry, result),
         }
@@ -162,7 +162,7 @@ impl Hub {
 
     fn on_group_reply(&mut self, flow: GroupFlow, result: StoreResult) {
         match flow {
-            GroupFlow::Store { connection, envelope } => {
+            GroupFlow::Store { connection, envelope, pushed } => {
                 let stored = StoredMessage::from_result(result);
                 let sender = self.connections.get(connection).and_then(Connection::user);
                 if sender == Some(envelope.sender()) && stored.is_err_and(ends_membership) {
@@ -170,7 +170,7 @@ impl Hub {
                 }
                 let Self { cx, connections, backlog, groups, .. } = self;
                 if let Some(place) =
-                    groups.on_stored(cx, connections, backlog, (connection, envelope), stored)
+                    groups.on_stored(cx, connections, backlog, (connection, envelope, pushed), stored)
                 {
                     self.tell_place(place);
                 }

@@ -136,7 +136,8 @@ impl Hub {
             joins += u32::from(groups.subscribe(cx, id, group, upto) == Subscribed::Soon);
             backlog.track_group(id, group, upto);
             let Membership { standing: member, at, all, .. } = *membership;
-            groups.learn(id, &Rules { group, member, at, all });
+            // Its channel is not joined yet: what the first page says counts.
+            groups.learn(id, &Rules { group, member, at, all }, 0);
         }
         let users = match dialect {
             Dialect::V2 => {
@@ -331,6 +332,7 @@ impl Hub {
     pub(super) fn on_rejoined(&mut self, core: CoreId) {
         self.cx.core = core;
         self.cx.clock.go_by(core);
+        self.cx.hearing.regain();
         // Who is logging in may have missed that somebody objects.
         for id in self.connections.all_logging_in() {
             self.refuse_login(id, Code::Busy);

@@ -3,6 +3,7 @@
 use super::counters::HubCounters;
 use super::effect::Effect;
 use super::event::Channel;
+use super::hearing::Hearing;
 use super::in_flight::{InFlight, JoinFlow, PublishFlow, QueryFlow, StoreFlow};
 use super::lookups::Lookups;
 use super::rename::Renamed;
@@ -36,6 +37,7 @@ pub(crate) struct Cx {
     pub(crate) in_flight: InFlight,
     pub(super) lookups: Lookups,
     pub(crate) counters: HubCounters,
+    pub(crate) hearing: Hearing,
     /// Whether the server is stopping.
     pub(crate) draining: bool,
     /// What is to be done, in this order.
@@ -64,6 +66,7 @@ impl Cx {
             in_flight: InFlight::default(),
             lookups: Lookups::default(),
             counters: HubCounters::default(),
+            hearing: Hearing::default(),
             draining: false,
             effects: Vec::new(),
             renamed: Renamed::default(),

@@ -120,6 +120,12 @@ pub enum Event<'a> {
         /// One for each user asked about, in that order.
         online: Result<Vec<bool>, BusDown>,
     },
+    /// The bus was lost, or it is not one with that of all servers any more: what others say does not arrive.
+    BusLost,
+    /// Nothing of this core's own has come back over the bus for so long that others may take it for dead.
+    BusSilent,
+    /// It has come back, after all that was said before.
+    BusHeard,
     /// The bus was lost and is back, with every channel joined again. What was published meanwhile
     /// has not arrived.
     Rejoined {

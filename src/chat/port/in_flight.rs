@@ -18,7 +18,7 @@ use crate::model::token::{Secret, TokenId};
 use crate::wire::msgid;
 pub(crate) use changes::ChangesFlow;
 pub(crate) use devices::{DevicesFlow, MarkerMove, SyncQuery, UnplacedPush};
-pub(crate) use groups::{GroupFlow, RuleRequest};
+pub(crate) use groups::{GroupFlow, Pushed, RuleRequest};
 use std::sync::Arc;
 
 /// What a reply of the store is for. Connections named here may be gone when it comes.
@@ -74,8 +74,8 @@ pub(crate) struct Revoking {
 /// What the backlog room waits for.
 #[derive(Debug)]
 pub(crate) enum BacklogFlow {
-    /// A page of the backlog.
-    Page { connection: ConnectionId, epoch: SessionEpoch },
+    /// A page of the backlog, read at some [moment](super::hearing) or later.
+    Page { connection: ConnectionId, epoch: SessionEpoch, moment: u64 },
     /// Something that no client waits for: requested again while the store is busy.
     Retry { connection: Option<ConnectionId>, retry: StoreRetry },
 }

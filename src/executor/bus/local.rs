@@ -25,7 +25,7 @@ pub(crate) enum Parcel {
     Look { ticket: RequestId, users: Vec<(u32, UserId)> },
     // From there.
     Joined { ticket: RequestId },
-    Counted { ticket: RequestId, heard: u32 },
+    Counted { ticket: RequestId, heard: Result<u32, BusDown> },
     Arrived { channel: Channel, envelope: Envelope },
     Looked { ticket: RequestId, online: Vec<(u32, bool)> },
 }
@@ -122,7 +122,7 @@ impl LocalBus {
         if home == self.core {
             let heard = self.fan_out(channel, &envelope, due);
             if let Some(ticket) = ticket {
-                due.push_back(Event::Published { id: ticket, receivers: Ok(heard) });
+                due.push_back(Event::Published { id: ticket, receivers: heard });
             }
         } else if self.send(home, Parcel::Publish { ticket, channel, envelope }).is_err()
             && let Some(ticket) = ticket
@@ -161,7 +161,7 @@ impl LocalBus {
         match parcel {
             Parcel::Arrived { channel, envelope } => due.push_back(Event::Arrived { channel, envelope }),
             Parcel::Counted { ticket, heard } => {
-                due.push_back(Event::Published { id: ticket, receivers: Ok(heard) })
+                due.push_back(Event::Published { id: ticket, receivers: heard })
             }
             Parcel::Joined { ticket } => due.push_back(Event::Joined { id: ticket, result: Ok(()) }),
             Parcel::Looked { ticket, online } => self.gather(ticket, online, due),
@@ -208,19 +208,25 @@ impl LocalBus {
         }
     }
 
-    /// Sends to every core that has joined; how many those are. Who is so far behind that its way
-    /// is full does not hear it.
-    fn fan_out(&mut self, channel: Channel, envelope: &Envelope, due: &mut Consequences) -> u32 {
-        let Some(joined) = self.joined.get(&channel) else { return 0 };
-        let mut heard = 0;
+    /// Sends to every core that has joined; how many those are. Who is so far behind that its way is full does not hear
+    /// it: then it is not known how many hear it, for whoever counts them waits for all.
+    fn fan_out(
+        &mut self,
+        channel: Channel,
+        envelope: &Envelope,
+        due: &mut Consequences,
+    ) -> Result<u32, BusDown> {
+        let Some(joined) = self.joined.get(&channel) else { return Ok(0) };
+        let mut heard = Ok(0);
         for &core in joined {
             let envelope = envelope.clone();
-            if core == self.core {
+            let sent = if core == self.core {
                 due.push_back(Event::Arrived { channel, envelope });
-                heard += 1;
+                Ok(())
             } else {
-                heard += u32::from(self.send(core, Parcel::Arrived { channel, envelope }).is_ok());
-            }
+                self.send(core, Parcel::Arrived { channel, envelope })
+            };
+            heard = sent.and(heard.map(|heard| heard + 1));
         }
         heard
     }

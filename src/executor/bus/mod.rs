@@ -119,6 +119,13 @@ impl Bus {
         }
     }
 
+    /// A turn begins; the local bus sleeps with those it tells things.
+    pub(super) fn attest(&mut self, now: Monotonic, due: &mut Consequences) {
+        if let Bus::Redis(bus) = self {
+            bus.attest(now, due);
+        }
+    }
+
     /// Submits what goes over the core's ring.
     pub(super) fn flush(&mut self, ring: &mut Ring, hurry: Hurry) {
         if let Bus::Redis(bus) = self {

@@ -144,6 +144,9 @@ impl Entry {
                 new(Kind::PresenceResult).request(*id).detail(online.is_err().into())
             }
             Event::Acted { connection, .. } => of(Kind::Acted, connection),
+            Event::BusLost => new(Kind::BusLost),
+            Event::BusSilent => new(Kind::BusSilent),
+            Event::BusHeard => new(Kind::BusHeard),
             Event::Rejoined { core } => new(Kind::Rejoined).number(core.0.into()),
             Event::CoreGone { core } => new(Kind::CoreGone).number(core.0.into()),
             Event::Answered { id, result } => {
@@ -317,6 +320,7 @@ impl Line {
             Kind::Joined | Kind::PresenceResult | Kind::Answered | Kind::Tick | Kind::Drain | Kind::Close => {
                 Ok(())
             }
+            Kind::BusLost | Kind::BusSilent | Kind::BusHeard => Ok(()),
             Kind::Acted | Kind::Pause | Kind::Resume | Kind::Probe | Kind::Join | Kind::Leave => Ok(()),
         }
     }

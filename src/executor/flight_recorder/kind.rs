@@ -19,7 +19,8 @@ macro_rules! kinds {
 kinds! {
     Opened "opened" Located "located" Request "request" Upgraded "upgraded" BadFrame "bad_frame"
     FrameTimeout "frame_timeout" Shed "shed" Acked "acked" HalfClosed "half_closed" Closed "closed" Joined "joined"
-    Published "published" Arrived "arrived" PresenceResult "presence_result" Rejoined "rejoined" CoreGone "core_gone"
+    Published "published" Arrived "arrived" PresenceResult "presence_result" BusLost "bus_lost" BusSilent "bus_silent"
+    BusHeard "bus_heard" Rejoined "rejoined" CoreGone "core_gone"
     Acted "acted" Answered "answered" Tick "tick" Drain "drain"
     Send "send" Close "close" Pause "pause" Resume "resume" Probe "probe" Join "join" Leave "leave" Publish "publish"
     QueryPresence "query_presence" Store "store"

@@ -223,7 +223,8 @@ pub(super) fn fetch_page(cx: &mut Cx, id: ConnectionId, reader: &mut Reader) {
     let after = catch_up.after;
     catch_up.fetched_for = have.iter().map(|&(group, _)| group).collect();
     let request = StoreRequest::FetchBacklog { user, after, have, messages, bytes };
-    cx.request(request, BacklogFlow::Page { connection: id, epoch });
+    let moment = cx.hearing.moment();
+    cx.request(request, BacklogFlow::Page { connection: id, epoch, moment });
 }
 
 /// An event has its place with it; whether it is for this reader.

@@ -6,8 +6,8 @@ use crate::model::ids::{ConnectionId, GroupId, SessionEpoch, UserId};
 /// What the group room waits for.
 #[derive(Debug)]
 pub(crate) enum GroupFlow {
-    /// StoreMessage → ACK, or ERROR.
-    Store { connection: ConnectionId, envelope: Envelope },
+    /// StoreMessage → ACK, or ERROR; pushed then, if it was not.
+    Store { connection: ConnectionId, envelope: Envelope, pushed: Pushed },
     /// Why a group is not to be written to → ERROR.
     CheckMembership { connection: ConnectionId, group: GroupId, cid: Option<Box<str>> },
     /// How a group is run → whom it concerns is told, and ACK, or ERROR.
@@ -16,6 +16,15 @@ pub(crate) enum GroupFlow {
     JoinRequests { connection: ConnectionId, group: GroupId, cid: Option<Box<str>> },
     /// How far an online member has come → that need not be written again.
     Cursors { connection: ConnectionId, epoch: SessionEpoch, upto: Vec<(GroupId, u64)> },
+}
+
+/// Whether a message that is being stored was pushed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pushed {
+    /// To whoever is there.
+    Already,
+    /// It will be, once it is stored: whether it may be said, only the store knows.
+    OnceStored,
 }
 
 /// A request to run a group otherwise.

@@ -11,10 +11,13 @@
 use super::link::{Awaited, Link};
 use chatd_chat::model::ids::{CoreId, Monotonic};
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 
 const BEAT_MS: u64 = 2_000;
 /// Heartbeats of ours that came back while another core was silent: at least eight seconds.
 const MISSED: u8 = 5;
+/// After a heartbeat that came back, this core is not given up for so long: half of what the others wait at least.
+const LEASE_MS: u64 = 4_000;
 /// Connections that are remembered at most, more than Redis has numbers for cores. Above: none is learnt.
 const MOST: usize = 8_192;
 
@@ -25,6 +28,12 @@ pub(super) struct Liveness {
     core: u16,
     /// The first one was said when the connection began.
     next_beat: Option<Monotonic>,
+    /// When those were said that have not come back.
+    under_way: VecDeque<Monotonic>,
+    /// When the last was said that has: whoever heard that did not take this core for dead then.
+    said_at: Monotonic,
+    /// Whether that is longer ago than it should be.
+    is_silent: bool,
     others: FxHashMap<i64, Other>,
 }
 
@@ -46,10 +55,23 @@ struct Other {
 
 impl Liveness {
     /// `others` were there already, and have time to show that they live.
-    pub(super) fn new(client: i64, core: CoreId, others: &[i64]) -> Self {
+    pub(super) fn new(client: i64, core: CoreId, others: &[i64], now: Monotonic) -> Self {
         let others = others.iter().filter(|&&other| other != client);
         let others = others.map(|&other| (other, Other::default())).collect();
-        Self { client, core: core.0, others, ..Self::default() }
+        Self {
+            client,
+            core: core.0,
+            others,
+            said_at: now,
+            under_way: VecDeque::from([now]),
+            ..Self::default()
+        }
+    }
+
+    /// Whether it has changed that the others may have given this core up, and wait for it no more: it may have slept.
+    pub(super) fn silence(&mut self, now: Monotonic) -> Option<bool> {
+        let is_silent = now.since(self.said_at) > LEASE_MS;
+        (std::mem::replace(&mut self.is_silent, is_silent) != is_silent).then_some(is_silent)
     }
 
     /// Somebody lives; `None` if that is not what this says.
@@ -57,6 +79,7 @@ impl Liveness {
         let (client, core) = parse(payload)?;
         if client == self.client {
             self.others.values_mut().for_each(|other| other.missed = other.missed.saturating_add(1));
+            self.said_at = self.under_way.pop_front().unwrap_or(self.said_at);
             return Some(Whose::Own);
         }
         self.lives(client, core);
@@ -91,6 +114,7 @@ impl Liveness {
         let beats = now >= next_beat;
         if beats {
             self.next_beat = Some(now.plus(BEAT_MS));
+            self.under_way.push_back(now);
             let mut beat = redis::cmd("PUBLISH");
             let says = self.says();
             link.command(beat.arg(format!("{prefix}cores")).arg(says), Awaited::Publish(None));
@@ -129,7 +153,23 @@ mod tests {
     const OTHER: &[u8] = b"2 20";
 
     fn one_of_two() -> Liveness {
-        Liveness::new(1, CoreId(10), &[1, 2])
+        Liveness::new(1, CoreId(10), &[1, 2], Monotonic(0))
+    }
+
+    /// Half of the time after which the others may have given it up, at the earliest.
+    #[test]
+    fn who_has_slept_knows_that_it_may_have_been_given_up_until_a_heartbeat_comes_back() {
+        let mut one = one_of_two();
+        assert_eq!(one.silence(Monotonic(LEASE_MS)), None);
+        one.under_way.push_back(Monotonic(3_000));
+        assert_eq!(one.silence(Monotonic(LEASE_MS + 1)), Some(true));
+        assert_eq!(one.silence(Monotonic(60_000)), None);
+        // The one from the beginning, which is too long ago by now, and the next.
+        one.heard(OWN);
+        assert_eq!(one.silence(Monotonic(60_000)), None);
+        one.heard(OWN);
+        assert_eq!(one.silence(Monotonic(7_000)), Some(false));
+        assert_eq!(one.silence(Monotonic(7_001)), Some(true));
     }
 
     #[test]

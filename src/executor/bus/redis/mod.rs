@@ -59,6 +59,8 @@ pub(crate) struct RedisBus {
     joined: FxHashSet<Channel>,
     /// Channels that are still to be joined again, while there are any, before the hub is told that the bus is back.
     to_rejoin: Option<Vec<Channel>>,
+    /// Whether the hub has been told that the bus is lost and not yet that it is back.
+    is_rejoining: bool,
     /// Looks that wait for answers: how many, and what is known.
     looks: FxHashMap<RequestId, (usize, Vec<bool>)>,
     liveness: Liveness,
@@ -96,6 +98,7 @@ impl RedisBus {
             links_made: 0,
             joined: FxHashSet::default(),
             to_rejoin: None,
+            is_rejoining: false,
             looks: FxHashMap::default(),
             liveness: Liveness::default(),
             hearing,
@@ -126,9 +129,7 @@ impl RedisBus {
     /// let in; when they are again, it is settled who holds whom, as after a loss.
     pub(crate) fn attend(&mut self, unity: Unity, due: &mut Consequences) -> Heard {
         let was = std::mem::replace(&mut self.unity, unity);
-        if (was, unity) == (Unity::Split, Unity::Whole) && self.link.is_some() {
-            due.push_back(Event::Rejoined { core: self.core });
-        }
+        self.tell_unity((was, unity), due);
         self.hearing.tell(self.link.as_ref().map(|_| self.bus.clone()))
     }
 
@@ -145,7 +146,7 @@ impl RedisBus {
     fn take_link(&mut self, greeted: Greeted) {
         self.core = greeted.core;
         self.links_made += 1;
-        self.liveness = Liveness::new(greeted.client, greeted.core, &greeted.others);
+        self.liveness = Liveness::new(greeted.client, greeted.core, &greeted.others, self.now);
         self.bus = greeted.bus;
         self.hearing.announce();
         self.link = Some(Link::new(self.links_made, greeted.stream, greeted.secure, greeted.heard));
@@ -272,6 +273,8 @@ impl RedisBus {
                 Awaited::Rejoin | Awaited::Rejoined | Awaited::Role | Awaited::Nothing => {}
             }
         }
+        self.is_rejoining = true;
+        due.push_back(Event::BusLost);
         link.shutdown();
         if link.is_busy() {
             self.lost.push(link);
@@ -411,7 +414,7 @@ impl RedisBus {
             Some(Awaited::Role) if server::is_replica(value) => return Err(Useless::This(REPLICA)),
             Some(Awaited::Role) => {}
             Some(Awaited::Rejoin) => {}
-            Some(Awaited::Rejoined) => due.push_back(Event::Rejoined { core: self.core }),
+            Some(Awaited::Rejoined) => self.rejoined(due),
             Some(Awaited::Look { ticket, from }) => self.looked(ticket, from, value, due),
         }
         Ok(())
