@@ -17,6 +17,12 @@ use std::time::{Duration, Instant};
 
 /// Messages that are read at one time.
 const STEP: usize = 256;
+/// Messages that a step puts into runs at most, and of one conversation at one time: these are at most so many runs, and a
+/// conversation of which thousands are to be indexed takes several steps.
+const PUT: usize = 512;
+const PIECE: usize = 64;
+/// Messages that a step indexes anew: each may be in a run of its own.
+const AGAIN_STEP: usize = 64;
 /// How long a step may take, more or less: what comes meanwhile waits for it.
 const STEP_TIME: Duration = Duration::from_millis(3);
 /// Messages that are read before they are written, conversation by conversation, at most.
@@ -42,12 +48,34 @@ pub struct Indexer {
     more: bool,
     /// Whether commits do not wait for the disk.
     pub(super) flushes_nothing: bool,
+    /// What the last step has done: the bounds of that are bounds of its time.
+    #[cfg(test)]
+    pub(super) work: Work,
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Work {
+    /// Messages that it reads.
+    pub(super) read: usize,
+    /// Messages that it puts into runs.
+    pub(super) put: usize,
+    /// Runs that it writes.
+    pub(super) runs: usize,
 }
 
 impl Indexer {
     pub fn load(db: &Connection) -> rusqlite::Result<Self> {
         let upto = db.query_row("SELECT searched_upto FROM history", [], |found| row::mid(found, 0))?;
-        Ok(Self { upto, gathered: Vec::new(), next: upto, more: false, flushes_nothing: false })
+        Ok(Self {
+            upto,
+            gathered: Vec::new(),
+            next: upto,
+            more: false,
+            flushes_nothing: false,
+            #[cfg(test)]
+            work: Work::default(),
+        })
     }
 
     /// A message was stored.
@@ -58,19 +86,23 @@ impl Indexer {
 
     /// Does a little, in a transaction of its own: of an error it is not taken back here.
     fn step(&mut self, db: &Connection) -> rusqlite::Result<Indexed> {
-        let began = Instant::now();
+        let (began, mut work) = (Instant::now(), Work::default());
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         if self.gathered.is_empty() {
             // Not while something is gathered that may be older.
-            let again = index_again(db)?;
-            self.more = again.max(self.gather(db, began)?) >= STEP;
+            let again = index_again(db, &mut work)?;
+            let read = self.gather(db, began)?;
+            self.more = again >= AGAIN_STEP || read >= STEP;
+            work.read += read;
         }
         // However slow the machine is, it goes on.
         while let Some(&(key, _)) = self.gathered.last() {
+            // The oldest of these first: each run is full before the next one begins.
             let begin = self.gathered.partition_point(|(other, _)| *other < key);
-            let changes: Vec<Change> = self.gathered.drain(begin..).map(|(_, change)| change).collect();
-            put(db, key, &changes)?;
-            if began.elapsed() > STEP_TIME {
+            let end = self.gathered.len().min(begin + PIECE);
+            let changes: Vec<Change> = self.gathered.drain(begin..end).map(|(_, change)| change).collect();
+            put(db, key, &changes, &mut work)?;
+            if work.put >= PUT || began.elapsed() > STEP_TIME {
                 break;
             }
         }
@@ -80,6 +112,10 @@ impl Indexer {
         db.prepare_cached("COMMIT")?.execute([])?;
         if self.gathered.is_empty() {
             self.upto = self.next;
+        }
+        #[cfg(test)]
+        {
+            self.work = work;
         }
         Ok(if self.more || !self.gathered.is_empty() { Indexed::Partly } else { Indexed::All })
     }
@@ -151,9 +187,9 @@ pub fn forget_group(db: &Connection, group: GroupId, most: usize) -> rusqlite::R
 }
 
 /// Indexes some of those that are to be indexed anew; how many that were.
-fn index_again(db: &Connection) -> rusqlite::Result<usize> {
+fn index_again(db: &Connection, work: &mut Work) -> rusqlite::Result<usize> {
     let mut statement = db.prepare_cached(AGAIN)?;
-    let mut rows = statement.query([STEP as i64])?;
+    let mut rows = statement.query([AGAIN_STEP as i64])?;
     let (mut mids, mut changes) = (Vec::new(), Vec::new());
     while let Some(found) = rows.next()? {
         mids.push(found.get::<_, i64>(0)?);
@@ -163,8 +199,9 @@ fn index_again(db: &Connection) -> rusqlite::Result<usize> {
         }
     }
     for (key, change) in changes {
-        put(db, key, &[change])?;
+        put(db, key, &[change], work)?;
     }
+    work.read += mids.len();
     let mut forget = db.prepare_cached("DELETE FROM search_again WHERE mid = ?1")?;
     for mid in &mids {
         forget.execute([mid])?;
@@ -187,7 +224,8 @@ fn change(found: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(Key, Change)>> 
 }
 
 /// Puts changes of one conversation, sorted by id, into its runs.
-fn put(db: &Connection, key: Key, mut changes: &[Change]) -> rusqlite::Result<()> {
+fn put(db: &Connection, key: Key, mut changes: &[Change], work: &mut Work) -> rusqlite::Result<()> {
+    work.put += changes.len();
     while let Some(last) = changes.last() {
         let mut find = db.prepare_cached(RUN)?;
         let found = find
@@ -199,10 +237,12 @@ fn put(db: &Connection, key: Key, mut changes: &[Change]) -> rusqlite::Result<()
         let begin = found.as_ref().map_or(0, |(_, first, _)| changes.partition_point(|one| one.mid < *first));
         let own = &changes[begin..];
         changes = &changes[..begin];
-        match found {
-            Some((id, first, old)) => write(db, key, Some(id), run::put(first, &old, own, RUN_BYTES))?,
-            None => write(db, key, None, run::put(own[0].mid, &[], own, RUN_BYTES))?,
-        }
+        let (id, runs) = match found {
+            Some((id, first, old)) => (Some(id), run::put(first, &old, own, RUN_BYTES)),
+            None => (None, run::put(own[0].mid, &[], own, RUN_BYTES)),
+        };
+        work.runs += runs.len();
+        write(db, key, id, runs)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What only the embedded store does with its index: goes on after a crash, and forgets with the messages.
 
+use super::{AGAIN_STEP, PIECE, PUT, RUN_BYTES};
 use crate::embedded::Embedded;
 use crate::embedded::tests::{amy, count, enroll, open, perform, store_message};
 use crate::scratch::Scratch;
@@ -84,4 +85,42 @@ fn a_batch_is_flushed_whatever_was_indexed_before() {
     store.memory.indexer.flushes_nothing = true;
     perform(&mut store, &[store_message(Target::User(amy()), 1)]);
     assert_eq!(synchronous(&store), 2);
+}
+
+/// Whatever there is to be indexed, what comes meanwhile waits for no more than a step, and a step has its bounds in work:
+/// a group in which thousands were said since the last one, and all of it anew, message by message.
+#[test]
+fn no_step_does_more_than_it_may() {
+    let scratch = Scratch::new();
+    let mut store = open(scratch.path()).unwrap();
+    enroll(&mut store, "amy");
+    let group = GroupId::new(1).unwrap();
+    let (name, desc) = ("g".into(), String::new());
+    perform(&mut store, &[Order::Request(StoreRequest::CreateGroup { user: amy(), name, desc })]);
+    let said = |mid: u64| {
+        let body = format!(r#"{{"id":1,"msg":"{} {mid}","msgid":10}}"#, "tea ".repeat(12));
+        let (sender, target, durability) = (amy(), Target::Group(group), Durability::Always);
+        let (mid, ts) = (MessageId(mid), Millis(mid));
+        let message = Message { sender, target, mid, ts, cid: "", durability, body: body.as_bytes() };
+        Order::Request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
+    };
+    perform(&mut store, &(1..=4_000).map(said).collect::<Vec<_>>());
+    let mut indexed = 0;
+    let mut step = |store: &mut Embedded| {
+        let done = store.index().unwrap();
+        let work = store.memory.indexer.work;
+        assert!(work.put < PUT + AGAIN_STEP + PIECE, "{work:?}");
+        // A piece ends the run that it begins in, and fills others.
+        assert!(work.runs <= 2 * PUT.div_ceil(PIECE) + work.put / 16 + AGAIN_STEP * 2, "{work:?}");
+        indexed += work.put;
+        done
+    };
+    while step(&mut store) == Indexed::Partly {}
+    let runs = count(scratch.path(), "search");
+    // Some 50 bytes a message.
+    assert!(runs < 4_000 * 70 / RUN_BYTES as i64, "the runs are full: {runs}");
+    store.db.execute_batch("INSERT INTO search_again (mid) SELECT mid FROM message").unwrap();
+    while step(&mut store) == Indexed::Partly {}
+    assert_eq!((indexed, count(scratch.path(), "search_again")), (8_000, 0));
+    assert_eq!(count(scratch.path(), "search"), runs);
 }
