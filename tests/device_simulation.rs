@@ -68,6 +68,7 @@ mod device_sim {
     #[allow(dead_code, reason = "the other simulation needs more of it")]
     pub mod consent;
     mod ending;
+    mod finding;
     mod hearing;
     pub mod people;
     #[path = "../sim/remembered.rs"]
@@ -170,6 +171,7 @@ fn every_device_ends_with_the_same_conversations() {
             "devices compared",
             "sessions side by side",
             "texts watched where the bus is lost",
+            "searches compared",
         ] {
             assert!(total.get(what).is_some_and(|times| *times > 100), "too little of: {what}");
         }

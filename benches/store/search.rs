@@ -1,6 +1,7 @@
 //! Finding messages by their words: what it costs to index them, and how long a search takes among a million.
 
 use super::{Writer, cpu, enroll, one, open, report, user};
+use chatd::chat::model::change::Wanted;
 use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd::chat::model::history::{Conversation, SearchPage};
 use chatd::chat::model::ids::{GroupId, MessageId, Millis, UserId};
@@ -79,8 +80,15 @@ fn search(what: &str, store: &mut dyn Store, messages: u64) {
 }
 
 fn time(what: &str, searcher: &mut dyn Searcher, user: UserId, q: &str, conversation: Option<Conversation>) {
-    let question =
-        Question { user, q: q.to_owned(), conversation, before: None, messages: 50, bytes: 64 << 10 };
+    let question = Question {
+        user,
+        q: q.to_owned(),
+        conversation,
+        before: None,
+        wanted: Wanted { changes: true, events: false },
+        messages: 50,
+        bytes: 64 << 10,
+    };
     let (began, before, mut each) = (Instant::now(), cpu(), Vec::new());
     let mut last = SearchPage::default();
     for _ in 0..100 {

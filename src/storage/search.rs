@@ -13,6 +13,7 @@ pub mod run;
 pub mod words;
 
 use crate::StoreError;
+use chatd_chat::model::change::Wanted;
 use chatd_chat::model::history::{Conversation, Hit};
 use chatd_chat::model::ids::{MessageId, Millis, UserId};
 use chatd_chat::port::store::StoreResult;
@@ -32,6 +33,8 @@ pub struct Question {
     pub conversation: Option<Conversation>,
     /// Only messages with a smaller id.
     pub before: Option<MessageId>,
+    /// Whether what became of them is told.
+    pub wanted: Wanted,
     /// Messages in the page at most.
     pub messages: usize,
     /// Bytes of bodies in it at most; one message is always given.

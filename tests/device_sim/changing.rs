@@ -3,7 +3,7 @@
 use super::people::{conversation, field, mid, number, text, text_number};
 use super::world::World;
 use chatd::chat::model::change::{RowState, Wanted};
-use chatd::chat::model::history::Conversation;
+use chatd::chat::model::history::{Conversation, Placed};
 use chatd::chat::model::ids::MessageId;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -16,6 +16,39 @@ pub struct Known {
     recalled: bool,
     /// How many react so.
     reactions: BTreeMap<String, u64>,
+}
+
+impl Known {
+    /// What a row of SYNC, HISTORY or SEARCH tells.
+    pub fn of_frame(row: &Value) -> Self {
+        let reactions = row["reactions"].as_array().cloned().unwrap_or_default();
+        let reaction = |one: &Value| (text(one, "emoji").expect("emoji"), number(one, "n").expect("n"));
+        Self {
+            text: text(row, "msg"),
+            rev: number(row, "rev").unwrap_or(0),
+            recalled: row["recalled"] == true,
+            reactions: reactions.iter().map(reaction).collect(),
+        }
+    }
+
+    /// What the store knows.
+    pub fn of_row(row: &Placed) -> Self {
+        let frame: Option<Value> = serde_json::from_slice(row.envelope.body()).ok();
+        let text = frame.as_ref().and_then(|frame| text(frame, "msg"));
+        match &row.state {
+            RowState::AsSaid => Self { text, ..Self::default() },
+            RowState::Recalled { .. } => Self { recalled: true, ..Self::default() },
+            RowState::Changed { rev, reactions } => {
+                let reactions = reactions.iter().map(|one| (one.emoji.to_string(), one.n)).collect();
+                Self { text, rev: *rev, recalled: false, reactions }
+            }
+        }
+    }
+
+    /// What it says; nothing once it is recalled.
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
 }
 
 /// What devices have changed, as all of them together know it.
@@ -133,15 +166,7 @@ impl World {
     /// What SYNC tells of a conversation: rows as they are, then what happened after.
     pub fn note_synced(&mut self, device: usize, of: Conversation, synced: &Value) {
         for row in synced["messages"].as_array().expect("messages") {
-            let reactions = row["reactions"].as_array().cloned().unwrap_or_default();
-            let reaction = |one: &Value| (text(one, "emoji").expect("emoji"), number(one, "n").expect("n"));
-            let known = Known {
-                text: text(row, "msg"),
-                rev: number(row, "rev").unwrap_or(0),
-                recalled: row["recalled"] == true,
-                reactions: reactions.iter().map(reaction).collect(),
-            };
-            self.devices[device].states.insert(mid(row), known);
+            self.devices[device].states.insert(mid(row), Known::of_frame(row));
         }
         let stands = number(synced, "chg").expect("chg");
         let had = *self.devices[device].chg.entry(of).or_insert(stands);
@@ -190,17 +215,7 @@ impl World {
             if row.envelope.is_event() {
                 continue;
             }
-            let frame: Option<Value> = serde_json::from_slice(row.envelope.body()).ok();
-            let said = frame.as_ref().and_then(|frame| text(frame, "msg"));
-            let expected = match row.state {
-                RowState::AsSaid => Known { text: said, ..Known::default() },
-                RowState::Recalled { .. } => Known { recalled: true, ..Known::default() },
-                RowState::Changed { rev, reactions } => {
-                    let reaction = |one: chatd::chat::model::change::Reaction| (one.emoji.to_string(), one.n);
-                    let reactions = reactions.into_iter().map(reaction).collect();
-                    Known { text: said, rev, recalled: false, reactions }
-                }
-            };
+            let expected = Known::of_row(&row);
             let known = self.devices[device].states.get(&mid).cloned().unwrap_or_default();
             assert_eq!(known, expected, "(i) {mid:?} at {pos} of {of:?}, device {device} of {user:?}");
         }

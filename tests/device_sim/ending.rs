@@ -60,6 +60,9 @@ impl World {
             for device in 0..self.devices.len() {
                 match self.devices[device].conn {
                     Some(conn) if self.devices[device].logged_in => {
+                        if round == 5 {
+                            self.look_for_something(device, conn);
+                        }
                         self.write(conn, "{\"msgid\":36,\"cid\":\"heads\"}".to_owned());
                     }
                     Some(conn) if !self.devices[device].entering => self.log_in(device, conn),

@@ -321,7 +321,8 @@ impl World {
                 }
             }
             82..=84 => self.write(conn, "{\"msgid\":40}".to_owned()),
-            85..=88 => self.write(conn, "{\"msgid\":36}".to_owned()),
+            85..=86 => self.write(conn, "{\"msgid\":36}".to_owned()),
+            87..=88 => self.look_for_something(device, conn),
             89 if self.rng.chance(200) => {
                 self.devices[device].token = None;
                 self.write(conn, format!("{{\"msgid\":3,\"id\":{user}}}"));
@@ -392,6 +393,7 @@ impl World {
             35 => self.on_members(device, frame),
             38 => self.on_read(device, frame),
             41 => self.on_devices(frame),
+            58 => self.on_found(device, conn, frame),
             61 => self.on_stored(device, conn, frame),
             13 | 27 | 28 | 39 => {}
             other => panic!("what is {other}? {frame}"),

@@ -6,7 +6,7 @@
 use super::people::{conversation, mid, number, text, text_number};
 use super::store::{Group, Store};
 use super::world::World;
-use chatd::chat::model::group_rule::JoinPolicy;
+use chatd::chat::model::group_rule::{JoinPolicy, Until};
 use chatd::chat::model::history::Conversation;
 use chatd::chat::model::ids::{GroupId, Millis, UserId};
 use chatd::chat::model::profile::Role;
@@ -309,6 +309,7 @@ impl World {
     /// MEMBERS, at rest.
     pub fn on_members(&mut self, device: usize, frame: &Value) {
         let id = GroupId::new(number(frame, "groupid").expect("a group")).expect("a group");
+        let wall = Millis(1_700_000_000_000 + self.now_us / 1_000);
         for told in frame["users"].as_array().expect("users") {
             let user = UserId::new(number(told, "id").expect("an id")).expect("a user");
             let seat = self.store.groups[&id].members.get(&user).expect("(l) a member");
@@ -316,7 +317,8 @@ impl World {
             assert_eq!(text(told, "role").as_deref(), Some(role), "(l) {user:?} of {id:?}");
             if self.devices[device].knows_events {
                 let muted = told["muted"].as_i64().unwrap_or(0);
-                assert_eq!(muted, seat.muted.get(), "(l) whether {user:?} is muted in {id:?}");
+                let until = if seat.muted.holds(wall) { seat.muted } else { Until::NEVER };
+                assert_eq!(muted, until.get(), "(l) whether {user:?} is muted in {id:?}");
             }
         }
         self.count("members compared");

@@ -2,6 +2,7 @@
 
 use super::bus::{Bus, Op};
 use super::changing::Changing;
+use super::finding::Finding;
 use super::people::{Device, Plan};
 use super::rng::Rng;
 use super::running::Running;
@@ -100,6 +101,7 @@ pub struct World {
     pub texts: u64,
     pub changing: Changing,
     pub running: Running,
+    pub finding: Finding,
     /// Nothing is under way that somebody asked for.
     pub at_rest: bool,
 }
@@ -150,6 +152,7 @@ impl World {
             texts: 0,
             changing: Changing::default(),
             running: Running::default(),
+            finding: Finding::default(),
             at_rest: false,
             rng,
             plan,

@@ -255,10 +255,11 @@ fn show_ask(ask: &StoreRequest) -> String {
         StoreRequest::Alter { user, conversation, pos, alteration, .. } => {
             format!("Alter {user} {conversation:?} @{pos} {alteration:?}")
         }
-        StoreRequest::Search { user, q, conversation, before, messages, bytes } => {
+        StoreRequest::Search { user, q, conversation, before, wanted, messages, bytes } => {
             let conversation = conversation.map_or(String::new(), |one| format!(" in {one:?}"));
             let before = before.map_or(String::new(), |before| format!(" before {}", before.0));
-            format!("Search {user} {q:?}{conversation}{before}, at most {messages} in {bytes} bytes")
+            let changes = if wanted.changes { ", with what became of it" } else { "" };
+            format!("Search {user} {q:?}{conversation}{before}, at most {messages} in {bytes} bytes{changes}")
         }
         StoreRequest::AppendHistory { envelopes } => format!("AppendHistory {} messages", envelopes.len()),
         StoreRequest::StoreMessage { envelope } => format!("StoreMessage {}", show_envelope(envelope)),

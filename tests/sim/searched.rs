@@ -1,6 +1,7 @@
 //! What the simulated store finds: words of ASCII, by their beginnings, message by message.
 
 use super::store::Store;
+use chatd::chat::model::change::{RowState, Wanted};
 use chatd::chat::model::envelope::said::said;
 use chatd::chat::model::history::{Conversation, Hit, Placed, SearchPage};
 use chatd::chat::model::ids::{MessageId, UserId};
@@ -36,7 +37,7 @@ impl Store {
         user: UserId,
         q: &str,
         conversation: Option<Conversation>,
-        before: Option<MessageId>,
+        (before, wanted): (Option<MessageId>, Wanted),
         (most, bytes): (usize, usize),
     ) -> StoreResult {
         if words(q).next().is_none() {
@@ -49,8 +50,13 @@ impl Store {
             for (pos, mid) in (1..).zip(all).filter(|(pos, _)| *pos > joined) {
                 let envelope = self.stored(*mid);
                 let text = String::from_utf8_lossy(said(envelope.body())).into_owned();
+                let placed = self.row(user, wanted, pos, *mid);
+                let is_there = |placed: &Placed| {
+                    !placed.envelope.is_event() && !matches!(placed.state, RowState::Recalled { .. })
+                };
+                let Some(placed) = placed.filter(is_there) else { continue };
                 if before.is_none_or(|before| *mid < before) && Self::has_words(&text, q) {
-                    hits.push(Hit { conversation, placed: Placed::as_said(envelope, pos) });
+                    hits.push(Hit { conversation, placed });
                 }
             }
         }

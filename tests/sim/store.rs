@@ -205,8 +205,8 @@ impl Store {
             &StoreRequest::History { user, conversation, span, wanted, messages, bytes } => {
                 self.history(user, (conversation, span), wanted, messages, bytes)
             }
-            StoreRequest::Search { user, q, conversation, before, messages, bytes } => {
-                self.search(*user, q, *conversation, *before, (*messages, *bytes))
+            StoreRequest::Search { user, q, conversation, before, wanted, messages, bytes } => {
+                self.search(*user, q, *conversation, (*before, *wanted), (*messages, *bytes))
             }
             StoreRequest::AppendHistory { envelopes } => {
                 envelopes.iter().for_each(|envelope| drop(self.record(envelope)));

@@ -271,6 +271,8 @@ pub enum StoreRequest {
         conversation: Option<Conversation>,
         /// Only messages with a smaller id.
         before: Option<MessageId>,
+        /// Whether what became of them is told.
+        wanted: Wanted,
         /// Messages in the page at most.
         messages: usize,
         /// Bytes of bodies in the page at most; one message is always given.

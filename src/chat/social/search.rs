@@ -48,8 +48,9 @@ impl Social {
         let bytes = cx.limits.push_bytes / 2;
         connections.pause(cx, about.connection, Pause::AwaitingReply);
         let flow = SocialFlow::Search { connection: about.connection, cid: about.cid.map(Into::into) };
-        let q = q.to_owned();
-        cx.look_up(StoreRequest::Search { user, q, conversation, before, messages, bytes }, flow);
+        let wanted = connections.get(about.connection).map(|session| session.capabilities.wanted());
+        let (q, wanted) = (q.to_owned(), wanted.unwrap_or_default());
+        cx.look_up(StoreRequest::Search { user, q, conversation, before, wanted, messages, bytes }, flow);
     }
 
     /// SEARCH_ACK, or ERROR.

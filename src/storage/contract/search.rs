@@ -1,10 +1,10 @@
 //! Finding messages by their words: all that one may see, and nothing else.
 
-use super::changes::{ask, edit};
+use super::changes::{ask, edit, react};
 use super::trial::{Trial, body, sealed};
 use super::{Case, Opener};
 use crate::search::Question;
-use chatd_chat::model::change::Alteration;
+use chatd_chat::model::change::{Alteration, Reaction, RowState, Wanted};
 use chatd_chat::model::envelope::Target;
 use chatd_chat::model::history::{Conversation, SearchPage};
 use chatd_chat::model::ids::{MessageId, UserId};
@@ -18,13 +18,15 @@ pub const CASES: &[Case] = &[
     Case { name: "a message that is stored late is found", run: a_message_that_is_stored_late_is_found },
     Case { name: "a search says what it cannot find yet", run: a_search_says_what_it_cannot_find_yet },
     Case { name: "a message is found by what it says now", run: a_message_is_found_by_what_it_says_now },
+    Case { name: "what is found says what became of it", run: what_is_found_says_what_became_of_it },
     Case { name: "thousands of messages are indexed", run: thousands_of_messages_are_indexed },
     Case { name: "a group is forgotten with its messages", run: a_group_is_forgotten_with_its_messages },
 ];
 
 fn everywhere(user: UserId, q: &str) -> Question {
     let q = q.to_owned();
-    Question { user, q, conversation: None, before: None, messages: 50, bytes: usize::MAX }
+    let wanted = Wanted { changes: true, events: true };
+    Question { user, q, conversation: None, before: None, wanted, messages: 50, bytes: usize::MAX }
 }
 
 fn page(trial: &mut Trial, question: &Question) -> SearchPage {
@@ -191,6 +193,30 @@ fn a_message_is_found_by_what_it_says_now(open: &mut Opener<'_>) {
     trial.index();
     assert_eq!(found(&mut trial, ben, "tea"), [0; 0]);
     assert_eq!(found(&mut trial, ben, "cocoa"), [one]);
+}
+
+fn what_is_found_says_what_became_of_it(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let group = trial.group("g", amy, &[ben]);
+    trial.tell(amy, ben, "tea for one");
+    trial.tell(amy, ben, "tea");
+    let (_, pos) = trial.post(ben, group, "tea for all");
+    ask(&mut trial, amy, Conversation::With(ben), 1, edit("tea for two"), "").unwrap();
+    for (user, emoji) in [(amy, "+1"), (ben, "+1"), (ben, "o")] {
+        ask(&mut trial, user, Conversation::Group(group), pos, react(emoji, true), "").unwrap();
+    }
+    trial.index();
+    let states = |page: SearchPage| page.hits.into_iter().map(|hit| hit.placed.state).collect::<Vec<_>>();
+    let reaction = |emoji: &str, n, mine| Reaction { emoji: emoji.into(), n, mine };
+    let reacted =
+        RowState::Changed { rev: 0, reactions: vec![reaction("+1", 2, true), reaction("o", 1, false)] };
+    let edited = RowState::Changed { rev: 1, reactions: Vec::new() };
+    let found = states(page(&mut trial, &everywhere(amy, "tea")));
+    assert_eq!(found, [reacted, RowState::AsSaid, edited]);
+    // To who does not understand it, nothing became of them.
+    let question = Question { wanted: Wanted::default(), ..everywhere(amy, "tea") };
+    assert_eq!(states(page(&mut trial, &question)), vec![RowState::AsSaid; 3]);
 }
 
 fn thousands_of_messages_are_indexed(open: &mut Opener<'_>) {

@@ -78,7 +78,9 @@ impl<'a> Rows<'a> {
         if envelope.is_event() && !self.wanted.events {
             return Ok(true);
         }
-        let Some(state) = self.state(pos, rev)? else { return Ok(true) };
+        let Some(state) = state(self.db, self.user, (self.key, pos), rev, self.wanted)? else {
+            return Ok(true);
+        };
         let placed = Placed { envelope, pos, state };
         let bytes = placed.bytes();
         if bytes > self.bytes_left && !self.rows.is_empty() {
@@ -89,41 +91,6 @@ impl<'a> Rows<'a> {
         Ok(true)
     }
 
-    /// What became of the message; `None` if such a row is not wanted.
-    fn state(&self, pos: u64, rev: Option<i64>) -> rusqlite::Result<Option<RowState>> {
-        let Some(rev) = rev else { return Ok(Some(RowState::AsSaid)) };
-        let Ok(rev) = u64::try_from(rev) else {
-            return if self.wanted.changes { self.recalled(pos).map(Some) } else { Ok(None) };
-        };
-        if !self.wanted.changes {
-            return Ok(Some(RowState::AsSaid));
-        }
-        let reactions = self.reactions(pos)?;
-        let is_as_said = rev == 0 && reactions.is_empty();
-        Ok(Some(if is_as_said { RowState::AsSaid } else { RowState::Changed { rev, reactions } }))
-    }
-
-    fn recalled(&self, pos: u64) -> rusqlite::Result<RowState> {
-        let (by, ts) = changes::recalled(self.db, self.key, pos)?;
-        Ok(RowState::Recalled { by, ts })
-    }
-
-    fn reactions(&self, pos: u64) -> rusqlite::Result<Vec<Reaction>> {
-        self.db
-            .prepare_cached(
-                "SELECT emoji, count(*), max(userid = ?4) FROM reaction
-                 WHERE low = ?1 AND high = ?2 AND pos = ?3 GROUP BY emoji ORDER BY emoji",
-            )?
-            .query_map(
-                params![self.key.low, self.key.high, super::row::sql_number(pos), self.user.get()],
-                |found| {
-                    let emoji: Box<str> = found.get_ref(0)?.as_str()?.into();
-                    Ok(Reaction { emoji, n: super::row::number(found, 1)?, mine: found.get(2)? })
-                },
-            )?
-            .collect()
-    }
-
     /// What was read, lowest place first.
     pub fn sorted(mut self) -> Vec<Placed> {
         self.rows.sort_unstable_by_key(|row| row.pos);
@@ -131,10 +98,55 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// What became of the message at a place; `None` if such a row is not wanted.
+fn state(
+    db: &Connection,
+    user: UserId,
+    (key, pos): (Key, u64),
+    rev: Option<i64>,
+    wanted: Wanted,
+) -> rusqlite::Result<Option<RowState>> {
+    let Some(rev) = rev else { return Ok(Some(RowState::AsSaid)) };
+    let Ok(rev) = u64::try_from(rev) else {
+        return if wanted.changes { recalled(db, key, pos).map(Some) } else { Ok(None) };
+    };
+    if !wanted.changes {
+        return Ok(Some(RowState::AsSaid));
+    }
+    let reactions = reactions(db, user, key, pos)?;
+    let is_as_said = rev == 0 && reactions.is_empty();
+    Ok(Some(if is_as_said { RowState::AsSaid } else { RowState::Changed { rev, reactions } }))
+}
+
+fn recalled(db: &Connection, key: Key, pos: u64) -> rusqlite::Result<RowState> {
+    let (by, ts) = changes::recalled(db, key, pos)?;
+    Ok(RowState::Recalled { by, ts })
+}
+
+fn reactions(db: &Connection, user: UserId, key: Key, pos: u64) -> rusqlite::Result<Vec<Reaction>> {
+    db.prepare_cached(
+        "SELECT emoji, count(*), max(userid = ?4) FROM reaction
+         WHERE low = ?1 AND high = ?2 AND pos = ?3 GROUP BY emoji ORDER BY emoji",
+    )?
+    .query_map(params![key.low, key.high, super::row::sql_number(pos), user.get()], |found| {
+        let emoji: Box<str> = found.get_ref(0)?.as_str()?.into();
+        Ok(Reaction { emoji, n: super::row::number(found, 1)?, mine: found.get(2)? })
+    })?
+    .collect()
+}
+
 /// A message, as it is by now; `None` if it is gone, or recalled.
-pub fn as_it_is(db: &Connection, pos: u64, mid: MessageId) -> rusqlite::Result<Option<Placed>> {
+pub fn as_it_is(
+    db: &Connection,
+    user: UserId,
+    (conversation, pos): (Conversation, u64),
+    mid: MessageId,
+    wanted: Wanted,
+) -> rusqlite::Result<Option<Placed>> {
     let mut statement = db.prepare_cached(page::BODY)?;
     let found = page::envelope(&mut statement, mid, &mut Vec::new()).optional()?;
     let is_there = |(_, rev): &(Envelope, Option<i64>)| rev.is_none_or(|rev| rev >= 0);
-    Ok(found.filter(is_there).map(|(envelope, _)| Placed::as_said(envelope, pos)))
+    let Some((envelope, rev)) = found.filter(is_there) else { return Ok(None) };
+    let state = state(db, user, (Key::of(user, conversation), pos), rev, wanted)?;
+    Ok(state.map(|state| Placed { envelope, pos, state }))
 }

@@ -98,7 +98,10 @@ fn page(db: &Connection, question: &Question, hunt: &mut Hunt) -> Answered {
     let bag = hunt.end();
     let (mut page, mut before, mut folded) = (Page::default(), bag.before, String::new());
     for Candidate { mid, pos, conversation } in bag.candidates {
-        let Some(placed) = rows::as_it_is(db, pos, mid)? else { continue };
+        let Some(placed) = rows::as_it_is(db, question.user, (conversation, pos), mid, question.wanted)?
+        else {
+            continue;
+        };
         folded.clear();
         fold_body(placed.envelope.body(), &mut folded);
         if hunt.words().are_in(folded.as_bytes()) && !page.take(Hit { conversation, placed }, question.bytes)

@@ -4,12 +4,13 @@ use super::client::{Client, Many};
 use super::fault::{DbResult, Fault};
 use super::index::{self, Indexer, number};
 use super::late::Mark;
-use super::{Answered, MySqlUrl, accounts, connection_pool, groups, page, row};
+use super::{Answered, MySqlUrl, accounts, connection_pool, groups, page, row, rows};
+use crate::changes;
 use crate::search::hunt::{Hunt, Key, Visible, Wanted};
 use crate::search::words::{Words, fold_body};
 use crate::search::{Indexed, Page, Question, Searcher, searched_to};
 use crate::{OpenError, StoreError};
-use chatd_chat::model::history::{Conversation, Hit, Placed, SearchPage};
+use chatd_chat::model::history::{Conversation, Hit, SearchPage};
 use chatd_chat::model::ids::{Millis, UserId};
 use chatd_chat::port::store::{StoreReply, StoreResult};
 use chatd_chat::wire::code::Code;
@@ -150,14 +151,21 @@ async fn found(client: &mut Client, question: &Question, hunt: &mut Hunt) -> Ans
     let bag = hunt.end();
     let mut bodies = page::bodies(client, bag.candidates.iter().map(|one| one.mid)).await?;
     let (mut page, mut before, mut folded) = (Page::default(), bag.before, String::new());
+    let (mut read, mut of) = (Vec::new(), Vec::new());
     for one in bag.candidates {
         // What is below 0 was recalled.
         let there = bodies.remove(&one.mid).filter(|(_, rev)| rev.is_none_or(|rev| rev >= 0));
-        let Some(placed) = there.map(|(envelope, _)| Placed::as_said(envelope, one.pos)) else { continue };
+        let Some(body) = there else { continue };
         folded.clear();
-        fold_body(placed.envelope.body(), &mut folded);
-        let hit = Hit { conversation: one.conversation, placed };
-        if hunt.words().are_in(folded.as_bytes()) && !page.take(hit, question.bytes) {
+        fold_body(body.0.body(), &mut folded);
+        if hunt.words().are_in(folded.as_bytes()) {
+            read.push((changes::Key::of(question.user, one.conversation), one.pos, body));
+            of.push(one.conversation);
+        }
+    }
+    let placed = rows::placed(client, question.user, question.wanted, read).await?;
+    for ((_, placed), conversation) in placed.into_iter().zip(of) {
+        if !page.take(Hit { conversation, placed }, question.bytes) {
             before = page.last();
             break;
         }

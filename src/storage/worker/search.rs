@@ -73,13 +73,13 @@ impl Search {
 impl Worker {
     /// Passes a search on.
     pub(super) fn ask_search(&self, requester: Requester, request: StoreRequest) {
-        let StoreRequest::Search { user, q, conversation, before, messages, bytes } = request else {
+        let StoreRequest::Search { user, q, conversation, before, wanted, messages, bytes } = request else {
             unreachable!("it is another request")
         };
         let refused = match &self.search.line {
             None => Some(Code::UnknownMsgid),
             Some(line) => {
-                let question = Question { user, q, conversation, before, messages, bytes };
+                let question = Question { user, q, conversation, before, wanted, messages, bytes };
                 (!line.ask(requester, question)).then_some(Code::Busy)
             }
         };
