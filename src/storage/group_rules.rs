@@ -28,38 +28,12 @@ pub fn may(mine: Role, rule: &GroupRule, theirs: Option<Role>) -> Result<(), Cod
     }
 }
 
-/// Whom a rule is about.
-pub fn about(rule: &GroupRule) -> Option<UserId> {
-    match rule {
-        GroupRule::Role { user, .. }
-        | GroupRule::Kick { user, .. }
-        | GroupRule::Mute { user, .. }
-        | GroupRule::Answer { user, .. } => Some(*user),
-        GroupRule::MuteAll { .. } | GroupRule::Set { .. } => None,
-    }
-}
-
 /// Who asks for a rule, and how the row is called that tells of it.
 pub struct Asked<'a> {
     pub user: UserId,
     pub group: GroupId,
     pub row: NewRow,
     pub cid: Option<&'a str>,
-}
-
-/// What a rule is told as. Of a KICK that depends on whether it is about a member.
-pub fn told_as(rule: &GroupRule, of_member: bool) -> What<'_> {
-    match rule {
-        GroupRule::Role { role, .. } => What::Role(*role),
-        GroupRule::Kick { ban, .. } if of_member => What::Kicked(*ban),
-        GroupRule::Kick { ban, .. } => What::Banned(*ban),
-        GroupRule::Mute { until, .. } | GroupRule::MuteAll { until } => What::Muted(*until),
-        GroupRule::Set { name, desc, join } => {
-            What::Set { name: name.as_deref(), desc: desc.as_deref(), join: *join }
-        }
-        GroupRule::Answer { yes: true, .. } => What::Joined,
-        GroupRule::Answer { yes: false, .. } => What::Refused,
-    }
 }
 
 /// Somebody and its name, as it is read.
@@ -75,7 +49,7 @@ pub fn body(by: &Named, group: GroupId, user: Option<&Named>, what: What<'_>) ->
 
 /// Whether a row's body is what the same request would be told as now.
 pub fn repeats(stored: &[u8], by: &Named, group: GroupId, user: Option<&Named>, rule: &GroupRule) -> bool {
-    [true, false].iter().any(|&of_member| body(by, group, user, told_as(rule, of_member)) == stored)
+    [true, false].iter().any(|&of_member| body(by, group, user, What::of(rule, of_member)) == stored)
 }
 
 /// A row as the core gets it.

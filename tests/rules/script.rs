@@ -112,8 +112,9 @@ fn people(text: &str) -> Vec<Person> {
 fn members(text: &str) -> Vec<Member> {
     let member = |entry: &str| {
         let role = if entry.ends_with('*') { Role::Creator } else { Role::Normal };
+        let (entry, muted) = entry.split_once(" until ").unwrap_or((entry, "0"));
         let person = person(entry.trim_end_matches('*').split_once('=').unwrap());
-        Member { person, role, muted: Until::NEVER }
+        Member { person, role, muted: Until::new(muted.parse().unwrap()).unwrap() }
     };
     text.split(',').filter(|entry| !entry.is_empty()).map(member).collect()
 }

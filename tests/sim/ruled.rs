@@ -137,7 +137,7 @@ impl Store {
             let (envelope, pos) = self.messages[&mid].clone();
             let same = |of_member| {
                 envelope.target() == Target::Group(id)
-                    && envelope.body() == self.event_body(by, id, about(rule), told_as(rule, of_member))
+                    && envelope.body() == self.event_body(by, id, rule.about(), What::of(rule, of_member))
             };
             let Some(pos) = pos.filter(|_| same(true) || same(false)) else { return Err(Code::CidReused) };
             let row = Placed::as_said(envelope.placed(pos), pos);
@@ -145,7 +145,7 @@ impl Store {
         }
         let group = self.group(id)?;
         let mine = group.members.get(&by).ok_or(Code::NotAMember)?.role;
-        let theirs = about(rule).and_then(|user| group.members.get(&user)).map(|seat| seat.role);
+        let theirs = rule.about().and_then(|user| group.members.get(&user)).map(|seat| seat.role);
         let outranks = theirs.is_none_or(|theirs| mine.outranks(theirs));
         let allowed = match rule {
             GroupRule::Role { .. } => mine == Role::Creator,
@@ -162,7 +162,7 @@ impl Store {
             return self.answer_join((by, id), (*user, *yes), row, cid, theirs.is_some());
         }
         self.change_group((by, id), rule, row, theirs.is_some())?;
-        let placed = self.add_row((by, id), row, cid, about(rule), told_as(rule, theirs.is_some()));
+        let placed = self.add_row((by, id), row, cid, rule.about(), What::of(rule, theirs.is_some()));
         let group = self.groups.get_mut(&id).expect("a group");
         let changed = match rule {
             GroupRule::Role { user, role: Role::Creator } => vec![*user, by],
@@ -263,7 +263,7 @@ impl Store {
         let pos = row.as_ref().map_or(0, |row| row.pos);
         let whom = match rule {
             GroupRule::Role { user, role: Role::Creator } => vec![*user, by],
-            _ => about(rule).into_iter().collect(),
+            _ => rule.about().into_iter().collect(),
         };
         let standing = |user| match group.members.get(&user) {
             Some(seat) => Standing { user, member: Some(seat.rule()), at: seat.ruled },
@@ -272,29 +272,5 @@ impl Store {
         let standings = whom.into_iter().map(standing).collect();
         let all = matches!(rule, GroupRule::MuteAll { .. }).then_some(group.all);
         StoreReply::Ruled(Ruled { row, fresh, standings, all })
-    }
-}
-
-fn about(rule: &GroupRule) -> Option<UserId> {
-    match rule {
-        GroupRule::Role { user, .. }
-        | GroupRule::Kick { user, .. }
-        | GroupRule::Mute { user, .. }
-        | GroupRule::Answer { user, .. } => Some(*user),
-        GroupRule::MuteAll { .. } | GroupRule::Set { .. } => None,
-    }
-}
-
-fn told_as(rule: &GroupRule, of_member: bool) -> What<'_> {
-    match rule {
-        GroupRule::Role { role, .. } => What::Role(*role),
-        GroupRule::Kick { ban, .. } if of_member => What::Kicked(*ban),
-        GroupRule::Kick { ban, .. } => What::Banned(*ban),
-        GroupRule::Mute { until, .. } | GroupRule::MuteAll { until } => What::Muted(*until),
-        GroupRule::Set { name, desc, join } => {
-            What::Set { name: name.as_deref(), desc: desc.as_deref(), join: *join }
-        }
-        GroupRule::Answer { yes: true, .. } => What::Joined,
-        GroupRule::Answer { yes: false, .. } => What::Refused,
     }
 }

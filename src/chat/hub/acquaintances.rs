@@ -27,10 +27,13 @@ impl Hub {
 
     /// One of a user's sessions has changed whom it knows or refuses: the others follow.
     pub(super) fn share_acquaintance(&mut self, id: ConnectionId, user: UserId, change: Acquaintance) {
-        if self.connections.is_multi(id) {
+        // Whoever has taken the place of a session that is gone knows it from no answer.
+        let is_alone =
+            self.connections.get(id).is_some_and(|session| session.user() == Some(user) && !session.multi);
+        if !is_alone {
             let notice = Envelope::acquaintance(self.cx.next_mid(), user, change);
             self.follow(user, Some(id), &notice);
-            self.cx.publish(Channel::User(user), notice);
+            self.publish_until_carried(user, notice);
         }
     }
 
@@ -47,8 +50,7 @@ impl Hub {
     fn follow(&mut self, user: UserId, but: Option<ConnectionId>, notice: &Envelope) {
         for id in self.connections.sessions(user) {
             let Self { cx, connections, backlog, social, .. } = self;
-            let follows = connections.is_multi(id) || notice.kind() == Kind::Settings;
-            if Some(id) != but && follows && !social.holds(cx, connections, backlog, id, notice) {
+            if Some(id) != but && !social.holds(cx, connections, backlog, id, notice) {
                 self.follow_in(id, notice);
             }
         }
@@ -125,7 +127,7 @@ impl Hub {
         if saved.changed && !is_alone {
             let notice = Envelope::settings_changed(self.cx.next_mid(), user, saved.settings);
             self.follow(user, Some(id), &notice);
-            self.publish_settings(user, notice);
+            self.publish_until_carried(user, notice);
         }
     }
 
@@ -134,14 +136,15 @@ impl Hub {
         match SavedSettings::from_result(result) {
             Ok(saved) => {
                 let notice = Envelope::settings_changed(self.cx.next_mid(), user, saved.settings);
-                self.publish_settings(user, notice);
+                self.publish_until_carried(user, notice);
             }
             Err(Code::Busy) => self.social.note_unsent_settings(&self.cx, user),
             Err(_) => {}
         }
     }
 
-    fn publish_settings(&mut self, user: UserId, envelope: Envelope) {
+    /// Tells the sessions of a user elsewhere; again, while the bus is down.
+    fn publish_until_carried(&mut self, user: UserId, envelope: Envelope) {
         let flow = PublishFlow::Friendship { envelope: envelope.clone() };
         self.cx.publish_counted(Channel::User(user), envelope, flow);
     }

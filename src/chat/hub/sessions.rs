@@ -131,7 +131,10 @@ impl Hub {
         connection.dedup = profile.dedup.take();
         let dialect = connection.dialect;
         let mut joins = 0;
-        for membership in &profile.groups {
+        for membership in &mut profile.groups {
+            // A mute whose time is over is none.
+            membership.standing.muted = membership.standing.muted.by(cx.wall);
+            membership.all.until = membership.all.until.by(cx.wall);
             let (group, upto) = (membership.group, membership.cursor);
             joins += u32::from(groups.subscribe(cx, id, group, upto) == Subscribed::Soon);
             backlog.track_group(id, group, upto);

@@ -10,6 +10,19 @@ use super::profile::{Person, Role};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Until(i64);
 
+impl GroupRule {
+    /// Whom it is about, if that is one.
+    pub const fn about(&self) -> Option<UserId> {
+        match self {
+            GroupRule::Role { user, .. }
+            | GroupRule::Kick { user, .. }
+            | GroupRule::Mute { user, .. }
+            | GroupRule::Answer { user, .. } => Some(*user),
+            GroupRule::MuteAll { .. } | GroupRule::Set { .. } => None,
+        }
+    }
+}
+
 impl Until {
     /// It does not hold.
     pub const NEVER: Self = Self(0);
@@ -24,6 +37,11 @@ impl Until {
     /// The number.
     pub const fn get(self) -> i64 {
         self.0
+    }
+
+    /// What it is by a moment: nothing, once it is over.
+    pub const fn by(self, wall: Millis) -> Self {
+        if self.holds(wall) { self } else { Self::NEVER }
     }
 
     /// Whether it holds at a moment.

@@ -6,6 +6,7 @@
 mod changes;
 mod devices;
 mod groups;
+mod list;
 
 use super::store::CursorUpdate;
 use crate::model::act::AccountAct;
@@ -13,12 +14,11 @@ use crate::model::consent::FriendAnswer;
 use crate::model::envelope::{Demand, Envelope, Notice, Revoked};
 use crate::model::history::{Conversation, Span};
 use crate::model::ids::{ConnectionId, GroupId, MessageId, RequestId, SessionEpoch, UserId};
-use crate::model::profile::{Member, Person};
 use crate::model::token::{Secret, TokenId};
-use crate::wire::msgid;
 pub(crate) use changes::ChangesFlow;
 pub(crate) use devices::{DevicesFlow, MarkerMove, SyncQuery, UnplacedPush};
 pub(crate) use groups::{GroupFlow, Pushed, RuleRequest};
+pub(crate) use list::List;
 use std::sync::Arc;
 
 /// What a reply of the store is for. Connections named here may be gone when it comes.
@@ -274,47 +274,6 @@ pub(crate) struct DirectoryReply {
     pub(crate) list: List,
     /// What was known of who is online when that was asked.
     pub(crate) begun: u64,
-}
-
-/// Which list.
-#[derive(Debug)]
-pub(crate) enum List {
-    Found(Person),
-    Friends(Vec<Person>),
-    Members { group: GroupId, members: Vec<Member>, complete: bool },
-}
-
-impl List {
-    fn people(&self) -> Vec<&Person> {
-        match self {
-            List::Found(person) => vec![person],
-            List::Friends(people) => people.iter().collect(),
-            List::Members { members, .. } => members.iter().map(|member| &member.person).collect(),
-        }
-    }
-
-    /// Sets who hides from whoever asks: of those that it knows, `hides` says so.
-    pub(crate) fn set_hiding(&mut self, hides: impl Fn(UserId) -> Option<bool>) {
-        let set = |person: &mut Person| person.hides = hides(person.id).unwrap_or(person.hides);
-        match self {
-            List::Found(person) => set(person),
-            List::Friends(people) => people.iter_mut().for_each(set),
-            List::Members { members, .. } => members.iter_mut().for_each(|member| set(&mut member.person)),
-        }
-    }
-
-    pub(crate) fn ids(&self) -> Vec<UserId> {
-        self.people().iter().map(|person| person.id).collect()
-    }
-
-    /// The msgid of the request that it answers.
-    pub(crate) fn re(&self) -> u32 {
-        match self {
-            List::Found(_) => msgid::FIND,
-            List::Friends(_) => msgid::SHOW_FRIENDS,
-            List::Members { .. } => msgid::MEMBERS,
-        }
-    }
 }
 
 /// Everything that is under way.

@@ -106,6 +106,7 @@ impl Social {
                 let ids = list.ids();
                 // What a session remembers of its friends may be newer than the list.
                 list.set_hiding(|user| self.friend_hides(connection, user));
+                list.end_mutes(cx.wall);
                 self.apply_probe(cx, connections, backlog, &ids, begun, &online);
                 self.show(cx, connections, connection, cid, &list, (&ids, &online));
             }

@@ -4,7 +4,7 @@
 
 use super::text::{number, string};
 use crate::model::envelope::said::EVENT_BEGINS;
-use crate::model::group_rule::{Asking, JoinPolicy, Until};
+use crate::model::group_rule::{Asking, GroupRule, JoinPolicy, Until};
 use crate::model::ids::{GroupId, UserId};
 use crate::model::profile::Role;
 
@@ -36,6 +36,23 @@ pub enum What<'a> {
     Asks,
     /// Whoever asked to join may not.
     Refused,
+}
+
+impl<'a> What<'a> {
+    /// What a rule is told as. Of a KICK that depends on whether it is about a member.
+    pub fn of(rule: &'a GroupRule, of_member: bool) -> Self {
+        match rule {
+            GroupRule::Role { role, .. } => What::Role(*role),
+            GroupRule::Kick { ban, .. } if of_member => What::Kicked(*ban),
+            GroupRule::Kick { ban, .. } => What::Banned(*ban),
+            GroupRule::Mute { until, .. } | GroupRule::MuteAll { until } => What::Muted(*until),
+            GroupRule::Set { name, desc, join } => {
+                What::Set { name: name.as_deref(), desc: desc.as_deref(), join: *join }
+            }
+            GroupRule::Answer { yes: true, .. } => What::Joined,
+            GroupRule::Answer { yes: false, .. } => What::Refused,
+        }
+    }
 }
 
 impl What<'_> {

@@ -3,7 +3,7 @@
 use super::group_rules::ruled;
 use super::memory::Memory;
 use super::row;
-use crate::group_rules::{Asked, Named, about, body, placed, repeats};
+use crate::group_rules::{Asked, Named, body, placed, repeats};
 use chatd_chat::model::group_rule::{GroupRule, NewRow};
 use chatd_chat::model::history::Placed;
 use chatd_chat::model::ids::{MessageId, Millis, UserId};
@@ -69,7 +69,7 @@ pub fn again(
         .optional()?;
     let Some((stored, (group, pos), body)) = stored else { return Ok(None) };
     let by = named(db, asked.user)?;
-    let user = about(rule).filter(|&user| user != asked.user).map(|user| named(db, user)).transpose()?;
+    let user = rule.about().filter(|&user| user != asked.user).map(|user| named(db, user)).transpose()?;
     let same = group == Some(asked.group.get().into())
         && repeats(body.as_bytes(), &by, asked.group, user.as_ref(), rule);
     let Some(pos) = pos.filter(|_| same) else { return Ok(Some(Err(Code::CidReused))) };

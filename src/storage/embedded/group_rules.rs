@@ -6,7 +6,7 @@ use super::group_rows::{add_row, again};
 use super::groups::{self, Change};
 use super::memory::Memory;
 use super::{Answered, accounts, row};
-use crate::group_rules::{Asked, about, joining, may, role, told_as, until};
+use crate::group_rules::{Asked, joining, may, role, until};
 use crate::names::fold;
 use chatd_chat::model::group_rule::{
     Asking, GroupRule, JoinPolicy, MemberRule, MutedAll, Ruled, Rules, Standing, Until,
@@ -32,7 +32,7 @@ pub fn rule(
         return Ok(answer);
     }
     let Some(mine) = standing(db, user, group)?.member else { return groups::not_a_member(db, group) };
-    let theirs = about(rule).map(|user| standing(db, user, group)).transpose()?;
+    let theirs = rule.about().map(|user| standing(db, user, group)).transpose()?;
     let their_role = theirs.and_then(|standing| standing.member).map(|member| member.role);
     if let Err(code) = may(mine.role, rule, their_role) {
         return Ok(Err(code));
@@ -64,8 +64,8 @@ pub fn rule(
     if let Err(code) = done {
         return Ok(Err(code));
     }
-    let told = told_as(rule, their_role.is_some());
-    let placed = add_row(db, memory, asked, about(rule), told)?;
+    let told = What::of(rule, their_role.is_some());
+    let placed = add_row(db, memory, asked, rule.about(), told)?;
     mark(db, asked, rule, placed.pos)?;
     Ok(Ok(StoreReply::Ruled(ruled(db, asked, rule, Some(placed), true)?)))
 }
@@ -206,7 +206,7 @@ pub fn ruled(
     let pos = row.as_ref().map_or(0, |row| row.pos);
     let whom = match rule {
         GroupRule::Role { user, role: Role::Creator } => vec![*user, asked.user],
-        _ => about(rule).into_iter().collect(),
+        _ => rule.about().into_iter().collect(),
     };
     let mut standings = Vec::with_capacity(whom.len());
     for user in whom {

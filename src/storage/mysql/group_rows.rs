@@ -4,7 +4,7 @@ use super::client::Client;
 use super::fault::{DbResult, Fault};
 use super::group_rules::ruled;
 use super::row;
-use crate::group_rules::{Asked, Named, about, body, placed, repeats};
+use crate::group_rules::{Asked, Named, body, placed, repeats};
 use chatd_chat::model::group_rule::{GroupRule, NewRow};
 use chatd_chat::model::history::Placed;
 use chatd_chat::model::ids::{MessageId, Millis, UserId};
@@ -74,7 +74,7 @@ pub async fn again(
     let (group, pos) = (row::optional_number(&found, 2)?, row::optional_number(&found, 3)?);
     let body = row::bytes(&found, 4)?;
     let by = named(client, asked.user).await?;
-    let user = match about(rule).filter(|&user| user != asked.user) {
+    let user = match rule.about().filter(|&user| user != asked.user) {
         Some(user) => Some(named(client, user).await?),
         None => None,
     };

@@ -8,7 +8,7 @@ use super::fault::{DbResult, Fault};
 use super::group_rows::{add_row, again};
 use super::groups::{self, Change};
 use super::{Answered, accounts, row};
-use crate::group_rules::{Asked, about, joining, may, role, told_as, until};
+use crate::group_rules::{Asked, joining, may, role, until};
 use crate::names::fold;
 use chatd_chat::model::group_rule::{
     Asking, GroupRule, JoinPolicy, MemberRule, MutedAll, Ruled, Rules, Standing, Until,
@@ -35,7 +35,7 @@ pub async fn rule(client: &mut Client, limits: &Limits, asked: &Asked<'_>, rule:
     let Some(mine) = standing(client, user, group).await?.member else {
         return groups::not_a_member(client, group).await;
     };
-    let their_role = match about(rule) {
+    let their_role = match rule.about() {
         Some(user) => standing(client, user, group).await?.member.map(|member| member.role),
         None => None,
     };
@@ -48,8 +48,8 @@ pub async fn rule(client: &mut Client, limits: &Limits, asked: &Asked<'_>, rule:
     if let Err(code) = change(client, limits, asked, rule, their_role.is_some()).await? {
         return Ok(Err(code));
     }
-    let told = told_as(rule, their_role.is_some());
-    let placed = add_row(client, asked, about(rule), told).await?;
+    let told = What::of(rule, their_role.is_some());
+    let placed = add_row(client, asked, rule.about(), told).await?;
     mark(client, asked, rule, placed.pos).await?;
     Ok(Ok(StoreReply::Ruled(ruled(client, asked, rule, Some(placed), true).await?)))
 }
@@ -217,7 +217,7 @@ pub async fn ruled(
     let pos = row.as_ref().map_or(0, |row| row.pos);
     let whom = match rule {
         GroupRule::Role { user, role: Role::Creator } => vec![*user, asked.user],
-        _ => about(rule).into_iter().collect(),
+        _ => rule.about().into_iter().collect(),
     };
     let mut standings = Vec::with_capacity(whom.len());
     for user in whom {

@@ -6,7 +6,6 @@
 
 use super::row;
 use crate::Order;
-use crate::group_rules::about;
 use crate::token::print_of;
 use chatd_chat::model::act::{AccountAct, AccountName};
 use chatd_chat::model::envelope::{Envelope, Target};
@@ -80,7 +79,7 @@ pub fn rows(order: &Order) -> Vec<Row> {
         }
         StoreRequest::DelGroup { user, group, .. } => vec![Row::Group(*group), Row::Member(*user, *group)],
         StoreRequest::RuleGroup { user, group, rule, cid, .. } => {
-            let whom = about(rule);
+            let whom = rule.about();
             let users = whom.map(Row::User).into_iter();
             let members = whom.map(|whom| Row::Member(whom, *group));
             let named = cid.as_ref().map(|cid| Row::Named(*user, cid.to_string()));
