@@ -20,6 +20,8 @@ pub struct Admission {
     pub renews: Option<(UserId, Option<TokenId>)>,
 }
 
+/// What a user is called of whom nothing is known any more, with something at its end where that is taken.
+pub const ERASED: &str = "erased";
 /// Names with a number at their end that are tried before one that nobody has thought of.
 const NUMBERED: u32 = 20;
 

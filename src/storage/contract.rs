@@ -4,6 +4,7 @@
 //! opens fresh, empty stores, so the suite runs on a file as well as on a database server. Knows
 //! nothing of how a store works, and looks at no table.
 
+mod account_acts;
 mod accounts;
 mod admissions;
 mod backlog;
@@ -68,6 +69,7 @@ pub fn cases() -> Vec<Case> {
         settings::CASES,
         tokens::CASES,
         admissions::CASES,
+        account_acts::CASES,
         devices::CASES,
         groups::CASES,
         group_rules::CASES,

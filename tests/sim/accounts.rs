@@ -12,6 +12,7 @@ impl Store {
             AccountAct::Find(AccountName::Id(user)) => self.person(*user),
             AccountAct::Find(_) | AccountAct::Put { .. } => None,
             AccountAct::IssueToken { .. } | AccountAct::RevokeTokens(_) => None,
+            AccountAct::Groups { .. } | AccountAct::Erase(_) => None,
         };
         let found = found.ok_or(Code::NoSuchUser)?;
         let (external, disabled) = (None, false);

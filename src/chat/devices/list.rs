@@ -73,17 +73,22 @@ impl Devices {
         let user = connections.get(connection).filter(|session| session.multi).and_then(Connection::user);
         let Some(user) = user else { return list.answer(cx, connections) };
         self.asked.push(list);
-        let question = Envelope::devices_asked(number, user);
+        let mut question = Envelope::devices_asked(number, user);
+        if connection.is_acting() {
+            question = question.for_acting();
+        }
         cx.publish_counted(Channel::User(user), question, PublishFlow::DevicesAsked { number });
     }
 
     /// Somebody asks which devices of the user are here.
-    pub(crate) fn on_asked(&mut self, cx: &mut Cx, user: UserId, number: MessageId, here: &[TokenId]) {
+    pub(crate) fn on_asked(&mut self, cx: &mut Cx, user: UserId, question: &Envelope, here: &[TokenId]) {
         cx.enter();
+        let number = question.mid();
         cx.observe(number);
         // What this core published comes back to it.
         if number.core() != cx.core {
-            cx.publish(Channel::User(user), Envelope::devices_here(number, user, here));
+            let back = if question.is_for_acting() { Channel::Cores } else { Channel::User(user) };
+            cx.publish(back, Envelope::devices_here(number, user, here));
         }
     }
 
@@ -98,7 +103,11 @@ impl Devices {
         cx.enter();
         if let Some(list) = self.asked.iter_mut().find(|list| list.number == number) {
             // Without the bus, nobody is known of but who is here.
-            list.others = Some(receivers.map_or(0, |receivers| receivers.saturating_sub(1)));
+            // This core is one of them if it has joined the user's channel.
+            let user = connections.get(list.connection).and_then(Connection::user);
+            let is_here = user.is_none_or(|user| connections.of_user(user).is_some());
+            let own = u32::from(is_here || !list.connection.is_acting());
+            list.others = Some(receivers.map_or(0, |receivers| receivers.saturating_sub(own)));
         }
         self.end_answered_list(cx, connections, number);
     }

@@ -51,7 +51,10 @@ impl Groups {
     ) {
         cx.enter();
         let number = cx.next_mid();
-        let envelope = Envelope::group_rule(number, by, group, notice);
+        let mut envelope = Envelope::group_rule(number, by, group, notice);
+        if awaited.as_ref().is_some_and(|answer| answer.connection.is_acting()) {
+            envelope = envelope.for_acting();
+        }
         let users = notice.standings.iter().map(|standing| Channel::User(standing.user));
         let channels: Vec<Channel> = std::iter::once(Channel::Group(group)).chain(users).collect();
         let uncounted = u8::try_from(channels.len()).expect("a rule is about two users at most");

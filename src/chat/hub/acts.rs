@@ -6,7 +6,7 @@
 use super::Hub;
 use crate::model::act::{AccountAct, AccountRecord, Act};
 use crate::model::envelope::Revoked;
-use crate::model::ids::{ConnectionId, UserId};
+use crate::model::ids::{ConnectionId, GroupId, UserId};
 use crate::model::token::{Token, TokenId};
 use crate::port::in_flight::StoreFlow;
 use crate::port::store::{Reply, StoreReply, StoreRequest, StoreResult};
@@ -36,7 +36,7 @@ impl Hub {
     pub(super) fn on_account_reply(&mut self, id: ConnectionId, act: &AccountAct, result: StoreResult) {
         let answer = match (act, result) {
             (_, Err(code)) => return self.refuse_act(id, code),
-            (AccountAct::RevokeTokens(user), Ok(_)) => {
+            (AccountAct::RevokeTokens(user) | AccountAct::Erase(user), Ok(_)) => {
                 self.end_tokens(*user);
                 acted::done()
             }
@@ -46,6 +46,10 @@ impl Hub {
             }
             (AccountAct::IssueToken { .. }, Ok(reply)) => match Token::of(reply) {
                 Some(token) => acted::token(&token),
+                None => return self.refuse_act(id, Code::Busy),
+            },
+            (AccountAct::Groups { .. }, Ok(reply)) => match Vec::<GroupId>::of(reply) {
+                Some(groups) => acted::groups(&groups),
                 None => return self.refuse_act(id, Code::Busy),
             },
             (AccountAct::Put { .. } | AccountAct::Find(_), Ok(reply)) => match AccountRecord::of(reply) {

@@ -93,7 +93,7 @@ impl Hub {
             Kind::TokenRevoked => self.end_revoked(user, envelope.revoked()),
             Kind::DevicesAsked => {
                 let here = logins.tokens(&connections.sessions(user));
-                devices.on_asked(cx, user, envelope.mid(), &here);
+                devices.on_asked(cx, user, &envelope, &here);
             }
             Kind::DevicesHere => devices.on_here(cx, connections, &envelope),
             Kind::GroupRule => self.on_group_rule(&envelope),
@@ -173,7 +173,7 @@ impl Hub {
     }
 
     fn on_cores_envelope(&mut self, envelope: &Envelope) {
-        let Self { cx, connections, backlog, social, .. } = self;
+        let Self { cx, connections, backlog, devices, social, .. } = self;
         match envelope.kind() {
             Kind::Presence => social.on_presence_envelope(cx, connections, backlog, envelope),
             Kind::CoreLeaving => social.on_core_leaving(cx, envelope.mid().core()),
@@ -181,8 +181,11 @@ impl Hub {
             Kind::BacklogHint | Kind::Reclaim | Kind::GroupOffsets | Kind::Dissolved => {}
             Kind::Confirmed | Kind::Unconfirmed | Kind::HidingHint | Kind::ClaimJoined => {}
             Kind::Read | Kind::Typing | Kind::ConfirmedHere | Kind::TokenRevoked | Kind::Acquaintance => {}
-            Kind::DevicesAsked | Kind::DevicesHere | Kind::Friendship | Kind::Settings | Kind::Changed => {}
-            Kind::GroupRule | Kind::GroupKnown | Kind::GroupTold | Kind::GroupAsked => {}
+            // Answers to what an acting session asks.
+            Kind::DevicesHere => devices.on_here(cx, connections, envelope),
+            Kind::GroupKnown => self.on_group_known(envelope.mid()),
+            Kind::DevicesAsked | Kind::Friendship | Kind::Settings | Kind::Changed => {}
+            Kind::GroupRule | Kind::GroupTold | Kind::GroupAsked => {}
         }
     }
 }

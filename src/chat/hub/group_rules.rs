@@ -201,7 +201,8 @@ impl Hub {
             return self.on_group_known(number);
         }
         self.apply_rule(envelope.group(), &envelope.ruled());
-        self.cx.publish(Channel::User(by), Envelope::group_known(number, by));
+        let back = if envelope.is_for_acting() { Channel::Cores } else { Channel::User(by) };
+        self.cx.publish(back, Envelope::group_known(number, by));
     }
 
     /// A core knows it.

@@ -54,6 +54,16 @@ pub enum AccountAct {
     },
     /// Make all its tokens worthless.
     RevokeTokens(UserId),
+    /// Name the groups that a user is in, or the one of this name that it owns.
+    Groups {
+        /// Who.
+        user: UserId,
+        /// Which one.
+        owned: Option<Box<str>>,
+    },
+    /// Forget who it was: its name, its password, what the application calls it, its tokens, friends, blocks and what waits
+    /// for it. Nobody comes in as it any more. What it said stays with those to whom it was said.
+    Erase(UserId),
 }
 
 /// An account, as the API is told of it.

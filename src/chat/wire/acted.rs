@@ -2,6 +2,7 @@
 
 use super::text::{number, string};
 use crate::model::act::AccountRecord;
+use crate::model::ids::GroupId;
 use crate::model::token::{Secret, Token};
 
 /// Done, and there is nothing to add.
@@ -23,6 +24,19 @@ pub fn account(account: &AccountRecord) -> Vec<u8> {
     out.extend_from_slice(b",\"name\":");
     string(&mut out, &account.name);
     out.push(b'}');
+    out
+}
+
+/// Groups, by id.
+pub fn groups(groups: &[GroupId]) -> Vec<u8> {
+    let mut out = b"{\"errno\":0,\"groups\":[".to_vec();
+    for (at, group) in groups.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        number(&mut out, group.get().into());
+    }
+    out.extend_from_slice(b"]}");
     out
 }
 

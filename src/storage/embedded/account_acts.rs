@@ -1,6 +1,7 @@
 //! What the server's API does with accounts.
 
 use super::{Answered, accounts, admissions, row, tokens};
+use crate::admission::{ERASED, names};
 use crate::names::fold;
 use crate::outbox::pending::Pending;
 use crate::token::Uses;
@@ -30,6 +31,17 @@ pub fn perform(
                 Ok(Ok(StoreReply::Issued(token)))
             }
         },
+        AccountAct::Groups { user, owned } => {
+            let mut find = db.prepare_cached(
+                "SELECT groupid FROM groupuser JOIN allgroup ON allgroup.id = groupuser.groupid
+                 WHERE userid = ?1 AND groupname IS NOT NULL
+                 AND (?2 IS NULL OR (folded = ?2 AND grouprole = 'creator')) ORDER BY groupid",
+            )?;
+            let groups = find
+                .query_map(params![user.get(), owned.as_deref().map(fold)], |found| row::group(found, 0))?;
+            Ok(Ok(StoreReply::Groups(groups.collect::<rusqlite::Result<_>>()?)))
+        }
+        AccountAct::Erase(user) => erase(db, limits, *user),
         AccountAct::RevokeTokens(user) => {
             if find(db, &AccountName::Id(*user))?.is_none() {
                 return Ok(Err(Code::NoSuchUser));
@@ -115,4 +127,33 @@ fn make(
         AccountName::Id(_) | AccountName::Name(_) => None,
     };
     Ok(made.map(|(user, name)| AccountRecord { user, name, external, disabled: false }))
+}
+
+fn erase(db: &Connection, limits: &Limits, user: UserId) -> Answered {
+    if find(db, &AccountName::Id(user))?.is_none() {
+        return Ok(Err(Code::NoSuchUser));
+    }
+    tokens::revoke_all(db, user)?;
+    for sql in [
+        "DELETE FROM friend WHERE userid = ?1 OR friendid = ?1",
+        "DELETE FROM friend_ask WHERE userid = ?1 OR asker = ?1",
+        "DELETE FROM blocked WHERE userid = ?1",
+        "DELETE FROM setting WHERE userid = ?1",
+        "DELETE FROM grouprequest WHERE userid = ?1",
+        "DELETE FROM offlinemessage WHERE userid = ?1",
+    ] {
+        db.prepare_cached(sql)?.execute([user.get()])?;
+    }
+    for name in names(&user.to_string(), Some(ERASED), limits) {
+        let folded = fold(&name);
+        if accounts::is_taken(db, &name, &folded)? {
+            continue;
+        }
+        db.prepare_cached(
+            "UPDATE user SET name = ?2, folded = ?3, password = '', external = NULL, disabled = 1 WHERE id = ?1",
+        )?
+        .execute(params![user.get(), name, folded])?;
+        return Ok(Ok(StoreReply::Done));
+    }
+    Ok(Err(Code::TooMany))
 }

@@ -3,11 +3,12 @@
 use super::client::Client;
 use super::fault::{DbResult, Fault};
 use super::{Answered, accounts, admissions, row, tokens};
+use crate::admission::{ERASED, names};
 use crate::names::fold;
 use crate::outbox::pending::Pending;
 use crate::token::Uses;
 use chatd_chat::model::act::{AccountAct, AccountName, AccountRecord};
-use chatd_chat::model::ids::UserId;
+use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::port::store::StoreReply;
 use chatd_chat::wire::code::Code;
@@ -39,6 +40,8 @@ pub async fn perform(
                 Ok(Ok(StoreReply::Issued(token)))
             }
         },
+        AccountAct::Groups { user, owned } => groups(client, *user, owned.as_deref()).await,
+        AccountAct::Erase(user) => erase(client, limits, *user).await,
         AccountAct::RevokeTokens(user) => {
             if find(client, &AccountName::Id(*user)).await?.is_none() {
                 return Ok(Err(Code::NoSuchUser));
@@ -125,4 +128,48 @@ async fn make(
             }
         }
     }
+}
+
+async fn groups(client: &mut Client, user: UserId, owned: Option<&str>) -> Answered {
+    const ALL: &str = "SELECT groupid FROM groupuser JOIN allgroup ON allgroup.id = groupuser.groupid
+        WHERE userid = ? AND groupname IS NOT NULL ORDER BY groupid";
+    const OWNED: &str = "SELECT groupid FROM groupuser JOIN allgroup ON allgroup.id = groupuser.groupid
+        WHERE userid = ? AND folded = ? AND grouprole = 'creator' ORDER BY groupid";
+    let found = match owned {
+        None => client.find(ALL, vec![user.get().into()]).await?,
+        Some(name) => client.find(OWNED, vec![user.get().into(), row::sql_text(&fold(name))]).await?,
+    };
+    let groups: DbResult<Vec<GroupId>> = found.iter().map(|found| row::group(found, 0)).collect();
+    Ok(Ok(StoreReply::Groups(groups?)))
+}
+
+async fn erase(client: &mut Client, limits: &Limits, user: UserId) -> Answered {
+    if find(client, &AccountName::Id(user)).await?.is_none() {
+        return Ok(Err(Code::NoSuchUser));
+    }
+    tokens::revoke_all(client, user).await?;
+    for sql in [
+        "DELETE FROM friend WHERE userid = ?",
+        "DELETE FROM friend WHERE friendid = ?",
+        "DELETE FROM friend_ask WHERE userid = ?",
+        "DELETE FROM friend_ask WHERE asker = ?",
+        "DELETE FROM blocked WHERE userid = ?",
+        "DELETE FROM setting WHERE userid = ?",
+        "DELETE FROM grouprequest WHERE userid = ?",
+        "DELETE FROM offlinemessage WHERE userid = ?",
+    ] {
+        client.write(sql, vec![user.get().into()]).await?;
+    }
+    for name in names(&user.to_string(), Some(ERASED), limits) {
+        let folded = fold(&name);
+        if accounts::is_taken(client, &name, &folded).await? {
+            continue;
+        }
+        let sql =
+            "UPDATE user SET name = ?, folded = ?, password = '', external = NULL, disabled = 1 WHERE id = ?";
+        let values = vec![row::sql_text(&name), row::sql_text(&folded), user.get().into()];
+        client.write(sql, values).await?;
+        return Ok(Ok(StoreReply::Done));
+    }
+    Ok(Err(Code::TooMany))
 }

@@ -107,7 +107,8 @@ pub fn rows(order: &Order) -> Vec<Row> {
         StoreRequest::Account(
             AccountAct::Put { who: AccountName::Id(user), .. }
             | AccountAct::IssueToken { user, .. }
-            | AccountAct::RevokeTokens(user),
+            | AccountAct::RevokeTokens(user)
+            | AccountAct::Erase(user),
         ) => vec![Row::User(*user)],
         StoreRequest::Resume { secret, .. } => vec![Row::Token(print_of(secret).id.0)],
         StoreRequest::Revoke { token, .. } | StoreRequest::DropDevice { token, .. } => {
@@ -146,7 +147,9 @@ pub fn order_keys(order: &Order) -> Vec<OrderKey> {
             };
             vec![OrderKey::WritesTo(*user, target)]
         }
-        StoreRequest::Account(AccountAct::IssueToken { user, .. } | AccountAct::RevokeTokens(user))
+        StoreRequest::Account(
+            AccountAct::IssueToken { user, .. } | AccountAct::RevokeTokens(user) | AccountAct::Erase(user),
+        )
         | StoreRequest::AddFriend { user, .. }
         | StoreRequest::DelFriend { user, .. }
         | StoreRequest::AskFriend { user, .. }

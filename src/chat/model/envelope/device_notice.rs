@@ -191,6 +191,18 @@ impl Envelope {
         seal(Kind::DevicesAsked, 0, user.get(), number.0, &[])
     }
 
+    /// The same question, answered on the cores' channel: who asks for an acting session has not joined the user's.
+    pub fn for_acting(&self) -> Self {
+        let mut bytes = self.0.to_vec();
+        bytes[20..28].copy_from_slice(&1_u64.to_le_bytes());
+        Self(bytes.into())
+    }
+
+    /// Whether this question is answered on the cores' channel.
+    pub fn is_for_acting(&self) -> bool {
+        self.ts().0 == 1
+    }
+
     /// The answer to [`Envelope::devices_asked`]: the tokens of the sessions of one core.
     pub fn devices_here(number: MessageId, user: UserId, tokens: &[TokenId]) -> Self {
         let body: Vec<u8> = tokens.iter().flat_map(|token| token.0.to_le_bytes()).collect();

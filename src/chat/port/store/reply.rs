@@ -193,6 +193,8 @@ pub enum StoreReply {
     Places(Vec<(MessageId, u64)>),
     /// An account, as it is now.
     Account(AccountRecord),
+    /// Groups of a user, by id.
+    Groups(Vec<GroupId>),
 }
 
 /// A reply of one kind. A store that replies with another kind is broken: its requester hears that it is busy.
@@ -221,7 +223,7 @@ replies!(
     StoredMessage: Stored, BacklogPage: Backlog, HistoryPage: History, Joined: Joined, Left: Left,
     Vec<Device>: Devices, HeadsPage: Heads, SyncPage: Synced, Marker: Marker, Vec<(MessageId, u64)>: Places,
     SearchPage: Search, Ruled: Ruled, Vec<Asking>: Asking, SavedSettings: Settings, Box<Altered>: Altered,
-    AccountRecord: Account
+    AccountRecord: Account, Vec<GroupId>: Groups
 );
 
 impl StoreReply {

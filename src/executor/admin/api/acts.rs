@@ -1,13 +1,16 @@
 //! What may be asked for: which paths there are, which fields each has, and what is done for it.
 
 use super::body::{Body, Refused, invalid};
-use super::work::{Once, Work};
+use super::work::{Came, Next, Once, Work};
+use super::{everything, groups};
 use crate::acts::Deed;
 use chatd_chat::model::act::{AccountAct, AccountName, Actor};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::name;
 use chatd_chat::wire::msgid;
 use serde_json::json;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 /// Whether there is such an act.
 pub(super) fn is_act(path: &str) -> bool {
@@ -29,7 +32,15 @@ const ACTS: &[(&str, Read)] = &[
     ("/v1/users.put", users_put),
     ("/v1/tokens.issue", tokens_issue),
     ("/v1/tokens.revoke", tokens_revoke),
+    ("/v1/users.delete", everything::erase),
+    ("/v1/groups.put", groups::put),
+    ("/v1/groups.members", groups::members),
     ("/v1/messages.send", messages_send),
+    ("/v1/history", history),
+    ("/v1/sessions.list", sessions_list),
+    ("/v1/sessions.kick", tokens_revoke),
+    ("/v1/export", everything::export),
+    ("/v1/drain", drain),
 ];
 
 /// Reads what is asked for at a path.
@@ -46,7 +57,7 @@ pub(super) fn plan(path: &str, bytes: &[u8]) -> Result<Planned, Refused> {
 }
 
 /// Who it is, as the log has it: never a name, which somebody else may have chosen.
-fn shown(who: &AccountName) -> String {
+pub(super) fn shown(who: &AccountName) -> String {
     match who {
         AccountName::Id(user) => format!("user {user}"),
         AccountName::External(external) => format!("user external {external:?}"),
@@ -122,6 +133,59 @@ fn tokens_revoke(body: &mut Body) -> Result<Planned, Refused> {
 /// What an answer is known by where whoever asks gives no name.
 fn cid_or_any(body: &mut Body) -> Result<String, Refused> {
     Ok(body.cid()?.unwrap_or_else(|| "api".to_owned()))
+}
+
+/// The same where it is a name for good: one that nobody has given before.
+pub(super) fn cid_or_new(body: &mut Body) -> Result<String, Refused> {
+    static GIVEN: AtomicU64 = AtomicU64::new(0);
+    Ok(body.cid()?.unwrap_or_else(|| {
+        let since = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_micros() as u64);
+        format!("api-{since:x}-{:x}", GIVEN.fetch_add(1, Ordering::Relaxed))
+    }))
+}
+
+fn history(body: &mut Body) -> Result<Planned, Refused> {
+    let (user, with, group) = (body.user("user")?, body.optional_user("with")?, body.optional_group()?);
+    let span = ["after", "before", "limit"].map(|name| (name, body.value(name)));
+    let names: Vec<AccountName> = match (with, group) {
+        (Some(with), None) => vec![user, with],
+        (None, Some(_)) => vec![user],
+        (Some(_), Some(_)) | (None, None) => return Err(invalid("one of with and groupid is needed")),
+    };
+    planned(shown(&names[0]), names, move |mut found| {
+        let mut frame = json!({ "msgid": msgid::HISTORY, "cid": "api" });
+        match (found.get(1), group) {
+            (Some(with), _) => frame["with"] = with.user.get().into(),
+            (None, group) => frame["groupid"] = group.map(|group| group.get()).into(),
+        }
+        for (name, value) in span {
+            if let Some(value) = value {
+                frame[name] = value;
+            }
+        }
+        groups::asks(&found.swap_remove(0), &frame)
+    })
+}
+
+fn sessions_list(body: &mut Body) -> Result<Planned, Refused> {
+    let user = body.user("user")?;
+    planned(shown(&user), vec![user], |found| {
+        groups::asks(&found[0], &json!({ "msgid": msgid::DEVICES, "cid": "api" }))
+    })
+}
+
+/// The server stops, as SIGTERM stops it.
+#[derive(Debug)]
+struct Drain;
+
+impl Work for Drain {
+    fn go_on(&mut self, _: Came) -> Result<Next, Refused> {
+        Ok(Next::Stop)
+    }
+}
+
+fn drain(_: &mut Body) -> Result<Planned, Refused> {
+    Ok(Planned { about: "this server".to_owned(), work: Box::new(Drain) })
 }
 
 fn messages_send(body: &mut Body) -> Result<Planned, Refused> {

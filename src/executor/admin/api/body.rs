@@ -88,6 +88,10 @@ impl Body {
         group.map(Some).ok_or_else(|| invalid("groupid must be a number of a group"))
     }
 
+    pub(super) fn group(&mut self) -> Result<GroupId, Refused> {
+        self.optional_group()?.ok_or_else(|| invalid("groupid is missing"))
+    }
+
     /// A user: `{"id":…}`, `{"external":…}` or `{"name":…}`.
     pub(super) fn optional_user(&mut self, name: &str) -> Result<Option<AccountName>, Refused> {
         self.value(name).map(|value| user(name, value)).transpose()
@@ -95,6 +99,19 @@ impl Body {
 
     pub(super) fn user(&mut self, name: &str) -> Result<AccountName, Refused> {
         self.optional_user(name)?.ok_or_else(|| invalid(format!("{name} is missing")))
+    }
+
+    /// Users, likewise; none if there is no such field.
+    pub(super) fn users(&mut self, name: &str, most: usize) -> Result<Vec<AccountName>, Refused> {
+        let users = match self.value(name) {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(users)) => users,
+            Some(_) => return Err(invalid(format!("{name} must be a list of users"))),
+        };
+        if users.len() > most {
+            return Err(invalid(format!("{name} has more than {most} users")));
+        }
+        users.into_iter().map(|value| user(name, value)).collect()
     }
 
     /// The user whom the fields of the object itself name.

@@ -55,6 +55,10 @@ pub(super) struct Working {
     pub(super) call: u64,
     /// Whether the connection ends with the answer.
     pub(super) is_last: bool,
+    /// Whether lines of the answer have been written.
+    pub(super) has_begun: bool,
+    /// Whether users are somebody else afterwards than they were.
+    pub(super) forgets: bool,
 }
 
 /// One connection.
@@ -94,6 +98,7 @@ impl Connection {
             Stage::Asking if self.outgoing.is_empty() => PollFlags::IN,
             Stage::Lingering => PollFlags::IN,
             Stage::Asking | Stage::Answering | Stage::Ending => PollFlags::OUT,
+            Stage::Working(_) if !self.outgoing.is_empty() => PollFlags::OUT,
             // That the peer is gone shows when the answer is written: what was begun is done in any case.
             Stage::Working(_) | Stage::Over => PollFlags::empty(),
         }

@@ -107,6 +107,29 @@ impl Response {
     }
 }
 
+/// Begins an answer of many lines, each a JSON object, whose length nobody knows yet.
+pub(super) fn begin_lines(out: &mut Vec<u8>, is_last: bool) {
+    out.extend_from_slice(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\
+          Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
+    );
+    out.extend_from_slice(if is_last { b"Connection: close\r\n\r\n" } else { b"\r\n" });
+}
+
+/// Some of them: none are an end.
+pub(super) fn write_lines(out: &mut Vec<u8>, lines: &[u8]) {
+    if !lines.is_empty() {
+        out.extend_from_slice(format!("{:x}\r\n", lines.len()).as_bytes());
+        out.extend_from_slice(lines);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// That was all.
+pub(super) fn end_lines(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"0\r\n\r\n");
+}
+
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",

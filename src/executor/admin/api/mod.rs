@@ -6,12 +6,15 @@
 //!
 //! - [`server`] turns the connections, [`connection`] is one of them, [`http`] what is said on it.
 //! - [`who`] knows who may ask.
-//! - [`acts`] is what may be asked for, [`body`] how it is said, [`work`] what is done for it step by step.
+//! - [`acts`] is what may be asked for, [`body`] how it is said, [`work`] what is done for it step by step: of several steps
+//!   are those with [`groups`], and those with [`everything`] of a user.
 //! - [`names`] knows for a while who is who.
 
 mod acts;
 mod body;
 mod connection;
+mod everything;
+mod groups;
 mod http;
 mod names;
 mod server;

@@ -25,4 +25,9 @@ impl Names {
         }
         self.0.insert(name, (actor, now + BELIEVED));
     }
+
+    /// Something was done that may have made an account worthless.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
 }

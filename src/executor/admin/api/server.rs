@@ -42,6 +42,8 @@ struct Desk {
     /// Whose call it is, by the number of the call.
     calls: FxHashMap<u64, (u64, Option<AccountName>)>,
     last_call: u64,
+    /// Whether the server is to stop.
+    stops: bool,
 }
 
 impl Server {
@@ -52,7 +54,7 @@ impl Server {
         handed: Receiver<Handed>,
     ) -> Self {
         let (names, calls) = (Names::default(), FxHashMap::default());
-        let desk = Desk { tokens, lines, names, calls, last_call: 0 };
+        let desk = Desk { tokens, lines, names, calls, last_call: 0, stops: false };
         Self { listener, handed, connections: FxHashMap::default(), last: 0, desk }
     }
 
@@ -78,6 +80,11 @@ impl Server {
             }
             self.accept(now);
             self.end_overdue(now);
+            if std::mem::take(&mut self.desk.stops) {
+                // As from outside: whoever waits for signals knows what to do.
+                let _ =
+                    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
+            }
         }
     }
 
@@ -158,7 +165,9 @@ impl Server {
 
     fn end_overdue(&mut self, now: Instant) {
         for connection in self.connections.values_mut().filter(|connection| connection.deadline <= now) {
-            if let Stage::Working(working) = &connection.stage {
+            if let Stage::Working(working) = &connection.stage
+                && !working.has_begun
+            {
                 self.desk.calls.remove(&working.call);
                 warn!("{}: not answered in time", working.about);
                 connection.answer(&Response::refusal(503, "not answered in time: repeat it"), true, now);
@@ -187,6 +196,13 @@ impl Desk {
         loop {
             match connection.stage {
                 Stage::Answering | Stage::Ending => connection.write(now),
+                Stage::Working(ref working) if working.has_begun && working.call == 0 => {
+                    connection.write(now);
+                    if connection.outgoing.is_empty() {
+                        self.continue_work(number, connection, Ok(Came::Nothing), now);
+                        continue;
+                    }
+                }
                 Stage::Asking if connection.outgoing.is_empty() && !connection.incoming.is_empty() => {
                     if !self.read(number, connection, now) {
                         return;
@@ -260,7 +276,9 @@ impl Desk {
         match acts::plan(path, body) {
             Ok(planned) => {
                 let about = format!("api {who}: {act} {}", planned.about);
-                let working = Working { work: planned.work, about, call: 0, is_last };
+                let forgets = act == "users.delete";
+                let working =
+                    Working { work: planned.work, about, call: 0, is_last, has_begun: false, forgets };
                 connection.stage = Stage::Working(Box::new(working));
                 self.continue_work(number, connection, Ok(Came::Nothing), now);
             }
@@ -291,11 +309,36 @@ impl Desk {
         let response = loop {
             let next = came.and_then(|came| working.work.go_on(came));
             let (user, deed, finds) = match next {
+                Err(_) if working.has_begun => {
+                    // Cut off: whoever reads it sees that it is not all.
+                    return connection.stage = Stage::Over;
+                }
                 Err(refused) => break Response::json(refused.bytes()),
                 Ok(Next::Done(bytes)) if bytes.is_empty() => {
                     break Response::refusal(503, "the server is stopping");
                 }
                 Ok(Next::Done(bytes)) => break Response::json(bytes),
+                Ok(Next::Part(lines)) => {
+                    if !working.has_begun {
+                        http::begin_lines(&mut connection.outgoing, working.is_last);
+                    }
+                    http::write_lines(&mut connection.outgoing, &lines);
+                    (working.has_begun, working.call) = (true, 0);
+                    connection.deadline = now + WRITE;
+                    return;
+                }
+                Ok(Next::End) => {
+                    info!("{}: all of it", working.about);
+                    http::end_lines(&mut connection.outgoing);
+                    let is_last = working.is_last;
+                    connection.stage = if is_last { Stage::Ending } else { Stage::Answering };
+                    connection.deadline = now + WRITE;
+                    return;
+                }
+                Ok(Next::Stop) => {
+                    self.stops = true;
+                    break Response::json(b"{\"errno\":0}".to_vec());
+                }
                 Ok(Next::Find(name)) => match self.names.get(&name, now) {
                     Some(actor) => {
                         came = Ok(Came::Found(actor));
@@ -308,6 +351,9 @@ impl Desk {
             self.last_call += 1;
             let call = Call { number: self.last_call, deed };
             if self.lines.call(user.get(), call).is_err() {
+                if working.has_begun {
+                    return connection.stage = Stage::Over;
+                }
                 break Response::refusal(503, "too much is asked for at once");
             }
             self.calls.insert(self.last_call, (number, finds));
@@ -316,6 +362,9 @@ impl Desk {
             return;
         };
         info!("{}: {}", working.about, response.outcome());
+        if working.forgets {
+            self.names.forget();
+        }
         let is_last = working.is_last;
         connection.answer(&response, is_last, now);
     }

@@ -16,6 +16,12 @@ pub(super) enum Next {
     Find(AccountName),
     /// It is done: the answer, a JSON object.
     Done(Vec<u8>),
+    /// Lines of an answer that has many; it goes on, without anything having come, when they are on their way.
+    Part(Vec<u8>),
+    /// That was the last line.
+    End,
+    /// The same as [`Next::Done`], and the server stops.
+    Stop,
 }
 
 /// What is done for one act.
@@ -72,6 +78,11 @@ impl<F: FnOnce(Vec<Actor>) -> (UserId, Deed) + Send> Work for Once<F> {
         let (user, deed) = deed(std::mem::take(&mut self.found));
         Ok(Next::Call(user, deed))
     }
+}
+
+/// The errno of an answer; busy, if it is none.
+pub(super) fn errno(answer: &Value) -> u64 {
+    answer["errno"].as_u64().unwrap_or_else(|| Code::Busy.errno().into())
 }
 
 /// What asks a core for an account.
