@@ -122,6 +122,7 @@ fn run(name: &str, messages: usize, webhook: Option<Webhook>, used: &Used) {
     drop(std::fs::remove_dir_all(&directory));
     let users = users(&directory);
     let config = Config {
+        hook: None,
         backend: Backend::Directory(directory.clone()),
         cost: Cost::default(),
         application: None,

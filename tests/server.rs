@@ -6,6 +6,7 @@ use chatd_testing as common;
 
 /// One file for each thing that can go wrong.
 mod server {
+    mod auth_hook;
     mod backlog;
     mod clocks;
     mod configuration;

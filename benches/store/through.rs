@@ -28,6 +28,7 @@ impl Through {
             backend,
             cost: Cost::default(),
             application: None,
+            hook: None,
             limits: Limits::default(),
             retention: Retention::All,
             search: true,

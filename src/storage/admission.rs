@@ -1,9 +1,11 @@
 //! Users whom another application vouches for: what every store is told of them, and what they are called here.
 
+use crate::token::password_print;
 use chatd_chat::model::ids::{Millis, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::name;
 use chatd_chat::model::token::TokenId;
+use chatd_chat::port::store::{Admitted, StoreReply, Verified};
 use sha2::{Digest, Sha256};
 use std::iter;
 
@@ -14,14 +16,26 @@ pub struct Admission {
     pub external: String,
     /// What the user is called, if the application says so.
     pub name: Option<String>,
-    /// Until when its word is good, by the wall clock.
-    pub expires: Millis,
+    /// Until when its word is good, by the wall clock; `None` if it was asked about a password, which does not end.
+    pub expires: Option<Millis>,
     /// The session that goes on with it, and its token; `None` for a login.
     pub renews: Option<(UserId, Option<TokenId>)>,
 }
 
 /// What a user is called of whom nothing is known any more, with something at its end where that is taken.
 pub const ERASED: &str = "erased";
+
+impl Admission {
+    /// What is answered to whoever is let in as this user. Who came with a password comes in as with one of this server: a
+    /// user of an application has none, and that can change.
+    pub fn let_in(&self, user: UserId, name: String) -> StoreReply {
+        match self.expires {
+            Some(expires) => StoreReply::Admitted(Admitted { user, name, expires }),
+            None => StoreReply::Verified(Verified { user, name, print: password_print("") }),
+        }
+    }
+}
+
 /// Names with a number at their end that are tried before one that nobody has thought of.
 const NUMBERED: u32 = 20;
 

@@ -169,6 +169,9 @@ impl Embedded {
             StoreRequest::Revoke { user, token } => tokens::revoke(db, *user, *token),
             StoreRequest::Devices { user } => tokens::devices(db, limits, *user),
             StoreRequest::DropDevice { user, token } => tokens::drop_device(db, *user, *token),
+            StoreRequest::SetPushToken { user, device, push } => {
+                tokens::set_push_token(db, *user, *device, push.as_ref())
+            }
             StoreRequest::Heads { user, before, heads } => {
                 let page = heads::page(db, &memory.places, *user, *before, *heads)?;
                 Ok(Ok(StoreReply::Heads(page)))

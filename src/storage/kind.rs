@@ -52,6 +52,7 @@ fn of(request: &StoreRequest) -> &'static str {
         StoreRequest::AckDelivered { .. } => "acknowledge delivered",
         StoreRequest::Devices { .. } => "list devices",
         StoreRequest::DropDevice { .. } => "drop a device",
+        StoreRequest::SetPushToken { .. } => "keep a push token",
         StoreRequest::Heads { .. } => "find where conversations stand",
         StoreRequest::Sync { .. } => "sync",
         StoreRequest::Alter { .. } => "change a message",

@@ -11,6 +11,7 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod admission;
+pub mod auth_hook;
 mod changes;
 #[doc(hidden)]
 pub mod contract;
@@ -21,6 +22,7 @@ mod group_rules;
 mod guesses;
 pub mod health;
 mod history;
+mod http;
 pub mod jwt;
 mod kind;
 mod merge;
@@ -59,6 +61,7 @@ use siblings::{Entry, Sibling};
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 #[doc(hidden)]
 pub use token::password_print;
@@ -77,6 +80,8 @@ pub struct Config {
     pub cost: Cost,
     /// Whose signed word lets users in, if there is somebody.
     pub application: Option<jwt::gate::Application>,
+    /// Who is asked about names and passwords, if that is not this server's to know.
+    pub hook: Option<Arc<auth_hook::AuthHook>>,
     /// The bounds that the store enforces.
     pub limits: Limits,
     /// Which messages it will be asked to store, so that its history can say whether it is complete.

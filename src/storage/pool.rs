@@ -10,6 +10,7 @@
 
 mod line;
 
+use super::auth_hook::AuthHook;
 use super::guesses::AccountKey;
 use super::password::{Cost, Hasher, Verdict};
 use super::replies::{Replies, Requester};
@@ -25,8 +26,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tracing::error;
 
+mod ask;
+
 /// More threads would answer logins sooner and messages later.
 const THREADS_MAX: usize = 2;
+/// As many questions may be with an application at one time.
+const ASKING_THREADS: usize = 8;
 /// 0 is everybody's, 19 the most patient. At 10 a thread gets about a tenth of a CPU that a core
 /// keeps busy, and all of one that is idle.
 const NICENESS: i32 = 10;
@@ -127,6 +132,7 @@ impl Pool {
     /// # Errors
     /// If the operating system gives no thread.
     pub fn start(
+        hook: Option<Arc<AuthHook>>,
         cost: Cost,
         limits: &Limits,
         replies: &Replies,
@@ -139,9 +145,12 @@ impl Pool {
             began: Instant::now(),
         });
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = (0..cpus.clamp(1, THREADS_MAX))
+        // Who asks an application waits for it, and computes nothing.
+        let threads = if hook.is_some() { ASKING_THREADS } else { cpus.clamp(1, THREADS_MAX) };
+        let threads = (0..threads)
             .map(|number| {
-                let thread = Thread { hasher: Hasher::new(cost), shared: shared.clone(), done: done.clone() };
+                let (hasher, hook) = (Hasher::new(cost), hook.clone());
+                let thread = Thread { hasher, hook, shared: shared.clone(), done: done.clone() };
                 std::thread::Builder::new().name(format!("password-{number}")).spawn(move || thread.run())
             })
             .collect::<std::io::Result<_>>()
@@ -190,6 +199,8 @@ impl Shared {
 
 struct Thread {
     hasher: Hasher,
+    /// Who knows the passwords of logins, if it is not the store.
+    hook: Option<Arc<AuthHook>>,
     shared: Arc<Shared>,
     done: flume::Sender<Hashed>,
 }
@@ -234,6 +245,9 @@ impl Thread {
         match task {
             Task::Hash { name, password } => {
                 self.hash(requester, &password, |hash| Order::Enroll { name, hash });
+            }
+            Task::Verify { who, password, .. } if self.hook.is_some() => {
+                self.ask((requester, key, from), &who, &password);
             }
             Task::Verify { account, password, .. } => match self.verify(key, from, account, &password) {
                 // It may have been replaced since it was looked up: the store looks again.
@@ -280,12 +294,7 @@ impl Thread {
                 Verdict::Wrong
             }
         };
-        if let Some(key) = key {
-            let now = self.shared.now();
-            let refused = self.shared.line().judge(key, from, verdict, now);
-            self.shared.work.notify_all();
-            self.shared.refuse(refused);
-        }
+        self.judge(key, from, Some(verdict));
         account.filter(|_| verdict == Verdict::Right)
     }
 }

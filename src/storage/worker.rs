@@ -107,7 +107,7 @@ fn start_with(
 ) -> Result<Running, OpenError> {
     let replies = Replies::new(replies);
     let (done, hashed) = flume::unbounded();
-    let pool = Pool::start(config.cost, &config.limits, &replies, &done)?;
+    let pool = Pool::start(config.hook.clone(), config.cost, &config.limits, &replies, &done)?;
     let gate = match config.application.clone() {
         Some(application) => Some(Gate::start(application, &config.limits, &replies, done)?),
         None => None,

@@ -48,7 +48,7 @@ impl Script {
                 let device = |entry: &str| {
                     let (id, name) = entry.split_once('=').expect("a token and its name");
                     let token = TokenId(number(id));
-                    Device { token, name: name.to_owned(), created: Millis(1), used: Millis(2) }
+                    Device { token, name: name.to_owned(), created: Millis(1), used: Millis(2), push: None }
                 };
                 StoreReply::Devices(rest.split_whitespace().map(device).collect())
             }

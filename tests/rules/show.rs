@@ -218,6 +218,10 @@ fn show_ask(ask: &StoreRequest) -> String {
         StoreRequest::Resume { secret, device: None } => format!("Resume {}", secret.0),
         StoreRequest::Resume { secret, device: Some(device) } => format!("Resume {} as {device:?}", secret.0),
         StoreRequest::Devices { user } => format!("Devices {user}"),
+        StoreRequest::SetPushToken { user, device, push } => {
+            let push = push.as_ref().map(|push| format!("{} {}", push.kind, push.token));
+            format!("SetPushToken {user} {} {}", device.0, push.unwrap_or_default())
+        }
         StoreRequest::DropDevice { user, token } => format!("DropDevice {user} {}", token.0),
         StoreRequest::Heads { user, before, heads } => {
             let before = before.map_or(String::new(), |before| format!(" before {}", before.0));

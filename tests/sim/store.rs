@@ -179,6 +179,11 @@ impl Store {
             }
             &StoreRequest::Devices { user } => self.devices(user),
             &StoreRequest::DropDevice { user, token } => self.drop_device(user, token),
+            // Nobody asks the simulation by what a device is reached.
+            &StoreRequest::SetPushToken { user, device, .. } => match self.remembered.has(user, device) {
+                true => Ok(StoreReply::Done),
+                false => Err(Code::NoSuchUser),
+            },
             &StoreRequest::Heads { user, before, heads } => {
                 Ok(StoreReply::Heads(self.heads(user, before, heads)))
             }

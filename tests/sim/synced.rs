@@ -164,6 +164,7 @@ impl Store {
     pub fn devices(&self, user: UserId) -> StoreResult {
         let device = |(token, name): (TokenId, String)| Device {
             token,
+            push: None,
             name,
             created: Millis(token.0),
             used: Millis(token.0),

@@ -7,7 +7,7 @@ use super::replies_groups;
 use super::rng::Rng;
 use chatd::chat::model::capabilities::Capabilities;
 use chatd::chat::model::consent::{FriendAsk, Settings, WhoWrites};
-use chatd::chat::model::device::Device;
+use chatd::chat::model::device::{Device, PushToken};
 use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd::chat::model::group_rule::{JoinPolicy, MemberRule, MutedAll, Until};
 use chatd::chat::model::history::{
@@ -177,7 +177,10 @@ fn devices() -> [(&'static str, Vec<u8>); 10] {
     let synced =
         |conversations: &[SyncedConversation], room| sync::synced(Some(CID), conversations, true, room);
     assert_eq!((synced(&both, 65_536).conversations, synced(&both, 0).conversations), (2, 1));
+    // By what it is reached, no client is told.
+    let push = PushToken { kind: "apns".into(), token: "t0k".into() };
     let phone = Device {
+        push: Some(push),
         token: TokenId(77),
         name: "p\"hone".into(),
         created: Millis(5),

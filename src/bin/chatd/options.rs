@@ -2,6 +2,8 @@
 
 #[path = "options/api.rs"]
 mod api;
+#[path = "options/hook.rs"]
+mod hook;
 #[path = "options/jwt.rs"]
 mod jwt;
 #[path = "options/logging.rs"]
@@ -20,6 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use api::ApiAt;
+pub use hook::Hook;
 pub use jwt::Jwt;
 pub use logging::Logging;
 pub use webhooks::Webhooks;
@@ -162,6 +165,9 @@ pub struct Options {
     /// Who is told of what happens.
     #[command(flatten)]
     pub webhooks: Webhooks,
+    /// Who is asked about passwords.
+    #[command(flatten)]
+    pub hook: Hook,
 
     /// Whether the cores measure the latency of every stage. Off shows what measuring costs.
     #[arg(long, value_name = "on|off", default_value = "on", value_parser = measuring)]

@@ -11,6 +11,7 @@ use chatd::executor::admin::api::Tokens;
 use chatd::executor::boot::{Delivery, Origins, Proxies, RingMode, Secrecy, Site};
 use chatd::executor::bus::redis::{RedisError, Server};
 use chatd::executor::metrics::Measuring;
+use chatd::storage::auth_hook::AuthHook;
 use chatd::storage::jwt::Policy;
 use chatd::storage::jwt::gate::Application;
 use chatd::storage::jwt::source::{NoKeys, Source};
@@ -72,6 +73,8 @@ pub struct Settings {
     pub application: Option<Application>,
     /// Who is told of what happens, if there is somebody.
     pub webhook: Option<Webhook>,
+    /// Who is asked about passwords, if there is somebody.
+    pub hook: Option<Arc<AuthHook>>,
     /// Which store, and where.
     pub backend: Backend,
     /// What the operator should know, a sentence each.
@@ -95,6 +98,8 @@ pub enum Impossible {
     Api(NoApi),
     /// There is no secret to sign what is told an application.
     Webhook(String),
+    /// There is nobody to ask about passwords.
+    Hook(String),
     /// The MySQL URL is none.
     MySql(Refusal),
     /// The Redis URL is none.
@@ -121,6 +126,7 @@ impl fmt::Display for Impossible {
             Impossible::Keys(why) => why.fmt(f),
             Impossible::Api(why) => why.fmt(f),
             Impossible::Webhook(why) => f.write_str(why),
+            Impossible::Hook(why) => write!(f, "--auth-url: {why}"),
             Impossible::MySql(error) => error.fmt(f),
             Impossible::Redis(error) => error.fmt(f),
             Impossible::NoCpus => f.write_str("the system does not say which CPUs this process may use"),
@@ -173,6 +179,7 @@ impl Settings {
         let application = application(&options)?;
         let api_tokens = api::tokens(&options.api).map_err(Impossible::Api)?;
         let webhook = options.webhooks.webhook(&mut warnings).map_err(Impossible::Webhook)?;
+        let hook = hook(&options)?;
         let registration = registration(&options)?;
         let rates = options.rates();
         warnings.extend(without_rates(&options, &rates));
@@ -238,6 +245,7 @@ impl Settings {
             cost: options.password_cost,
             application,
             webhook,
+            hook,
             backend,
             warnings,
         })
@@ -249,6 +257,7 @@ impl Settings {
             backend: self.backend.clone(),
             cost: self.cost,
             application: self.application.clone(),
+            hook: self.hook.clone(),
             limits: self.limits.clone(),
             retention: self.keep,
             search: self.search,
@@ -321,6 +330,21 @@ fn application(options: &Options) -> Result<Option<Application>, Impossible> {
     let (issuer, audience) = (jwt.jwt_issuer.clone(), jwt.jwt_audience.clone());
     let policy = Policy { issuer: issuer.unwrap_or_default(), audience: audience.unwrap_or_default() };
     Application::new(policy, source).map(Some).map_err(Impossible::Keys)
+}
+
+/// Who is asked about passwords, if that was said.
+fn hook(options: &Options) -> Result<Option<Arc<AuthHook>>, Impossible> {
+    let (Some(url), Some(file)) = (&options.hook.auth_url, &options.hook.auth_secret_file) else {
+        return Ok(None);
+    };
+    if options.register.registration != Some(Register::Closed) {
+        let why = "whoever registers here has a password here, which nobody would ask for: it takes \
+                   --registration closed";
+        return Err(Impossible::Hook(why.to_owned()));
+    }
+    let secret = fs::read(file).map_err(|why| Impossible::Hook(format!("{}: {why}", file.display())))?;
+    let hook = AuthHook::new(url, &secret).map_err(|why| Impossible::Hook(why.to_string()))?;
+    Ok(Some(Arc::new(hook)))
 }
 
 /// What everybody may do who reaches a server without rates.

@@ -5,7 +5,7 @@
 
 use super::Devices;
 use crate::connection::{About, Connection, Connections, Pause};
-use crate::model::device::Device;
+use crate::model::device::{Device, PushToken};
 use crate::model::envelope::{Envelope, Revoked};
 use crate::model::ids::{ConnectionId, MessageId, Monotonic, UserId};
 use crate::model::token::TokenId;
@@ -152,6 +152,23 @@ impl Devices {
         cx.enter();
         let request = StoreRequest::DropDevice { user, token };
         connections.request_mutation(cx, about, user, request, Change::DropDevice { token });
+    }
+
+    /// PUSH_TOKEN: of the device that the session has.
+    pub(crate) fn on_push_token(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        about: About<'_>,
+        user: UserId,
+        (device, push): (Option<TokenId>, Option<PushToken>),
+    ) {
+        cx.enter();
+        let Some(device) = device else {
+            return connections.refuse_with(cx, about, Code::NoSuchUser, "no such device");
+        };
+        let request = StoreRequest::SetPushToken { user, device, push };
+        connections.request_mutation(cx, about, user, request, Change::PushToken);
     }
 
     /// Tokens of the user are worthless: sessions on other cores that came with them end.

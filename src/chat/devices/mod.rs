@@ -8,7 +8,7 @@
 //! Owns the pushes whose places are still to be told, the tokens that other cores are still to be told of, and the lists
 //! for which other cores are still to answer.
 //!
-//! Handles `Devices`, `DropDevice`, `Heads`, `Sync`, `Read`, envelopes of the user's other sessions. Emits look-ups,
+//! Handles `Devices`, `DropDevice`, `PushToken`, `Heads`, `Sync`, `Read`, envelopes of the user's other sessions. Emits look-ups,
 //! `MoveMarker`, `FindPlaces`, pushes, READ, STORED. Gives back: sessions that end with their token.
 //!
 //! Never knows how a user is claimed, or what a backlog is.

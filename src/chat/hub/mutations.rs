@@ -132,6 +132,7 @@ impl Hub {
             }
             Change::Join { .. } | Change::Leave { .. } => {}
             Change::Token | Change::Confirm | Change::DropDevice { .. } | Change::Settings => {}
+            Change::PushToken => {}
         }
     }
 
@@ -146,7 +147,7 @@ impl Hub {
             }
             Change::Token | Change::Confirm | Change::Join { .. } | Change::Leave { .. } => None,
             Change::Befriend { .. } | Change::Unfriend { .. } => None,
-            Change::Block { .. } | Change::Unblock { .. } | Change::Settings => None,
+            Change::Block { .. } | Change::Unblock { .. } | Change::Settings | Change::PushToken => None,
         }
     }
 
@@ -168,7 +169,7 @@ impl Hub {
     /// ERROR, with the time after which it makes sense to try again.
     fn refuse_mutation(&mut self, about: About<'_>, change: Change, code: Code) {
         let Self { cx, connections, logins, .. } = self;
-        if let (Change::DropDevice { .. }, Code::NoSuchUser) = (change, code) {
+        if let (Change::DropDevice { .. } | Change::PushToken, Code::NoSuchUser) = (change, code) {
             return connections.refuse_with(cx, about, code, "no such device");
         }
         if code != Code::TooFast {
@@ -204,7 +205,7 @@ impl Hub {
             | Change::Befriend { .. }
             | Change::Unfriend { .. } => {}
             Change::Token | Change::Block { .. } | Change::Unblock { .. } | Change::Confirm => {}
-            Change::DropDevice { .. } | Change::Settings => {}
+            Change::DropDevice { .. } | Change::Settings | Change::PushToken => {}
         }
     }
 
@@ -234,7 +235,7 @@ impl Hub {
             }
             Change::Unfriend { friend } => social.unfriend(connections, id, friend),
             // Its session ends when this is answered.
-            Change::DropDevice { .. } => {}
+            Change::DropDevice { .. } | Change::PushToken => {}
             Change::Block { user } => connections.get_mut(id)?.block(user),
             Change::Unblock { user } => connections.get_mut(id)?.unblock(user),
             Change::Settings => self.note_settings(id, SavedSettings::of(reply)?),

@@ -32,6 +32,7 @@ fn demand(body: &Body<'_>) -> (Class, u32) {
         Body::Login { .. } | Body::JwtLogin { .. } | Body::Resume { .. } => (Class::Lookup, 1),
         Body::Register { .. } | Body::Password { .. } => (Class::Change, 1),
         Body::Block { .. } | Body::Unblock { .. } | Body::DropDevice { .. } => (Class::Change, 1),
+        Body::PushToken { .. } => (Class::Change, 1),
         Body::AddFriend { .. } | Body::DelFriend { .. } => (Class::Change, 1),
         Body::FriendAsk { .. } | Body::FriendAnswer { .. } | Body::Settings { .. } => (Class::Change, 1),
         Body::CreateGroup { .. } | Body::AddGroup { .. } | Body::DelGroup { .. } => (Class::Change, 1),

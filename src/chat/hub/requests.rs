@@ -93,6 +93,9 @@ impl Hub {
             Body::Devices | Body::DropDevice { .. } | Body::Search { .. } | Body::Alter { .. } => {
                 return false;
             }
+            Body::PushToken { .. } => {
+                return false;
+            }
             Body::FriendAsk { .. } | Body::FriendAnswer { .. } | Body::Settings { .. } => return false,
             Body::RuleGroup { .. } | Body::JoinRequests { .. } => return false,
             Body::AddFriend { .. } | Body::DelFriend { .. } => return false,
@@ -139,6 +142,10 @@ impl Hub {
             }
             Body::Devices => devices.on_devices(cx, connections, about, user),
             Body::DropDevice { token } => devices.on_drop_device(cx, connections, about, user, token),
+            Body::PushToken { push } => {
+                let device = logins.token(about.connection);
+                devices.on_push_token(cx, connections, about, user, (device, push));
+            }
             Body::AddFriend { friend } => social.on_add_friend(cx, connections, about, user, friend),
             Body::DelFriend { friend } => social.on_del_friend(cx, connections, about, user, friend),
             Body::FriendAsk { friend, note } => social.on_ask(cx, connections, about, user, (friend, note)),

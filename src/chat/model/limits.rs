@@ -137,6 +137,10 @@ pub struct Limits {
     pub jwt_queue: usize,
     /// How long before a session expires it is told so.
     pub expiry_notice_ms: u64,
+    /// Bytes of the token that a device is pushed by. Above: ERROR 102.
+    pub push_token_bytes: usize,
+    /// Characters of its kind. Above, or empty: ERROR 102.
+    pub push_kind_chars: usize,
     /// Characters of a device's name. Above, or empty: ERROR 102.
     pub device_chars: usize,
     /// Sessions of one user that live side by side, in the whole cluster. Above: the login gets errno 116.
@@ -350,6 +354,8 @@ impl Default for Limits {
             jwt_queue: 4_096,
             expiry_notice_ms: 30_000,
             device_chars: 50,
+            push_token_bytes: 4 << 10,
+            push_kind_chars: 50,
             user_sessions: 10,
             sync_conversations: 200,
             heads: 200,

@@ -248,6 +248,8 @@ pub(crate) enum Change {
     Unfriend { friend: UserId },
     /// What the user has chosen.
     Settings,
+    /// By what a device is reached.
+    PushToken,
     /// A device less.
     DropDevice { token: TokenId },
     /// Another token.
@@ -256,7 +258,7 @@ pub(crate) enum Change {
     Confirm,
 }
 
-/// What the store is asked for of people, and what that answers.
+/// What the store is asked for of people.
 #[derive(Debug)]
 pub(crate) struct DirectoryQuery {
     pub(crate) connection: ConnectionId,

@@ -12,6 +12,7 @@ use crate::model::act::AccountAct;
 use crate::model::change::{Alteration, Wanted};
 use crate::model::consent::{FriendAnswer, Parting, SettingsChange};
 use crate::model::dedup::DedupWindow;
+use crate::model::device::PushToken;
 use crate::model::envelope::Envelope;
 use crate::model::group_rule::{GroupRule, NewRow};
 use crate::model::history::{Conversation, Span, SyncFrom};
@@ -144,6 +145,16 @@ pub enum StoreRequest {
         user: UserId,
         /// Which.
         token: TokenId,
+    },
+    /// Keep with a device by what it is reached, for whoever tells it that something waits; it goes with the device.
+    /// → `Done` | `NoSuchUser` (the user has no such device).
+    SetPushToken {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        device: TokenId,
+        /// By what; `None` if it no longer is.
+        push: Option<PushToken>,
     },
     /// A page of a user's conversations, newest first. → [`StoreReply::Heads`].
     Heads {

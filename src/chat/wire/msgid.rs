@@ -104,6 +104,8 @@ pub const JOINS: u32 = 56;
 pub const SEARCH: u32 = 57;
 /// S→C, v2: messages, complete.
 pub const SEARCH_ACK: u32 = 58;
+/// C→S, v2: token, kind.
+pub const PUSH_TOKEN: u32 = 59;
 /// Both, v2: who_writes, read_receipts.
 pub const SETTINGS: u32 = 60;
 /// S→C, v2: with or groupid, places.
@@ -130,6 +132,7 @@ pub const fn is_of_v2(msgid: u32) -> bool {
             | TYPING
             | DEVICES
             | DROP_DEVICE
+            | PUSH_TOKEN
             | EDIT
             | RECALL
             | REACT

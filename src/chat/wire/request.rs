@@ -13,6 +13,7 @@ use super::msgid;
 use crate::model::capabilities::Capabilities;
 use crate::model::change::Alteration;
 use crate::model::consent::{FriendAnswer, SettingsChange};
+use crate::model::device::PushToken;
 use crate::model::extras::Extras;
 use crate::model::group_rule::GroupRule;
 use crate::model::history::{Conversation, Span, SyncFrom};
@@ -225,6 +226,11 @@ pub enum Body<'a> {
         /// Which.
         token: TokenId,
     },
+    /// PUSH_TOKEN.
+    PushToken {
+        /// By what the session's device is reached; `None` if it no longer is.
+        push: Option<PushToken>,
+    },
     /// FRIEND_ASK.
     FriendAsk {
         /// Whom.
@@ -346,6 +352,7 @@ impl Body<'_> {
             Body::Alter { alteration: Alteration::React { .. }, .. } => msgid::REACT,
             Body::Devices => msgid::DEVICES,
             Body::DropDevice { .. } => msgid::DROP_DEVICE,
+            Body::PushToken { .. } => msgid::PUSH_TOKEN,
             Body::FriendAsk { .. } => msgid::FRIEND_ASK,
             Body::FriendAnswer { .. } => msgid::FRIEND_ANSWER,
             Body::Settings { .. } => msgid::SETTINGS,

@@ -21,7 +21,12 @@ pub const CASES: &[Case] = &[
 const LATER: Millis = Millis(4_000_000_000_000);
 
 fn admission(external: &str, name: Option<&str>) -> Admission {
-    Admission { external: external.to_owned(), name: name.map(str::to_owned), expires: LATER, renews: None }
+    Admission {
+        external: external.to_owned(),
+        name: name.map(str::to_owned),
+        expires: Some(LATER),
+        renews: None,
+    }
 }
 
 fn admit(trial: &mut Trial, admission: Admission) -> StoreResult {
@@ -115,7 +120,7 @@ fn a_token_is_good_as_long(open: &mut Opener<'_>) {
     let over = issue(&mut trial, amy, Proof::Application(Millis(1))).unwrap();
     assert_eq!(resume(&mut trial, &over.secret), Err(Code::Expired));
     let renew = |user, token: TokenId, expires| Admission {
-        expires,
+        expires: Some(expires),
         renews: Some((user, Some(token))),
         ..admission("u-1", None)
     };

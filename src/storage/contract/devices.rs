@@ -4,7 +4,7 @@ use super::accounts::stranger;
 use super::trial::Trial;
 use super::{Case, Opener};
 use crate::{Order, Outcome};
-use chatd_chat::model::device::Device;
+use chatd_chat::model::device::{Device, PushToken};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::token::{Token, TokenId};
@@ -15,6 +15,7 @@ pub const CASES: &[Case] = &[
     Case { name: "devices are listed, the one used last first", run: devices_are_listed },
     Case { name: "a device takes another name", run: a_device_takes_another_name },
     Case { name: "a device is dropped by its user alone", run: a_device_is_dropped },
+    Case { name: "a push token is kept with its device", run: a_push_token_is_kept },
     Case { name: "a device that was not used for long is not listed", run: a_stale_device_is_not_listed },
     Case { name: "a new password keeps the name of the only device", run: a_new_password_keeps_the_name },
 ];
@@ -129,6 +130,40 @@ fn a_device_is_dropped(open: &mut Opener<'_>) {
     assert_eq!(ends, [none, none, none, None, None, Some(Code::Refused), none, None]);
     assert_eq!(answers[4], Ok(StoreReply::Done));
     assert_eq!(names(&mut trial, amy), [(phone.id, "phone".to_owned())]);
+}
+
+fn a_push_token_is_kept(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let (web, phone) = (issue(&mut trial, amy, Some("web")), issue(&mut trial, amy, Some("phone")));
+    let push = |token: &str| Some(PushToken { token: token.into(), kind: "apns \u{202e}'".into() });
+    let set = |user, device, push| StoreRequest::SetPushToken { user, device, push };
+    let long = "\u{1f600}'\\".repeat(682);
+    let answers = trial.requests(vec![
+        set(amy, phone.id, push("one")),
+        set(amy, phone.id, push(&long)),
+        set(amy, phone.id, push(&long)),
+        set(ben, phone.id, push("stolen")),
+        set(amy, TokenId(u64::MAX), push("nobody's")),
+        set(amy, web.id, None),
+    ]);
+    let (done, none) = (Ok(StoreReply::Done), Err(Code::NoSuchUser));
+    assert_eq!(answers, [done.clone(), done.clone(), done.clone(), none.clone(), none.clone(), done.clone()]);
+    let kept = |trial: &mut Trial| {
+        let mut kept: Vec<_> =
+            listed(trial, amy).into_iter().map(|device| (device.token, device.push)).collect();
+        kept.sort_unstable_by_key(|(token, _)| *token != web.id);
+        kept
+    };
+    assert_eq!(kept(&mut trial), [(web.id, None), (phone.id, push(&long))]);
+    assert!(trial.request(resume(&phone, Some("other name"))).is_ok());
+    assert_eq!(kept(&mut trial)[1], (phone.id, push(&long)), "a name is another matter");
+    assert_eq!(trial.request(set(amy, phone.id, None)), done);
+    assert_eq!(kept(&mut trial), [(web.id, None), (phone.id, None)]);
+    assert!(trial.request(set(amy, phone.id, push("two"))).is_ok());
+    assert!(trial.request(StoreRequest::Revoke { user: amy, token: phone.id }).is_ok());
+    assert_eq!(kept(&mut trial), [(web.id, None)], "it goes with its device");
+    assert_eq!(trial.request(set(amy, phone.id, push("two"))), none);
 }
 
 fn a_stale_device_is_not_listed(open: &mut Opener<'_>) {

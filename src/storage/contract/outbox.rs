@@ -5,12 +5,13 @@ use super::{Case, Opener};
 use crate::Order;
 use crate::admission::Admission;
 use crate::outbox::{Bounds, Kinds, Page, Step};
+use chatd_chat::model::device::PushToken;
 use chatd_chat::model::envelope::Target;
 use chatd_chat::model::group_rule::{GroupRule, NewRow};
 use chatd_chat::model::history::Conversation;
 use chatd_chat::model::ids::{MessageId, Millis, UserId};
 use chatd_chat::model::limits::Limits;
-use chatd_chat::port::store::StoreRequest;
+use chatd_chat::port::store::{Detail, Issue, StoreReply, StoreRequest};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub const CASES: &[Case] = &[
     Case { name: "what was refused is not told", run: what_was_refused },
     Case { name: "what was posted goes, and its numbers are never used again", run: what_was_posted },
     Case { name: "a message that nobody confirms is told of once", run: undelivered_once },
+    Case { name: "what is told of a message says by what devices are reached", run: undelivered_reaches },
     Case { name: "a message that comes late into a backlog is told of, too", run: undelivered_late },
     Case { name: "beyond the bounds the oldest go, and are counted", run: beyond_the_bounds },
     Case { name: "many events are several rows", run: many_events },
@@ -133,7 +135,7 @@ fn what_happens_is_told(open: &mut Opener<'_>) {
     let admission = Admission {
         external: "u-1".into(),
         name: Some("Cleo".into()),
-        expires: Millis(u64::MAX >> 8),
+        expires: Some(Millis(u64::MAX >> 8)),
         renews: None,
     };
     for _ in 0..2 {
@@ -226,6 +228,32 @@ fn undelivered_once(open: &mut Opener<'_>) {
     assert_eq!(undelivered(&mut trial, 71_000), [(ben.get().into(), later.0)]);
     trial.ack(ben, &[later], vec![]);
     assert_eq!(undelivered(&mut trial, 72_000), []);
+}
+
+fn undelivered_reaches(open: &mut Opener<'_>) {
+    let mut trial = with(open, Kinds::named(["undelivered"]).expect("it is one"));
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    assert_eq!(undelivered(&mut trial, 0), []);
+    for (device, token) in [("web", None), ("phone", Some("t\"0k"))] {
+        let proof = trial.proof(ben);
+        let (detail, issue, device) = (Detail::Counts, Issue::Token, Some(device.into()));
+        let request = StoreRequest::LoadProfile { user: ben, proof, detail, issue, device, heads: 0 };
+        let Ok(StoreReply::Profile(profile)) = trial.request(request) else { panic!("a profile is given") };
+        let device = profile.token.expect("one was to be issued").id;
+        let push = token.map(|token: &str| PushToken { token: token.into(), kind: "apns".into() });
+        assert!(trial.request(StoreRequest::SetPushToken { user: ben, device, push }).is_ok());
+    }
+    send(&mut trial, (amy, ben), at(10_000));
+    drop(ask(&mut trial, &Step { undelivered_before: Some(Millis(THEN + 40_000)), wanted: false, ..step() }));
+    let told = taken(&mut trial);
+    let devices = told.last().and_then(|event| event["devices"].as_array()).expect("devices");
+    let reached: Vec<(&Value, &Value, &Value)> = devices
+        .iter()
+        .map(|device| (&device["device"], &device["push_token"], &device["push_kind"]))
+        .collect();
+    let (none, phone) = (Value::Null, ["phone", "t\"0k", "apns"].map(Value::from));
+    let web = Value::from("web");
+    assert_eq!(reached, [(&phone[0], &phone[1], &phone[2]), (&web, &none, &none)]);
 }
 
 fn undelivered_late(open: &mut Opener<'_>) {

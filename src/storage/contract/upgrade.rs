@@ -90,7 +90,7 @@ pub fn check_version_2(store: &mut dyn Store, has_token: bool) {
         panic!("devices are listed")
     };
     let used = Millis(4_102_444_800_000);
-    let old = Device { token: TokenId(7), name: String::new(), created: Millis(0), used };
+    let old = Device { token: TokenId(7), name: String::new(), created: Millis(0), used, push: None };
     assert_eq!(devices, if has_token { vec![old] } else { vec![] });
 }
 

@@ -8,7 +8,6 @@ use crate::outbox::pending::Pending;
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::token::TokenId;
-use chatd_chat::port::store::{Admitted, StoreReply};
 use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -32,11 +31,11 @@ pub fn admit(db: &Connection, memory: &mut Memory, limits: &Limits, admission: &
             }
         }
     };
-    if let Some((_, Some(TokenId(token)))) = admission.renews {
+    if let (Some((_, Some(TokenId(token)))), Some(expires)) = (admission.renews, admission.expires) {
         db.prepare_cached("UPDATE token SET expires = ?3 WHERE id = ?1 AND userid = ?2")?
-            .execute(params![row::sql_number(token), user.get(), row::sql_number(admission.expires.0)])?;
+            .execute(params![row::sql_number(token), user.get(), row::sql_number(expires.0)])?;
     }
-    Ok(Ok(StoreReply::Admitted(Admitted { user, name, expires: admission.expires })))
+    Ok(Ok(admission.let_in(user, name)))
 }
 
 /// Makes a user without a password, under the first of its names that is nobody's.

@@ -121,10 +121,14 @@ fn tell(db: &Connection, pending: &mut Pending, user: UserId, mid: i64) -> rusql
         .optional()?
         .flatten();
     let devices = db
-        .prepare_cached("SELECT id, ifnull(device, '') FROM token WHERE userid = ?1 ORDER BY used DESC")?
+        .prepare_cached("SELECT id, ifnull(device, ''), push_token, push_kind FROM token WHERE userid = ?1 ORDER BY used DESC")?
         .query_map([user.get()], |found| {
             let mut device = format!("{{\"id\":\"{}\"", row::number(found, 0)?);
             text(&mut device, "device", found.get_ref(1)?.as_str()?);
+            if let Some(token) = found.get_ref(2)?.as_str_or_null()? {
+                text(&mut device, "push_token", token);
+                text(&mut device, "push_kind", found.get_ref(3)?.as_str_or_null()?.unwrap_or_default());
+            }
             Ok(device + "}")
         })?
         .collect::<rusqlite::Result<Vec<String>>>()?;

@@ -2,7 +2,7 @@
 
 use super::{Answered, row};
 use crate::token::{Uses, has_expired, make, password_print, print_of, stale_at};
-use chatd_chat::model::device::Device;
+use chatd_chat::model::device::{Device, PushToken};
 use chatd_chat::model::ids::{Millis, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::token::{Proof, Secret, Token, TokenId};
@@ -126,7 +126,7 @@ pub fn replace_password(
 /// A user's tokens that are good, the one used last first.
 pub fn devices(db: &Connection, limits: &Limits, user: UserId) -> Answered {
     let mut find = db.prepare_cached(
-        "SELECT id, ifnull(device, ''), created, used FROM token
+        "SELECT id, ifnull(device, ''), created, used, push_token, push_kind FROM token
          WHERE userid = ?1 AND used > ?2 ORDER BY used DESC",
     )?;
     let stale = row::sql_number(stale_at(limits.token_days));
@@ -136,6 +136,7 @@ pub fn devices(db: &Connection, limits: &Limits, user: UserId) -> Answered {
             name: found.get(1)?,
             created: Millis(row::number(found, 2)? / 1_000),
             used: Millis(row::number(found, 3)? / 1_000),
+            push: push_token(found.get(4)?, found.get(5)?),
         })
     })?;
     Ok(Ok(StoreReply::Devices(devices.collect::<rusqlite::Result<_>>()?)))
@@ -145,6 +146,19 @@ pub fn devices(db: &Connection, limits: &Limits, user: UserId) -> Answered {
 pub fn drop_device(db: &Connection, user: UserId, token: TokenId) -> Answered {
     let gone = delete(db, user, token)?;
     Ok(if gone == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
+}
+
+fn push_token(token: Option<String>, kind: Option<String>) -> Option<PushToken> {
+    Some(PushToken { token: token?.into(), kind: kind?.into() })
+}
+
+/// Keeps by what a device is reached.
+pub fn set_push_token(db: &Connection, user: UserId, device: TokenId, push: Option<&PushToken>) -> Answered {
+    let (token, kind) = (push.map(|push| &*push.token), push.map(|push| &*push.kind));
+    let set = db
+        .prepare_cached("UPDATE token SET push_token = ?3, push_kind = ?4 WHERE id = ?1 AND userid = ?2")?
+        .execute(params![sql_token(device), user.get(), token, kind])?;
+    Ok(if set == 0 { Err(Code::NoSuchUser) } else { Ok(StoreReply::Done) })
 }
 
 /// A token's id as SQL has it; `None` for one that no token has.

@@ -119,7 +119,8 @@ fn work(
                 let over = claims.expires <= now;
                 let expires = claims.expires + if over { LEEWAY_S } else { 0 };
                 let expires = Millis(expires.saturating_mul(1_000));
-                let admission = Admission { external: claims.subject, name: claims.name, expires, renews };
+                let admission =
+                    Admission { external: claims.subject, name: claims.name, expires: Some(expires), renews };
                 drop(done.send(Hashed { requester, order: Order::Admit { admission } }));
             }
             Err(doubt) => {

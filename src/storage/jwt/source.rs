@@ -4,7 +4,6 @@
 //! does not wait for it. What cannot be read changes nothing: the keys that are known stay.
 
 use super::key::{BadKeys, Keys};
-use chatd_tls::Trust;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -180,17 +179,7 @@ fn bytes(path: &PathBuf) -> Result<Vec<u8>, NoKeys> {
 
 /// Asks an address for a JWK set.
 fn fetch(url: &str) -> Result<Keys, NoKeys> {
-    let certificates = match url.starts_with("https:") {
-        true => Trust::System.certificates().map_err(NoKeys::Trust)?,
-        false => Vec::new(),
-    };
-    let roots: Vec<_> =
-        certificates.iter().map(|one| ureq::tls::Certificate::from_der(one).to_owned()).collect();
-    let tls =
-        ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::Specific(Arc::new(roots))).build();
-    let agent = ureq::Agent::new_with_config(
-        ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0).tls_config(tls).build(),
-    );
+    let agent = crate::http::agent(url, PATIENCE).map_err(NoKeys::Trust)?;
     let unanswered = |why: String| NoKeys::Unanswered(url.to_owned(), why);
     let mut answer = agent.get(url).call().map_err(|error| unanswered(error.to_string()))?;
     let body = answer.body_mut().with_config().limit(ANSWER_BYTES).read_to_string();

@@ -9,7 +9,6 @@ use crate::outbox::pending::Pending;
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::token::TokenId;
-use chatd_chat::port::store::{Admitted, StoreReply};
 use chatd_chat::wire::code::Code;
 
 const FIND: &str = "SELECT id, name, disabled FROM user WHERE external = ?";
@@ -34,12 +33,12 @@ pub async fn admit(
         (Ok((user, _, false)), Some((renews, _))) if user != renews => return Ok(Err(Code::NotYours)),
         (Ok((user, name, false)), _) => (user, name),
     };
-    if let Some((_, Some(TokenId(token)))) = admission.renews {
+    if let (Some((_, Some(TokenId(token)))), Some(expires)) = (admission.renews, admission.expires) {
         let sql = "UPDATE token SET expires = ? WHERE id = ? AND userid = ?";
-        let expires = row::sql_number(admission.expires.0);
+        let expires = row::sql_number(expires.0);
         client.write(sql, vec![expires, row::sql_number(token), user.get().into()]).await?;
     }
-    Ok(Ok(StoreReply::Admitted(Admitted { user, name, expires: admission.expires })))
+    Ok(Ok(admission.let_in(user, name)))
 }
 
 /// Who it is, what the user is called here, and whether it is shut out.

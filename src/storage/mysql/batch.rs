@@ -174,6 +174,7 @@ fn must_precede(read: &Order, change: &Order) -> bool {
         StoreRequest::Resume { .. }
         | StoreRequest::Revoke { .. }
         | StoreRequest::DropDevice { .. }
+        | StoreRequest::SetPushToken { .. }
         | StoreRequest::LoadProfile { .. } => matches!(read, StoreRequest::Devices { .. }),
         StoreRequest::MoveMarker { user, conversation, .. } => {
             let reader = standing_for(read);
@@ -274,6 +275,9 @@ async fn change(
         }
         StoreRequest::Revoke { user, token } => tokens::revoke(client, *user, *token).await,
         StoreRequest::DropDevice { user, token } => tokens::drop_device(client, *user, *token).await,
+        StoreRequest::SetPushToken { user, device, push } => {
+            tokens::set_push_token(client, *user, *device, push.as_ref()).await
+        }
         StoreRequest::LoadProfile { user, proof, detail, device, heads, .. } => {
             if !tokens::holds_locked(client, *user, *proof).await? {
                 return Ok(Outcome::Reply(Err(Code::Refused)));

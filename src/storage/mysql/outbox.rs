@@ -47,7 +47,7 @@ const MESSAGES: Many = Many::new(
 const EXTERNAL: Many =
     Many::new("SELECT id, external FROM user WHERE external IS NOT NULL AND id IN (", "?", ")");
 const DEVICES: Many = Many::new(
-    "SELECT userid, id, COALESCE(device, '') FROM token WHERE userid IN (",
+    "SELECT userid, id, COALESCE(device, ''), push_token, push_kind FROM token WHERE userid IN (",
     "?",
     ") ORDER BY used DESC",
 );
@@ -241,6 +241,11 @@ async fn tell(client: &mut Client, pending: &mut Pending, waiting: &BTreeSet<(u6
     for found in client.find_all(DEVICES, &users, &[]).await? {
         let mut device = format!("{{\"id\":\"{}\"", row::number(&found, 1)?);
         text(&mut device, "device", row::text(&found, 2)?);
+        let token = row::text(&found, 3)?;
+        if !token.is_empty() {
+            text(&mut device, "push_token", token);
+            text(&mut device, "push_kind", row::text(&found, 4)?);
+        }
         devices.entry(row::user(&found, 0)?).or_default().push(device + "}");
     }
     for (mid, user) in waiting {

@@ -4,7 +4,7 @@ use super::client::{Client, Many, ROWS};
 use super::fault::DbResult;
 use super::{Answered, row};
 use crate::token::{Print, Uses, has_expired, make, password_print, print_of, stale_at};
-use chatd_chat::model::device::Device;
+use chatd_chat::model::device::{Device, PushToken};
 use chatd_chat::model::ids::{Millis, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::token::{Proof, Secret, Token, TokenId};
@@ -177,7 +177,8 @@ async fn delete(client: &mut Client, user: UserId, token: TokenId) -> DbResult<u
 
 /// A user's tokens that are good, the one used last first.
 pub async fn devices(client: &mut Client, limits: &Limits, user: UserId) -> Answered {
-    let sql = "SELECT id, device, created, used FROM token WHERE userid = ? AND used > ? ORDER BY used DESC";
+    let sql = "SELECT id, device, created, used, push_token, push_kind FROM token
+        WHERE userid = ? AND used > ? ORDER BY used DESC";
     let stale = row::sql_number(stale_at(limits.token_days));
     let device = |found: &Row| {
         Ok(Device {
@@ -185,10 +186,38 @@ pub async fn devices(client: &mut Client, limits: &Limits, user: UserId) -> Answ
             name: row::text(found, 1)?.to_owned(),
             created: Millis(row::number(found, 2)? / 1_000),
             used: Millis(row::number(found, 3)? / 1_000),
+            push: push_token(found)?,
         })
     };
     let found = client.find(sql, vec![user.get().into(), stale]).await?;
     Ok(Ok(StoreReply::Devices(found.iter().map(device).collect::<DbResult<_>>()?)))
+}
+
+fn push_token(found: &Row) -> DbResult<Option<PushToken>> {
+    let (token, kind) = (row::text(found, 4)?, row::text(found, 5)?);
+    // One that is not there is no text, and a token has one.
+    Ok((!token.is_empty()).then(|| PushToken { token: token.into(), kind: kind.into() }))
+}
+
+/// Keeps by what a device is reached.
+pub async fn set_push_token(
+    client: &mut Client,
+    user: UserId,
+    device: TokenId,
+    push: Option<&PushToken>,
+) -> Answered {
+    // What it is already changes no row: the row is looked for first, and locked.
+    let sql = "SELECT 1 FROM token WHERE id = ? AND userid = ? FOR UPDATE";
+    let of = || vec![sql_token(device), user.get().into()];
+    if client.find_one(sql, of()).await?.is_none() {
+        return Ok(Err(Code::NoSuchUser));
+    }
+    let text = |text: Option<&str>| text.map_or(Value::NULL, row::sql_text);
+    let mut values = vec![text(push.map(|push| &*push.token)), text(push.map(|push| &*push.kind))];
+    values.extend(of());
+    let sql = "UPDATE token SET push_token = ?, push_kind = ? WHERE id = ? AND userid = ?";
+    client.write(sql, values).await?;
+    Ok(Ok(StoreReply::Done))
 }
 
 pub async fn replace_password(

@@ -111,9 +111,9 @@ pub fn rows(order: &Order) -> Vec<Row> {
             | AccountAct::Erase(user),
         ) => vec![Row::User(*user)],
         StoreRequest::Resume { secret, .. } => vec![Row::Token(print_of(secret).id.0)],
-        StoreRequest::Revoke { token, .. } | StoreRequest::DropDevice { token, .. } => {
-            vec![Row::Token(token.0)]
-        }
+        StoreRequest::Revoke { token, .. }
+        | StoreRequest::DropDevice { token, .. }
+        | StoreRequest::SetPushToken { device: token, .. } => vec![Row::Token(token.0)],
         // They lock nothing, or nothing that is known before.
         _ => Vec::new(),
     }
@@ -160,6 +160,7 @@ pub fn order_keys(order: &Order) -> Vec<OrderKey> {
         | StoreRequest::Unblock { user, .. }
         | StoreRequest::Revoke { user, .. }
         | StoreRequest::DropDevice { user, .. }
+        | StoreRequest::SetPushToken { user, .. }
         | StoreRequest::LoadProfile { user, issue: Issue::Token, .. } => vec![OrderKey::ActsAs(*user)],
         _ => Vec::new(),
     }

@@ -177,18 +177,19 @@ impl Line {
         moved.into_iter().flat_map(|(key, job)| self.offer_login(key, job, now)).collect()
     }
 
-    /// A password was compared. What waited for that may be looked at now, or not at all.
+    /// A password was compared, or could not be. What waited for that may be looked at now, or not at all.
     pub(super) fn judge(
         &mut self,
         key: AccountKey,
         from: Source,
-        verdict: Verdict,
+        verdict: Option<Verdict>,
         now: u64,
     ) -> Vec<Refused> {
         let mut refused = Vec::new();
         match verdict {
-            Verdict::Right => self.guesses.right(key, from),
-            Verdict::Wrong => {
+            None => self.guesses.give_back(key, from),
+            Some(Verdict::Right) => self.guesses.right(key, from),
+            Some(Verdict::Wrong) => {
                 self.guesses.wrong(key, from);
                 refused.extend(self.suspect(Party::of(key, from), now));
             }

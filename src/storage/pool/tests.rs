@@ -31,7 +31,7 @@ fn numbers(refused: &[Refused]) -> Vec<u32> {
 /// Takes the next one out, and says that its password was wrong.
 fn look(line: &mut Line) -> Option<(u32, Vec<Refused>)> {
     let (key, job) = line.next()?;
-    let refused = key.map_or_else(Vec::new, |key| line.judge(key, job.from, Verdict::Wrong, 0));
+    let refused = key.map_or_else(Vec::new, |key| line.judge(key, job.from, Some(Verdict::Wrong), 0));
     Some((job.requester.id.index, refused))
 }
 
@@ -109,7 +109,7 @@ fn one_account_is_tried_so_often_from_wherever_and_the_owner_gets_in() {
     }
     assert!(line.offer(login(600, OTHER, 7), 60_000).is_empty(), "the owner, at a new place");
     let (key, job) = line.next().expect("it waits");
-    line.judge(key.expect("a login"), job.from, Verdict::Right, 60_000);
+    line.judge(key.expect("a login"), job.from, Some(Verdict::Right), 60_000);
     assert_eq!(line.waiting(), 0);
 }
 
@@ -122,7 +122,7 @@ fn of_many_right_logins_at_once_all_are_looked_at() {
     assert_eq!(line.waiting(), 100);
     let mut right = 0;
     while let Some((key, job)) = line.next() {
-        assert!(line.judge(key.expect("a login"), job.from, Verdict::Right, 0).is_empty());
+        assert!(line.judge(key.expect("a login"), job.from, Some(Verdict::Right), 0).is_empty());
         right += 1;
     }
     assert_eq!((right, line.waiting()), (100, 0));

@@ -114,6 +114,7 @@ fn in_the_child(directory: PathBuf, make_room: impl Fn(Option<u64>)) {
         backend,
         cost,
         application: None,
+        hook: None,
         limits,
         retention: Retention::All,
         search: true,

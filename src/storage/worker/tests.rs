@@ -25,6 +25,7 @@ pub(super) fn config(directory: &Path, cost: Cost) -> Config {
         backend,
         cost,
         application: None,
+        hook: None,
         limits: Limits::default(),
         retention: Retention::All,
         search: true,

@@ -24,7 +24,7 @@ pub struct Jwt {
 
     /// The same with the keys at an address, https://app.example/.well-known/jwks.json, which is asked now and then.
     #[arg(long, value_name = "URL", env = "CHATD_JWT_JWKS", requires = "jwt_issuer", requires = "jwt_audience",
-          value_parser = jwks_url)]
+          value_parser = web_address)]
     pub jwt_jwks: Option<String>,
 
     /// What `iss` of such a token must be.
@@ -36,7 +36,8 @@ pub struct Jwt {
     pub jwt_audience: Option<String>,
 }
 
-fn jwks_url(text: &str) -> Result<String, String> {
+/// An address of HTTP.
+pub fn web_address(text: &str) -> Result<String, String> {
     match text.starts_with("https://") || text.starts_with("http://") {
         true => Ok(text.to_owned()),
         false => Err("it begins with https:// or http://".to_owned()),

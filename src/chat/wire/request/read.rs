@@ -5,6 +5,7 @@ use super::fields::{Checked, Reader, invalid};
 use super::{Body, Client, Dialect, Named, Request, Takeover};
 use crate::model::change::Alteration;
 use crate::model::consent::{FriendAnswer, SettingsChange, WhoWrites};
+use crate::model::device::PushToken;
 use crate::model::history::{Conversation, Span, SyncFrom};
 use crate::model::ids::{ID_MAX, UserId};
 use crate::model::limits::Limits;
@@ -114,6 +115,7 @@ impl<'a> Reader<'_, 'a> {
             msgid::JOINS => Body::JoinRequests { group: self.group("groupid")? },
             msgid::DEVICES => Body::Devices,
             msgid::DROP_DEVICE => Body::DropDevice { token: self.token_id("deviceid")? },
+            msgid::PUSH_TOKEN => Body::PushToken { push: self.push_token()? },
             msgid::FRIEND_ASK => {
                 let most = self.limits.note_chars;
                 let note = self.optional("note", |reader, name| reader.bounded(name, 0, most))?;
@@ -159,6 +161,7 @@ impl<'a> Reader<'_, 'a> {
                 self.optional("id", Self::user)
             }
             Body::Devices | Body::DropDevice { .. } | Body::Alter { .. } => self.optional("id", Self::user),
+            Body::PushToken { .. } => self.optional("id", Self::user),
             Body::Search { .. } => self.optional("id", Self::user),
             Body::FriendAsk { .. } | Body::FriendAnswer { .. } | Body::Settings { .. } => {
                 self.optional("id", Self::user)
@@ -284,6 +287,19 @@ impl<'a> Reader<'_, 'a> {
     fn alter(&self, alteration: Alteration) -> Checked<Body<'a>> {
         let (conversation, pos) = (self.conversation()?, self.number_from("pos", 1)?);
         Ok(Body::Alter { conversation, pos, alteration })
+    }
+
+    /// By what a device is reached; no token says that it is not any more, whatever its kind.
+    fn push_token(&self) -> Checked<Option<PushToken>> {
+        let (token, most) = (self.text("token")?, self.limits.push_token_bytes);
+        if token.is_empty() {
+            return Ok(None);
+        }
+        if token.len() > most {
+            return Err(invalid(format!("token must have 0 to {most} bytes")));
+        }
+        let kind = self.bounded("kind", 1, self.limits.push_kind_chars)?;
+        Ok(Some(PushToken { token: token.into(), kind: kind.into() }))
     }
 
     fn settings(&self) -> Checked<SettingsChange> {
