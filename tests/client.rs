@@ -28,4 +28,5 @@ mod client {
     mod second_dialect;
     mod stand_in;
     mod typing;
+    mod vouched;
 }

@@ -19,7 +19,7 @@ fn no_file_of_tests_is_forgotten() {
     let names = names.filter_map(|name| name.to_str()?.strip_suffix(".test.mjs").map(str::to_owned));
     let mut names: Vec<String> = names.collect();
     names.sort();
-    assert_eq!(names, ["devices", "documents", "news", "rules", "server", "together", "ways"]);
+    assert_eq!(names, ["devices", "documents", "jwt", "news", "rules", "server", "together", "ways"]);
 }
 
 #[test]
@@ -53,6 +53,11 @@ fn on_the_way_to_a_server() {
         || if install::find("openssl").is_some() { Vec::new() } else { vec!["openssl"] },
     );
     passes("ways", 6);
+}
+
+#[test]
+fn users_of_another_application() {
+    passes("jwt", 5);
 }
 
 #[test]

@@ -31,3 +31,11 @@ fn people_change_what_they_said_and_run_groups() {
 fn the_page_is_small_and_strict_and_can_be_read() {
     passes("looks", 4);
 }
+
+#[test]
+fn people_of_an_application_chat_in_its_page() {
+    install::packages_by_apt(
+        || if install::find("chromium").is_some() { Vec::new() } else { vec!["chromium"] },
+    );
+    passes("embed", 3);
+}

@@ -281,9 +281,10 @@ export interface MemberPage {
  * - `not_spoken`: the server is an older one and does not speak v2
  * - `garbled`: the server's answer makes no sense
  * - `closed`: the client was closed
+ * - `no_jwt`: the program was asked for a jwt and gave none
  */
 export type ErrorKind =
-  | 'refused' | 'logged_out' | 'busy' | 'full' | 'too_large' | 'not_spoken' | 'garbled' | 'closed';
+  | 'refused' | 'logged_out' | 'busy' | 'full' | 'too_large' | 'not_spoken' | 'garbled' | 'closed' | 'no_jwt';
 
 /** Why something was not done. `message` is a sentence for people, which may have come from the server. */
 export class ChatError extends Error {
@@ -474,8 +475,8 @@ export class Client {
   /** How many requests are not answered. */
   readonly unanswered: number;
 
-  /** Makes a user; its id. */
-  register(name: string, password: string): Promise<number>;
+  /** Makes a user; its id. `token` is an invitation, for a server that takes nobody without one. */
+  register(name: string, password: string, options?: { token?: string }): Promise<number>;
   /**
    * Logs a user in, by id or by name. The password is kept in memory, to come back with if the token is good no more.
    * `takeover`: what becomes of a session that the user has elsewhere. It stays, and this is refused with errno 2; or
@@ -484,6 +485,15 @@ export class Client {
   login(
     who: number | string,
     password: string,
+    options?: { takeover?: boolean | ((refusal: ChatError) => boolean | Promise<boolean>) } & How,
+  ): Promise<Welcome>;
+  /**
+   * Logs in the user of another application by its word, a JSON Web Token. A function is asked for one whenever one is
+   * needed: now, before the session expires, so that it goes on, and when the client comes back and its token is good no
+   * more. The session of a jwt that is a string ends with it: a `notice` with errno 117 says so 30 s before.
+   */
+  login(
+    who: { jwt: string | (() => string | Promise<string>) },
     options?: { takeover?: boolean | ((refusal: ChatError) => boolean | Promise<boolean>) } & How,
   ): Promise<Welcome>;
   /** Logs in with the token of an earlier session, which is replaced if it is still there. */

@@ -211,8 +211,9 @@ export class Client {
 
   // What may be asked.
 
-  async register(name, password) {
-    const frame = { msgid: MSG.REGISTER, name: text(name, 'a name'), password: text(password, 'a password'), v: 2 };
+  async register(name, password, { token } = {}) {
+    const invitation = token === undefined ? {} : { token: text(token, 'an invitation') };
+    const frame = { msgid: MSG.REGISTER, name: text(name, 'a name'), password: text(password, 'a password'), ...invitation, v: 2 };
     this.#isOpen();
     if (this.#registration) throw new ChatError('busy', 'another registration is under way');
     return new Promise((resolve, reject) => {
@@ -221,10 +222,11 @@ export class Client {
     });
   }
 
-  async login(who, password, { takeover = false, ...how } = {}) {
-    const user = named(who);
-    const enter = (replace) =>
-      this.#enter({ user, password: text(password, 'a password'), takeover: replace, token: null }, how);
+  async login(who, ...rest) {
+    const isVouchedFor = isObject(who);
+    const { takeover = false, ...how } = rest[isVouchedFor ? 0 : 1] ?? {};
+    const by = isVouchedFor ? vouched(who) : { user: named(who), password: text(rest[0], 'a password') };
+    const enter = (replace) => this.#enter({ ...NOTHING, ...by, takeover: replace }, how);
     if (typeof takeover !== 'function') return enter(takeover === true);
     try {
       return await enter(false);
@@ -235,7 +237,7 @@ export class Client {
   }
 
   async resume(token, how = {}) {
-    return this.#enter({ user: null, password: null, takeover: false, token: text(token, 'a token') }, how);
+    return this.#enter({ ...NOTHING, token: text(token, 'a token') }, how);
   }
 
   async logout() {
@@ -715,7 +717,43 @@ export class Client {
     if (who.token) return this.#write({ msgid: MSG.RESUME, token: who.token, ...who.how, v: 2 });
     // To come back never throws anybody out.
     const takeover = ask && who.takeover ? { takeover: true } : {};
+    if (who.jwt) return this.#askWithJwt(this.#account, takeover);
     this.#write({ msgid: MSG.LOGIN, ...who.user, password: who.password, ...takeover, ...who.how, v: 2 });
+  }
+
+  /** The application is asked for its word each time: an old one may be over. */
+  async #askWithJwt(account, takeover) {
+    const way = this.#way;
+    // Whoever waits for it may have left meanwhile, or the connection.
+    const isOver = () => this.#account !== account || this.#way !== way || account.state !== 'entering' || this.#link !== 'up';
+    let jwt;
+    try {
+      jwt = text(await account.who.jwt(), 'a jwt');
+    } catch (error) {
+      if (isOver()) return;
+      this.#refuseEntrance(new ChatError('no_jwt', `there is no jwt to log in with: ${error?.message ?? error}`));
+      return this.#deliver();
+    }
+    if (!isOver()) this.#write({ msgid: MSG.LOGIN, jwt, ...takeover, ...account.who.how, v: 2 });
+  }
+
+  /** The session expires soon: it goes on if the application says so once more. */
+  async #renew() {
+    const account = this.#account;
+    if (account?.state !== 'inside' || !account.who.jwt || account.isRenewing) return;
+    account.isRenewing = true;
+    try {
+      const jwt = text(await account.who.jwt(), 'a jwt');
+      if (this.#account === account && !this.#closing) await this.#ask({ msgid: MSG.LOGIN, jwt, v: 2 });
+    } catch (error) {
+      // It ends when it would have ended.
+      if (this.#account !== account) return;
+      const why = error instanceof ChatError ? error : new ChatError('no_jwt', `there is no jwt to go on with: ${error?.message ?? error}`);
+      this.#tell('notice', why);
+      this.#deliver();
+    } finally {
+      account.isRenewing = false;
+    }
   }
 
   #isLoggedIn(frame, now) {
@@ -777,8 +815,9 @@ export class Client {
     if (account?.state !== 'entering') return;
     account.answerBy = Infinity;
     const { errno } = refusal;
-    if (account.who.token && account.who.password !== null && !PASSING.has(errno) && errno !== ERRNO.ONLINE_ALREADY) {
-      // It is too old, or was revoked: the password may still be good.
+    const comesAgain = account.who.password !== null || account.who.jwt !== null;
+    if (account.who.token && comesAgain && !PASSING.has(errno) && errno !== ERRNO.ONLINE_ALREADY) {
+      // It is too old, or was revoked: the password, or the application's word, may still be good.
       account.who.token = null;
       account.askAt = now;
       return;
@@ -839,6 +878,8 @@ export class Client {
     if (!refused) this.#route.worked();
     switch (frame.msgid) {
       case MSG.LOGIN_ACK:
+        // A session that goes on has asked under a cid.
+        if (this.#outbox.find(string(frame.cid))) return refused ? this.#isRefused(frame, now) : this.#isAnswered(frame);
         return refused ? this.#isRefusedEntrance(refusal(frame), now) : this.#isLoggedIn(frame, now);
       case MSG.REGISTER_ACK:
         return refused ? this.#isNotRegistered(refusal(frame)) : this.#isRegistered(number(frame.id) ?? garbled());
@@ -924,6 +965,7 @@ export class Client {
     if (frame.re === MSG.LOGIN || frame.re === MSG.RESUME) return this.#isRefusedEntrance(why, now);
     if (frame.re === MSG.REGISTER) return this.#isNotRegistered(why);
     const cid = string(frame.cid);
+    if (cid === null && why.errno === ERRNO.EXPIRED) return this.#expires(why);
     if (cid === null && FAREWELLS.has(why.errno)) this.#lastWords = why;
     else if (cid === null) this.#tell('notice', why);
     const entry = this.#outbox.find(cid);
@@ -935,6 +977,13 @@ export class Client {
     // What was written before, on a connection that was lost, may have been granted then.
     if (entry.attempts > 1 && entry.doneBefore.includes(why.errno)) entry.resolve(entry.orElse);
     else entry.reject(why);
+  }
+
+  /** Said once before the end, and at the end. */
+  #expires(why) {
+    this.#lastWords = why;
+    if (this.#account?.who.jwt) this.#renew();
+    else this.#tell('notice', why);
   }
 
   // Catching up with other devices, by place.
@@ -1797,6 +1846,16 @@ function moment(value) {
   const at = value instanceof Date ? value.getTime() : value;
   if (!Number.isSafeInteger(at) || at < 0) throw new TypeError(`${value} is no moment`);
   return at;
+}
+
+/** What somebody comes with, until that is said. */
+const NOTHING = Object.freeze({ user: null, password: null, jwt: null, takeover: false, token: null });
+
+/** What an application says of its user: a jwt, or what gives one whenever it is asked. */
+function vouched({ jwt }) {
+  if (typeof jwt === 'function') return { jwt };
+  text(jwt, 'a jwt');
+  return { jwt: () => jwt };
 }
 
 function named(who) {

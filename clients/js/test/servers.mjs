@@ -22,11 +22,11 @@ export class Chatd {
 
   /**
    * Its clients come by `way`: tcp, ws, tls or wss; `certificate` is the folder of what it shows to the last two, and
-   * `keep` what it keeps.
+   * `keep` what it keeps, and `more` are more of its options.
    */
-  static async start(test, way = 'tcp', { certificate = CERTIFICATE, keep = 'all' } = {}) {
+  static async start(test, way = 'tcp', { certificate = CERTIFICATE, keep = 'all', more = [] } = {}) {
     const chatd = new Chatd();
-    Object.assign(chatd, { way, keep });
+    Object.assign(chatd, { way, keep, more });
     if (way === 'tls' || way === 'wss') {
       if (!certificate) throw new Error('there is no certificate: `npm test` makes one');
       chatd.#tls = { CHATD_TLS_CERT: join(certificate, 'cert.pem'), CHATD_TLS_KEY: join(certificate, 'key.pem') };
@@ -37,7 +37,7 @@ export class Chatd {
   }
 
   async start() {
-    const own = ['--cores', '2', '--port', `${this.port}`, '--data', this.#data, '--keep', this.keep];
+    const own = ['--cores', '2', '--port', `${this.port}`, '--data', this.#data, '--keep', this.keep, ...this.more];
     const cheap = ['--admin', 'off', '--password-cost', 'm=8,t=1,p=1'];
     // It ends when this process does, however that happens.
     this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', PROGRAM, ...own, ...cheap], {

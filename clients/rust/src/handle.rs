@@ -156,6 +156,12 @@ impl Client {
         self.ask(Request::Login { user: user.into(), password: password.into(), takeover })
     }
 
+    /// Logs the user of another application in by what that has signed, or has a session go on that was let in so: when a
+    /// notice says that it expires ([`Code::Expired`](chatd_chat::wire::code::Code::Expired)). v2.
+    pub fn login_jwt(&self, jwt: impl Into<Secret>) -> RequestId {
+        self.ask(Request::LoginJwt { jwt: jwt.into(), takeover: Takeover::Refuse })
+    }
+
     /// This message has arrived where it was to arrive: see [`Confirming`].
     pub fn arrived(&self, mid: MessageId) {
         // Where the thread has ended, the message comes again at the next login.

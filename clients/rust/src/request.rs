@@ -69,6 +69,14 @@ pub enum Request {
         /// What becomes of another session of this user.
         takeover: Takeover,
     },
+    /// To be the user of another application from now on, by its word; of somebody who is that user already: to be so for
+    /// longer, with a new word. v2.
+    LoginJwt {
+        /// What the application has signed. Kept for as long as the user is logged in, for logging in again.
+        jwt: Secret,
+        /// What becomes of another session of this user.
+        takeover: Takeover,
+    },
     /// To be nobody again; what was asked before is finished first.
     Logout,
     /// A new user.
@@ -77,6 +85,8 @@ pub enum Request {
         name: String,
         /// To log in with.
         password: Secret,
+        /// An invitation, for a server that takes nobody without one.
+        invitation: Option<Secret>,
     },
     /// To say something.
     Say {
@@ -282,7 +292,8 @@ impl Request {
     pub fn is_of_v2(&self) -> bool {
         match self {
             Request::Login { user, .. } => matches!(user, Named::Name(_)),
-            Request::History { .. }
+            Request::LoginJwt { .. }
+            | Request::History { .. }
             | Request::Find(_)
             | Request::ChangePassword { .. }
             | Request::Block(_)

@@ -13,6 +13,7 @@ mod show;
 mod talk;
 mod terminal;
 mod visible;
+mod vouched;
 
 use clap::Parser;
 use exit::Exit;

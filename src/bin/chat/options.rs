@@ -41,6 +41,15 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
 
+    /// Log in with what is in this file, a JSON Web Token that another application has signed for you, and with what is in it
+    /// by then when that expires.
+    #[arg(long, value_name = "FILE")]
+    pub jwt_file: Option<PathBuf>,
+
+    /// An invitation, to register with a server that takes nobody without one.
+    #[arg(long, value_name = "TEXT", env = "CHAT_INVITATION", hide_env_values = true)]
+    pub invitation: Option<String>,
+
     /// In a script: go on after a line that failed; the first failure makes the exit status.
     #[arg(long)]
     pub keep_going: bool,

@@ -5,9 +5,10 @@ use crate::settings::{Audience, Settings};
 use crate::show::Shown;
 use crate::show::json;
 use crate::show::text::Style;
-use crate::talk::{Next, Talk};
+use crate::talk::{Next, Pending, Talk};
 use crate::terminal::modes::Modes;
-use chatd_client::{Client, Config, Confirming, Event, RequestId};
+use crate::vouched::Vouched;
+use chatd_client::{Client, Config, Confirming, Event, Request, RequestId};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -24,6 +25,7 @@ struct Script {
     client: Client,
     happenings: Receiver<Happening>,
     talk: Talk,
+    vouched: Vouched,
     audience: Audience,
     timeout: Duration,
     /// Messages that came and that no `/wait` has counted.
@@ -54,7 +56,8 @@ pub fn run(settings: &Settings) -> Exit {
     let mut script = Script {
         client,
         happenings,
-        talk: Talk::new(settings.elsewhere),
+        talk: Talk::new(settings.elsewhere).invited(settings.invitation.clone()),
+        vouched: settings.vouched.clone(),
         audience: settings.audience,
         timeout: settings.timeout,
         uncounted: 0,
@@ -90,6 +93,17 @@ impl Script {
     /// `Err` is an output that nobody reads any more, or an input that cannot be read.
     fn run(&mut self, want: &Sender<bool>, keep_going: bool) -> io::Result<Exit> {
         let mut first = Exit::Done;
+        let mut say = Vec::new();
+        if let Some((request, pending)) = self.vouched.request(&self.talk, &mut say) {
+            let let_in = self.settle(request, pending)?;
+            if let_in != Exit::Done {
+                return Ok(let_in);
+            }
+        }
+        self.show(&say)?;
+        if !say.is_empty() {
+            return Ok(Exit::BadCommand);
+        }
         loop {
             // The reader ends only with this run.
             let _ = want.send(self.talk.prompt().secret);
@@ -140,18 +154,21 @@ impl Script {
                 self.uncounted = self.uncounted.saturating_sub(count);
                 Ok(Some(exit))
             }
-            Next::Ask(request, pending) => {
-                let request_id = self.client.ask(request);
-                self.talk.asked(request_id, pending);
-                let deadline = Instant::now() + self.timeout;
-                let answered = |script: &Self| script.settled.is_some_and(|(other, _)| other == request_id);
-                let exit = self.wait_until(Some(deadline), answered)?;
-                Ok(Some(match self.settled.take() {
-                    Some((other, meaning)) if other == request_id => meaning,
-                    _ => exit,
-                }))
-            }
+            Next::Ask(request, pending) => self.settle(request, pending).map(Some),
         }
+    }
+
+    /// Asks, and waits for the answer.
+    fn settle(&mut self, request: Request, pending: Pending) -> io::Result<Exit> {
+        let request_id = self.client.ask(request);
+        self.talk.asked(request_id, pending);
+        let deadline = Instant::now() + self.timeout;
+        let answered = |script: &Self| script.settled.is_some_and(|(other, _)| other == request_id);
+        let exit = self.wait_until(Some(deadline), answered)?;
+        Ok(match self.settled.take() {
+            Some((other, meaning)) if other == request_id => meaning,
+            _ => exit,
+        })
     }
 
     /// Hears until `is_there`, but not longer than there may be no answer or no connection.
@@ -192,7 +209,10 @@ impl Script {
             _ => {}
         }
         let mut say = Vec::new();
-        let reaction = self.talk.hear(event, &mut say);
+        let mut reaction = self.talk.hear(event, &mut say);
+        if reaction.expires {
+            reaction.ask = self.vouched.request(&self.talk, &mut say);
+        }
         if let Some((request, pending)) = reaction.ask {
             let request_id = self.client.ask(request);
             self.talk.asked(request_id, pending);

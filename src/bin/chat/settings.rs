@@ -2,8 +2,9 @@
 
 use crate::options::Options;
 use crate::talk::Elsewhere;
+use crate::vouched::Vouched;
 use chatd_client::address::NotAnAddress;
-use chatd_client::{Address, Cap, Device, Trust};
+use chatd_client::{Address, Cap, Device, Secret, Trust};
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ pub struct Settings {
     pub elsewhere: Elsewhere,
     /// What is said of this device.
     pub device: Device,
+    /// Where another application's word for the user is, if that is how to log in.
+    pub vouched: Vouched,
+    /// What lets one register.
+    pub invitation: Option<Secret>,
     /// Whether a script goes on after a failure.
     pub keep_going: bool,
     /// How long a script waits.
@@ -68,6 +73,8 @@ impl Settings {
             device: device(options.device, options.multi, || {
                 std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default()
             }),
+            vouched: Vouched(options.jwt_file),
+            invitation: options.invitation.map(Secret::from),
             keep_going: options.keep_going,
             timeout: Duration::from_secs(options.timeout),
             colours: audience == Audience::Person && !told("NO_COLOR") && !dumb,

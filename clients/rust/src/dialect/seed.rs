@@ -27,10 +27,11 @@ impl Dialect for Seed {
                 .number("msgid", msgid::LOGIN.into())
                 .text("password", password.reveal())
                 .end(),
-            Request::Register { name, password } => Object::begin(out)
+            Request::Register { name, password, invitation } => Object::begin(out)
                 .number("msgid", msgid::REGISTER.into())
                 .text("name", name)
                 .text("password", password.reveal())
+                .maybe(invitation.as_ref(), |object, token| object.text("token", token.reveal()))
                 .end(),
             request => ask(out, speaker, cid, request),
         }
@@ -126,7 +127,7 @@ mod tests {
         let user = UserId::new(26).unwrap();
         let login = Request::Login { user: user.into(), password: "pw1".into(), takeover: Asked::Refuse };
         assert_eq!(frame(&login), "{\"id\":26,\"msgid\":1,\"password\":\"pw1\"}\n");
-        let register = Request::Register { name: "amy".into(), password: "pw1".into() };
+        let register = Request::Register { name: "amy".into(), password: "pw1".into(), invitation: None };
         assert_eq!(frame(&register), "{\"msgid\":4,\"name\":\"amy\",\"password\":\"pw1\"}\n");
         assert_eq!(
             frame(&Request::Say {
@@ -160,7 +161,7 @@ mod tests {
             ),
             (Request::Logout, Body::Logout),
             (
-                Request::Register { name: "n".into(), password: "p".into() },
+                Request::Register { name: "n".into(), password: "p".into(), invitation: None },
                 Body::Register {
                     name: "n",
                     password: "p",

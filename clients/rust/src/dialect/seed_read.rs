@@ -31,6 +31,13 @@ pub(super) fn open(frame: &[u8]) -> Result<(u32, Object), BadFrame> {
 pub(super) fn read_object(kind: u32, object: &Object) -> Result<Heard, BadFrame> {
     let errno = number(object, "errno").unwrap_or(0);
     match kind {
+        // A login is answered without a cid; this is a session that goes on, or does not.
+        msgid::LOGIN_ACK if object.contains_key("cid") => Ok(match text(object, "cid") {
+            Some(cid) if errno == 0 => {
+                Heard::Done { cid, group: None, mark: Mark::default(), chg: None, token: None }
+            }
+            cid => Heard::Refused { cid, refusal: refusal(object) },
+        }),
         msgid::LOGIN_ACK if errno != 0 => Ok(Heard::LoginRefused(refusal(object))),
         msgid::LOGIN_ACK => logged_in(object).ok_or(BadFrame),
         msgid::REGISTER_ACK if errno != 0 => Ok(Heard::NotRegistered(refusal(object))),

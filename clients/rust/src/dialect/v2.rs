@@ -23,6 +23,12 @@ impl Dialect for V2 {
             Saying::Enter(Request::Login { user, password, takeover }, device) => {
                 login(out, user, password, *takeover, device)
             }
+            Saying::Enter(Request::LoginJwt { jwt, takeover }, device) => {
+                let object = devices::names(Object::begin(out), device).text("jwt", jwt.reveal());
+                let object = devices::multi(object.number("msgid", msgid::LOGIN.into()), device);
+                let replacing = (*takeover == Takeover::Replace).then_some("takeover");
+                object.maybe(replacing, Object::yes).number("v", VERSION).end();
+            }
             Saying::Enter(request, _) => ask(out, speaker, cid, request),
             Saying::Resume(token, device) => {
                 let object = devices::names(Object::begin(out), device).number("msgid", msgid::RESUME.into());
@@ -55,10 +61,18 @@ fn ask(out: &mut Vec<u8>, speaker: Option<Speaker<'_>>, cid: &str, request: &Req
         Request::Login { user, password, takeover } => {
             login(out, user, password, *takeover, &Device::default())
         }
-        Request::Register { name, password } => Object::begin(out)
+        // Of a session that goes on: it stays what it is.
+        Request::LoginJwt { jwt, .. } => Object::begin(out)
+            .text("cid", cid)
+            .text("jwt", jwt.reveal())
+            .number("msgid", msgid::LOGIN.into())
+            .number("v", VERSION)
+            .end(),
+        Request::Register { name, password, invitation } => Object::begin(out)
             .number("msgid", msgid::REGISTER.into())
             .text("name", name)
             .text("password", password.reveal())
+            .maybe(invitation.as_ref(), |object, token| object.text("token", token.reveal()))
             .number("v", VERSION)
             .end(),
         Request::History { of, span, limit } => history(Object::begin(out), cid, *of, *span, *limit),
@@ -158,8 +172,12 @@ mod tests {
                 r#"{"msgid":1,"name":"ben","password":"p\"","takeover":true,"v":2}"#,
             ),
             (
-                Request::Register { name: "n".into(), password: "p".into() },
-                r#"{"msgid":4,"name":"n","password":"p","v":2}"#,
+                Request::Register { name: "n".into(), password: "p".into(), invitation: Some("i".into()) },
+                r#"{"msgid":4,"name":"n","password":"p","token":"i","v":2}"#,
+            ),
+            (
+                Request::LoginJwt { jwt: "a.b.c".into(), takeover: Takeover::Refuse },
+                r#"{"cid":"c-1","jwt":"a.b.c","msgid":1,"v":2}"#,
             ),
             (
                 page(Conversation::With(user), Span::Latest),
@@ -225,7 +243,7 @@ mod tests {
                 meant(server::Named::Name("b"), server::Takeover::Replace),
             ),
             (
-                Request::Register { name: "n".into(), password: "p".into() },
+                Request::Register { name: "n".into(), password: "p".into(), invitation: None },
                 Body::Register { name: "n", password: "p", invitation: None, client },
             ),
             (page(direct, Span::Latest), paged(with, history::Span::Newest)),
@@ -251,6 +269,13 @@ mod tests {
         let mids = [MessageId(9_007_199_254_740_993)];
         for (saying, body) in [
             (Saying::Resume(&"t".into(), &Device::default()), Body::Resume { token: "t", client }),
+            (
+                Saying::Enter(
+                    &Request::LoginJwt { jwt: "a.b.c".into(), takeover: Takeover::Replace },
+                    &Device::default(),
+                ),
+                Body::JwtLogin { jwt: "a.b.c", client, takeover: server::Takeover::Replace },
+            ),
             (Saying::Ping(7), Body::Ping { n: 7 }),
             (Saying::Pong(7), Body::Pong),
             (Saying::Confirm(&mids), Body::Confirm { mids: mids.to_vec() }),

@@ -40,17 +40,29 @@ pub(super) enum Account {
 
 #[derive(Debug)]
 pub(super) struct Credentials {
-    user: Named,
-    password: Secret,
+    proof: Proof,
     /// For the login that was asked for; to come back never throws anybody out.
     takeover: Takeover,
     token: Option<Secret>,
 }
 
+/// What lets somebody in who has no token, or none that is good.
+#[derive(Debug)]
+enum Proof {
+    Password(Named, Secret),
+    /// Another application's word.
+    Jwt(Secret),
+}
+
 impl Credentials {
     /// What somebody types to log in.
     pub(super) fn new(user: Named, password: Secret, takeover: Takeover) -> Self {
-        Self { user, password, takeover, token: None }
+        Self { proof: Proof::Password(user, password), takeover, token: None }
+    }
+
+    /// What an application says of its user.
+    pub(super) fn vouched(jwt: Secret, takeover: Takeover) -> Self {
+        Self { proof: Proof::Jwt(jwt), takeover, token: None }
     }
 }
 
@@ -114,14 +126,17 @@ impl Session {
         let patience = if entering.who.token.is_some() { RESUMED } else { ANSWER };
         entering.answer_by = Some(now + patience);
         let takeover = if entering.request_id.is_some() { entering.who.takeover } else { Takeover::Refuse };
-        let Credentials { user, password, token, .. } = &entering.who;
-        match token.clone() {
-            Some(token) => self.write(Saying::Resume(&token, &self.device), out),
-            None => {
-                let request = Request::Login { user: user.clone(), password: password.clone(), takeover };
-                self.write(Saying::Enter(&request, &self.device), out);
-            }
+        let Credentials { proof, token, .. } = &entering.who;
+        if let Some(token) = token.clone() {
+            return self.write(Saying::Resume(&token, &self.device), out);
         }
+        let request = match proof {
+            Proof::Password(user, password) => {
+                Request::Login { user: user.clone(), password: password.clone(), takeover }
+            }
+            Proof::Jwt(jwt) => Request::LoginJwt { jwt: jwt.clone(), takeover },
+        };
+        self.write(Saying::Enter(&request, &self.device), out);
     }
 
     pub(super) fn entered(&mut self, entrance: Entrance, now: Instant, out: &mut Vec<Output>) {
@@ -159,7 +174,7 @@ impl Session {
         let Account::Entering(entering) = &mut self.account else { return };
         entering.answer_by = None;
         if entering.who.token.is_some() && !may_pass(refusal.errno) {
-            // It is too old, or was revoked: the password may still be good.
+            // It is too old, or was revoked: the password, or the application's word, may still be good.
             entering.who.token = None;
             entering.ask_at = Some(now);
             return;
@@ -193,7 +208,17 @@ impl Session {
     pub(super) fn password_changed(&mut self, password: Secret, token: Option<Secret>) {
         if let Account::Inside { who, .. } = &mut self.account {
             // Every token is revoked with the old one.
-            (who.password, who.token) = (password, token);
+            if let Proof::Password(_, before) = &mut who.proof {
+                *before = password;
+            }
+            who.token = token;
+        }
+    }
+
+    /// The application has said so once more.
+    pub(super) fn jwt_renewed(&mut self, jwt: Secret) {
+        if let Account::Inside { who, .. } = &mut self.account {
+            who.proof = Proof::Jwt(jwt);
         }
     }
 

@@ -212,6 +212,9 @@ impl Session {
             Request::Login { user, password, takeover } => {
                 self.enter(request_id, Credentials::new(user, password, takeover), now)
             }
+            Request::LoginJwt { jwt, takeover } if self.account.speaker().is_none() => {
+                self.enter(request_id, Credentials::vouched(jwt, takeover), now)
+            }
             _ if matches!(self.account, Account::Nobody) => Some(Failure::LoggedOut),
             Request::Typing { .. } if self.account.speaker().is_none() => Some(Failure::Unanswered),
             request => {

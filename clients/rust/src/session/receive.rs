@@ -145,9 +145,16 @@ impl Session {
 
     /// A request is done, and may have changed how to come back.
     fn note_done(&mut self, cid: &str, token: Option<Secret>) {
-        if let Some(Request::ChangePassword { new, .. }) = self.outbox.find(cid).map(|entry| &entry.request) {
-            let new = new.clone();
-            self.password_changed(new, token);
+        match self.outbox.find(cid).map(|entry| &entry.request) {
+            Some(Request::ChangePassword { new, .. }) => {
+                let new = new.clone();
+                self.password_changed(new, token);
+            }
+            Some(Request::LoginJwt { jwt, .. }) => {
+                let jwt = jwt.clone();
+                self.jwt_renewed(jwt);
+            }
+            _ => {}
         }
     }
 

@@ -136,7 +136,7 @@ fn nobody_needs_no_connection_and_gets_one_when_somebody_comes() {
     trial.lose();
     assert!(matches!(&trial.told[1], Event::Lost { retry_in: None, .. }));
     assert_eq!(trial.session.wake_at(), None);
-    trial.ask(Request::Register { name: "amy".into(), password: "pw".into() });
+    trial.ask(Request::Register { name: "amy".into(), password: "pw".into(), invitation: None });
     trial.reconnect();
     assert_eq!((trial.connecting, trial.written[0]["msgid"].as_u64()), (2, Some(4)));
 }
@@ -277,7 +277,8 @@ fn what_the_server_says_before_it_hangs_up_is_the_reason() {
 fn a_registration_that_may_have_happened_says_so() {
     let mut trial = Trial::new();
     trial.connected();
-    let request_id = trial.ask(Request::Register { name: "amy".into(), password: "pw".into() });
+    let request_id =
+        trial.ask(Request::Register { name: "amy".into(), password: "pw".into(), invitation: None });
     trial.lose();
     trial.reconnect();
     trial.receive(json!({"msgid": 5, "errno": 1}));

@@ -28,6 +28,8 @@ pub struct Reaction {
     pub message: bool,
     /// Whether the user is nobody all of a sudden.
     pub signed_out: bool,
+    /// Whether what an application has said of the user is over, or soon will be.
+    pub expires: bool,
 }
 
 impl Talk {
@@ -47,6 +49,7 @@ impl Talk {
             Event::LoggedIn { welcome, again } => self.welcome(welcome, again, say),
             Event::LoginDelayed(refusal) => say.push(Shown::Delayed(refusal)),
             Event::SignedOut(refusal) => {
+                reaction.expires = is(&refusal, Code::Expired);
                 self.leave();
                 say.push(Shown::SignedOut(refusal));
                 reaction.signed_out = true;
@@ -71,7 +74,10 @@ impl Talk {
                     self.settled(request_id, pending, result, say, &mut reaction);
                 }
             }
-            Event::Notice(refusal) => say.push(Shown::Notice(refusal)),
+            Event::Notice(refusal) => {
+                reaction.expires = is(&refusal, Code::Expired);
+                say.push(Shown::Notice(refusal));
+            }
             Event::BadFrame => say.push(Shown::BadFrame),
             other => self.hear_of_devices(other, say),
         }
@@ -174,7 +180,8 @@ impl Talk {
             }
             (pending, Err(failure)) => {
                 say.push(Shown::Failed(self.describe(&pending), failure));
-                let entering = matches!(pending, Pending::Login(..) | Pending::Register(_));
+                let entering =
+                    matches!(pending, Pending::Login(..) | Pending::LoginJwt | Pending::Register(_));
                 reaction.settled = entering.then_some((request_id, Exit::LoginRefused));
                 Next::Bad
             }
@@ -235,6 +242,7 @@ impl Talk {
             (Pending::History(of), Answer::History { rows, complete, .. }) => {
                 return Some(self.history_page(of, rows, complete));
             }
+            (Pending::LoginJwt, _) => return None,
             (Pending::ChangePassword, _) => Deed::PasswordChanged,
             (Pending::Block(id), _) => Deed::Blocked(id, self.directory.label(Conversation::With(id))),
             (Pending::Unblock(id), _) => Deed::Unblocked(id, self.directory.label(Conversation::With(id))),
@@ -298,7 +306,7 @@ impl Talk {
     fn describe(&self, pending: &Pending) -> String {
         let who = |id| self.directory.label(Conversation::With(id));
         match pending {
-            Pending::Login(..) => "not logged in".to_owned(),
+            Pending::Login(..) | Pending::LoginJwt => "not logged in".to_owned(),
             Pending::Register(name) => format!("{name} is not registered"),
             Pending::Logout => "not logged out".to_owned(),
             Pending::Say(to, text) => {

@@ -29,7 +29,8 @@ impl Talk {
                 name => self.then(Step::NewPassword(name.to_owned())),
             },
             Step::NewPassword(name) => {
-                let request = Request::Register { name: name.clone(), password: line.into() };
+                let invitation = self.invitation.clone();
+                let request = Request::Register { name: name.clone(), password: line.into(), invitation };
                 Next::Ask(request, Pending::Register(name))
             }
             _ => self.choice(line.trim(), say),

@@ -74,6 +74,8 @@ pub enum Next {
 pub enum Pending {
     /// A login, and what to try it with once more.
     Login(Named, Secret, Takeover),
+    /// A login by an application's word, or a session that goes on with it.
+    LoginJwt,
     /// A registration, under this name.
     Register(String),
     /// A logout.
@@ -142,6 +144,7 @@ impl Pending {
         matches!(
             self,
             Pending::Login(..)
+                | Pending::LoginJwt
                 | Pending::Register(_)
                 | Pending::Logout
                 | Pending::ChangePassword
@@ -196,6 +199,8 @@ pub struct Talk {
     /// What the last page of history was of, and where it began: the same again goes on before it.
     paging: Option<(Conversation, u64)>,
     elsewhere: Elsewhere,
+    /// What lets one register where not everybody may.
+    invitation: Option<Secret>,
     /// Who is logged in.
     me: Option<UserId>,
     /// The devices, as they were shown last.
@@ -218,6 +223,7 @@ impl Default for Talk {
             step: Step::Menu,
             paging: None,
             elsewhere: Elsewhere::Ask,
+            invitation: None,
             epoch: 0,
             directory: Directory::default(),
             open: None,
@@ -239,6 +245,18 @@ impl Talk {
     /// A conversation that does this when the user is logged in somewhere else.
     pub fn new(elsewhere: Elsewhere) -> Self {
         Self { elsewhere, ..Self::default() }
+    }
+
+    /// The same, with an invitation for whoever registers.
+    pub fn invited(self, invitation: Option<Secret>) -> Self {
+        Self { invitation, ..self }
+    }
+
+    /// The request of somebody whom an application vouches for.
+    pub fn vouched(&self, jwt: Secret) -> (Request, Pending) {
+        let wanted = self.elsewhere == Elsewhere::TakeOver;
+        let takeover = if wanted { Takeover::Replace } else { Takeover::Refuse };
+        (Request::LoginJwt { jwt, takeover }, Pending::LoginJwt)
     }
 
     /// What the next line is asked for with.
@@ -307,8 +325,8 @@ impl Talk {
 
     /// Nobody is logged in from now on; what was asked for is still to be answered.
     fn leave(&mut self) {
-        let pending = std::mem::take(&mut self.pending);
-        *self = Self { epoch: self.epoch + 1, pending, ..Self::new(self.elsewhere) };
+        let (pending, invitation) = (std::mem::take(&mut self.pending), self.invitation.take());
+        *self = Self { epoch: self.epoch + 1, pending, invitation, ..Self::new(self.elsewhere) };
     }
 }
 

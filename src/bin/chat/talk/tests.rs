@@ -96,7 +96,10 @@ fn the_menu_leads_in() {
     assert_eq!(trial.line("amy"), Next::Go);
     assert!(trial.talk.prompt().secret && !trial.talk.prompt().kept);
     let (request, request_id) = trial.ask(" pass word ");
-    assert_eq!(request, Request::Register { name: "amy".into(), password: " pass word ".into() });
+    assert_eq!(
+        request,
+        Request::Register { name: "amy".into(), password: " pass word ".into(), invitation: None }
+    );
     assert_eq!(trial.settle(request_id, Answer::Registered(user(1))), Exit::Done);
     assert_eq!(trial.say.pop(), Some(Shown::Registered(user(1), "amy".into())));
     trial.line("1");

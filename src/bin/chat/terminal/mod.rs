@@ -13,6 +13,7 @@ use crate::settings::Settings;
 use crate::show::Shown;
 use crate::show::text::Style;
 use crate::talk::{Next, Pending, Prompt, Talk};
+use crate::vouched::Vouched;
 use chatd_client::{Client, Config, Confirming, Events, Request, RequestId, local_time};
 use editor::LineEditor;
 use gate::Gate;
@@ -33,6 +34,7 @@ struct Shared {
     client: Client,
     talk: Arc<Mutex<Talk>>,
     gate: Arc<Gate>,
+    vouched: Vouched,
     colours: bool,
 }
 
@@ -75,8 +77,9 @@ fn converse(settings: &Settings) -> Result<Exit, ReadlineError> {
     config.confirming = Confirming::WhenSaid;
     config.device = settings.device.clone();
     let (client, events) = Client::connect(config);
-    let talk = Arc::new(Mutex::new(Talk::new(settings.elsewhere)));
-    let shared = Shared { client, talk, gate: Arc::default(), colours: settings.colours };
+    let talk = Arc::new(Mutex::new(Talk::new(settings.elsewhere).invited(settings.invitation.clone())));
+    let (vouched, colours) = (settings.vouched.clone(), settings.colours);
+    let shared = Shared { client, talk, gate: Arc::default(), vouched, colours };
     shared.gate.push(shared.lines(&[Shown::Greeting]));
     let (mut editor, printer) = LineEditor::new(shared.gate.clone(), shared.talk.clone(), history::LINES)?;
     let _modes = if editor.rich { Some(Modes::for_editing()?) } else { None };
@@ -86,6 +89,13 @@ fn converse(settings: &Settings) -> Result<Exit, ReadlineError> {
     let (answers, answered) = mpsc::channel();
     let hearing = shared.clone();
     thread::spawn(move || hear(&hearing, events, &answers));
+    let mut say = Vec::new();
+    let vouched = shared.vouched.request(&shared.talk(), &mut say);
+    shared.gate.push(shared.lines(&say));
+    if let Some((request, pending)) = vouched {
+        let request_id = shared.ask(&mut shared.talk(), request, pending);
+        while answered.recv().is_ok_and(|other| other != request_id) {}
+    }
     let left = read(&shared, &mut editor, &history, &answered);
     let exit = take_leave(&shared, &answered);
     drop(editor);
@@ -176,6 +186,9 @@ fn hear(shared: &Shared, events: Events, answers: &Sender<RequestId>) {
         let reaction = {
             let mut talk = shared.talk();
             let mut reaction = talk.hear(event, &mut say);
+            if reaction.expires {
+                reaction.ask = shared.vouched.request(&talk, &mut say);
+            }
             if let Some((request, pending)) = reaction.ask.take() {
                 shared.ask(&mut talk, request, pending);
             }
