@@ -66,6 +66,8 @@ impl Machine {
         for place in ["bin/chatd", "target/release/chatd"] {
             std::os::unix::fs::symlink(&program, root.path().join(place)).expect("a link");
         }
+        std::os::unix::fs::symlink(common::program("chatctl"), root.path().join("bin/chatctl"))
+            .expect("a link");
         // Both are held until both are known, so that they are two.
         let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
         let [clients, admin] = free.map(|port| port.local_addr().expect("it listens").port().to_string());

@@ -14,6 +14,9 @@ use std::{env, fs, io};
 #[path = "../../src/bin/chat/options.rs"]
 mod chat_options;
 #[allow(dead_code)]
+#[path = "../../src/bin/chatctl/options.rs"]
+mod chatctl_options;
+#[allow(dead_code)]
 #[path = "../../src/bin/chatd/options.rs"]
 mod chatd_options;
 /// What the options of `chat` tell about how it ends.
@@ -37,6 +40,7 @@ fn main() -> io::Result<()> {
     fs::create_dir_all(&directory)?;
     write(chatd_options::Options::command(), "chatd", &directory)?;
     write(chat_options::Options::command(), "chat", &directory)?;
+    write(chatctl_options::Options::command(), "chatctl", &directory)?;
     write(ring_options::Options::command(), "chat-ring", &directory)
 }
 

@@ -12,6 +12,7 @@ mod account_acts;
 mod accounts;
 mod admissions;
 mod backlog;
+pub mod backup;
 mod blocks;
 mod changes;
 mod consent;
