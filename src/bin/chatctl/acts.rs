@@ -2,8 +2,8 @@
 
 use super::exit::Exit;
 use super::options::{
-    Announce, Call, Command, Device, Erase, Groups, History, Issue, Join, Members, PutGroup, PutUser, Role,
-    Send, Sessions, Tokens, Users,
+    Call, Command, Device, Erase, Groups, History, Issue, Join, Members, PutGroup, PutUser, Role, Send,
+    Sessions, Tokens, Users,
 };
 use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, Read, Write, stdin};
@@ -40,7 +40,6 @@ pub fn asked(command: &Command) -> Result<Asked, Failed> {
         Command::Sessions(Sessions::Kick(device)) => Ok(of_device("sessions.kick", device)),
         Command::Send(send) => message(send),
         Command::History(history) => Ok(page(history)),
-        Command::Announce(Announce { text }) => Ok(act("announce", [("msg", Some(text.as_str().into()))])),
         Command::Export(of) => {
             Ok(Asked { is_streamed: true, ..act("export", [("user", Some(user_of(&of.user)))]) })
         }
@@ -249,7 +248,7 @@ mod tests {
                 "messages.send",
                 json!({"from": {"id": 7}, "groupid": 3, "msg": "tea", "cid": "c"}),
             ),
-            (&["call", "announce", "{\"msg\":\"x\"}"], "announce", json!({"msg": "x"})),
+            (&["call", "drain", "{\"cid\":\"x\"}"], "drain", json!({"cid": "x"})),
         ] {
             assert_eq!(said(line), Ok((act.to_owned(), body)), "{line:?}");
         }
@@ -263,7 +262,7 @@ mod tests {
             &["send", "--from", "7", "--to", "8", "tea", "--data", "[1]"],
             &["groups", "members", "3", "--by", "1"],
             &["users", "put", "7", "--enable", "--disable"],
-            &["call", "announce", "{"],
+            &["call", "drain", "{"],
         ] {
             assert!(said(line).is_err(), "{line:?}");
         }

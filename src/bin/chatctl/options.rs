@@ -68,8 +68,6 @@ pub enum Command {
     Send(Send),
     /// Show a conversation as a user has it.
     History(History),
-    /// Tell everybody who is online something.
-    Announce(Announce),
     /// Print all that is known of a user, a JSON object a line.
     Export(Of),
     /// Forget who a user was. What it said stays with those to whom it was said.
@@ -271,14 +269,6 @@ pub struct History {
     /// How many at most.
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
-}
-
-/// `announce`.
-#[derive(Debug, Args)]
-pub struct Announce {
-    /// What.
-    #[arg(value_name = "TEXT")]
-    pub text: String,
 }
 
 /// `erase`.

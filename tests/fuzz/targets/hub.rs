@@ -4,7 +4,7 @@
 use crate::Target;
 use crate::world::World;
 
-/// `TARGET` reads a line a command; [`World::command`] says which there are.
+/// `TARGET` reads a line a command; `World::command` says which there are.
 pub const TARGET: Target = Target {
     name: "hub",
     run,
