@@ -68,7 +68,6 @@ fn every_public_type_of_the_core_is_in_the_glossary_once() {
 const LONG_FILES: &[(&str, usize, &str)] = &[
     ("src/executor/net/sockets.rs", 415, "all client sockets of a core share one ring"),
     ("src/executor/bus/redis/mod.rs", 490, "one connection of the bus, and what keeps it alive"),
-    ("src/chat/port/in_flight.rs", 405, "what the core waits for, and why, a variant each"),
     ("src/chat/port/store.rs", 520, "what may be asked of a store, and what that means, a request a variant"),
     ("src/storage/embedded.rs", 455, "one transaction a batch, and what each request is in it"),
     ("src/storage/mysql/messages.rs", 500, "one statement stores many messages: claim, insert, give back"),
