@@ -113,8 +113,12 @@ fn a_group_is_run_on_two_servers() {
         });
     }
     // Who does not understand it has heard nothing of all this but messages.
-    let heard: BTreeSet<u64> =
-        dans.hear_until_now().iter().filter_map(|frame| frame["msgid"].as_u64()).collect();
+    let (mut frames, text) = (Vec::new(), format!("hello {}", ben.id));
+    while frames.last().is_none_or(|frame: &Value| frame["msg"] != text.as_str()) {
+        frames.push(dans.hear("what is said to the group"));
+    }
+    frames.extend(dans.hear_until_now());
+    let heard: BTreeSet<u64> = frames.iter().filter_map(|frame| frame["msgid"].as_u64()).collect();
     assert_eq!(heard, BTreeSet::from([10]));
     let page = ask_members(&mut bens, group);
     let roles: Vec<&str> = page.iter().map(|user| user["role"].as_str().expect("a role")).collect();

@@ -52,9 +52,13 @@ fn mysql_is_killed_and_comes_back() {
     let second = shared.start(2);
     let users = first.register_many("user", 6);
     let [amy, ben, carl, dora, ..] = &users[..] else { unreachable!("six") };
-    let (mut amys, mut bens, mut carls) = (first.enter(amy), second.enter(ben), second.enter(carl));
-    let group = amys.create_group("g");
-    bens.join_group(group);
+    let group = first.enter(amy).create_group("g");
+    second.enter(ben).join_group(group);
+    // Until a core has been heard by the others, and of who has just joined, the store is asked what may be pushed.
+    let is_heard = |core: u8| admin.get(&format!("/debug/events?core={core}")).text().contains("> bus_heard");
+    until("the cores to be heard", SOON, || (is_heard(0) && is_heard(1)).then_some(()));
+    let ((mut amys, _), (mut bens, _)) = (log_in(&first, amy, SOON), log_in(&second, ben, SOON));
+    let mut carls = second.enter(carl);
     let mut acknowledged = BTreeSet::new();
     for number in 0..20 {
         amys.chat_stored(dora, &format!("before {number}"), &format!("before {number}"));

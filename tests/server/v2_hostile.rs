@@ -28,7 +28,7 @@ fn msgid(frame: &str) -> u64 {
 /// Whether a message is one that only v2 knows and that needs a login.
 fn only_v2(msgid: u64) -> bool {
     [23, 24, 26, 29, 31, 32, 33, 34, 36, 38, 39, 40, 42].contains(&msgid)
-        || matches!(msgid, 43..=45 | 47..=50 | 52..=53 | 55..=57 | 60)
+        || matches!(msgid, 43..=45 | 47..=50 | 52..=53 | 55..=57 | 59..=60)
 }
 
 pub fn ask_login_v2(client: &mut Client, user: &User) {

@@ -27,10 +27,7 @@ impl Hub {
 
     /// One of a user's sessions has changed whom it knows or refuses: the others follow.
     pub(super) fn share_acquaintance(&mut self, id: ConnectionId, user: UserId, change: Acquaintance) {
-        // Whoever has taken the place of a session that is gone knows it from no answer.
-        let is_alone =
-            self.connections.get(id).is_some_and(|session| session.user() == Some(user) && !session.multi);
-        if !is_alone {
+        if self.connections.is_multi(id) {
             let notice = Envelope::acquaintance(self.cx.next_mid(), user, change);
             self.follow(user, Some(id), &notice);
             self.publish_until_carried(user, notice);
@@ -50,7 +47,8 @@ impl Hub {
     fn follow(&mut self, user: UserId, but: Option<ConnectionId>, notice: &Envelope) {
         for id in self.connections.sessions(user) {
             let Self { cx, connections, backlog, social, .. } = self;
-            if Some(id) != but && !social.holds(cx, connections, backlog, id, notice) {
+            let follows = connections.is_multi(id) || notice.kind() == Kind::Settings;
+            if Some(id) != but && follows && !social.holds(cx, connections, backlog, id, notice) {
                 self.follow_in(id, notice);
             }
         }

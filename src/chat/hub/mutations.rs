@@ -41,7 +41,6 @@ impl Hub {
             if let Some((group, row)) = row_of(reply) {
                 self.tell_event(group, &row, true, None);
             }
-            self.share_change(connection, user, (change, matches!(reply, StoreReply::Hidden(_))));
             // Wherever the user is now, it may have looked before this was done.
             return self.notify_backlog(user);
         }

@@ -108,6 +108,7 @@ fn allow(bytes: Option<u64>) {
 
 /// Fills the disk round by round; `make_room` gives more room for a round, and enough for the rest.
 fn in_the_child(directory: PathBuf, make_room: impl Fn(Option<u64>)) {
+    chatd_process::log::install();
     let cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
     let (backend, limits) = (Backend::Directory(directory), Limits::default());
     let config = Config {
