@@ -224,6 +224,9 @@ fn server(name: &str, parameters: &[String]) -> Result<(ServerLine, Vec<String>)
                 return Err(format!("{parameter}: that is no number"));
             }
             ("max_fails" | "fail_timeout" | "max_conns", Some(_)) => server.others.push(parameter.clone()),
+            ("down" | "backup", Some(_)) | ("weight" | "max_fails" | "fail_timeout" | "max_conns", None) => {
+                return Err(format!("{parameter}: nginx knows no such parameter"));
+            }
             _ => {
                 notes.push(format!("{parameter} is nothing that chat-ring reckons with"));
                 server.others.push(parameter.clone());
