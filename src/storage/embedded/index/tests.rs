@@ -11,28 +11,40 @@ use chatd_chat::model::ids::{GroupId, MessageId, Millis};
 use chatd_chat::port::store::StoreRequest;
 use rusqlite::Connection;
 
+fn group() -> GroupId {
+    GroupId::new(1).unwrap()
+}
+
+/// A store in which amy has made that group.
+fn with_a_group(scratch: &Scratch) -> Embedded {
+    let mut store = open(scratch.path()).unwrap();
+    enroll(&mut store, "amy");
+    let (name, desc) = ("g".into(), String::new());
+    perform(&mut store, &[Order::Request(StoreRequest::CreateGroup { user: amy(), name, desc })]);
+    store
+}
+
+/// What amy says there, in so many words and its number.
+fn said(mid: u64, words: usize) -> Order {
+    let body = format!(r#"{{"id":1,"msg":"{} {mid}","msgid":10}}"#, "tea ".repeat(words));
+    let (sender, target, durability) = (amy(), Target::Group(group()), Durability::Always);
+    let (mid, ts) = (MessageId(mid), Millis(mid));
+    let message = Message { sender, target, mid, ts, cid: "", durability, body: body.as_bytes() };
+    Order::Request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
+}
+
 #[test]
 fn the_index_of_a_group_that_is_dissolved_is_deleted() {
     let scratch = Scratch::new();
-    let mut store = open(scratch.path()).unwrap();
-    enroll(&mut store, "amy");
-    let group = GroupId::new(1).unwrap();
-    let (name, desc) = ("g".into(), String::new());
-    perform(&mut store, &[Order::Request(StoreRequest::CreateGroup { user: amy(), name, desc })]);
-    let said = |mid: u64| {
-        let body = format!(r#"{{"id":1,"msg":"{} {mid}","msgid":10}}"#, "tea ".repeat(90));
-        let (sender, target, durability) = (amy(), Target::Group(group), Durability::Always);
-        let (mid, ts) = (MessageId(mid), Millis(mid));
-        let message = Message { sender, target, mid, ts, cid: "", durability, body: body.as_bytes() };
-        Order::Request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
-    };
+    let mut store = with_a_group(&scratch);
+    let said = |mid: u64| said(mid, 90);
     perform(&mut store, &(1..=1_500).map(said).collect::<Vec<_>>());
     while store.index().unwrap() == Indexed::Partly {}
     perform(&mut store, &(1_501..=3_000).map(said).collect::<Vec<_>>());
     // Some of these are read and not written yet when the group goes.
     assert_eq!(store.index().unwrap(), Indexed::Partly);
     assert!(count(scratch.path(), "search") > 100);
-    perform(&mut store, &[Order::Request(StoreRequest::DelGroup { user: amy(), group, row: None })]);
+    perform(&mut store, &[Order::Request(StoreRequest::DelGroup { user: amy(), group: group(), row: None })]);
     for _ in 0..20 {
         while store.index().unwrap() == Indexed::Partly {}
         perform(&mut store, &[Order::Request(StoreRequest::Friends { user: amy() })]);
@@ -92,18 +104,8 @@ fn a_batch_is_flushed_whatever_was_indexed_before() {
 #[test]
 fn no_step_does_more_than_it_may() {
     let scratch = Scratch::new();
-    let mut store = open(scratch.path()).unwrap();
-    enroll(&mut store, "amy");
-    let group = GroupId::new(1).unwrap();
-    let (name, desc) = ("g".into(), String::new());
-    perform(&mut store, &[Order::Request(StoreRequest::CreateGroup { user: amy(), name, desc })]);
-    let said = |mid: u64| {
-        let body = format!(r#"{{"id":1,"msg":"{} {mid}","msgid":10}}"#, "tea ".repeat(12));
-        let (sender, target, durability) = (amy(), Target::Group(group), Durability::Always);
-        let (mid, ts) = (MessageId(mid), Millis(mid));
-        let message = Message { sender, target, mid, ts, cid: "", durability, body: body.as_bytes() };
-        Order::Request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
-    };
+    let mut store = with_a_group(&scratch);
+    let said = |mid: u64| said(mid, 12);
     perform(&mut store, &(1..=4_000).map(said).collect::<Vec<_>>());
     let mut indexed = 0;
     let mut step = |store: &mut Embedded| {
