@@ -16,6 +16,7 @@ $('ask-settings').addEventListener('click', () => attempt(async () => {
 
 $('settings-form').addEventListener('change', async ({ target }) => {
   const change = target.name === 'writers' ? { whoWrites: target.value } : { readReceipts: target.checked };
+  $('settings-note').textContent = '';
   try {
     drawSettings(await client.settings(change));
     $('settings-note').textContent = 'Saved.';

@@ -46,6 +46,14 @@ async function makeGroup(person, name) {
   return person.until(() => Number(/no\. (\d+)$/.exec(document.querySelector('#talk-state').textContent)?.[1] ?? 0));
 }
 
+/** Goes to the menu of the last message with the keyboard. Where Tab stops is told with the next picture that is drawn. */
+async function beforeField(person) {
+  await person.until(() => document.querySelector('#log li:last-child .more:not([hidden]) > summary')?.tabIndex === 0);
+  await person.look(() => document.querySelector('#text').focus());
+  await person.press('Tab', 8);
+  await person.until(() => document.activeElement.matches('#log li:last-child .more > summary'));
+}
+
 test('a message is edited, reacted to and taken back, on every device of both', async (t) => {
   const { url, browser, people: [amy, ben] } = await house(t, 'amy', 'ben');
   const phone = await browser.person('phone', PHONE);
@@ -68,12 +76,11 @@ test('a message is edited, reacted to and taken back, on every device of both', 
   for (const page of all) {
     await page.sees('#log .text', 'Tea? <b>');
     await page.sees('#log .mark', 'edited');
-    await page.sees('.entry .peek', 'Tea? <b>').catch(() => assert.equal(page, phone));
+    // A phone shows the conversation alone.
+    if (page !== phone) await page.sees('.entry .peek', 'Tea? <b>');
   }
   // The menu of the last message is before the field, and the arrow keys go to those before it.
-  await ben.look(() => document.querySelector('#text').focus());
-  await ben.press('Tab', 8);
-  await ben.until(() => document.activeElement.matches('#log .more > summary'));
+  await beforeField(ben);
   await ben.press('Enter');
   await ben.find('.more[open] .picker button', '👍');
   await ben.press('Tab');
@@ -94,9 +101,8 @@ test('a message is edited, reacted to and taken back, on every device of both', 
   for (const page of all) await page.sees('.reactions bdi', '<b>x</b>');
   await phone.until(isNarrow);
   await amy.say('Nothing');
-  await ben.until(() => document.querySelector('#log li:last-child .more:not([hidden])') && document.querySelectorAll('#log li').length === 2);
-  await ben.look(() => document.querySelector('#text').focus());
-  await ben.press('Tab', 8);
+  await ben.until(() => document.querySelectorAll('#log li').length === 2);
+  await beforeField(ben);
   await ben.press('ArrowUp');
   await ben.until(() => document.activeElement.closest('#log li')?.querySelector('.text').textContent === 'Tea? <b>');
   await ben.press('ArrowDown');
@@ -113,7 +119,7 @@ test('a message is edited, reacted to and taken back, on every device of both', 
     await page.sees('#log .text', 'Tea? <b>');
     await page.sees('#log .mark', 'edited');
     await page.sees('.reactions button', '👍1');
-    await page.sees('#log .gone .text', 'took this message back').catch(() => page.sees('#log .gone .text', 'was taken back'));
+    await page.sees('#log .gone .text', page === ben ? 'This message was taken back.' : 'You took this message back.');
     assert.equal(await page.look(strangers), 0);
   }
   isClean(url, ...all);
@@ -189,7 +195,7 @@ test('a group is run: roles, muting, taking out, a ban and its end', async (t) =
   await assert.rejects(cat.client.joinGroup(no), ({ errno }) => errno === ERRNO.NOT_YOURS);
   await amy.click('.happened button', 'End the ban');
   await ben.sees('#log .happened', 'ended the ban of');
-  for (const page of [amy, ben]) assert.deepEqual(await page.texts('.happened button'), []);
+  for (const page of [amy, ben]) await page.until(() => document.querySelectorAll('.happened button').length === 0);
   assert.equal(await cat.client.joinGroup(no), no);
   // What is said by somebody who has no role can be taken back by one who has.
   await more(amy, 'Here again', 'Take back');
