@@ -1,6 +1,7 @@
 //! What is the same in the changes of every store: how conversations are named in its tables, who may change what, and
 //! when two requests of one name are one.
 
+use crate::key::Key;
 use chatd_chat::model::change::{Alteration, Altered, Changed, Done};
 use chatd_chat::model::history::Conversation;
 use chatd_chat::model::ids::{MessageId, Millis, UserId};
@@ -19,21 +20,13 @@ const UNREACT: u64 = 4;
 /// What a message that is recalled has in the place of how often it was edited.
 pub const RECALLED: i64 = -1;
 
-/// A conversation as the tables of changes name it: its two users, the smaller id first; or 0 and a group.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Key {
-    pub low: u32,
-    pub high: u32,
-}
-
-impl Key {
-    /// The conversation that `user` sees so.
-    pub fn of(user: UserId, conversation: Conversation) -> Self {
-        match conversation {
-            Conversation::With(peer) => Self { low: user.min(peer).get(), high: user.max(peer).get() },
-            Conversation::Group(group) => Self { low: 0, high: group.get() },
-        }
-    }
+/// A message that is there to be changed: one that is not recalled.
+pub struct Message {
+    pub mid: MessageId,
+    pub ts: Millis,
+    pub sender: UserId,
+    pub rev: u64,
+    pub body: Vec<u8>,
 }
 
 /// A request to change a message.

@@ -36,6 +36,16 @@ pub struct Asked<'a> {
     pub cid: Option<&'a str>,
 }
 
+impl Asked<'_> {
+    /// Those who are told how they stand now: whom the rule is about; who hands a group over, too.
+    pub fn whom(&self, rule: &GroupRule) -> Vec<UserId> {
+        match rule {
+            GroupRule::Role { user, role: Role::Creator } => vec![*user, self.user],
+            _ => rule.about().into_iter().collect(),
+        }
+    }
+}
+
 /// Somebody and its name, as it is read.
 pub type Named = (UserId, String);
 

@@ -24,6 +24,7 @@ pub mod health;
 mod history;
 mod http;
 pub mod jwt;
+mod key;
 mod kind;
 mod merge;
 pub mod migrate;

@@ -5,7 +5,8 @@
 
 use super::memory::Memory;
 use super::{Answered, accounts, groups, index, row};
-use crate::changes::{self, Key, Power, RECALL, RECALLED, Request};
+use crate::changes::{self, Message, Power, RECALL, RECALLED, Request};
+use crate::key::Key;
 use chatd_chat::model::change::{Alteration, Changed};
 use chatd_chat::model::envelope::said::is_event;
 use chatd_chat::model::history::Conversation;
@@ -42,7 +43,7 @@ pub fn alter(db: &Connection, memory: &mut Memory, limits: &Limits, request: &Re
             (found, Power { recalls_anything, refused: false })
         }
     };
-    let message = found.map(|mid| Message::read(db, mid)).transpose()?.flatten();
+    let message = found.map(|mid| read_message(db, mid)).transpose()?.flatten();
     // What tells of the group is no message.
     let message = message.filter(|message| !is_event(&message.body));
     let Some(message) = message else { return Ok(Err(Code::NoSuchUser)) };
@@ -89,28 +90,17 @@ fn perform(
     Ok(Ok(changes::altered(changed)))
 }
 
-/// A message that is there to be changed.
-struct Message {
-    mid: MessageId,
-    ts: Millis,
-    sender: UserId,
-    rev: u64,
-    body: Vec<u8>,
-}
-
-impl Message {
-    /// The message with this id, if it is not recalled.
-    fn read(db: &Connection, mid: MessageId) -> rusqlite::Result<Option<Self>> {
-        let mut find =
-            db.prepare_cached("SELECT ts, sender, ifnull(rev, 0), body FROM message WHERE mid = ?1")?;
-        let message = |found: &rusqlite::Row<'_>| {
-            let rev: i64 = found.get(2)?;
-            let Ok(rev) = u64::try_from(rev) else { return Ok(None) };
-            let (ts, sender) = (Millis(row::number(found, 0)?), row::user(found, 1)?);
-            Ok(Some(Self { mid, ts, sender, rev, body: found.get_ref(3)?.as_bytes()?.to_vec() }))
-        };
-        Ok(find.query_row([row::sql_mid(mid)], message).optional()?.flatten())
-    }
+/// The message with this id, if it is not recalled.
+fn read_message(db: &Connection, mid: MessageId) -> rusqlite::Result<Option<Message>> {
+    let mut find =
+        db.prepare_cached("SELECT ts, sender, ifnull(rev, 0), body FROM message WHERE mid = ?1")?;
+    let message = |found: &rusqlite::Row<'_>| {
+        let rev: i64 = found.get(2)?;
+        let Ok(rev) = u64::try_from(rev) else { return Ok(None) };
+        let (ts, sender) = (Millis(row::number(found, 0)?), row::user(found, 1)?);
+        Ok(Some(Message { mid, ts, sender, rev, body: found.get_ref(3)?.as_bytes()?.to_vec() }))
+    };
+    Ok(find.query_row([row::sql_mid(mid)], message).optional()?.flatten())
 }
 
 /// The message at one place of a group.

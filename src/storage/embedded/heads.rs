@@ -6,7 +6,7 @@
 
 use super::places::{Last, Places, PlacesOfUser};
 use super::row;
-use crate::changes::Key;
+use crate::key::Key;
 use chatd_chat::model::history::{Conversation, Head, HeadsPage};
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};

@@ -6,8 +6,8 @@
 //! Never part of a batch: a step is a transaction of its own, which waits for no disk.
 
 use super::row;
+use crate::key::Key;
 use crate::search::Indexed;
-use crate::search::hunt::Key;
 use crate::search::run::{self, Change, Written};
 use crate::search::words::fold_body;
 use chatd_chat::model::history::Conversation;

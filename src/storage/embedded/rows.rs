@@ -2,8 +2,8 @@
 
 use super::history::Found;
 use super::{changes, page};
-use crate::changes::Key;
 use crate::history::Window;
+use crate::key::Key;
 use crate::merge::PageLimit;
 use chatd_chat::model::change::{Reaction, RowState, Wanted};
 use chatd_chat::model::envelope::Envelope;

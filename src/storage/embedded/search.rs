@@ -2,7 +2,8 @@
 
 use super::{Answered, accounts, groups, row, rows};
 use crate::StoreError;
-use crate::search::hunt::{Candidate, Hunt, Key, RUNS_MOST, Visible};
+use crate::key::Key;
+use crate::search::hunt::{Candidate, Hunt, RUNS_MOST, Visible};
 use crate::search::words::{Words, fold_body};
 use crate::search::{Page, Question, Searcher, searched_to};
 use chatd_chat::model::history::{Conversation, Hit, SearchPage};

@@ -6,11 +6,12 @@
 use super::client::Client;
 use super::fault::DbResult;
 use super::{Answered, accounts, blocks, groups, late, marks, row};
-use crate::changes::{self, Key, Power, RECALL, RECALLED, Request};
+use crate::changes::{self, Message, Power, RECALL, RECALLED, Request};
+use crate::key::Key;
 use chatd_chat::model::change::{Alteration, Changed};
 use chatd_chat::model::envelope::said::is_event;
 use chatd_chat::model::history::Conversation;
-use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
+use chatd_chat::model::ids::{GroupId, Millis, UserId};
 use chatd_chat::model::limits::Limits;
 use chatd_chat::port::store::StoreResult;
 use chatd_chat::wire::code::Code;
@@ -96,22 +97,11 @@ async fn perform(
     Ok(Ok(changes::altered(changed)))
 }
 
-/// A message that is there to be changed.
-struct Message {
-    mid: MessageId,
-    ts: Millis,
-    sender: UserId,
-    rev: u64,
-    body: Vec<u8>,
-}
-
-impl Message {
-    /// The message, if it is not recalled.
-    fn read(found: &Row) -> DbResult<Option<Self>> {
-        let Ok(rev) = u64::try_from(row::optional_signed(found, 3)?.unwrap_or(0)) else { return Ok(None) };
-        let (ts, sender) = (Millis(row::number(found, 1)?), row::user(found, 2)?);
-        Ok(Some(Self { mid: row::mid(found, 0)?, ts, sender, rev, body: row::bytes(found, 4)?.to_vec() }))
-    }
+/// The message, if it is not recalled.
+fn read_message(found: &Row) -> DbResult<Option<Message>> {
+    let Ok(rev) = u64::try_from(row::optional_signed(found, 3)?.unwrap_or(0)) else { return Ok(None) };
+    let (ts, sender) = (Millis(row::number(found, 1)?), row::user(found, 2)?);
+    Ok(Some(Message { mid: row::mid(found, 0)?, ts, sender, rev, body: row::bytes(found, 4)?.to_vec() }))
 }
 
 fn key_values(key: Key) -> [Value; 2] {
@@ -147,7 +137,7 @@ async fn said_between(
     for (sender, recipient) in [(one, other), (other, one)] {
         let values = vec![sender.get().into(), recipient.get().into(), row::sql_number(pos)];
         if let Some(found) = client.find_one(SQL, values).await? {
-            return Message::read(&found);
+            return read_message(&found);
         }
     }
     Ok(None)
@@ -157,7 +147,7 @@ async fn said_in(client: &mut Client, group: GroupId, pos: u64) -> DbResult<Opti
     const SQL: &str = "SELECT mid, ts, sender, COALESCE(rev, 0), body FROM message
         WHERE groupid = ? AND pos = ?";
     let found = client.find_one(SQL, vec![group.get().into(), row::sql_number(pos)]).await?;
-    found.map_or(Ok(None), |found| Message::read(&found))
+    found.map_or(Ok(None), |found| read_message(&found))
 }
 
 /// The answer to what was asked for under this name before.

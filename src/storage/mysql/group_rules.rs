@@ -215,12 +215,8 @@ pub async fn ruled(
     fresh: bool,
 ) -> DbResult<Ruled> {
     let pos = row.as_ref().map_or(0, |row| row.pos);
-    let whom = match rule {
-        GroupRule::Role { user, role: Role::Creator } => vec![*user, asked.user],
-        _ => rule.about().into_iter().collect(),
-    };
-    let mut standings = Vec::with_capacity(whom.len());
-    for user in whom {
+    let mut standings = Vec::new();
+    for user in asked.whom(rule) {
         let standing = standing(client, user, asked.group).await?;
         standings.push(if standing.member.is_none() { Standing { at: pos, ..standing } } else { standing });
     }

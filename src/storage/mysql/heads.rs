@@ -7,7 +7,7 @@
 use super::client::{Client, Many};
 use super::fault::DbResult;
 use super::row;
-use crate::changes::Key;
+use crate::key::Key;
 use chatd_chat::model::history::{Conversation, Head, HeadsPage};
 use chatd_chat::model::ids::{MessageId, Millis, UserId};
 use mysql_async::{Row, Value};

@@ -3,8 +3,8 @@
 use super::client::Client;
 use super::fault::{DbResult, Fault};
 use super::{Answered, accounts, changes, groups, page, row, rows};
-use crate::changes::Key;
 use crate::history::{NEVER, Window, from_now_on, is_complete};
+use crate::key::Key;
 use crate::merge::PageLimit;
 use chatd_chat::model::change::Wanted;
 use chatd_chat::model::history::{Conversation, Placed, Span};

@@ -6,7 +6,7 @@ use super::client::{Client, Many};
 use super::fault::DbResult;
 use super::page::Body;
 use super::row;
-use crate::changes::Key;
+use crate::key::Key;
 use chatd_chat::model::change::{Reaction, RowState, Wanted};
 use chatd_chat::model::history::Placed;
 use chatd_chat::model::ids::{Millis, UserId};

@@ -5,8 +5,8 @@ use super::fault::{DbResult, Fault};
 use super::index::{self, Indexer, number};
 use super::late::Mark;
 use super::{Answered, MySqlUrl, accounts, connection_pool, groups, page, row, rows};
-use crate::changes;
-use crate::search::hunt::{Hunt, Key, Visible, Wanted};
+use crate::key::Key;
+use crate::search::hunt::{Hunt, Visible, Wanted};
 use crate::search::words::{Words, fold_body};
 use crate::search::{Indexed, Page, Question, Searcher, searched_to};
 use crate::{OpenError, StoreError};
@@ -159,7 +159,7 @@ async fn found(client: &mut Client, question: &Question, hunt: &mut Hunt) -> Ans
         folded.clear();
         fold_body(body.0.body(), &mut folded);
         if hunt.words().are_in(folded.as_bytes()) {
-            read.push((changes::Key::of(question.user, one.conversation), one.pos, body));
+            read.push((Key::of(question.user, one.conversation), one.pos, body));
             of.push(one.conversation);
         }
     }

@@ -3,7 +3,7 @@
 use super::client::{Client, Many};
 use super::fault::DbResult;
 use super::{Answered, changes, page, row, rows};
-use crate::changes::Key;
+use crate::key::Key;
 use crate::merge::PageLimit;
 use crate::sync::{Filling, Lacking, Standing};
 use chatd_chat::model::change::{Changed, Wanted};

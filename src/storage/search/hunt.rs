@@ -7,6 +7,7 @@
 
 use super::run;
 use super::words::Words;
+use crate::key::Key;
 use chatd_chat::model::history::Conversation;
 use chatd_chat::model::ids::{MessageId, UserId};
 
@@ -24,23 +25,6 @@ pub struct Visible {
     pub conversation: Conversation,
     /// Only messages with a greater place.
     pub joined: u64,
-}
-
-/// Where the runs of a conversation are: its two people, the smaller id first; or 0 and a group.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Key {
-    pub low: u32,
-    pub high: u32,
-}
-
-impl Key {
-    /// Of a conversation as `user` sees it.
-    pub fn of(user: UserId, conversation: Conversation) -> Self {
-        match conversation {
-            Conversation::With(other) => Self { low: user.min(other).get(), high: user.max(other).get() },
-            Conversation::Group(group) => Self { low: 0, high: group.get() },
-        }
-    }
 }
 
 /// A run to be looked through, or what lies beyond those that are known.
