@@ -2,9 +2,10 @@
 //!
 //! - [`look`] asks the server, and reads what it says.
 //! - [`figures`] is the difference between two looks.
-//! - [`table`] writes figures down as lines, [`screen`] shows them live.
+//! - [`table`] writes figures down as lines, [`screen`] shows them live, until [`keys`] say that somebody has seen enough.
 
 mod figures;
+mod keys;
 mod look;
 mod screen;
 mod table;

@@ -1,11 +1,11 @@
 //! Figures live in a terminal: on the alternate screen, until q or Ctrl-C.
 
 use super::figures::Figures;
+use super::keys::{Done, Keys};
 use super::look::{Look, LookError};
 use super::table::{self, Size};
 use crate::options::Top;
 use crossterm::cursor::{Hide, MoveTo, Show};
-use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
 use crossterm::style::{Attribute, SetAttribute};
 use crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
@@ -64,12 +64,13 @@ pub(super) fn run(wanted: Top) -> Result<(), Box<dyn Error>> {
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, over.clone())?;
     }
+    let keys = Keys::new()?;
     let _screen = Screen::new()?;
     let mut shown = Shown::Waiting;
     let mut next = Instant::now() + wanted.interval;
     while !over.load(Ordering::Relaxed) {
         draw(&shown)?;
-        if wait(next, &over)? {
+        if wait(&keys, next, &over)? {
             return Ok(());
         }
         if Instant::now() < next {
@@ -89,26 +90,19 @@ pub(super) fn run(wanted: Top) -> Result<(), Box<dyn Error>> {
 }
 
 /// Waits until then, or until something is to be drawn again. Whether somebody has seen enough.
-fn wait(until: Instant, over: &AtomicBool) -> io::Result<bool> {
+fn wait(keys: &Keys, until: Instant, over: &AtomicBool) -> io::Result<bool> {
     while !over.load(Ordering::Relaxed) {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(false);
         }
-        if event::poll(left.min(GLANCE))? {
-            match event::read()? {
-                Event::Key(key) if ends(key) => return Ok(true),
-                Event::Resize(..) => return Ok(false),
-                _ => {}
-            }
+        match keys.wait(left.min(GLANCE))? {
+            Done::Nothing => {}
+            Done::Resized => return Ok(false),
+            Done::SeenEnough => return Ok(true),
         }
     }
     Ok(true)
-}
-
-fn ends(key: KeyEvent) -> bool {
-    let control = key.modifiers.contains(KeyModifiers::CONTROL);
-    matches!(key.code, KeyCode::Char('q' | 'Q') | KeyCode::Esc) || control && key.code == KeyCode::Char('c')
 }
 
 fn draw(shown: &Shown) -> io::Result<()> {
