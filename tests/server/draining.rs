@@ -60,7 +60,7 @@ fn who_is_not_told_yet_is_served_and_nobody_new_comes_in() {
             }
         });
     }
-    assert!(acked.len() > 100, "{} messages were taken in while it stopped", acked.len());
+    assert!(!acked.is_empty(), "messages were taken in while it stopped");
     assert!(TcpStream::connect(chatd.address).is_err(), "nobody listens any more");
     assert_eq!(chatd.wait().code(), Some(0), "{}", chatd.printed());
     let chatd = Setup::new(1).data(&chatd.data).start();

@@ -121,7 +121,7 @@ fn a_session_ends_with_the_word_unless_there_is_a_new_one() {
     let scratch = Arc::new(Scratch::new());
     let chatd = with_secret(2, &scratch).start();
     let mut soon = claims("u-1", "Amy");
-    soon["exp"] = json!(now() + 3);
+    soon["exp"] = json!(now() + 10);
     let (mut ends, answer) = login(&chatd, &jwt(&soon));
     let token = answer["token"].as_str().expect("a token").to_owned();
     soon["sub"] = json!("u-2");
