@@ -94,6 +94,7 @@ fn the_package_is_installed_run_upgraded_removed_and_purged() {
     }
     let service = fs::read_to_string(machine.path("lib/systemd/system/chatd.service")).unwrap();
     assert!(service.contains("ExecStart=/usr/bin/chatd --bind 127.0.0.1"), "{service}");
+    assert!(service.contains("ExecReload=/bin/kill -HUP $MAINPID"), "{service}");
     let installed = || Setup::new(1).program(&machine.path("usr/bin/chatd"));
     let chatd = installed().start();
     let (amy, data) = (chatd.register("amy"), chatd.data.clone());

@@ -1,7 +1,9 @@
-//! What systemd is told of this process (sd_notify): that it is ready, that it is stopping, that it lives.
+//! What systemd is told of this process (sd_notify): that it is ready, that it reads again, that it is stopping, that it lives.
 //!
 //! Owns nothing. Without `NOTIFY_SOCKET` in the environment nobody is told anything.
 
+use rustix::time::{ClockId, clock_gettime};
+use std::borrow::Cow;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
@@ -10,8 +12,10 @@ use std::{env, io};
 /// What there is to tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum News {
-    /// Clients are served from now on.
+    /// Clients are served from now on; or what was to be read again was.
     Ready,
+    /// It reads again what can be. [`News::Ready`] follows.
+    Reloading,
     /// It was asked to stop.
     Stopping,
     /// It lives: said more often than [`watchdog`] says, or systemd ends it.
@@ -19,11 +23,16 @@ pub enum News {
 }
 
 impl News {
-    fn text(self) -> &'static str {
+    fn text(self) -> Cow<'static, str> {
         match self {
-            News::Ready => "READY=1",
-            News::Stopping => "STOPPING=1",
-            News::Alive => "WATCHDOG=1",
+            News::Ready => "READY=1".into(),
+            // The time tells systemd which of its wishes this is the answer to (`Type=notify-reload`).
+            News::Reloading => {
+                let now = clock_gettime(ClockId::Monotonic);
+                format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1_000_000 + now.tv_nsec / 1_000).into()
+            }
+            News::Stopping => "STOPPING=1".into(),
+            News::Alive => "WATCHDOG=1".into(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! When to stop: the thread that hears the signals, from the start to the end.
 
 use crate::reading::{Reading, Serving};
+use crate::watchdog;
 use chatd::executor::stop::{StopSignal, StopSignals};
 use chatd_process::log;
 use chatd_process::panic_policy::LAST_LINES;
+use chatd_process::supervisor::News;
 use std::io;
 use std::process;
 use std::sync::Arc;
@@ -55,7 +57,9 @@ fn hear(signals: &StopSignals, serves: &OnceLock<Serving>, ask: &flume::Sender<S
         if signal.is_hangup() {
             // Who is finishing takes nothing up.
             if !asked {
+                watchdog::tell(News::Reloading);
                 serving.read_again();
+                watchdog::tell(News::Ready);
             }
             continue;
         }
