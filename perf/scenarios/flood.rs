@@ -255,6 +255,9 @@ fn arrivals(
 struct Figures {
     calm_ns: Vec<f64>,
     flooded_ns: Vec<f64>,
+    /// CPU that the server used, divided by the messages of others, of each round.
+    calm_cpu_us: Vec<f64>,
+    flooded_cpu_us: Vec<f64>,
     lag_ns: u64,
     faults: u64,
     guessed: Option<Recorder>,
@@ -264,11 +267,13 @@ struct Figures {
 
 impl Figures {
     fn calm(&mut self, measured: Measured) {
+        self.calm_cpu_us.extend(measured.figures.cpu_us_each());
         let p99_ns = self.take(measured);
         self.calm_ns.push(p99_ns);
     }
 
     fn flooded(&mut self, measured: Measured, beside: Beside) {
+        self.flooded_cpu_us.extend(measured.figures.cpu_us_each());
         let p99_ns = self.take(measured);
         self.flooded_ns.push(p99_ns);
         match beside {
@@ -309,6 +314,12 @@ impl Figures {
             );
         }
         println!("  the generator's own lag, p99 of the worst round: {}", time_text(self.lag_ns));
+        if let [Some(calm), Some(flooded)] =
+            [&self.calm_cpu_us, &self.flooded_cpu_us].map(|us| Spread::of(us))
+        {
+            let (calm, flooded) = (calm.median, flooded.median);
+            println!("  the server's CPU a message of others: calm {calm:.2} µs, flooded {flooded:.2} µs");
+        }
         self.tell_of_the_flood();
         let ratios: Vec<f64> =
             self.flooded_ns.iter().zip(&self.calm_ns).map(|(flooded, calm)| flooded / calm).collect();
