@@ -37,5 +37,5 @@ fn people_of_an_application_chat_in_its_page() {
     install::packages_by_apt(
         || if install::find("chromium").is_some() { Vec::new() } else { vec!["chromium"] },
     );
-    passes("embed", 3);
+    passes("embed", 6);
 }

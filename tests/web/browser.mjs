@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** How long anybody waits for anything. What takes longer has failed. */
-const DEADLINE_MS = 60_000;
+export const DEADLINE_MS = 60_000;
 const PROGRAM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 export class Browser {
