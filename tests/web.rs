@@ -28,6 +28,14 @@ fn people_change_what_they_said_and_run_groups() {
 }
 
 #[test]
+fn people_reply() {
+    install::packages_by_apt(
+        || if install::find("chromium").is_some() { Vec::new() } else { vec!["chromium"] },
+    );
+    passes("replies", 5);
+}
+
+#[test]
 fn the_page_is_small_and_strict_and_can_be_read() {
     passes("looks", 4);
 }

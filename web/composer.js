@@ -6,18 +6,20 @@ import { drawState } from './lines.js';
 import { changed } from './list.js';
 import { $, client, page } from './page.js';
 import { isAtEnd, toEnd } from './reading.js';
+import { endReply } from './replies.js';
 import { because, say } from './words.js';
 
-export function send(talk, text) {
+/** Says it; `reply` is the place of what it replies to, or null. */
+export function send(talk, text, reply = null) {
   client.typing(talk.conversation, false);
   const message = {
-    kind: 'said', from: page.me.id, name: page.me.name, text, ts: Date.now(), cid: null, mid: null, pos: null, rev: 0, reactions: [],
-    state: 'waiting',
+    kind: 'said', from: page.me.id, name: page.me.name, text, reply, ts: Date.now(), cid: null, mid: null, pos: null, rev: 0,
+    reactions: [], state: 'waiting',
   };
   talk.add(message);
   changed();
   page.waiting += 1;
-  client.say(talk.conversation, text).then(
+  client.say(talk.conversation, text, { reply: reply ?? undefined }).then(
     (receipt) => {
       talk.remove(message);
       Object.assign(message, receipt, { ts: receipt.ts ?? message.ts, state: 'safe' });
@@ -94,7 +96,8 @@ $('composer').addEventListener('submit', (event) => {
   if (!text || !page.open || page.open.isGone) return;
   if (editing) edit(text);
   else {
-    send(page.open, text);
+    send(page.open, text, page.open.replyTo?.pos);
+    endReply();
     $('text').value = '';
   }
   fit();

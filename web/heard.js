@@ -8,6 +8,7 @@ import { drawState } from './lines.js';
 import { changed } from './list.js';
 import { $, client, page, talks } from './page.js';
 import { insert, isAtEnd, load, read } from './reading.js';
+import { fetchQuoted } from './replies.js';
 import { drawHead } from './room.js';
 import { newestFirst, talkOf, talkWith } from './talk.js';
 import { say } from './words.js';
@@ -52,7 +53,7 @@ client.on('stored', ({ conversation, places }) => {
     talk.head = Math.max(talk.head, pos);
     const message = talk.messages.findLast((each) => each.mid === mid);
     if (!message) continue;
-    message.pos ??= pos;
+    talk.isPlaced(message, pos);
     if (message.line) drawState(message);
   }
   // Another device may have read it before its place was told here.
@@ -112,6 +113,7 @@ async function catchUp() {
     page.open.trim();
     Object.assign(page.open, { oldest: null, isWhole: false });
     load(page.open);
+    fetchQuoted();
   }
   let peeks = 0;
   for (const talk of [...talks.values()].sort(newestFirst)) {

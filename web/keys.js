@@ -3,6 +3,7 @@
 import { endEdit } from './composer.js';
 import { $, NEAR_PX, client, page } from './page.js';
 import { load, read, toEnd } from './reading.js';
+import { endReply } from './replies.js';
 import { leave } from './room.js';
 
 $('scroll').addEventListener('scroll', () => {
@@ -30,7 +31,7 @@ addEventListener('keydown', (event) => {
   if (menu) {
     menu.open = false;
     menu.firstElementChild.focus();
-  } else if (endEdit()) {
+  } else if (endEdit() || endReply()) {
     $('text').focus();
   } else if (page.open && $('house').classList.contains('inside')) {
     history.back();

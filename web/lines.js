@@ -7,6 +7,7 @@ import { eventActs } from './group.js';
 import { drawReactions, moreOf } from './more.js';
 import { $, draw, page } from './page.js';
 import { drawOlder, isAtEnd, toEnd } from './reading.js';
+import { drawQuote } from './replies.js';
 
 const SIGNS = {
   waiting: ['○', ', not safe yet'], failed: ['✕', ', not said'], safe: ['✓', ', safe'], read: ['✓✓', ', read'],
@@ -35,7 +36,8 @@ function said(row) {
 
 const TAKEN_BACK = 'This message was taken back.';
 
-function textOf({ kind, text, from, by }) {
+/** What a row says, which was said or taken back. */
+export function textOf({ kind, text, from, by }) {
   if (kind !== 'recalled') return text;
   if (by === page.me.id) return 'You took this message back.';
   return from !== undefined && from !== by ? 'An admin took this message back.' : TAKEN_BACK;
@@ -55,6 +57,7 @@ export function drawState(row) {
     const seen = make('b', { 'aria-hidden': 'true', text: sign });
     mark.append(seen, make('span', { class: 'unseen', text: meaning }));
   }
+  drawQuote(row);
   drawReactions(row, said);
   said.querySelector('.why')?.remove();
   if (row.state === 'failed') said.append(whyNot(row));
@@ -63,7 +66,7 @@ export function drawState(row) {
 function whyNot(row) {
   const again = button('Say again', () => {
     page.open.remove(row);
-    send(page.open, row.text);
+    send(page.open, row.text, row.reply);
   });
   return make('p', { class: 'why' }, make('span', { text: row.why }), again);
 }

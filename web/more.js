@@ -4,6 +4,7 @@ import { ERRNO } from '/chatd.js';
 import { beginEdit } from './composer.js';
 import { button, make } from './elements.js';
 import { $, client, page } from './page.js';
+import { beginReply } from './replies.js';
 import { ask, attempt, say } from './words.js';
 
 const EMOJI = ['👍', '❤️', '😂', '😮', '😢', '🎉'];
@@ -41,6 +42,7 @@ export function moreOf(row) {
 function acts(row, more) {
   const isOwn = row.from === page.me.id;
   const entries = [picker(row, more)];
+  if (!row.talk.isGone) entries.push(button('Reply…', () => beginReply(row)));
   if (isOwn) entries.push(button('Edit…', () => beginEdit(row)));
   if (isOwn || row.talk.isRun) entries.push(button('Take back…', () => takeBack(row), 'danger'));
   if (navigator.clipboard) entries.push(button('Copy', () => copy(row)));

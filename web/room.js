@@ -11,6 +11,7 @@ import { $, client, draw, page } from './page.js';
 import { showGroup } from './panel.js';
 import { block, unfriend } from './people.js';
 import { drawOlder, load, read, toEnd } from './reading.js';
+import { drawReply, fetchQuoted } from './replies.js';
 import { openSearch } from './search.js';
 import { attempt } from './words.js';
 
@@ -28,11 +29,13 @@ export function enter(talk) {
   $('scroll').removeAttribute('aria-busy');
   $('text').value = talk.draft;
   fit();
+  drawReply();
   toEnd();
   drawOlder(talk);
   changed();
   read(talk);
   load(talk);
+  fetchQuoted();
   if (matchMedia('(max-width: 44rem)').matches) $('talk-head').focus();
   else $('text').focus();
 }

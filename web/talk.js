@@ -5,6 +5,8 @@ import { draw, page, talks } from './page.js';
 
 /** Rows of a conversation that is not open: above, the oldest go, and are fetched again when looked for. */
 const MOST_KEPT = 200;
+/** Rows that are kept to be quoted only. */
+const MOST_QUOTED = 200;
 /** Changes that are remembered, for a page that was made before them and comes after them. */
 const MOST_NEWS = 200;
 
@@ -30,6 +32,11 @@ class Talk {
   allMutedUntil = 0;
   asking = 0;
   draft = '';
+  /** What the next message replies to: a row, or null. */
+  replyTo = null;
+  /** What is quoted and is not among the messages, by place: null where nothing is there. Places that are to be fetched for that. */
+  quoted = new Map();
+  wanted = new Set();
   /** Its last place that is known, and how it stood when the server last said so: that place, its mid, what was unread. */
   head = 0;
   stood = { head: 0, mid: null, unread: 0 };
@@ -109,7 +116,7 @@ class Talk {
     const known = row.mid ? this.#known.get(keyOf(row)) : undefined;
     this.head = Math.max(this.head, row.pos ?? 0);
     if (known) {
-      known.pos ??= row.pos;
+      this.isPlaced(known, row.pos);
       return known;
     }
     const said = row.kind === 'recalled' ? this.#saidAs(row) : undefined;
@@ -124,6 +131,7 @@ class Talk {
     while (at > 0 && !isAfter(this.messages[at - 1])) at -= 1;
     this.messages.splice(at, 0, row);
     if (this === page.open) draw.place(this, at);
+    this.isPlaced(row, row.pos);
     return row;
   }
 
@@ -134,8 +142,39 @@ class Talk {
     if (known !== row && known.kind === 'said') {
       Object.assign(known, { text: row.text, rev: row.rev, reactions: row.reactions });
       if (known.line) draw.state(known);
+      this.#requote(known.pos);
     }
     for (const change of this.#news) if (change.chg > chg && change.pos === row.pos) this.#alter(known, change);
+  }
+
+  /** The place of a row is known: whoever quotes it has waited for that. */
+  isPlaced(row, pos) {
+    row.pos ??= pos;
+    const wasNothing = this.quoted.get(pos) === null;
+    this.quoted.delete(pos);
+    if (this.wanted.delete(pos) || wasNothing) this.#requote(pos);
+  }
+
+  /** What stands at a place: undefined where that is not known, null where nothing does. */
+  at(pos) {
+    return this.messages.findLast((each) => each.pos === pos) ?? this.quoted.get(pos);
+  }
+
+  /** A row, or null, that was fetched to be quoted: as it was at change `chg`. If it has changed since, it is still wanted. */
+  quote(pos, row, chg) {
+    if (this.#news.some((change) => change.pos === pos && change.kind !== 'react' && change.chg > chg)) return;
+    const known = row && this.#known.get(keyOf(row));
+    if (known) known.pos ??= pos;
+    else this.quoted.set(pos, row);
+    if (this.quoted.size > MOST_QUOTED) this.quoted.delete(this.quoted.keys().next().value);
+    this.wanted.delete(pos);
+    this.#requote(pos);
+  }
+
+  /** Draws anew what quotes this place. */
+  #requote(pos) {
+    for (const row of this.messages) if (row.reply === pos && row.line) draw.quote(row);
+    if (this.replyTo?.pos === pos && this === page.open) draw.reply();
   }
 
   #saidAs({ pos, mid }) {
@@ -147,6 +186,10 @@ class Talk {
     this.#news = [...this.#news.slice(1 - MOST_NEWS), change];
     const row = this.#saidAs(change);
     if (row) this.#alter(row, change);
+    else if (change.kind !== 'react') {
+      this.quoted.delete(change.pos);
+      this.#requote(change.pos);
+    }
     return row !== undefined;
   }
 
@@ -155,6 +198,7 @@ class Talk {
     if (row.kind !== 'said') return;
     if (kind === 'recall') this.#isRecalled(row, { by, ts, pos });
     if (kind === 'edit' && rev >= row.rev) Object.assign(row, { text, rev });
+    if (kind === 'edit') this.#requote(row.pos);
     if (kind === 'react') {
       const before = row.reactions.find((each) => each.emoji === emoji);
       const after = { emoji, n: n ?? 0, mine: by === page.me.id ? on : before?.mine === true };
@@ -174,6 +218,7 @@ class Talk {
     const isUnread = row.from !== page.me.id && row.pos > this.readTo && row.pos <= this.stood.head;
     if (this.unread.length === before && isUnread) this.stood.unread = Math.max(0, this.stood.unread - 1);
     if (row.line) draw.state(row);
+    this.#requote(row.pos);
   }
 
   remove(message) {

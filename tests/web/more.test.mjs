@@ -4,24 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ERRNO } from '../../clients/js/chatd.js';
 import { house, isClean } from './house.mjs';
-
-const HOSTILE = '<img src=x onerror=alert(1)>';
-const PHONE = { width: 360, height: 640, touch: true, dark: true };
-const isNarrow = () => document.documentElement.scrollWidth <= innerWidth;
-/** Nothing that others wrote became markup. */
-const strangers = () =>
-  document.querySelectorAll('#house :is(script, svg, i, a), :is(#house, dialog) img:not([src="/icon.svg"]), dialog :is(i, a)').length;
-
-/** Opens the menu beside what says this, and presses one of its buttons. */
-async function more(person, text, act) {
-  const at = await person.until(
-    (text) => [...document.querySelectorAll('#log li')].findIndex((line) =>
-      line.querySelector('.text')?.textContent === text && line.querySelector('.more:not([hidden])')) + 1,
-    text,
-  );
-  await person.click(`#log li:nth-child(${at}) .more > summary`);
-  await person.click(`#log li:nth-child(${at}) .sheet button`, act);
-}
+import { HOSTILE, PHONE, beforeField, isNarrow, more, strangers } from './lines.mjs';
 
 async function group(person, act) {
   await person.click('#talk-menu summary');
@@ -44,14 +27,6 @@ async function makeGroup(person, name) {
   await person.fill('#make-name', name);
   await person.press('Enter');
   return person.until(() => Number(/no\. (\d+)$/.exec(document.querySelector('#talk-state').textContent)?.[1] ?? 0));
-}
-
-/** Goes to the menu of the last message with the keyboard. Where Tab stops is told with the next picture that is drawn. */
-async function beforeField(person) {
-  await person.until(() => document.querySelector('#log li:last-child .more:not([hidden]) > summary')?.tabIndex === 0);
-  await person.look(() => document.querySelector('#text').focus());
-  await person.press('Tab', 8);
-  await person.until(() => document.activeElement.matches('#log li:last-child .more > summary'));
 }
 
 test('a message is edited, reacted to and taken back, on every device of both', async (t) => {

@@ -40,6 +40,7 @@ pub(super) const ASSETS: &[Asset] = &[
     Asset { path: "/panel.js", kind: SCRIPT, body: include_bytes!("../../../web/panel.js") },
     Asset { path: "/people.js", kind: SCRIPT, body: include_bytes!("../../../web/people.js") },
     Asset { path: "/reading.js", kind: SCRIPT, body: include_bytes!("../../../web/reading.js") },
+    Asset { path: "/replies.js", kind: SCRIPT, body: include_bytes!("../../../web/replies.js") },
     Asset { path: "/room.js", kind: SCRIPT, body: include_bytes!("../../../web/room.js") },
     Asset { path: "/search.js", kind: SCRIPT, body: include_bytes!("../../../web/search.js") },
     Asset { path: "/settings.js", kind: SCRIPT, body: include_bytes!("../../../web/settings.js") },
