@@ -62,5 +62,5 @@ fn users_of_another_application() {
 
 #[test]
 fn what_is_written_about_it_is_true() {
-    passes("documents", 3);
+    passes("documents", 4);
 }

@@ -95,6 +95,7 @@ function sendMail(to, text) {
 const file = (name) => readFileSync(new URL(name, import.meta.url), 'utf8');
 const FILES = {
   '/page.js': ['text/javascript', () => file('page.js')],
+  '/style.css': ['text/css', () => file('style.css')],
   '/chatd.js': ['text/javascript', () => readFileSync(process.env.CHATD_JS ?? new URL('../../clients/js/chatd.js', import.meta.url))],
 };
 

@@ -22,6 +22,21 @@ test('the first conversation of the README happens as written', async (t) => {
   assert.equal(stderr, '');
 });
 
+test('replies are shown as the README does', async (t) => {
+  const [program] = /^async function lines\([^]*?^}/m.exec(file('README.md'));
+  const lines = new Function(`return ${program}`)();
+  const chatd = await Chatd.start(t);
+  const [amy, ben] = [await chatd.enter(t, 'amy', { multi: true }), await chatd.enter(t, 'ben', { multi: true })];
+  const to = { user: (await amy.client.find('ben')).id };
+  const { pos } = await amy.client.say(to, 'Tea?');
+  const from = { user: (await ben.client.find('amy')).id };
+  await ben.client.say(from, 'Yes, please', { reply: pos });
+  await amy.client.say(to, 'At four', { reply: 99 });
+  assert.deepEqual(await lines(amy.client, to), ['amy: Tea?', '> amy: Tea?\nben: Yes, please', '> an earlier message\namy: At four']);
+  const { rows } = await ben.client.history(from, { before: pos + 1, limit: 1 });
+  assert.deepEqual(rows.map((row) => [row.pos, row.text]), [[pos, 'Tea?']]);
+});
+
 test('every export and every member has its type, and nothing else has', () => {
   const types = file('chatd.d.ts');
   const values = [...types.matchAll(/^export (?:class|const|function) (\w+)/gm)].map(([, name]) => name);
