@@ -232,6 +232,63 @@ fn pushes_are_compared_while_the_store_is_healthy_slow_and_down() {
     assert!(said.contains("\n  down/healthy ") && said.contains("\n  refusal "), "{said}");
 }
 
+/// What an application does is answered, and heard once by those whom it is for.
+#[test]
+fn an_application_sends_through_the_api_while_people_talk() {
+    let load = ["--rate", "200", "--pairs", "4", "--duration", "0.5", "--rounds", "2"];
+    let (report, said) = measured(&[&["api", "--acts", "100", "--connections", "40"], &load[..]].concat());
+    for (number, name) in ["calm", "with the API", "API"].into_iter().enumerate() {
+        assert_eq!(side(&report, number)["name"], name);
+    }
+    let acts = side(&report, 2);
+    let counts = &acts["sum"]["counts"];
+    assert_eq!(counts["delivered"], counts["intended"], "each act is heard by its reader: {counts}");
+    let (answer, heard) = (&acts["sum"]["latency_ns"]["p50"], &acts["sum"]["ack_ns"]["p50"]);
+    assert!(answer.as_u64() > Some(0) && heard.as_u64() > Some(0), "{acts}");
+    assert!(count(side(&report, 1), "paths", "same_core") > count(side(&report, 0), "paths", "same_core"));
+    let ratio = &report["push_ratios"][0];
+    assert_eq!(
+        (&ratio["of"], &ratio["over"], &ratio["rounds"]),
+        (&"with the API".into(), &"calm".into(), &2.into())
+    );
+    for line in ["an act: ", "p99 of those who talk: ", "the server's CPU: "] {
+        assert!(said.contains(&format!("\n{line}")), "{line}: {said}");
+    }
+}
+
+#[test]
+fn users_of_another_application_log_in_with_both_algorithms() {
+    let load = ["--logins", "60", "--users", "20", "--duration", "0.5", "--rounds", "2"];
+    let (report, said) = measured(&[&["jwt"], &load[..]].concat());
+    for (number, (name, option)) in
+        [("EdDSA", "--jwt-key"), ("HS256", "--jwt-secret")].into_iter().enumerate()
+    {
+        let side = side(&report, number);
+        assert_eq!((&side["name"], &side["unit"]), (&name.into(), &"login".into()));
+        assert!(side["description"].as_str().is_some_and(|command| command.contains(option)), "{side}");
+        assert!(side["sum"]["counts"]["delivered"].as_u64() > Some(20), "users come again: {side}");
+        assert!(said.contains(&format!("\n{name} ")), "{said}");
+    }
+    assert_eq!(report["cpu_ratio"]["ratio"]["count"], 2);
+}
+
+/// Whoever takes events has been told of every message by the end; who takes none costs no message.
+#[test]
+fn each_message_is_told_to_the_receiver_that_takes_it() {
+    let load = ["--rate", "200", "--pairs", "4", "--duration", "0.3", "--rounds", "2"];
+    let (report, said) = measured(&[&["webhook"], &load[..]].concat());
+    for (number, name) in ["no webhook", "takes all", "dead", "silent"].into_iter().enumerate() {
+        let side = side(&report, number);
+        let counts = &side["sum"]["counts"];
+        assert_eq!((&side["name"], &counts["acked"]), (&name.into(), &counts["intended"]), "{counts}");
+        let command = side["description"].as_str().expect("how it was started");
+        assert_eq!(command.contains("--webhook-url"), number > 0, "{command}");
+        assert!(number == 0 || said.contains(&format!("\n  {name} ")), "{said}");
+    }
+    let acked = &side(&report, 1)["sum"]["counts"]["acked"];
+    assert!(said.contains(&format!("told: {acked} events of {acked} messages;")), "{said}");
+}
+
 #[test]
 fn reports_are_put_side_by_side_and_drawn() {
     let scratch = Scratch::new();

@@ -42,7 +42,12 @@ fn standing(what: &str, store: &mut dyn Store, full: bool) {
     let mut room = Room { store, writer: Writer::new(), rounds: if full { 200 } else { 2 } };
     let conversations = room.talk(me, if full { SAID } else { 4 });
     let heads = || Order::Request(StoreRequest::Heads { user: me, before: None, heads: 200 });
+    let login = |heads: usize| {
+        let (proof, detail, issue) = (Proof::Password(password_print(HASH)), Detail::Counts, Issue::Nothing);
+        Order::Request(StoreRequest::LoadProfile { user: me, proof, detail, issue, device: None, heads })
+    };
     room.time(&format!("{what}, heads, 200 with 67 unread each"), &heads());
+    room.time(&format!("{what}, login with 200 heads, 67 unread each"), &login(200));
     let sync = |after: u64| {
         let since = conversations.iter().map(|(conversation, head)| SyncFrom {
             conversation: *conversation,
@@ -69,10 +74,8 @@ fn standing(what: &str, store: &mut dyn Store, full: bool) {
     one(room.store, &marks);
     println!("{what}, 200 markers in one batch: {:.3} ms", began.elapsed().as_secs_f64() * 1e3);
     room.time(&format!("{what}, heads, 200 all read"), &heads());
-    let (proof, detail, issue) = (Proof::Password(password_print(HASH)), Detail::Counts, Issue::Nothing);
     for heads in [0, 200] {
-        let login = StoreRequest::LoadProfile { user: me, proof, detail, issue, device: None, heads };
-        room.time(&format!("{what}, login with {heads} heads"), &Order::Request(login));
+        room.time(&format!("{what}, login with {heads} heads, all read"), &login(heads));
     }
     let many = if full { 100_000 } else { 200 };
     let (away, group) = (user(9_999), GroupId::new(u64::from(GROUPS)).expect("an id"));

@@ -36,6 +36,12 @@ pub enum Command {
     Store(Box<Store>),
     /// Compare what others feel while one is no good neighbour, and in peace
     Flood(Flood),
+    /// Compare what people feel while an application has messages sent through the API, and in peace; how long that takes
+    Api(Api),
+    /// Compare logins of another application's users, who come with what it has signed: EdDSA and HS256
+    Jwt(Jwt),
+    /// Compare what people feel, and what a message costs, with a webhook: one that takes all, one that is dead, one that is silent
+    Webhook(Webhook),
     /// Let a server run for long while people come and go: memory, descriptors, threads
     Soak(Soak),
     /// Put reports side by side: a table, and a page
@@ -172,6 +178,36 @@ pub enum FloodKind {
     Shouting,
     /// One more member of a group of a thousand does not read
     Stalled,
+}
+
+#[derive(Args)]
+pub struct Api {
+    /// Messages that the application has sent, a second
+    #[arg(long, default_value_t = 5_000.0)]
+    pub acts: f64,
+    /// Connections to the API, which stay
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub connections: u32,
+    #[command(flatten)]
+    pub load: Load,
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
+
+#[derive(Args)]
+pub struct Jwt {
+    #[command(flatten)]
+    pub load: Load,
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
+
+#[derive(Args)]
+pub struct Webhook {
+    #[command(flatten)]
+    pub load: Load,
+    #[command(flatten)]
+    pub outputs: Outputs,
 }
 
 #[derive(Args)]

@@ -82,6 +82,17 @@ pub fn log_in(
     })
 }
 
+/// Says each of these logins on a connection of its own, which ends when it is answered.
+pub fn visit(door: &Door, logins: &[Vec<u8>], stop: &AtomicBool) -> Result<(), String> {
+    let visited = in_parallel(logins.len(), stop, |numbers| {
+        let visit = |number: usize| {
+            Enlisted::connect(door, number)?.ask(&logins[number], msgid::LOGIN_ACK).map(|_| (number, ()))
+        };
+        numbers.map(visit).collect()
+    });
+    visited.map(drop)
+}
+
 /// Logs every speaker in and cuts the connection again; what each comes back with.
 pub fn tokens(door: &Door, speakers: &[Speaker], stop: &AtomicBool) -> Result<Vec<String>, String> {
     in_parallel(speakers.len(), stop, |numbers| {

@@ -81,7 +81,8 @@ struct Turn<'a> {
     timer: Timer,
     storm: &'a Storm<'a>,
     orders: &'a Orders<'a>,
-    guests: Vec<Guest>,
+    /// In the order of their arrival; nothing is kept of whoever has left.
+    guests: Vec<Option<Box<Guest>>>,
     recorder: Recorder,
     interval: Interval,
     next: usize,
@@ -155,7 +156,8 @@ impl Turn<'_> {
         epoll::add(&self.epoll, &stream, epoll::EventData::new_u64(self.guests.len() as u64), interest)?;
         let connection = Connection::new(Enlisted { stream, frames: Frames::new(self.storm.door.framing) })?;
         let (stage, heard) = (Stage::Connecting, Sequence::default());
-        self.guests.push(Guest { connection, visit, intended_ns, stage, heard, heard_count: 0 });
+        let guest = Guest { connection, visit, intended_ns, stage, heard, heard_count: 0 };
+        self.guests.push(Some(Box::new(guest)));
         Ok(())
     }
 
@@ -174,8 +176,9 @@ impl Turn<'_> {
     }
 
     fn attend(&mut self, index: usize, flags: epoll::EventFlags) {
+        // Of somebody who has left an event of the same turn may be left.
+        let Some(mut guest) = self.guests[index].take() else { return };
         let ending = epoll::EventFlags::RDHUP | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
-        let guest = &mut self.guests[index];
         let result = if guest.stage == Stage::Connecting && flags.contains(epoll::EventFlags::OUT) {
             guest.log_in(&self.storm.visits[guest.visit].login, &mut self.recorder)
         } else if guest.connection.flow == Flow::Full && flags.contains(epoll::EventFlags::OUT) {
@@ -184,28 +187,30 @@ impl Turn<'_> {
             Ok(())
         };
         let result = result.and_then(|()| {
-            if flags.intersects(epoll::EventFlags::IN | ending) { self.read(index) } else { Ok(()) }
+            if flags.intersects(epoll::EventFlags::IN | ending) { self.read(&mut guest) } else { Ok(()) }
         });
         if let Err(error) = result {
             self.recorder.socket_error(&error);
-            self.close(index);
+            self.close(&mut guest);
+        }
+        if guest.connection.flow != Flow::Closed {
+            self.guests[index] = Some(guest);
         }
     }
 
-    fn read(&mut self, index: usize) -> io::Result<()> {
-        while self.guests[index].connection.flow != Flow::Closed {
-            match self.guests[index].connection.read(&mut self.buffer)? {
-                Heard::Bytes(bytes) | Heard::Last(bytes) => self.hear(index, bytes),
+    fn read(&mut self, guest: &mut Guest) -> io::Result<()> {
+        while guest.connection.flow != Flow::Closed {
+            match guest.connection.read(&mut self.buffer)? {
+                Heard::Bytes(bytes) | Heard::Last(bytes) => self.hear(guest, bytes),
                 Heard::Nothing => return Ok(()),
-                Heard::Closed => self.close(index),
+                Heard::Closed => self.close(guest),
             }
         }
         Ok(())
     }
 
     /// The server has closed, or the socket has failed.
-    fn close(&mut self, index: usize) {
-        let guest = &mut self.guests[index];
+    fn close(&mut self, guest: &mut Guest) {
         if guest.connection.flow != Flow::Closed {
             guest.connection.flow = Flow::Closed;
             self.recorder.counts.connections_closed += 1;
@@ -214,18 +219,17 @@ impl Turn<'_> {
         }
     }
 
-    fn hear(&mut self, index: usize, bytes: usize) {
+    fn hear(&mut self, guest: &mut Guest, bytes: usize) {
         let now_ns = self.orders.clock.now_ns();
-        let mut frames = std::mem::take(&mut self.guests[index].connection.frames);
+        let mut frames = std::mem::take(&mut guest.connection.frames);
         let buffer = std::mem::take(&mut self.buffer);
-        frames.take(&buffer[..bytes], |frame| self.hear_frame(index, frame, now_ns));
+        frames.take(&buffer[..bytes], |frame| self.hear_frame(guest, frame, now_ns));
         self.buffer = buffer;
-        self.guests[index].connection.frames = frames;
+        guest.connection.frames = frames;
         self.orders.live.set_handled(self.handled);
     }
 
-    fn hear_frame(&mut self, index: usize, frame: &[u8], now_ns: u64) {
-        let guest = &mut self.guests[index];
+    fn hear_frame(&mut self, guest: &mut Guest, frame: &[u8], now_ns: u64) {
         if let Some(n) = Answer::ping(frame) {
             // Fails only if the connection has, which its own event tells.
             let _ = guest.connection.say(&pong(n));
@@ -245,7 +249,7 @@ impl Turn<'_> {
                 }
                 (_, Some(errno)) => {
                     self.recorder.server_error(errno);
-                    return self.finish(index);
+                    return self.finish(guest);
                 }
                 _ => self.recorder.counts.other_frames += 1,
             }
@@ -276,12 +280,11 @@ impl Turn<'_> {
                 self.recorder.latency.saturating_record(latency_ns);
                 self.recorder.counts.measured += 1;
             }
-            self.finish(index);
+            self.finish(guest);
         }
     }
 
-    fn finish(&mut self, index: usize) {
-        let guest = &mut self.guests[index];
+    fn finish(&mut self, guest: &mut Guest) {
         guest.stage = Stage::Done;
         self.done += 1;
         if self.storm.stay == Stay::Leave {

@@ -42,7 +42,7 @@ impl Pushes {
         for Pair { of, over, spreads } in &self.0 {
             for ((_, name), spread) in QUANTILES.iter().zip(spreads) {
                 // Writing to a String cannot fail.
-                let _ = writeln!(text, "  {:<18} {name:<6} {}", format!("{of}/{over}"), spread.text());
+                let _ = writeln!(text, "  {:<25} {name:<6} {}", format!("{of}/{over}"), spread.text());
             }
         }
         text

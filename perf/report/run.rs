@@ -215,13 +215,14 @@ fn server_text(sum: &Figures, unit: &str) -> String {
         return format!("CPU per {unit} unknown: the server's process cannot be looked at");
     };
     let cost = server.cpu_us_each().map_or("unknown".into(), |cost| format!("{cost:.2} µs"));
+    let article = if unit.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     let rss = server.rss_bytes.map_or("unknown".into(), bytes_text);
     let other = sum.other_cpus_busy.map_or(String::new(), |busy| {
         format!("; the idle other used {:.1} % of a CPU at most", busy * 100.0)
     });
     let bus = server.bus_us_each().map_or(String::new(), |us| format!(" ({us:.2} µs of it Redis')"));
     format!(
-        "{cost} CPU a {unit}{bus}, {:.0} % of a CPU busy, RSS {rss} ({}){other}",
+        "{cost} CPU {article} {unit}{bus}, {:.0} % of a CPU busy, RSS {rss} ({}){other}",
         server.cpus_busy() * 100.0,
         server.source.words()
     )

@@ -97,12 +97,10 @@ pub fn flood(flags: &cli::Flood, stop: &AtomicBool) -> Result<Ending, String> {
     let is_guessed = flags.kind == FloodKind::Guesses;
     let limits = if flags.kind == FloodKind::Stalled { &[][..] } else { &LIMITS[..] };
     let options = ChatdOptions {
-        cores: settings.server_cores,
-        sources: settings.sources,
         framing: Framing::Lines,
-        secrecy: load::Secrecy::Clear,
         password_cost: is_guessed.then(|| PASSWORD_COST.to_owned()),
         more: limits.iter().map(|&limit| limit.to_owned()).collect(),
+        ..settings.chatd_options()
     };
     let target = Target::start_chatd(&options, &cpus.server, stop)?;
     let people = load::register(&target.door, &load::name_prefix(), 12, stop)?;

@@ -1,11 +1,13 @@
 //! What can be run. A scenario composes target, load, measure and report; it owns no socket and no number.
 
+mod api;
 mod arrive;
 mod bench;
 pub mod file;
 mod finish;
 mod flood;
 mod idle;
+mod jwt;
 mod progress;
 mod proofs;
 mod search;
@@ -15,6 +17,7 @@ mod soak;
 mod store;
 mod talk;
 mod visits;
+mod webhook;
 
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -29,11 +32,14 @@ use file::Scenario;
 use finish::Finish;
 use settings::{Settings, Sides, Work};
 
+pub use api::api;
 pub use flood::flood;
+pub use jwt::jwt;
 pub use proofs::self_test;
 pub use search::search;
 pub use soak::soak;
 pub use store::store;
+pub use webhook::webhook;
 
 /// How a run ended, as its exit code tells scripts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -207,12 +213,10 @@ fn chatd(
         }
         more.extend(certificate.iter().flat_map(|certificate| certificate.arguments.clone()));
         let options = ChatdOptions {
-            cores: settings.server_cores,
-            sources: settings.sources,
-            framing: settings.framing,
             secrecy: certificate.as_ref().map(|certificate| certificate.secrecy.clone()).unwrap_or_default(),
             password_cost: server.password_cost.clone(),
             more,
+            ..settings.chatd_options()
         };
         return if server.cluster {
             Target::start_cluster(&options, settings.through, &cpus.server, stop)

@@ -18,7 +18,7 @@ use crate::load::Waiting;
 use crate::measure::Figures;
 use crate::report::time_text;
 use crate::target::relay::Ground;
-use crate::target::{ChatdOptions, Cpus, Precedence, Target};
+use crate::target::{Cpus, Precedence, Target};
 
 const ALL: [Proof; 3] = [Proof::Pause, Proof::Rate, Proof::Lag];
 
@@ -58,15 +58,7 @@ const PAUSE_P99_NS: u64 = 1_750_000_000;
 /// A chatd that is stopped for 2 s of 20 s, at 1,000 messages a second.
 fn pause(bench: &Bench) -> Result<Outcome, String> {
     let settings = direct([("rate", "1000"), ("duration", "20")])?;
-    let options = ChatdOptions {
-        cores: 1,
-        sources: 0,
-        framing: crate::wire::Framing::Lines,
-        secrecy: crate::load::Secrecy::Clear,
-        password_cost: None,
-        more: Vec::new(),
-    };
-    let target = Target::start_chatd(&options, &bench.cpus.server, bench.stop)?;
+    let target = Target::start_chatd(&settings.chatd_options(), &bench.cpus.server, bench.stop)?;
     let process = target.processes.servers.first().and_then(|process| Pid::from_raw(process.pid as i32));
     let pid = process.ok_or("the server's process is not known")?;
     let mut side = Side::connect(target, &settings, bench)?;

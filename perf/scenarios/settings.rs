@@ -1,9 +1,9 @@
 //! What is meant, made from what a scenario and the command line say: checked, with every default settled.
 
 use super::file::Scenario;
-use crate::load::{Crowd, Groups, Handshake, Message, SOURCES_MAX, Waiting};
+use crate::load::{Crowd, Groups, Handshake, Message, SOURCES_MAX, Secrecy, Waiting};
 use crate::plan::{Arrival, Wish};
-use crate::target::Through;
+use crate::target::{ChatdOptions, Through};
 use crate::wire::{Acks, Dialect, Framing, STAMP_BYTES};
 
 /// Whether the load follows a plan or the answers.
@@ -165,6 +165,19 @@ impl Settings {
         };
         let is_much = rate_per_s > 500.0 || rate_per_s * (self.message.text_bytes as f64 + 160.0) > 100_000.0;
         speakers > 0 && is_much
+    }
+
+    /// How a chatd is started that is driven so: in clear, with passwords that cost nothing, and told nothing else.
+    pub fn chatd_options(&self) -> ChatdOptions {
+        ChatdOptions {
+            cores: self.server_cores,
+            sources: self.sources,
+            framing: self.framing,
+            secrecy: Secrecy::Clear,
+            password_cost: None,
+            more: Vec::new(),
+            files: Vec::new(),
+        }
     }
 
     /// Before the measured window.

@@ -57,6 +57,17 @@ impl Side {
         self.round_at(settings, settings.load_loop, bench, round, other)
     }
 
+    /// Drives one round, with this beside it.
+    pub fn round_beside(
+        &mut self,
+        settings: &Settings,
+        bench: &Bench,
+        round: u32,
+        beside: Vec<Job>,
+    ) -> Result<Measured, String> {
+        self.drive(settings, settings.load_loop, bench, round, None, beside)
+    }
+
     /// Drives one round, at this pace.
     pub fn round_at(
         &mut self,
@@ -65,6 +76,18 @@ impl Side {
         bench: &Bench,
         round: u32,
         other: Option<&Processes>,
+    ) -> Result<Measured, String> {
+        self.drive(settings, load_loop, bench, round, other, Vec::new())
+    }
+
+    fn drive(
+        &mut self,
+        settings: &Settings,
+        load_loop: Loop,
+        bench: &Bench,
+        round: u32,
+        other: Option<&Processes>,
+        beside: Vec<Job>,
     ) -> Result<Measured, String> {
         let seed = settings.seed.wrapping_add(u64::from(round) << 32);
         let plans: Result<Vec<Option<Plan>>, String> = self
@@ -96,6 +119,7 @@ impl Side {
         if let (Some(visitors), Some(plan)) = (&self.visitors, &visits) {
             jobs.push(visitors.job(&self.target, plan, Rank::Beside));
         }
+        jobs.extend(beside);
         let times = Times { lead_ns: settings.lead_ns(), duration_ns: settings.duration_ns };
         bench.measure(&self.target, other, times, jobs)
     }

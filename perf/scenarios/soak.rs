@@ -11,10 +11,9 @@ use super::file::Scenario;
 use super::settings::{Settings, Sides};
 use super::side::Side;
 use crate::cli;
-use crate::load::Secrecy;
 use crate::measure::metric;
 use crate::report::Machine;
-use crate::target::{ChatdOptions, Cpus, Target};
+use crate::target::{Cpus, Target};
 
 /// The length of a round, after each of which is looked.
 const ROUND_S: f64 = 20.0;
@@ -51,15 +50,7 @@ pub fn soak(flags: &cli::Soak, stop: &AtomicBool) -> Result<Ending, String> {
     let _held = flags.load.precedence.take()?;
     let cpus = Cpus::place(settings.server_cores, flags.load.load_threads)?;
     let bench = Bench::new(&cpus, settings.waiting, stop);
-    let options = ChatdOptions {
-        cores: settings.server_cores,
-        sources: settings.sources,
-        framing: settings.framing,
-        secrecy: Secrecy::Clear,
-        password_cost: None,
-        more: Vec::new(),
-    };
-    let target = Target::start_chatd(&options, &cpus.server, stop)?;
+    let target = Target::start_chatd(&settings.chatd_options(), &cpus.server, stop)?;
     println!(
         "soak: {rounds} rounds of {ROUND_S} s, {}, {} logins a second\n  {}\n  {}",
         settings.crowd_words(),

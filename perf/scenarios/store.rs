@@ -15,10 +15,10 @@ use super::settings::{Loop, Settings, Sides};
 use super::side::Side;
 use super::talk;
 use crate::cli::{self, Trouble};
-use crate::load::{Secrecy, Testimony, Witness};
+use crate::load::{Testimony, Witness};
 use crate::measure::metric;
 use crate::report::{Compared, Pushes};
-use crate::target::{Backends, ChatdOptions, Cpus, Proxy, Target};
+use crate::target::{Backends, Cpus, Proxy, Target};
 use crate::wire::Acks;
 
 /// What the store is like in a round.
@@ -69,15 +69,8 @@ pub fn store(flags: &cli::Store, stop: &AtomicBool) -> Result<Ending, String> {
     let _held = flags.load.precedence.take()?;
     let cpus = Cpus::place(settings.server_cores, flags.load.load_threads)?;
     let bench = Bench::new(&cpus, settings.waiting, stop);
-    let options = ChatdOptions {
-        cores: settings.server_cores,
-        sources: settings.sources,
-        framing: settings.framing,
-        secrecy: Secrecy::Clear,
-        password_cost: None,
-        more: Vec::new(),
-    };
-    let (target, proxy) = Target::start_behind_proxy(backends, &options, &cpus.server, stop)?;
+    let (target, proxy) =
+        Target::start_behind_proxy(backends, &settings.chatd_options(), &cpus.server, stop)?;
     let witness = Witness::enlist(&target.door, stop)?;
     let mut side = Side::connect(target, &settings, &bench)?;
     let mut store = Store { proxy, witness, delay: Duration::from_millis(flags.delay_ms) };

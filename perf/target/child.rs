@@ -4,8 +4,9 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +38,16 @@ impl Child {
 
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// A file for the server, which nobody else may read.
+    pub fn write(&self, name: &str, contents: &[u8]) -> Result<PathBuf, String> {
+        let path = self.directory.join(name);
+        let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        written
+            .and_then(|mut file| file.write_all(contents))
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        Ok(path)
     }
 
     pub fn pid(&self) -> Option<u32> {

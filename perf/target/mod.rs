@@ -25,7 +25,7 @@ use child::Child;
 use cluster::Ground;
 pub use cluster::{Backends, Proxy, Through};
 pub use cpus::{Cpus, confine, pin_this_thread};
-pub use precedence::{Precedence, niceness_words};
+pub use precedence::{Precedence, niceness_words, step_back};
 
 /// How the connections of a target are made ready.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +68,8 @@ pub struct ChatdOptions {
     pub password_cost: Option<String>,
     /// Handed to chatd as they are.
     pub more: Vec<String>,
+    /// Options that name a file, and what is in it: written beside its data, and gone with it.
+    pub files: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl ChatdOptions {
@@ -223,6 +225,9 @@ fn start_one(
         arguments.extend(["--admin".into(), admin.to_string().into()]);
     }
     arguments.extend(options.more.iter().map(OsString::from));
+    for (option, contents) in &options.files {
+        arguments.extend([option.into(), child.write(option.trim_start_matches('-'), contents)?.into()]);
+    }
     let address = child.start(&program, arguments, environment, cpus, stop)?;
     Ok((child, address, admin))
 }

@@ -31,6 +31,12 @@ pub fn login(id: i64, password: &str, dialect: Dialect) -> Vec<u8> {
     format!("{{\"id\":{id},\"msgid\":{kind},\"password\":\"{password}\"{version}}}\n").into_bytes()
 }
 
+/// Comes with what an application has signed.
+pub fn login_with_jwt(jwt: &str, dialect: Dialect) -> Vec<u8> {
+    let version = if dialect == Dialect::V2 { ",\"v\":2" } else { "" };
+    format!("{{\"jwt\":\"{jwt}\",\"msgid\":{}{version}}}\n", msgid::LOGIN).into_bytes()
+}
+
 /// Comes back without a password.
 pub fn resume(token: &str) -> Vec<u8> {
     format!("{{\"msgid\":{},\"token\":\"{token}\",\"v\":2}}\n", msgid::RESUME).into_bytes()
