@@ -88,12 +88,15 @@ pub struct Run {
     /// Interleave with another chatd under a load that differs in this, as `pairs=50` or `server_cores=1`; may be repeated
     #[arg(long, conflicts_with_all = ["addresses", "vs"], value_name = "KEY=VALUE")]
     pub against: Vec<String>,
+    /// Interleave with another build of chatd under the same load: what a change costs
+    #[arg(long, conflicts_with_all = ["addresses", "vs", "against"], value_name = "PROGRAM")]
+    pub against_build: Option<PathBuf>,
 }
 
 impl Run {
     /// Whether two servers are driven in turn.
     pub fn is_interleaved(&self) -> bool {
-        self.vs.is_some() || !self.against.is_empty()
+        self.vs.is_some() || !self.against.is_empty() || self.against_build.is_some()
     }
 }
 
@@ -329,6 +332,9 @@ pub struct Server {
     /// A further argument of the chatd that this run starts; may be repeated
     #[arg(long, conflicts_with = "addresses", allow_hyphen_values = true, value_name = "ARGUMENT")]
     pub chatd: Vec<String>,
+    /// Another chatd than the one beside this program; the second of a comparison says so.
+    #[arg(skip)]
+    pub program: Option<PathBuf>,
 }
 
 /// `5ms`, `800us`, `1.5s`.

@@ -92,7 +92,10 @@ fn open(paths: &[PathBuf]) -> Result<(Vec<Json>, Vec<String>), String> {
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let document = Json::read(&text).map_err(|reason| format!("{}: {reason}", path.display()))?;
         if document.text_at("format") != Some(FORMAT) {
-            return Err(format!("{} is no `{FORMAT}`", path.display()));
+            let path = path.display();
+            return Err(format!(
+                "{path} is no `{FORMAT}`, which `run` and its like write; of `search` and `run idle` there is `chat-perf figures`"
+            ));
         }
         documents.push(document);
     }

@@ -21,6 +21,9 @@ const BUILT_IN: [(&str, &str); 12] = [
     ("resume", include_str!("resume.toml")),
 ];
 
+/// What has a command of its own.
+pub const ELSEWHERE: [&str; 6] = ["store", "flood", "api", "jwt", "webhook", "soak"];
+
 /// Keys and values, all still text.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -33,6 +36,9 @@ impl Scenario {
     pub fn open(name: &str) -> Result<Scenario, String> {
         if let Some((name, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
             return Scenario::parse(name, text);
+        }
+        if ELSEWHERE.contains(&name) {
+            return Err(format!("{name} is no scenario but a command: chat-perf {name}"));
         }
         if !name.contains(['.', '/']) {
             let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
@@ -112,6 +118,7 @@ mod tests {
         }
         assert!(Scenario::open("nonsense").unwrap_err().contains("direct, cores"));
         assert!(Scenario::open("./nonsense.toml").is_err());
+        assert!(Scenario::open("webhook").unwrap_err().ends_with(": chat-perf webhook"));
     }
 
     #[test]

@@ -126,6 +126,10 @@ fn second(
             (settings.tls, settings.framing) = (None, Framing::Lines);
             (chatd(&server, &settings, cpus, stop)?, [name, "plain"])
         }
+        None if flags.against_build.is_some() => {
+            server.program = flags.against_build.clone();
+            (chatd(&server, &settings, cpus, stop)?, ["chatd", "other build"])
+        }
         None => {
             let mut scenario = flags.load.applied_to(Scenario::open(&flags.scenario)?)?;
             flags.against.iter().try_for_each(|line| scenario.set(line))?;
@@ -161,6 +165,7 @@ pub fn list() {
             println!("{:<12} needs {needs}", "");
         }
     }
+    println!("Commands of their own, `chat-perf COMMAND --help`: {}", file::ELSEWHERE.join(", "));
 }
 
 fn settings(name: &str, load: &cli::Load, server: &cli::Server, sides: Sides) -> Result<Settings, String> {
@@ -216,6 +221,7 @@ fn chatd(
             secrecy: certificate.as_ref().map(|certificate| certificate.secrecy.clone()).unwrap_or_default(),
             password_cost: server.password_cost.clone(),
             more,
+            program: server.program.clone(),
             ..settings.chatd_options()
         };
         return if server.cluster {

@@ -177,6 +177,7 @@ impl Settings {
             password_cost: None,
             more: Vec::new(),
             files: Vec::new(),
+            program: None,
         }
     }
 

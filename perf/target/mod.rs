@@ -70,6 +70,8 @@ pub struct ChatdOptions {
     pub more: Vec<String>,
     /// Options that name a file, and what is in it: written beside its data, and gone with it.
     pub files: Vec<(&'static str, Vec<u8>)>,
+    /// Another chatd than the one that lies beside this program.
+    pub program: Option<PathBuf>,
 }
 
 impl ChatdOptions {
@@ -80,7 +82,7 @@ impl ChatdOptions {
 }
 
 impl Target {
-    /// Starts the chatd that lies beside this program.
+    /// Starts a chatd: the one that lies beside this program, unless the options name another.
     pub fn start_chatd(options: &ChatdOptions, cpus: &[usize], stop: &AtomicBool) -> Result<Target, String> {
         let (child, address, admin) = start_one(options, &[], cpus, stop)?;
         Ok(Target { admin, ..Target::of_child(Kind::Chatd, options.door(vec![address]), cpus, child) })
@@ -211,7 +213,7 @@ fn start_one(
     cpus: &[usize],
     stop: &AtomicBool,
 ) -> Result<(Child, SocketAddr, Option<SocketAddr>), String> {
-    let program = beside_this_program("chatd")?;
+    let program = options.program.clone().map_or_else(|| beside_this_program("chatd"), Ok)?;
     let mut child = Child::prepare(Kind::Chatd)?;
     let cost = options.password_cost.as_deref().unwrap_or("m=8,t=1,p=1");
     let data = child.directory().join("data").into_os_string();
