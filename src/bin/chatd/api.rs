@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why there is no API although one was asked for.
 #[derive(Debug)]
@@ -36,9 +36,16 @@ impl std::error::Error for NoApi {}
 /// # Errors
 /// If a file was named that has none.
 pub fn tokens(at: &ApiAt) -> Result<Tokens, NoApi> {
-    let Some(file) = &at.api_token_file else { return Ok(Tokens::default()) };
-    let text = fs::read_to_string(file).map_err(|error| NoApi::Unreadable(file.clone(), error))?;
-    Tokens::read(&text).map_err(|why| NoApi::Tokens(file.clone(), why))
+    at.api_token_file.as_deref().map_or_else(|| Ok(Tokens::default()), read)
+}
+
+/// The tokens in a file.
+///
+/// # Errors
+/// If it has none.
+pub fn read(file: &Path) -> Result<Tokens, NoApi> {
+    let text = fs::read_to_string(file).map_err(|error| NoApi::Unreadable(file.to_owned(), error))?;
+    Tokens::read(&text).map_err(|why| NoApi::Tokens(file.to_owned(), why))
 }
 
 /// Who may use the API; `None` if nobody may. `admin` is the admin address, where there is one.
@@ -52,15 +59,15 @@ pub fn access(
     warnings: &mut Vec<String>,
 ) -> Result<Option<Access>, NoApi> {
     match admin {
-        None if !tokens.is_empty() => {
+        None if tokens.count() > 0 => {
             warnings.push("no API for tokens: there is no admin address (--admin)".to_owned());
         }
-        Some(address) if !tokens.is_empty() && !address.ip().is_loopback() => warnings.push(format!(
+        Some(address) if tokens.count() > 0 && !address.ip().is_loopback() => warnings.push(format!(
             "tokens of the API cross the network in clear text on {address}: a TLS proxy in front encrypts them"
         )),
         Some(_) | None => {}
     }
-    if tokens.is_empty() && socket.is_none() {
+    if tokens.count() == 0 && socket.is_none() {
         return Ok(None);
     }
     let listen = |path: PathBuf| Socket::bind(&path).map_err(|error| NoApi::Socket(path, error));

@@ -90,7 +90,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let stopping = Stopping::start(signals)?;
     let open_files = probe::raise_open_files();
     let all = options.all.clone().filter(|_| options.config.is_some());
-    let invitations = options.invitations();
+    let (invitations, api_tokens) = (options.invitations(), options.api.api_token_file.clone());
     let mut settings = Settings::new(options, open_files)?;
     probe::check(settings.cpus.len())?;
     let store = storage::open(settings.store())?;
@@ -104,6 +104,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         identity: settings.secrecy.identity.clone(),
         application: settings.application.clone(),
         invitations,
+        api_tokens: api_tokens.map(|file| (file, settings.api_tokens.clone())),
         cores: server.cores.stopper(),
     };
     stopping.serving(reading);

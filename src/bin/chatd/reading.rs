@@ -1,8 +1,10 @@
 //! Reading again while the server runs: what SIGHUP does. Says what was taken up, and what takes a restart.
 
+use crate::api;
 use crate::options::Options;
 use crate::settings;
 use chatd::chat::model::registration::Registration;
+use chatd::executor::admin::api::Tokens;
 use chatd::executor::boot::Stopper;
 use chatd::storage::jwt::gate::Application;
 use chatd_tls::Identity;
@@ -35,6 +37,8 @@ pub struct Reading {
     pub application: Option<Application>,
     /// Where its invitations are.
     pub invitations: Option<PathBuf>,
+    /// Where the tokens of its API are, and which it takes.
+    pub api_tokens: Option<(PathBuf, Tokens)>,
     /// Who is told.
     pub cores: Stopper,
 }
@@ -63,6 +67,9 @@ impl Serving {
         }
         if let Some(file) = &reading.invitations {
             read_invitations(file, &reading.cores);
+        }
+        if let Some((file, tokens)) = &reading.api_tokens {
+            read_api_tokens(file, tokens);
         }
         match &reading.before {
             Some(before) => read_options(before, &reading.cores),
@@ -104,6 +111,21 @@ fn read_invitations(file: &Path, cores: &Stopper) {
             info!("SIGHUP received, the invitations were read again: {count} in {}", file.display());
         }
         Err(why) => warn!("SIGHUP received, the invitations stay as they were: {why}"),
+    }
+}
+
+/// Reads the tokens of the API again: what is asked for from now on needs one that is there now.
+fn read_api_tokens(file: &Path, tokens: &Tokens) {
+    match api::read(file) {
+        Ok(others) => {
+            tokens.replace(&others);
+            info!(
+                "SIGHUP received, the tokens of the API were read again: {} in {}",
+                tokens.count(),
+                file.display()
+            );
+        }
+        Err(why) => warn!("SIGHUP received, the tokens of the API stay as they were: {why}"),
     }
 }
 

@@ -1,8 +1,13 @@
 //! Whoever reaches the API without a token has nothing of it, and with one can do no harm by how it is said.
 
 use crate::admin::client;
+use crate::common::DEADLINE;
 use crate::common::api::{Api, TOKEN, start};
+use crate::common::chatd::{Chatd, Setup};
+use crate::common::scratch::Scratch;
 use serde_json::json;
+use std::fs;
+use std::time::Instant;
 
 #[test]
 fn without_a_token_there_is_nothing() {
@@ -28,6 +33,46 @@ fn without_a_token_there_is_nothing() {
     // The other pages are as they were.
     assert_eq!(client::Admin(api.address).get("/healthz").status, 200);
     assert!(!chatd.stderr_lines().iter().any(|line| line.contains(TOKEN)), "no token in the log");
+}
+
+/// Waits until the log has a line with these words.
+fn until_said(chatd: &Chatd, words: &str) {
+    let end = Instant::now() + DEADLINE;
+    while !chatd.stderr_lines().iter().any(|line| line.contains(words)) {
+        assert!(Instant::now() < end, "waited for {words}: {:?}", chatd.stderr_lines());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn tokens_are_read_again_and_count_on_connections_that_are_open() {
+    const OTHER: &str = "another-token-for-tests-0123456789";
+    let scratch = Scratch::new();
+    let file = scratch.path().join("tokens");
+    fs::write(&file, format!("shop {OTHER}\n")).expect("a file can be written");
+    let setup = Setup::new(1).admin("127.0.0.1:0").argument(&format!("--api-token-file={}", file.display()));
+    let chatd = setup.start();
+    let mut api = Api::of(&chatd);
+    assert_eq!(api.post("users.put", &json!({ "name": "amy" })).status, 401);
+    api.hear_end();
+    let mut open = Api::of(&chatd);
+    let request = |token: &str| {
+        let request = Api::request("/v1/users.put", "{\"name\":\"amy\"}");
+        String::from_utf8(request).expect("a request is ASCII").replace(TOKEN, token).into_bytes()
+    };
+    open.write(&request(OTHER));
+    assert_eq!(open.hear().status, 200);
+    fs::write(&file, format!("shop {TOKEN}\ntill {TOKEN}x\n")).expect("a file can be written");
+    chatd.signal(libc::SIGHUP);
+    until_said(&chatd, &format!("the tokens of the API were read again: 2 in {}", file.display()));
+    open.write(&request(OTHER));
+    assert_eq!(open.hear().status, 401, "it is worthless");
+    Api::of(&chatd).done("users.put", &json!({ "name": "amy" }));
+    fs::write(&file, "short\n").expect("a file can be written");
+    chatd.signal(libc::SIGHUP);
+    until_said(&chatd, "the tokens of the API stay as they were");
+    Api::of(&chatd).done("users.put", &json!({ "name": "amy" }));
+    assert!(!chatd.printed().contains(TOKEN) && !chatd.printed().contains(OTHER));
 }
 
 #[test]
@@ -127,4 +172,55 @@ fn requests_come_in_pieces_and_many_at_once() {
     );
     assert_eq!(api.hear().json(), amy);
     api.hear_end();
+}
+
+/// As many connections as there may be.
+const CONNECTIONS: usize = 256;
+
+#[test]
+fn one_connection_too_many_takes_the_place_of_the_one_that_was_silent_longest() {
+    let (_chatd, mut first) = start(1);
+    let address = first.address;
+    first.done("users.put", &json!({ "name": "amy" }));
+    let mut second = Api::at(address);
+    second.done("users.put", &json!({ "name": "amy" }));
+    let others: Vec<Api> = (0..CONNECTIONS - 1)
+        .map(|_| {
+            let mut api = Api::at(address);
+            api.done("users.put", &json!({ "name": "amy" }));
+            api
+        })
+        .collect();
+    first.hear_end();
+    second.done("users.put", &json!({ "name": "amy" }));
+    drop(others);
+}
+
+#[test]
+fn where_all_connections_are_at_work_one_more_is_told_to_come_back() {
+    let (_chatd, api) = start(1);
+    let (body, address) = ("{\"name\":\"amy\"}", api.address);
+    let others = std::iter::once(api).chain((1..CONNECTIONS).map(|_| Api::at(address)));
+    // Each is asking for something from the moment that it is told to go on.
+    let mut others: Vec<Api> = others
+        .map(|mut api| {
+            let length = body.len();
+            api.write(
+                format!("POST /v1/users.put HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n")
+                    .as_bytes(),
+            );
+            assert_eq!(api.hear().status, 100);
+            api
+        })
+        .collect();
+    let mut more = Api::at(address);
+    more.write(&Api::request("/v1/users.put", body));
+    let answer = more.hear();
+    assert!(answer.status == 503 && answer.head.contains("Retry-After"), "{answer:?}");
+    more.hear_end();
+    for api in &mut others {
+        api.write(body.as_bytes());
+        assert_eq!(api.hear().json()["errno"], 0);
+    }
+    Api::at(address).done("users.put", &json!({ "name": "amy" }));
 }

@@ -12,6 +12,8 @@
 
 mod acts;
 mod body;
+#[cfg(test)]
+mod bounds_tests;
 mod connection;
 mod everything;
 mod groups;

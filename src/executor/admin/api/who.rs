@@ -2,19 +2,23 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Bytes of a token at least.
 const TOKEN_BYTES: usize = 20;
 /// Bytes of a token at most, and of its name.
 const MOST_BYTES: usize = 256;
 
-/// The tokens that are good, each with a name for the log. Never printed.
+/// The tokens that are good, each with a name for the log. Never printed. Of several clones each has what any was given.
 #[derive(Clone, Default)]
-pub struct Tokens(Vec<(String, String)>);
+pub struct Tokens(Arc<RwLock<Named>>);
+
+/// Tokens by their names.
+type Named = Vec<(String, String)>;
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tokens({} of them)", self.0.len())
+        write!(f, "Tokens({} of them)", self.count())
     }
 }
 
@@ -62,23 +66,36 @@ impl Tokens {
             }
             tokens.push((name, token.to_owned()));
         }
-        if tokens.is_empty() { Err(NoTokens::Empty) } else { Ok(Self(tokens)) }
+        if tokens.is_empty() { Err(NoTokens::Empty) } else { Ok(Self(Arc::new(RwLock::new(tokens)))) }
     }
 
-    /// Whether there are none: then nobody may ask.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Those of `others` are good from now on, and no others: what is asked for next needs one of them.
+    pub fn replace(&self, others: &Self) {
+        let others = others.with(Clone::clone);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = others;
+    }
+
+    /// How many there are. None: then nobody may ask.
+    pub fn count(&self) -> usize {
+        self.with(Vec::len)
     }
 
     /// The name of a token that is good. How long that takes tells nothing of the tokens but how long they are.
-    pub(super) fn name_of(&self, said: &[u8]) -> Option<&str> {
-        let mut found = None;
-        for (name, token) in &self.0 {
-            if is_same(said, token.as_bytes()) {
-                found = Some(name.as_str());
+    pub(super) fn name_of(&self, said: &[u8]) -> Option<String> {
+        self.with(|named| {
+            let mut found = None;
+            for (name, token) in named {
+                if is_same(said, token.as_bytes()) {
+                    found = Some(name.clone());
+                }
             }
-        }
-        found
+            found
+        })
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&Named) -> T) -> T {
+        // Whoever has failed over them has left them whole.
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -99,12 +116,21 @@ mod tests {
     fn a_token_is_known_by_all_of_it() {
         let text = "# ours\n\nshop 0123456789abcdefghij\n  9876543210abcdefghij  \n";
         let tokens = Tokens::read(text).expect("two tokens");
-        assert_eq!(tokens.name_of(b"0123456789abcdefghij"), Some("shop"));
-        assert_eq!(tokens.name_of(b"9876543210abcdefghij"), Some("4"));
+        assert_eq!(tokens.name_of(b"0123456789abcdefghij").as_deref(), Some("shop"));
+        assert_eq!(tokens.name_of(b"9876543210abcdefghij").as_deref(), Some("4"));
         for other in ["", "0123456789abcdefghi", "0123456789abcdefghij0", "0123456789abcdefghiJ", "shop"] {
             assert_eq!(tokens.name_of(other.as_bytes()), None, "{other:?}");
         }
         assert_eq!(format!("{tokens:?}"), "Tokens(2 of them)");
+    }
+
+    #[test]
+    fn each_clone_has_what_any_was_given() {
+        let tokens = Tokens::read("shop 0123456789abcdefghij").expect("a token");
+        let other = tokens.clone();
+        tokens.replace(&Tokens::read("till 9876543210abcdefghij").expect("a token"));
+        assert_eq!(other.name_of(b"0123456789abcdefghij"), None);
+        assert_eq!(other.name_of(b"9876543210abcdefghij").as_deref(), Some("till"));
     }
 
     #[test]
