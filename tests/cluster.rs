@@ -22,6 +22,7 @@ mod rng;
 
 /// One file for each thing that can happen to a cluster.
 mod cluster {
+    mod api;
     mod backup;
     mod client;
     mod clocks;

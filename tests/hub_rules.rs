@@ -5,6 +5,7 @@
 //! what happens into the files; read the difference before you commit it.
 
 mod rules {
+    pub mod act_steps;
     pub mod change_steps;
     pub mod consent_steps;
     pub mod device_steps;

@@ -5,7 +5,7 @@
 
 use super::event_loop::give_way;
 use super::shard::{Shard, SharedShard};
-use chatd_chat::model::act::{AccountAct, Act, Actor};
+use chatd_chat::model::act::{AccountAct, Act, Actor, Announcement};
 use chatd_chat::model::ids::ConnectionId;
 use chatd_chat::port::effect::Frame;
 use chatd_chat::port::event::Event;
@@ -39,6 +39,8 @@ pub(super) enum Deed {
     Frame(Actor, Vec<u8>),
     /// Something with an account.
     Account(AccountAct),
+    /// Everybody is told something.
+    Announce(Announcement),
 }
 
 /// What came of a call.
@@ -133,6 +135,9 @@ impl Shard {
         let connection = self.acting.begin(call.number);
         match call.deed {
             Deed::Account(act) => self.feed(Event::Acted { connection, act: Act::Account(act) }),
+            Deed::Announce(announcement) => {
+                self.feed(Event::Acted { connection, act: Act::Announce(announcement) });
+            }
             Deed::Frame(actor, mut frame) => {
                 self.feed(Event::Acted { connection, act: Act::As(actor) });
                 let (terminator, parsed) =

@@ -28,6 +28,7 @@ pub const SQLITE: &[&str] = &[
     include_str!("../../schema/sqlite/0012_bus_version.sql"),
     include_str!("../../schema/sqlite/0013_outbox.sql"),
     include_str!("../../schema/sqlite/0014_push_tokens.sql"),
+    include_str!("../../schema/sqlite/0015_issued_tokens.sql"),
 ];
 
 /// Applies those of `files` that the database lacks, each in a transaction of its own: one that is interrupted leaves the

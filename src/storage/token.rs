@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chatd_chat::model::ids::Millis;
 use chatd_chat::model::token::{PasswordPrint, Secret, Token, TokenId};
+use chatd_chat::port::store::StoreReply;
 use sha2::{Digest, Sha256};
 
 const SECRET_BYTES: usize = 32;
@@ -33,6 +34,14 @@ pub fn make() -> (Token, Print) {
     let secret = Secret(URL_SAFE_NO_PAD.encode(random).into());
     let print = print_of(&secret);
     (Token { id: print.id, secret }, print)
+}
+
+/// The reply that tells of a token, which is in the place of another or not.
+pub fn issued(token: Token, before: Option<TokenId>) -> StoreReply {
+    match before {
+        None => StoreReply::Issued(token),
+        Some(before) => StoreReply::Reissued(token, before),
+    }
 }
 
 /// What is stored of the token with this text, if there is one.

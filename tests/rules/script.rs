@@ -93,6 +93,8 @@ pub struct Script {
     /// The last question about devices that was published here.
     own_question: Option<MessageId>,
     last_mid: Option<MessageId>,
+    /// The number of the last acting session.
+    pub last_act: u32,
     /// The cid of the next message from elsewhere.
     cid: String,
 }
@@ -120,7 +122,7 @@ fn members(text: &str) -> Vec<Member> {
 }
 
 /// The token of this number.
-fn token(number: &str) -> Token {
+pub fn token(number: &str) -> Token {
     Token {
         id: TokenId(number.parse().expect("a token's number")),
         secret: Secret(format!("secret-{number}").into()),
@@ -139,7 +141,7 @@ impl Script {
     }
 
     pub fn name(&self, session: ConnectionId) -> &str {
-        &self.names[session.index as usize]
+        if session.is_acting() { "api" } else { &self.names[session.index as usize] }
     }
 
     fn session(&self, name: &str) -> ConnectionId {
@@ -218,6 +220,8 @@ impl Script {
             "confirm_piece" => self.limits.confirm_piece = value,
             "lookups" => self.limits.lookups = value,
             "lookups_waiting" => self.limits.lookups_waiting = value,
+            "announcements" => self.limits.announcements = value,
+            "announced_sessions" => self.limits.announced_sessions = value,
             "walk_sessions" => self.limits.walk_sessions = value,
             "rate_refusals" => self.limits.rate_refusals = value as u32,
             "rate_pauses" => self.limits.rate_pauses = value as u32,
@@ -311,6 +315,7 @@ impl Script {
                 })
             }
             "arrives" => self.arrives(rest),
+            "act" => self.acts(rest),
             "rejoined" => self.handle(Event::Rejoined { core: CoreId(rest.parse().expect("a core")) }),
             "lost" => self.handle(Event::BusLost),
             "silent" => self.handle(Event::BusSilent),
@@ -319,7 +324,7 @@ impl Script {
             _ => {
                 // A page answers a FetchBacklog, and so on; the rest answers what has been out longest.
                 let fits = |ask: &StoreRequest| match word {
-                    "stored" | "idtaken" => matches!(ask, StoreRequest::StoreMessage { .. }),
+                    "stored" | "idtaken" | "repeated" => matches!(ask, StoreRequest::StoreMessage { .. }),
                     "page" => matches!(ask, StoreRequest::FetchBacklog { .. }),
                     "ruled" => matches!(ask, StoreRequest::RuleGroup { .. }),
                     "entered" => matches!(ask, StoreRequest::AddGroup { .. }),
@@ -349,7 +354,15 @@ impl Script {
             Some(name) => (name, Terminator::Nul),
             None => (word, Terminator::Newline),
         };
-        let session = self.session(name);
+        self.says_of(self.session(name), terminator, frame)
+    }
+
+    /// What an acting session is asked.
+    pub fn says_in(&mut self, session: ConnectionId, frame: &str) -> Vec<Effect> {
+        self.says_of(session, Terminator::Newline, frame)
+    }
+
+    fn says_of(&mut self, session: ConnectionId, terminator: Terminator, frame: &str) -> Vec<Effect> {
         let last_mid = self.last_mid.map_or(String::new(), |mid| mid.0.to_string());
         let frame = frame.replace("{{mid}}", &last_mid).replace("{{16384}}", &"x".repeat(16_384));
         let mut bytes = frame.replace("{{16385}}", &"x".repeat(16_385)).into_bytes();
@@ -385,7 +398,8 @@ impl Script {
         if let Some(reply) = of_devices.or_else(|| self.answer_of_changes(word, rest, asked.as_ref())) {
             return Some(Ok(reply));
         }
-        if let Some(reply) = answer_of_consent(word, rest) {
+        let of_acts = self.answer_of_acts(word, rest, asked.as_ref());
+        if let Some(reply) = of_acts.or_else(|| answer_of_consent(word, rest)) {
             return Some(Ok(reply));
         }
         if let Some(reply) = self.answer_of_groups(word, rest, asked.as_ref()) {
@@ -573,6 +587,7 @@ impl Script {
     fn arrives(&mut self, text: &str) -> Vec<Effect> {
         let words: Vec<&str> = text.split(' ').collect();
         let notice = self.arrives_of_devices(&words).or_else(|| self.arrives_of_changes(&words));
+        let notice = notice.or_else(|| self.arrives_of_acts(&words));
         if let Some((channel, envelope)) = notice.or_else(|| self.arrives_of_consent(&words)) {
             return self.handle(Event::Arrived { channel, envelope });
         }
@@ -649,7 +664,22 @@ impl Script {
         self.handle(Event::Arrived { channel, envelope })
     }
 
-    fn handle(&mut self, event: Event<'_>) -> Vec<Effect> {
+    pub fn handle(&mut self, event: Event<'_>) -> Vec<Effect> {
+        let mut effects = self.take_in(event);
+        // An acting session ends with its answer.
+        let answered = |effect: &Effect| match effect {
+            Effect::Send { connection, .. } | Effect::Close { connection, .. } if connection.is_acting() => {
+                Some(*connection)
+            }
+            _ => None,
+        };
+        if let Some(connection) = effects.iter().find_map(answered) {
+            effects.extend(self.take_in(Event::Closed { connection, acked: 0 }));
+        }
+        effects
+    }
+
+    fn take_in(&mut self, event: Event<'_>) -> Vec<Effect> {
         let limits = &self.limits;
         let keeping = self.keeping;
         let rates = self.rates;

@@ -116,6 +116,9 @@ fn show_envelope(envelope: &Envelope) -> String {
             format!("{}: {body}", words(&format!("{:?}", envelope.kind())))
         }
         Kind::DevicesHere => format!("devices here {:?}", envelope.tokens()),
+        Kind::Announcement => {
+            format!("announced as {}: {}", envelope.cid(), String::from_utf8_lossy(envelope.body()))
+        }
         Kind::TokenRevoked => format!("{:?} revoked", envelope.revoked()),
         notice => words(&format!("{notice:?}")),
     }

@@ -8,6 +8,11 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
+    /// One that meets each of so many slots once.
+    pub(crate) fn of(slots: usize) -> Self {
+        Self { at: 0, left: slots }
+    }
+
     /// Meets each of so many slots once from now on. One that is under way goes on from where it is.
     pub(crate) fn begin(&mut self, slots: usize) {
         if self.left == 0 {

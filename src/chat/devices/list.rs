@@ -177,6 +177,7 @@ impl Devices {
         let notice = match revoked {
             Revoked::Token(token) => Envelope::token_revoked(user, token),
             Revoked::AllBut(token) => Envelope::other_tokens_revoked(user, token),
+            Revoked::Everything => Envelope::everything_revoked(user),
         };
         cx.publish_counted(Channel::User(user), notice, PublishFlow::TokenRevoked { user, revoked });
     }

@@ -6,8 +6,8 @@
 use super::Hub;
 use crate::model::act::{AccountAct, AccountRecord, Act};
 use crate::model::envelope::Revoked;
-use crate::model::ids::{ConnectionId, GroupId, UserId};
-use crate::model::token::{Token, TokenId};
+use crate::model::ids::{ConnectionId, GroupId, Millis, UserId};
+use crate::model::token::Token;
 use crate::port::in_flight::StoreFlow;
 use crate::port::store::{Reply, StoreReply, StoreRequest, StoreResult};
 use crate::wire::acted;
@@ -20,6 +20,13 @@ impl Hub {
         let Self { cx, connections, .. } = self;
         match act {
             Act::As(actor) => drop(connections.begin_acting(cx, id, Some(actor))),
+            Act::Announce(announcement) => {
+                if connections.begin_acting(cx, id, None) {
+                    let announced = self.social.on_announce(&mut self.cx, id, &announcement);
+                    // It is not answered before the other cores have it.
+                    announced.transpose().into_iter().for_each(|at| self.answer_announcement(id, at));
+                }
+            }
             Act::Account(act) => {
                 if !connections.begin_acting(cx, id, None) {
                     return;
@@ -37,12 +44,16 @@ impl Hub {
         let answer = match (act, result) {
             (_, Err(code)) => return self.refuse_act(id, code),
             (AccountAct::RevokeTokens(user) | AccountAct::Erase(user), Ok(_)) => {
-                self.end_tokens(*user);
+                self.end_tokens(*user, Revoked::Everything);
                 acted::done()
             }
             (AccountAct::Put { disabled: Some(true), .. }, Ok(StoreReply::Account(account))) => {
-                self.end_tokens(account.user);
+                self.end_tokens(account.user, Revoked::Everything);
                 acted::account(&account)
+            }
+            (AccountAct::IssueToken { user, .. }, Ok(StoreReply::Reissued(token, before))) => {
+                self.end_tokens(*user, Revoked::Token(before));
+                acted::token(&token)
             }
             (AccountAct::IssueToken { .. }, Ok(reply)) => match Token::of(reply) {
                 Some(token) => acted::token(&token),
@@ -60,10 +71,16 @@ impl Hub {
         self.connections.reply(&mut self.cx, id, answer);
     }
 
-    /// All tokens of a user are worthless: its sessions end, here and elsewhere.
-    fn end_tokens(&mut self, user: UserId) {
-        // No token has this id.
-        let revoked = Revoked::AllBut(TokenId(0));
+    /// Everybody is being told, or not.
+    pub(super) fn answer_announcement(&mut self, id: ConnectionId, announced: Result<Millis, Code>) {
+        match announced {
+            Ok(ts) => self.connections.reply(&mut self.cx, id, acted::announced(ts)),
+            Err(code) => self.refuse_act(id, code),
+        }
+    }
+
+    /// Tokens of a user are worthless: their sessions end, here and elsewhere.
+    fn end_tokens(&mut self, user: UserId, revoked: Revoked) {
         self.devices.publish_revoked(&mut self.cx, user, revoked);
         self.end_revoked(user, revoked);
     }

@@ -117,7 +117,7 @@ impl Hub {
             Kind::BacklogHint => self.fetch_for(user),
             Kind::HidingHint => self.social.on_hiding_hint(&mut self.cx, &self.connections, user),
             Kind::Group | Kind::GroupOffsets | Kind::Dissolved | Kind::Presence | Kind::CoreLeaving => {}
-            Kind::GroupAsked => {}
+            Kind::GroupAsked | Kind::Announcement => {}
         }
     }
 
@@ -168,7 +168,7 @@ impl Hub {
             Kind::BacklogHint | Kind::HidingHint | Kind::Read | Kind::ConfirmedHere | Kind::TokenRevoked => {}
             Kind::Acquaintance | Kind::DevicesAsked | Kind::DevicesHere => {}
             Kind::Friendship | Kind::Settings => {}
-            Kind::GroupKnown | Kind::GroupTold => {}
+            Kind::GroupKnown | Kind::GroupTold | Kind::Announcement => {}
         }
     }
 
@@ -177,6 +177,7 @@ impl Hub {
         match envelope.kind() {
             Kind::Presence => social.on_presence_envelope(cx, connections, backlog, envelope),
             Kind::CoreLeaving => social.on_core_leaving(cx, envelope.mid().core()),
+            Kind::Announcement => social.on_announcement_envelope(cx, envelope),
             Kind::Direct | Kind::Group | Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded => {}
             Kind::BacklogHint | Kind::Reclaim | Kind::GroupOffsets | Kind::Dissolved => {}
             Kind::Confirmed | Kind::Unconfirmed | Kind::HidingHint | Kind::ClaimJoined => {}

@@ -281,6 +281,10 @@ impl Hub {
             PublishFlow::GroupRule { number } => {
                 groups.on_rule_published(cx, connections, number, receivers);
             }
+            PublishFlow::Announcement { connection, envelope } => {
+                let announced = social.on_announcement_published(cx, &envelope, receivers);
+                self.answer_announcement(connection, announced);
+            }
             PublishFlow::HidingHint { user } => social.on_hiding_hint_published(user, receivers),
             PublishFlow::GroupOffsets { group, last } => {
                 groups.on_offsets_published(cx, group, last, receivers)

@@ -83,11 +83,11 @@ impl Hub {
         self.end_session(id, Gone::Lost);
     }
 
-    /// Tokens of a user are worthless: the sessions here that came with them end.
+    /// Tokens of a user are worthless: the sessions here that came with them end. Those of v1 have none.
     pub(super) fn end_revoked(&mut self, user: UserId, revoked: Revoked) {
         for id in self.connections.sessions(user) {
             let is_v2 = self.connections.get(id).is_some_and(|connection| connection.dialect == Dialect::V2);
-            if is_v2 && revoked.includes(self.logins.token(id)) {
+            if (is_v2 || revoked == Revoked::Everything) && revoked.includes(self.logins.token(id)) {
                 self.replace(id, code::REVOKED);
             }
         }

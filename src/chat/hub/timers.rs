@@ -71,6 +71,8 @@ impl Hub {
             PresenceOutcome::Nothing => {}
             PresenceOutcome::FetchAll => self.fetch_all(),
         }
+        let Self { cx, connections, backlog, social, .. } = self;
+        social.go_on_announcing(cx, connections, backlog);
         self.fetch_narrowed();
         self.fetch_declined();
         let limits = &self.cx.limits;

@@ -18,6 +18,17 @@ pub enum Act {
     As(Actor),
     /// A user's account is looked at or changed.
     Account(AccountAct),
+    /// Everybody is told something.
+    Announce(Announcement),
+}
+
+/// What everybody is told who is online.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Announcement {
+    /// What is said.
+    pub text: Box<str>,
+    /// Its name: 1 to 64 bytes. Said again under the same one, it is the same announcement.
+    pub cid: Box<str>,
 }
 
 /// How an account is named.
@@ -51,6 +62,8 @@ pub enum AccountAct {
         user: UserId,
         /// What the device is called.
         device: Option<Box<str>>,
+        /// What this act is called: the token that was given under the same name is replaced by this one.
+        cid: Option<Box<str>>,
     },
     /// Make all its tokens worthless.
     RevokeTokens(UserId),

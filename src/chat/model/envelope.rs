@@ -244,6 +244,7 @@ impl Envelope {
                 | Kind::GroupKnown
                 | Kind::GroupTold
                 | Kind::GroupAsked
+                | Kind::Announcement
                 | Kind::HidingHint => std::str::from_utf8(body).is_ok(),
             };
             is_whole.then_some(envelope)

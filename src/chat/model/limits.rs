@@ -275,6 +275,14 @@ pub struct Limits {
     pub walk_sessions: usize,
     /// Cursors of groups that one tick looks at, likewise.
     pub walk_cursors: usize,
+    /// Bytes of an announcement, as JSON writes it: a frame that the original client reads. Above: it is refused.
+    pub announcement_bytes: usize,
+    /// Announcements that a core is still to tell. Above: the newest is refused, or not told here.
+    pub announcements: usize,
+    /// Announcements that a core knows again. The oldest are forgotten.
+    pub announcements_known: usize,
+    /// Sessions that one tick looks at to tell them one. The rest follows with the next ticks (50 ms).
+    pub announced_sessions: usize,
     /// Milliseconds by which the notices that a group's messages are stored are collected.
     pub stored_notice_ms: u64,
     /// Milliseconds in which a stopping server has told everybody.
@@ -410,6 +418,10 @@ impl Default for Limits {
             seen_ms: 5_000,
             walk_sessions: 1_024,
             walk_cursors: 4_096,
+            announcement_bytes: 800,
+            announcements: 8,
+            announcements_known: 64,
+            announced_sessions: 256,
             stored_notice_ms: 100,
             drain_close_ms: 24_000,
             drain_sessions: 500,

@@ -172,6 +172,8 @@ pub(crate) enum PublishFlow {
     Friendship { envelope: Envelope },
     /// Places of stored group messages → the last one is repeated if the bus was down.
     GroupOffsets { group: GroupId, last: (MessageId, u64) },
+    /// What everybody is told → the acting session that asked for it is answered.
+    Announcement { connection: ConnectionId, envelope: Envelope },
     /// Who came and went → repeated while the bus is down.
     PresenceUpdates { updates: Box<[Notice]> },
 }

@@ -100,8 +100,8 @@ pub enum StoreRequest {
         /// What the device calls itself from now on, if it says so.
         device: Option<Box<str>>,
     },
-    /// Look at an account, or change it, for the server's API. → [`StoreReply::Account`] | [`StoreReply::Issued`] for a
-    /// token | [`StoreReply::Groups`] for groups | `Done` for tokens that are worthless | `NoSuchUser` | `NotYours` (shut out) | `TooMany` (no id is left).
+    /// Look at an account, or change it, for the server's API. → [`StoreReply::Account`] | [`StoreReply::Issued`] or
+    /// [`StoreReply::Reissued`] for a token | [`StoreReply::Groups`] for groups | `Done` for tokens that are worthless | `NoSuchUser` | `NotYours` (shut out) | `TooMany` (no id is left).
     Account(AccountAct),
     /// Friends, groups, blocked users and settings of a user, and who asks it for something: a login takes effect. → [`StoreReply::Profile`] | `Refused` (what
     /// it was proven by is not the user's any more).

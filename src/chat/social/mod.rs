@@ -2,7 +2,7 @@
 //!
 //! Owns presence as one core knows it ([`presence`]) and whose presence each session is told of. [`friends`] and
 //! [`blocks`] request changes; [`friendships`] are asked for; [`hiding`] keeps from a session who blocks its user; [`directory`],
-//! [`history`] and [`search`] answer look-ups; [`typing`] passes on that somebody types.
+//! [`history`] and [`search`] answer look-ups; [`typing`] passes on that somebody types; [`announcements`] are for everybody.
 //!
 //! Handles `AddFriend`, `DelFriend`, `FriendAsk`, `FriendAnswer`, `Block`, `Unblock`, `Find`, `Members`, `ShowFriends`, `History`,
 //! `Search`, notices of other
@@ -10,6 +10,7 @@
 //!
 //! Never knows a message under way, a claim, or a subscription.
 
+mod announcements;
 mod blocks;
 mod directory;
 mod friends;
@@ -23,6 +24,7 @@ mod typing;
 use crate::connection::PerConnection;
 use crate::model::ids::{SessionEpoch, UserId};
 use crate::model::seldom::Seldom;
+use announcements::Announcements;
 pub(crate) use friends::Hides;
 use friendships::Friendships;
 use hiding::Hiding;
@@ -39,6 +41,7 @@ pub(crate) struct Social {
     presence: Presence,
     hiding: Hiding,
     friendships: Friendships,
+    announcements: Announcements,
     sessions: PerConnection<Watching>,
     /// When each session last said that it types.
     typed: PerConnection<Typed>,

@@ -2,12 +2,20 @@
 
 use super::text::{number, string};
 use crate::model::act::AccountRecord;
-use crate::model::ids::GroupId;
+use crate::model::ids::{GroupId, Millis};
 use crate::model::token::{Secret, Token};
 
 /// Done, and there is nothing to add.
 pub fn done() -> Vec<u8> {
     b"{\"errno\":0}".to_vec()
+}
+
+/// Announced, and when.
+pub fn announced(ts: Millis) -> Vec<u8> {
+    let mut out = b"{\"errno\":0,\"ts\":".to_vec();
+    number(&mut out, ts.0);
+    out.push(b'}');
+    out
 }
 
 /// An account, as it is now.

@@ -13,6 +13,7 @@
 //! - [`code`] is what went wrong, in numbers.
 
 pub mod acted;
+pub mod announced;
 pub mod changed;
 pub mod code;
 pub mod consent;

@@ -4,13 +4,17 @@ use super::trial::Trial;
 use super::{Case, Opener};
 use chatd_chat::model::act::{AccountAct, AccountName, AccountRecord};
 use chatd_chat::model::ids::{GroupId, UserId};
-use chatd_chat::model::token::{Secret, Token};
+use chatd_chat::model::token::{Secret, Token, TokenId};
 use chatd_chat::port::store::{StoreReply, StoreRequest};
 use chatd_chat::wire::code::Code;
 
 pub const CASES: &[Case] = &[
     Case { name: "an account is made once and shut out", run: an_account_is_made_once },
     Case { name: "tokens of an account are issued and end", run: tokens_are_issued_and_end },
+    Case {
+        name: "what is issued under one name is one token",
+        run: what_is_issued_under_one_name_is_one_token,
+    },
     Case { name: "groups of an account are named", run: groups_are_named },
     Case { name: "who is erased is nobody any more", run: who_is_erased_is_nobody },
 ];
@@ -31,8 +35,15 @@ fn put(trial: &mut Trial, who: AccountName, name: Option<&str>, disabled: Option
 }
 
 fn issue(trial: &mut Trial, user: UserId) -> Result<Token, Code> {
-    match act(trial, AccountAct::IssueToken { user, device: Some("phone".into()) })? {
-        StoreReply::Issued(token) => Ok(token),
+    issue_as(trial, user, None).map(|(token, _)| token)
+}
+
+/// A token that is issued under this name, and the one in whose place it is.
+fn issue_as(trial: &mut Trial, user: UserId, cid: Option<&str>) -> Result<(Token, Option<TokenId>), Code> {
+    let (device, cid) = (Some("phone".into()), cid.map(Into::into));
+    match act(trial, AccountAct::IssueToken { user, device, cid })? {
+        StoreReply::Issued(token) => Ok((token, None)),
+        StoreReply::Reissued(token, before) => Ok((token, Some(before))),
         other => panic!("{other:?}"),
     }
 }
@@ -93,6 +104,23 @@ fn tokens_are_issued_and_end(open: &mut Opener<'_>) {
     let nobody = UserId::new(999).expect("an id");
     assert_eq!(issue(&mut trial, nobody).err(), Some(Code::NoSuchUser));
     assert_eq!(act(&mut trial, AccountAct::RevokeTokens(nobody)), Err(Code::NoSuchUser));
+}
+
+fn what_is_issued_under_one_name_is_one_token(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let (amy, ben) = (trial.user("amy"), trial.user("ben"));
+    let (one, before) = issue_as(&mut trial, amy, Some("c-1")).expect("a token");
+    assert_eq!(before, None);
+    let (other, unnamed) = (issue_as(&mut trial, amy, Some("C-1")).expect("a token"), issue(&mut trial, amy));
+    assert_eq!(other.1, None, "it is another name");
+    assert_eq!(issue_as(&mut trial, ben, Some("c-1")).expect("a token").1, None, "it is somebody else");
+    let (again, before) = issue_as(&mut trial, amy, Some("c-1")).expect("a token");
+    assert_eq!(before, Some(one.id));
+    assert!(!is_good(&mut trial, &one.secret) && is_good(&mut trial, &again.secret));
+    assert!(is_good(&mut trial, &other.0.secret) && is_good(&mut trial, &unnamed.expect("a token").secret));
+    // What was revoked is not there to be replaced.
+    assert_eq!(act(&mut trial, AccountAct::RevokeTokens(amy)), Ok(StoreReply::Done));
+    assert_eq!(issue_as(&mut trial, amy, Some("c-1")).expect("a token").1, None);
 }
 
 fn groups_are_named(open: &mut Opener<'_>) {

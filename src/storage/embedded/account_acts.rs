@@ -4,7 +4,7 @@ use super::{Answered, accounts, admissions, row, tokens};
 use crate::admission::{ERASED, names};
 use crate::names::fold;
 use crate::outbox::pending::Pending;
-use crate::token::Uses;
+use crate::token::{Uses, issued};
 use chatd_chat::model::act::{AccountAct, AccountName, AccountRecord};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
@@ -23,12 +23,17 @@ pub fn perform(
         AccountAct::Put { who, name, disabled } => {
             put(db, limits, pending, (who, name.as_deref()), *disabled)
         }
-        AccountAct::IssueToken { user, device } => match find(db, &AccountName::Id(*user))? {
+        AccountAct::IssueToken { user, device, cid } => match find(db, &AccountName::Id(*user))? {
             None => Ok(Err(Code::NoSuchUser)),
             Some(AccountRecord { disabled: true, .. }) => Ok(Err(Code::NotYours)),
             Some(_) => {
+                let before =
+                    cid.as_deref().map(|cid| tokens::take_asked(db, *user, cid)).transpose()?.flatten();
                 let token = tokens::issue(db, limits, uses, *user, (device.as_deref(), None))?;
-                Ok(Ok(StoreReply::Issued(token)))
+                if let Some(cid) = cid {
+                    tokens::note_asked(db, token.id, cid)?;
+                }
+                Ok(Ok(issued(token, before)))
             }
         },
         AccountAct::Groups { user, owned } => {

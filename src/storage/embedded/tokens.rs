@@ -84,6 +84,20 @@ pub fn issue(
     Ok(token)
 }
 
+/// Takes away the token that was issued under this name; which one that was.
+pub fn take_asked(db: &Connection, user: UserId, cid: &str) -> rusqlite::Result<Option<TokenId>> {
+    let mut take = db.prepare_cached("DELETE FROM token WHERE userid = ?1 AND asked = ?2 RETURNING id")?;
+    let taken = take.query_map(params![user.get(), cid], |found| row::number(found, 0))?;
+    Ok(taken.collect::<rusqlite::Result<Vec<u64>>>()?.pop().map(TokenId))
+}
+
+/// Keeps under which name a token was issued.
+pub fn note_asked(db: &Connection, token: TokenId, cid: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE token SET asked = ?2 WHERE id = ?1")?
+        .execute(params![sql_token(token), cid])?;
+    Ok(())
+}
+
 pub fn revoke(db: &Connection, user: UserId, token: TokenId) -> Answered {
     delete(db, user, token)?;
     Ok(Ok(StoreReply::Done))

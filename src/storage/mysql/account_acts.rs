@@ -6,7 +6,7 @@ use super::{Answered, accounts, admissions, row, tokens};
 use crate::admission::{ERASED, names};
 use crate::names::fold;
 use crate::outbox::pending::Pending;
-use crate::token::Uses;
+use crate::token::{Uses, issued};
 use chatd_chat::model::act::{AccountAct, AccountName, AccountRecord};
 use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::model::limits::Limits;
@@ -32,12 +32,19 @@ pub async fn perform(
         AccountAct::Put { who, name, disabled } => {
             put(client, limits, pending, (who, name.as_deref()), *disabled).await
         }
-        AccountAct::IssueToken { user, device } => match find(client, &AccountName::Id(*user)).await? {
+        AccountAct::IssueToken { user, device, cid } => match find(client, &AccountName::Id(*user)).await? {
             None => Ok(Err(Code::NoSuchUser)),
             Some(AccountRecord { disabled: true, .. }) => Ok(Err(Code::NotYours)),
             Some(_) => {
+                let before = match cid {
+                    Some(cid) => tokens::take_asked(client, *user, cid).await?,
+                    None => None,
+                };
                 let token = tokens::issue(client, limits, uses, *user, (device.as_deref(), None)).await?;
-                Ok(Ok(StoreReply::Issued(token)))
+                if let Some(cid) = cid {
+                    tokens::note_asked(client, token.id, cid).await?;
+                }
+                Ok(Ok(issued(token, before)))
             }
         },
         AccountAct::Groups { user, owned } => groups(client, *user, owned.as_deref()).await,

@@ -31,6 +31,7 @@ pub const MYSQL: &[&str] = &[
     include_str!("../../../schema/mysql/0012_bus_version.sql"),
     include_str!("../../../schema/mysql/0013_outbox.sql"),
     include_str!("../../../schema/mysql/0014_push_tokens.sql"),
+    include_str!("../../../schema/mysql/0015_issued_tokens.sql"),
 ];
 
 /// How long another chatd may take to do it, and how long one statement of ours may.

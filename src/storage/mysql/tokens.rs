@@ -153,6 +153,29 @@ pub async fn issue(
     Ok(token)
 }
 
+/// Takes away the token that was issued under this name; which one that was. Whoever issues one for this user at another
+/// server does it before, or after this is done.
+pub async fn take_asked(client: &mut Client, user: UserId, cid: &str) -> DbResult<Option<TokenId>> {
+    client.find("SELECT id FROM user WHERE id = ? FOR UPDATE", vec![user.get().into()]).await?;
+    let sql = "SELECT id FROM token WHERE userid = ? AND asked = ? FOR UPDATE";
+    let found = client.find(sql, vec![user.get().into(), row::sql_text(cid)]).await?;
+    let mut taken = None;
+    for found in &found {
+        let id = TokenId(row::number(found, 0)?);
+        delete(client, user, id).await?;
+        taken = Some(id);
+    }
+    Ok(taken)
+}
+
+/// Keeps under which name a token was issued.
+pub async fn note_asked(client: &mut Client, token: TokenId, cid: &str) -> DbResult<()> {
+    client
+        .write("UPDATE token SET asked = ? WHERE id = ?", vec![row::sql_text(cid), sql_token(token)])
+        .await?;
+    Ok(())
+}
+
 pub async fn revoke(client: &mut Client, user: UserId, token: TokenId) -> Answered {
     delete(client, user, token).await?;
     Ok(Ok(StoreReply::Done))

@@ -115,6 +115,8 @@ fn the_document_is_what_the_server_does() {
         ),
         ("messages.send", json!({ "from": amy, "with": ben, "msg": "ho", "cid": "m" })),
         ("messages.send", json!({ "from": amy, "groupid": group, "msg": "hi", "cid": "n", "reply": 1 })),
+        ("announce", json!({ "msg": "Down at ten", "cid": "a" })),
+        ("announce", json!({ "msg": "Down at nine", "cid": "a" })),
         ("history", json!({ "user": amy, "with": ben, "after": 0, "limit": 10 })),
         ("history", json!({ "user": amy, "groupid": 999 })),
         ("sessions.list", json!({ "user": amy })),

@@ -63,3 +63,44 @@ fn who_is_shut_out_or_whose_tokens_are_worthless_is_out_at_once() {
     let fourth = issue(&mut api);
     assert_eq!(resume(&mut chatd.connect().with_newlines(), &fourth)["errno"], 0);
 }
+
+#[test]
+fn who_is_shut_out_or_erased_is_out_at_once_in_the_dialect_of_the_original_too() {
+    let (chatd, mut api) = start(2);
+    for (name, act, fields) in [
+        ("amy", "users.put", json!({ "name": "amy", "disabled": true })),
+        ("ben", "users.delete", json!({ "user": { "name": "ben" } })),
+        ("carl", "sessions.kick", json!({ "user": { "name": "carl" } })),
+    ] {
+        // On whichever core each is, and on both in the end.
+        let mut sessions: Vec<_> =
+            (0..4).map(|number| (chatd.connect(), format!("{name}{number}"))).collect();
+        for (session, name) in &mut sessions {
+            let user = session.register(name);
+            session.login(&user);
+        }
+        for (mut session, own) in sessions {
+            api.done(act, &serde_json::from_str(&fields.to_string().replace(name, &own)).expect("fields"));
+            session.hear_error_and_end(113);
+        }
+    }
+}
+
+#[test]
+fn a_token_that_is_asked_for_again_is_one_token() {
+    let (chatd, mut api) = start(2);
+    let user = json!({ "external": "u-1" });
+    api.done("users.put", &user);
+    let asked = json!({ "user": user, "device": "phone", "cid": "t1" });
+    let first = api.done("tokens.issue", &asked);
+    let mut phone = chatd.connect().with_newlines();
+    assert_eq!(resume(&mut phone, &first["token"])["errno"], 0);
+    let second = api.done("tokens.issue", &asked);
+    phone.hear_error_and_end(113);
+    assert_eq!(resume(&mut chatd.connect().with_newlines(), &first["token"])["errno"], 1, "it was replaced");
+    let mut back = chatd.connect().with_newlines();
+    assert_eq!(resume(&mut back, &second["token"])["errno"], 0);
+    let devices = api.done("sessions.list", &json!({ "user": user }))["devices"].clone();
+    assert_eq!(devices.as_array().map(Vec::len), Some(1), "{devices}");
+    assert_eq!(devices[0]["id"], second["deviceid"]);
+}

@@ -74,6 +74,7 @@ fn notice(envelope: &Envelope) {
         Kind::Dissolved => drop(envelope.group()),
         Kind::Presence => drop(envelope.notices().count()),
         Kind::CoreLeaving => {}
+        Kind::Announcement => drop((envelope.cid(), envelope.ts())),
         Kind::Confirmed | Kind::Unconfirmed | Kind::ConfirmedHere => {
             drop((envelope.sender(), envelope.mids()))
         }

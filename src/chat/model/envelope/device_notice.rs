@@ -34,6 +34,8 @@ pub enum Revoked {
     Token(TokenId),
     /// All but this one.
     AllBut(TokenId),
+    /// All, and sessions without one end, too.
+    Everything,
 }
 
 impl Revoked {
@@ -42,9 +44,14 @@ impl Revoked {
         match self {
             Revoked::Token(revoked) => token == Some(revoked),
             Revoked::AllBut(good) => token != Some(good),
+            Revoked::Everything => true,
         }
     }
 }
+
+/// What a notice of tokens says in the place of its time: that all but one are worthless, and that nothing goes on.
+const BUT_THIS: u64 = 1;
+const EVERYTHING: u64 = 2;
 
 /// A change of whom a user knows or refuses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,8 +185,17 @@ impl Envelope {
 
     /// A notice that all tokens of a user are worthless but this one.
     pub fn other_tokens_revoked(user: UserId, token: TokenId) -> Self {
+        Self::revocation(user, token, BUT_THIS)
+    }
+
+    /// A notice that all tokens of a user are worthless, and that no session of its goes on.
+    pub fn everything_revoked(user: UserId) -> Self {
+        Self::revocation(user, TokenId(0), EVERYTHING)
+    }
+
+    fn revocation(user: UserId, token: TokenId, ts: u64) -> Self {
         let (kind, mid) = (Kind::TokenRevoked, token.0);
-        Header { kind, flags: 0, sender: 0, target: user.get(), mid, ts: 1, read_us: 0 }.seal(
+        Header { kind, flags: 0, sender: 0, target: user.get(), mid, ts, read_us: 0 }.seal(
             "",
             &[],
             &mut Vec::new(),
@@ -217,7 +233,11 @@ impl Envelope {
     /// Which tokens a [`Kind::TokenRevoked`] is about.
     pub fn revoked(&self) -> Revoked {
         let token = TokenId(self.mid().0);
-        if self.ts().0 == 0 { Revoked::Token(token) } else { Revoked::AllBut(token) }
+        match self.ts().0 {
+            0 => Revoked::Token(token),
+            EVERYTHING => Revoked::Everything,
+            _ => Revoked::AllBut(token),
+        }
     }
 }
 
@@ -267,6 +287,9 @@ mod tests {
         let others = reopened(&Envelope::other_tokens_revoked(user(7), TokenId(5)));
         assert_eq!(others.revoked(), Revoked::AllBut(TokenId(5)));
         assert!(others.revoked().includes(Some(TokenId(6))) && !others.revoked().includes(Some(TokenId(5))));
+        let everything = reopened(&Envelope::everything_revoked(user(7)));
+        assert_eq!((everything.user(), everything.revoked()), (user(7), Revoked::Everything));
+        assert!(everything.revoked().includes(None) && everything.revoked().includes(Some(TokenId(0))));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub enum Kind {
     /// their ids.
     ConfirmedHere = 31,
     /// On a user's channel: a token is worthless, or all but one are, and their sessions end. mid: the token; ts: 1 if it
-    /// is the one that is not.
+    /// is the one that is not, 2 if all are, and every session ends.
     TokenRevoked = 32,
     /// The answer of a core whose sessions of the user live beside the one that claims. mid: the claim's number; ts: how
     /// many they are.
@@ -74,6 +74,9 @@ pub enum Kind {
     GroupTold = 42,
     /// On a group's channel: somebody asks to join. sender: who. Body: the GROUP_EVENT frame.
     GroupAsked = 43,
+    /// On the cores' channel: everybody who is online is told this. mid: made by its core; cid: its name; ts: when it was
+    /// announced. Body: the text.
+    Announcement = 50,
 }
 
 impl Kind {
@@ -108,13 +111,14 @@ impl Kind {
             41 => Kind::GroupKnown,
             42 => Kind::GroupTold,
             43 => Kind::GroupAsked,
+            50 => Kind::Announcement,
             _ => return None,
         })
     }
 
     /// Whether an envelope of this kind names a user or a group that it is for.
     pub(crate) fn has_target(self) -> bool {
-        !matches!(self, Kind::Presence | Kind::CoreLeaving)
+        !matches!(self, Kind::Presence | Kind::CoreLeaving | Kind::Announcement)
     }
 
     /// Whether an envelope of this kind names a sender.
@@ -130,6 +134,7 @@ impl Kind {
             Kind::ClaimJoined | Kind::BacklogHint | Kind::GroupOffsets | Kind::Settings => false,
             Kind::Dissolved | Kind::HidingHint | Kind::Acquaintance => false,
             Kind::Presence | Kind::CoreLeaving | Kind::DevicesAsked | Kind::DevicesHere => false,
+            Kind::Announcement => false,
         }
     }
 }

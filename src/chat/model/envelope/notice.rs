@@ -1,7 +1,7 @@
 //! Notices: what cores tell each other besides messages, in the same layout.
 
 use super::{Envelope, Header, Kind};
-use crate::model::ids::{GroupId, MessageId, UserId};
+use crate::model::ids::{GroupId, MessageId, Millis, UserId};
 use crate::model::token::TokenId;
 
 const TAKEOVER: &str = "takeover";
@@ -169,6 +169,16 @@ impl Envelope {
     /// The core that made `mid` stops.
     pub fn core_leaving(mid: MessageId) -> Self {
         Self::of_core(Kind::CoreLeaving, mid, &[])
+    }
+
+    /// A notice of what everybody is told who is online. `cid`, its name, has at most 255 bytes.
+    pub fn announcement(mid: MessageId, ts: Millis, cid: &str, text: &str) -> Self {
+        let (kind, mid, ts) = (Kind::Announcement, mid.0, ts.0);
+        Header { kind, flags: 0, sender: 0, target: 0, mid, ts, read_us: 0 }.seal(
+            cid,
+            text.as_bytes(),
+            &mut Vec::new(),
+        )
     }
 
     fn of_core(kind: Kind, mid: MessageId, body: &[u8]) -> Self {

@@ -141,6 +141,8 @@ pub enum StoreReply {
     Resumed(Resumed),
     /// A token was made.
     Issued(Token),
+    /// The same, and it is in the place of this one, which is worthless.
+    Reissued(Token, TokenId),
     /// The user that was looked for.
     Found(Person),
     /// One page of a group's members.

@@ -4,7 +4,7 @@ use super::body::{Body, Refused, invalid};
 use super::work::{Came, Next, Once, Work};
 use super::{everything, groups};
 use crate::acts::Deed;
-use chatd_chat::model::act::{AccountAct, AccountName, Actor};
+use chatd_chat::model::act::{AccountAct, AccountName, Actor, Announcement};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::name;
 use chatd_chat::wire::msgid;
@@ -40,6 +40,7 @@ const ACTS: &[(&str, Read)] = &[
     ("/v1/sessions.list", sessions_list),
     ("/v1/sessions.kick", tokens_revoke),
     ("/v1/export", everything::export),
+    ("/v1/announce", announce),
     ("/v1/drain", drain),
 ];
 
@@ -102,13 +103,14 @@ fn users_put(body: &mut Body) -> Result<Planned, Refused> {
 }
 
 fn tokens_issue(body: &mut Body) -> Result<Planned, Refused> {
-    let (user, device, _) = (body.user("user")?, body.optional_text("device")?, body.cid()?);
+    let (user, device, cid) = (body.user("user")?, body.optional_text("device")?, body.cid()?);
     if device.as_ref().is_some_and(|device| device.is_empty() || device.chars().count() > NAME_CHARS) {
         return Err(invalid(format!("device must have 1 to {NAME_CHARS} characters")));
     }
     planned(shown(&user), vec![user], move |found| {
         let user = found[0].user;
-        (user, Deed::Account(AccountAct::IssueToken { user, device: device.map(Into::into) }))
+        let (device, cid) = (device.map(Into::into), cid.map(Into::into));
+        (user, Deed::Account(AccountAct::IssueToken { user, device, cid }))
     })
 }
 
@@ -186,6 +188,15 @@ impl Work for Drain {
 
 fn drain(_: &mut Body) -> Result<Planned, Refused> {
     Ok(Planned { about: "this server".to_owned(), work: Box::new(Drain) })
+}
+
+fn announce(body: &mut Body) -> Result<Planned, Refused> {
+    let (text, cid) = (body.text("msg")?, cid_or_new(body)?);
+    if text.trim().is_empty() {
+        return Err(invalid("msg is empty"));
+    }
+    let announcement = Announcement { text: text.into(), cid: cid.into() };
+    planned("to everybody".to_owned(), Vec::new(), move |_| (ANYBODY, Deed::Announce(announcement)))
 }
 
 fn messages_send(body: &mut Body) -> Result<Planned, Refused> {
