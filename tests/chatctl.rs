@@ -82,6 +82,11 @@ fn users_are_made_and_shut_out_and_send() {
     ctl.done(&["send", "--from", "ext:u-1", "--to", "ben", "the next one"]);
     assert_eq!(ben.hear("a message")["msg"], "the next one");
 
+    let told = ctl.json(&["announce", "Down at ten", "--cid", "a1"]);
+    assert_eq!(ben.hear("an announcement")["msg"], "Down at ten");
+    assert_eq!(ctl.json(&["announce", "Down at ten", "--cid", "a1"]), told);
+    assert_eq!(ctl.fails(&["announce", "Down at nine", "--cid", "a1"]).0, Some(1));
+
     let token = ctl.json(&["tokens", "issue", "ext:u-1", "--device", "phone"]);
     assert!(token["token"].as_str().is_some_and(|token| token.len() > 20), "{token}");
     assert_eq!(ctl.done(&["tokens", "revoke", "ext:u-1"]), "done: tokens.revoke\n");

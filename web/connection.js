@@ -28,6 +28,7 @@ client.on('connected', () => {
 });
 client.on('delayed', (refusal) => drawBanner(`The server does not let you in just now: ${because(refusal)}`));
 client.on('notice', (refusal) => say(because(refusal)));
+client.on('announcement', ({ text }) => say(text));
 client.on('token', (token) => token && keepToken(token));
 client.on('signedout', (refusal) => {
   const replaced = refusal.errno === ERRNO.REPLACED || refusal.errno === ERRNO.ONLINE_ALREADY;

@@ -371,6 +371,8 @@ export interface Events {
   settings: Settings;
   /** The token to come back with is another now; null: it is good no more. */
   token: string | null;
+  /** Whoever runs the server says this to everybody who is online. */
+  announcement: { text: string };
   /** The server says something that answers no request. */
   notice: ChatError;
   /** The server said something that makes no sense. Told once a connection. */

@@ -55,7 +55,8 @@ export function compareMids(a, b) {
 
 const EVENTS = new Set([
   'connected', 'lost', 'unreachable', 'loggedin', 'heads', 'delayed', 'signedout', 'message', 'recalled', 'changed', 'group',
-  'stored', 'read', 'typing', 'presence', 'friends', 'friend', 'settings', 'token', 'notice', 'garbled',
+  'stored', 'read', 'typing', 'presence', 'friends', 'friend', 'settings', 'token', 'announcement', 'notice',
+  'garbled',
 ]);
 
 const MSG = Object.freeze({
@@ -908,8 +909,13 @@ export class Client {
         return this.#areFriends(frame);
       case MSG.PING:
         return this.#write({ msgid: MSG.PONG, n: number(frame.n) ?? 0 });
-      case MSG.ACK:
       case MSG.ERROR:
+        // Without an error and about no request: it is for everybody.
+        if (frame.errno === 0 && frame.cid === undefined) {
+          return this.#tell('announcement', { text: string(frame.errmsg) ?? garbled() });
+        }
+        return this.#isRefused(frame, now);
+      case MSG.ACK:
       case MSG.FIND_ACK:
       case MSG.HISTORY_ACK:
       case MSG.MEMBERS_ACK:

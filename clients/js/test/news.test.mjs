@@ -258,3 +258,12 @@ test('friendships, settings and a search are asked for and told', async () => {
   assert.deepEqual(await outcome(asked[2]), { value: undefined });
   asked.forEach(caught);
 });
+
+test('what is announced is told as what it is, and answers nothing', () => {
+  const trial = beside([stands(5)]);
+  const told = news(trial, 'announcement', 'notice');
+  trial.hear({ msgid: 21, errno: 0, errmsg: 'Down at ten' });
+  assert.deepEqual(told, [{ text: 'Down at ten' }]);
+  trial.hear({ msgid: 21, errno: 102, errmsg: 'what?' });
+  assert.equal(told[1].errno, 102);
+});

@@ -216,6 +216,8 @@ pub enum Event {
         /// What came of it.
         result: Result<Answer, Failure>,
     },
+    /// Whoever runs the server says this to everybody who is online.
+    Announcement(String),
     /// The server says something that answers no request.
     Notice(Refusal),
     /// The server said something that nobody understands. Told once a connection.

@@ -2,8 +2,8 @@
 
 use super::exit::Exit;
 use super::options::{
-    Call, Command, Device, Erase, Groups, History, Issue, Join, Members, PutGroup, PutUser, Role, Send,
-    Sessions, Tokens, Users,
+    Announce, Call, Command, Device, Erase, Groups, History, Issue, Join, Members, PutGroup, PutUser, Role,
+    Send, Sessions, Tokens, Users,
 };
 use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, Read, Write, stdin};
@@ -28,8 +28,9 @@ type Failed = (Exit, String);
 pub fn asked(command: &Command) -> Result<Asked, Failed> {
     match command {
         Command::Users(Users::Put(put)) => Ok(put_user(put)),
-        Command::Tokens(Tokens::Issue(Issue { user, device })) => {
-            Ok(act("tokens.issue", [("user", Some(user_of(user))), ("device", text(device))]))
+        Command::Tokens(Tokens::Issue(Issue { user, device, cid })) => {
+            let fields = [("user", Some(user_of(user))), ("device", text(device)), ("cid", text(cid))];
+            Ok(act("tokens.issue", fields))
         }
         Command::Tokens(Tokens::Revoke(device)) => Ok(of_device("tokens.revoke", device)),
         Command::Groups(Groups::Put(put)) => Ok(put_group(put)),
@@ -39,6 +40,7 @@ pub fn asked(command: &Command) -> Result<Asked, Failed> {
         }
         Command::Sessions(Sessions::Kick(device)) => Ok(of_device("sessions.kick", device)),
         Command::Send(send) => message(send),
+        Command::Announce(announce) => announcement(announce),
         Command::History(history) => Ok(page(history)),
         Command::Export(of) => {
             Ok(Asked { is_streamed: true, ..act("export", [("user", Some(user_of(&of.user)))]) })
@@ -145,6 +147,12 @@ fn message(send: &Send) -> Result<Asked, Failed> {
         ("cid", Some(cid.into())),
     ];
     Ok(act("messages.send", fields))
+}
+
+fn announcement(announce: &Announce) -> Result<Asked, Failed> {
+    let cid = announce.cid.clone().map_or_else(new_cid, Ok)?;
+    let text = or_stdin(&announce.text)?;
+    Ok(act("announce", [("msg", Some(text.into())), ("cid", Some(cid.into()))]))
 }
 
 fn page(history: &History) -> Asked {

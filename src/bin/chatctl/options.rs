@@ -66,6 +66,8 @@ pub enum Command {
     Sessions(Sessions),
     /// Send a message in a user's name.
     Send(Send),
+    /// Tell everybody something who is online, on all servers.
+    Announce(Announce),
     /// Show a conversation as a user has it.
     History(History),
     /// Print all that is known of a user, a JSON object a line.
@@ -126,6 +128,9 @@ pub struct Issue {
     /// What the device is called.
     #[arg(long)]
     pub device: Option<String>,
+    /// Your own name for this act: said again with the same one, the token is in the place of the one before.
+    #[arg(long)]
+    pub cid: Option<String>,
 }
 
 /// A user, and one of its devices or all of them.
@@ -246,6 +251,17 @@ pub struct Send {
     /// The place of the message that it replies to.
     #[arg(long, value_name = "POS")]
     pub reply: Option<u64>,
+    /// Your own name for this act: said again with the same one, it is done once. [default: one that nobody has used]
+    #[arg(long)]
+    pub cid: Option<String>,
+}
+
+/// `announce`.
+#[derive(Debug, Args)]
+pub struct Announce {
+    /// The text; `-` is standard input.
+    #[arg(value_name = "TEXT")]
+    pub text: String,
     /// Your own name for this act: said again with the same one, it is done once. [default: one that nobody has used]
     #[arg(long)]
     pub cid: Option<String>,

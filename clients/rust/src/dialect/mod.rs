@@ -62,6 +62,8 @@ pub enum Heard {
     NotRegistered(Refusal),
     /// Somebody said something.
     Message(Message),
+    /// Everybody is told this.
+    Announced(String),
     /// The user's friends.
     Friends {
         /// Some or all of them.

@@ -42,6 +42,10 @@ pub(super) fn read_object(kind: u32, object: &Object) -> Result<Heard, BadFrame>
         msgid::LOGIN_ACK => logged_in(object).ok_or(BadFrame),
         msgid::REGISTER_ACK if errno != 0 => Ok(Heard::NotRegistered(refusal(object))),
         msgid::REGISTER_ACK => user(object, "id").map(Heard::Registered).ok_or(BadFrame),
+        // Nobody has this id.
+        msgid::ONE_CHAT if number(object, "id") == Some(0) => {
+            text(object, "msg").map(Heard::Announced).ok_or(BadFrame)
+        }
         msgid::ONE_CHAT | msgid::GROUP_CHAT => message(object).map(Heard::Message).ok_or(BadFrame),
         msgid::SHOW_FRIENDS => {
             Ok(Heard::Friends { friends: list(object, "friends", person), complete: is_complete(object) })
@@ -53,6 +57,10 @@ pub(super) fn read_object(kind: u32, object: &Object) -> Result<Heard, BadFrame>
             chg: number(object, "chg"),
             token: text(object, "token").map(Secret::from),
         }),
+        // Without an error and about no request.
+        msgid::ERROR if number(object, "errno") == Some(0) && !object.contains_key("cid") => {
+            text(object, "errmsg").map(Heard::Announced).ok_or(BadFrame)
+        }
         msgid::ACK | msgid::ERROR => Ok(refused(object)),
         _ => Ok(Heard::Unknown),
     }
@@ -239,6 +247,15 @@ mod tests {
             Ok(Heard::Refused { cid: Some("c".into()), refusal: refused("") })
         );
         assert_eq!(read(br#"{"msgid":99}"#), Ok(Heard::Unknown));
+    }
+
+    #[test]
+    fn what_is_announced_is_no_message_and_no_refusal() {
+        let pushed = br#"{"id":0,"msg":"Down at ten","msgid":6,"name":"announcement","time":"t","toid":7}"#;
+        for said in [&pushed[..], br#"{"errmsg":"Down at ten","errno":0,"msgid":21}"#] {
+            assert_eq!(read(said), Ok(Heard::Announced("Down at ten".into())));
+        }
+        assert_eq!(read(br#"{"errno":0,"msgid":21}"#), Err(BadFrame));
     }
 
     #[test]

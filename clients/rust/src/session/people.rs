@@ -19,6 +19,7 @@ impl Session {
                 }
             }
             Heard::Joins { cid, users } => self.answered(&cid, out, |_| Answer::Joins(users)),
+            Heard::Announced(text) => out.push(Output::Tell(Event::Announcement(text))),
             Heard::Friend(event) => out.push(Output::Tell(Event::Friend(event))),
             Heard::Settings(Some(cid), settings) => {
                 self.answered(&cid, out, |_| Answer::Settings(settings));

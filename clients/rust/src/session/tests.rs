@@ -271,6 +271,9 @@ fn what_the_server_says_before_it_hangs_up_is_the_reason() {
     trial.clear();
     trial.receive(json!({"msgid": 21, "errno": 102, "errmsg": "what?"}));
     assert!(matches!(&trial.told[..], [Event::Notice(_)]));
+    trial.clear();
+    trial.receive(json!({"msgid": 21, "errno": 0, "errmsg": "Down at ten"}));
+    assert_eq!(trial.told, [Event::Announcement("Down at ten".into())]);
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn object(shown: &Shown) -> Option<Value> {
         }
         Shown::Delayed(refusal) => refused("login_delayed", refusal),
         Shown::SignedOut(refusal) => refused("signed_out", refusal),
+        Shown::Announcement(text) => json!({"kind": "announcement", "text": text}),
         Shown::Notice(refusal) => refused("notice", refusal),
         Shown::BadFrame => json!({"kind": "garbled"}),
         Shown::TimedOut(seconds) => json!({"kind": "timed_out", "seconds": seconds}),

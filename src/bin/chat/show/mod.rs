@@ -41,6 +41,8 @@ pub enum Shown {
     Delayed(Refusal),
     /// The user could not be logged in again.
     SignedOut(Refusal),
+    /// What whoever runs the server says to everybody.
+    Announcement(String),
     /// A word of the server's that answers nothing.
     Notice(Refusal),
     /// The server said something that nobody understands.

@@ -297,6 +297,7 @@ fn sentence(shown: &Shown) -> Option<(&'static str, String)> {
             ("", "you are logged in somewhere else: yes ends that session, no leaves it".to_owned())
         }
         Shown::SignedOut(refusal) => (RED, format!("you are logged out: {}", said(refusal))),
+        Shown::Announcement(text) => ("", format!("*** the server to everybody: {}", visible(text))),
         Shown::Notice(refusal) => (RED, format!("the server says: {}", said(refusal))),
         Shown::BadFrame => (RED, "the server said something that makes no sense; it is left out".to_owned()),
         Shown::TimedOut(seconds) => (RED, format!("no connection, or no answer, within {seconds} s")),

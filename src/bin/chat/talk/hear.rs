@@ -74,6 +74,7 @@ impl Talk {
                     self.settled(request_id, pending, result, say, &mut reaction);
                 }
             }
+            Event::Announcement(text) => say.push(Shown::Announcement(text)),
             Event::Notice(refusal) => {
                 reaction.expires = is(&refusal, Code::Expired);
                 say.push(Shown::Notice(refusal));
