@@ -46,6 +46,40 @@ fn people_edit_take_back_and_react_and_see_others_do_so() {
 }
 
 #[test]
+fn people_reply_and_see_to_what() {
+    let chatd = Chatd::start(2);
+    let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
+    let mut amys = Screen::enter(chatd.address, amy.id, &amy.password);
+    let mut bens = Screen::enter(chatd.address, ben.id, &ben.password);
+    for (screen, other) in [(&mut amys, "ben"), (&mut bens, "amy")] {
+        screen.line(&format!("/open {other}"));
+        screen.see_last(&format!("{other}>"));
+    }
+    bens.line("/places");
+    bens.see("what comes is numbered from now on");
+    bens.line("/reply to nothing");
+    bens.see("which message? /history shows their numbers");
+    amys.line("tea?");
+    bens.see("1: tea?");
+    amys.line("or coffee?");
+    bens.see("2: or coffee?");
+    bens.line("/reply the latter");
+    bens.see("✓ safe: the latter");
+    amys.see("ben: (to 2: or coffee?) the latter");
+    bens.line("/reply 1 no, thanks");
+    amys.see("ben: (to 1: tea?) no, thanks");
+    // What it is edited to is what is replied to. What was never heard of has a number only.
+    amys.line("/edit 1 mint tea?");
+    bens.see("amy edited message 1: mint tea?");
+    bens.line("/reply 1 oh, yes");
+    amys.see("ben: (to 1: mint tea?) oh, yes");
+    bens.line("/reply 99 what?");
+    amys.see("ben: (to 99) what?");
+    amys.line("/history");
+    amys.see("ben: (to 2) the latter");
+}
+
+#[test]
 fn a_program_is_told_all_fields() {
     let chatd = Chatd::start(1);
     let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
@@ -77,6 +111,9 @@ fn a_program_is_told_all_fields() {
     let row = &bens.hear("history")["messages"][0];
     assert_eq!(row["reactions"], json!([{"emoji": "❤️", "n": 1, "mine": true}]));
     assert_eq!((&row["rev"], &row["text"]), (&json!(1), &json!("better")));
+    bens.line("/reply 1 I see");
+    let message = amys.hear("message");
+    assert_eq!((&message["reply"], &message["text"]), (&json!(1), &json!("I see")));
     amys.line("/recall");
     assert_eq!(bens.hear("changed")["what"], "recall");
     // Else the same again were what was before.

@@ -135,7 +135,7 @@ impl Style {
         let name = self.name(message.from, &message.name);
         let edited = if message.rev > 0 { self.paint(DIM, " (edited)") } else { String::new() };
         let reactions: String = message.reactions.iter().map(|reaction| self.reaction(reaction)).collect();
-        format!("{} {name}: {}{edited}{reactions}", self.time(&message.time), self.words(message))
+        format!("{} {name}: {}{edited}{reactions}", self.time(&message.time), self.words(message, None))
     }
 
     fn reaction(&self, Reaction { emoji, n, mine }: &Reaction) -> String {

@@ -51,7 +51,7 @@ fn object(shown: &Shown) -> Option<Value> {
         Shown::Back => json!({"kind": "back"}),
         Shown::Registered(id, name) => json!({"kind": "registered", "id": id.get(), "name": name}),
         Shown::LoggedOut => json!({"kind": "logged_out"}),
-        Shown::Said(message, label) => said(message, label),
+        Shown::Said(message, label, _) => said(message, label),
         Shown::Friends(friends) => {
             json!({"kind": "friends", "friends": friends.iter().map(person).collect::<Vec<_>>()})
         }
@@ -272,7 +272,7 @@ mod tests {
         let hostile = "\x1b[2J\u{9b}31m\u{202e}\u{e0041}\n\"\\ 你好 🙂";
         let from = UserId::new(2).unwrap();
         let message = Message::new(Conversation::With(from), from, "bob", hostile, "t");
-        let line = line(&Shown::Said(message, String::new())).unwrap();
+        let line = line(&Shown::Said(message, String::new(), None)).unwrap();
         assert!(line.ends_with('\n') && !line.trim_end().chars().any(is_hidden), "{line:?}");
         let read: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(read["text"], hostile);

@@ -70,8 +70,8 @@ pub enum Shown {
     Registered(UserId, String),
     /// Nobody is logged in any more, as was asked for.
     LoggedOut,
-    /// A message, with what its conversation is called.
-    Said(Message, String),
+    /// A message, with what its conversation is called, and the first words of what it replies to, if they are known.
+    Said(Message, String, Option<String>),
     /// The friends.
     Friends(Vec<Person>),
     /// The groups.
@@ -226,12 +226,12 @@ impl Shown {
     pub fn mid(&self) -> Option<MessageId> {
         match self {
             // What the user says elsewhere waits for nobody, but for what is said to oneself.
-            Shown::Said(message, _)
+            Shown::Said(message, ..)
                 if message.own && message.conversation != Conversation::With(message.from) =>
             {
                 None
             }
-            Shown::Said(message, _) => message.mark.mid,
+            Shown::Said(message, ..) => message.mark.mid,
             Shown::Group { event, asked: false, .. } => event.mark.mid,
             _ => None,
         }

@@ -61,7 +61,7 @@ impl Style {
                 }
                 rows
             }
-            Shown::Said(message, label) => vec![self.message(message, label)],
+            Shown::Said(message, label, to) => vec![self.message(message, label, to.as_deref())],
             Shown::Friends(friends) => self.friends(friends),
             Shown::Groups(groups) => self.groups(groups),
             Shown::Members(label, members, spoken) => self.members(label, members, *spoken),
@@ -102,8 +102,8 @@ impl Style {
         rows
     }
 
-    fn message(&self, message: &Message, label: &str) -> String {
-        let (name, text) = (self.name(message.from, &message.name), self.words(message));
+    fn message(&self, message: &Message, label: &str, replies_to: Option<&str>) -> String {
+        let (name, text) = (self.name(message.from, &message.name), self.words(message, replies_to));
         let name = if self.short { name } else { format!("[{}] {name}", message.from) };
         let place = match message.conversation {
             Conversation::With(_) => String::new(),
@@ -118,9 +118,10 @@ impl Style {
         format!("{} {place}{name}{to}: {text}", self.time(&message.time))
     }
 
-    /// What was said, and to which message it replies.
-    pub(super) fn words(&self, message: &Message) -> String {
-        let reply = message.extras.reply.map(|pos| self.paint(DIM, &format!("(to {pos}) ")));
+    /// What was said, and to which message it replies, whose first words these are.
+    pub(super) fn words(&self, message: &Message, replies_to: Option<&str>) -> String {
+        let words = replies_to.map(|words| format!(": {words}")).unwrap_or_default();
+        let reply = message.extras.reply.map(|pos| self.paint(DIM, &format!("(to {pos}{words}) ")));
         reply.unwrap_or_default() + &visible(&message.text)
     }
 
@@ -333,7 +334,11 @@ mod tests {
 
     fn message(conversation: Conversation, time: &str) -> Shown {
         let from = UserId::new(2).unwrap();
-        Shown::Said(Message::new(conversation, from, "bo\x1bb", "hi\x07 there", time), "#d\u{202e}ev".into())
+        Shown::Said(
+            Message::new(conversation, from, "bo\x1bb", "hi\x07 there", time),
+            "#d\u{202e}ev".into(),
+            None,
+        )
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Talk {
             }
         }
         let label = self.directory.label(to);
-        say.push(Shown::Said(message, label));
+        say.push(self.said(message, label));
     }
 
     fn settled(

@@ -5,7 +5,9 @@ use super::{Next, Pending, Step, Talk, bad};
 use crate::command::{self, Command};
 use crate::show::Shown;
 use chatd_chat::model::ids::{GroupId, UserId};
-use chatd_client::{Conversation, Extras, Failure, Group, Member, Named, Request, Span, Spoken, local_time};
+use chatd_client::{
+    Conversation, Extras, Failure, Group, Member, Message, Named, Request, Span, Spoken, local_time,
+};
 
 /// Messages in a page of history: they fit a window, with what is around them.
 const PAGE: u32 = 20;
@@ -139,8 +141,15 @@ impl Talk {
         let label = self.directory.label(conversation);
         say.push(Shown::Opened(conversation, label.clone()));
         let unread = self.unread.remove(&conversation).unwrap_or_default();
-        say.extend(unread.last.into_iter().map(|message| Shown::Said(message, label.clone())));
+        say.extend(unread.last.into_iter().map(|message| self.said(message, label.clone())));
         Next::Go
+    }
+
+    /// A message to be shown, with the first words of what it replies to.
+    pub(super) fn said(&self, message: Message, label: String) -> Shown {
+        let words = |pos| self.recent.words(message.conversation, pos).map(str::to_owned);
+        let replies_to = message.extras.reply.and_then(words);
+        Shown::Said(message, label, replies_to)
     }
 
     /// The last page of what was said; the same again: the page before the one that was shown.

@@ -105,7 +105,7 @@ fn what_is_unread_is_shown_as_it_is_and_not_once_it_is_recalled() {
         .say
         .iter()
         .filter_map(|shown| match shown {
-            Shown::Said(message, _) => Some(message.text.as_str()),
+            Shown::Said(message, ..) => Some(message.text.as_str()),
             _ => None,
         })
         .collect();
