@@ -8,6 +8,9 @@
 //! at once, late or never; read the history on from where they stopped; watch their friends; and refuse
 //! to hear somebody now and then. A quarter of the seeds keeps only what is undelivered.
 //!
+//! In two of five seeds an application has messages sent in users' names through the API, at any core, says again, elsewhere and at the same
+//! time too, what it was not answered, shuts users out and makes their tokens worthless (`tests/sim/application.rs`).
+//!
 //! What survives which fault, as the oracle asks for it once everything is well again:
 //!
 //! - A connection breaks, the store is busy or down, a core loses the bus, a server dies or hangs,

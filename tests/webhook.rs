@@ -1,7 +1,8 @@
 //! What an application is told: the real chatd with both stores, and somebody who takes its events, or does not.
 //!
 //! ```console
-//! $ WEBHOOK_KILLS=50 cargo test --test webhook nothing_is_lost -- --nocapture    # more often than by itself
+//! $ WEBHOOK_KILLS=50 cargo test --test webhook nothing_is_lost_whatever -- --nocapture    # more often than by itself
+//! $ WEBHOOK_KILLS=15 cargo test --test webhook nothing_is_lost_of_two -- --nocapture      # two servers
 //! ```
 
 use chatd_testing as common;
@@ -10,6 +11,7 @@ use chatd_testing as common;
 mod webhook {
     mod example;
     mod kills;
+    mod orders;
     mod posted;
     pub mod receiver;
 }

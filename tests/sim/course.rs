@@ -24,6 +24,7 @@ impl World {
             }
             let after = self.rng.below(self.plan.phase_us / 2);
             self.later(after, Next::Fail(phase));
+            self.start_application(phase);
             self.run_until(self.now_us + self.plan.phase_us);
             self.acting = false;
             self.fault = None;
@@ -42,7 +43,9 @@ impl World {
             if let Some((user, conns)) = contested {
                 self.check_contest(user, &conns);
             }
+            self.answer_application();
             self.check_rest();
+            self.let_all_in();
         }
         self.finish();
     }
@@ -87,6 +90,7 @@ impl World {
             self.rest();
             if round < 2 {
                 self.all_talk(&last);
+                self.application_talks();
             }
         }
         let online = last.iter().filter(|&&at| self.people[at].online && self.conns[at].is_usable()).count();
@@ -94,6 +98,7 @@ impl World {
         self.check_rest();
         self.check_all_received();
         self.check_came_again();
+        self.check_application();
         self.read_all(&last);
         let moved = self.all_move(&last);
         self.rest();

@@ -238,6 +238,7 @@ impl World {
 
     fn die_of_core(&mut self, core: usize) {
         self.health[core].dead = true;
+        self.application.lose(core);
         let conns: Vec<usize> = (0..self.conns.len())
             .filter(|&conn| self.conns[conn].core == core && !self.conns[conn].closed)
             .collect();
@@ -340,6 +341,7 @@ impl World {
             Next::Tick(core) | Next::Fact(core, _) | Next::Checked(core, ..) | Next::Relink(core) => {
                 Some(core)
             }
+            Next::Called(core, _) => Some(core),
             Next::Commit(server) => Some(server * self.plan.cores_of_server),
             Next::ToServer(conn) | Next::Probed(conn) | Next::Gone(conn) => Some(self.conns[conn].core),
             _ => None,

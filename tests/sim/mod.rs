@@ -2,6 +2,8 @@
 
 mod accounts;
 pub mod altered;
+mod application;
+mod applied;
 pub mod bus;
 pub mod client;
 mod clocks;

@@ -20,7 +20,8 @@ pub struct Text {
 
 /// A text that was handed to a hub by a logged-in session.
 pub struct Said {
-    pub stay: usize,
+    /// In which stay; of what an application says, in none.
+    pub stay: Option<usize>,
     /// Numbers what is said.
     pub order: u64,
     pub at_us: u64,
@@ -38,6 +39,8 @@ pub struct Written {
     pub sender: UserId,
     pub text: Text,
     pub said: Option<Said>,
+    /// It is said through the API: it is one message, however often it is said.
+    pub of_application: bool,
 }
 
 /// The time of one user on one connection, from its login on.
@@ -86,6 +89,8 @@ pub struct Oracle {
     pub acked: HashMap<u64, MessageId>,
     /// What was answered with an error that is not 110.
     pub refused: HashSet<u64>,
+    /// The token that the session on a connection was told last.
+    pub tokens: HashMap<usize, String>,
     /// Direct messages that did not reach a core because it was cut off.
     pub lost_in_transit: HashSet<MessageId>,
     /// When a message was stored.
@@ -127,6 +132,7 @@ impl Oracle {
             told_busy: HashSet::new(),
             acked: HashMap::new(),
             refused: HashSet::new(),
+            tokens: HashMap::new(),
             lost_in_transit: HashSet::new(),
             kept_us: HashMap::new(),
             cut: HashSet::new(),
@@ -140,7 +146,14 @@ impl Oracle {
 
     pub fn compose(&mut self, sender: UserId, target: Target, wants_ack: bool, filler: String) -> Text {
         let text = Text { number: self.texts.len() as u64, target, wants_ack, filler };
-        self.texts.push(Written { sender, text: text.clone(), said: None });
+        self.texts.push(Written { sender, text: text.clone(), said: None, of_application: false });
+        text
+    }
+
+    /// An application is to say something in somebody's name.
+    pub fn compose_for(&mut self, sender: UserId, target: Target, filler: String) -> Text {
+        let text = self.compose(sender, target, true, filler);
+        self.texts[text.number as usize].of_application = true;
         text
     }
 

@@ -22,6 +22,10 @@ pub struct Remembered {
     /// Who refuses whom.
     pub blocked: BTreeSet<(UserId, UserId)>,
     pub ever_blocked: BTreeSet<(UserId, UserId)>,
+    /// Tokens that the API has made worthless.
+    pub revoked: BTreeSet<String>,
+    /// Who is shut out.
+    pub shut_out: BTreeSet<UserId>,
 }
 
 pub const MOST_TOKENS: usize = 3;
@@ -62,6 +66,13 @@ impl Remembered {
         let mut mine: Vec<_> = self.tokens.values().filter(|(_, of, _)| *of == user).collect();
         mine.sort_by_key(|(.., used)| std::cmp::Reverse(*used));
         mine.into_iter().map(|(id, ..)| (*id, self.names.get(id).cloned().unwrap_or_default())).collect()
+    }
+
+    /// The API makes all tokens of a user worthless.
+    pub fn revoke_for_good(&mut self, user: UserId) {
+        let mine = self.tokens.iter().filter(|(_, (_, of, _))| *of == user);
+        self.revoked.extend(mine.map(|(text, _)| text.clone()));
+        self.revoke_all(user);
     }
 
     pub fn revoke_all(&mut self, user: UserId) {

@@ -83,6 +83,7 @@ impl World {
             assert!(cores == right || hears_too_much, "(i) {cores:?} listen to {channel:?}, not {right:?}");
         }
         self.check_answered();
+        self.check_shut_out();
         self.check_presence();
         self.check_asked();
         self.note_members();
@@ -107,7 +108,7 @@ impl World {
     fn check_answered(&self) {
         for written in self.oracle.texts.iter().filter(|written| written.text.wants_ack) {
             let Some(said) = written.said.as_ref().filter(|said| !said.repeated) else { continue };
-            let stay = &self.oracle.stays[said.stay];
+            let Some(stay) = said.stay.map(|stay| &self.oracle.stays[stay]) else { continue };
             let (oracle, number) = (&self.oracle, written.text.number);
             let answered = oracle.acked.contains_key(&number)
                 || oracle.refused.contains(&number)

@@ -128,7 +128,7 @@ impl Store {
                 Ok(StoreReply::Registered(self.enroll(name, &password.0)))
             }
             StoreRequest::Verify { who, password, .. } => match self.named(who) {
-                Some((user, name)) if self.users[user.get() as usize - 1].1 == password.0 => {
+                Some((user, name)) if self.lets_in(user, &password.0) => {
                     Ok(StoreReply::Verified(Verified { user, name, print: print(&password.0) }))
                 }
                 _ => Err(Code::Refused),
@@ -151,7 +151,7 @@ impl Store {
                     Proof::Token(token) => self.remembered.has(user, token),
                     Proof::Application(_) => false,
                 };
-                if !proven {
+                if !proven || self.remembered.shut_out.contains(&user) {
                     return Err(Code::Refused);
                 }
                 let mut roster = self.roster(user, detail);

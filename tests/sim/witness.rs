@@ -49,6 +49,7 @@ impl World {
                 let may_be_lost = may_be_lost || written.said.as_ref().is_some_and(|said| said.may_be_lost);
                 let heard_twice = false;
                 let order = oracle.tally.0.get("said").copied().unwrap_or(0);
+                let stay = Some(stay);
                 let said = Said { stay, order, at_us: now_us, repeated, busy, heard_twice, may_be_lost };
                 written.said = Some(said);
                 oracle.tally.count("said");
@@ -97,7 +98,14 @@ impl World {
         self.check_friends_made(conn, &heard);
         match (heard.msgid(), heard.errno()) {
             (2, Some(0)) if self.people[conn].phone.is_some() && heard.is_partial() => {}
-            (2, Some(0)) => self.logged_in(conn),
+            (2, Some(0)) => {
+                let token =
+                    heard.text("token").map(|token| self.oracle.tokens.insert(conn, token.to_owned()));
+                if token.is_none() {
+                    self.oracle.tokens.remove(&conn);
+                }
+                self.logged_in(conn);
+            }
             (2, Some(2)) if self.oracle.online(conn).is_some() => {}
             (2, Some(errno)) => {
                 let stay = *self.oracle.current.get(&conn).expect("a login is answered once");
@@ -142,6 +150,7 @@ impl World {
     }
 
     fn logged_in(&mut self, conn: usize) {
+        self.check_let_in(conn);
         let oracle = &mut self.oracle;
         let &number = oracle.current.get(&conn).expect("a login answer for a login");
         let user = oracle.stays[number].user;

@@ -1,5 +1,6 @@
 //! The loop: what happens next, which hub hears of it, and what becomes of its effects.
 
+use super::application::{Application, Call};
 use super::bus::{Bus, Op};
 use super::client::Person;
 use super::clocks::Clocks;
@@ -55,6 +56,10 @@ pub enum Next {
     Probed(usize),
     Gone(usize),
     Act(usize),
+    /// The application's server does something.
+    Apply,
+    /// What it wants is at a core.
+    Called(usize, Call),
     /// A fault, if the phase is still this one.
     Fail(Phase),
     /// A core learns that the bus is two, or one again.
@@ -119,6 +124,7 @@ pub struct World {
     /// What is still to heal.
     pub heals: usize,
     pub oracle: Oracle,
+    pub application: Application,
     pub acting: bool,
     pub fault: Option<Phase>,
     /// Whether cores may not have heard each other since the last rest.
@@ -150,6 +156,7 @@ impl World {
             ghosts: 0,
             heals: 0,
             oracle: Oracle::new(&plan),
+            application: Application::new(seed),
             plan,
             rng,
             now_us: 0,
@@ -242,6 +249,8 @@ impl World {
             Next::Probed(conn) => self.probed(conn),
             Next::Gone(conn) => self.gone(conn),
             Next::Act(conn) => self.act(conn),
+            Next::Apply => self.apply(),
+            Next::Called(core, call) => self.called(core, call),
             Next::Come { user } => self.come(user),
             Next::Fail(phase) => self.fail(phase),
             Next::Learn { core, split } => self.learn(core, split),
@@ -263,6 +272,9 @@ impl World {
         self.cores[core].hub.handle(now, event, &mut effects);
         for effect in effects {
             self.perform(core, effect);
+        }
+        for connection in std::mem::take(&mut self.application.ended) {
+            self.feed(core, Event::Closed { connection, acked: 0 });
         }
     }
 
@@ -291,7 +303,16 @@ impl World {
             self.active_us = self.now_us;
         }
         trace!(self, "core {core}    -> {}", show(&effect));
+        self.check_effect(&effect);
         match effect {
+            Effect::Send { connection, frame } if connection.is_acting() => {
+                self.answered(core, connection, Some(&frame));
+            }
+            Effect::Close { connection, .. } if connection.is_acting() => {
+                self.answered(core, connection, None);
+            }
+            Effect::Pause { connection } | Effect::Resume { connection } | Effect::Probe { connection }
+                if connection.is_acting() => {}
             Effect::Send { connection: session, frame } => self.send(core, session, &frame),
             Effect::Close { connection: session, .. } => {
                 let conn = self.conn(core, session);

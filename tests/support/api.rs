@@ -20,12 +20,16 @@ pub fn start(cores: usize) -> (Chatd, Api) {
 /// The same of one that was set up already.
 pub fn with_api(setup: Setup) -> (Chatd, Api) {
     let scratch = Arc::new(Scratch::new());
-    let file = scratch.path().join("tokens");
-    fs::write(&file, format!("tests {TOKEN}\n")).expect("a file can be written");
-    let setup = setup.admin("127.0.0.1:0").argument(&format!("--api-token-file={}", file.display()));
-    let chatd = setup.start();
+    let chatd = taking(setup, &scratch).start();
     let api = Api::of(&chatd);
     (chatd, api)
+}
+
+/// A server whose API takes [`TOKEN`], and that is to be started; the token is in a file there.
+pub fn taking(setup: Setup, scratch: &Scratch) -> Setup {
+    let file = scratch.path().join("tokens");
+    fs::write(&file, format!("tests {TOKEN}\n")).expect("a file can be written");
+    setup.admin("127.0.0.1:0").argument(&format!("--api-token-file={}", file.display()))
 }
 
 /// One connection to the API.

@@ -1,10 +1,13 @@
-//! Servers and whoever takes their events are killed, again and again: every message is told of, in its order.
+//! Servers and whoever takes their events are killed, again and again: every message is told of, in its order, also those
+//! that an application sends and sends again.
 
+use super::orders::Application;
 use super::receiver::{Mood, Receiver, once};
 use crate::common::chatd::{Chatd, Setup};
 use crate::common::client::{Client, User, chat};
 use crate::common::cluster::Backends;
-use crate::common::{DEADLINE, Random, seed};
+use crate::common::scratch::Scratch;
+use crate::common::{DEADLINE, Random, api, seed};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
@@ -62,34 +65,58 @@ fn mood(random: &mut Random) -> Mood {
     moods[random.below(moods.len())]
 }
 
-/// Every message that was acknowledged was told of; of each conversation none is missing; and whoever takes each event once
-/// has them in their order.
-fn check(receiver: &Receiver, said: &[Said; 2]) {
-    let wanted: HashSet<&str> = said.iter().flat_map(|said| &said.acknowledged).map(String::as_str).collect();
-    let all = |told: &[Value]| {
-        let cids: HashSet<&str> = told.iter().filter_map(|event| event["cid"].as_str()).collect();
-        wanted.iter().all(|cid| cids.contains(cid))
-    };
-    let told = receiver.wait_until("every acknowledged message", all);
-    let mut places: BTreeMap<(u64, u64), Vec<u64>> = BTreeMap::new();
-    for event in once(&told).into_iter().filter(|event| event["type"] == "message") {
-        let number = |key: &str| event[key].as_u64().expect("a number");
-        let (from, to) = (number("from"), number("to"));
-        places.entry((from.min(to), from.max(to))).or_default().push(number("pos"));
+/// A conversation: a group, or two users, the smaller number first.
+fn conversation(event: &Value) -> (u64, u64) {
+    let number = |key: &str| event[key].as_u64();
+    match (number("groupid"), number("from"), number("to")) {
+        (Some(group), ..) => (0, group),
+        (None, Some(from), Some(to)) => (from.min(to), from.max(to)),
+        _ => panic!("of no conversation: {event}"),
     }
-    for (pair, places) in places {
-        let wanted: Vec<u64> = (1..=places.len() as u64).collect();
-        assert_eq!(places, wanted, "the conversation of {pair:?}, in the order in which it was told");
-    }
-    eprintln!("{} acknowledged, {} events, {} of them once", wanted.len(), told.len(), once(&told).len());
 }
 
-/// Both say things to each other on their servers, which are killed in turn.
-fn kill_in_turn(receiver: &Receiver, mut servers: Vec<Chatd>, setup: impl Fn() -> Setup) {
+/// Every message that was acknowledged was told of; of each conversation none is missing; and whoever takes each event once
+/// has them in their order.
+fn check(receiver: &Receiver, said: &[Said; 2], application: &Application) {
+    let wanted: HashSet<String> =
+        said.iter().flat_map(|said| said.acknowledged.iter().cloned()).chain(application.cids()).collect();
+    let all = |told: &[Value]| {
+        let cids: HashSet<&str> = told.iter().filter_map(|event| event["cid"].as_str()).collect();
+        wanted.iter().all(|cid| cids.contains(cid.as_str()))
+    };
+    let told = receiver.wait_until("every acknowledged message", all);
+    let once = once(&told);
+    let mut places: BTreeMap<(u64, u64), Vec<u64>> = BTreeMap::new();
+    for event in &once {
+        // Of a group its events have places too, all but that it was made.
+        if let (Some("message" | "group"), Some(pos)) = (event["type"].as_str(), event["pos"].as_u64()) {
+            places.entry(conversation(event)).or_default().push(pos);
+        }
+    }
+    assert_eq!(places.len(), 2, "both conversations were told of");
+    for (conversation, places) in places {
+        let wanted: Vec<u64> = (1..=places.len() as u64).collect();
+        assert_eq!(places, wanted, "{conversation:?}, in the order in which it was told");
+    }
+    application.check(&once);
+    eprintln!(
+        "{} acknowledged, {} events, {} of them once; {application}",
+        wanted.len(),
+        told.len(),
+        once.len()
+    );
+}
+
+/// Both say things to each other on their servers, which are killed in turn, and an application sends for them.
+fn kill_in_turn(receiver: &Receiver, setup: impl Fn() -> Setup, count: usize) {
     let seed = seed();
     eprintln!("CHATD_SEED={seed} WEBHOOK_KILLS={}", kills());
     let mut random = Random(seed);
+    let scratch = Scratch::new();
+    let setup = || api::taking(setup(), &scratch);
+    let mut servers = Setup::start_together((0..count).map(|_| setup()));
     let people = [servers[0].register("amy"), servers[0].register("ben")];
+    let mut application = Application::new(&servers[0], &people);
     let mut said = [Said::default(), Said::default()];
     for kill in 0..kills() {
         receiver.set(mood(&mut random));
@@ -102,34 +129,35 @@ fn kill_in_turn(receiver: &Receiver, mut servers: Vec<Chatd>, setup: impl Fn() -
             }
             if at == count / 2 {
                 receiver.set(mood(&mut random));
+                application.send(&servers, &mut random);
             }
         }
         for (which, client) in clients.iter_mut().enumerate() {
             said[which].hear(client, random.below(count + 1));
         }
+        let under_way = application.begin(&servers, &mut random);
         let killed = kill % servers.len();
         servers[killed].end(libc::SIGKILL);
+        drop(under_way);
         servers[killed] = setup().data(&servers[killed].data).start();
     }
     receiver.set(Mood::Takes);
     let mut client = enter(&servers[0], &people[0]);
     said[0].say(&mut client, &people[1]);
     said[0].hear(&mut client, 1);
-    check(receiver, &said);
+    application.finish(&servers, &mut random);
+    check(receiver, &said, &application);
 }
 
 #[test]
 fn nothing_is_lost_whatever_is_killed() {
     let receiver = Receiver::start();
-    let setup = || receiver.told_by(Setup::new(2));
-    kill_in_turn(&receiver, vec![setup().start()], setup);
+    kill_in_turn(&receiver, || receiver.told_by(Setup::new(2)), 1);
 }
 
 #[test]
 fn nothing_is_lost_of_two_servers_whichever_is_killed() {
     let receiver = Receiver::start();
     let shared = Backends::of_all_tests().share();
-    let setup = || receiver.told_by(shared.setup(2));
-    let servers = Setup::start_together([setup(), setup()]);
-    kill_in_turn(&receiver, servers, setup);
+    kill_in_turn(&receiver, || receiver.told_by(shared.setup(2)), 2);
 }
