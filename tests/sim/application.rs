@@ -44,6 +44,8 @@ pub struct Application {
     rng: Rng,
     pub is_there: bool,
     keeps_accounts: bool,
+    /// In a contest, accounts are left alone.
+    in_contest: bool,
     /// The last acting session.
     last: u32,
     /// What is asked of a core, by the number of the acting session.
@@ -67,6 +69,7 @@ impl Application {
             rng,
             is_there,
             keeps_accounts,
+            in_contest: false,
             last: 0,
             open: HashMap::new(),
             ended: Vec::new(),
@@ -84,10 +87,9 @@ impl Application {
 }
 
 impl World {
-    /// In a contest, accounts are left alone.
     pub fn start_application(&mut self, phase: Phase) {
         if self.application.is_there {
-            self.application.keeps_accounts &= phase != Phase::Contest;
+            self.application.in_contest = phase == Phase::Contest;
             self.later(0, Next::Apply);
         }
     }
@@ -110,7 +112,10 @@ impl World {
                 let number = application.answered[some];
                 self.call(Call::Send(number));
             }
-            85..=99 if application.keeps_accounts => self.change_account(),
+            85..=99 => {
+                let user = self.application.rng.between(1, self.plan.users as u64);
+                self.change_account(UserId::new(user).expect("an id"));
+            }
             _ => {}
         }
         let after = self.application.rng.delay(8 * self.plan.gap_us) + 1;
@@ -134,8 +139,10 @@ impl World {
     }
 
     /// Nothing is asked of an account before all that was asked of it before is over: what is under way could undo it.
-    fn change_account(&mut self) {
-        let user = UserId::new(self.application.rng.between(1, self.plan.users as u64)).expect("an id");
+    fn change_account(&mut self, user: UserId) {
+        if !self.application.keeps_accounts || self.application.in_contest {
+            return;
+        }
         if let Some(&wanted) = self.application.wanted.get(&user) {
             return self.call(wanted);
         }
@@ -266,6 +273,14 @@ impl World {
             Call::Revoke(_) | Call::Send(_) => {}
         }
         self.oracle.tally.count("accounts changed through the API");
+    }
+
+    /// It shuts out some of those who are there, or makes their tokens worthless.
+    pub fn change_accounts(&mut self) {
+        if self.application.is_there {
+            let online: Vec<UserId> = self.oracle.online_conns().map(|(user, _)| user).collect();
+            online.into_iter().take(2).for_each(|user| self.change_account(user));
+        }
     }
 
     /// All is well: whatever was not answered is said again, and is.

@@ -43,6 +43,7 @@ impl World {
             if let Some((user, conns)) = contested {
                 self.check_contest(user, &conns);
             }
+            self.change_accounts();
             self.answer_application();
             self.check_rest();
             self.let_all_in();
