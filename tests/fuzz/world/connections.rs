@@ -8,9 +8,9 @@ use chatd_chat::port::effect::Frame;
 use chatd_chat::port::event::Event;
 use chatd_chat::wire::code::Code;
 use chatd_chat::wire::frame::{Framing, Terminator};
-use chatd_chat::wire::json::Parser;
 use chatd_chat::wire::request::{self, Fault};
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// One of them, or where one was.
 #[derive(Default)]
@@ -91,12 +91,15 @@ impl World {
             }
             let Some(mut frame) = connection.input.pop_front() else { break };
             connection.has_spoken = true;
-            let (id, limits) = (self.id(at), self.limits.clone());
+            let (id, limits) = (self.id(at), Rc::clone(&self.limits));
             let terminator = if at < 4 { Terminator::Nul } else { Terminator::Newline };
-            match request::parse(&mut frame, &mut Parser::new(), &limits) {
+            // One that is served meanwhile has another one.
+            let mut parser = self.parser.take().unwrap_or_default();
+            match request::parse(&mut frame, &mut parser, &limits) {
                 Ok(request) => self.feed(at % CORES, Event::Request { connection: id, terminator, request }),
                 Err(fault) => self.feed(at % CORES, Event::BadFrame { connection: id, fault }),
             }
+            self.parser = Some(parser);
         }
         let connection = &mut self.connections[at];
         if connection.has_ended && !std::mem::replace(&mut connection.is_told_ended, true) {

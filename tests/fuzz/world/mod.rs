@@ -17,9 +17,11 @@ use chatd_chat::port::effect::Effect;
 use chatd_chat::port::event::{Channel, Event};
 use chatd_chat::port::store::StoreRequest;
 use chatd_chat::wire::code::Code;
+use chatd_chat::wire::json::Parser;
 use connections::Connection;
 use lanes::Fact;
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::rc::Rc;
 
 const CORES: usize = 2;
 /// Connections at once; the even ones are on the first core.
@@ -43,7 +45,9 @@ const REFUSALS: [Code; 10] = [
 /// All of it.
 pub struct World {
     hubs: [Hub; CORES],
-    limits: Limits,
+    limits: Rc<Limits>,
+    /// Taken out while it reads.
+    parser: Option<Parser>,
     store: Store,
     now_ms: u64,
     connections: [Connection; CONNECTIONS],
@@ -83,7 +87,8 @@ impl World {
         store.answer(&group).expect("a group");
         Self {
             hubs: [hub(0), hub(1)],
-            limits,
+            limits: Rc::new(limits),
+            parser: None,
             store,
             now_ms: 1_000,
             connections: Default::default(),
