@@ -42,8 +42,8 @@ fn what_no_core_answers_is_refused_and_so_is_what_would_wait_with_it() {
         assert!(Instant::now() < end, "{} acts wait", ends[0].calls.len());
         std::thread::yield_now();
     }
-    // All connections are at work: one more is told so at once.
-    let told = answer(ask(&path));
+    // All connections are at work: one more is told so at once, before it has said what it wants.
+    let told = answer(UnixStream::connect(&path).expect("it listens"));
     assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("too many are being answered"), "{told}");
     assert!(told.contains("Retry-After: "), "{told}");
     for stream in waiting {
