@@ -60,10 +60,11 @@ pub(super) fn write_publish(into: &mut Vec<u8>, channel: &str, payload: &[u8]) {
 }
 
 /// The first frame of `bytes` and its length, or `None` if it is not all there. A frame has `most`
-/// bytes at most: one that is not all there is refused as soon as it says or shows that it has more.
+/// bytes at most: one that is not all there is refused as soon as it says or shows that it has more, and so is one that is.
 pub(super) fn next(bytes: &[u8], most: usize) -> Result<Option<(Frame<'_>, usize)>, Fault> {
     match whole(bytes, most)? {
         None if bytes.len() > most => Err(Fault::TooLarge),
+        Some((_, length)) if length > most => Err(Fault::TooLarge),
         found => Ok(found),
     }
 }
@@ -198,6 +199,14 @@ mod tests {
         }
         assert_eq!(at, bytes.len());
         frames
+    }
+
+    #[test]
+    fn a_frame_that_is_all_there_may_have_no_more_bytes_than_one_in_pieces() {
+        let line = |bytes: usize| [b"+", &vec![b'x'; bytes - 3][..], b"\r\n"].concat();
+        assert!(next(&line(MOST), MOST).unwrap().is_some());
+        assert_eq!(next(&line(MOST + 1), MOST), Err(Fault::TooLarge));
+        assert_eq!(next(&line(MOST + 1)[..MOST], MOST), Ok(None));
     }
 
     #[test]
