@@ -138,6 +138,7 @@ impl Core {
                 };
                 self.happen(Event::Answered { id: ticket, result: Ok(done) });
             }
+            Effect::SendAll { .. } => unreachable!("each message has one reader"),
             Effect::Pause { .. } | Effect::Resume { .. } | Effect::Close { .. } | Effect::Leave { .. } => {}
         }
     }

@@ -66,7 +66,6 @@ fn every_public_type_of_the_core_is_in_the_glossary_once() {
 
 /// Files that are longer than 400 lines, how long they may be, and the one idea that needs it.
 const LONG_FILES: &[(&str, usize, &str)] = &[
-    ("src/executor/net/sockets.rs", 415, "all client sockets of a core share one ring"),
     ("src/executor/bus/redis/mod.rs", 490, "one connection of the bus, and what keeps it alive"),
     ("src/chat/port/store.rs", 520, "what may be asked of a store, and what that means, a request a variant"),
     ("src/storage/embedded.rs", 455, "one transaction a batch, and what each request is in it"),

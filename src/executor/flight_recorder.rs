@@ -160,7 +160,9 @@ impl FlightRecorder {
 
     /// Something is done.
     pub fn effect(&mut self, effect: &Effect, now_ns: u64) {
-        self.write(Entry::effect(effect, self.since(now_ns)));
+        let entry = Entry::effect(effect, self.since(now_ns));
+        let Effect::SendAll { connections, .. } = effect else { return self.write(entry) };
+        connections.iter().for_each(|connection| self.write(entry.of_connection(*connection)));
     }
 
     /// Microseconds since the server was started.

@@ -282,58 +282,66 @@ impl Shard {
     }
 
     fn perform(&mut self, mut answered: Option<Mark>) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            self.recorder.effect(&effect, self.clock.steady_ns());
+            self.perform_one(effect, &mut answered);
+        }
+        self.effects = effects;
+    }
+
+    fn perform_one(&mut self, effect: Effect, answered: &mut Option<Mark>) {
         let now_ns = self.clock.steady_ns();
-        for effect in self.effects.drain(..) {
-            self.recorder.effect(&effect, now_ns);
-            match effect {
-                Effect::Send { connection, frame } if connection.is_acting() => {
-                    if self.acting.answer(connection, Some(&frame)) {
-                        self.due.push_back(Event::Closed { connection, acked: 0 });
-                    }
+        match effect {
+            Effect::Send { connection, frame } if connection.is_acting() => {
+                if self.acting.answer(connection, Some(&frame)) {
+                    self.due.push_back(Event::Closed { connection, acked: 0 });
                 }
-                Effect::Close { connection, .. } if connection.is_acting() => {
-                    if self.acting.answer(connection, None) {
-                        self.due.push_back(Event::Closed { connection, acked: 0 });
-                    }
+            }
+            Effect::Close { connection, .. } if connection.is_acting() => {
+                if self.acting.answer(connection, None) {
+                    self.due.push_back(Event::Closed { connection, acked: 0 });
                 }
-                Effect::Pause { connection }
-                | Effect::Resume { connection }
-                | Effect::Probe { connection }
-                    if connection.is_acting() => {}
-                Effect::Send { connection: session, frame } => {
-                    let mark = self.metrics.mark(&frame, &mut answered, now_ns);
-                    let written = self.sockets.send(session, &frame, mark);
-                    self.metrics.counters.pushes += u64::from(written && frame.message().is_some());
+            }
+            Effect::Pause { connection } | Effect::Resume { connection } | Effect::Probe { connection }
+                if connection.is_acting() => {}
+            Effect::Send { connection: session, frame } => {
+                let mark = self.metrics.mark(&frame, answered, now_ns);
+                let written = self.sockets.send(session, &frame, mark);
+                self.metrics.counters.pushes += u64::from(written && frame.message().is_some());
+            }
+            Effect::SendAll { connections, frame } => {
+                let mark = self.metrics.mark(&frame, answered, now_ns);
+                self.metrics.counters.pushes += self.sockets.send_all(&connections, &frame, mark);
+            }
+            Effect::Close { connection: session, why } => self.sockets.close(session, why),
+            Effect::Pause { connection: session } => self.sockets.pause(session),
+            Effect::Resume { connection: session } => self.sockets.resume(session),
+            Effect::Probe { connection: session } => {
+                if let Some(bytes) = self.sockets.probe(session) {
+                    self.due.push_back(Event::Acked { connection: session, bytes });
                 }
-                Effect::Close { connection: session, why } => self.sockets.close(session, why),
-                Effect::Pause { connection: session } => self.sockets.pause(session),
-                Effect::Resume { connection: session } => self.sockets.resume(session),
-                Effect::Probe { connection: session } => {
-                    if let Some(bytes) = self.sockets.probe(session) {
-                        self.due.push_back(Event::Acked { connection: session, bytes });
-                    }
+            }
+            Effect::Join { id: ticket, channel } => self.bus.join(ticket, channel, &mut self.due),
+            Effect::Leave { channel } => self.bus.leave(channel),
+            Effect::Publish { id: ticket, channel, envelope } => {
+                self.metrics.counters.published += 1;
+                if let (Some(ticket), Kind::Direct) = (ticket, envelope.kind()) {
+                    self.metrics.begin(Timed::Publish, ticket, now_ns);
                 }
-                Effect::Join { id: ticket, channel } => self.bus.join(ticket, channel, &mut self.due),
-                Effect::Leave { channel } => self.bus.leave(channel),
-                Effect::Publish { id: ticket, channel, envelope } => {
-                    self.metrics.counters.published += 1;
-                    if let (Some(ticket), Kind::Direct) = (ticket, envelope.kind()) {
-                        self.metrics.begin(Timed::Publish, ticket, now_ns);
-                    }
-                    self.bus.publish(ticket, channel, envelope, &mut self.due);
+                self.bus.publish(ticket, channel, envelope, &mut self.due);
+            }
+            Effect::QueryPresence { id: ticket, users } => self.bus.look(ticket, &users, &mut self.due),
+            Effect::Store { id: ticket, request: ask } => {
+                self.metrics.counters.asked += 1;
+                match ask {
+                    StoreRequest::StoreMessage { .. } => self.metrics.begin(Timed::Keep, ticket, now_ns),
+                    StoreRequest::FetchBacklog { .. } => self.metrics.begin(Timed::Take, ticket, now_ns),
+                    _ => {}
                 }
-                Effect::QueryPresence { id: ticket, users } => self.bus.look(ticket, &users, &mut self.due),
-                Effect::Store { id: ticket, request: ask } => {
-                    self.metrics.counters.asked += 1;
-                    match ask {
-                        StoreRequest::StoreMessage { .. } => self.metrics.begin(Timed::Keep, ticket, now_ns),
-                        StoreRequest::FetchBacklog { .. } => self.metrics.begin(Timed::Take, ticket, now_ns),
-                        _ => {}
-                    }
-                    if self.store.ask(ticket, ask).is_err() {
-                        self.metrics.counters.store_busy += 1;
-                        self.due.push_back(Event::Answered { id: ticket, result: Err(Code::Busy) });
-                    }
+                if self.store.ask(ticket, ask).is_err() {
+                    self.metrics.counters.store_busy += 1;
+                    self.due.push_back(Event::Answered { id: ticket, result: Err(Code::Busy) });
                 }
             }
         }

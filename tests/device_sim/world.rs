@@ -311,7 +311,7 @@ impl World {
         let mut effects = Vec::new();
         let now = self.now();
         self.cores[core].hub.handle(now, event, &mut effects);
-        effects.into_iter().for_each(|effect| self.perform(core, effect));
+        effects.into_iter().flat_map(Effect::singly).for_each(|effect| self.perform(core, effect));
     }
 
     fn fact(&mut self, core: usize, fact: Fact) {
@@ -348,6 +348,7 @@ impl World {
                 let after = self.rng.delay(NET_US);
                 self.later(after, Next::ToClient(conn));
             }
+            Effect::SendAll { .. } => unreachable!("it was taken apart"),
             Effect::Close { connection, .. } => {
                 let conn = self.conn(core, connection);
                 self.conns[conn].closing = true;

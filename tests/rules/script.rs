@@ -690,6 +690,7 @@ impl Script {
         });
         let mut effects = Vec::new();
         hub.handle(self.now, event, &mut effects);
+        let effects: Vec<Effect> = effects.into_iter().flat_map(Effect::singly).collect();
         for effect in &effects {
             match effect {
                 Effect::Send { connection: session, frame } => {

@@ -20,6 +20,7 @@ pub fn effect(script: &Script, effect: &Effect) -> String {
             frame.write(&mut bytes);
             format!("send {} {}", script.name(*session), shorten(&String::from_utf8_lossy(&bytes)))
         }
+        Effect::SendAll { .. } => unreachable!("it was taken apart"),
         Effect::Close { connection: session, .. } => format!("close {}", script.name(*session)),
         Effect::Pause { connection: session } => format!("pause {}", script.name(*session)),
         Effect::Resume { connection: session } => format!("resume {}", script.name(*session)),

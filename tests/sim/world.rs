@@ -270,7 +270,7 @@ impl World {
         }
         let now = self.now(core);
         self.cores[core].hub.handle(now, event, &mut effects);
-        for effect in effects {
+        for effect in effects.into_iter().flat_map(Effect::singly) {
             self.perform(core, effect);
         }
         for connection in std::mem::take(&mut self.application.ended) {
@@ -314,6 +314,7 @@ impl World {
             Effect::Pause { connection } | Effect::Resume { connection } | Effect::Probe { connection }
                 if connection.is_acting() => {}
             Effect::Send { connection: session, frame } => self.send(core, session, &frame),
+            Effect::SendAll { .. } => unreachable!("it was taken apart"),
             Effect::Close { connection: session, .. } => {
                 let conn = self.conn(core, session);
                 self.conns[conn].closing = true;

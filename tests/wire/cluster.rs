@@ -88,7 +88,7 @@ impl Cluster {
     }
 
     fn perform(&mut self, core: usize, effects: Vec<Effect>) {
-        for effect in effects {
+        for effect in effects.into_iter().flat_map(Effect::singly) {
             let mut happens = |core, event| self.queue.push_back((core, event));
             match effect {
                 Effect::Send { frame, .. } => {
@@ -97,6 +97,7 @@ impl Cluster {
                     frame.write(&mut bytes);
                     self.heard.push((NAMES[core], String::from_utf8(bytes).unwrap()));
                 }
+                Effect::SendAll { .. } => unreachable!("it was taken apart"),
                 Effect::Probe { connection: session } => {
                     happens(core, Event::Acked { connection: session, bytes: self.sent[core] });
                 }

@@ -5,7 +5,7 @@
 //! ([`backpressure`]), what it said lately ([`dedup`]), what it does not want to hear ([`refusals`]), pings ([`keepalive`]), how fast
 //! each may ask ([`rates`], [`budgets`]), and in which order everybody is sent away when the server stops ([`draining`]).
 //!
-//! Handles `Opened`, `Located`, `BadFrame`, `FrameTimeout`, `HalfClosed`, `Closed`, `Acked`. Emits `Send`, `Close`, `Pause`,
+//! Handles `Opened`, `Located`, `BadFrame`, `FrameTimeout`, `HalfClosed`, `Closed`, `Acked`. Emits `Send`, `SendAll`, `Close`, `Pause`,
 //! `Resume`, `Probe`. Gives back what an acknowledgement or an end leaves to be done: [`Acked`], [`UnackedPush`].
 //!
 //! Never knows a rule of chat.

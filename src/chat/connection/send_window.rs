@@ -14,7 +14,7 @@ use crate::model::ids::{ConnectionId, MessageId, Monotonic, UserId};
 use crate::model::seldom::Seldom;
 use crate::port::counters::Cut;
 use crate::port::cx::Cx;
-use crate::port::effect::{Effect, Frame};
+use crate::port::effect::{Effect, Frame, Framed};
 use crate::port::in_flight::UnplacedPush;
 use crate::wire::code::Code;
 use crate::wire::reply::{self, Refusal};
@@ -203,24 +203,33 @@ impl Connections {
         connection.window.pushed_at = cx.now;
         let is_told = connection.capabilities.any() && envelope.pos().is_none();
         let unplaced = is_told.then(|| UnplacedPush::new(id, &envelope, user));
-        let frame = match connection.dialect {
-            Dialect::Seed => Frame::Push(envelope.clone()),
+        let framed = match connection.dialect {
+            Dialect::Seed => Framed::Seed,
             // Of what is sent to oneself every session is a reader.
             Dialect::V2 if envelope.sender() == user && envelope.target() != Target::User(user) => {
-                Frame::PushOwn(envelope.clone())
+                Framed::Own
             }
-            Dialect::V2 => Frame::PushV2(envelope.clone()),
+            Dialect::V2 => Framed::V2,
         };
-        let end = connection.end_after(frame.len());
+        let frame_bytes = framed.len(&envelope);
+        cx.push(id, framed, &envelope);
+        let end = connection.end_after(frame_bytes);
         connection.window.note(UnackedPush::new(end, user, envelope, stored_as));
         self.unplaced.extend(unplaced);
-        self.send(cx, id, frame);
+        self.note_sent(cx, id, frame_bytes);
     }
 
-    /// Sends a frame, counts its bytes, and cuts the connection if they are far too many.
+    /// Sends a frame that is no message.
     pub(super) fn send(&mut self, cx: &mut Cx, id: ConnectionId, frame: Frame) {
+        let frame_bytes = frame.len();
+        cx.emit(Effect::Send { connection: id, frame });
+        self.note_sent(cx, id, frame_bytes);
+    }
+
+    /// Counts the bytes of a frame that was sent, and cuts the connection if they are far too many.
+    fn note_sent(&mut self, cx: &mut Cx, id: ConnectionId, frame_bytes: usize) {
         let Some(connection) = self.get_mut(id) else { return };
-        let length = (frame.len() + connection.framing.overhead(frame.len())) as u64;
+        let length = (frame_bytes + connection.framing.overhead(frame_bytes)) as u64;
         let window = &mut connection.window;
         if window.unacked_bytes() == 0 {
             // There was nothing to make progress with until now.
@@ -232,7 +241,6 @@ impl Connections {
         if first {
             self.to_probe.push_back(id);
         }
-        cx.emit(Effect::Send { connection: id, frame });
         self.check_outbox(cx, id, length);
     }
 

@@ -117,6 +117,9 @@ impl Groups {
             if let Some(cursor) = cursors.of.get_mut(&group) {
                 cursor.from = cursor.from.max(upto);
             }
+            if let Some(subscription) = self.subscriptions.get_mut(&group) {
+                subscription.furthest_from = subscription.furthest_from.max(upto);
+            }
         }
         upto.into_iter().for_each(|(group, _)| self.start_subscription(connections, backlog, group));
     }

@@ -56,6 +56,7 @@ impl Groups {
             Box::new(GroupSubscription::new(self.made))
         });
         subscription.members.push(id);
+        subscription.furthest_from = subscription.furthest_from.max(upto);
         let cursor = GroupCursor::at(upto, subscription.pushes);
         if let Some(cursors) = self.cursors.get_mut(id) {
             cursors.of.insert(group, cursor);

@@ -135,8 +135,12 @@ impl Groups {
         let here = subscription.contiguous_upto;
         self.note_unsettled(group);
         let Some(subscription) = self.subscriptions.get(&group) else { return };
+        let furthest_from = subscription.furthest_from;
         let is_event = envelope.is_event();
-        for &member in &subscription.members {
+        // Counted here, one after the other: in the midst of what each member takes, a count would wait for all that was
+        // written before it.
+        let mut copies = vec![envelope.clone(); subscription.members.len()];
+        for (&member, copy) in subscription.members.iter().zip(copies.drain(..)) {
             let Some(connection) = connections.get(member) else { continue };
             if is_event && !connection.capabilities.has(Capabilities::GROUP) {
                 continue;
@@ -146,11 +150,16 @@ impl Groups {
                 continue;
             }
             // A live message is beyond all that the subscription and the reader's backlog know of.
-            let cursor = self.cursors.get(member).and_then(|cursors| cursors.of.get(&group));
-            let known = cursor.map_or(0, |cursor| backlog.upto(member, group).unwrap_or(cursor.from));
+            let known = match backlog.upto(member, group) {
+                None if furthest_from <= here => here,
+                upto => {
+                    let cursor = self.cursors.get(member).and_then(|cursors| cursors.of.get(&group));
+                    cursor.map_or(0, |cursor| upto.unwrap_or(cursor.from))
+                }
+            };
             // No backlog has what its reader has sent itself.
             let stored_as = if is_own { StoredAs::History } else { StoredAs::GroupLog(here.max(known)) };
-            backlog.push_or_buffer(cx, connections, member, envelope.clone(), stored_as);
+            backlog.push_or_buffer(cx, connections, member, copy, stored_as);
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct GroupSubscription {
     seen: Seen,
     /// Place up to which nothing is missing here.
     pub(super) contiguous_upto: u64,
+    /// The greatest place up to which a member had everything from its backlog, of all that ever came.
+    pub(super) furthest_from: u64,
     /// Pushes so far.
     pub(super) pushes: u64,
     /// Pushed messages whose place is not known to be within `contiguous_upto`, with their push number.

@@ -257,6 +257,11 @@ impl Envelope {
         &self.0
     }
 
+    /// Whether both are the same bytes at the same place.
+    pub fn shares(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// What it is.
     pub fn kind(&self) -> Kind {
         Kind::from_byte(self.0[1]).expect("checked when sealed or opened")

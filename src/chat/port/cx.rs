@@ -1,7 +1,7 @@
 //! What every room is lent for one event.
 
 use super::counters::HubCounters;
-use super::effect::Effect;
+use super::effect::{Effect, Framed};
 use super::event::Channel;
 use super::hearing::Hearing;
 use super::in_flight::{InFlight, JoinFlow, PublishFlow, QueryFlow, StoreFlow};
@@ -10,7 +10,7 @@ use super::rename::Renamed;
 use super::seal::Scratch;
 use super::store::StoreRequest;
 use crate::model::envelope::Envelope;
-use crate::model::ids::{CoreId, MessageClock, MessageId, Millis, Monotonic, UserId};
+use crate::model::ids::{ConnectionId, CoreId, MessageClock, MessageId, Millis, Monotonic, UserId};
 use crate::model::limits::Limits;
 use crate::model::local_time::LocalTime;
 use crate::model::rate::Rates;
@@ -90,6 +90,13 @@ impl Cx {
 
     pub(crate) fn emit(&mut self, effect: Effect) {
         self.effects.push(effect);
+    }
+
+    /// Pushes a message. What the last effect pushes already is pushed to one more by it.
+    pub(crate) fn push(&mut self, connection: ConnectionId, framed: Framed, envelope: &Envelope) {
+        if !self.effects.last_mut().is_some_and(|last| last.push_also(connection, framed, envelope)) {
+            self.emit(Effect::push(connection, framed, envelope));
+        }
     }
 
     /// The next message id.

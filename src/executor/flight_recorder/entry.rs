@@ -80,7 +80,7 @@ impl Entry {
         Self { at_us: at_us & ((1 << 48) - 1), kind, detail: 0, about: 0, number: 0, rest: 0 }
     }
 
-    fn of_connection(self, id: ConnectionId) -> Self {
+    pub(super) fn of_connection(self, id: ConnectionId) -> Self {
         Self { about: about_connection(id), ..self }
     }
 
@@ -109,6 +109,16 @@ impl Entry {
 
     fn size(self, bytes: usize) -> Self {
         Self { rest: self.rest | (bytes as u64).min((1 << SIZE_BITS) - 1), ..self }
+    }
+
+    fn framed(self, frame: &Frame) -> Self {
+        match (frame.message(), frame) {
+            (Some(envelope), _) => {
+                self.detail(envelope.kind() as u32).number(envelope.mid().0).size(envelope.body().len())
+            }
+            (None, Frame::Reply(bytes)) => self.size(bytes.len()),
+            (None, _) => self,
+        }
     }
 
     pub(super) fn event(event: &Event<'_>, at_us: u64) -> Self {
@@ -167,14 +177,9 @@ impl Entry {
         let new = |kind| Self::new(kind, at_us);
         let of = |kind, connection: &ConnectionId| new(kind).of_connection(*connection);
         match effect {
-            Effect::Send { connection, frame } => match (frame.message(), frame) {
-                (Some(envelope), _) => of(Kind::Send, connection)
-                    .detail(envelope.kind() as u32)
-                    .number(envelope.mid().0)
-                    .size(envelope.body().len()),
-                (None, Frame::Reply(bytes)) => of(Kind::Send, connection).size(bytes.len()),
-                (None, _) => of(Kind::Send, connection),
-            },
+            Effect::Send { connection, frame } => new(Kind::Send).framed(frame).of_connection(*connection),
+            // Its connections are for the recorder to write down, each in an entry of its own.
+            Effect::SendAll { frame, .. } => new(Kind::Send).framed(frame),
             Effect::Close { connection, why } => {
                 of(Kind::Close, connection).detail(why.map_or(0, |code| code.errno()).into())
             }

@@ -151,6 +151,16 @@ fn a_session_is_told_what_concerns_it_and_no_more() {
 }
 
 #[test]
+fn what_goes_to_a_crowd_is_written_down_for_each_of_it() {
+    let recordings = Recordings::new(1, Millis(0));
+    let frame = Frame::PushV2(envelope(MID, Target::User(user(2))));
+    let connections = vec![connection(3), connection(4)];
+    recordings.recorder(0).effect(&Effect::SendAll { connections, frame }, 0);
+    let lines = told(&recordings, &Choice::Core(0));
+    assert_eq!(lines, [3, 4].map(|to| format!("core=0 < send session=0.{to}.7 kind=1 mid={MID} bytes=16")));
+}
+
+#[test]
 fn as_many_are_remembered_as_there_is_room_for() {
     let recordings = Recordings::new(1, Millis(0));
     let mut recorder = recordings.recorder(0);

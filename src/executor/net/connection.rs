@@ -8,7 +8,6 @@ use super::spoken::{Spoken, Web};
 use super::tls::Tls;
 use crate::metrics::Queue;
 use chatd_chat::model::ids::{ConnectionId, Monotonic};
-use chatd_chat::port::effect::Frame;
 use chatd_chat::wire::frame::Terminator;
 use chatd_chat::wire::websocket;
 use std::net::{Shutdown, TcpStream};
@@ -155,24 +154,30 @@ impl Connection {
         self.pacing = (terminator == Terminator::Nul).then(|| Box::new(Pacing::new()));
     }
 
-    /// Appends a frame, with its terminator or header.
-    pub(super) fn append(&mut self, frame: &Frame, now_ns: u64, limits: &PacingLimits) {
-        if self.pacing.is_some() {
-            return self.append_paced(frame, now_ns, limits);
+    /// Appends a frame of so many bytes, which `write` writes, with its terminator or header.
+    pub(super) fn append(
+        &mut self,
+        frame_bytes: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+        now_ns: u64,
+        limits: &PacingLimits,
+    ) {
+        if self.spoken == Spoken::WebSocket && self.pacing.is_none() {
+            websocket::text_header(&mut self.outbox.waiting, frame_bytes);
+            return write(&mut self.outbox.waiting);
         }
-        if self.spoken == Spoken::WebSocket {
-            websocket::text_header(&mut self.outbox.waiting, frame.len());
-            return frame.write(&mut self.outbox.waiting);
+        let before = self.outbox.waiting.len();
+        write(&mut self.outbox.waiting);
+        if self.pacing.is_some() {
+            return self.pace(before, now_ns, limits);
         }
         let terminator = self.terminator.unwrap_or(Terminator::Newline);
-        frame.write(&mut self.outbox.waiting);
         self.outbox.waiting.push(terminator.byte());
     }
 
-    fn append_paced(&mut self, frame: &Frame, now_ns: u64, limits: &PacingLimits) {
+    /// What was appended since the outbox had so many bytes is a frame that is written in its time.
+    fn pace(&mut self, before: usize, now_ns: u64, limits: &PacingLimits) {
         let Some(pacing) = &mut self.pacing else { return };
-        let before = self.outbox.waiting.len();
-        frame.write(&mut self.outbox.waiting);
         let frame_bytes = self.outbox.waiting.len() - before;
         if pacing.terminates(frame_bytes) {
             self.outbox.waiting.push(Terminator::Nul.byte());

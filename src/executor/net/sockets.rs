@@ -5,6 +5,7 @@
 
 mod flush;
 mod secure;
+mod spare;
 mod web;
 
 use super::connection::{Connection, Outbox, Stage, Wrapped};
@@ -12,12 +13,12 @@ use super::mode::RingMode;
 use super::pacing::PacingLimits;
 use super::ring::{Expect, Ring};
 use super::spoken::Spoken;
-use crate::metrics::{Mark, Marks};
+use crate::metrics::Marks;
 use chatd_chat::model::ids::{ConnectionId, Monotonic};
 use chatd_chat::model::limits::Limits;
-use chatd_chat::port::effect::Frame;
 use chatd_chat::wire::code::Code;
 use chatd_chat::wire::request::Request;
+use spare::Spare;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io;
@@ -47,13 +48,15 @@ pub(crate) struct Sockets {
     pub(super) gone: Vec<(ConnectionId, u64)>,
     /// Those that are being closed.
     closing: Vec<ConnectionId>,
-    spare: Vec<Vec<u8>>,
+    spare: Spare,
     /// Those whose handshake waits for its turn.
     pub(super) put_off: VecDeque<ConnectionId>,
     /// How many handshakes may still begin in this turn.
     pub(super) handshakes_left: u32,
     /// What the last bytes of a connection that is encrypted said: memory that is used again.
     pub(super) plain: Vec<u8>,
+    /// A frame that goes to several: memory that is used again.
+    encoded: Vec<u8>,
     /// Memory of all that is half read.
     tail_bytes: usize,
     pacing: PacingLimits,
@@ -96,10 +99,11 @@ impl Sockets {
             resumed: Vec::new(),
             gone: Vec::new(),
             closing: Vec::new(),
-            spare: Vec::new(),
+            spare: Spare::default(),
             put_off: VecDeque::new(),
             handshakes_left: 0,
             plain: Vec::new(),
+            encoded: Vec::new(),
             tail_bytes: 0,
             pacing: PacingLimits::of(limits),
             paced: BinaryHeap::new(),
@@ -152,33 +156,6 @@ impl Sockets {
             connection.receiving = true;
             self.ring.receive(index, connection.descriptor(), expect);
         }
-    }
-
-    /// Appends a frame to an outbox. Whether it was: not to a connection that is being closed.
-    pub(crate) fn send(&mut self, id: ConnectionId, frame: &Frame, mark: Option<Mark>) -> bool {
-        let Some(slot) = self.slots.get_mut(id.index as usize) else { return false };
-        let Some(connection) = slot.connection.as_deref_mut().filter(|connection| connection.id == id) else {
-            return false;
-        };
-        // Who speaks HTTP hears no frame: what is to be said at its end is said then.
-        if connection.stage != Stage::Open || connection.spoken == Spoken::Http {
-            return false;
-        }
-        if connection.outbox.waiting.capacity() == 0 {
-            connection.outbox.waiting = self.spare.pop().unwrap_or_default();
-        }
-        if connection.outbox.waiting.is_empty() {
-            connection.outbox.waiting_since_ns = self.now_ns;
-        }
-        connection.append(frame, self.now_ns, &self.pacing);
-        if let Some(mark) = mark {
-            let end = connection.outbox.written();
-            self.unmarked += u64::from(!self.marks.push(&mut connection.outbox.marks, mark, end));
-        }
-        if !std::mem::replace(&mut connection.outbox.dirty, true) {
-            self.dirty.push(id.index);
-        }
-        true
     }
 
     pub(crate) fn pause(&mut self, id: ConnectionId) {
@@ -265,8 +242,9 @@ impl Sockets {
         }
     }
 
-    /// Goes on with the connections that are being closed.
+    /// A tick: goes on with the connections that are being closed.
     pub(crate) fn close_on(&mut self) {
+        self.spare.shrink();
         for id in std::mem::take(&mut self.closing) {
             self.close_if_flushed(id.index);
             let now = self.now;

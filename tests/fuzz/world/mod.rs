@@ -192,7 +192,7 @@ impl World {
     fn feed(&mut self, core: usize, event: Event<'_>) {
         let (now, mut effects) = (self.now(), Vec::new());
         self.hubs[core].handle(now, event, &mut effects);
-        effects.into_iter().for_each(|effect| self.perform(core, effect));
+        effects.into_iter().flat_map(Effect::singly).for_each(|effect| self.perform(core, effect));
     }
 
     /// Somebody publishes bytes: what is an envelope arrives where this core listens for it.
@@ -212,6 +212,7 @@ impl World {
     fn perform(&mut self, core: usize, effect: Effect) {
         match effect {
             Effect::Send { connection, frame } => self.send(core, connection, &frame),
+            Effect::SendAll { .. } => unreachable!("it was taken apart"),
             Effect::Close { connection, .. } => self.close(core, connection),
             Effect::Pause { connection } => self.pause(core, connection),
             Effect::Resume { connection } => self.resume(core, connection),

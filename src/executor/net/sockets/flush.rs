@@ -1,18 +1,66 @@
 //! The way out: what was written to outboxes becomes sends, and sends that have completed make room.
 
-use super::{Hurry, Outbox, Sockets};
+use super::{Hurry, Outbox, Sockets, Spoken, Stage};
 use crate::metrics::Mark;
 use crate::net::ring::Operation;
+use chatd_chat::model::ids::ConnectionId;
+use chatd_chat::port::effect::Frame;
 
 /// Sends that are made at once where nothing else is to be done.
 const SENDS_AT_ONCE: usize = 4;
 /// More sends than these are many.
 const MANY_SENDS: usize = 64;
-/// Memory that is kept for the outboxes of the next turn.
-const SPARE_BUFFERS: usize = 256;
-const SPARE_BYTES: usize = 64 << 10;
 
 impl Sockets {
+    /// Appends a frame to an outbox. Whether it was: not to a connection that is being closed.
+    pub(crate) fn send(&mut self, id: ConnectionId, frame: &Frame, mark: Option<Mark>) -> bool {
+        self.append(id, frame.len(), |out| frame.write(out), mark)
+    }
+
+    /// Appends a frame to several outboxes. To how many it was.
+    pub(crate) fn send_all(&mut self, ids: &[ConnectionId], frame: &Frame, mark: Option<Mark>) -> u64 {
+        let mut bytes = std::mem::take(&mut self.encoded);
+        bytes.clear();
+        frame.write(&mut bytes);
+        let append =
+            |&&id: &&ConnectionId| self.append(id, bytes.len(), |out| out.extend_from_slice(&bytes), mark);
+        let written = ids.iter().filter(append).count() as u64;
+        self.encoded = bytes;
+        written
+    }
+
+    fn append(
+        &mut self,
+        id: ConnectionId,
+        frame_bytes: usize,
+        write: impl Fn(&mut Vec<u8>),
+        mark: Option<Mark>,
+    ) -> bool {
+        let Some(slot) = self.slots.get_mut(id.index as usize) else { return false };
+        let Some(connection) = slot.connection.as_deref_mut().filter(|connection| connection.id == id) else {
+            return false;
+        };
+        // Who speaks HTTP hears no frame: what is to be said at its end is said then.
+        if connection.stage != Stage::Open || connection.spoken == Spoken::Http {
+            return false;
+        }
+        if connection.outbox.waiting.capacity() == 0 {
+            connection.outbox.waiting = self.spare.take_or_make();
+        }
+        if connection.outbox.waiting.is_empty() {
+            connection.outbox.waiting_since_ns = self.now_ns;
+        }
+        connection.append(frame_bytes, write, self.now_ns, &self.pacing);
+        if let Some(mark) = mark {
+            let end = connection.outbox.written();
+            self.unmarked += u64::from(!self.marks.push(&mut connection.outbox.marks, mark, end));
+        }
+        if !std::mem::replace(&mut connection.outbox.dirty, true) {
+            self.dirty.push(id.index);
+        }
+        true
+    }
+
     /// Whether a flush would be of many sends.
     pub(crate) fn is_for_many(&self) -> bool {
         self.dirty.len() > MANY_SENDS
@@ -47,16 +95,16 @@ impl Sockets {
             outbox.flying_since_ns = outbox.waiting_since_ns;
             if connection.pacing.is_none() {
                 let empty = std::mem::replace(&mut outbox.flying, std::mem::take(&mut outbox.waiting));
-                keep_spare(&mut self.spare, empty);
+                self.spare.keep(empty);
             } else if let Some(due_ns) = connection.take_paced(self.now_ns, &self.pacing) {
                 return self.write_later(index, due_ns);
             } else if connection.outbox.waiting.is_empty() {
-                keep_spare(&mut self.spare, std::mem::take(&mut connection.outbox.waiting));
+                self.spare.keep(std::mem::take(&mut connection.outbox.waiting));
             }
         }
         let outbox = &mut connection.outbox;
         if outbox.flying.is_empty() {
-            return keep_spare(&mut self.spare, std::mem::take(&mut outbox.flying));
+            return self.spare.keep(std::mem::take(&mut outbox.flying));
         }
         outbox.sending = true;
         if self.sends_now {
@@ -128,13 +176,5 @@ impl Sockets {
     pub(in crate::net) fn flushed(&mut self, index: u32) -> Option<Mark> {
         let outbox = &mut self.slots[index as usize].connection.as_deref_mut()?.outbox;
         self.marks.pop(&mut outbox.marks, outbox.sent)
-    }
-}
-
-/// Keeps the memory of an empty outbox for the next one.
-pub(super) fn keep_spare(spare: &mut Vec<Vec<u8>>, mut buffer: Vec<u8>) {
-    if spare.len() < SPARE_BUFFERS && (1..=SPARE_BYTES).contains(&buffer.capacity()) {
-        buffer.clear();
-        spare.push(buffer);
     }
 }

@@ -1,7 +1,6 @@
 //! What is sent to connections that are encrypted.
 
 use super::Sockets;
-use super::flush::keep_spare;
 use crate::net::connection::Stage;
 use crate::net::tls::Tls;
 use chatd_process::panic_policy;
@@ -12,15 +11,15 @@ const FLIGHT_BYTES: usize = 64 << 10;
 impl Sockets {
     /// Submits a send of what TLS has to say and of what waits.
     pub(super) fn send_secure(&mut self, index: u32) {
-        let spare = self.spare.pop().unwrap_or_default();
+        let spare = self.spare.take().unwrap_or_default();
         let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
         let Some(tls) = connection.tls.as_deref_mut() else { return };
         if !tls.has_landed() {
-            self.spare.push(spare);
+            self.spare.keep(spare);
             return self.submit_secure(index);
         }
         let landed = tls.take_off(spare);
-        keep_spare(&mut self.spare, landed);
+        self.spare.keep(landed);
         let (may, outbox) = (tls.is_open(), &mut connection.outbox);
         outbox.flown = 0;
         outbox.flying.clear();
@@ -40,10 +39,10 @@ impl Sockets {
             None => false,
         };
         if outbox.waiting.is_empty() {
-            keep_spare(&mut self.spare, std::mem::take(&mut outbox.waiting));
+            self.spare.keep(std::mem::take(&mut outbox.waiting));
         }
         if outbox.flying.is_empty() {
-            keep_spare(&mut self.spare, std::mem::take(&mut outbox.flying));
+            self.spare.keep(std::mem::take(&mut outbox.flying));
         }
         if !is_safe {
             // Nothing of it may leave.
@@ -61,7 +60,7 @@ impl Sockets {
         let Some(tls) = connection.tls.as_deref_mut() else { return };
         if tls.rest().is_empty() {
             let nothing = tls.take_off(Vec::new());
-            return keep_spare(&mut self.spare, nothing);
+            return self.spare.keep(nothing);
         }
         connection.outbox.sending = true;
         // SAFETY: what takes off is not touched while `sending` (see `Tls`), and the connection is not dropped while it

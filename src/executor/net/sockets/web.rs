@@ -114,7 +114,7 @@ impl Sockets {
         };
         let outbox = &mut connection.outbox;
         if outbox.waiting.capacity() == 0 {
-            outbox.waiting = self.spare.pop().unwrap_or_default();
+            outbox.waiting = self.spare.take_or_make();
         }
         if outbox.waiting.is_empty() {
             outbox.waiting_since_ns = self.now_ns;
