@@ -74,7 +74,9 @@ impl World {
     pub fn check_application(&mut self) {
         let mut stored: HashMap<u64, usize> = HashMap::new();
         for (envelope, _) in self.store.messages.values() {
-            numbers(envelope.body()).first().map(|&number| *stored.entry(number).or_default() += 1);
+            if let Some(&number) = numbers(envelope.body()).first() {
+                *stored.entry(number).or_default() += 1;
+            }
         }
         for written in self.oracle.texts.iter().filter(|written| written.of_application) {
             let number = written.text.number;
