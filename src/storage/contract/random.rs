@@ -4,6 +4,7 @@
 //! that it has not acknowledged. Whatever happened, reading page by page must give exactly those.
 
 mod standing;
+mod telling;
 
 use super::pages::ack;
 use super::trial::{Trial, body, sealed};
@@ -13,6 +14,7 @@ use chatd_chat::model::history::{Conversation, Span};
 use chatd_chat::model::ids::{GroupId, MessageId, UserId};
 use chatd_chat::port::store::{StoreReply, StoreRequest, StoredMessage};
 use std::collections::{BTreeMap, BTreeSet};
+use telling::{Told, begin_telling};
 
 pub const CASES: &[Case] =
     &[Case { name: "random histories lose and repeat nothing", run: random_histories }];
@@ -26,6 +28,7 @@ fn random_histories(open: &mut Opener<'_>) {
             let mut history = History::new(open, seed);
             (0..STEPS).for_each(|_| history.step());
             history.finish();
+            history.check_told();
         }));
         assert!(outcome.is_ok(), "with seed {seed}");
     }
@@ -51,11 +54,13 @@ struct History {
     markers: BTreeMap<(UserId, Conversation), u64>,
     /// Per member, the head of its group when it joined.
     joined: BTreeMap<(UserId, GroupId), u64>,
+    told: Told,
 }
 
 impl History {
     fn new(open: &mut Opener<'_>, seed: u64) -> Self {
         let mut trial = Trial::new(open);
+        begin_telling(&mut trial);
         let users = trial.users(["amy", "ben", "cleo"]);
         let groups = [trial.group("one", users[0], &users[1..]), trial.group("two", users[1], &users[2..])];
         let mut cursors = BTreeMap::new();
@@ -76,6 +81,7 @@ impl History {
             direct: BTreeMap::new(),
             markers: BTreeMap::new(),
             joined,
+            told: Told::default(),
         }
     }
 
@@ -98,7 +104,7 @@ impl History {
 
     fn step(&mut self) {
         let user = self.any_user();
-        match self.below(22) {
+        match self.below(23) {
             0..=4 => self.tell(user),
             5..=9 => self.post(user),
             10 => self.late.push(self.trial.mid()),
@@ -110,6 +116,7 @@ impl History {
             16 => self.look_back(user),
             17 => self.mark(user),
             18 => self.look_where_it_stands(user),
+            19 => drop(self.be_told()),
             _ => self.read_a_page(user),
         }
     }
