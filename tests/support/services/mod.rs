@@ -19,6 +19,7 @@ pub mod scratch;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to start.
@@ -26,9 +27,19 @@ const START: Duration = Duration::from_secs(60);
 /// Between two looks whether it has.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on now: not one of those that the kernel gives to connections that go out, since such a
+/// connection might have it when a server wants to listen.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Other processes of tests look for one at the same time.
+        let asked = ASKED.fetch_add(1, Ordering::Relaxed).wrapping_mul(40_503);
+        let spread = std::process::id().wrapping_mul(2_654_435_761).wrapping_add(asked);
+        let port = 10_000 + (spread >> 8) as u16 % 22_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Tries something until it works, but not for ever.
