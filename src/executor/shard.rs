@@ -236,6 +236,10 @@ impl Shard {
 
     /// Takes in a parcel of another core.
     pub(super) fn receive(&mut self, from: usize, parcel: Parcel) {
+        if parcel.is_claim() {
+            // Its user may have left here before, and come to the other core since: that end was sent first.
+            self.gather();
+        }
         self.bus.local().receive(from, parcel, &mut self.due);
         self.feed_all_due();
     }

@@ -5,7 +5,7 @@ use super::way::Way;
 use super::{Consequences, unheard};
 use crate::event_loop::give_way;
 use crate::shard::SharedShard;
-use chatd_chat::model::envelope::Envelope;
+use chatd_chat::model::envelope::{Envelope, Kind};
 use chatd_chat::model::ids::{RequestId, UserId};
 use chatd_chat::port::event::{BusDown, Channel, Event};
 use flume::{Receiver, Sender};
@@ -28,6 +28,18 @@ pub(crate) enum Parcel {
     Counted { ticket: RequestId, heard: Result<u32, BusDown> },
     Arrived { channel: Channel, envelope: Envelope },
     Looked { ticket: RequestId, online: Vec<(u32, bool)> },
+}
+
+impl Parcel {
+    /// Whether another core wants to hold a session that may be held here.
+    pub(crate) fn is_claim(&self) -> bool {
+        match self {
+            Parcel::Publish { envelope, .. } | Parcel::Arrived { envelope, .. } => {
+                envelope.kind() == Kind::Claim
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The ends of the channels of one core, before its executor runs.

@@ -49,9 +49,10 @@ impl Shard {
         }
     }
 
-    /// Sends to many take so long that others speak meanwhile, and what they say would go to the same readers in sends of
-    /// its own: what has come by now is handled first, so that it goes along.
-    fn gather(&mut self) {
+    /// Handles what has come by now, in the midst of a turn. Sends to many take so long that others speak meanwhile, and what
+    /// they say would go to the same readers in sends of its own. And who is asked whether a session is still there looks
+    /// whether it has gone.
+    pub(crate) fn gather(&mut self) {
         self.sockets.ring.enter();
         self.begin_turn();
         self.complete_some();
