@@ -20,7 +20,8 @@ fn who_has_left_may_come_back_at_once() {
                 let answer = client.hear("the answer to a login");
                 (answer["errno"] == 0).then_some(client)
             });
-            let mut client = entered.unwrap_or_else(|| panic!("locked out in round {round} on {cores} cores"));
+            let mut client =
+                entered.unwrap_or_else(|| panic!("locked out in round {round} on {cores} cores"));
             match round % 3 {
                 0 => drop(client),
                 1 => client.reset(),
