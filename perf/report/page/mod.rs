@@ -72,10 +72,10 @@ pub fn page(documents: &[Json]) -> String {
     }
     let pushes = document.list_at("push_ratios");
     if !pushes.is_empty() {
-        let about = "The push latency of each state of the store over that in the healthy one, of the same round: the \
-                     median of all rounds, with quartiles. The last row is healthy over healthy, of neighbouring rounds: \
-                     what is not clear of that says nothing.";
-        section(&mut body, "Pushes beside those with a healthy store", about, &table::pushes(pushes));
+        let about = "The push latency of each side over that of the first one, in the same round: the median of all \
+                     rounds, with quartiles. The last row is the first side over itself, in neighbouring rounds: what is \
+                     not clear of that says nothing.";
+        section(&mut body, "Pushes beside those of the first", about, &table::pushes(pushes));
     }
     charts(&lines, &mut body);
     section(&mut body, "Percentiles", "", &table::percentiles(&lines));
