@@ -6,6 +6,7 @@ use chatd_testing as common;
 
 use common::chatd::Setup;
 use common::scratch::Scratch;
+use common::services::install::packages_by_apt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,9 @@ fn the_package_is_installed_run_upgraded_removed_and_purged() {
         ("usr/share/bash-completion/completions/chatd", 0o644),
         ("usr/share/zsh/vendor-completions/_chat", 0o644),
         ("usr/share/fish/vendor_completions.d/chat-ring.fish", 0o644),
+        ("usr/share/bash-completion/completions/chatctl", 0o644),
+        ("usr/share/zsh/vendor-completions/_chatctl", 0o644),
+        ("usr/share/fish/vendor_completions.d/chatctl.fish", 0o644),
         ("usr/share/doc/chatd/copyright", 0o644),
         ("usr/share/doc/chatd/chatd.cdx.json", 0o644),
         // Passwords of databases are in it.
@@ -121,11 +125,80 @@ fn the_package_is_installed_run_upgraded_removed_and_purged() {
     }
 }
 
+/// The commands of a program, or of one of its commands, as its own help has them.
+fn commands(program: &str, of: &[String]) -> Vec<String> {
+    let help = run(Command::new(common::program(program)).args(of).arg("--help")).stdout;
+    let help = String::from_utf8(help).expect("text");
+    let listed =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // What a long description goes on with stands further in.
+    let named = listed.filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
+    named.filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+/// How each shell is asked what it offers after some words: `$0` is the file that the package has for it.
+const BASH: &str = r#"
+source "$0"; of=$(complete -p "$1"); of=${of#*-F }; COMP_WORDS=("$@" ""); COMP_CWORD=$#
+"${of%% *}" "$1" "" "${@: -1}"; printf '%s\n' "${COMPREPLY[@]}""#;
+const FISH: &str = r#"source $argv[1]; complete -C (string join " " $argv[2..])" ""#;
+/// What it describes it prints in the place of a menu, which only a terminal has.
+const ZSH: &str = r#"compdef() { :; }; _describe() { print -rl -- ${${(P)4}%%:*}; }; source "$0"; "_${(j:__subcmd__:)@}_commands""#;
+
+/// What a shell offers after a program and some words.
+fn offered(shell: &str, script: &str, file: &Path, program: &str, of: &[String]) -> Vec<String> {
+    let said = run(Command::new(shell).arg("-c").arg(script).arg(file).arg(program).args(of)).stdout;
+    let said = String::from_utf8(said).expect("text");
+    said.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn shells_complete_the_commands_of_each_program() {
+    let is_missing = |shell: &&str| Command::new(shell).arg("--version").output().is_err();
+    packages_by_apt(|| ["zsh", "fish"].into_iter().filter(is_missing).collect());
+    let (scratch, machine) = (Scratch::new(), Machine::new());
+    machine.install(&build(&scratch, "0.1.0"));
+    for program in ["chatd", "chat-ring", "chatctl"] {
+        let files = [
+            ("bash", BASH, format!("usr/share/bash-completion/completions/{program}")),
+            ("zsh", ZSH, format!("usr/share/zsh/vendor-completions/_{program}")),
+            ("fish", FISH, format!("usr/share/fish/vendor_completions.d/{program}.fish")),
+        ];
+        let all = commands(program, &[]);
+        assert!(all.len() > 1, "{program}: {all:?}");
+        let each = all.iter().filter(|name| *name != "help").map(|name| vec![name.clone()]);
+        for of in std::iter::once(Vec::new()).chain(each) {
+            let expected = commands(program, &of);
+            for (shell, script, file) in files.iter().filter(|_| !expected.is_empty()) {
+                let offered = offered(shell, script, &machine.path(file), program, &of);
+                let lacks: Vec<_> = expected.iter().filter(|name| !offered.contains(name)).collect();
+                assert!(lacks.is_empty(), "{shell}: {program} {of:?} lacks {lacks:?}: {offered:?}");
+            }
+        }
+    }
+}
+
+/// Whoever packs them, and wherever: under another umask, in another time zone and language, in a directory of another kind
+/// of file system, of copies that are newer than what they were made of.
 #[test]
 fn the_same_programs_make_the_same_package() {
-    let packages =
-        [Scratch::new(), Scratch::new()].map(|scratch| fs::read(build(&scratch, "0.1.0")).unwrap());
-    assert!(packages[0] == packages[1], "of {} and {} bytes", packages[0].len(), packages[1].len());
+    let (scratch, elsewhere) = (Scratch::new(), Scratch::new());
+    let first = fs::read(build(&scratch, "0.1.0")).unwrap();
+    let [programs, pages, out] = ["programs", "pages", "out"].map(|name| elsewhere.path().join(name));
+    fs::create_dir(&programs).unwrap();
+    for name in ["chatd", "chat", "chat-ring", "chatctl"] {
+        fs::copy(common::program(name), programs.join(name)).unwrap();
+    }
+    fs::create_dir(&pages).unwrap();
+    for page in fs::read_dir(scratch.path().join("pages")).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::copy(&page, pages.join(page.file_name().expect("a name"))).unwrap();
+    }
+    let mut packing = Command::new("bash");
+    packing.args(["-c", "umask 077; exec ops/deb/build \"$@\"", "bash"]).args([&programs, &pages, &out]);
+    packing.arg("0.1.0").env("DEB_COMPRESS", "-Znone").env("SOURCE_DATE_EPOCH", "1700000000");
+    packing.env("TZ", "Asia/Kathmandu").env("LC_ALL", "C.UTF-8").env("TMPDIR", "/dev/shm");
+    run(&mut packing);
+    let second = fs::read(fs::read_dir(&out).unwrap().next().expect("a package").unwrap().path()).unwrap();
+    assert!(first == second, "of {} and {} bytes", first.len(), second.len());
 }
 
 /// The bill of materials has what Cargo.lock has, by its checksums, and none of what only tests need.

@@ -38,13 +38,10 @@ fn one_that_is_draining_is_healthy_and_not_ready() {
         writer.chat(&ben, &"x".repeat(8 << 10));
     }
     writer.hear_until_now();
-    let asked = Instant::now();
     chatd.signal(libc::SIGTERM);
-    admin.until("draining", "/readyz", |page| page.status == 503);
-    let after = asked.elapsed();
-    println!("not ready {after:?} after the signal");
-    assert!(after.as_millis() < 1_000, "promised are 100 ms, and this machine may be busy: {after:?}");
+    // Whoever sends clients here knows before the first of them is told.
     writer.hear_error(114);
+    assert_eq!(admin.get("/readyz").status, 503);
     not_ready(admin, "draining");
     assert_eq!(Metrics::read(&admin.body("/metrics")).sum("chatd_draining", &[]), 1.0);
     drop(reader);

@@ -7,7 +7,6 @@ use crate::common::cluster::{Backends, Shared};
 use crate::common::services::proxy::Proxy;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 /// A session that understands how groups are run.
 fn enter(server: &Chatd, user: &User) -> Client {
@@ -219,12 +218,11 @@ fn a_server_that_does_not_answer_makes_a_mute_busy_until_it_does() {
         .expect("a group");
     ask(&mut bens, json!({"msgid": 9, "id": ben.id, "groupid": group}), "j");
     second.signal(libc::SIGSTOP);
-    let begun = Instant::now();
     let mute = json!({"msgid": 49, "groupid": group, "userid": ben.id, "until": -1, "cid": "m"});
     amys.say(mute.clone());
     let busy = next_of(&mut amys, "m");
     assert_eq!((&busy["msgid"], &busy["errno"]), (&json!(21), &json!(110)));
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    // She was told while that server still could not answer.
     second.signal(libc::SIGCONT);
     let done = until("the other server to say that it knows", SOON, || {
         amys.say(mute.clone());

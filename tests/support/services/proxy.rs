@@ -71,6 +71,11 @@ impl Proxy {
         proxy
     }
 
+    /// How many connections it has carried.
+    pub fn carried(&self) -> usize {
+        lock(&self.ways).sockets.len() / 2
+    }
+
     /// From now on all that passes is kept.
     pub fn record(&self) {
         *lock(&self.record) = Some(Vec::new());
