@@ -10,6 +10,7 @@ use chatd_testing as common;
 /// One file for each thing that events go through.
 mod webhook {
     mod example;
+    mod groups;
     mod kills;
     mod orders;
     mod posted;

@@ -80,9 +80,12 @@ function take(event) {
 }
 
 /** `external` is the user as your tokens call it: their `sub`. */
-function remind({ external, frame }) {
-  const reader = users.find(({ id }) => id === external);
-  if (reader) sendMail(reader.email, `${frame.name} wrote to you: ${frame.msg}`);
+function remind(event) {
+  // Of a group one event tells of several readers.
+  for (const { external } of event.users ?? [event]) {
+    const reader = users.find(({ id }) => id === external);
+    if (reader) sendMail(reader.email, `${event.frame.name} wrote to you: ${event.frame.msg}`);
+  }
 }
 
 /** An e-mail, in yours. What people wrote is data here too: no line of it can look like one of this program. */

@@ -3,7 +3,7 @@
 
     receiver.py --port 8080 --secret-file FILE --push-url https://push.example/send
 
-It checks the signature, takes each event once, and answers 200 only when all of a request is done: what it could not do
+It checks the signature, tells each reader of each event once, and answers 200 only when all of a request is done: what it could not do
 comes again. It needs Python 3.8 and nothing else.
 """
 
@@ -18,7 +18,7 @@ import urllib.request
 
 # How far the clocks of both ends may be apart, in seconds. An older request may be one that somebody has overheard.
 LEEWAY_S = 300
-# Bytes of a request at most, and events that are remembered: more would be somebody else's.
+# Bytes of a request at most, and pushes that are remembered: more would be somebody else's.
 REQUEST_BYTES = 8 << 20
 REMEMBERED = 100_000
 
@@ -35,15 +35,17 @@ def is_signed(secret, header, body):
     return hmac.compare_digest(wanted, signature)
 
 
-def push(url, event):
-    """Hands one message to the push service, for all devices of its reader."""
+def push(url, event, reader):
+    """Hands one message to the push service, for all devices of one reader."""
     frame = event.get("frame") or {}
     note = {
-        "to": str(event.get("external", event["user"])),
-        "devices": event["devices"],
+        "to": str(reader.get("external", reader["user"])),
+        "devices": reader["devices"],
         "from": frame.get("name"),
         "text": frame.get("msg", ""),
     }
+    if "groupid" in event:
+        note["group"] = event["groupid"]
     request = urllib.request.Request(url, json.dumps(note).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=3):
         pass
@@ -69,14 +71,18 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         self.answer(200)
 
     def take(self, event):
-        # By the number of the event: a request that comes again may have more in it than before.
-        if event["id"] in seen:
+        if event["type"] != "undelivered":
             return
-        if event["type"] == "undelivered":
-            push(self.server.push_url, event)
-        seen[event["id"]] = True
-        if len(seen) > REMEMBERED:
-            seen.popitem(last=False)
+        # Of a group there are several readers in one event.
+        for reader in event.get("users", [event]):
+            # By the number of the event: a request that comes again may have more in it than before.
+            once = (event["id"], reader["user"])
+            if once in seen:
+                continue
+            push(self.server.push_url, event, reader)
+            seen[once] = True
+            if len(seen) > REMEMBERED:
+                seen.popitem(last=False)
 
     def answer(self, status):
         self.send_response(status)

@@ -28,6 +28,7 @@ mod settings;
 mod sync;
 mod tokens;
 mod trial;
+mod untold;
 mod upgrade;
 
 pub use upgrade::{VERSION_1, VERSION_2, check_again, check_version_1, check_version_2};
@@ -84,6 +85,7 @@ pub fn cases() -> Vec<Case> {
         changes::CASES,
         changed::CASES,
         outbox::CASES,
+        untold::CASES,
         search::CASES,
         random::CASES,
     ]

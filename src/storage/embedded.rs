@@ -37,6 +37,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod untold;
 
 use super::merge::PageLimit;
 use super::names::Clash;

@@ -29,6 +29,7 @@ pub const SQLITE: &[&str] = &[
     include_str!("../../schema/sqlite/0013_outbox.sql"),
     include_str!("../../schema/sqlite/0014_push_tokens.sql"),
     include_str!("../../schema/sqlite/0015_issued_tokens.sql"),
+    include_str!("../../schema/sqlite/0016_untold.sql"),
 ];
 
 /// Applies those of `files` that the database lacks, each in a transaction of its own: one that is interrupted leaves the

@@ -46,6 +46,7 @@ mod stored;
 mod sync;
 mod tokens;
 mod touched;
+mod untold;
 mod url;
 mod user_cache;
 

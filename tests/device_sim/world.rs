@@ -115,6 +115,7 @@ fn limits() -> Limits {
         ping_ms: u64::MAX / 2,
         probe_ms: 300,
         seen_ms: 500,
+        cursors_ms: 500,
         presence_grace_ms: 200,
         presence_look_ms: 500,
         // So that pages, frames and buffers overflow.

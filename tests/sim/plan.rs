@@ -187,7 +187,7 @@ fn limits(rng: &mut Rng) -> Limits {
     let roomy = Limits::default();
     let tight_outbox = rng.chance(400);
     let tight_core = rng.chance(300);
-    Limits {
+    let limits = Limits {
         msg_bytes: 300,
         outbox_bytes: if tight_outbox { 6_000 } else { roomy.outbox_bytes },
         stall_ms: rng.pick(&[0, 100, roomy.stall_ms]),
@@ -221,5 +221,6 @@ fn limits(rng: &mut Rng) -> Limits {
         presence_notice_ms: rng.pick(&[0, 100]),
         presence_look_ms: rng.pick(&[200, 700]),
         ..roomy
-    }
+    };
+    Limits { cursors_ms: limits.seen_ms, ..limits }
 }

@@ -91,4 +91,16 @@ fn the_example_wakes_the_phone_of_who_does_not_read() {
         (&json!(ben.id.to_string()), &json!("are you there")),
         "{pushed}"
     );
+    let cleo = chatd.register("cleo");
+    let tea = session.create_group("tea");
+    for user in [&ben, &cleo] {
+        chatd.enter(user).join_group(tea);
+    }
+    session.group_chat_stored(tea, "is anybody there", "m2");
+    let mut woken: Vec<Value> = (0..2).map(|_| told.recv_timeout(DEADLINE).expect("both are told")).collect();
+    woken.sort_by_key(|pushed| pushed["to"].to_string());
+    for (user, pushed) in [&ben, &cleo].into_iter().zip(&woken) {
+        let wanted = json!([user.id.to_string(), "is anybody there", tea]);
+        assert_eq!(json!([pushed["to"], pushed["text"], pushed["group"]]), wanted, "{woken:?}");
+    }
 }

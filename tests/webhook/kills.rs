@@ -1,6 +1,7 @@
 //! Servers and whoever takes their events are killed, again and again: every message is told of, in its order, also those
 //! that an application sends and sends again.
 
+use super::groups::told_of;
 use super::orders::Application;
 use super::receiver::{Mood, Receiver, once};
 use crate::common::chatd::{Chatd, Setup};
@@ -99,12 +100,28 @@ fn check(receiver: &Receiver, said: &[Said; 2], application: &Application) {
         assert_eq!(places, wanted, "{conversation:?}, in the order in which it was told");
     }
     application.check(&once);
+    let told_of = check_told_of(receiver, application, &once);
     eprintln!(
-        "{} acknowledged, {} events, {} of them once; {application}",
+        "{} acknowledged, {} events, {} of them once; {told_of} that somebody lacks something; {application}",
         wanted.len(),
         told.len(),
         once.len()
     );
+}
+
+/// Who is in the group and never there is told of, for each message at most once, up to the last; how often.
+fn check_told_of(receiver: &Receiver, application: &Application, told: &[&Value]) -> usize {
+    let group = application.group();
+    let of_group = told.iter().filter(|event| event["type"] == "message" && event["groupid"] == group);
+    let last = of_group.filter_map(|event| event["pos"].as_u64()).max().expect("something was said");
+    let places = |told: &[Value]| -> Vec<u64> {
+        let absent = |(_, users): &(u64, Vec<u64>)| users.contains(&application.absent());
+        told_of(told, group).into_iter().filter(absent).map(|(pos, _)| pos).collect()
+    };
+    let told = receiver.wait_until("the last message of the group", |told| places(told).contains(&last));
+    let places = places(&told);
+    assert!(places.windows(2).all(|pair| pair[0] < pair[1]), "each once, in their order: {places:?}");
+    places.len()
 }
 
 /// Both say things to each other on their servers, which are killed in turn, and an application sends for them.
@@ -113,10 +130,11 @@ fn kill_in_turn(receiver: &Receiver, setup: impl Fn() -> Setup, count: usize) {
     eprintln!("CHATD_SEED={seed} WEBHOOK_KILLS={}", kills());
     let mut random = Random(seed);
     let scratch = Scratch::new();
-    let setup = || api::taking(setup(), &scratch);
+    let setup = || api::taking(setup(), &scratch).argument("--push-after-ms=200");
     let mut servers = Setup::start_together((0..count).map(|_| setup()));
     let people = [servers[0].register("amy"), servers[0].register("ben")];
-    let mut application = Application::new(&servers[0], &people);
+    let absent = servers[0].register("cleo");
+    let mut application = Application::new(&servers[0], &people, &absent);
     let mut said = [Said::default(), Said::default()];
     for kill in 0..kills() {
         receiver.set(mood(&mut random));

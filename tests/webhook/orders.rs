@@ -22,19 +22,31 @@ struct Order {
 pub struct Application {
     people: [u64; 2],
     group: u64,
+    absent: u64,
     orders: Vec<Order>,
 }
 
 impl Application {
-    /// For these people, who have a group.
-    pub fn new(chatd: &Chatd, people: &[User; 2]) -> Self {
+    /// For these people, who have a group with somebody who is never there.
+    pub fn new(chatd: &Chatd, people: &[User; 2], absent: &User) -> Self {
         let mut api = Api::of(chatd);
         let [amy, ben] = people.each_ref().map(|user| user.id);
         let made = api.done("groups.put", &json!({ "owner": { "id": amy }, "name": "orders" }));
         let group = made["groupid"].as_u64().expect("a group");
-        let add = json!({ "groupid": group, "by": { "id": amy }, "add": [{ "id": ben }] });
-        assert_eq!(api.done("groups.members", &add)["results"][0]["errno"], 0);
-        Self { people: [amy, ben], group, orders: Vec::new() }
+        let add =
+            json!({ "groupid": group, "by": { "id": amy }, "add": [{ "id": ben }, { "id": absent.id }] });
+        let added = api.done("groups.members", &add);
+        assert!((0..2).all(|at| added["results"][at]["errno"] == 0), "{added}");
+        Self { people: [amy, ben], group, absent: absent.id, orders: Vec::new() }
+    }
+
+    pub fn group(&self) -> u64 {
+        self.group
+    }
+
+    /// Who is never there.
+    pub fn absent(&self) -> u64 {
+        self.absent
     }
 
     fn order(&mut self, random: &mut Random) -> usize {

@@ -205,6 +205,7 @@ impl Settings {
             _ => options.redis.as_deref().and_then(|url| seen_password("redis", url)),
         }));
         let mut limits = Limits::default();
+        limits.cursors_ms = options.webhooks.cursors_ms(limits.cursors_ms);
         let room = open_files.saturating_sub(OTHER_FILES + cores as u64 * FILES_A_CORE) / cores as u64;
         if room < 16 {
             return Err(Impossible::OpenFiles(open_files));

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     probe: Monotonic,
+    overdue: Monotonic,
     cursors: Monotonic,
     keepalive: Monotonic,
     offsets: Monotonic,
@@ -76,7 +77,7 @@ impl Hub {
         self.fetch_narrowed();
         self.fetch_declined();
         let limits = &self.cx.limits;
-        let (offsets_ms, probe_ms, cursors_ms) = (limits.stored_notice_ms, limits.probe_ms, limits.seen_ms);
+        let (offsets_ms, probe_ms) = (limits.stored_notice_ms, limits.probe_ms);
         let places = is_due(&mut self.timers.offsets, now, offsets_ms);
         if places {
             self.groups.begin_offsets();
@@ -101,11 +102,7 @@ impl Hub {
             self.connections.begin_pings();
         }
         self.connections.ping_silent(&mut self.cx);
-        if is_due(&mut self.timers.cursors, now, cursors_ms) {
-            self.groups.begin_repeats();
-            self.groups.begin_looks();
-            self.groups.begin_writes();
-        }
+        self.begin_walks_of_groups(now);
         self.groups.repeat_offsets(&mut self.cx);
         if self.timers.to_fetch.is_empty() {
             let overdue = self.groups.overdue(&self.cx, &self.connections, &self.backlog);
@@ -114,6 +111,18 @@ impl Hub {
         self.go_on_fetching(&mut budget);
         self.groups.write_cursors(&mut self.cx, &self.connections, &self.backlog);
         self.go_on_draining();
+    }
+
+    /// It may be time to look what is overdue in groups, and to write how far members have come.
+    fn begin_walks_of_groups(&mut self, now: Monotonic) {
+        let limits = &self.cx.limits;
+        if is_due(&mut self.timers.overdue, now, limits.seen_ms) {
+            self.groups.begin_repeats();
+            self.groups.begin_looks();
+        }
+        if is_due(&mut self.timers.cursors, now, limits.cursors_ms) {
+            self.groups.begin_writes();
+        }
     }
 
     /// Everybody fetches their backlog again: some now, the others with the next ticks.

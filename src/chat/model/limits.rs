@@ -267,9 +267,10 @@ pub struct Limits {
     /// Milliseconds between two looks at what TCP has acknowledged, and between two tries to get
     /// done what the store was too busy for.
     pub probe_ms: u64,
-    /// Milliseconds between two writes of how far online members have read their groups. Word
-    /// that a message is stored is taken for lost after once to twice as long.
+    /// Milliseconds after which, once to twice as long, word that a message of a group is stored is taken for lost.
     pub seen_ms: u64,
+    /// Milliseconds between two writes of how far online members have come in their groups.
+    pub cursors_ms: u64,
     /// Sessions that one tick looks at of what is done for all of them now and then, for each such purpose.
     /// Above: the rest follows with the next ticks (50 ms).
     pub walk_sessions: usize,
@@ -416,6 +417,7 @@ impl Default for Limits {
             pong_ms: 15_000,
             probe_ms: 1_000,
             seen_ms: 5_000,
+            cursors_ms: 5_000,
             walk_sessions: 1_024,
             walk_cursors: 4_096,
             announcement_bytes: 800,

@@ -29,13 +29,13 @@ pub const CASES: &[Case] = &[
 ];
 
 /// A time of these tests, and a message of it.
-const THEN: u64 = 1_700_000_000_000;
+pub const THEN: u64 = 1_700_000_000_000;
 
 fn at(ms: u64) -> MessageId {
     MessageId::of_time(Millis(THEN + ms))
 }
 
-fn step() -> Step {
+pub fn step() -> Step {
     Step {
         holder: 7,
         now: Millis(THEN),
@@ -48,24 +48,24 @@ fn step() -> Step {
     }
 }
 
-fn with(open: &mut Opener<'_>, kinds: Kinds) -> Trial {
+pub fn with(open: &mut Opener<'_>, kinds: Kinds) -> Trial {
     let mut trial = Trial::new(open);
     trial.opened().set_outbox(kinds, Duration::from_secs(10));
     trial
 }
 
-fn ask(trial: &mut Trial, step: &Step) -> Page {
+pub fn ask(trial: &mut Trial, step: &Step) -> Page {
     trial.opened().outbox(step).expect("the store works")
 }
 
 /// What a page tells, each event as an application gets it, but for its number.
-fn events(page: &Page) -> Vec<Value> {
+pub fn events(page: &Page) -> Vec<Value> {
     let parse = |line: &str| serde_json::from_str(&format!("{{{line}}}")).expect("an event is an object");
     page.rows.iter().flat_map(|row| row.body.lines().map(parse)).collect()
 }
 
 /// What waits, and what is posted with that.
-fn taken(trial: &mut Trial) -> Vec<Value> {
+pub fn taken(trial: &mut Trial) -> Vec<Value> {
     let page = ask(trial, &step());
     let posted = page.rows.iter().map(|row| row.id).collect();
     let left = ask(trial, &Step { posted, ..step() });
@@ -192,7 +192,7 @@ fn what_was_posted(open: &mut Opener<'_>) {
 }
 
 /// A message's id, which is a text because many a language has no number for it.
-fn mid(event: &Value) -> u64 {
+pub fn mid(event: &Value) -> u64 {
     event["mid"].as_str().expect("a text").parse().expect("a number")
 }
 

@@ -27,6 +27,7 @@ fn random_histories(open: &mut Opener<'_>) {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let mut history = History::new(open, seed);
             (0..STEPS).for_each(|_| history.step());
+            history.look_who_lacks();
             history.finish();
             history.check_told();
         }));
@@ -104,7 +105,7 @@ impl History {
 
     fn step(&mut self) {
         let user = self.any_user();
-        match self.below(23) {
+        match self.below(24) {
             0..=4 => self.tell(user),
             5..=9 => self.post(user),
             10 => self.late.push(self.trial.mid()),
@@ -117,6 +118,7 @@ impl History {
             17 => self.mark(user),
             18 => self.look_where_it_stands(user),
             19 => drop(self.be_told()),
+            20 => self.look_who_lacks(),
             _ => self.read_a_page(user),
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! Which messages nobody has confirmed is not written down with each of them: whatever is in a backlog and older than it
 //! may be is told of, from the ids up to which that was done on. What comes into a backlog later than that is told of at
-//! once.
+//! once. Which members of groups have not confirmed what was said there is looked at apart ([`super::untold`]).
 
 use super::memory::Memory;
-use super::{page, row};
+use super::{page, row, untold};
 use crate::outbox::pending::{Pending, Waiting, text};
 use crate::outbox::{Bounds, PAGE_BYTES, PAGE_ROWS, Page, Row, Step, TRIMMED_ROWS, UNDELIVERED};
 use chatd_chat::model::ids::{MessageId, Millis, UserId};
@@ -20,6 +20,7 @@ pub fn write(db: &Connection, pending: &mut Pending) -> rusqlite::Result<()> {
     if pending.is_empty() {
         return Ok(());
     }
+    untold::note(db, pending)?;
     let now = row::sql_number(crate::outbox::pending::now().0);
     let mut insert = db.prepare_cached("INSERT INTO outbox (ts, events, body) VALUES (?1, ?2, ?3)")?;
     for lines in pending.take() {
@@ -39,15 +40,17 @@ pub fn tell_if_late(db: &Connection, memory: &mut Memory, user: UserId, mid: i64
 
 /// Does a step, in a transaction if it changes something.
 pub fn step(db: &mut Connection, memory: &mut Memory, step: &Step) -> rusqlite::Result<Page> {
-    let mut dropped = 0;
+    let (mut dropped, mut more) = (0, false);
     let until = step.undelivered_before.map(MessageId::of_time);
     let since = until.map(|_| begin_looking(db, memory, step.now)).transpose()?;
     let found = match since.zip(until) {
         Some((since, until)) => waiting(db, since, until)?,
         None => Vec::new(),
     };
+    let due = step.undelivered_before.map(|before| untold::due(db, before)).transpose()?.unwrap_or_default();
     let over = step.trim.map(|bounds| over(db, bounds, step.now)).transpose()?.flatten();
-    if !step.posted.is_empty() || step.tell.is_some() || !found.is_empty() || over.is_some() {
+    let is_told = step.tell.is_some() || !found.is_empty() || !due.is_empty();
+    if !step.posted.is_empty() || is_told || over.is_some() {
         let transaction = Transaction::new(db, TransactionBehavior::Immediate)?;
         delete(&transaction, &step.posted)?;
         if let Some(beyond) = over {
@@ -57,6 +60,9 @@ pub fn step(db: &mut Connection, memory: &mut Memory, step: &Step) -> rusqlite::
         step.tell.iter().for_each(|line| pending.line(line));
         for (user, mid) in &found {
             tell(&transaction, &mut pending, *user, *mid)?;
+        }
+        if let Some(before) = step.undelivered_before {
+            more = untold::tell(&transaction, &mut pending, &due, before)?;
         }
         write(&transaction, &mut pending)?;
         if let Some((_, last)) = found.last() {
@@ -70,7 +76,7 @@ pub fn step(db: &mut Connection, memory: &mut Memory, step: &Step) -> rusqlite::
         let last = last.and_then(|mid| u64::try_from(mid).ok()).map(MessageId);
         memory.undelivered_upto = Some(last.unwrap_or(until).max(since.unwrap_or(until)));
     }
-    look(db, step, dropped)
+    Ok(Page { more, dropped, ..look(db, step)? })
 }
 
 /// From which id on backlogs are looked at: where it was left, or now, if nobody has looked before.
@@ -115,6 +121,14 @@ fn tell(db: &Connection, pending: &mut Pending, user: UserId, mid: i64) -> rusql
     let pos = db
         .prepare_cached("SELECT pos FROM message WHERE mid = ?1")?
         .query_row([mid], |found| row::optional_number(found, 0))?;
+    let (external, devices) = reached_by(db, user)?;
+    let waiting = Waiting { user, external: external.as_deref(), devices: &devices };
+    pending.undelivered(&envelope, pos.unwrap_or(0), &waiting);
+    Ok(())
+}
+
+/// What an application calls a user, if one does, and the user's devices, each an object.
+pub fn reached_by(db: &Connection, user: UserId) -> rusqlite::Result<(Option<String>, Vec<String>)> {
     let external: Option<String> = db
         .prepare_cached("SELECT external FROM user WHERE id = ?1")?
         .query_row([user.get()], |found| found.get(0))
@@ -132,9 +146,7 @@ fn tell(db: &Connection, pending: &mut Pending, user: UserId, mid: i64) -> rusql
             Ok(device + "}")
         })?
         .collect::<rusqlite::Result<Vec<String>>>()?;
-    let waiting = Waiting { user, external: external.as_deref(), devices: &devices };
-    pending.undelivered(&envelope, pos.unwrap_or(0), &waiting);
-    Ok(())
+    Ok((external, devices))
 }
 
 fn delete(db: &Connection, posted: &[u64]) -> rusqlite::Result<()> {
@@ -180,8 +192,8 @@ fn drop_oldest(db: &Connection, beyond: Beyond) -> rusqlite::Result<u64> {
 }
 
 /// What waits now.
-fn look(db: &Connection, step: &Step, dropped: u64) -> rusqlite::Result<Page> {
-    let mut page = Page { posts: true, dropped, ..Page::default() };
+fn look(db: &Connection, step: &Step) -> rusqlite::Result<Page> {
+    let mut page = Page { posts: true, ..Page::default() };
     let Some((first, newest, oldest)) = ends(db)? else { return Ok(page) };
     (page.waiting, page.oldest) = (newest - first + 1, Some(oldest));
     if !step.wanted {

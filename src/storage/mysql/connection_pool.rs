@@ -171,7 +171,8 @@ async fn check_tables(client: &mut Client, url: &MySqlUrl) -> Result<(), OpenErr
     let engines = "SELECT table_name, engine FROM information_schema.tables
         WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' AND table_name IN
         ('chatd_schema', 'user', 'friend', 'allgroup', 'groupuser', 'message', 'offlinemessage', 'conversation',
-         'history', 'alias', 'token', 'blocked', 'friend_ask', 'setting', 'outbox', 'outbox_poster')";
+         'history', 'alias', 'token', 'blocked', 'friend_ask', 'setting', 'outbox', 'outbox_poster',
+         'undelivered_late', 'untold')";
     if let Some(found) = client.find_one(engines, vec![]).await.map_err(of)? {
         let (table, engine) = (row::text(&found, 0).map_err(of)?, row::text(&found, 1).map_err(of)?);
         return refuse(format!("table {table} has engine {engine}: ALTER TABLE `{table}` ENGINE = InnoDB"));
@@ -211,6 +212,7 @@ async fn check_rights(client: &mut Client) -> DbResult<()> {
         ("outbox", "id", "ts, events, body"),
         ("outbox_poster", "one", "holder, expires, undelivered_upto"),
         ("undelivered_late", "mid", "userid"),
+        ("untold", "groupid", "pos, ts, upto, member"),
     ] {
         for sql in [
             format!(

@@ -8,7 +8,7 @@
 
 use super::client::{Client, Many};
 use super::fault::{DbResult, Fault};
-use super::{page, row};
+use super::{page, row, untold};
 use crate::outbox::pending::{Lines, Pending, Waiting, now, text};
 use crate::outbox::{Bounds, PAGE_BYTES, PAGE_ROWS, Page, Row, Step, TRIMMED_ROWS, UNDELIVERED};
 use chatd_chat::model::ids::{MessageId, Millis, UserId};
@@ -39,7 +39,7 @@ const LATE_WAITING: &str =
     "SELECT late.mid, late.userid, offlinemessage.mid IS NOT NULL FROM undelivered_late AS late
     LEFT JOIN offlinemessage ON offlinemessage.userid = late.userid AND offlinemessage.mid = late.mid
     WHERE late.mid <= ? ORDER BY late.mid LIMIT ?";
-const MESSAGES: Many = Many::new(
+pub const MESSAGES: Many = Many::new(
     "SELECT mid, ts, sender, recipient, groupid, cid, body, pos FROM message WHERE (rev IS NULL OR rev >= 0) AND mid IN (",
     "?",
     ")",
@@ -65,7 +65,11 @@ pub struct Outbox {
 impl Outbox {
     /// Writes what was told, at the end of a transaction.
     pub async fn write(&mut self, client: &mut Client) -> DbResult<()> {
-        if self.pending.is_empty() { Ok(()) } else { insert(client, self.pending.take()).await }
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        untold::note(client, self.pending.take_groups()).await?;
+        insert(client, self.pending.take()).await
     }
 
     /// These came into backlogs: those that are old are written down.
@@ -93,21 +97,22 @@ impl Outbox {
         let mut pending = Pending::default();
         step.tell.iter().for_each(|line| pending.line(line));
         let (posts, upto) = lease(client, step).await?;
-        let mut dropped = 0;
+        let (mut dropped, mut more) = (0, false);
         if posts {
             if let Some(bounds) = step.trim {
                 dropped = trim(client, bounds, step.now).await?;
             }
             if let Some(before) = step.undelivered_before {
-                let before = Millis(before.0.saturating_sub(SETTLED_MS));
-                undelivered(client, &mut pending, (upto, before), step.now).await?;
+                let settled = Millis(before.0.saturating_sub(SETTLED_MS));
+                undelivered(client, &mut pending, (upto, settled), step.now).await?;
+                more = untold::tell(client, &mut pending, before).await?;
             }
         }
         insert(client, pending.take()).await?;
         client.run("COMMIT").await?;
         let page = if posts { look(client, step).await? } else { Page::default() };
         client.run("COMMIT").await?;
-        Ok(Page { posts, dropped, ..page })
+        Ok(Page { posts, dropped, more, ..page })
     }
 }
 
@@ -226,19 +231,44 @@ async fn undelivered(
 async fn tell(client: &mut Client, pending: &mut Pending, waiting: &BTreeSet<(u64, UserId)>) -> DbResult<()> {
     let mids: BTreeSet<u64> = waiting.iter().map(|(mid, _)| *mid).collect();
     let mids: Vec<Value> = mids.into_iter().map(row::sql_number).collect();
-    let users: BTreeSet<u32> = waiting.iter().map(|(_, user)| user.get()).collect();
-    let users: Vec<Value> = users.into_iter().map(Value::from).collect();
-    let (mut messages, mut externals) = (HashMap::new(), HashMap::new());
-    let mut scratch = Vec::new();
+    let users: BTreeSet<UserId> = waiting.iter().map(|(_, user)| *user).collect();
+    let (mut messages, mut scratch) = (HashMap::new(), Vec::new());
     for found in client.find_all(MESSAGES, &mids, &[]).await? {
         let pos = row::optional_number(&found, 7)?.unwrap_or(0);
         messages.insert(row::mid(&found, 0)?.0, (page::envelope(&found, &mut scratch)?, pos));
     }
-    for found in client.find_all(EXTERNAL, &users, &[]).await? {
-        externals.insert(row::user(&found, 0)?, row::text(&found, 1)?.to_owned());
+    let reached = reached_by(client, &users).await?;
+    for (mid, user) in waiting {
+        let Some((envelope, pos)) = messages.get(mid) else { continue };
+        let (external, devices) = reached.of(*user);
+        pending.undelivered(envelope, *pos, &Waiting { user: *user, external, devices });
     }
-    let mut devices: HashMap<UserId, Vec<String>> = HashMap::new();
-    for found in client.find_all(DEVICES, &users, &[]).await? {
+    Ok(())
+}
+
+/// How users are reached.
+#[derive(Default)]
+pub struct Reached {
+    externals: HashMap<UserId, String>,
+    devices: HashMap<UserId, Vec<String>>,
+}
+
+impl Reached {
+    /// What an application calls one of them, if one does, and its devices, each an object.
+    pub fn of(&self, user: UserId) -> (Option<&str>, &[String]) {
+        let devices = self.devices.get(&user).map_or(&[][..], Vec::as_slice);
+        (self.externals.get(&user).map(String::as_str), devices)
+    }
+}
+
+/// Looks how these are reached.
+pub async fn reached_by(client: &mut Client, users: &BTreeSet<UserId>) -> DbResult<Reached> {
+    let ids: Vec<Value> = users.iter().map(|user| user.get().into()).collect();
+    let mut reached = Reached::default();
+    for found in client.find_all(EXTERNAL, &ids, &[]).await? {
+        reached.externals.insert(row::user(&found, 0)?, row::text(&found, 1)?.to_owned());
+    }
+    for found in client.find_all(DEVICES, &ids, &[]).await? {
         let mut device = format!("{{\"id\":\"{}\"", row::number(&found, 1)?);
         text(&mut device, "device", row::text(&found, 2)?);
         let token = row::text(&found, 3)?;
@@ -246,15 +276,9 @@ async fn tell(client: &mut Client, pending: &mut Pending, waiting: &BTreeSet<(u6
             text(&mut device, "push_token", token);
             text(&mut device, "push_kind", row::text(&found, 4)?);
         }
-        devices.entry(row::user(&found, 0)?).or_default().push(device + "}");
+        reached.devices.entry(row::user(&found, 0)?).or_default().push(device + "}");
     }
-    for (mid, user) in waiting {
-        let Some((envelope, pos)) = messages.get(mid) else { continue };
-        let devices = devices.get(user).map_or(&[][..], Vec::as_slice);
-        let external = externals.get(user).map(String::as_str);
-        pending.undelivered(envelope, *pos, &Waiting { user: *user, external, devices });
-    }
-    Ok(())
+    Ok(reached)
 }
 
 /// What waits now.

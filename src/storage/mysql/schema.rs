@@ -32,6 +32,7 @@ pub const MYSQL: &[&str] = &[
     include_str!("../../../schema/mysql/0013_outbox.sql"),
     include_str!("../../../schema/mysql/0014_push_tokens.sql"),
     include_str!("../../../schema/mysql/0015_issued_tokens.sql"),
+    include_str!("../../../schema/mysql/0016_untold.sql"),
 ];
 
 /// How long another chatd may take to do it, and how long one statement of ours may.

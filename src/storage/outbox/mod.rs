@@ -1,7 +1,7 @@
 //! What an application is told of: events, written in the transaction of what they tell of, and posted after it.
 //!
 //! Owns which events there are and their form ([`pending`]), the line on which the storage thread is asked for what waits
-//! ([`line`]), and the thread that posts it ([`poster`], [`post`]). Where there is no webhook, nothing is written and
+//! ([`line`]), whom of a group is told of ([`untold`]), and the thread that posts it ([`poster`], [`post`]). Where there is no webhook, nothing is written and
 //! nothing is looked up.
 //!
 //! Invariant: an event is deleted only after an answer of 2xx to a request that had it, or when the outbox is over its
@@ -11,6 +11,7 @@ pub(crate) mod line;
 pub(crate) mod pending;
 mod post;
 pub(crate) mod poster;
+pub(crate) mod untold;
 
 use chatd_chat::model::ids::Millis;
 pub use pending::Kinds;
@@ -86,7 +87,7 @@ pub struct Step {
     pub tell: Option<String>,
     /// The bounds that are looked at, if it is time to.
     pub trim: Option<Bounds>,
-    /// Messages older than this are looked for in backlogs, if it is time to.
+    /// Messages older than this are looked for, in backlogs and in groups, if it is time to.
     pub undelivered_before: Option<Millis>,
     /// Whether rows are wanted.
     pub wanted: bool,
@@ -105,6 +106,8 @@ pub struct Page {
     pub oldest: Option<Millis>,
     /// Events that were deleted because they were over the bounds.
     pub dropped: u64,
+    /// Whether members of groups are left to be looked at, of what was asked for.
+    pub more: bool,
 }
 
 /// What one transaction told.

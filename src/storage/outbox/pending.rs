@@ -10,6 +10,7 @@ use chatd_chat::model::envelope::{Envelope, Target};
 use chatd_chat::model::history::{Conversation, Placed};
 use chatd_chat::model::ids::{GroupId, Millis, UserId};
 use chatd_chat::port::store::{Joined, Left, StoreReply, StoreRequest, StoreResult};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Kinds {
     /// A message was stored.
     pub message: bool,
-    /// A message is in somebody's backlog for too long.
+    /// A message is in somebody's backlog for too long, or not confirmed by a member of its group.
     pub undelivered: bool,
     /// A read marker moved.
     pub read: bool,
@@ -65,6 +66,8 @@ pub struct Pending {
     pub kinds: Kinds,
     full: Vec<Lines>,
     last: Lines,
+    /// The first message of each group, if somebody is to be told of what is undelivered: its place, and when it was sent.
+    groups: BTreeMap<GroupId, (u64, Millis)>,
 }
 
 /// Whom a message that waits is for, and how that one is reached.
@@ -80,12 +83,17 @@ pub struct Waiting<'a> {
 impl Pending {
     /// Whether nothing was told.
     pub fn is_empty(&self) -> bool {
-        self.last.events == 0 && self.full.is_empty()
+        self.last.events == 0 && self.full.is_empty() && self.groups.is_empty()
     }
 
     /// The batch was not committed.
     pub fn clear(&mut self) {
-        (self.full, self.last) = Default::default();
+        (self.full, self.last, self.groups) = Default::default();
+    }
+
+    /// The first message of each group that something was said in: its place, and when it was sent.
+    pub fn take_groups(&mut self) -> BTreeMap<GroupId, (u64, Millis)> {
+        std::mem::take(&mut self.groups)
     }
 
     /// The rows of what was told, in its order.
@@ -108,6 +116,18 @@ impl Pending {
             let _ = write!(line, "\"type\":\"message\",\"ts\":{}", envelope.ts().0);
             said(line, envelope, pos);
         }
+        if self.kinds.undelivered
+            && let Target::Group(group) = envelope.target()
+        {
+            self.groups.entry(group).or_insert((pos, envelope.ts()));
+        }
+    }
+
+    /// A message of a group that these members have not confirmed, each an object.
+    pub fn undelivered_in_group(&mut self, envelope: &Envelope, pos: u64, users: &str) {
+        let line = self.begin();
+        let _ = write!(line, "\"type\":\"undelivered\",\"ts\":{},\"users\":[{users}]", now().0);
+        said(line, envelope, pos);
     }
 
     /// A message that nobody has confirmed: whom it waits for.

@@ -21,6 +21,8 @@ const IDLE: Duration = Duration::from_millis(200);
 const ASIDE: Duration = Duration::from_secs(2);
 /// How often bounds and backlogs are looked at, also while nothing can be posted.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long after a look that left members of groups to be looked at they are: batches go first.
+const MORE: Duration = Duration::from_millis(20);
 /// How often the lease is renewed.
 const RENEW: Duration = Duration::from_secs(2);
 /// How long the store may take for a step.
@@ -117,6 +119,8 @@ struct Poster {
     hello: Option<String>,
     /// When bounds and backlogs are looked at again.
     look: Instant,
+    /// What the last look was for, if it left members of groups to be looked at.
+    left: Option<Millis>,
     /// When the lease is renewed.
     renew: Instant,
     /// The pause after the next request that is not taken.
@@ -156,6 +160,7 @@ impl Poster {
             posted: Vec::new(),
             hello: Some(hello),
             look: Instant::now(),
+            left: None,
             renew: Instant::now(),
             pause: PAUSE,
             works: None,
@@ -197,7 +202,7 @@ impl Poster {
             return Next::After(ASIDE);
         }
         if page.rows.is_empty() {
-            return Next::After(IDLE);
+            return Next::After(if page.more { MORE } else { IDLE });
         }
         let body = Body::of(&page.rows);
         match self.post.send(&body, now().0 / 1_000) {
@@ -242,11 +247,18 @@ impl Poster {
         }
     }
 
+    /// When a message was sent, at the latest, that is undelivered by now.
+    fn due_before(&self) -> Millis {
+        let push_after = self.webhook.push_after.as_millis() as u64;
+        Millis(now().0.saturating_sub(push_after))
+    }
+
     /// Asks the store. What was posted and what is to be told is asked again until it is done.
     fn step(&mut self, wanted: bool) -> Result<Page, Next> {
         let looks = Instant::now() >= self.look;
-        let push_after = self.webhook.push_after.as_millis() as u64;
-        let before = Millis(now().0.saturating_sub(push_after));
+        // What a look has left is looked at with the same time: a group has one pass a second, however much is said in it.
+        let before = if looks { Some(self.due_before()) } else { self.left };
+        let before = before.filter(|_| self.webhook.kinds.undelivered);
         let renews = Instant::now() >= self.renew;
         let step = Step {
             holder: self.holder,
@@ -255,7 +267,7 @@ impl Poster {
             posted: self.posted.clone(),
             tell: self.hello.clone(),
             trim: looks.then_some(self.webhook.bounds),
-            undelivered_before: (looks && self.webhook.kinds.undelivered).then_some(before),
+            undelivered_before: before,
             wanted,
         };
         match self.line.ask(step, PATIENCE) {
@@ -263,6 +275,7 @@ impl Poster {
                 if looks {
                     self.look = Instant::now() + EVERY;
                 }
+                self.left = before.filter(|_| page.more);
                 if renews {
                     self.renew = Instant::now() + RENEW;
                 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// Bytes of a secret at least: a shorter one would be guessed.
 const SECRET_BYTES: usize = 16;
+/// Milliseconds before which nobody is sure to have confirmed what it has: TCP is looked at once a second.
+const SURE_MS: u64 = 3_000;
 /// The name of the credential of systemd that has it.
 const CREDENTIAL: &str = "webhook-secret";
 
@@ -26,7 +28,8 @@ pub struct Webhooks {
     #[arg(long, value_name = "NAME[,NAME]", default_value = "message,undelivered,read,user,group", value_parser = kinds)]
     pub webhook_events: Kinds,
 
-    /// Milliseconds after which a message is told of as undelivered if none of its reader's devices has confirmed it.
+    /// Milliseconds after which a message is told of as undelivered if none of its reader's devices has confirmed it. Below
+    /// 3000 members of groups who are there may be told of, too.
     #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=86_400_000))]
     pub push_after_ms: u64,
 
@@ -53,6 +56,15 @@ fn kinds(text: &str) -> Result<Kinds, String> {
 }
 
 impl Webhooks {
+    /// How often it is written how far members of groups have come: in time for whoever looks which of them have not
+    /// confirmed what was said. A third of that time, so that the others are for TCP and the walk over all sessions.
+    pub fn cursors_ms(&self, seldom_ms: u64) -> u64 {
+        match self.webhook_url.is_some() && self.webhook_events.undelivered {
+            true => seldom_ms.min(self.push_after_ms / 3),
+            false => seldom_ms,
+        }
+    }
+
     /// What the store is told of it, if there is one.
     ///
     /// # Errors
@@ -70,6 +82,11 @@ impl Webhooks {
             warnings.push(
                 "the webhook is posted to in clear text: whoever is on the way reads what is said".to_owned(),
             );
+        }
+        if self.webhook_events.undelivered && self.push_after_ms < SURE_MS {
+            warnings.push(format!(
+                "--push-after-ms is less than {SURE_MS}: members of groups who are there may be told of as if they were not"
+            ));
         }
         Ok(Some(Webhook {
             url,
@@ -117,6 +134,26 @@ mod tests {
             ("http://app.example", false),
         ] {
             assert_eq!(is_loopback(url), wanted, "{url}");
+        }
+    }
+
+    #[test]
+    fn cursors_are_written_before_anybody_is_told_of() {
+        for (url, kinds, push_after_ms, wanted) in [
+            (None, Kinds::ALL, 3_000, 5_000),
+            (Some("http://127.0.0.1/"), Kinds { undelivered: false, ..Kinds::ALL }, 3_000, 5_000),
+            (Some("http://127.0.0.1/"), Kinds::ALL, 3_000, 1_000),
+            (Some("http://127.0.0.1/"), Kinds::ALL, 86_400_000, 5_000),
+        ] {
+            let webhooks = Webhooks {
+                webhook_url: url.map(str::to_owned),
+                webhook_secret_file: None,
+                webhook_events: kinds,
+                push_after_ms,
+                webhook_keep_rows: 1,
+                webhook_keep_hours: 1,
+            };
+            assert_eq!(webhooks.cursors_ms(5_000), wanted, "{webhooks:?}");
         }
     }
 
