@@ -2,7 +2,7 @@
 
 use chatd_testing as common;
 
-use common::api::{TOKEN, with_api};
+use common::api::{Api, TOKEN, with_api};
 use common::chatd::{Chatd, Setup};
 use common::scratch::Scratch;
 use serde_json::{Value, json};
@@ -94,6 +94,15 @@ fn users_are_made_and_shut_out_and_send() {
     let (code, why) = ctl.fails(&["tokens", "issue", "ext:u-1"]);
     assert_eq!(code, Some(1), "{why}");
     assert!(why.starts_with("chatctl: refused, errno 104:"), "{why}");
+}
+
+#[test]
+fn a_server_without_an_api_says_how_it_gets_one() {
+    let chatd = Setup::new(1).admin("127.0.0.1:0").start();
+    let ctl = Ctl::new(format!("http://{}", Api::of(&chatd).address));
+    let (code, why) = ctl.fails(&["users", "put", "ext:u-1"]);
+    assert_eq!(code, Some(3), "{why}");
+    assert!(why.contains("404") && why.contains("--api-token-file"), "{why}");
 }
 
 #[test]

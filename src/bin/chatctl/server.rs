@@ -4,6 +4,7 @@ use super::acts::Asked;
 use super::exit::Exit;
 use super::options::Options;
 use super::unix_socket::UnixConnector;
+use super::visible::visible;
 use chatd_tls::trust::Trust;
 use serde_json::Value;
 use std::fs;
@@ -85,10 +86,7 @@ impl Server {
                 let mut answer = answer;
                 let said =
                     answer.body_mut().with_config().limit(ANSWER_BYTES).read_to_string().unwrap_or_default();
-                let said = serde_json::from_str::<Value>(&said).ok();
-                let why =
-                    said.as_ref().and_then(|said| said["errmsg"].as_str()).unwrap_or("it does not say why");
-                let why = super::visible::visible(why);
+                let why = why(&said);
                 Err((Exit::Unreachable, format!("{} answers {status} to {}: {why}", self.name, asked.act)))
             }
         }
@@ -158,4 +156,13 @@ fn tls(url: &str) -> Result<TlsConfig, Failed> {
     };
     let roots: Vec<_> = trusted.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
     Ok(TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).build())
+}
+
+/// Why something is refused: what the API says of it, or the sentence of whoever answers in its place. A page for browsers is
+/// none.
+fn why(said: &str) -> String {
+    let error = serde_json::from_str::<Value>(said).ok();
+    let error = error.as_ref().and_then(|error| error["errmsg"].as_str());
+    let sentence = said.lines().next().filter(|line| !line.is_empty() && !line.starts_with(['<', '{']));
+    visible(error.or(sentence).unwrap_or("it does not say why")).into_owned()
 }
