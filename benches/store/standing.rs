@@ -5,6 +5,7 @@ use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd::chat::model::history::{Conversation, SyncFrom};
 use chatd::chat::model::ids::{GroupId, MessageId, Millis, UserId};
 use chatd::chat::model::limits::Limits;
+use chatd::chat::model::profile::Who;
 use chatd::chat::model::token::Proof;
 use chatd::chat::port::store::{Detail, Issue, StoreRequest};
 use chatd::storage::mysql::{MySql, MySqlUrl};
@@ -86,10 +87,17 @@ fn standing(what: &str, store: &mut dyn Store, full: bool) {
         for _ in 0..many / 200 {
             let stores: Vec<Order> = (0..200).map(|_| room.say(me, target)).collect();
             one(room.store, &stores);
+            keep_awake(room.store);
         }
         let heads = Order::Request(StoreRequest::Heads { user: reader, before: None, heads: 200 });
         room.time(&format!("{what}, heads, 1 {name} with {many} unread"), &heads);
     }
+}
+
+/// Has every connection that reads do something: a MySQL hangs up on one that is idle for seconds.
+fn keep_awake(store: &mut dyn Store) {
+    let find = || Order::Lookup { who: Who::Id(user(0)) };
+    one(store, &[find(), find(), find()]);
 }
 
 struct Room<'a> {
@@ -140,6 +148,7 @@ impl Room<'_> {
                 Order::Request(StoreRequest::StoreMessage { envelope })
             }));
             orders.chunks(400).for_each(|orders| drop(one(self.store, orders)));
+            keep_awake(self.store);
         }
         let direct = (1..=DIRECT).map(|number| Conversation::With(user(number)));
         let groups = groups.into_iter().map(Conversation::Group);

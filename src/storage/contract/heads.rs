@@ -12,6 +12,7 @@ pub const CASES: &[Case] = &[
     Case { name: "conversations are told, newest first", run: conversations_are_told },
     Case { name: "conversations are told page by page", run: page_by_page },
     Case { name: "nobody's own messages are unread", run: own_messages_are_not_unread },
+    Case { name: "what is unread is counted in long conversations too", run: unread_of_long_conversations },
     Case { name: "what came before joining is not unread", run: what_came_before_joining },
     Case { name: "a head is its last message by place", run: a_head_is_the_last_by_place },
     Case { name: "whoever blocks somebody does not tell it what was read", run: a_blocker_tells_nothing },
@@ -155,6 +156,52 @@ fn own_messages_are_not_unread(open: &mut Opener<'_>) {
         let head = &all(&mut trial, amy)[1];
         assert_eq!((head.read, head.peer_read), (pos, Some(pos)));
     }
+}
+
+/// However long a conversation is, wherever its marker is, and whether the user has said something since.
+fn unread_of_long_conversations(open: &mut Opener<'_>) {
+    const HEAD: u64 = 300;
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
+    let tea = trial.group("tea", amy, &[ben, cleo]);
+    // Nothing of amy's lies in the last third.
+    let is_amys = |place: u64| place % 3 == 0 && place <= 2 * HEAD / 3;
+    let mut stores = Vec::new();
+    for place in 1..=HEAD {
+        let (sender, to) = if is_amys(place) { (amy, ben) } else { (ben, amy) };
+        for target in [Target::User(to), Target::Group(tea)] {
+            stores.push(StoreRequest::StoreMessage { envelope: trial.message(sender, target, "", "x") });
+        }
+        stores.push(StoreRequest::StoreMessage { envelope: trial.message(amy, Target::User(amy), "", "x") });
+    }
+    assert!(trial.requests(stores).iter().all(Result::is_ok));
+    let late = trial.user("late");
+    trial.join(late, tea);
+    trial.post(late, tea, "x");
+    for marker in [0, 1, 100, 149, 150, 151, 170, 199, 200, 201, 250, 299, 300] {
+        for (user, other) in [(amy, ben), (ben, amy)] {
+            for conversation in [with(other), Conversation::Group(tea), with(amy)] {
+                let moved = StoreRequest::MoveMarker { user, conversation, pos: marker };
+                drop(trial.request(moved));
+            }
+            let beyond = |is_own: &dyn Fn(u64) -> bool| {
+                (marker + 1..=HEAD).filter(|place| !is_own(*place)).count() as u64
+            };
+            let others = if user == amy { beyond(&is_amys) } else { beyond(&|place| !is_amys(place)) };
+            for head in all(&mut trial, user) {
+                let unread = match head.conversation {
+                    Conversation::With(peer) if peer == user => 0,
+                    Conversation::With(_) => others,
+                    Conversation::Group(_) => others + 1,
+                };
+                assert_eq!((head.read, head.unread), (marker, unread), "{:?}", head.conversation);
+            }
+        }
+    }
+    assert_eq!(only(&mut trial, cleo).unread, HEAD + 1);
+    assert_eq!(only(&mut trial, late).unread, 0);
+    trial.post(ben, tea, "x");
+    assert_eq!(only(&mut trial, late).unread, 1);
 }
 
 fn what_came_before_joining(open: &mut Opener<'_>) {
