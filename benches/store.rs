@@ -5,6 +5,8 @@
 //! commit. Started by a test run (without `--bench`) it does a hundredth and proves only that it works.
 
 use chatd_testing::services;
+#[path = "store/fill.rs"]
+mod fill;
 #[path = "store/history.rs"]
 mod history;
 #[path = "store/search.rs"]

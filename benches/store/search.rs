@@ -1,5 +1,6 @@
 //! Finding messages by their words: what it costs to index them, and how long a search takes among a million.
 
+use super::fill;
 use super::{Writer, cpu, enroll, one, open, report, user};
 use chatd::chat::model::change::Wanted;
 use chatd::chat::model::envelope::{Durability, Envelope, Message, Target};
@@ -25,43 +26,66 @@ const WORDS: u64 = 20_000;
 pub fn embedded(full: bool) {
     let (mut store, path) = open("search");
     enroll(&mut *store);
-    search("embedded", &mut *store, if full { 1_000_000 } else { 2_000 });
+    let mut room = Room::in_groups(&mut *store);
+    for _ in 0..messages(full) / 1_000 {
+        let orders: Vec<Order> = (0..1_000).map(|_| store_message(room.message())).collect();
+        one(&mut *store, &orders);
+    }
+    search("embedded", &mut *store, &mut room, messages(full));
     store.close().expect("closed");
     drop(std::fs::remove_dir_all(path));
 }
 
 /// On a MariaDB.
 pub fn mysql(mariadb: &MariaDb, full: bool) {
-    let url = MySqlUrl::parse(&mariadb.url(&mariadb.make_database())).expect("a URL");
+    let database = mariadb.make_database();
+    let url = MySqlUrl::parse(&mariadb.url(&database)).expect("a URL");
     let mut store = MySql::open(&url, &Limits::default()).expect("a database");
     enroll(&mut store);
-    search("mysql", &mut store, if full { 1_000_000 } else { 2_000 });
+    let mut room = Room::in_groups(&mut store);
+    fill::load(mariadb, &database, (0..messages(full)).map(|_| room.message()));
+    search("mysql", &mut store, &mut room, messages(full));
 }
 
-fn search(what: &str, store: &mut dyn Store, messages: u64) {
-    let mut room = Room { writer: Writer::new(), dice: 1 };
+fn messages(full: bool) -> u64 {
+    if full { 1_000_000 } else { 2_000 }
+}
+
+fn store_message(envelope: Envelope) -> Order {
+    Order::Request(StoreRequest::StoreMessage { envelope })
+}
+
+/// Has all that is stored indexed, as the product does it, and searches.
+fn search(what: &str, store: &mut dyn Store, room: &mut Room, messages: u64) {
     let me = user(0);
-    for number in 1..=GROUPS {
-        let create = StoreRequest::CreateGroup { user: me, name: format!("g{number}"), desc: String::new() };
-        one(store, &[Order::Request(create)]);
-    }
-    for _ in 0..messages / 1_000 {
-        let orders: Vec<Order> = (0..1_000).map(|_| room.message(me)).collect();
-        one(store, &orders);
-    }
     let mut searcher = store.searcher().expect("a searcher").expect("a store that searches");
-    let (began, before, mut steps) = (Instant::now(), cpu(), Vec::new());
+    let (began, before, mut steps, mut stored) = (Instant::now(), cpu(), Vec::new(), Vec::new());
     loop {
         let step = Instant::now();
         let here = store.index().expect("indexed");
         let there = searcher.index().expect("indexed");
         steps.push(step.elapsed());
+        if store.is_to_settle() {
+            searcher.settle().expect("settled");
+        }
         if here == Indexed::All && there == Indexed::All {
             break;
+        }
+        if steps.len().is_multiple_of(16) {
+            // Somebody says something meanwhile.
+            let order = store_message(room.message());
+            let begun = Instant::now();
+            one(store, &[order]);
+            stored.push(begun.elapsed());
         }
     }
     let (took, used, longest) = (began.elapsed(), cpu() - before, steps.iter().max().copied());
     report(&format!("{what}, index a message"), messages as usize, took, steps, used);
+    stored.sort_unstable();
+    let at = |share: f64| {
+        stored.get((stored.len() as f64 * share) as usize).map_or(0.0, |one| one.as_secs_f64() * 1e3)
+    };
+    println!("{what}, store a message meanwhile: ms p50 {:.3} p99 {:.3}", at(0.5), at(0.99));
     println!("{what}, the longest step: {:.1} ms", longest.unwrap_or_default().as_secs_f64() * 1e3);
     let rare = room.rare();
     for (name, q) in [
@@ -110,6 +134,15 @@ struct Room {
 }
 
 impl Room {
+    /// Where whoever searches is in its groups, and nothing is said yet.
+    fn in_groups(store: &mut dyn Store) -> Self {
+        for number in 1..=GROUPS {
+            let (name, desc) = (format!("g{number}"), String::new());
+            one(store, &[Order::Request(StoreRequest::CreateGroup { user: user(0), name, desc })]);
+        }
+        Self { writer: Writer::new(), dice: 1 }
+    }
+
     fn below(&mut self, end: u64) -> u64 {
         self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.dice >> 33) % end
@@ -122,7 +155,7 @@ impl Room {
     }
 
     /// A word that nearly nobody says.
-    fn rare(&mut self) -> String {
+    fn rare(&self) -> String {
         word(WORDS - 7)
     }
 
@@ -143,7 +176,8 @@ impl Room {
         text
     }
 
-    fn message(&mut self, me: UserId) -> Order {
+    fn message(&mut self) -> Envelope {
+        let me = user(0);
         let (sender, target) = if self.below(OWN) > 0 {
             (user(self.below(9_000) as u32 + 500), Target::User(user(self.below(9_000) as u32 + 500)))
         } else if self.below(DIRECT + GROUPS) < DIRECT {
@@ -163,7 +197,7 @@ impl Room {
             durability: Durability::Always,
             body: body.as_bytes(),
         };
-        Order::Request(StoreRequest::StoreMessage { envelope: Envelope::message(message, &mut Vec::new()) })
+        Envelope::message(message, &mut Vec::new())
     }
 }
 

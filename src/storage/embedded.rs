@@ -380,8 +380,13 @@ impl Store for Embedded {
     }
 
     fn index(&mut self) -> Result<Indexed, StoreError> {
-        let done = index::step(&self.db, &mut self.memory.indexer);
+        let aside = self.checkpoint_beyond(index::CHECKPOINT_PAGES);
+        let done = aside.and_then(|()| index::step(&self.db, &mut self.memory.indexer));
         done.map_err(|error| StoreError::Down(format!("{}: {error}", self.directory.database().display())))
+    }
+
+    fn is_to_settle(&mut self) -> bool {
+        self.memory.indexer.is_to_settle()
     }
 
     fn searcher(&mut self) -> Result<Option<Box<dyn Searcher>>, StoreError> {

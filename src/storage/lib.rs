@@ -291,6 +291,12 @@ pub trait Store: Send {
         Ok(Indexed::All)
     }
 
+    /// Whether the index has written so much since this was last so that whoever searches is to settle it:
+    /// see [`Searcher::settle`].
+    fn is_to_settle(&mut self) -> bool {
+        false
+    }
+
     /// Somebody who searches, for a thread of its own; `None` where nobody can.
     ///
     /// # Errors

@@ -66,6 +66,15 @@ pub trait Searcher: Send {
         Ok(Indexed::All)
     }
 
+    /// Moves what the store has written for the index from its log to where it belongs, where that is not done with each
+    /// step. The store can go on writing meanwhile.
+    ///
+    /// # Errors
+    /// If that does not work: it is done later then.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// How long after the last time it is to be asked to do something for the index; `None` for never.
     fn index_after(&self) -> Option<Duration> {
         None

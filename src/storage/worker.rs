@@ -362,4 +362,6 @@ mod deferred_tests;
 #[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
+mod search_tests;
+#[cfg(test)]
 mod tests;

@@ -24,7 +24,12 @@ const PIECE: usize = 64;
 /// Messages that a step indexes anew: each may be in a run of its own.
 const AGAIN_STEP: usize = 64;
 /// How long a step may take, more or less: what comes meanwhile waits for it.
-const STEP_TIME: Duration = Duration::from_millis(3);
+const STEP_TIME: Duration = Duration::from_millis(2);
+/// Runs that are written before they are settled, which is so many pages in the log and a few more: what is stored next
+/// flushes all of them to the disk.
+const SETTLED_RUNS: usize = 1_024;
+/// Pages in the log that make a step move them into the database itself: nobody has settled them.
+pub const CHECKPOINT_PAGES: u32 = 16_000;
 /// Messages that are read before they are written, conversation by conversation, at most.
 const GATHERED: usize = 16_384;
 /// Bytes of a run. With what else is in its row it fills a page.
@@ -46,6 +51,8 @@ pub struct Indexer {
     next: MessageId,
     /// Whether there was more to be read.
     more: bool,
+    /// Runs that were written since that was last to be settled.
+    unsettled: usize,
     /// Whether commits do not wait for the disk.
     pub(super) flushes_nothing: bool,
     /// What the last step has done: the bounds of that are bounds of its time.
@@ -72,6 +79,7 @@ impl Indexer {
             gathered: Vec::new(),
             next: upto,
             more: false,
+            unsettled: 0,
             flushes_nothing: false,
             #[cfg(test)]
             work: Work::default(),
@@ -113,11 +121,21 @@ impl Indexer {
         if self.gathered.is_empty() {
             self.upto = self.next;
         }
+        self.unsettled += work.runs;
         #[cfg(test)]
         {
             self.work = work;
         }
         Ok(if self.more || !self.gathered.is_empty() { Indexed::Partly } else { Indexed::All })
+    }
+
+    /// Whether so much was written that it is to be settled. It is said once.
+    pub fn is_to_settle(&mut self) -> bool {
+        let is_much = self.unsettled >= SETTLED_RUNS;
+        if is_much {
+            self.unsettled = 0;
+        }
+        is_much
     }
 
     /// What was gathered is to be gathered again.

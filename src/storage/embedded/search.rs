@@ -1,4 +1,5 @@
-//! Finding messages by their words: on a connection that only reads, which keeps nobody from writing.
+//! Finding messages by their words: on a connection that only reads, which keeps nobody from writing. And moving what was
+//! indexed from the log into the database, on one of its own.
 
 use super::{Answered, accounts, groups, row, rows};
 use crate::StoreError;
@@ -28,6 +29,8 @@ const LACKS: &str =
 /// See above.
 pub struct Reader {
     db: Connection,
+    /// Writes nothing but what is in the log already.
+    settler: Connection,
 }
 
 impl Reader {
@@ -37,7 +40,9 @@ impl Reader {
         db.busy_timeout(PATIENCE)?;
         db.pragma_update(None, "cache_size", -(8 << 10))?;
         db.set_prepared_statement_cache_capacity(32);
-        Ok(Self { db })
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let settler = Connection::open_with_flags(database, flags)?;
+        Ok(Self { db, settler })
     }
 
     /// All of it as it was at one moment.
@@ -58,6 +63,13 @@ impl Searcher for Reader {
             }
             StoreError::Down(error.to_string())
         })
+    }
+
+    fn settle(&mut self) -> Result<(), StoreError> {
+        // It waits for nobody and keeps nobody from writing: what is in the way of it stays in the log.
+        self.settler
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .map_err(|error| StoreError::Down(error.to_string()))
     }
 }
 

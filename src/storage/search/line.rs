@@ -25,6 +25,8 @@ enum Call {
     Question(Requester, Box<Question>),
     /// The store is to be woken in a while.
     Wake,
+    /// What was indexed is to be settled, and the store woken then.
+    Settle,
 }
 
 /// See above.
@@ -63,6 +65,11 @@ impl Line {
         self.calls.try_send(Call::Wake).is_ok()
     }
 
+    /// Has settled what was indexed, and the store woken then; whether that was heard.
+    pub fn settle(&self) -> bool {
+        self.calls.try_send(Call::Settle).is_ok()
+    }
+
     /// Ends once what waits is answered. The thread is to be joined.
     pub fn stop(self) -> JoinHandle<()> {
         self.thread
@@ -91,10 +98,16 @@ impl AtWork {
             match next {
                 Ok(Call::Question(requester, question)) => {
                     let answer = self.searcher.search(&question);
-                    self.tell_once(answer.as_ref().err());
+                    self.tell_once("searching does not work", answer.as_ref().err());
                     self.replies.send(requester, answer.unwrap_or(Err(Code::Busy)));
                 }
                 Ok(Call::Wake) => wake_at = wake_at.or_else(|| Some(Instant::now() + WAKE_AFTER)),
+                Ok(Call::Settle) => {
+                    let settled = self.searcher.settle();
+                    self.tell_once("what was indexed stays in the log", settled.as_ref().err());
+                    // One that is under way is as good.
+                    let _ = self.wake.try_send(());
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -111,7 +124,7 @@ impl AtWork {
     /// Does a little for the index. Returns how long it can wait then.
     fn index(&mut self) -> Duration {
         let done = self.searcher.index();
-        self.tell_once(done.as_ref().err());
+        self.tell_once("searching does not work", done.as_ref().err());
         match done {
             Ok(Indexed::Partly) => Duration::ZERO,
             Ok(Indexed::All) => self.searcher.index_after().unwrap_or(BROKEN),
@@ -119,10 +132,10 @@ impl AtWork {
         }
     }
 
-    /// Says that searching does not work, once until it works again.
-    fn tell_once(&mut self, error: Option<&StoreError>) {
+    /// Says what does not work, once until something works again.
+    fn tell_once(&mut self, what: &str, error: Option<&StoreError>) {
         if let Some(error) = error.filter(|_| !self.told) {
-            warn!("searching does not work: {error}");
+            warn!("{what}: {error}");
         }
         self.told = error.is_some();
     }

@@ -25,7 +25,7 @@ enum Indexing {
     Never,
     /// Nothing until something is stored.
     Done,
-    /// Something was stored, and whoever wakes the worker knows it.
+    /// A little once whoever wakes the worker does so: something was stored, or what was indexed is settled first.
     Later,
     /// A little, whenever nothing is asked.
     Now,
@@ -59,6 +59,13 @@ impl Search {
 
     pub(super) fn is_due(&self) -> bool {
         self.indexing == Indexing::Now
+    }
+
+    /// Whoever searches settles what was indexed, if that one has heard of it. Until then nothing more is indexed.
+    fn settle(&mut self) {
+        if self.line.as_ref().is_some_and(Line::settle) && self.indexing == Indexing::Now {
+            self.indexing = Indexing::Later;
+        }
     }
 
     /// Ends it once what is asked is answered.
@@ -104,5 +111,8 @@ impl Worker {
             }
         };
         self.search.told = !works;
+        if self.store.is_to_settle() {
+            self.search.settle();
+        }
     }
 }

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
+pub(super) const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
 
 pub(super) fn config(directory: &Path, cost: Cost) -> Config {
     let backend = Backend::Directory(directory.to_path_buf());

@@ -1,6 +1,6 @@
 //! What only the embedded store does with its index: goes on after a crash, and forgets with the messages.
 
-use super::{AGAIN_STEP, PIECE, PUT, RUN_BYTES};
+use super::{AGAIN_STEP, PIECE, PUT, RUN_BYTES, SETTLED_RUNS};
 use crate::embedded::Embedded;
 use crate::embedded::tests::{amy, count, enroll, open, perform, store_message};
 use crate::scratch::Scratch;
@@ -125,4 +125,32 @@ fn no_step_does_more_than_it_may() {
     while step(&mut store) == Indexed::Partly {}
     assert_eq!((indexed, count(scratch.path(), "search_again")), (8_000, 0));
     assert_eq!(count(scratch.path(), "search"), runs);
+}
+
+/// No step waits for the log to be moved into the database: whoever searches does that, and the log begins anew.
+#[test]
+fn what_is_indexed_is_settled_aside() {
+    let scratch = Scratch::new();
+    let mut store = with_a_group(&scratch);
+    // One of them fills a run.
+    let said = |mid: u64| said(mid, 900);
+    let messages: Vec<Order> = (1..=3_000).map(said).collect();
+    messages.chunks(500).for_each(|messages| drop(perform(&mut store, messages)));
+    let mut searcher = store.searcher().unwrap().unwrap();
+    store.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let log_pages = || std::fs::metadata(scratch.path().join("chatd.db-wal")).unwrap().len() as usize / 4_120;
+    assert_eq!(log_pages(), 0);
+    let mut settled = 0;
+    while store.index().unwrap() == Indexed::Partly {
+        if store.is_to_settle() {
+            let pages = log_pages();
+            assert!(pages >= SETTLED_RUNS, "{pages} pages are in the log: no step has moved them");
+            searcher.settle().unwrap();
+            settled += 1;
+        }
+    }
+    assert!(settled >= 2, "settled {settled} times");
+    let (pages, most) = (log_pages(), 2 * SETTLED_RUNS);
+    assert!(pages < most, "the log has begun anew: {pages} pages, {most} at most");
+    assert!(count(scratch.path(), "search") >= 3_000);
 }
