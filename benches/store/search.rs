@@ -40,11 +40,14 @@ pub fn embedded(full: bool) {
 pub fn mysql(mariadb: &MariaDb, full: bool) {
     let database = mariadb.make_database();
     let url = MySqlUrl::parse(&mariadb.url(&database)).expect("a URL");
-    let mut store = MySql::open(&url, &Limits::default()).expect("a database");
+    let open = || MySql::open(&url, &Limits::default()).expect("a database");
+    let mut store = open();
     enroll(&mut store);
     let mut room = Room::in_groups(&mut store);
+    // Its connections would be idle for too long.
+    drop(store);
     fill::load(mariadb, &database, (0..messages(full)).map(|_| room.message()));
-    search("mysql", &mut store, &mut room, messages(full));
+    search("mysql", &mut open(), &mut room, messages(full));
 }
 
 fn messages(full: bool) -> u64 {
