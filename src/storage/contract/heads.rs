@@ -165,7 +165,7 @@ fn unread_of_long_conversations(open: &mut Opener<'_>) {
     let [amy, ben, cleo] = trial.users(["amy", "ben", "cleo"]);
     let tea = trial.group("tea", amy, &[ben, cleo]);
     // Nothing of amy's lies in the last third.
-    let is_amys = |place: u64| place % 3 == 0 && place <= 2 * HEAD / 3;
+    let is_amys = |place: u64| place.is_multiple_of(3) && place <= 2 * HEAD / 3;
     let mut stores = Vec::new();
     for place in 1..=HEAD {
         let (sender, to) = if is_amys(place) { (amy, ben) } else { (ben, amy) };
