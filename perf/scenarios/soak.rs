@@ -12,7 +12,7 @@ use super::settings::{Settings, Sides};
 use super::side::Side;
 use crate::cli;
 use crate::measure::metric;
-use crate::report::Machine;
+use crate::report::{Machine, time_text};
 use crate::target::{Cpus, Target};
 
 /// The length of a round, after each of which is looked.
@@ -68,13 +68,14 @@ pub fn soak(flags: &cli::Soak, stop: &AtomicBool) -> Result<Ending, String> {
         faults += u32::from(!counts.is_clean());
         let held = look(&side.target)?;
         println!(
-            "  {:>5.0} s   {:>7.1} MiB   {} descriptors   {} threads   {} connections   {} messages",
+            "  {:>5.0} s   {:>7.1} MiB   {} descriptors   {} threads   {} connections   {} messages, the latest after {}",
             began.elapsed().as_secs_f64(),
             held.rss_bytes / 1_048_576.0,
             held.descriptors,
             held.threads,
             held.connections,
-            counts.delivered
+            counts.delivered,
+            time_text(measured.figures.recorder.latency.max())
         );
         seen.push((began.elapsed().as_secs_f64() / 3_600.0, held.rss_bytes));
     }
