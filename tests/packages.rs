@@ -250,9 +250,14 @@ fn the_container_may_use_io_uring_and_little_that_a_chat_server_has_no_business_
     assert_eq!(rule["action"], "SCMP_ACT_ERRNO");
     let forbidden: Vec<&str> =
         rule["names"].as_array().unwrap().iter().filter_map(|name| name.as_str()).collect();
-    for needed in
-        ["io_uring_setup", "io_uring_enter", "io_uring_register", "sched_setaffinity", "setpriority"]
-    {
+    for needed in [
+        "io_uring_setup",
+        "io_uring_enter",
+        "io_uring_register",
+        "sched_setaffinity",
+        "sched_setattr",
+        "setpriority",
+    ] {
         assert!(!forbidden.contains(&needed), "{needed}");
     }
     for none_of_its_business in ["ptrace", "mount", "bpf", "kexec_load", "unshare", "init_module", "keyctl"] {

@@ -3,6 +3,7 @@
 //! An act is a session without a socket ([`ConnectionId::acting`]): it is handed to the hub as what a client says would be,
 //! and the first frame that the hub sends it is the answer.
 
+use super::bell::Bell;
 use super::event_loop::give_way;
 use super::shard::{Shard, SharedShard};
 use chatd_chat::model::act::{AccountAct, Act, Actor, Announcement};
@@ -13,8 +14,6 @@ use chatd_chat::wire::frame::Terminator;
 use chatd_chat::wire::request;
 use flume::{Receiver, Sender};
 use rustc_hash::FxHashMap;
-use rustix::event::{EventfdFlags, eventfd};
-use rustix::fd::OwnedFd;
 use std::io;
 use std::sync::Arc;
 
@@ -57,8 +56,8 @@ pub(super) struct Answer {
 pub struct ActLines {
     cores: Vec<Sender<Call>>,
     pub(super) answers: Receiver<Answer>,
-    /// Readable when there are answers.
-    pub(super) wake: Arc<OwnedFd>,
+    /// Rung when there are answers.
+    pub(super) bell: Arc<Bell>,
 }
 
 /// One core's end.
@@ -72,7 +71,7 @@ pub(super) struct ActLine {
 #[derive(Debug)]
 pub(super) struct Acting {
     answers: Sender<Answer>,
-    wake: Arc<OwnedFd>,
+    bell: Arc<Bell>,
     /// By the number of the acting session: the number of the call.
     open: FxHashMap<u32, u64>,
     last: u32,
@@ -83,7 +82,7 @@ pub(super) struct Acting {
 /// # Errors
 /// If the system gives no descriptor.
 pub(super) fn lines(cores: usize) -> io::Result<(ActLines, Vec<ActLine>)> {
-    let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+    let bell = Arc::new(Bell::new()?);
     // As many as there are calls, which are bounded.
     let (answer, answers) = flume::unbounded();
     let (mut senders, mut ends) = (Vec::new(), Vec::new());
@@ -91,10 +90,10 @@ pub(super) fn lines(cores: usize) -> io::Result<(ActLines, Vec<ActLine>)> {
         let (call, calls) = flume::bounded(CALLS);
         senders.push(call);
         let acting =
-            Acting { answers: answer.clone(), wake: wake.clone(), open: FxHashMap::default(), last: 0 };
+            Acting { answers: answer.clone(), bell: bell.clone(), open: FxHashMap::default(), last: 0 };
         ends.push(ActLine { calls, acting });
     }
-    Ok((ActLines { cores: senders, answers, wake }, ends))
+    Ok((ActLines { cores: senders, answers, bell }, ends))
 }
 
 impl ActLines {
@@ -123,9 +122,9 @@ impl Acting {
         if let Some(frame) = frame {
             frame.write(&mut bytes);
         }
-        // The thread of the API has ended, or the counter is full and it is being woken already.
+        // It fails if the thread of the API has ended.
         let _ = self.answers.send(Answer { number, bytes });
-        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+        self.bell.ring();
         true
     }
 }

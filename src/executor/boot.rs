@@ -31,6 +31,7 @@ use chatd_chat::model::registration::Registration;
 use chatd_chat::model::retention::Retention;
 use chatd_chat::port::event::Event;
 use chatd_chat::port::store::{StoreCall, StoreReturn};
+use chatd_process::precedence::run_when_woken;
 use flume::{Receiver, Sender};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use std::cell::RefCell;
@@ -269,6 +270,7 @@ impl Cores {
 }
 
 async fn run(parts: Parts) {
+    run_when_woken();
     let Parts {
         core, listener, limits, measuring, ring, wires, questions, answers, stop, ready, of_all, ..
     } = parts;

@@ -8,6 +8,7 @@
 
 pub mod acts;
 pub mod admin;
+mod bell;
 pub mod boot;
 pub mod bus;
 mod clock;

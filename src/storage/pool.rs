@@ -20,6 +20,7 @@ use chatd_chat::model::profile::Who;
 use chatd_chat::model::source::Source;
 use chatd_chat::model::token::Password;
 use chatd_chat::wire::code::Code;
+use chatd_process::precedence::Beside;
 use line::{Line, Refused};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -32,9 +33,6 @@ mod ask;
 const THREADS_MAX: usize = 2;
 /// As many questions may be with an application at one time.
 const ASKING_THREADS: usize = 8;
-/// 0 is everybody's, 19 the most patient. At 10 a thread gets about a tenth of a CPU that a core
-/// keeps busy, and all of one that is idle.
-const NICENESS: i32 = 10;
 /// How long an idle thread keeps its memory (19 MiB by default).
 const KEEP_MEMORY: Duration = Duration::from_secs(2);
 
@@ -207,9 +205,7 @@ struct Thread {
 
 impl Thread {
     fn run(mut self) {
-        // On Linux this is the priority of the calling thread. Without it all works, only less
-        // smoothly, so a refusal is no reason to stop.
-        let _ = rustix::process::setpriority_process(None, NICENESS);
+        Beside::Passwords.stand_back();
         while let Some((key, job)) = self.next() {
             self.work(key, job);
         }

@@ -6,6 +6,7 @@
 
 mod batch;
 mod isolation;
+mod pace;
 mod search;
 
 use super::dedup_windows::DedupWindows;
@@ -23,7 +24,9 @@ use batch::Step;
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::retention::Retention;
 use chatd_chat::port::store::{ReplyQueue, StoreCall};
+use chatd_process::precedence::Beside;
 use futures_lite::future;
+use pace::Pace;
 use search::Search;
 use std::pin::pin;
 use std::thread::JoinHandle;
@@ -37,8 +40,6 @@ use tracing::error;
 const BATCH_WEIGHT: usize = 1_024;
 /// How long an order is deferred for what somebody else has locked, before it is answered Busy.
 const DEFER_FOR: Duration = Duration::from_secs(1);
-/// How far the thread of the store stands back behind the cores.
-const NICENESS: i32 = 5;
 
 /// The store's threads, at work.
 pub struct Running {
@@ -143,6 +144,7 @@ fn start_with(
         outbox_calls,
         _poster: poster,
         search,
+        pace: Pace::default(),
     };
     let state = worker.health.state();
     let thread = std::thread::Builder::new()
@@ -198,6 +200,7 @@ struct Worker {
     /// Whoever posts ends when this is gone.
     _poster: flume::Sender<()>,
     search: Search,
+    pace: Pace,
 }
 
 /// What came out of one of the queues.
@@ -216,8 +219,7 @@ enum Next {
 
 impl Worker {
     fn run(mut self, calls: &flume::Receiver<StoreCall>, hashed: &flume::Receiver<Hashed>) {
-        // Where it shares a CPU with a core, messages go first. That it cannot is no reason to stop.
-        let _ = rustix::process::setpriority_process(None, NICENESS);
+        Beside::Store.stand_back();
         loop {
             // However many requests there are: a server that is not heard of seems to be dead.
             if let Ok(sibling_call) = self.sibling_calls.try_recv() {
@@ -248,7 +250,10 @@ impl Worker {
                     }
                     0
                 }
-                Next::Request(call) => self.take(call),
+                Next::Request(call) => {
+                    self.pace.gather(|| 1 + calls.len());
+                    self.take(call)
+                }
                 Next::Hashed(hashed) => self.store(hashed),
                 Next::End => break,
             };

@@ -1,6 +1,7 @@
 //! The queue of a stream, and the thread that writes to it: nobody who speaks waits for whoever reads.
 
 use super::rate::{self, Rate, Verdict};
+use crate::precedence::Beside;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::io;
@@ -84,6 +85,7 @@ struct Thread<S> {
 
 impl<S: AsFd> Thread<S> {
     fn run(&mut self, items: &flume::Receiver<Item>) {
+        Beside::Log.stand_back();
         while let Some(item) = self.next(items) {
             match item {
                 Item::Text { text, untold, place } => {

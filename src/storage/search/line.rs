@@ -7,13 +7,12 @@ use super::{Indexed, Question, Searcher};
 use crate::replies::{Replies, Requester};
 use crate::{OpenError, StoreError};
 use chatd_chat::wire::code::Code;
+use chatd_process::precedence::Beside;
 use flume::RecvTimeoutError;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tracing::warn;
 
-/// How far it stands back behind the cores: further than the store.
-const NICENESS: i32 = 8;
 /// How long the store waits for more to be indexed together.
 const WAKE_AFTER: Duration = Duration::from_millis(200);
 /// How long the index waits once it could not be filled.
@@ -86,8 +85,7 @@ struct AtWork {
 
 impl AtWork {
     fn run(mut self, calls: &flume::Receiver<Call>) {
-        // That it cannot is no reason to stop.
-        let _ = rustix::process::setpriority_process(None, NICENESS);
+        Beside::Search.stand_back();
         let mut index_at = self.searcher.index_after().map(|_| Instant::now());
         let mut wake_at: Option<Instant> = None;
         loop {

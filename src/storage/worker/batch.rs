@@ -146,6 +146,7 @@ impl Worker {
             // All that came was answered without the store.
             return;
         }
+        self.pace.begin(Instant::now(), self.orders.len());
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let mut isolation = Isolation { store: &mut *self.store, health: &mut self.health };
         if isolation.perform(&self.orders, &mut outcomes) == Committed::Changes {

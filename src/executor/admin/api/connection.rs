@@ -18,7 +18,7 @@ pub(super) const WRITE: Duration = Duration::from_secs(10);
 /// nobody reads would make the kernel reset the connection under the answer.
 const LINGER: Duration = Duration::from_secs(1);
 /// Bytes that are read at a time.
-const READ_BYTES: usize = 16 << 10;
+pub(super) const READ_BYTES: usize = 16 << 10;
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,10 +113,9 @@ impl Connection {
         matches!(self.stage, Stage::Asking) && self.incoming.is_empty() && self.outgoing.is_empty()
     }
 
-    /// Reads what has come. A peer that says nothing more has its last answers all the same.
-    pub(super) fn read(&mut self, now: Instant) {
-        let mut bytes = [0; READ_BYTES];
-        match rustix::io::read(&self.socket, &mut bytes) {
+    /// Reads what has come, by way of `bytes`. A peer that says nothing more has its last answers all the same.
+    pub(super) fn read(&mut self, bytes: &mut [u8; READ_BYTES], now: Instant) {
+        match rustix::io::read(&self.socket, &mut *bytes) {
             Ok(0) => self.stage = Stage::Over,
             Ok(count) if matches!(self.stage, Stage::Asking) => {
                 if self.incoming.is_empty() {

@@ -24,8 +24,8 @@ mod who;
 mod work;
 
 use crate::acts::ActLines;
+use crate::bell::Bell;
 use flume::Sender;
-use rustix::fd::OwnedFd;
 use server::Server;
 use std::fs;
 use std::io;
@@ -81,7 +81,7 @@ impl Socket {
 #[derive(Clone, Debug)]
 pub(super) struct Door {
     handed: Sender<Handed>,
-    wake: Arc<OwnedFd>,
+    bell: Arc<Bell>,
 }
 
 /// A connection, with what was read of it.
@@ -94,8 +94,7 @@ impl Door {
     /// Hands over a connection. One for which there is no room is closed.
     pub(super) fn hand(&self, stream: TcpStream, bytes: Vec<u8>) {
         if self.handed.try_send(Handed { stream, bytes }).is_ok() {
-            // It fails only if the counter is full, and then the thread is being woken already.
-            let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+            self.bell.ring();
         }
     }
 }
@@ -105,7 +104,7 @@ impl Door {
 pub struct Api {
     /// `None` while it ends.
     door: Option<Door>,
-    wake: Arc<OwnedFd>,
+    bell: Arc<Bell>,
     socket: Option<PathBuf>,
     thread: JoinHandle<()>,
 }
@@ -117,11 +116,11 @@ pub struct Api {
 pub fn start(access: Access, lines: ActLines) -> io::Result<Api> {
     let Access { tokens, socket } = access;
     let (handed, hands) = flume::bounded(HANDED);
-    let wake = lines.wake.clone();
+    let bell = lines.bell.clone();
     let (listener, path) = socket.map(|socket| (socket.listener, socket.path)).unzip();
     let server = Server::new(tokens, listener, lines, hands);
     let thread = std::thread::Builder::new().name("api".to_owned()).spawn(move || server.run())?;
-    Ok(Api { door: Some(Door { handed, wake: wake.clone() }), wake, socket: path, thread })
+    Ok(Api { door: Some(Door { handed, bell: bell.clone() }), bell, socket: path, thread })
 }
 
 impl Api {
@@ -132,7 +131,7 @@ impl Api {
     /// Ends the thread, once nobody else has its door; what is being answered is cut off.
     pub fn stop(mut self) {
         drop(self.door.take());
-        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+        self.bell.ring();
         if self.thread.join().is_err() {
             error!("the thread of the API has failed");
         }

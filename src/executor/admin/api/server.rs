@@ -1,7 +1,7 @@
 //! Turns the connections of the API: one thread, `poll`, and nobody waits for anybody else.
 
 use super::acts;
-use super::connection::{Connection, Origin, STEP, Stage, WRITE, Working};
+use super::connection::{Connection, Origin, READ_BYTES, STEP, Stage, WRITE, Working};
 use super::http::{self, Asked, Request, Response};
 use super::names::Names;
 use super::who::Tokens;
@@ -9,6 +9,7 @@ use super::work::{self, Came, Next};
 use super::{Handed, body::Refused};
 use crate::acts::{ActLines, Answer, Call};
 use chatd_chat::model::act::AccountName;
+use chatd_process::precedence::Beside;
 use flume::{Receiver, TryRecvError};
 use rustc_hash::FxHashMap;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -59,17 +60,17 @@ impl Server {
     }
 
     pub(super) fn run(mut self) {
+        Beside::Api.stand_back();
+        let mut bytes = Box::new([0; READ_BYTES]);
         loop {
             let ready = self.wait();
             let now = Instant::now();
-            // Before the answers: one that comes after this wakes the next turn.
-            let mut wakes = [0; 8];
-            let _ = rustix::io::read(&*self.desk.lines.wake, &mut wakes);
+            self.desk.lines.bell.hear();
             self.take_answers(now);
             for number in ready {
                 if let Some(connection) = self.connections.get_mut(&number) {
                     match connection.interest() {
-                        PollFlags::IN => connection.read(now),
+                        PollFlags::IN => connection.read(&mut bytes, now),
                         _ => connection.write(now),
                     }
                     self.desk.go_on(number, connection, now);
@@ -93,7 +94,7 @@ impl Server {
         let now = Instant::now();
         let deadline = self.connections.values().map(|connection| connection.deadline).min();
         let timeout = deadline.map(|deadline| timespec(deadline.saturating_duration_since(now)));
-        let mut descriptors = vec![PollFd::new(&*self.desk.lines.wake, PollFlags::IN)];
+        let mut descriptors = vec![PollFd::new(&*self.desk.lines.bell, PollFlags::IN)];
         descriptors.extend(self.listener.iter().map(|listener| PollFd::new(listener, PollFlags::IN)));
         let fixed = descriptors.len();
         let waiting: Vec<(&u64, &Connection)> =
