@@ -11,7 +11,7 @@ use chatd_chat::model::envelope::{Durability, Envelope, Message, Target};
 use chatd_chat::model::group_rule::{GroupRule, NewRow};
 use chatd_chat::model::history::Conversation;
 use chatd_chat::model::ids::{GroupId, MessageId, Millis, UserId};
-use chatd_chat::port::store::{Detail, Issue, StoreReply, StoreRequest};
+use chatd_chat::port::store::{Detail, Issue, StoreReply, StoreRequest, StoreResult};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -240,15 +240,20 @@ fn pages(open: &mut Opener<'_>) {
 fn bounded(open: &mut Opener<'_>) {
     let mut trial = with(open, kinds());
     let (members, crowd) = crowd(&mut trial, 300);
-    for &user in &members {
-        let proof = trial.proof(user);
-        let (detail, issue, device) = (Detail::Counts, Issue::Token, Some("phone".into()));
-        let request = StoreRequest::LoadProfile { user, proof, detail, issue, device, heads: 0 };
-        let Ok(StoreReply::Profile(profile)) = trial.request(request) else { panic!("a profile is given") };
-        let device = profile.token.expect("one was to be issued").id;
+    let proof = trial.proof(members[0]);
+    let enter = |user: &UserId| {
+        let (user, detail, issue, device) = (*user, Detail::Counts, Issue::Token, Some("phone".into()));
+        StoreRequest::LoadProfile { user, proof, detail, issue, device, heads: 0 }
+    };
+    let entered = trial.requests(members.iter().map(enter).collect());
+    let keep = |(user, entered): (&UserId, &StoreResult)| {
+        let Ok(StoreReply::Profile(profile)) = entered else { panic!("a profile is given") };
+        let device = profile.token.as_ref().expect("one was to be issued").id;
         let push = Some(PushToken { token: "t".repeat(4_096).into(), kind: "apns".into() });
-        trial.request(StoreRequest::SetPushToken { user, device, push }).expect("it is kept");
-    }
+        StoreRequest::SetPushToken { user: *user, device, push }
+    };
+    let kept = trial.requests(members.iter().zip(&entered).map(keep).collect());
+    assert!(kept.iter().all(Result::is_ok));
     say(&mut trial, members[0], crowd, 1_000);
     assert!(look(&mut trial, 2_000), "it is too much for one step");
     let mut events = all_taken(&mut trial);
@@ -277,10 +282,15 @@ fn many_messages(open: &mut Opener<'_>) {
 fn many_groups(open: &mut Opener<'_>) {
     let mut trial = with(open, kinds());
     let [amy, ben] = trial.users(["amy", "ben"]);
-    let groups: Vec<GroupId> = (0..150).map(|at| trial.group(&format!("tea {at}"), amy, &[ben])).collect();
-    for (at, group) in (0..).zip(&groups) {
-        say(&mut trial, amy, *group, 1_000 + at);
-    }
+    let make = |at| StoreRequest::CreateGroup { user: amy, name: format!("tea {at}"), desc: String::new() };
+    assert!(trial.requests((0..150).map(make).collect()).iter().all(Result::is_ok));
+    let groups: Vec<GroupId> = (1..=150).map(|id| GroupId::new(id).expect("an id")).collect();
+    let join = |group: &GroupId| StoreRequest::AddGroup { user: ben, group: *group, row: None };
+    assert!(trial.requests(groups.iter().map(join).collect()).iter().all(Result::is_ok));
+    let say = |(at, group): (u64, &GroupId)| StoreRequest::StoreMessage {
+        envelope: envelope(amy, *group, 1_000 + at),
+    };
+    assert!(trial.requests((0..).zip(&groups).map(say).collect()).iter().all(Result::is_ok));
     let groupid = |event: &Value| event["groupid"].as_u64().expect("a number");
     assert!(look(&mut trial, 9_000), "they are too many for one step");
     let mut events = taken(&mut trial);
