@@ -219,6 +219,7 @@ fn pages(open: &mut Opener<'_>) {
     loop {
         let more = look(&mut trial, 2_000);
         steps += 1;
+        assert!(steps <= 6, "two passes over three pages");
         if steps == 1 {
             // What is said while a pass is under way is for the next one.
             say(&mut trial, members[1], crowd, 1_500);
