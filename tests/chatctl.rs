@@ -42,6 +42,16 @@ impl Ctl {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// How it ends whose output nobody reads, and what it says of that.
+    fn unread(&self, words: &[&str]) -> (Option<i32>, String) {
+        let (nobody, output) = std::io::pipe().expect("a pipe");
+        drop(nobody);
+        let mut command = Command::new(common::program("chatctl"));
+        command.args(["--url", &self.address, "--token-file"]).arg(self.token()).args(words);
+        let ended = command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped()).output().unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    }
+
     fn json(&self, words: &[&str]) -> Value {
         let printed = self.done(&[words, &["--json"]].concat());
         serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{words:?}: {error}: {printed}"))
@@ -94,6 +104,15 @@ fn users_are_made_and_shut_out_and_send() {
     let (code, why) = ctl.fails(&["tokens", "issue", "ext:u-1"]);
     assert_eq!(code, Some(1), "{why}");
     assert!(why.starts_with("chatctl: refused, errno 104:"), "{why}");
+}
+
+#[test]
+fn whoever_reads_no_more_of_it_is_no_failure() {
+    let (_chatd, ctl) = start();
+    ctl.done(&["users", "put", "ext:u-1", "--name", "Amy"]);
+    for words in [&["export", "ext:u-1"][..], &["users", "put", "ext:u-1"]] {
+        assert_eq!(ctl.unread(words), (Some(0), String::new()), "{words:?}");
+    }
 }
 
 #[test]

@@ -126,8 +126,9 @@ impl Server {
             if said["errno"].as_i64().is_some_and(|errno| errno != 0) {
                 return Err((Exit::Refused, super::show::refusal(&said)));
             }
-            let written = out.write_all(&line).and_then(|()| out.flush());
-            written.map_err(|error| (Exit::Usage, format!("cannot write standard output: {error}")))?;
+            if !super::show::write(out, &line)? {
+                return Ok(());
+            }
         }
     }
 

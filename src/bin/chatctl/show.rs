@@ -4,7 +4,7 @@ use super::acts::Asked;
 use super::exit::Exit;
 use super::visible::{short, visible};
 use serde_json::Value;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use unicode_width::UnicodeWidthStr;
 
 /// Characters of a cell at most.
@@ -27,14 +27,24 @@ pub fn answer(asked: &Asked, answer: &Value, json: bool) -> Result<(), (Exit, St
     print(&text)
 }
 
-/// Prints a text.
+/// Prints a text. Whoever has closed a pipe wants no more of it, which is no failure.
 ///
 /// # Errors
 /// If standard output does not take it.
 pub fn print(text: &str) -> Result<(), (Exit, String)> {
-    let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| (Exit::Usage, format!("cannot write standard output: {error}")))
+    write(&mut std::io::stdout().lock(), text.as_bytes()).map(drop)
+}
+
+/// Writes some of what is printed. Whether more is wanted: whoever has closed a pipe wants none.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write(out: &mut dyn Write, bytes: &[u8]) -> Result<bool, (Exit, String)> {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err((Exit::Usage, format!("cannot write standard output: {error}"))),
+    }
 }
 
 /// Why the server did not do it.
