@@ -1,5 +1,7 @@
 //! The MySQL store on a real server: the contract, and what happens when several use it at once.
 
+#[path = "mysql/between.rs"]
+mod between;
 #[path = "mysql/outbox.rs"]
 mod outbox;
 #[path = "mysql/places.rs"]

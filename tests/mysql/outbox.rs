@@ -53,12 +53,12 @@ fn user(id: u64) -> UserId {
     UserId::new(id).expect("an id")
 }
 
-fn tea() -> GroupId {
+pub fn tea() -> GroupId {
     GroupId::new(1).expect("an id")
 }
 
 /// The first user says something in the group at this time.
-fn say(store: &mut MySql, ms: u64) {
+pub fn say(store: &mut MySql, ms: u64) {
     let message = Message {
         sender: user(1),
         target: Target::Group(tea()),
@@ -77,7 +77,7 @@ fn say(store: &mut MySql, ms: u64) {
 }
 
 /// A group of so many others.
-fn crowd(store: &mut MySql, size: u64) {
+pub fn crowd(store: &mut MySql, size: u64) {
     store.set_outbox(Kinds::named(["undelivered"]).expect("it is one"), Duration::from_secs(10));
     let enroll = |at| Order::Enroll { name: format!("user{at}"), hash: String::new() };
     let mut orders: Vec<Order> = (0..=size).map(enroll).collect();
@@ -90,7 +90,7 @@ fn crowd(store: &mut MySql, size: u64) {
 
 /// Looks who lacks what was said before this time: of which users it is told now, and whether there are more. What is told
 /// is posted.
-fn look(store: &mut MySql, holder: u64, before: u64) -> (Vec<u64>, bool) {
+pub fn look(store: &mut MySql, holder: u64, before: u64) -> (Vec<u64>, bool) {
     let step = Step {
         holder,
         now: Millis(before),

@@ -76,7 +76,8 @@ const OWN_IN_GROUPS: Many = Many {
 
 const UNCOUNTED: Many = Many {
     head: "",
-    row: "(SELECT ? AS step, COUNT(*) FROM uncounted WHERE low = ? AND high = ? AND pos > ? AND sender <> ?)",
+    row: "(SELECT ? AS step, COUNT(*) FROM uncounted
+        WHERE low = ? AND high = ? AND pos > ? AND pos <= ? AND sender <> ?)",
     between: " UNION ALL ",
     tail: "",
 };
@@ -181,7 +182,7 @@ async fn uncount(client: &mut Client, user: UserId, heads: &mut [Standing]) -> D
     let mut some: Vec<&mut Standing> =
         heads.iter_mut().filter(|standing| standing.uncounted > standing.seen).collect();
     for part in some.chunks_mut(COUNTED) {
-        let mut values = Vec::with_capacity(part.len() * 5);
+        let mut values = Vec::with_capacity(part.len() * 6);
         for (step, Standing { head, seen, .. }) in (0_i64..).zip(&*part) {
             let Key { low, high } = Key::of(user, head.conversation);
             values.extend([
@@ -189,6 +190,7 @@ async fn uncount(client: &mut Client, user: UserId, heads: &mut [Standing]) -> D
                 low.into(),
                 high.into(),
                 row::sql_number(*seen),
+                row::sql_number(head.head),
                 user.get().into(),
             ]);
         }

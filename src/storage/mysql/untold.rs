@@ -10,6 +10,7 @@ use super::outbox::{MESSAGES, reached_by};
 use super::{page, row};
 use crate::outbox::pending::Pending;
 use crate::outbox::untold::{Budget, GROUPS, Reader, STRETCH, Said, Telling, Untold, due_upto, lacking};
+use chatd_chat::model::envelope::Envelope;
 use chatd_chat::model::ids::{GroupId, Millis, UserId};
 use mysql_async::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -107,6 +108,8 @@ async fn go_on(
     let readers = members(client, &pass, asked).await?;
     budget.members -= readers.len();
     let (telling, last) = lackers(client, budget, &said, &readers).await?;
+    // Something was recalled meanwhile: whoever lacks what was said before that is found with the next step.
+    let Some(messages) = messages(client, &telling).await? else { return Ok(Left::Due) };
     let left = match last {
         Some(last) => stop_at(client, untold, pass.upto, last).await?,
         None if asked > 0 && readers.len() == asked => {
@@ -116,7 +119,7 @@ async fn go_on(
     };
     if left != Left::Elsewhere {
         budget.bytes = budget.bytes.saturating_sub(telling.bytes());
-        tell_all(client, pending, &telling).await?;
+        messages.iter().for_each(|envelope| telling.tell(pending, envelope));
     }
     Ok(left)
 }
@@ -192,13 +195,14 @@ async fn blocked(
     Ok(blocked)
 }
 
-async fn tell_all(client: &mut Client, pending: &mut Pending, telling: &Telling) -> DbResult<()> {
+/// The messages that are told of, unless one of them is there no more.
+async fn messages(client: &mut Client, telling: &Telling) -> DbResult<Option<Vec<Envelope>>> {
     let mids: Vec<Value> = telling.mids().map(|mid| row::sql_number(mid.0)).collect();
-    let mut scratch = Vec::new();
+    let (mut messages, mut scratch) = (Vec::with_capacity(mids.len()), Vec::new());
     for found in client.find_all(MESSAGES, &mids, &[]).await? {
-        telling.tell(pending, &page::envelope(&found, &mut scratch)?);
+        messages.push(page::envelope(&found, &mut scratch)?);
     }
-    Ok(())
+    Ok((messages.len() == mids.len()).then_some(messages))
 }
 
 /// The values of a row as it was read.
