@@ -12,17 +12,20 @@ use chatd_testing::services::mariadb::MariaDb;
 use std::time::Duration;
 
 fn step(store: &mut MySql, holder: u64, posted: &[u64]) -> Page {
-    let step = Step {
+    store.outbox(&Step { posted: posted.to_vec(), ..plain_step(holder) }).expect("the store works")
+}
+
+fn plain_step(holder: u64) -> Step {
+    Step {
         holder,
         now: Millis(0),
         renew: true,
-        posted: posted.to_vec(),
+        posted: Vec::new(),
         tell: None,
         trim: None,
         undelivered_before: None,
         wanted: true,
-    };
-    store.outbox(&step).expect("the store works")
+    }
 }
 
 #[test]
@@ -59,9 +62,13 @@ pub fn tea() -> GroupId {
 
 /// The first user says something in the group at this time.
 pub fn say(store: &mut MySql, ms: u64) {
+    say_in(store, tea(), ms);
+}
+
+fn say_in(store: &mut MySql, group: GroupId, ms: u64) {
     let message = Message {
         sender: user(1),
-        target: Target::Group(tea()),
+        target: Target::Group(group),
         mid: MessageId(ms),
         ts: Millis(ms),
         cid: "",
@@ -91,16 +98,8 @@ pub fn crowd(store: &mut MySql, size: u64) {
 /// Looks who lacks what was said before this time: of which users it is told now, and whether there are more. What is told
 /// is posted.
 pub fn look(store: &mut MySql, holder: u64, before: u64) -> (Vec<u64>, bool) {
-    let step = Step {
-        holder,
-        now: Millis(before),
-        renew: true,
-        posted: Vec::new(),
-        tell: None,
-        trim: None,
-        undelivered_before: Some(Millis(before)),
-        wanted: true,
-    };
+    let undelivered_before = Some(Millis(before));
+    let step = Step { now: Millis(before), undelivered_before, ..plain_step(holder) };
     let page = store.outbox(&step).expect("the store works");
     let mut users = Vec::new();
     for line in page.rows.iter().flat_map(|row| row.body.lines()) {
@@ -155,4 +154,30 @@ fn nothing_is_forgotten_that_is_said_while_a_pass_ends() {
     assert_eq!(rows().trim(), "1");
     assert_eq!(look(&mut store, 1, 4_000), (vec![2], false));
     assert_eq!(rows().trim(), "0", "all is told");
+}
+
+/// Where a lock that somebody else has takes back all that was done before it was asked for, nothing of that is told.
+#[test]
+fn members_are_told_of_once_where_a_lock_that_is_held_takes_all_back() {
+    install::by_apt();
+    let mariadb = MariaDb::start(&["--innodb-rollback-on-timeout=1"]).unwrap();
+    let database = mariadb.make_database();
+    let url = MySqlUrl::parse(&mariadb.url(&database)).unwrap();
+    let mut store = MySql::open(&url, &Limits::default()).unwrap();
+    crowd(&mut store, 1);
+    let other = GroupId::new(2).expect("an id");
+    let make = StoreRequest::CreateGroup { user: user(1), name: "other".into(), desc: String::new() };
+    let join = StoreRequest::AddGroup { user: user(2), group: other, row: None };
+    store.perform(&[make, join].map(Order::Request), &mut Vec::new()).expect("the store works");
+    say(&mut store, 1_000);
+    say_in(&mut store, other, 1_001);
+    let writes = mariadb.hold(&database, "SELECT * FROM allgroup WHERE id = 2 FOR UPDATE");
+    let looks = Step { undelivered_before: Some(Millis(2_000)), ..plain_step(1) };
+    drop(store.outbox(&looks));
+    drop(writes);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        told.extend(look(&mut store, 1, 2_000).0);
+    }
+    assert_eq!(told, [2, 2], "of each group once");
 }

@@ -140,17 +140,32 @@ async fn lease(client: &mut Client, step: &Step) -> DbResult<(bool, MessageId)> 
     if !is_due {
         return Ok((posts, upto));
     }
-    let free = match client.find_one(FREE, vec![holder()]).await {
-        Ok(found) => found.is_some(),
-        // Another server takes it.
-        Err(Fault::Locked(_) | Fault::Contended(_)) => false,
-        Err(fault) => return Err(fault),
-    };
+    // Where it is locked another server takes it.
+    let free = lock_now(client, FREE, vec![holder()]).await?.is_some_and(|found| !found.is_empty());
     if free {
         client.write(TAKE, vec![holder()]).await?;
     }
     let (posts, _, upto) = read(client.find_one(HOLDER, vec![]).await?)?;
     Ok((posts && free, upto))
+}
+
+/// The rows that a statement locks, or nothing if somebody else has locked one.
+///
+/// # Errors
+/// Also if that has taken back all that the transaction did before: then it is to be done again.
+pub async fn lock_now(
+    client: &mut Client,
+    sql: &'static str,
+    values: Vec<Value>,
+) -> DbResult<Option<Vec<mysql_async::Row>>> {
+    let locked = match client.find(sql, values).await {
+        Ok(found) => return Ok(Some(found)),
+        Err(fault @ Fault::Locked(_)) => fault,
+        Err(fault) => return Err(fault),
+    };
+    let setting = client.read("SELECT @@innodb_rollback_on_timeout").await?;
+    let takes_all_back = setting.first().map_or(Ok(false), |setting| row::is_on(setting, 0))?;
+    if takes_all_back { Err(locked) } else { Ok(None) }
 }
 
 /// The oldest and the newest id.

@@ -5,8 +5,8 @@
 //! on from where it was read, or not at all: of two that post at once for a moment, one tells.
 
 use super::client::{Client, Many};
-use super::fault::{DbResult, Fault};
-use super::outbox::{MESSAGES, reached_by};
+use super::fault::DbResult;
+use super::outbox::{MESSAGES, lock_now, reached_by};
 use super::{page, row};
 use crate::outbox::pending::Pending;
 use crate::outbox::untold::{Budget, GROUPS, Reader, STRETCH, Said, Telling, Untold, due_upto, lacking};
@@ -226,12 +226,11 @@ async fn end(client: &mut Client, untold: Untold, from: u64, before: Millis) -> 
     let mut next = places(client, group, from, 1).await?.first().copied();
     if next.is_none() {
         let lock = "SELECT id FROM allgroup WHERE id = ? FOR UPDATE NOWAIT";
-        match client.find_one(lock, vec![group.get().into()]).await {
-            Ok(_) => next = places(client, group, from, 1).await?.first().copied(),
+        if lock_now(client, lock, vec![group.get().into()]).await?.is_none() {
             // Something is being said: the row is looked at again with the next look.
-            Err(Fault::Locked(_) | Fault::Contended(_)) => return move_to(client, untold, from, None).await,
-            Err(fault) => return Err(fault),
+            return move_to(client, untold, from, None).await;
         }
+        next = places(client, group, from, 1).await?.first().copied();
     }
     let Some((pos, ts)) = next else {
         let sql = "DELETE FROM untold WHERE groupid = ? AND pos = ? AND upto = ? AND member = ?";
