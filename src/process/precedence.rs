@@ -37,8 +37,10 @@ impl Beside {
 
     /// Has the calling thread stand back behind the cores. Where that is forbidden it does not: all works, only less smoothly.
     pub fn stand_back(self) {
-        // On Linux this is of the calling thread.
-        let _ = rustix::process::setpriority_process(None, self.niceness());
+        // On Linux these are of the calling thread. Root may lower its niceness, and would go before its siblings with that.
+        if rustix::process::getpriority_process(None).is_ok_and(|own| own < self.niceness()) {
+            let _ = rustix::process::setpriority_process(None, self.niceness());
+        }
     }
 }
 
@@ -103,6 +105,19 @@ mod tests {
         assert_eq!(of_others(Beside::Store), before.max(5));
         assert_eq!(of_others(Beside::Passwords), before.max(10));
         assert_eq!(nice(), before);
+    }
+
+    #[test]
+    fn a_thread_of_a_process_that_stands_back_itself_does_not_go_before_its_siblings() {
+        thread::spawn(|| {
+            rustix::process::setpriority_process(None, 15).unwrap();
+            for beside in [Beside::Store, Beside::Passwords] {
+                beside.stand_back();
+                assert_eq!(rustix::process::getpriority_process(None).unwrap(), 15, "{beside:?}");
+            }
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]
