@@ -98,6 +98,8 @@
 //! | whoever loses its connection is never said to be offline | 40 |
 //! | the users of a dead core are not looked for | 0; `hub_rules` |
 //! | a look counts although a notice has overtaken it | 0; `presence.txt` |
+//! | a look counts for whom nobody watched when it was made | 0; `presence.txt` |
+//! | a notice that the bus did not take is told again as it was | 0; `presence.txt` |
 //! | one look is enough to believe that somebody is online | 4 |
 //! | a look that agrees with what was known counts, though it was too early | 0; `hub_rules` |
 //! | a list says what a look has found, not what was told | 0; `presence.txt` |

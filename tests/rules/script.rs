@@ -15,7 +15,7 @@
 //! joined · joined down           what was to be joined longest is joined, or the bus is down
 //! published 1 · published down   the receivers of the publish that has been out longest (`published cores 1`: of
 //!                                those to all cores)
-//! presence 2 3                   of those looked for, these are online
+//! presence 2 3                   of those looked for, these are online (`presence newest 2`: of those looked for last)
 //! delivered as last              what was delivered is stored under the id of the last message
 //! done · refused 110             the store's reply to the request that has been out longest (a
 //!                                page, and that a message is stored: to the first such request):
@@ -305,7 +305,11 @@ impl Script {
                 self.handle(Event::Published { id: ticket, receivers: heard })
             }
             "presence" => {
-                let (ticket, users) = self.looks.pop_front().expect("somebody was looked for");
+                let (look, rest) = match rest.strip_prefix("newest") {
+                    Some(rest) => (self.looks.pop_back(), rest),
+                    None => (self.looks.pop_front(), rest),
+                };
+                let (ticket, users) = look.expect("somebody was looked for");
                 let there: Vec<UserId> =
                     if down { Vec::new() } else { rest.split_whitespace().map(user).collect() };
                 let online = users.iter().map(|user| there.contains(user)).collect();

@@ -289,7 +289,9 @@ impl Hub {
             PublishFlow::GroupOffsets { group, last } => {
                 groups.on_offsets_published(cx, group, last, receivers)
             }
-            PublishFlow::PresenceUpdates { updates } => social.on_updates_published(cx, updates, receivers),
+            PublishFlow::PresenceUpdates { updates } => {
+                social.on_updates_published(cx, connections, updates, receivers)
+            }
         }
     }
 

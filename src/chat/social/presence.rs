@@ -75,7 +75,8 @@ struct Watched {
     looks: u8,
     /// When the last of them was counted.
     looked_at: Monotonic,
-    /// When something was last learned by a notice, in numbers of `learned`.
+    /// When something was last learned by a notice, in numbers of `learned`; before that, since when it is watched: what was
+    /// told earlier nobody has taken in.
     learned: u64,
 }
 
@@ -222,7 +223,8 @@ impl Social {
     }
 
     /// Whether a user is here of whom another core tells that it is gone. There were two sessions of it for a while.
-    /// If the other one is that of a newer login, word of this one takes a number that is newer still.
+    /// If the other one is known by a newer number, or by the same since both have stayed, word of this one takes one that is
+    /// newer still.
     fn stays_here(
         &mut self,
         cx: &mut Cx,
@@ -230,16 +232,21 @@ impl Social {
         backlog: &Backlog,
         gone: Notice,
     ) -> bool {
-        let here = connections.sessions(gone.user).into_iter();
-        let here = here.filter(|&id| connections.get(id).is_some_and(|connection| connection.is_logged_in()));
-        let newest = here.max_by_key(|&id| self.sessions.get(id).map(|session| session.known_as));
+        let newest = self.newest_here(connections, gone.user);
         let Some(session) = newest.and_then(|id| self.sessions.get_mut(id)) else { return false };
-        if session.known_as.0 < gone.epoch {
-            session.known_as = SessionEpoch(gone.epoch + 1);
+        if session.known_as.0 <= gone.epoch {
+            session.known_as = SessionEpoch(gone.epoch.saturating_add(1));
             let here = Notice { epoch: session.known_as.0, online: true, ..gone };
             self.announce(cx, connections, backlog, here);
         }
         true
+    }
+
+    /// Of the sessions of a user here, that of the newest login.
+    fn newest_here(&self, connections: &Connections, user: UserId) -> Option<ConnectionId> {
+        let here = connections.sessions(user).into_iter();
+        let here = here.filter(|&id| connections.get(id).is_some_and(|connection| connection.is_logged_in()));
+        here.max_by_key(|&id| self.sessions.get(id).map(|session| session.known_as))
     }
 
     /// Another core stops. Its users have as long to be back as those whose connection was lost.

@@ -58,18 +58,34 @@ impl Social {
         );
     }
 
-    /// What the bus could not publish is told with the next notice, unless something newer is.
+    /// What the bus could not publish is told with the next notice, as it is by now.
     pub(crate) fn on_updates_published(
         &mut self,
         cx: &Cx,
+        connections: &Connections,
         updates: Box<[Notice]>,
         receivers: Result<u32, BusDown>,
     ) {
-        if receivers.is_err() {
-            for notice in updates {
-                self.presence.pending_updates.entry(notice.user).or_insert(notice);
+        if receivers.is_ok() {
+            return;
+        }
+        for untold in updates {
+            let Some(notice) = self.as_it_is(connections, untold) else { continue };
+            let last = self.presence.pending_updates.entry(notice.user).or_insert(notice);
+            if last.epoch <= notice.epoch {
+                *last = notice;
             }
-            self.presence.next_update = cx.now.plus(cx.limits.probe_ms);
+        }
+        self.presence.next_update = cx.now.plus(cx.limits.probe_ms);
+    }
+
+    /// What is to be told in the place of a notice that was not. Nothing of a session that has ended since: word of that was told,
+    /// or is to be, and this would come after it.
+    fn as_it_is(&self, connections: &Connections, untold: Notice) -> Option<Notice> {
+        let here = self.newest_here(connections, untold.user).and_then(|id| self.sessions.get(id));
+        match here {
+            Some(session) => Some(Notice { epoch: session.known_as.0, online: true, ..untold }),
+            None => Some(untold).filter(|untold| !untold.online),
         }
     }
 }

@@ -12,6 +12,10 @@ impl Presence {
         let mut unknown = Vec::new();
         for &user in users {
             let watched = self.watched.or_default(user);
+            if watched.watchers.is_empty() {
+                // A look that was made before may be older than a notice that came meanwhile.
+                watched.learned = self.learned;
+            }
             watched.watchers.push(session);
             if watched.online.is_none() {
                 unknown.push(user);
