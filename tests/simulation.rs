@@ -90,6 +90,7 @@
 //! | whoever is asked and is at the same core is not told | 9 |
 //! | who takes fewer messages than before does not fetch | 0; `consent.txt` |
 //! | what comes while a session logs in is not told it afterwards | 0; `consent.txt` |
+//! | what a session hears of a friend is not compared with the list | 0; `consent.txt`; and seed 1395 |
 //! | what the store was too busy for is not stored later | 2 |
 //! | what was refused when it was to be stored first is stored, and its reader not told | 0; `hub_rules` |
 //! | messages without a cid are not stored for the history | 86 |

@@ -2,8 +2,8 @@
 //!
 //! - From the ACK of a SETTINGS on, nothing comes of whoever may not write that was not said before.
 //! - From the ACK of a yes on, each is on the other's list.
-//! - Whoever is asked knows of it once all is at rest: by an event, or by its login answer; and whoever was told of a new
-//!   friend has been told how that one is.
+//! - Whoever is asked knows of it once all is at rest: by an event, or by its login answer; whoever was told of a new
+//!   friend has been told how that one is; and who was told last that a friend is gone does not have it.
 
 use super::heard::Heard;
 use super::plan::Plan;
@@ -92,10 +92,12 @@ impl World {
                     Some("accepted") => {
                         phone.asking.remove(&id);
                         phone.accepted.insert(id);
+                        phone.gone.remove(&id);
                     }
                     Some("gone") => {
                         phone.friends.remove(&id);
                         phone.accepted.remove(&id);
+                        phone.gone.insert(id);
                     }
                     other => panic!("(m) {other:?} is no event for a single session"),
                 }
@@ -163,6 +165,11 @@ impl World {
                 let is_told = phone.friends.contains_key(&u64::from(friend.get()));
                 assert!(is_told, "(m) {user:?} was not told how its new friend {friend:?} is");
                 self.oracle.tally.count("new friends, seen as they are");
+            }
+            for friend in phone.gone.iter().filter_map(|&id| UserId::new(id)) {
+                let has = self.store.friends.contains(&(user, friend));
+                assert!(!has, "(m) {user:?} was told last that {friend:?} is gone, and has it on its list");
+                self.oracle.tally.count("friends who are gone, as was told");
             }
         }
     }

@@ -29,13 +29,16 @@ pub struct Phone {
     pub asking: BTreeSet<u64>,
     /// Whose friendship it was told that it has.
     pub accepted: BTreeSet<u64>,
+    /// Of whom it was told last that it is gone.
+    pub gone: BTreeSet<u64>,
 }
 
 impl Phone {
     pub fn new(confirms: Confirms, knows_friendships: bool) -> Self {
-        let (friends, asking, accepted) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let (friends, asking) = (BTreeMap::new(), BTreeSet::new());
+        let (accepted, gone) = (BTreeSet::new(), BTreeSet::new());
         let unconfirmed = Vec::new();
-        Self { confirms, unconfirmed, friends, greeted: false, knows_friendships, asking, accepted }
+        Self { confirms, unconfirmed, friends, greeted: false, knows_friendships, asking, accepted, gone }
     }
 }
 

@@ -182,7 +182,9 @@ impl World {
                 }
                 for friend in heard.list("friends") {
                     let online = friend.text("state") == Some("online");
-                    phone.friends.insert(friend.number("id").expect("a friend has one"), online);
+                    let friend = friend.number("id").expect("a friend has one");
+                    phone.friends.insert(friend, online);
+                    phone.gone.remove(&friend);
                 }
                 if let Some(token) = heard.text("token") {
                     self.reading(conn).token = Some(token.to_owned());
@@ -202,7 +204,9 @@ impl World {
             }
             (28, _) => {
                 let online = heard.text("state") == Some("online");
-                phone.friends.insert(heard.number("id").expect("of somebody"), online);
+                let friend = heard.number("id").expect("of somebody");
+                phone.friends.insert(friend, online);
+                phone.gone.remove(&friend);
                 self.oracle.tally.count("told who came or went");
             }
             (20, Some(0)) if heard.number("re") == Some(31) => {

@@ -9,7 +9,7 @@ use crate::model::consent::{SavedSettings, Settings, SettingsChange};
 use crate::model::envelope::{Acquaintance, Envelope, Kind};
 use crate::model::ids::{ConnectionId, UserId};
 use crate::port::event::Channel;
-use crate::port::in_flight::{Approached, Change, PublishFlow};
+use crate::port::in_flight::{Approached, Change, Doubt, PublishFlow};
 use crate::port::store::{Reply, StoreRequest, StoreResult};
 use crate::social::Hides;
 use crate::wire::code::Code;
@@ -37,7 +37,7 @@ impl Hub {
     /// Another core tells what one of the user's sessions has changed.
     pub(super) fn on_acquaintance_envelope(&mut self, notice: &Envelope) {
         self.cx.observe(notice.mid());
-        // FriendWhat this core published comes back to it.
+        // What this core published comes back to it.
         if notice.mid().core() != self.cx.core {
             self.follow(notice.user(), None, notice);
         }
@@ -88,8 +88,12 @@ impl Hub {
                 social.befriend(cx, connections, id, (friend, Hides::from(hides)));
                 // A block may have come between.
                 social.look_at_hidden(connections, id);
+                social.doubt(cx, id, Doubt { friend, name: None });
             }
-            Acquaintance::Stranger(friend) => social.unfriend(connections, id, friend),
+            Acquaintance::Stranger(friend) => {
+                social.unfriend(connections, id, friend);
+                social.doubt(cx, id, Doubt { friend, name: None });
+            }
             Acquaintance::Blocked(_) | Acquaintance::Unblocked(_) => {}
             Acquaintance::Asked(_) | Acquaintance::Refused(_) => {}
         }
@@ -156,7 +160,7 @@ impl Hub {
             connections.reply(cx, id, consent::settings(settings));
         }
         if may_have_narrowed {
-            // FriendWhat the store took before is for the user, though it may come live only now.
+            // What the store took before is for the user, though it may come live only now.
             social.note_narrowed(id);
         }
     }

@@ -213,6 +213,9 @@ impl Hub {
                     .map(|reply| if let StoreReply::Hidden(users) = reply { users } else { Vec::new() });
                 social.on_hidden(cx, connections, backlog, (connection, user), hidden);
             }
+            SocialFlow::Doubted { connection, epoch, doubts } => {
+                social.on_doubted(cx, connections, (connection, epoch), doubts, result);
+            }
             SocialFlow::Settings { user } => self.repeat_settings(user, result),
             SocialFlow::Approached(approached) => self.on_approached(*approached, result),
             SocialFlow::Directory(query) => social.on_directory_reply(cx, connections, *query, result),

@@ -106,8 +106,18 @@ pub(crate) enum SocialFlow {
     Approached(Box<Approached>),
     /// Which friends hide from a session's user → it is told of them no more, or again.
     Hidden { connection: ConnectionId, user: UserId },
+    /// Friends, for a session that heard of one more or less → it is told what is so.
+    Doubted { connection: ConnectionId, epoch: SessionEpoch, doubts: Vec<Doubt> },
     /// What a user has chosen, which the bus could not carry → its sessions are told.
     Settings { user: UserId },
+}
+
+/// Word of a friend more or less, which may have crossed what was done since.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    pub(crate) friend: UserId,
+    /// The friend's name, unless it was word of another session of one's own.
+    pub(crate) name: Option<Box<str>>,
 }
 
 /// What somebody wants of somebody.

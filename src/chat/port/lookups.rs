@@ -32,7 +32,7 @@ impl StoreFlow {
             StoreFlow::Devices(DevicesFlow::Sync(query)) => Some(query.connection),
             StoreFlow::Devices(DevicesFlow::Marker(_) | DevicesFlow::Places { .. }) => None,
             StoreFlow::Social(SocialFlow::Hidden { .. } | SocialFlow::Approached(_)) => None,
-            StoreFlow::Social(SocialFlow::Settings { .. }) => None,
+            StoreFlow::Social(SocialFlow::Settings { .. } | SocialFlow::Doubted { .. }) => None,
             StoreFlow::Mutation(_) | StoreFlow::Changes(_) | StoreFlow::Remember => None,
             StoreFlow::Account { .. } => None,
         }

@@ -76,6 +76,7 @@ impl Social {
         (friend, hides): (UserId, Hides),
     ) {
         cx.enter();
+        self.doubts.note_change(id);
         if let Some(connection) = connections.get_mut(id) {
             connection.note_friend(friend);
         }
@@ -106,6 +107,7 @@ impl Social {
 
     /// Watches a friend no more.
     pub(crate) fn unfriend(&mut self, connections: &mut Connections, id: ConnectionId, friend: UserId) {
+        self.doubts.note_change(id);
         if connections.get_mut(id).is_some_and(|connection| connection.note_stranger(friend)) {
             self.note_narrowed(id);
         }

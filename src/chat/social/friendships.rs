@@ -1,6 +1,6 @@
 //! Friendships: asked for, answered, ended; and the word of them, which goes to all sessions of both.
 //!
-//! FriendWhat the store has done is told to who is there. A session that is logging in is told afterwards ([`Friendships::held`]);
+//! What the store has done is told to who is there. A session that is logging in is told afterwards ([`Friendships::held`]);
 //! what the bus could not carry is told again; and what comes to nobody, the next login answer has.
 
 use super::Social;
@@ -13,7 +13,7 @@ use crate::model::envelope::{Acquaintance, Envelope, FriendNews, FriendNotice, K
 use crate::model::ids::{ConnectionId, UserId};
 use crate::port::cx::Cx;
 use crate::port::event::{BusDown, Channel};
-use crate::port::in_flight::{Approach, Approached, PublishFlow, SocialFlow};
+use crate::port::in_flight::{Approach, Approached, Doubt, PublishFlow, SocialFlow};
 use crate::port::store::{StoreReply, StoreRequest, StoreResult};
 use crate::wire::code::Code;
 use crate::wire::consent::{self, FriendWhat};
@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// Users whose settings are asked for in one go.
 const LOOKS: usize = 16;
 
-/// FriendWhat is still to be told of friendships.
+/// What is still to be told of friendships.
 #[derive(Debug, Default)]
 pub(super) struct Friendships {
     /// Notices for sessions whose login answer is not out yet.
@@ -80,7 +80,7 @@ impl Social {
         let Approached { connection, user, name, friend, re, cid, approach } = approached;
         let about = About { connection, re, cid: cid.as_deref() };
         let mut followed = match &approach {
-            // FriendWhat is dropped is told one's own devices like every other.
+            // What is dropped is told one's own devices like every other.
             Approach::Ask { .. } => Some(Acquaintance::Asked(friend)),
             Approach::Answer(FriendAnswer::No) => Some(Acquaintance::Refused(friend)),
             Approach::Answer(FriendAnswer::Yes) => None,
@@ -196,7 +196,7 @@ impl Social {
     ) {
         cx.enter();
         cx.observe(envelope.mid());
-        // FriendWhat this core published comes back to it.
+        // What this core published comes back to it.
         if envelope.mid().core() != cx.core {
             self.hear(cx, connections, backlog, envelope);
         }
@@ -230,7 +230,7 @@ impl Social {
             connections.reply(cx, id, consent::friend_event(about, what, &name, note));
         }
         match news {
-            FriendNews::Asks(_) => {}
+            FriendNews::Asks(_) => return,
             FriendNews::Accepted { hides } => {
                 self.befriend(cx, connections, id, (about, Hides::from(Some(hides))));
                 // A block may have come between.
@@ -238,6 +238,7 @@ impl Social {
             }
             FriendNews::Gone => self.unfriend(connections, id, about),
         }
+        self.doubt(cx, id, Doubt { friend: about, name: Some(name.into()) });
     }
 
     /// Whether a session is told of this when its login answer is out. Above the bound, the next one has it.
@@ -261,7 +262,7 @@ impl Social {
         true
     }
 
-    /// FriendWhat was held for a session.
+    /// What was held for a session.
     pub(crate) fn take_held(&mut self, id: ConnectionId) -> Vec<Envelope> {
         self.friendships.held.remove(&id).unwrap_or_default()
     }
@@ -280,6 +281,7 @@ impl Social {
     pub(super) fn forget_friendships(&mut self, id: ConnectionId) {
         self.friendships.held.remove(&id);
         self.friendships.narrowed.remove(&id);
+        self.doubts.forget(id);
     }
 
     /// Whom a session's user has on its list of friends, as far as it is told of them.

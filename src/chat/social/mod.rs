@@ -1,7 +1,7 @@
 //! Social: friends, blocked users, who is online, and what can be looked up.
 //!
 //! Owns presence as one core knows it ([`presence`]) and whose presence each session is told of. [`friends`] and
-//! [`blocks`] request changes; [`friendships`] are asked for; [`hiding`] keeps from a session who blocks its user; [`directory`],
+//! [`blocks`] request changes; [`friendships`] are asked for; [`doubts`] looks at what was heard of them; [`hiding`] keeps from a session who blocks its user; [`directory`],
 //! [`history`] and [`search`] answer look-ups; [`typing`] passes on that somebody types; [`announcements`] are for everybody.
 //!
 //! Handles `AddFriend`, `DelFriend`, `FriendAsk`, `FriendAnswer`, `Block`, `Unblock`, `Find`, `Members`, `ShowFriends`, `History`,
@@ -13,6 +13,7 @@
 mod announcements;
 mod blocks;
 mod directory;
+mod doubts;
 mod friends;
 mod friendships;
 mod hiding;
@@ -25,6 +26,7 @@ use crate::connection::PerConnection;
 use crate::model::ids::{SessionEpoch, UserId};
 use crate::model::seldom::Seldom;
 use announcements::Announcements;
+use doubts::Doubts;
 pub(crate) use friends::Hides;
 use friendships::Friendships;
 use hiding::Hiding;
@@ -41,6 +43,7 @@ pub(crate) struct Social {
     presence: Presence,
     hiding: Hiding,
     friendships: Friendships,
+    doubts: Doubts,
     announcements: Announcements,
     sessions: PerConnection<Watching>,
     /// When each session last said that it types.

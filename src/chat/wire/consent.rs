@@ -1,10 +1,10 @@
-//! FriendWhat v2 tells a user of friendships that are asked for, made and ended, and of what it has chosen.
+//! What v2 tells a user of friendships that are asked for, made and ended, and of what it has chosen.
 
 use super::text::{number, string};
 use crate::model::consent::{FriendAsk, Settings};
 use crate::model::ids::UserId;
 
-/// FriendWhat has happened between a user and somebody.
+/// What has happened between a user and somebody.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FriendWhat {
     /// That one asks for its friendship.
