@@ -4,8 +4,10 @@ use super::Hub;
 use crate::connection::{About, Connection, Connections, Pause};
 use crate::group::ends_membership;
 use crate::login::LoginOutcome;
+use crate::model::act::AccountRecord;
 use crate::model::change::Altered;
 use crate::model::device::{Device, Marker};
+use crate::model::envelope::Revoked;
 use crate::model::group_rule::{Asking, Ruled};
 use crate::model::history::{HeadsPage, SearchPage, SyncPage};
 use crate::model::ids::{ConnectionId, GroupId, MessageId, UserId};
@@ -114,6 +116,11 @@ impl Hub {
             }
             LoginFlow::Revoke { connection, user, revoking } => {
                 self.on_token_revoked(connection, user, revoking, result.map(drop));
+            }
+            LoginFlow::Standing { user } => {
+                if logins.on_standing(user, AccountRecord::from_result(result)) {
+                    self.end_revoked(user, Revoked::Everything);
+                }
             }
             LoginFlow::LoadProfile { connection, epoch } => {
                 if logins.is_under_way(connection, epoch) {

@@ -351,6 +351,7 @@ impl Hub {
         };
         let (user, epoch) = (identity.user, identity.epoch);
         publish_reclaim(&mut self.cx, &self.connections, id, user, epoch);
+        self.logins.doubt_standing(user);
         self.fetch_again(id);
         self.devices.tell_heads(&mut self.cx, &self.connections, id);
         self.social.announce_again(&self.connections, id);

@@ -2,7 +2,7 @@
 //!
 //! Owns the logins under way, the login answers that wait for their first page, and the tokens of the sessions of
 //! v2. [`auth`]: accounts, passwords, tokens · [`jwt`]: another application's word · [`expiry`]: until when it is good · [`throttle`]: wrong passwords · [`claim`]: who may hold a user ·
-//! [`takeover`]: a newer session in the place of an older one · [`reclaim`]: after the bus was lost · [`start`]:
+//! [`takeover`]: a newer session in the place of an older one · [`reclaim`]: after the bus was lost, and [`standing`]: who was shut out then · [`start`]:
 //! from a won claim to a session · [`welcome`]: the login answer.
 //!
 //! Handles `Register`, `Login`, `Resume`, `Password`, claims of other cores, replies to all of these. Emits `Verify`,
@@ -17,6 +17,7 @@ mod claim;
 mod expiry;
 mod jwt;
 mod reclaim;
+mod standing;
 mod start;
 mod takeover;
 mod throttle;
@@ -34,6 +35,7 @@ use claim::Claim;
 use expiry::Expiring;
 pub(crate) use reclaim::publish_reclaim;
 use rustc_hash::{FxHashMap, FxHashSet};
+use standing::Unsure;
 pub(crate) use start::Started;
 
 /// What a core knows of logins.
@@ -50,6 +52,8 @@ pub(crate) struct Logins {
     tokens: PerConnection<TokenId>,
     /// Sessions that end at a time that is known.
     expiring: Expiring,
+    /// Users who may have been shut out unheard.
+    unsure: Unsure,
 }
 
 /// A login under way.

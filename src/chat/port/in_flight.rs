@@ -59,6 +59,8 @@ pub(crate) enum LoginFlow {
     Revoke { connection: ConnectionId, user: UserId, revoking: Revoking },
     /// LoadProfile → join the groups, query who is online.
     LoadProfile { connection: ConnectionId, epoch: SessionEpoch },
+    /// The account of a user who is here → it is shut out, or not.
+    Standing { user: UserId },
 }
 
 /// A logout whose token is being revoked.
