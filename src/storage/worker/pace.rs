@@ -36,23 +36,28 @@ impl Pace {
         self.oldest = (self.oldest + 1) % LATELY;
     }
 
-    /// Waits for more, while `waiting` says how many are there. Nobody need wake this thread for what comes meanwhile.
+    /// Waits for more, while `waiting` says how many are there: a millisecond at most, whatever the clock shows. Nobody need
+    /// wake this thread for what comes meanwhile.
     pub(super) fn gather(&self, mut waiting: impl FnMut() -> usize) {
-        let mut look = LOOK;
-        while let Some(rest) = self.rest(Instant::now(), waiting()) {
-            std::thread::sleep(look.min(rest));
+        let (mut rest, mut look) = (self.rest(Instant::now()), LOOK);
+        while !rest.is_zero() && waiting() < self.expected() {
+            let pause = look.min(rest);
+            std::thread::sleep(pause);
+            rest -= pause;
             look *= 2;
         }
     }
 
-    /// How long a batch is to wait at most for which so many wait, if it is to wait.
-    fn rest(&self, now: Instant, waiting: usize) -> Option<Duration> {
-        let expected = self.lately.iter().max().map_or(0, |&most| most.min(ENOUGH));
-        if expected < SEVERAL || waiting >= expected {
-            return None;
-        }
-        let rest = APART.saturating_sub(now.saturating_duration_since(self.began?));
-        (!rest.is_zero()).then_some(rest)
+    /// How many make a batch that goes at once.
+    fn expected(&self) -> usize {
+        let most = self.lately.iter().max().map_or(0, |&most| most.min(ENOUGH));
+        if most < SEVERAL { 1 } else { most }
+    }
+
+    /// How long a batch may wait that could begin now.
+    fn rest(&self, now: Instant) -> Duration {
+        let since = self.began.map(|began| now.saturating_duration_since(began));
+        since.map_or(Duration::ZERO, |since| APART.saturating_sub(since))
     }
 }
 
@@ -60,43 +65,51 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// What is to come for batches of so many, so long after the last of them began.
-    fn rest(batches: &[usize], after_us: u64, waiting: usize) -> Option<Duration> {
+    /// After batches of so many.
+    fn after(batches: &[usize]) -> Pace {
         let (now, mut pace) = (Instant::now(), Pace::default());
         batches.iter().for_each(|&orders| pace.begin(now, orders));
-        pace.rest(now + Duration::from_micros(after_us), waiting)
+        pace
     }
 
     #[test]
     fn who_is_alone_or_one_of_two_and_who_is_first_wait_for_nobody() {
-        assert_eq!(rest(&[], 0, 1), None);
-        assert_eq!(rest(&[1, 2, 1], 0, 1), None);
+        assert_eq!(after(&[]).expected(), 1);
+        assert_eq!(after(&[1, 2, 1]).expected(), 1);
     }
 
     #[test]
-    fn a_batch_waits_until_as_many_are_there_as_lately_or_the_time_is_over() {
-        assert_eq!(rest(&[1, 5, 2], 400, 4), Some(Duration::from_micros(600)));
-        assert_eq!(rest(&[1, 5, 2], 400, 5), None);
-        assert_eq!(rest(&[1, 5, 2], 1_000, 1), None);
+    fn as_many_are_waited_for_as_there_were_lately_and_many_are_enough() {
+        assert_eq!(after(&[1, 5, 2]).expected(), 5);
+        assert_eq!(after(&[5, 1, 1, 1, 1, 1, 1, 1]).expected(), 5);
+        assert_eq!(after(&[5, 1, 1, 1, 1, 1, 1, 1, 1]).expected(), 1);
+        assert_eq!(after(&[1_000]).expected(), ENOUGH);
     }
 
     #[test]
-    fn what_was_long_ago_is_forgotten_and_many_are_enough() {
-        assert_eq!(rest(&[5, 1, 1, 1, 1, 1, 1, 1, 1], 0, 1), None);
-        assert!(rest(&[5, 1, 1, 1, 1, 1, 1, 1], 0, 1).is_some());
-        assert_eq!(rest(&[1_000], 0, ENOUGH), None);
+    fn batches_begin_a_moment_apart_at_most() {
+        let pace = after(&[5]);
+        let rest = |after_us| pace.rest(pace.began.expect("it began") + Duration::from_micros(after_us));
+        assert_eq!((rest(400), rest(1_000)), (Duration::from_micros(600), Duration::ZERO));
+        assert_eq!(Pace::default().rest(Instant::now()), Duration::ZERO);
     }
 
-    #[test]
-    fn who_waits_goes_on_when_they_have_come() {
-        let mut pace = Pace::default();
+    /// How often it is looked how many wait, of whom so many come each time. The batch before begins in a minute: a clock that
+    /// was turned back, or stands still.
+    fn looks(each: usize) -> usize {
+        let (mut pace, mut looks) = (Pace::default(), 0);
         pace.begin(Instant::now() + Duration::from_secs(60), 3);
-        let mut come = 0;
-        // It ends only if what has come is looked at again.
         pace.gather(|| {
-            come += 1;
-            come
+            looks += 1;
+            looks * each
         });
-        assert_eq!(come, 3);
+        looks
+    }
+
+    #[test]
+    fn who_waits_goes_on_when_they_have_come_or_the_time_is_over_whatever_the_clock_shows() {
+        assert_eq!((looks(3), looks(1)), (1, 3));
+        // 125, 250, 500 and the last 125 us.
+        assert_eq!(looks(0), 4);
     }
 }
