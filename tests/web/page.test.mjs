@@ -27,7 +27,8 @@ test('two people find each other and talk', async (t) => {
   await ben.say('Yes 🍵');
   await amy.sees('#log .text', 'Yes 🍵');
   assert.deepEqual(await amy.said(), ['Tea?', 'Yes 🍵']);
-  // A friend goes, and comes back.
+  // A friend goes once that is safe, which is later than Amy sees it, and comes back.
+  await ben.sees('.said.mine:not(.waiting) .mark', '✓');
   await ben.click('#me-menu summary');
   await ben.click('#out');
   await ben.sees('#gate-note', 'You are logged out.');

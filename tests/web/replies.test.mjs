@@ -145,7 +145,12 @@ test('what is quoted and was said long ago is fetched, followed, and led to', as
   await Promise.all(said);
   await ben.client.say(to, 'about the second', { reply: 2 });
   await ben.client.say(to, 'about the third', { reply: 3 });
-  await amy.reload();
+  // All of it is confirmed before she goes: what is not would be pushed again, and the page would have it.
+  await amy.sees('.entry .peek', 'about the third');
+  await amy.click('#me-menu summary');
+  await amy.click('#out');
+  await amy.sees('#gate-note', 'You are logged out.');
+  await amy.logIn(url, 'amy');
   await amy.click('.entry', 'ben');
   await quotes(amy, 'about the second', 'ben', 'message 2');
   await quotes(amy, 'about the third', 'ben', 'message 3');
