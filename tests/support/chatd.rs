@@ -150,6 +150,9 @@ impl Setup {
         command.stderr(self.stderr.unwrap_or_else(Stdio::piped));
         let mut before = self.before;
         let prepare = move || {
+            // Tests that are run under nohup are no less tests of what SIGHUP does.
+            // SAFETY: a system call on numbers.
+            unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
             before.iter_mut().try_for_each(|before| before())?;
             // No chatd outlives the thread that started it, however that ends.
             // SAFETY: a system call on numbers.
