@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{CpuSource, Recorder, Series, Stages};
+use super::{CpuSource, Recorder, Series, Stages, Taken};
 
 /// What the server used while it was measured.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,8 @@ pub struct Figures {
     pub server: Option<ServerUse>,
     /// CPU that the other, idle server of a comparison used meanwhile.
     pub other_cpus_busy: Option<f64>,
+    /// What the host took from this machine meanwhile.
+    pub taken: Option<Taken>,
     /// How it went, of one round; of a sum, one after the other.
     pub series: Vec<Arc<Series>>,
     /// What the server says of its own stages.
@@ -74,6 +76,7 @@ impl Figures {
             window_ns: first.window_ns,
             server: first.server,
             other_cpus_busy: first.other_cpus_busy,
+            taken: first.taken,
             series: first.series.clone(),
             stages: first.stages.clone(),
         };
@@ -85,6 +88,7 @@ impl Figures {
             sum.server = add_use(sum.server, round.server);
             // The busiest round is the one to worry about.
             sum.other_cpus_busy = sum.other_cpus_busy.zip(round.other_cpus_busy).map(|(a, b)| a.max(b));
+            sum.taken = sum.taken.zip(round.taken).map(|(one, other)| one.and(other));
         }
         Some(sum)
     }

@@ -4,6 +4,7 @@
 
 mod admin;
 mod figures;
+mod host;
 mod listener;
 mod live;
 mod process;
@@ -14,6 +15,7 @@ mod stages;
 
 pub use admin::metric;
 pub use figures::{Figures, ServerUse};
+pub use host::{Steal, Taken};
 pub use listener::pid_listening_on;
 pub use live::{Interval, Live};
 pub use process::{CpuOfAll, CpuSource, Process, Processes};

@@ -44,7 +44,7 @@ impl CpuSource {
 }
 
 /// Every Linux that this runs on reports ticks to user space at 100 Hz, whatever the kernel's own.
-const TICK_NS: u64 = 10_000_000;
+pub(super) const TICK_NS: u64 = 10_000_000;
 
 impl Process {
     fn path(self, rest: &str) -> PathBuf {

@@ -5,7 +5,7 @@ use super::run::{Compared, Ratio, RunReport, SideFigures};
 use super::spread::Spread;
 use super::units::QUANTILES;
 use crate::json::{Json, object};
-use crate::measure::{Counts, Figures, Histogram, Interval, Recorder, Series};
+use crate::measure::{Counts, Figures, Histogram, Interval, Recorder, Series, Taken};
 
 /// The kind of document, so that others are refused.
 pub const FORMAT: &str = "chat-perf report 2";
@@ -90,6 +90,7 @@ fn figures_json(figures: &Figures) -> Json {
         ("server_cpu_source", server.map(|server| server.source.words()).into()),
         ("server_rss_bytes", server.and_then(|server| server.rss_bytes).into()),
         ("other_cpus_busy", figures.other_cpus_busy.into()),
+        ("taken_by_host", figures.taken.map(Taken::share).into()),
         ("counts", counts_json(&figures.recorder.counts)),
     ])
 }

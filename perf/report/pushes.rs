@@ -89,7 +89,15 @@ mod tests {
             let mut recorder = Recorder::new();
             recorder.latency.record(us * 1_000).unwrap();
             let (series, stages) = (Vec::new(), None);
-            Figures { recorder, window_ns: 1, server: None, other_cpus_busy: None, series, stages }
+            Figures {
+                recorder,
+                window_ns: 1,
+                server: None,
+                other_cpus_busy: None,
+                taken: None,
+                series,
+                stages,
+            }
         };
         SideFigures::new(name, String::new(), rounds_us.iter().map(round).collect())
     }

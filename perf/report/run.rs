@@ -177,6 +177,13 @@ impl RunReport {
             )?;
         }
         writeln!(text, "  server     {}", server_text(sum, side.unit))?;
+        if let Some(taken) = sum.taken.filter(|taken| taken.taken_ns > 0) {
+            let share = taken.share() * 100.0;
+            writeln!(
+                text,
+                "  host       took {share:.1} % of this machine's CPU time meanwhile: latencies contain it"
+            )?;
+        }
         write_stages(sum.stages.as_ref(), text)?;
         writeln!(text, "  messages   {}", messages_text(counts))?;
         writeln!(text, "  errors     {}", errors_text(counts))?;

@@ -79,6 +79,7 @@ mod tests {
             window_ns: 1,
             server: None,
             other_cpus_busy: None,
+            taken: None,
             series: Vec::new(),
             stages: None,
         })

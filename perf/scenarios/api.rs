@@ -137,7 +137,15 @@ fn acts(recorder: Recorder, beside: &Figures, calm: &Figures) -> Figures {
         ..beside
     };
     let server = beside.server.zip(calm.server).map(more);
-    Figures { recorder, window_ns, server, other_cpus_busy: None, series: Vec::new(), stages: None }
+    Figures {
+        recorder,
+        window_ns,
+        server,
+        other_cpus_busy: None,
+        taken: beside.taken,
+        series: Vec::new(),
+        stages: None,
+    }
 }
 
 /// What is asked, and whether it is kept.

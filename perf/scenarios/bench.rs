@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::progress::{self, Progress};
 use crate::load::{Clock, Orders, Pace, Waiting};
-use crate::measure::{CpuOfAll, Figures, Interval, Live, Processes, Recorder, Series, ServerUse, slice_ns};
+use crate::measure::{
+    CpuOfAll, Figures, Interval, Live, Processes, Recorder, Series, ServerUse, Steal, Taken, slice_ns,
+};
 use crate::target::{Cpus, Target, pin_this_thread};
 
 pub struct Bench<'a> {
@@ -137,11 +139,11 @@ impl<'a> Bench<'a> {
             }
         }
         let stages = stages_before.zip(target.stages()).map(|(before, after)| after.since(&before));
-        let (server, other_cpus_busy) = used(seen, &target.processes);
+        let (server, other_cpus_busy, taken) = used(seen, &target.processes);
         let series = vec![Arc::new(series)];
         let window_ns = times.duration_ns;
         Ok(Measured {
-            figures: Figures { recorder, window_ns, server, other_cpus_busy, series, stages },
+            figures: Figures { recorder, window_ns, server, other_cpus_busy, taken, series, stages },
             beside,
         })
     }
@@ -154,6 +156,7 @@ struct Snapshot {
     handled: u64,
     driven: Option<CpuOfAll>,
     other: Option<CpuOfAll>,
+    steal: Option<Steal>,
 }
 
 impl Snapshot {
@@ -163,11 +166,16 @@ impl Snapshot {
             handled: lives.iter().map(|live| live.handled()).sum(),
             at_ns: clock.now_ns(),
             other: other.and_then(Processes::cpu),
+            steal: Steal::now(),
         }
     }
 }
 
-fn used((before, after): (Snapshot, Snapshot), processes: &Processes) -> (Option<ServerUse>, Option<f64>) {
+/// Of the server, of the other one, and by the host.
+fn used(
+    (before, after): (Snapshot, Snapshot),
+    processes: &Processes,
+) -> (Option<ServerUse>, Option<f64>, Option<Taken>) {
     let wall_ns = after.at_ns - before.at_ns;
     let used_ns = |earlier: Option<CpuOfAll>, later: Option<CpuOfAll>| later?.all.since(earlier?.all);
     let bus_ns = processes.bus.and(before.driven).zip(after.driven);
@@ -180,5 +188,6 @@ fn used((before, after): (Snapshot, Snapshot), processes: &Processes) -> (Option
         rss_bytes: processes.rss_bytes(),
     });
     let other_ns = used_ns(before.other, after.other);
-    (server, other_ns.map(|cpu_ns| cpu_ns as f64 / wall_ns.max(1) as f64))
+    let taken = before.steal.zip(after.steal).map(|(earlier, later)| later.since(earlier, wall_ns));
+    (server, other_ns.map(|cpu_ns| cpu_ns as f64 / wall_ns.max(1) as f64), taken)
 }

@@ -211,7 +211,15 @@ mod tests {
         (recorder.counts.repeated, recorder.counts.repeated_earlier) = (1, 1);
         recorder.counts.server_errors.insert(BUSY, refused);
         let (series, stages) = (Vec::new(), None);
-        let figures = Figures { recorder, window_ns: 1, server: None, other_cpus_busy: None, series, stages };
+        let figures = Figures {
+            recorder,
+            window_ns: 1,
+            server: None,
+            other_cpus_busy: None,
+            taken: None,
+            series,
+            stages,
+        };
         Measured { figures, beside: Vec::new() }
     }
 

@@ -31,8 +31,15 @@ fn report() -> RunReport {
         }
         let series = vec![Arc::new(series)];
         let window_ns = 2_500_000_000;
-        let figures =
-            Figures { recorder, window_ns, server: None, other_cpus_busy: None, series, stages: None };
+        let figures = Figures {
+            recorder,
+            window_ns,
+            server: None,
+            other_cpus_busy: None,
+            taken: None,
+            series,
+            stages: None,
+        };
         SideFigures::new(name, "a server".into(), vec![figures])
     };
     RunReport {

@@ -18,6 +18,10 @@ fn fact(name: &str, value: Option<String>) -> String {
     format!("<div>{name}<b>{}</b></div>", value.unwrap_or_else(|| "–".into()))
 }
 
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
 pub fn cards(lines: &[Line]) -> String {
     let mut html = String::from("<div class=\"cards\">");
     for line in lines {
@@ -36,6 +40,7 @@ pub fn cards(lines: &[Line]) -> String {
             fact("p99.9", quantile("p99.9")),
             fact("a second", side.number_at("sum/delivered_per_s").map(short_count)),
             fact(&format!("CPU a {unit}"), cpu),
+            fact("taken by the host", side.number_at("sum/taken_by_host").map(percent)),
             fact("resident", side.number_at("sum/server_rss_bytes").map(|bytes| bytes_text(bytes as u64))),
         ];
         let _ = write!(
