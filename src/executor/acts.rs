@@ -16,6 +16,7 @@ use flume::{Receiver, Sender};
 use rustc_hash::FxHashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Acts that wait for a core; more are refused.
 const CALLS: usize = 256;
@@ -54,17 +55,36 @@ pub(super) struct Answer {
 /// The other end: the lines to all cores, for the thread of the API.
 #[derive(Clone, Debug)]
 pub struct ActLines {
-    cores: Vec<Sender<Call>>,
+    cores: Vec<CoreLine>,
     pub(super) answers: Receiver<Answer>,
     /// Rung when there are answers.
     pub(super) bell: Arc<Bell>,
 }
 
+/// The line to one core.
+#[derive(Clone, Debug)]
+struct CoreLine {
+    calls: Sender<Vec<Call>>,
+    /// Acts that the core has not begun.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// What is asked for in one turn of the API's thread, by core: a core is woken once for all of it.
+#[derive(Debug)]
+pub(super) struct Turn(Vec<Vec<Call>>);
+
 /// One core's end.
 #[derive(Debug)]
 pub(super) struct ActLine {
-    pub(super) calls: Receiver<Call>,
+    pub(super) calls: Calls,
     pub(super) acting: Acting,
+}
+
+/// The acts that come to one core.
+#[derive(Debug)]
+pub(super) struct Calls {
+    turns: Receiver<Vec<Call>>,
+    waiting: Arc<AtomicUsize>,
 }
 
 /// The acts of one core that are not answered yet.
@@ -87,8 +107,11 @@ pub(super) fn lines(cores: usize) -> io::Result<(ActLines, Vec<ActLine>)> {
     let (answer, answers) = flume::unbounded();
     let (mut senders, mut ends) = (Vec::new(), Vec::new());
     for _ in 0..cores {
-        let (call, calls) = flume::bounded(CALLS);
-        senders.push(call);
+        // It holds no more than may wait.
+        let (calls, turns) = flume::unbounded();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        senders.push(CoreLine { calls, waiting: waiting.clone() });
+        let calls = Calls { turns, waiting };
         let acting =
             Acting { answers: answer.clone(), bell: bell.clone(), open: FxHashMap::default(), last: 0 };
         ends.push(ActLine { calls, acting });
@@ -97,13 +120,42 @@ pub(super) fn lines(cores: usize) -> io::Result<(ActLines, Vec<ActLine>)> {
 }
 
 impl ActLines {
-    /// Has something done by the core that serves `key`: what is done for one user is done in the order asked.
+    /// A turn in which nothing was asked for.
+    pub(super) fn turn(&self) -> Turn {
+        Turn(self.cores.iter().map(|_| Vec::new()).collect())
+    }
+
+    /// Has something done by the core that serves `key`, when the turn is handed over: what is done for one user is done
+    /// in the order asked.
     ///
     /// # Errors
     /// With the call, if too many wait there, or the core is gone.
-    pub(super) fn call(&self, key: u32, call: Call) -> Result<(), Call> {
+    pub(super) fn call(&self, turn: &mut Turn, key: u32, call: Call) -> Result<(), Call> {
         let core = key as usize % self.cores.len();
-        self.cores[core].try_send(call).map_err(flume::TrySendError::into_inner)
+        let CoreLine { calls, waiting } = &self.cores[core];
+        // This thread alone makes it more.
+        if calls.is_disconnected() || waiting.load(Ordering::Relaxed) >= CALLS {
+            return Err(call);
+        }
+        waiting.fetch_add(1, Ordering::Relaxed);
+        turn.0[core].push(call);
+        Ok(())
+    }
+
+    /// The turn is over: the cores hear what is asked of them.
+    pub(super) fn hand_over(&self, turn: &mut Turn) {
+        for (line, calls) in self.cores.iter().zip(&mut turn.0).filter(|(_, calls)| !calls.is_empty()) {
+            // It fails if the core has ended; then nobody answers, and that has its deadline.
+            let _ = line.calls.send(std::mem::take(calls));
+        }
+    }
+}
+
+impl Calls {
+    /// Acts that wait for the core.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 }
 
@@ -151,14 +203,19 @@ impl Shard {
 }
 
 /// Hands calls to the hub as they come, until the thread of the API is gone.
-pub(super) async fn receive(shard: SharedShard, calls: Receiver<Call>) {
-    while let Ok(first) = calls.recv_async().await {
-        {
-            let mut shard = shard.borrow_mut();
-            shard.begin_turn();
-            let more = std::iter::from_fn(|| calls.try_recv().ok()).take(CALLS_A_TURN - 1);
-            std::iter::once(first).chain(more).for_each(|call| shard.act(call));
+pub(super) async fn receive(shard: SharedShard, Calls { turns, waiting }: Calls) {
+    while let Ok(turn) = turns.recv_async().await {
+        let mut calls = turn.into_iter();
+        while calls.len() > 0 {
+            {
+                let mut shard = shard.borrow_mut();
+                shard.begin_turn();
+                for call in calls.by_ref().take(CALLS_A_TURN) {
+                    waiting.fetch_sub(1, Ordering::Relaxed);
+                    shard.act(call);
+                }
+            }
+            give_way().await;
         }
-        give_way().await;
     }
 }

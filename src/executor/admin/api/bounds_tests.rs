@@ -38,8 +38,8 @@ fn what_no_core_answers_is_refused_and_so_is_what_would_wait_with_it() {
     let (api, path, ends) = api();
     let waiting: Vec<UnixStream> = (0..CALLS).map(|_| ask(&path)).collect();
     let end = Instant::now() + Duration::from_secs(60);
-    while ends[0].calls.len() < CALLS {
-        assert!(Instant::now() < end, "{} acts wait", ends[0].calls.len());
+    while ends[0].calls.waiting() < CALLS {
+        assert!(Instant::now() < end, "{} acts wait", ends[0].calls.waiting());
         std::thread::yield_now();
     }
     // All connections are at work: one more is told so at once, before it has said what it wants.
@@ -51,7 +51,7 @@ fn what_no_core_answers_is_refused_and_so_is_what_would_wait_with_it() {
         assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("not answered in time"), "{told}");
     }
     // The core is as it was: as many acts wait for it as may.
-    assert_eq!(ends[0].calls.len(), CALLS);
+    assert_eq!(ends[0].calls.waiting(), CALLS);
     // The thread may not have seen yet that those before have closed.
     let told = std::iter::repeat_with(|| {
         let (mut one_more, mut told) = (ask(&path), [0; 512]);

@@ -7,7 +7,7 @@ use super::names::Names;
 use super::who::Tokens;
 use super::work::{self, Came, Next};
 use super::{Handed, body::Refused};
-use crate::acts::{ActLines, Answer, Call};
+use crate::acts::{ActLines, Answer, Call, Turn};
 use chatd_chat::model::act::AccountName;
 use chatd_process::precedence::Beside;
 use flume::{Receiver, TryRecvError};
@@ -39,6 +39,8 @@ pub(super) struct Server {
 struct Desk {
     tokens: Tokens,
     lines: ActLines,
+    /// What is asked of the cores in this turn.
+    turn: Turn,
     names: Names,
     /// Whose call it is, by the number of the call.
     calls: FxHashMap<u64, (u64, Option<AccountName>)>,
@@ -55,7 +57,8 @@ impl Server {
         handed: Receiver<Handed>,
     ) -> Self {
         let (names, calls) = (Names::default(), FxHashMap::default());
-        let desk = Desk { tokens, lines, names, calls, last_call: 0, stops: false };
+        let turn = lines.turn();
+        let desk = Desk { tokens, lines, turn, names, calls, last_call: 0, stops: false };
         Self { listener, handed, connections: FxHashMap::default(), last: 0, desk }
     }
 
@@ -80,6 +83,7 @@ impl Server {
                 return;
             }
             self.accept(now);
+            self.desk.lines.hand_over(&mut self.desk.turn);
             self.end_overdue(now);
             if std::mem::take(&mut self.desk.stops) {
                 // As from outside: whoever waits for signals knows what to do.
@@ -351,7 +355,7 @@ impl Desk {
             };
             self.last_call += 1;
             let call = Call { number: self.last_call, deed };
-            if self.lines.call(user.get(), call).is_err() {
+            if self.lines.call(&mut self.turn, user.get(), call).is_err() {
                 if working.has_begun {
                     return connection.stage = Stage::Over;
                 }
