@@ -380,7 +380,10 @@ impl World {
 
     pub fn understand(&mut self, conn: usize, frame: &Value) {
         let device = self.conns[conn].device;
-        match number(frame, "msgid").expect("a msgid") {
+        let msgid = number(frame, "msgid").expect("a msgid");
+        let is_push = matches!(msgid, 6 | 10 | 28 | 38 | 39 | 46 | 51 | 54 | 60 | 61);
+        assert!(!is_push || self.conns[conn].welcomed, "(c) before its login answer it hears {frame}");
+        match msgid {
             2 => self.on_login(device, conn, frame),
             6 | 10 => self.on_push(device, frame),
             51 => self.on_event(device, frame),
@@ -402,6 +405,7 @@ impl World {
 
     fn on_login(&mut self, device: usize, conn: usize, frame: &Value) {
         let errno = number(frame, "errno").expect("an errno");
+        self.conns[conn].welcomed |= errno == 0 && frame["complete"] != false;
         let at = &mut self.devices[device];
         match errno {
             0 if frame["complete"] == false => {}

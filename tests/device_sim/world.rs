@@ -75,6 +75,8 @@ pub struct Conn {
     pub closing: bool,
     /// The hub has been told of its end.
     pub closed: bool,
+    /// Whether a login was answered on it.
+    pub welcomed: bool,
     sent: u64,
 }
 
@@ -432,6 +434,7 @@ impl World {
             paused: false,
             closing: false,
             closed: false,
+            welcomed: false,
             sent: 0,
         });
         self.feed(core, Event::Opened { connection: id, from: Source::Proxy });

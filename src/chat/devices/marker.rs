@@ -1,6 +1,7 @@
 //! Read markers: how far a user has read in a conversation, for all of its devices, and for the other user.
 
 use super::Devices;
+use crate::backlog::Backlog;
 use crate::connection::{About, Connection, Connections, Pause};
 use crate::model::capabilities::Capabilities;
 use crate::model::device::Marker;
@@ -44,6 +45,7 @@ impl Devices {
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
+        backlog: &Backlog,
         moved: MarkerMove,
         marker: Result<Marker, Code>,
     ) {
@@ -54,10 +56,11 @@ impl Devices {
             Ok(Marker { pos, moved }) => {
                 if moved {
                     let notice = ReadNotice { reader: user, conversation, pos };
-                    self.tell_read(cx, connections, user, Some(connection), notice);
+                    self.tell_read(cx, connections, backlog, (user, Some(connection)), notice);
                     if let Some(peer) = peer {
                         let conversation = Conversation::With(user);
-                        self.tell_read(cx, connections, peer, None, ReadNotice { conversation, ..notice });
+                        let notice = ReadNotice { conversation, ..notice };
+                        self.tell_read(cx, connections, backlog, (peer, None), notice);
                     }
                 }
                 if let Some(cid) = about.cid {
@@ -75,11 +78,11 @@ impl Devices {
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
-        to: UserId,
-        but: Option<ConnectionId>,
+        backlog: &Backlog,
+        (to, but): (UserId, Option<ConnectionId>),
         notice: ReadNotice,
     ) {
-        push_read(cx, connections, to, but, notice);
+        self.push_read(cx, connections, backlog, (to, but), notice);
         let envelope = Envelope::read_notice(cx.next_mid(), to, notice);
         cx.publish(Channel::User(to), envelope);
     }
@@ -89,6 +92,7 @@ impl Devices {
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
+        backlog: &Backlog,
         envelope: &Envelope,
     ) {
         cx.enter();
@@ -97,27 +101,68 @@ impl Devices {
         if envelope.mid().core() != cx.core
             && let Some(notice) = envelope.read()
         {
-            push_read(cx, connections, envelope.user(), None, notice);
+            self.push_read(cx, connections, backlog, (envelope.user(), None), notice);
+        }
+    }
+
+    /// Tells sessions here. One that is logging in is told once its login answer is out, which may be older.
+    fn push_read(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        (to, but): (UserId, Option<ConnectionId>),
+        notice: ReadNotice,
+    ) {
+        for id in connections.sessions(to).into_iter().filter(|&id| Some(id) != but) {
+            let understands = |connection: &&Connection| connection.capabilities.has(Capabilities::READ);
+            let Some(connection) = connections.get(id).filter(understands) else { continue };
+            if connection.is_logged_in() && !backlog.awaits_welcome(id) {
+                tell(cx, connections, id, notice);
+            } else {
+                self.reads.entry(id).or_default().hold(cx.limits.held_changes, notice);
+            }
+        }
+    }
+
+    /// The login answer of a session is out: it hears what was read meanwhile. Whether there was too much of it.
+    pub(crate) fn release_reads(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnectionId,
+    ) -> bool {
+        cx.enter();
+        let HeldReads { notices, missed } = self.reads.remove(&id).unwrap_or_default();
+        notices.into_iter().for_each(|notice| tell(cx, connections, id, notice));
+        missed
+    }
+}
+
+/// What one session is told later: of each reader in each conversation the last.
+#[derive(Debug, Default)]
+pub(super) struct HeldReads {
+    notices: Vec<ReadNotice>,
+    /// Whether some are forgotten, because there were too many.
+    missed: bool,
+}
+
+impl HeldReads {
+    fn hold(&mut self, most: usize, notice: ReadNotice) {
+        let place = |held: &ReadNotice| (held.reader, held.conversation);
+        self.notices.retain(|held| place(held) != place(&notice));
+        if self.notices.len() < most {
+            self.notices.push(notice);
+        } else {
+            self.missed = true;
         }
     }
 }
 
-fn push_read(
-    cx: &mut Cx,
-    connections: &mut Connections,
-    to: UserId,
-    but: Option<ConnectionId>,
-    notice: ReadNotice,
-) {
+/// Tells one session, if its user does not block whoever has read.
+fn tell(cx: &mut Cx, connections: &mut Connections, id: ConnectionId, notice: ReadNotice) {
     let ReadNotice { reader, conversation, pos } = notice;
-    let is_told = |connection: &Connection| {
-        connection.is_logged_in()
-            && connection.capabilities.has(Capabilities::READ)
-            && !connection.refuses_from(reader)
-    };
-    for id in connections.sessions(to) {
-        if Some(id) != but && connections.get(id).is_some_and(is_told) {
-            connections.reply(cx, id, sync::read(conversation, reader, pos));
-        }
+    if connections.get(id).is_some_and(|connection| !connection.refuses_from(reader)) {
+        connections.reply(cx, id, sync::read(conversation, reader, pos));
     }
 }

@@ -6,7 +6,7 @@
 //! read marker in each conversation ([`marker`]).
 //!
 //! Owns the pushes whose places are still to be told, the tokens that other cores are still to be told of, and the lists
-//! for which other cores are still to answer.
+//! for which other cores are still to answer, and the READs for sessions whose login answer is not out yet.
 //!
 //! Handles `Devices`, `DropDevice`, `PushToken`, `Heads`, `Sync`, `Read`, envelopes of the user's other sessions. Emits look-ups,
 //! `MoveMarker`, `FindPlaces`, pushes, READ, STORED. Gives back: sessions that end with their token.
@@ -23,7 +23,8 @@ use crate::model::envelope::Revoked;
 use crate::model::ids::{ConnectionId, Monotonic, UserId};
 use crate::port::in_flight::UnplacedPush;
 use list::AskedList;
-use std::collections::{BTreeSet, VecDeque};
+use marker::HeldReads;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a core knows of its users' devices.
 #[derive(Debug, Default)]
@@ -38,12 +39,19 @@ pub(crate) struct Devices {
     untold: BTreeSet<(UserId, Revoked)>,
     /// Lists of devices for which other cores are still to say which of them they have.
     asked: Vec<AskedList>,
+    /// READs that sessions are told once their login answer is out.
+    reads: BTreeMap<ConnectionId, HeldReads>,
 }
 
 impl Devices {
     /// Whether nothing waits for the bus.
     pub(crate) fn is_idle(&self) -> bool {
         self.untold.is_empty()
+    }
+
+    /// A connection is nobody any more.
+    pub(crate) fn forget(&mut self, id: ConnectionId) {
+        self.reads.remove(&id);
     }
 
     fn note_untold(&mut self, user: UserId, revoked: Revoked) {

@@ -181,11 +181,9 @@ impl Groups {
     }
 }
 
-/// The sessions of a user here that are told of what is done to groups.
+/// The sessions of a user here that are told of what is done to groups, also those that are logging in.
 pub(crate) fn told(connections: &Connections, user: UserId, but: Option<ConnectionId>) -> Vec<ConnectionId> {
-    let is_told = |connection: &Connection| {
-        connection.is_logged_in() && connection.capabilities.has(Capabilities::GROUP)
-    };
+    let is_told = |connection: &Connection| connection.capabilities.has(Capabilities::GROUP);
     let sessions = connections.sessions(user).into_iter();
     sessions.filter(|&id| Some(id) != but && connections.get(id).is_some_and(is_told)).collect()
 }

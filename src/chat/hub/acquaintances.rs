@@ -102,12 +102,19 @@ impl Hub {
     /// The login answer of a session is out: it hears what has come meanwhile.
     pub(super) fn tell_held(&mut self, id: ConnectionId) {
         for notice in self.social.take_held(id) {
-            if notice.kind() == Kind::Friendship {
+            let kind = notice.kind();
+            if kind == Kind::Friendship {
                 let Self { cx, connections, social, .. } = self;
                 social.hear_in(cx, connections, id, &notice);
-            } else {
+            } else if kind == Kind::Acquaintance || kind == Kind::Settings {
                 self.follow_in(id, &notice);
+            } else {
+                self.tell_of_group(id, &notice);
             }
+        }
+        let Self { cx, connections, devices, .. } = self;
+        if devices.release_reads(cx, connections, id) {
+            devices.tell_heads(cx, connections, id);
         }
     }
 

@@ -79,13 +79,14 @@ impl Hub {
                     devices.on_own_envelope(cx, connections, backlog, &envelope);
                 }
             }
-            Kind::Read => devices.on_read_envelope(cx, connections, &envelope),
+            Kind::Read => devices.on_read_envelope(cx, connections, backlog, &envelope),
             Kind::Changed => {
                 let sessions = connections.sessions(user);
                 changes.on_changed_envelope(cx, connections, backlog, &envelope, &sessions);
             }
             Kind::Typing => {
-                social.on_typing_envelope(cx, connections, &envelope, Conversation::With(user), &[]);
+                let with = Conversation::With(user);
+                social.on_typing_envelope(cx, connections, backlog, &envelope, with, &[]);
             }
             Kind::ConfirmedHere => devices.on_confirmed_envelope(cx, connections, &envelope),
             Kind::Acquaintance | Kind::Settings => self.on_acquaintance_envelope(&envelope),
@@ -160,8 +161,8 @@ impl Hub {
             Kind::GroupAsked => self.on_group_asked(envelope.group(), envelope),
             Kind::Typing => {
                 let group = envelope.group();
-                let members = groups.members(group);
-                social.on_typing_envelope(cx, connections, envelope, Conversation::Group(group), &members);
+                let (members, group) = (groups.members(group), Conversation::Group(group));
+                social.on_typing_envelope(cx, connections, backlog, envelope, group, &members);
             }
             Kind::Direct | Kind::Claim | Kind::ClaimDenied | Kind::ClaimConceded | Kind::ClaimJoined => {}
             Kind::Reclaim | Kind::Presence | Kind::CoreLeaving | Kind::Confirmed | Kind::Unconfirmed => {}

@@ -117,12 +117,23 @@ impl Hub {
     }
 
     fn push_told(&mut self, user: UserId, event: &Envelope, but: Option<ConnectionId>) {
-        let Self { cx, connections, .. } = self;
-        for id in told(connections, user, but) {
-            let mut frame = Vec::new();
-            push::v2(&mut frame, event);
-            connections.reply(cx, id, frame);
+        for id in told(&self.connections, user, but) {
+            self.tell_or_hold(id, event);
         }
+    }
+
+    /// GROUP_EVENT to one session, once its login answer is out.
+    fn tell_or_hold(&mut self, id: ConnectionId, event: &Envelope) {
+        let Self { cx, connections, backlog, social, .. } = self;
+        if !social.holds(cx, connections, backlog, id, event) {
+            self.tell_of_group(id, event);
+        }
+    }
+
+    pub(super) fn tell_of_group(&mut self, id: ConnectionId, event: &Envelope) {
+        let mut frame = Vec::new();
+        push::v2(&mut frame, event);
+        self.connections.reply(&mut self.cx, id, frame);
     }
 
     /// Another core tells the sessions of a user what was done to a group.
@@ -150,11 +161,8 @@ impl Hub {
     }
 
     fn push_asked(&mut self, group: GroupId, event: &Envelope) {
-        let Self { cx, connections, groups, .. } = self;
-        for id in groups.who_run(connections, group) {
-            let mut frame = Vec::new();
-            push::v2(&mut frame, event);
-            connections.reply(cx, id, frame);
+        for id in self.groups.who_run(&self.connections, group) {
+            self.tell_or_hold(id, event);
         }
     }
 

@@ -238,7 +238,7 @@ impl Hub {
     }
 
     fn on_devices_reply(&mut self, flow: DevicesFlow, result: StoreResult) {
-        let Self { cx, connections, devices, logins, .. } = self;
+        let Self { cx, connections, backlog, devices, logins, .. } = self;
         match flow {
             DevicesFlow::List { connection, cid } => {
                 let user = connections.get(connection).and_then(Connection::user);
@@ -255,7 +255,7 @@ impl Hub {
                 devices.on_synced(cx, connections, query, SyncPage::from_result(result));
             }
             DevicesFlow::Marker(moved) => {
-                devices.on_marker(cx, connections, *moved, Marker::from_result(result));
+                devices.on_marker(cx, connections, backlog, *moved, Marker::from_result(result));
             }
             DevicesFlow::Places { pushes } => {
                 let places = Vec::<(MessageId, u64)>::from_result(result);

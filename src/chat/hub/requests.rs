@@ -198,7 +198,7 @@ impl Hub {
     }
 
     fn on_typing(&mut self, about: About<'_>, user: UserId, conversation: Conversation, on: bool) {
-        let Self { cx, connections, groups, social, .. } = self;
+        let Self { cx, connections, backlog, groups, social, .. } = self;
         let members = match conversation {
             Conversation::With(_) => Vec::new(),
             Conversation::Group(group) if !groups.is_member(about.connection, group) => {
@@ -206,7 +206,7 @@ impl Hub {
             }
             Conversation::Group(group) => groups.members(group),
         };
-        social.on_typing(cx, connections, about, user, (conversation, on), &members);
+        social.on_typing(cx, connections, backlog, about, (user, conversation, on), &members);
     }
 
     fn on_create_group(&mut self, about: About<'_>, user: UserId, name: &str, desc: &str) {

@@ -177,7 +177,7 @@ impl Hub {
     /// place for what was buffered and for what its reader has not confirmed. What TCP may not have delivered to a
     /// v1 session stays in its window.
     pub(super) fn end_session(&mut self, id: ConnectionId, gone: Gone) {
-        let Self { cx, connections, backlog, changes, groups, logins, social, .. } = self;
+        let Self { cx, connections, backlog, changes, devices, groups, logins, social, .. } = self;
         let Some(connection) = connections.get(id) else { return };
         let (dialect, multi, user) = (connection.dialect, connection.multi, connection.user());
         let cursors = match connection.is_logged_in() {
@@ -207,6 +207,7 @@ impl Hub {
         }
         groups.end(cx, connections, backlog, id);
         changes.forget(id);
+        devices.forget(id);
         social.end_session(id);
         logins.end(id);
         if let (Dialect::V2, Some(connection)) = (dialect, connections.get_mut(id)) {

@@ -1,6 +1,7 @@
 //! TYPING: that somebody types is passed on to who is there, and to nobody else: never stored, held or repeated.
 
 use super::Social;
+use crate::backlog::Backlog;
 use crate::connection::{About, Connection, Connections};
 use crate::model::capabilities::Capabilities;
 use crate::model::envelope::{Envelope, TypingNotice};
@@ -39,9 +40,9 @@ impl Social {
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
+        backlog: &Backlog,
         about: About<'_>,
-        user: UserId,
-        (conversation, on): (Conversation, bool),
+        (user, conversation, on): (UserId, Conversation, bool),
         members: &[ConnectionId],
     ) {
         cx.enter();
@@ -57,13 +58,13 @@ impl Social {
             match conversation {
                 Conversation::With(peer) => {
                     let sessions = connections.sessions(peer);
-                    tell(cx, connections, &sessions, Conversation::With(user), notice, &[]);
+                    tell(cx, connections, backlog, &sessions, Conversation::With(user), notice, &[]);
                     let envelope = Envelope::typing_to_user(cx.next_mid(), peer, notice);
                     cx.publish(Channel::User(peer), envelope);
                 }
                 Conversation::Group(group) if members.len() <= cx.limits.typing_members => {
                     let but = connections.get(id).map(Connection::blocked).unwrap_or_default();
-                    tell(cx, connections, members, conversation, notice, &but);
+                    tell(cx, connections, backlog, members, conversation, notice, &but);
                     let envelope = Envelope::typing_in_group(cx.next_mid(), group, notice, &but);
                     cx.publish(Channel::Group(group), envelope);
                 }
@@ -80,6 +81,7 @@ impl Social {
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
+        backlog: &Backlog,
         envelope: &Envelope,
         conversation: Conversation,
         members: &[ConnectionId],
@@ -94,24 +96,27 @@ impl Social {
         match conversation {
             Conversation::With(to) => {
                 let sessions = connections.sessions(to);
-                tell(cx, connections, &sessions, Conversation::With(notice.user), notice, &[]);
+                let with = Conversation::With(notice.user);
+                tell(cx, connections, backlog, &sessions, with, notice, &[]);
             }
             // Each core knows its own members and those of the core where somebody types.
             Conversation::Group(_)
                 if members.len() as u64 + notice.here <= cx.limits.typing_members as u64 =>
             {
-                tell(cx, connections, members, conversation, notice, &envelope.typing_is_kept_from());
+                let but = envelope.typing_is_kept_from();
+                tell(cx, connections, backlog, members, conversation, notice, &but);
             }
             Conversation::Group(_) => {}
         }
     }
 }
 
-/// Tells those who understand it, but nobody who blocks whoever types or takes no messages of it, nobody whom that one
+/// Tells those who understand it and have their login answer, but nobody who blocks whoever types or takes no messages of it, nobody whom that one
 /// blocks, and not that one itself.
 fn tell(
     cx: &mut Cx,
     connections: &mut Connections,
+    backlog: &Backlog,
     to: &[ConnectionId],
     conversation: Conversation,
     notice: TypingNotice,
@@ -124,6 +129,7 @@ fn tell(
     };
     let is_told = |connection: &Connection| {
         connection.is_logged_in()
+            && !backlog.awaits_welcome(connection.id())
             && connection.capabilities.has(Capabilities::TYPING)
             && connection.user() != Some(user)
             && connection.user().is_none_or(|member| !but.contains(&member))
