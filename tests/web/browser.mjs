@@ -8,9 +8,41 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** How long anybody waits for anything. What takes longer has failed. */
-export const DEADLINE_MS = 60_000;
+/** How long anybody waits for anything. What takes longer has failed, also on a machine that is busy with much else. */
+export const DEADLINE_MS = 180_000;
 const PROGRAM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+/** Its number in the protocol. */
+const CONFIRM = 24;
+
+/** What the tests have in each page. */
+function within() {
+  // What passes is kept: whoever looks for it later is told all the same.
+  window.passed = { '#toast': [], '#talk-state': [], '#state': [] };
+  new MutationObserver((changes) => {
+    for (const element of new Set(changes.map(({ target }) => target))) {
+      const shown = window.passed[`#${element.id}`];
+      if (shown && element.checkVisibility()) shown.push(element.textContent);
+    }
+  }).observe(document, { subtree: true, childList: true });
+  // Of a press only what is aimed at hears: what has come into its place meanwhile hears nothing.
+  window.aimAt = (element) => {
+    const aim = { isPressed: false, isMissed: false, over: new AbortController() };
+    window.aim = aim;
+    const hear = (event) => {
+      if (aim.isPressed) return;
+      aim.isMissed ||= !element.isConnected || !element.contains(event.target);
+      if (!aim.isMissed) {
+        aim.isPressed = event.type === 'click';
+        return;
+      }
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    };
+    for (const type of ['pointerdown', 'mousedown', 'pointerup', 'mouseup', 'click']) {
+      addEventListener(type, hear, { capture: true, signal: aim.over.signal });
+    }
+  };
+}
 
 export class Browser {
   #child;
@@ -114,27 +146,40 @@ export class Person {
       this.ask('Emulation.setEmulatedMedia', { features: [scheme, still] }),
       this.ask('Emulation.setFocusEmulationEnabled', { enabled: true }),
       this.ask('Emulation.setLocaleOverride', { locale: 'en-GB' }),
+      this.ask('Page.addScriptToEvaluateOnNewDocument', { source: `(${within})()` }),
     ]);
   }
 
-  #hear(method, { entry, exceptionDetails, type, args, request } = {}) {
+  #hear(method, { entry, exceptionDetails, type, args, request, response } = {}) {
     if (method === 'Log.entryAdded' && entry.level === 'error') this.complaints.push(entry.text);
     if (method === 'Runtime.exceptionThrown') this.complaints.push(exceptionDetails.exception?.description);
     if (method === 'Runtime.consoleAPICalled') this.complaints.push(`${type}: ${args[0]?.value}`);
     if (method === 'Network.requestWillBeSent') this.requests.push(request.url);
+    if (method === 'Network.webSocketFrameSent' && JSON.parse(response.payloadData).msgid === CONFIRM) this.#confirmed();
     if (method === 'Page.javascriptDialogOpening') this.ask('Page.handleJavaScriptDialog', { accept: true });
   }
 
   requests = [];
+  #confirmed = () => {};
 
-  async go(url) {
-    await this.ask('Page.navigate', { url });
-    await this.until((url) => document.readyState === 'complete' && location.href.startsWith(url), url);
+  /** When the page says that something has arrived, the next time. */
+  confirms() {
+    return new Promise((resolve) => (this.#confirmed = resolve));
   }
 
-  async reload() {
+  async go(url) {
+    await this.#leave('Page.navigate', { url });
+    await this.until((url) => location.href.startsWith(url), url);
+  }
+
+  reload() {
+    return this.#leave('Page.reload');
+  }
+
+  /** Until there is another page: the old one, which may be of the same address, can be looked at for a while. */
+  async #leave(how, where) {
     await this.look(() => (window.isOld = true));
-    await this.ask('Page.reload');
+    await this.ask(how, where);
     await this.until(() => !window.isOld && document.readyState === 'complete');
   }
 
@@ -164,10 +209,10 @@ export class Person {
     }
   }
 
-  /** Waits for something that is seen, says this, and does not move; gives where its middle is. */
-  find(selector, text = '') {
+  /** Waits for something that is seen, says this, and does not move; gives where its middle is. What will be pressed is aimed at. */
+  find(selector, text = '', isAimedAt = false) {
     return this.until(
-      async (selector, text) => {
+      async (selector, text, isAimedAt) => {
         const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
         const label = (element) => element.innerText || element.getAttribute('aria-label') || element.value || '';
         const says = (element) => label(element).includes(text);
@@ -181,20 +226,31 @@ export class Person {
           if (after.x !== x || after.y !== y || after.width !== width) continue;
           const [middle, centre] = [x + width / 2, y + height / 2];
           const top = document.elementFromPoint(middle, centre);
-          if (element.contains(top) || top?.contains(element)) return { x: middle, y: centre };
+          if (!element.contains(top) && !top?.contains(element)) continue;
+          if (isAimedAt) window.aimAt(element.contains(top) ? element : top);
+          return { x: middle, y: centre };
         }
         return null;
       },
       selector,
       text,
+      isAimedAt,
     );
   }
 
+  /** Presses something, and not what has come into its place meanwhile. */
   async click(selector, text) {
-    const { x, y } = await this.find(selector, text);
-    const mouse = { x, y, button: 'left', clickCount: 1 };
-    await this.ask('Input.dispatchMouseEvent', { type: 'mousePressed', ...mouse });
-    await this.ask('Input.dispatchMouseEvent', { type: 'mouseReleased', ...mouse });
+    for (let end = Date.now() + DEADLINE_MS, isPressed = false; !isPressed;) {
+      if (Date.now() > end) throw new Error(`${this.name} does not get to press ${selector} ${text}`);
+      const { x, y } = await this.find(selector, text, true);
+      const mouse = { x, y, button: 'left', clickCount: 1 };
+      await this.ask('Input.dispatchMouseEvent', { type: 'mousePressed', ...mouse });
+      await this.ask('Input.dispatchMouseEvent', { type: 'mouseReleased', ...mouse });
+      isPressed = await this.look(() => {
+        window.aim.over.abort();
+        return window.aim.isPressed;
+      });
+    }
   }
 
   async press(key, modifiers = 0) {
@@ -226,6 +282,18 @@ export class Person {
     return this.until(
       (selector, text) => [...document.querySelectorAll(selector)].some((element) =>
         element.checkVisibility() && element.textContent.includes(text)),
+      selector,
+      text,
+    );
+  }
+
+  /** Waits for something that passes, and may have passed by now; what passed before it is told no more. */
+  saw(selector, text) {
+    return this.until(
+      (selector, text) => {
+        const at = window.passed[selector].findIndex((shown) => shown.includes(text));
+        return window.passed[selector].splice(0, at + 1).length > 0;
+      },
       selector,
       text,
     );

@@ -6,12 +6,12 @@ import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../clients/js/test/servers.mjs';
 import { Browser, DEADLINE_MS } from './browser.mjs';
 
 const root = new URL('../../', import.meta.url);
@@ -19,15 +19,6 @@ const text = readFileSync(new URL('docs/embed.md', root), 'utf8');
 const CHATD = process.env.CHATD ?? fileURLToPath(new URL('target/debug/chatd', root));
 
 const fenced = (language) => [...text.matchAll(new RegExp('^```' + language + '\\n([^]*?)^```$', 'gm'))].map(([, block]) => block);
-
-async function freePort() {
-  const server = createServer().listen(0, 'localhost');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** The folder of the application, and what is started in it. */
 class Terminal {
@@ -175,10 +166,14 @@ test('who is away gets an e-mail of what was not delivered, and who is there non
   await go();
   const secret = terminal.read('webhook-secret').trim();
   assert.ok(secret.length >= 40);
-  // Both pages have come back by themselves: the chat has begun anew.
+  // Both pages come back by themselves: the chat has begun anew.
+  for (const state of ['the connection is lost', 'chatting as']) for (const person of [amy, ben]) await person.saw('#state', state);
   for (const [one, other] of [[amy, ben], [ben, amy]]) {
+    const isConfirmed = other.confirms();
     await say(one, `Here again, ${other.name}`);
     await other.sees('#log li', `${one.name}: Here again, ${other.name}`);
+    // What is not confirmed is not delivered.
+    await isConfirmed;
   }
   await ben.go('about:blank');
   const [, mail] = /^(mail to .*)$/m.exec(fenced('text').join(''));

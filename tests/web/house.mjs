@@ -1,7 +1,7 @@
 // A server, a browser, and people who have the page open.
 
 import assert from 'node:assert/strict';
-import { Chatd } from '../../clients/js/test/servers.mjs';
+import { Chatd, next } from '../../clients/js/test/servers.mjs';
 import { Browser } from './browser.mjs';
 
 export async function house(t, ...names) {
@@ -17,6 +17,18 @@ export async function house(t, ...names) {
   }
   return { chatd, url, browser, people };
 }
+
+/** Logs out. A friend hears of it, once the server has it: all that was confirmed before is confirmed then. */
+export async function logOut(person, friend) {
+  await friend.addFriend(await idOf(person));
+  const isAway = next(friend, 'presence', ({ online }) => !online);
+  await person.click('#me-menu summary');
+  await person.click('#out');
+  await person.sees('#gate-note', 'You are logged out.');
+  await isAway;
+}
+
+export const idOf = async (person) => Number((await person.texts('#me-id'))[0].replace('no. ', ''));
 
 /** Nothing that the page did was an error, and it asked nobody else for anything. */
 export function isClean(url, ...people) {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ERRNO } from '../../clients/js/chatd.js';
 import { Heard } from '../../clients/js/test/servers.mjs';
-import { house, isClean } from './house.mjs';
+import { house, idOf, isClean, logOut } from './house.mjs';
 
 const numbers = (from, to, text) => Array.from({ length: to - from + 1 }, (_, n) => `${text} ${from + n}`);
 
@@ -61,7 +61,8 @@ test('a group is made, joined, talked in and left', async (t) => {
   await amy.sees('#people-note', '2 members');
   assert.deepEqual(await amy.texts('#members bdi'), ['amy', 'ben']);
   await amy.press('Escape');
-  // After a reload it has its name, and what was said.
+  // After a reload it has its name, and what was said, once that is safe.
+  await ben.sees('.said.mine:not(.waiting) .mark', '✓');
   await ben.reload();
   await ben.click('.entry', 'tea');
   await ben.sees('#log .text', 'Kettle is on');
@@ -109,8 +110,10 @@ test('a long history is scrolled back to its beginning, and what is looked at st
   const texts = numbers(1, 420, 'message');
   for (const text of texts) ben.client.say({ user: id }, text);
   await ben.client.say({ user: id }, 'the last one');
+  await amy.sees('.entry .peek', 'the last one');
   await amy.sees('.entry .count', '99+');
-  await amy.reload();
+  await logOut(amy, ben.client);
+  await amy.logIn(url, 'amy');
   await amy.sees('.entry .count', '99+');
   await amy.click('.entry', 'ben');
   await amy.sees('#log .text', 'the last one');
@@ -294,7 +297,7 @@ test('a new password ends the session of every other device, and a logout leaves
   await second.sees('#secret-error', 'The present password is another.');
   await second.fill('#secret-old', 'password of amy');
   await second.press('Enter');
-  await second.sees('#toast', 'Your password is changed.');
+  await second.saw('#toast', 'Your password is changed.');
   await amy.sees('#gate-note', 'This session was ended from elsewhere.');
   await second.click('#me-menu summary');
   await second.click('#out');
@@ -332,7 +335,7 @@ test('one person on two pages: what is said on one is on the other, and what is 
   for (const page of [amy, phone]) await page.sees('.said.mine .mark', '✓✓, read');
   // Whoever types is seen to, until it is said.
   await ben.type('Com');
-  for (const page of [amy, phone]) await page.sees('#talk-state', 'typing…');
+  for (const page of [amy, phone]) await page.saw('#talk-state', 'typing…');
   await ben.type('ing');
   await ben.press('Enter');
   for (const page of [amy, phone]) {
@@ -343,7 +346,7 @@ test('one person on two pages: what is said on one is on the other, and what is 
   // On a page that has nothing open it is counted; what one page reads is read on the other.
   await phone.click('#back');
   const other = await chatd.enter(t, 'cat');
-  const id = Number((await amy.look(() => document.querySelector('#me-id').textContent)).replace('no. ', ''));
+  const id = await idOf(amy);
   for (const text of numbers(1, 3, 'from cat')) await other.client.say({ user: id }, text);
   for (const page of [amy, phone]) {
     await page.sees('.entry .count', '3');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { house, isClean } from './house.mjs';
+import { house, idOf, isClean, logOut } from './house.mjs';
 import { HOSTILE, PHONE, beforeField, isNarrow, more, strangers } from './lines.mjs';
 
 /** Waits until what replies with this text quotes that. */
@@ -28,8 +28,6 @@ async function follow(person, text, original) {
     return shown?.querySelector('.text').textContent === original && top >= view.top && bottom <= view.bottom;
   }, original);
 }
-
-const idOf = async (person) => Number((await person.texts('#me-id'))[0].replace('no. ', ''));
 
 test('a message is replied to, and the reply follows what becomes of it, on every device', async (t) => {
   const { url, browser, people: [amy, ben] } = await house(t, 'amy', 'ben');
@@ -147,9 +145,7 @@ test('what is quoted and was said long ago is fetched, followed, and led to', as
   await ben.client.say(to, 'about the third', { reply: 3 });
   // All of it is confirmed before she goes: what is not would be pushed again, and the page would have it.
   await amy.sees('.entry .peek', 'about the third');
-  await amy.click('#me-menu summary');
-  await amy.click('#out');
-  await amy.sees('#gate-note', 'You are logged out.');
+  await logOut(amy, ben.client);
   await amy.logIn(url, 'amy');
   await amy.click('.entry', 'ben');
   await quotes(amy, 'about the second', 'ben', 'message 2');

@@ -112,7 +112,7 @@ test('a device that was cut off is told what it missed, once and in order, thoug
   // A program that begins anew says where it has everything up to, and is told the rest.
   pad.client.close();
   await cat.client.say({ user: desk.id }, 'still there?');
-  await desk.heard.count(434);
+  await desk.heard.count(435);
   const anew = chatd.client(t, device('pad'));
   const again = new Heard(anew);
   await anew.login('amy', 'password of amy', { places });

@@ -32,6 +32,7 @@ export class Chatd {
       chatd.#tls = { CHATD_TLS_CERT: join(certificate, 'cert.pem'), CHATD_TLS_KEY: join(certificate, 'key.pem') };
     }
     test.after(() => chatd.#remove());
+    chatd.port = await freePort();
     await chatd.start();
     return chatd;
   }
@@ -45,10 +46,7 @@ export class Chatd {
       env: { ...process.env, CHATD_MYSQL: undefined, CHATD_REDIS: undefined, ...this.#tls },
     });
     for await (const line of createInterface({ input: this.#child.stdout })) {
-      const ready = /^ready .*:(\d+)$/.exec(line);
-      if (!ready) continue;
-      this.port = Number(ready[1]);
-      return;
+      if (line.startsWith('ready ')) return;
     }
     throw new Error('chatd does not start');
   }
@@ -87,10 +85,21 @@ export class Chatd {
   }
 }
 
+/**
+ * A port that nobody listens on now: not one of those that the kernel gives to connections that go out, since such a
+ * connection might have it when a server wants to listen, or one that was killed comes back.
+ */
+export async function freePort() {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    if (await isFree(port)) return port;
+  }
+}
+
 async function isFree(port) {
   const server = createServer().listen(port, '127.0.0.1');
   const free = await once(server, 'listening').then(() => true, () => false);
-  server.close();
+  if (free) await new Promise((resolve) => server.close(resolve));
   return free;
 }
 
@@ -126,6 +135,11 @@ export async function further(t, chatd, name, options, address) {
   const heard = new Heard(client);
   await client.login(name, `password of ${name}`);
   return { client, heard };
+}
+
+/** Waits until nobody takes somebody for online: all that was said on that connection before its end was heard. */
+export async function away(client, name) {
+  while ((await client.find(name)).online);
 }
 
 /** The next event of this kind of which this is so. */
