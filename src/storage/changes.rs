@@ -63,13 +63,21 @@ impl Request<'_> {
     }
 
     /// Whether the user may do this to a message of `sender`, said at `ts`.
-    pub fn is_allowed(&self, limits: &Limits, sender: UserId, ts: Millis, power: Power) -> bool {
+    ///
+    /// # Errors
+    /// Why not: what it says anew would be heard of somebody who may not be heard.
+    pub fn is_allowed(&self, limits: &Limits, sender: UserId, ts: Millis, power: Power) -> Result<(), Code> {
         let in_time = self.ts.0 <= ts.0.saturating_add(limits.edit_ms);
         let is_own = sender == self.user && in_time;
-        match self.alteration {
-            Alteration::Edit { .. } => is_own && !power.refused,
-            Alteration::Recall => is_own || power.recalls_anything,
-            Alteration::React { .. } => !power.refused,
+        let (may, says) = match self.alteration {
+            Alteration::Edit { .. } => (is_own && !power.refused, true),
+            Alteration::Recall => (is_own || power.recalls_anything, false),
+            Alteration::React { .. } => (!power.refused, true),
+        };
+        match may {
+            false => Err(Code::NotYours),
+            true if says && power.muted => Err(Code::Muted),
+            true => Ok(()),
         }
     }
 
@@ -91,6 +99,8 @@ pub struct Power {
     pub recalls_anything: bool,
     /// The other one blocks this user, who may only take back what was said.
     pub refused: bool,
+    /// It is muted in this group, likewise.
+    pub muted: bool,
 }
 
 /// The answer where nothing changes.

@@ -25,6 +25,7 @@ mod places;
 mod random;
 pub mod search;
 mod settings;
+mod shut_out;
 mod sync;
 mod tokens;
 mod trial;
@@ -74,6 +75,7 @@ pub fn cases() -> Vec<Case> {
         devices::CASES,
         groups::CASES,
         group_rules::CASES,
+        shut_out::CASES,
         messages::CASES,
         places::CASES,
         backlog::CASES,

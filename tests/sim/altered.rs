@@ -87,16 +87,24 @@ impl Store {
         let in_time = wish.ts.0 <= said.ts().0 + Limits::default().edit_ms;
         let own = said.sender() == wish.user && in_time;
         let refused = matches!(wish.conversation, Conversation::With(peer) if self.blocks(peer, wish.user));
-        let rules = match wish.conversation {
-            Conversation::With(_) => false,
-            Conversation::Group(group) => self.group(group)?.members[&wish.user].role.runs(),
+        let (rules, muted) = match wish.conversation {
+            Conversation::With(_) => (false, false),
+            Conversation::Group(group) => {
+                let group = self.group(group)?;
+                let seat = &group.members[&wish.user];
+                (seat.role.runs(), group.is_muted(seat, wish.ts))
+            }
         };
         let may = match wish.alteration {
             Alteration::Edit { .. } => own && !refused,
             Alteration::Recall => own || rules,
             Alteration::React { .. } => !refused,
         };
-        if may { Ok(()) } else { Err(Code::NotYours) }
+        match (may, wish.alteration) {
+            (false, _) => Err(Code::NotYours),
+            (true, Alteration::Edit { .. } | Alteration::React { .. }) if muted => Err(Code::Muted),
+            (true, _) => Ok(()),
+        }
     }
 
     fn alter_message(&mut self, wish: &Wish<'_>, mid: MessageId) -> Result<Option<Done>, Code> {

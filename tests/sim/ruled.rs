@@ -193,6 +193,7 @@ impl Store {
         {
             return Err(Code::Exists);
         }
+        let is_user = rule.about().is_some_and(|user| self.person(user).is_some());
         let group = self.groups.get_mut(&id).expect("a group");
         match rule {
             GroupRule::Role { user, role } => {
@@ -202,7 +203,9 @@ impl Store {
                 }
             }
             GroupRule::Kick { user, ban } => {
-                if !is_member && !group.rules.get(user).is_some_and(|(banned, _)| banned.holds(row.ts)) {
+                let is_banned = is_user && ban.holds(row.ts);
+                let was_banned = group.rules.get(user).is_some_and(|(banned, _)| banned.holds(row.ts));
+                if !is_member && !is_banned && !was_banned {
                     return Err(Code::NoSuchUser);
                 }
                 group.leave(*user);

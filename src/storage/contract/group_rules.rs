@@ -27,7 +27,7 @@ pub const CASES: &[Case] = &[
     Case { name: "nothing is ruled in a group that is gone", run: nothing_is_ruled_in_a_group_that_is_gone },
 ];
 
-const TS: u64 = 1_800_000_000_000;
+pub(super) const TS: u64 = 1_800_000_000_000;
 
 fn until(number: i64) -> Until {
     Until::new(number).expect("a time")
@@ -37,7 +37,7 @@ fn row(trial: &mut Trial, ts: u64) -> NewRow {
     NewRow { mid: trial.mid(), ts: Millis(ts) }
 }
 
-fn rule(trial: &mut Trial, user: UserId, group: GroupId, rule: GroupRule) -> StoreResult {
+pub(super) fn rule(trial: &mut Trial, user: UserId, group: GroupId, rule: GroupRule) -> StoreResult {
     named(trial, user, group, rule, None)
 }
 
@@ -46,7 +46,7 @@ fn named(trial: &mut Trial, user: UserId, group: GroupId, rule: GroupRule, cid: 
     trial.request(StoreRequest::RuleGroup { user, group, rule, row, cid: cid.map(Into::into) })
 }
 
-fn ruled(result: StoreResult) -> Ruled {
+pub(super) fn ruled(result: StoreResult) -> Ruled {
     match result {
         Ok(StoreReply::Ruled(ruled)) => ruled,
         other => panic!("it is done, and not {other:?}"),
@@ -54,14 +54,14 @@ fn ruled(result: StoreResult) -> Ruled {
 }
 
 /// Its place and its body.
-fn told(result: StoreResult) -> (u64, String) {
+pub(super) fn told(result: StoreResult) -> (u64, String) {
     let row = ruled(result).row.expect("it makes a row");
     assert!(row.envelope.is_event());
     assert_eq!(row.envelope.pos(), Some(row.pos));
     (row.pos, String::from_utf8(row.envelope.body().to_vec()).expect("texts"))
 }
 
-fn join(trial: &mut Trial, user: UserId, group: GroupId, ts: u64) -> StoreResult {
+pub(super) fn join(trial: &mut Trial, user: UserId, group: GroupId, ts: u64) -> StoreResult {
     let row = Some(row(trial, ts));
     trial.request(StoreRequest::AddGroup { user, group, row })
 }
@@ -75,15 +75,15 @@ fn role(user: UserId, role: Role) -> GroupRule {
     GroupRule::Role { user, role }
 }
 
-fn kick(user: UserId, ban: i64) -> GroupRule {
+pub(super) fn kick(user: UserId, ban: i64) -> GroupRule {
     GroupRule::Kick { user, ban: until(ban) }
 }
 
-fn mute(user: UserId, ends: i64) -> GroupRule {
+pub(super) fn mute(user: UserId, ends: i64) -> GroupRule {
     GroupRule::Mute { user, until: until(ends) }
 }
 
-fn policy(join: JoinPolicy) -> GroupRule {
+pub(super) fn policy(join: JoinPolicy) -> GroupRule {
     GroupRule::Set { name: None, desc: None, join: Some(join) }
 }
 
@@ -105,8 +105,8 @@ fn one_acts_on_lower_ranks_only(open: &mut Opener<'_>) {
         assert_eq!(rule(&mut trial, eve, group, refused.clone()), Err(Code::NotAMember), "{refused:?}");
         assert_eq!(rule(&mut trial, amy, nowhere, refused), Err(Code::NoSuchGroup));
     }
-    for unknown in [eve, nobody] {
-        for refused in [role(unknown, Role::Admin), kick(unknown, -1), mute(unknown, -1)] {
+    for (unknown, ban) in [(eve, 0), (nobody, -1)] {
+        for refused in [role(unknown, Role::Admin), kick(unknown, ban), mute(unknown, -1)] {
             assert_eq!(rule(&mut trial, amy, group, refused.clone()), Err(Code::NoSuchUser), "{refused:?}");
         }
     }

@@ -4,7 +4,7 @@
 //! message says is in its own row, so that whoever reads it there reads the present text.
 
 use super::memory::Memory;
-use super::{Answered, accounts, groups, index, row};
+use super::{Answered, accounts, group_rules, groups, index, row};
 use crate::changes::{self, Message, Power, RECALL, RECALLED, Request};
 use crate::key::Key;
 use chatd_chat::model::change::{Alteration, Changed};
@@ -32,7 +32,7 @@ pub fn alter(db: &Connection, memory: &mut Memory, limits: &Limits, request: &Re
             }
             let found = memory.places.at(db, (request.user, peer), request.pos)?;
             let refused = memory.refuses(db, peer, request.user)?;
-            (found, Power { recalls_anything: false, refused })
+            (found, Power { recalls_anything: false, refused, muted: false })
         }
         Conversation::Group(group) => {
             let Some(joined) = groups::joined(db, request.user, group)? else {
@@ -40,15 +40,16 @@ pub fn alter(db: &Connection, memory: &mut Memory, limits: &Limits, request: &Re
             };
             let found = if request.pos > joined { at(db, group, request.pos)? } else { None };
             let recalls_anything = groups::recalls_anything(db, request.user, group)?;
-            (found, Power { recalls_anything, refused: false })
+            let muted = group_rules::is_muted(db, request.user, group, request.ts)?;
+            (found, Power { recalls_anything, refused: false, muted })
         }
     };
     let message = found.map(|mid| read_message(db, mid)).transpose()?.flatten();
     // What tells of the group is no message.
     let message = message.filter(|message| !is_event(&message.body));
     let Some(message) = message else { return Ok(Err(Code::NoSuchUser)) };
-    if !request.is_allowed(limits, message.sender, message.ts, power) {
-        return Ok(Err(Code::NotYours));
+    if let Err(code) = request.is_allowed(limits, message.sender, message.ts, power) {
+        return Ok(Err(code));
     }
     perform(db, memory, limits, request, &message)
 }

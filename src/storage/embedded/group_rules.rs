@@ -70,6 +70,15 @@ pub fn rule(
     Ok(Ok(StoreReply::Ruled(ruled(db, asked, rule, Some(placed), true)?)))
 }
 
+/// Whether what a member says at that time is refused.
+pub fn is_muted(db: &Connection, user: UserId, group: GroupId, ts: Millis) -> rusqlite::Result<bool> {
+    let Some(member) = standing(db, user, group)?.member else { return Ok(false) };
+    let all = db
+        .prepare_cached("SELECT muted, muted_at FROM allgroup WHERE id = ?1")?
+        .query_row([group.get()], |found| all(found, 0))?;
+    Ok(member.muted.holds(ts) || (!member.role.runs() && all.until.holds(ts)))
+}
+
 /// Who asks to join, first come first.
 pub fn join_requests(db: &Connection, user: UserId, group: GroupId) -> Answered {
     match standing(db, user, group)?.member {
@@ -242,7 +251,7 @@ fn set_role(db: &Connection, group: GroupId, user: UserId, role: Role) -> rusqli
         .map(drop)
 }
 
-/// Takes a member out, and says how long somebody may not join.
+/// Takes a member out, and says how long somebody, a member or not, may not join.
 fn kick(
     db: &Connection,
     limits: &Limits,
@@ -253,7 +262,9 @@ fn kick(
 ) -> rusqlite::Result<Change> {
     let group = asked.group;
     let was_banned = ban(db, group, user)?;
-    if !is_member && !was_banned.holds(asked.row.ts) {
+    // Who left before it was banned does not come back, either.
+    let is_banned = banned.holds(asked.row.ts) && accounts::is_user(db, user)?;
+    if !is_member && !is_banned && !was_banned.holds(asked.row.ts) {
         return Ok(Err(Code::NoSuchUser));
     }
     if banned != Until::NEVER && was_banned == Until::NEVER && !has_room(db, limits, asked)? {

@@ -5,7 +5,7 @@
 
 use super::client::Client;
 use super::fault::DbResult;
-use super::{Answered, accounts, blocks, groups, late, marks, row};
+use super::{Answered, accounts, blocks, group_rules, groups, late, marks, row};
 use crate::changes::{self, Message, Power, RECALL, RECALLED, Request};
 use crate::key::Key;
 use chatd_chat::model::change::{Alteration, Changed};
@@ -37,7 +37,7 @@ pub async fn alter(client: &mut Client, limits: &Limits, request: &Request<'_>) 
             let marks = blocks::mark(peer, request.user) | marks::mark(peer, request.user);
             let refused = peer != request.user && refuses & marks != 0;
             let message = said_between(client, request.user, peer, request.pos).await?;
-            (message, last, Power { recalls_anything: false, refused })
+            (message, last, Power { recalls_anything: false, refused, muted: false })
         }
         Conversation::Group(group) => {
             let Some(last) = locked_group(client, group).await? else { return Ok(Err(Code::NoSuchGroup)) };
@@ -47,14 +47,15 @@ pub async fn alter(client: &mut Client, limits: &Limits, request: &Request<'_>) 
             let message =
                 if request.pos > joined { said_in(client, group, request.pos).await? } else { None };
             let recalls_anything = groups::recalls_anything(client, request.user, group).await?;
-            (message, last, Power { recalls_anything, refused: false })
+            let muted = group_rules::is_muted(client, request.user, group, request.ts).await?;
+            (message, last, Power { recalls_anything, refused: false, muted })
         }
     };
     // What tells of the group is no message.
     let message = message.filter(|message| !is_event(&message.body));
     let Some(message) = message else { return Ok(Err(Code::NoSuchUser)) };
-    if !request.is_allowed(limits, message.sender, message.ts, power) {
-        return Ok(Err(Code::NotYours));
+    if let Err(code) = request.is_allowed(limits, message.sender, message.ts, power) {
+        return Ok(Err(code));
     }
     perform(client, limits, request, (key, last), &message).await
 }

@@ -86,6 +86,15 @@ async fn change(
     Ok(Ok(()))
 }
 
+/// Whether what a member says at that time is refused.
+pub async fn is_muted(client: &mut Client, user: UserId, group: GroupId, ts: Millis) -> DbResult<bool> {
+    let Some(member) = standing(client, user, group).await?.member else { return Ok(false) };
+    let sql = "SELECT muted, muted_at FROM allgroup WHERE id = ?";
+    let found = client.find_one(sql, vec![group.get().into()]).await?;
+    let all = found.map_or(Ok(MutedAll::default()), |found| all(&found, 0))?;
+    Ok(member.muted.holds(ts) || (!member.role.runs() && all.until.holds(ts)))
+}
+
 /// Who asks to join, first come first.
 pub async fn join_requests(client: &mut Client, user: UserId, group: GroupId) -> Answered {
     match standing(client, user, group).await?.member {
@@ -253,7 +262,7 @@ async fn set_role(client: &mut Client, group: GroupId, user: UserId, role: Role)
     client.write(sql, values).await.map(drop)
 }
 
-/// Takes a member out, and says how long somebody may not join.
+/// Takes a member out, and says how long somebody, a member or not, may not join.
 async fn kick(
     client: &mut Client,
     limits: &Limits,
@@ -264,7 +273,9 @@ async fn kick(
 ) -> DbResult<Change> {
     let group = asked.group;
     let was_banned = ban(client, group, user).await?;
-    if !is_member && !was_banned.holds(asked.row.ts) {
+    // Who left before it was banned does not come back, either.
+    let is_banned = banned.holds(asked.row.ts) && accounts::is_user(client, user).await?;
+    if !is_member && !is_banned && !was_banned.holds(asked.row.ts) {
         return Ok(Err(Code::NoSuchUser));
     }
     if banned != Until::NEVER && was_banned == Until::NEVER && !has_room(client, limits, asked).await? {
