@@ -110,7 +110,8 @@ impl Key {
                 let (x, y) = (sized(part("x")?, 32, "x")?, sized(part("y")?, 32, "y")?);
                 Material::Es256([&[4], &x[..], &y[..]].concat())
             }
-            (Some("RSA"), _) => Material::Rs256 { n: part("n")?, e: part("e")? },
+            // Some write the sign of the number, too, which `ring` does not take.
+            (Some("RSA"), _) => Material::Rs256 { n: unsigned(part("n")?), e: unsigned(part("e")?) },
             (Some("oct"), _) => secret(&part("k")?)?,
             // A set may have keys for others.
             _ => return Ok(None),
@@ -125,6 +126,11 @@ impl Key {
 
 fn sized(bytes: Vec<u8>, size: usize, name: &str) -> Result<Vec<u8>, BadKeys> {
     if bytes.len() == size { Ok(bytes) } else { Err(bad(format!("{name} of a key has not {size} bytes"))) }
+}
+
+/// A number without the zeros in front of it.
+fn unsigned(bytes: Vec<u8>) -> Vec<u8> {
+    bytes.into_iter().skip_while(|&byte| byte == 0).collect()
 }
 
 fn secret(bytes: &[u8]) -> Result<Material, BadKeys> {
@@ -143,10 +149,38 @@ impl Keys {
     /// # Errors
     /// If it has none that can be used, or one that is damaged.
     pub fn read(text: &str) -> Result<Self, BadKeys> {
+        // What some editors put before a text is no part of it.
+        let text = text.trim_start_matches('\u{feff}');
         let keys = match text.trim_start().starts_with('{') {
-            true => of_json(text)?,
+            true => of_json(text)?.into_iter().collect::<Result<_, _>>()?,
             false => of_pem(text)?,
         };
+        Self::of(keys)
+    }
+
+    /// Reads a JWK set that an application publishes for everybody: what of it makes no sense here is left out (RFC 7517,
+    /// section 5), so that one key does not take the others along. What was left out, and why the first of it was.
+    ///
+    /// # Errors
+    /// If it has none that can be used.
+    pub fn read_published(text: &str) -> Result<(Self, Vec<BadKeys>), BadKeys> {
+        if !text.trim_start().starts_with('{') {
+            return Ok((Self::read(text)?, Vec::new()));
+        }
+        let (mut keys, mut left_out) = (Vec::new(), Vec::new());
+        for key in of_json(text)? {
+            match key {
+                Ok(key) => keys.push(key),
+                Err(why) => left_out.push(why),
+            }
+        }
+        match left_out.first() {
+            Some(why) if keys.is_empty() => Err(why.clone()),
+            _ => Ok((Self::of(keys)?, left_out)),
+        }
+    }
+
+    fn of(keys: Vec<Key>) -> Result<Self, BadKeys> {
         match keys.len() {
             0 => Err(bad("there is no key for EdDSA, ES256, RS256 or HS256 in it")),
             1..=KEYS => Ok(Self(keys)),
@@ -159,7 +193,8 @@ impl Keys {
     /// # Errors
     /// If it is too short.
     pub fn secret(bytes: &[u8]) -> Result<Self, BadKeys> {
-        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let line = bytes.strip_suffix(b"\r\n").or_else(|| bytes.strip_suffix(b"\n"));
+        let bytes = line.unwrap_or(bytes);
         Ok(Self(vec![Key { id: None, material: secret(bytes)? }]))
     }
 
@@ -183,16 +218,19 @@ impl Keys {
     }
 }
 
-fn of_json(text: &str) -> Result<Vec<Key>, BadKeys> {
+/// The keys of a JWK, or of a set of them, that are for algorithms of ours, and what is wrong with those that are damaged.
+fn of_json(text: &str) -> Result<Vec<Result<Key, BadKeys>>, BadKeys> {
     let file: Map<String, Value> =
         serde_json::from_str(text).map_err(|error| bad(format!("it is not JSON: {error}")))?;
-    let Some(several) = file.get("keys") else { return Ok(Key::of_jwk(&file)?.into_iter().collect()) };
+    let Some(several) = file.get("keys") else {
+        return Ok(Key::of_jwk(&file).transpose().into_iter().collect());
+    };
     let several = several.as_array().ok_or_else(|| bad("its keys are no list"))?;
-    let mut keys = Vec::new();
-    for jwk in several {
-        keys.extend(Key::of_jwk(jwk.as_object().ok_or_else(|| bad("a key is no object"))?)?);
-    }
-    Ok(keys)
+    let key = |jwk: &Value| match jwk.as_object() {
+        Some(jwk) => Key::of_jwk(jwk).transpose(),
+        None => Some(Err(bad("a key is no object"))),
+    };
+    Ok(several.iter().filter_map(key).collect())
 }
 
 fn of_pem(text: &str) -> Result<Vec<Key>, BadKeys> {

@@ -133,11 +133,21 @@ impl Known {
         let mut works = None;
         while !self.stopped.load(Ordering::Acquire) {
             let began = Instant::now();
-            let told = fetch(url).map(|keys| self.set(keys));
+            let told = fetch(url).map(|(keys, left_out)| {
+                self.set(keys);
+                left_out
+            });
             if works != Some(told.is_ok()) {
                 works = Some(told.is_ok());
                 match told {
-                    Ok(()) => info!("keys for jwt: {} of {url}", self.now().len()),
+                    Ok(left_out) => match left_out.first() {
+                        None => info!("keys for jwt: {} of {url}", self.now().len()),
+                        Some(why) => warn!(
+                            "keys for jwt: {} of {url}, and {} that are of no use: {why}",
+                            self.now().len(),
+                            left_out.len()
+                        ),
+                    },
                     Err(why) => warn!("{why}; {} keys are known", self.now().len()),
                 }
             }
@@ -178,11 +188,11 @@ fn bytes(path: &PathBuf) -> Result<Vec<u8>, NoKeys> {
 }
 
 /// Asks an address for a JWK set.
-fn fetch(url: &str) -> Result<Keys, NoKeys> {
+fn fetch(url: &str) -> Result<(Keys, Vec<BadKeys>), NoKeys> {
     let agent = crate::http::agent(url, PATIENCE).map_err(NoKeys::Trust)?;
     let unanswered = |why: String| NoKeys::Unanswered(url.to_owned(), why);
     let mut answer = agent.get(url).call().map_err(|error| unanswered(error.to_string()))?;
     let body = answer.body_mut().with_config().limit(ANSWER_BYTES).read_to_string();
     let body = body.map_err(|error| unanswered(error.to_string()))?;
-    Keys::read(&body).map_err(|why| unanswered(why.to_string()))
+    Keys::read_published(&body).map_err(|why| unanswered(why.to_string()))
 }

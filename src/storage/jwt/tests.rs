@@ -238,6 +238,50 @@ fn nothing_that_was_changed_is_believed() {
     assert_eq!(verify(&keys, &policy(), &critical, NOW), Err(Doubt::Critical));
 }
 
+/// RFC 7517, section 5: a set of keys that somebody else publishes may have some that this server has no use for.
+#[test]
+fn a_key_that_is_damaged_takes_no_other_of_a_published_set_along() {
+    let signers = signers();
+    let (_, (good, sign)) = signers.iter().find(|(algorithm, _)| *algorithm == "RS256").unwrap();
+    let token = signed(&json!({ "alg": "RS256", "kid": "rsa" }), &claims(), sign);
+    for (other, is_damaged) in [
+        (json!({ "kty": "RSA", "kid": "half", "n": good["n"] }), true),
+        (json!({ "kty": "RSA", "kid": "padded", "n": "AQAB==", "e": "AQAB" }), true),
+        (json!({ "kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA" }), true),
+        (json!({ "kty": "oct", "k": "AAAA" }), true),
+        (json!("no object"), true),
+        (json!(null), true),
+        (json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA" }), false),
+        (json!({ "kty": "EC", "crv": "P-521", "x": "AAAA", "y": "AAAA" }), false),
+        (json!({ "kty": 7 }), false),
+        (json!({}), false),
+    ] {
+        for set in [json!({ "keys": [other, good] }), json!({ "keys": [good, other] })] {
+            let (keys, left_out) = Keys::read_published(&set.to_string()).unwrap();
+            assert_eq!((keys.len(), left_out.len()), (1, usize::from(is_damaged)), "{set}");
+            assert!(verify(&keys, &policy(), &token, NOW).is_ok(), "{set}");
+            // Whoever runs the server has written a file, and is told what is wrong with it.
+            assert_eq!(Keys::read(&set.to_string()).is_err(), is_damaged, "{set}");
+        }
+    }
+    for (none, why) in
+        [("{\"keys\":[]}", "no key"), ("{\"keys\":[7]}", "no object"), ("{\"keys\":7}", "no list")]
+    {
+        assert!(Keys::read_published(none).unwrap_err().to_string().contains(why), "{none}");
+    }
+    assert_eq!(Keys::read_published(RSA_PEM).map(|(keys, _)| keys.len()).ok(), Some(1));
+}
+
+/// Some publish the number of an RSA key with a zero in front of it, as DER has it.
+#[test]
+fn a_zero_in_front_of_the_number_of_a_key_makes_no_difference() {
+    let public = RsaPublicKeyComponents::<Vec<u8>>::from(rsa().public());
+    let with_zero = |bytes: &[u8]| URL_SAFE_NO_PAD.encode([&[0], bytes].concat());
+    let jwk = json!({ "kty": "RSA", "n": with_zero(&public.n), "e": with_zero(&public.e) });
+    let keys = Keys::read(&jwk.to_string()).unwrap();
+    assert!(verify(&keys, &policy(), &signed(&json!({ "alg": "RS256" }), &claims(), rs256), NOW).is_ok());
+}
+
 #[test]
 fn a_file_without_keys_says_why() {
     let private = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----";
