@@ -11,7 +11,6 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing::{info, warn};
@@ -142,14 +141,13 @@ impl AuthHook {
     /// If passwords cannot be sent there, or the secret is too short.
     pub fn new(url: &str, secret: &[u8]) -> Result<Self, NotAHook> {
         let uri: ureq::http::Uri = url.parse().map_err(|_| NotAHook::Url)?;
-        let host = uri.host().ok_or(NotAHook::Url)?.trim_matches(['[', ']']);
+        uri.host().ok_or(NotAHook::Url)?;
         if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
             return Err(NotAHook::Url);
         }
-        let is_here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
         match uri.scheme_str() {
             Some("https") => {}
-            Some("http") if is_here => {}
+            Some("http") if http::is_this_machine(url) => {}
             Some("http") => return Err(NotAHook::ClearText),
             _ => return Err(NotAHook::Url),
         }

@@ -54,6 +54,7 @@ use chatd_chat::model::retention::Retention;
 use chatd_chat::port::store::{ReplyQueue, StoreCall, StoreReply, StoreRequest, StoreResult, Verified};
 use futures_lite::future;
 use health::News;
+pub use http::is_this_machine;
 pub use mysql::MySqlUrl;
 pub use open_error::OpenError;
 use password::Cost;

@@ -43,6 +43,18 @@ fn what_happens_is_posted_in_its_order() {
     assert_eq!((&told[5]["groupid"], &told[5]["pos"]), (&json!(tea), &json!(1)));
 }
 
+/// It would have what people write, in clear text.
+#[test]
+fn what_is_for_this_machine_goes_to_no_proxy_of_the_environment() {
+    let receiver = Receiver::start();
+    let names = ["ALL_PROXY", "HTTP_PROXY", "http_proxy"];
+    let setup =
+        names.into_iter().fold(Setup::new(1), |setup, name| setup.environment(name, "http://127.0.0.1:1"));
+    let chatd = receiver.told_by(setup).start();
+    chatd.register("amy");
+    receiver.wait_until("a user", has("user", 1));
+}
+
 #[test]
 fn a_reader_that_is_there_and_confirms_nothing_is_told_of() {
     let receiver = Receiver::start();

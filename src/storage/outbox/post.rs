@@ -1,10 +1,8 @@
 //! One request to the application: its body, its signature, and whether it was taken.
 
 use super::{ROW_EVENTS, Row, Secret};
-use chatd_tls::Trust;
 use ring::hmac;
 use std::fmt::Write;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a request may take, from looking up the address to the end of the answer. The lease on the outbox is longer.
@@ -63,24 +61,8 @@ impl Post {
     /// # Errors
     /// If nobody is trusted to show a certificate.
     pub(super) fn new(url: &str, secret: &Secret) -> Result<Self, String> {
-        let certificates = match url.starts_with("https:") {
-            true => Trust::System.certificates().map_err(|why| why.to_string())?,
-            false => Vec::new(),
-        };
-        let roots: Vec<_> =
-            certificates.iter().map(|one| ureq::tls::Certificate::from_der(one).to_owned()).collect();
-        let roots = ureq::tls::RootCerts::Specific(Arc::new(roots));
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build())
-            .user_agent(concat!("chatd/", env!("CARGO_PKG_VERSION")));
-        Ok(Self {
-            agent: ureq::Agent::new_with_config(config.build()),
-            url: url.to_owned(),
-            key: hmac::Key::new(hmac::HMAC_SHA256, &secret.0),
-        })
+        let agent = crate::http::agent(url, PATIENCE).map_err(|why| why.to_string())?;
+        Ok(Self { agent, url: url.to_owned(), key: hmac::Key::new(hmac::HMAC_SHA256, &secret.0) })
     }
 
     /// Posts it once.
@@ -88,7 +70,7 @@ impl Post {
     /// # Errors
     /// Why it was not taken, without the address: anything but an answer of 2xx in time.
     pub(super) fn send(&self, body: &Body, seconds: u64) -> Result<(), String> {
-        let request = (self.agent.post(&self.url))
+        let request = (self.agent.post(&self.url).config().http_status_as_error(false).build())
             .content_type("application/json")
             .header("X-Chatd-Signature", signature(&self.key, seconds, &body.text))
             .header("X-Chatd-Event-Id", body.first.to_string());

@@ -1,5 +1,6 @@
 //! Who is told of what happens: the options of the webhook, and what they mean.
 
+use chatd::storage::is_this_machine;
 use chatd::storage::outbox::{Bounds, Kinds, Secret, Webhook};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -78,7 +79,7 @@ impl Webhooks {
             return Err("--webhook-url takes --webhook-secret-file: nobody could tell what comes from here"
                 .to_owned());
         };
-        if url.starts_with("http://") && !is_loopback(&url) {
+        if url.starts_with("http://") && !is_this_machine(&url) {
             warnings.push(
                 "the webhook is posted to in clear text: whoever is on the way reads what is said".to_owned(),
             );
@@ -96,13 +97,6 @@ impl Webhooks {
             push_after: Duration::from_millis(self.push_after_ms),
         }))
     }
-}
-
-/// Whether an address is of this machine.
-fn is_loopback(url: &str) -> bool {
-    let authority = url.trim_start_matches("http://").split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
 }
 
 fn secret(file: &Path) -> Result<Secret, String> {
@@ -123,19 +117,6 @@ fn secret(file: &Path) -> Result<Secret, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_on_this_machine_is_known() {
-        for (url, wanted) in [
-            ("http://127.0.0.1:80/x", true),
-            ("http://user:word@localhost:8080", true),
-            ("http://[::1]/", true),
-            ("http://app.example/127.0.0.1", false),
-            ("http://app.example", false),
-        ] {
-            assert_eq!(is_loopback(url), wanted, "{url}");
-        }
-    }
 
     #[test]
     fn cursors_are_written_before_anybody_is_told_of() {
