@@ -1,7 +1,8 @@
 //! HTTP/1.1, as much of it as a page and a WebSocket's beginning need: the head of a request to what it asks for.
 //!
 //! Strict, so that nothing before this server can read a request otherwise: lines end with CR LF, a request has one
-//! `Host` and no body, what may stand once does not stand twice. The answers are next door, in [`answer`].
+//! `Host` and no body, what may stand once does not stand twice. HTTP/1.0, in which balancers ask whether a server lives,
+//! may leave out `Host`, and asks for no WebSocket. The answers are next door, in [`answer`].
 
 pub mod answer;
 
@@ -40,8 +41,8 @@ pub struct Ask<'a> {
     pub host: &'a str,
     /// Whose page asks.
     pub origin: Option<&'a str>,
-    /// Which copy the client has.
-    pub etag: Option<&'a str>,
+    /// Which copies the client has: a list, or `*`.
+    pub etags: Option<&'a str>,
     /// Whether the connection is to become a WebSocket.
     pub upgrade: Option<Upgrade<'a>>,
 }
@@ -87,11 +88,13 @@ pub fn read(head: &[u8]) -> Result<Ask<'_>, Status> {
         Err(httparse::Error::TooManyHeaders) => return Err(Status::HeadTooLarge),
         Ok(httparse::Status::Partial) | Err(_) => return Err(Status::BadRequest),
     }
-    if request.version != Some(1) {
-        return Err(Status::BadRequest);
-    }
+    let is_old = match request.version {
+        Some(0) => true,
+        Some(1) => false,
+        _ => return Err(Status::BadRequest),
+    };
     let fields = Fields(request.headers);
-    let host = fields.one("host")?.ok_or(Status::BadRequest)?;
+    let host = fields.one("host")?.or(is_old.then_some("")).ok_or(Status::BadRequest)?;
     let has_body = fields.one("content-length")?.is_some_and(|length| length != "0");
     if has_body || fields.one("transfer-encoding")?.is_some() {
         return Err(Status::BadRequest);
@@ -103,7 +106,8 @@ pub fn read(head: &[u8]) -> Result<Ask<'_>, Status> {
     };
     let target = request.path.filter(|target| target.starts_with('/')).ok_or(Status::BadRequest)?;
     let path = target.split_once('?').map_or(target, |(path, _)| path);
-    let upgrade = if fields.lists("connection", "upgrade") && fields.lists("upgrade", "websocket") {
+    let upgrades = fields.lists("connection", "upgrade") && fields.lists("upgrade", "websocket");
+    let upgrade = if upgrades && !is_old {
         Some(Upgrade { version: fields.one("sec-websocket-version")?, key: fields.one("sec-websocket-key")? })
     } else {
         None
@@ -113,7 +117,7 @@ pub fn read(head: &[u8]) -> Result<Ask<'_>, Status> {
         path,
         host,
         origin: fields.one("origin")?,
-        etag: fields.one("if-none-match")?,
+        etags: fields.first("if-none-match")?,
         upgrade,
     })
 }
@@ -141,6 +145,15 @@ impl<'b> Fields<'_, 'b> {
         std::str::from_utf8(field.value).map(|value| Some(value.trim())).map_err(|_| Status::BadRequest)
     }
 
+    /// The value of a field that may go on in further lines, of which nobody has to know.
+    fn first(&self, name: &str) -> Result<Option<&'b str>, Status> {
+        let value =
+            self.0.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value);
+        value
+            .map(|value| std::str::from_utf8(value).map(str::trim).map_err(|_| Status::BadRequest))
+            .transpose()
+    }
+
     /// Whether a field, in however many lines, lists a word.
     fn lists(&self, name: &str, word: &str) -> bool {
         let values = self.0.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
@@ -166,6 +179,11 @@ impl Upgrade<'_> {
         }
         Ok(STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize()))
     }
+}
+
+/// Whether a list of `If-None-Match` has this copy: weak or strong, for a proxy that compresses weakens the name.
+pub fn lists_copy(list: &str, etag: &str) -> bool {
+    list.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
 }
 
 /// Whether a page of this origin is the server's own, which was called `host`.

@@ -65,7 +65,7 @@ impl Site {
             },
             HEALTH => refused(Status::Done),
             path => match ASSETS.iter().find(|asset| self.page && asset.path == path) {
-                Some(asset) => give(asset, ask.etag),
+                Some(asset) => give(asset, ask.etags),
                 None => refused(Status::NotFound),
             },
         }
@@ -105,7 +105,7 @@ pub(super) fn refused(status: Status) -> Met {
 
 fn give(asset: &Asset, known: Option<&str>) -> Met {
     let etag = etag(asset.body);
-    if known == Some(&etag) {
+    if known.is_some_and(|known| http::lists_copy(known, &etag)) {
         return Met::Answer(answer::head(Status::NotModified, asset.kind, 0, Some(&etag)), b"");
     }
     Met::Answer(answer::head(Status::Done, asset.kind, asset.body.len(), Some(&etag)), asset.body)
@@ -184,8 +184,18 @@ mod tests {
             );
             let (_, etag) = head.split_once("ETag: ").expect("a name");
             let (etag, _) = etag.split_once("\r\n").unwrap();
-            let (head, body) = ask(&format!("If-None-Match: {etag}\r\n"));
-            assert!(head.starts_with("HTTP/1.1 304 ") && body.is_empty(), "{head}");
+            let weak = format!("If-None-Match: W/{etag}\r\n");
+            let among = format!("If-None-Match: \"a\", W/\"b\", {etag}\r\nIf-None-Match: \"c\"\r\n");
+            for known in [format!("If-None-Match: {etag}\r\n"), weak, among, "If-None-Match: *\r\n".into()] {
+                let (head, body) = ask(&known);
+                assert!(head.starts_with("HTTP/1.1 304 ") && body.is_empty(), "{known}: {head}");
+            }
+            for other in ["\"a\"", "W/\"a\", \"b\"", "", "W/", "\"*\""] {
+                assert!(
+                    ask(&format!("If-None-Match: {other}\r\n")).0.starts_with("HTTP/1.1 200 "),
+                    "{other}"
+                );
+            }
         }
     }
 

@@ -59,7 +59,7 @@ fn head(head: &[u8]) {
     let _ = http::forwarded(head, |address| address.is_loopback());
     let Ok(ask) = http::read(head) else { return };
     assert!(ask.path.starts_with('/') && !ask.path.contains(['?', ' ']), "{:?}", ask.path);
-    for said in [Some(ask.path), Some(ask.host), ask.origin, ask.etag].into_iter().flatten() {
+    for said in [Some(ask.path), Some(ask.host), ask.origin, ask.etags].into_iter().flatten() {
         assert!(!said.contains(['\r', '\n', '\0']), "{said:?}");
     }
     if let Some(origin) = ask.origin {

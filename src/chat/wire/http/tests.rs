@@ -91,7 +91,10 @@ fn what_another_could_read_otherwise_is_refused() {
         ("GET / HTTP/1.1\r\n\r\n", Status::BadRequest),
         ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", Status::BadRequest),
         ("GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", Status::BadRequest),
-        ("GET / HTTP/1.0\r\nHost: a\r\n\r\n", Status::BadRequest),
+        ("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", Status::BadRequest),
+        ("GET / HTTP/1.0\r\nContent-Length: 5\r\n\r\n", Status::BadRequest),
+        ("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", Status::BadRequest),
+        ("POST / HTTP/1.0\r\n\r\n", Status::MethodNotAllowed),
         ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", Status::BadRequest),
         ("GET /\r\n\r\n", Status::BadRequest),
         ("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", Status::BadRequest),
@@ -113,6 +116,16 @@ fn what_another_could_read_otherwise_is_refused() {
     }
     assert!(ask("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").is_ok());
     assert_eq!(ask("HEAD / HTTP/1.1\r\nHost:\r\n\r\n").map(|ask| (ask.head_only, ask.host)), Ok((true, "")));
+}
+
+/// As HAProxy's `option httpchk GET /healthz` and nginx's `proxy_pass` do if nothing else is said.
+#[test]
+fn a_health_check_in_the_older_http_needs_no_host_and_upgrades_nothing() {
+    let plain = |head| ask(head).map(|ask| (ask.path, ask.host, ask.upgrade));
+    assert_eq!(plain("GET /healthz HTTP/1.0\r\n\r\n"), Ok(("/healthz", "", None)));
+    assert_eq!(plain("HEAD / HTTP/1.0\r\nHost: a\r\nConnection: close\r\n\r\n"), Ok(("/", "a", None)));
+    let upgrade = UPGRADE.replacen("HTTP/1.1", "HTTP/1.0", 1);
+    assert_eq!(plain(&upgrade), Ok(("/ws", "chat.example.org", None)));
 }
 
 #[test]

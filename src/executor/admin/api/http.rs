@@ -164,6 +164,10 @@ pub(super) fn read(bytes: &[u8]) -> Asked {
         let mut words = values(name).flat_map(|value| value.split(|&byte| byte == b','));
         words.any(|word| word.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
     };
+    // A proxy may have looked at the other one.
+    if values("host").count() > 1 {
+        return Asked::Refused(Response::refusal(400, "a request has one Host"));
+    }
     let length = match length(&mut values("content-length"), values("transfer-encoding").next().is_some()) {
         Ok(length) => length,
         Err(response) => return Asked::Refused(response),
@@ -218,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_request_is_whole_at_the_last_byte_of_its_body_and_not_before() {
-        let bytes = b"POST /v1/a?b HTTP/1.1\r\nAUTHORIZATION: bearer  t \r\ncontent-length: 2\r\n\r\n{}GET";
+        let bytes = b"POST /v1/a?b HTTP/1.1\r\nHost: a\r\nAUTHORIZATION: bearer  t \r\ncontent-length: 2\r\n\r\n{}GET";
         let end = bytes.len() - 3;
         for at in 0..end {
             assert_eq!(read(&bytes[..at]), Asked::Partial { waits: false }, "{at}");
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn who_waits_to_be_told_to_go_on_is_seen() {
-        let head = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+        let head = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
         assert_eq!(read(head), Asked::Partial { waits: true });
         assert_eq!(read(&[head, &b"{"[..]].concat()), Asked::Partial { waits: false });
     }
@@ -238,14 +242,22 @@ mod tests {
     #[test]
     fn what_is_no_request_is_refused() {
         assert_eq!(status(b"\x16\x03\x01\x02\x00\x01\x00\x01"), 400);
-        assert_eq!(status(b"POST / HTTP/1.1\r\nContent-Length: 65537\r\n\r\n"), 413);
-        assert_eq!(status(b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n"), 413);
-        assert_eq!(status(b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"), 400);
-        assert_eq!(status(b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"), 400);
-        assert_eq!(status(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"), 411);
-        let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(HEAD_BYTES));
+        assert_eq!(status(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n"), 413);
+        assert_eq!(
+            status(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999999\r\n\r\n"),
+            413
+        );
+        assert_eq!(status(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"), 400);
+        assert_eq!(
+            status(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+            400
+        );
+        assert_eq!(status(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"), 411);
+        let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n", "a".repeat(HEAD_BYTES));
         assert_eq!(status(long.as_bytes()), 431);
-        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(HEADERS + 1));
+        assert_eq!(status(b"POST / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n"), 400);
+        assert_eq!(status(b"POST / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"), 400);
+        let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "a: b\r\n".repeat(HEADERS + 1));
         assert_eq!(status(many.as_bytes()), 431);
     }
 }
