@@ -72,8 +72,8 @@ pub struct Fields<'a> {
     record_fields: Vec<(&'a str, Value<'a>)>,
     /// Where each object begins in `record_fields`.
     record_starts: Vec<usize>,
-    /// The objects of its fields, as compact JSON.
-    objects: Vec<Box<str>>,
+    /// The objects of its fields, as compact JSON; nothing where a key appears twice.
+    objects: Vec<Option<Box<str>>>,
     repeated: Option<&'a str>,
 }
 
@@ -147,8 +147,9 @@ fn scalar<'a>(node: &Node<'a>) -> (Value<'a>, usize) {
     }
 }
 
-/// Writes the first value of these nodes, compact; how many nodes it has. `None` for a number that JSON cannot say.
-fn write(nodes: &[Node<'_>], out: &mut Vec<u8>) -> Option<usize> {
+/// Writes the first value of these nodes, compact; how many nodes it has. `None` for a number that JSON cannot say. Says
+/// in `repeats` if a key appears twice in an object: whoever reads that takes one value or the other.
+fn write(nodes: &[Node<'_>], out: &mut Vec<u8>, repeats: &mut bool) -> Option<usize> {
     let (first, within) = nodes.split_first()?;
     let (len, is_object) = match first {
         Node::String(text) => {
@@ -169,17 +170,22 @@ fn write(nodes: &[Node<'_>], out: &mut Vec<u8>) -> Option<usize> {
         Node::Array { len, .. } => (*len, false),
     };
     out.push(if is_object { b'{' } else { b'[' });
-    let mut at = 0;
+    let (mut at, mut keys) = (0, Vec::new());
     for number in 0..len {
         if number > 0 {
             out.push(b',');
         }
         if is_object {
-            at += write(within.get(at..)?, out)?;
+            if let Some(Node::String(key)) = within.get(at) {
+                keys.push(*key);
+            }
+            at += write(within.get(at..)?, out, repeats)?;
             out.push(b':');
         }
-        at += write(within.get(at..)?, out)?;
+        at += write(within.get(at..)?, out, repeats)?;
     }
+    keys.sort_unstable();
+    *repeats |= keys.windows(2).any(|pair| pair[0] == pair[1]);
     out.push(if is_object { b'}' } else { b']' });
     Some(at + 1)
 }
@@ -245,17 +251,18 @@ impl<'a> Fields<'a> {
     }
 
     /// An object of these fields as compact JSON, its keys in the order sent. What is in it was read as a number of 64 bits
-    /// (an integer if it is written as one and fits, else a double) or as text, and nothing more is known of it.
-    pub fn object(&self, object: Object) -> &str {
-        &self.objects[object.at]
+    /// (an integer if it is written as one and fits, else a double) or as text, and nothing more is known of it. `None` if a
+    /// key appears twice in it, or in an object within.
+    pub fn object(&self, object: Object) -> Option<&str> {
+        self.objects[object.at].as_deref()
     }
 
     /// Takes in an object.
     fn keep_object(&mut self, nodes: &[Node<'a>]) -> Value<'a> {
-        let mut out = Vec::new();
-        let written = write(nodes, &mut out).and_then(|_| String::from_utf8(out).ok());
+        let (mut out, mut repeats) = (Vec::new(), false);
+        let written = write(nodes, &mut out, &mut repeats).and_then(|_| String::from_utf8(out).ok());
         let Some(written) = written else { return Value::Other };
-        self.objects.push(written.into());
+        self.objects.push((!repeats).then(|| written.into()));
         Value::Object(Object { at: self.objects.len() - 1 })
     }
 

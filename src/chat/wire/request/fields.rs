@@ -149,7 +149,9 @@ impl<'a> Reader<'_, 'a> {
         let Value::Object(object) = self.field("data")? else {
             return Err(invalid("not an object: data".into()));
         };
-        let (object, most) = (self.fields.object(object), self.limits.data_bytes);
+        let most = self.limits.data_bytes;
+        let object =
+            self.fields.object(object).ok_or_else(|| invalid("a field appears twice in data".into()))?;
         if object.len() > most {
             return Err((Code::TooLarge, Cow::Owned(format!("data is longer than {most} bytes"))));
         }

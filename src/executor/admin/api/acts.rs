@@ -204,7 +204,7 @@ fn messages_send(body: &mut Body) -> Result<Planned, Refused> {
     let (msg, time) = (body.text("msg")?, body.optional_text("time")?);
     let cid =
         body.cid()?.ok_or_else(|| invalid("cid is missing: without one, who repeats this says it twice"))?;
-    let (data, reply) = (body.value("data"), body.value("reply"));
+    let (data, reply) = (body.data(), body.value("reply"));
     let about = match (&with, group) {
         (Some(with), None) => format!("{} to {}", shown(&from), shown(with)),
         (None, Some(group)) => format!("{} to group {group}", shown(&from)),
@@ -225,11 +225,21 @@ fn messages_send(body: &mut Body) -> Result<Planned, Refused> {
                     (msgid::GROUP_CHAT.into(), group.map_or(0, |group| group.get()).into());
             }
         }
-        for (name, value) in [("time", time.map(Into::into)), ("data", data), ("reply", reply)] {
+        for (name, value) in [("time", time.map(Into::into)), ("reply", reply)] {
             if let Some(value) = value {
                 frame[name] = value;
             }
         }
-        (id, Deed::Frame(from, frame.to_string().into_bytes()))
+        (id, Deed::Frame(from, with_data(frame.to_string(), data.as_deref()).into_bytes()))
     })
+}
+
+/// A frame with `data`, as it was sent.
+fn with_data(mut frame: String, data: Option<&str>) -> String {
+    if let (Some(data), Some('}')) = (data, frame.pop()) {
+        frame.push_str(",\"data\":");
+        frame.push_str(data);
+    }
+    frame.push('}');
+    frame
 }

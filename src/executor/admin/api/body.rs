@@ -3,6 +3,7 @@
 use chatd_chat::model::act::AccountName;
 use chatd_chat::model::ids::{GroupId, UserId};
 use chatd_chat::wire::code::Code;
+use chatd_chat::wire::json::{Parser, Value as Sent};
 use serde_json::{Map, Value, json};
 
 /// Bytes of what an application calls a user, at most.
@@ -24,14 +25,24 @@ pub(super) fn invalid(text: impl Into<String>) -> Refused {
     Refused(Code::InvalidField, text.into())
 }
 
+/// Objects and lists within each other, at most: as many as a reader of JSON takes who says no number.
+const DEPTH: usize = 128;
+
 /// The fields that were not read yet.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) struct Body(Map<String, Value>);
+pub(super) struct Body {
+    fields: Map<String, Value>,
+    /// `data` as it was sent, compact.
+    data: Option<String>,
+}
 
 impl Body {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Refused> {
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(Value::Object(fields)) => {
+                let data = once(bytes, &fields)?;
+                Ok(Self { fields, data })
+            }
             Ok(_) => Err(Refused(Code::NotAFrame, "the body is no JSON object".into())),
             // What it says of a place in it tells nothing of what is there.
             Err(error) => Err(Refused(Code::NotAFrame, format!("the body is no JSON object: {error}"))),
@@ -40,7 +51,7 @@ impl Body {
 
     /// Ends reading.
     pub(super) fn finish(self) -> Result<(), Refused> {
-        match self.0.keys().next() {
+        match self.fields.keys().next() {
             None => Ok(()),
             Some(name) => {
                 let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
@@ -51,7 +62,13 @@ impl Body {
 
     /// What stands there, whatever it is. `null` is nothing.
     pub(super) fn value(&mut self, name: &str) -> Option<Value> {
-        self.0.remove(name).filter(|value| !value.is_null())
+        self.fields.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// What `data` is, its keys in the order sent: what is no object is left as it is, for others to refuse.
+    pub(super) fn data(&mut self) -> Option<String> {
+        let value = self.value("data")?;
+        Some(self.data.take().unwrap_or_else(|| value.to_string()))
     }
 
     pub(super) fn optional_text(&mut self, name: &str) -> Result<Option<String>, Refused> {
@@ -117,11 +134,45 @@ impl Body {
     /// The user whom the fields of the object itself name.
     pub(super) fn itself(&mut self) -> Result<AccountName, Refused> {
         let mut named = Map::new();
-        let by = ["external", "id", "name"].into_iter().find(|by| self.0.contains_key(*by));
+        let by = ["external", "id", "name"].into_iter().find(|by| self.fields.contains_key(*by));
         let by = by.ok_or_else(|| invalid("one of external, id and name is needed"))?;
         named.extend(self.value(by).map(|value| (by.to_owned(), value)));
         user(by, Value::Object(named))
     }
+}
+
+/// Refuses an object in which a key appears twice, of which each reader takes another, and one within. What `data` is, compact.
+fn once(bytes: &[u8], known: &Map<String, Value>) -> Result<Option<String>, Refused> {
+    let (mut copy, mut parser) = (bytes.to_vec(), Parser::new());
+    // What only the other reader takes is refused by whoever looks at the field.
+    let Ok(fields) = parser.parse(&mut copy, DEPTH) else { return Ok(None) };
+    let twice = |name: &str| invalid(format!("a field appears twice: {name}"));
+    if let Some(name) = fields.repeated() {
+        return Err(twice(&name.chars().filter(|c| !c.is_control()).take(40).collect::<String>()));
+    }
+    let mut data = None;
+    for name in known.keys() {
+        match fields.get(name) {
+            Some(Sent::Object(object)) => {
+                let text = fields.object(object).ok_or_else(|| twice("within another"))?;
+                data = (name == "data").then(|| text.to_owned()).or(data);
+            }
+            Some(Sent::Records(list)) if fields.records(list).any(|one| one.repeated().is_some()) => {
+                return Err(twice("within another"));
+            }
+            Some(
+                Sent::Text(_)
+                | Sent::Number(_)
+                | Sent::Flag(_)
+                | Sent::Texts(_)
+                | Sent::Records(_)
+                | Sent::MinusOne
+                | Sent::Other,
+            )
+            | None => {}
+        }
+    }
+    Ok(data)
 }
 
 fn user(field: &str, value: Value) -> Result<AccountName, Refused> {
@@ -163,6 +214,28 @@ mod tests {
             let refused = body(&format!(r#"{{"a":{wrong}}}"#)).user("a");
             assert_eq!(refused.expect_err("it names nobody").0, Code::InvalidField, "{wrong}");
         }
+    }
+
+    #[test]
+    fn of_two_values_of_one_field_none_is_taken() {
+        for twice in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":1,"\u0061":1}"#,
+            r#"{"from":{"id":7,"id":8}}"#,
+            r#"{"add":[{"id":1},{"id":7,"id":8}]}"#,
+            r#"{"data":{"a":[{"b":1,"b":2}]}}"#,
+        ] {
+            let refused = Body::read(twice.as_bytes()).expect_err(twice);
+            assert!(refused.0 == Code::InvalidField && refused.1.contains("appears twice"), "{refused:?}");
+        }
+        let mut sent = body(r#"{"cid":"c","data":{ "z":1, "a":{"z":2.50,"a":[]}, "m":"é" }}"#);
+        assert_eq!(
+            sent.data().as_deref(),
+            Some(r#"{"z":1,"a":{"z":2.5,"a":[]},"m":"é"}"#),
+            "in the order sent"
+        );
+        assert_eq!(body(r#"{"data":[1]}"#).data().as_deref(), Some("[1]"));
+        assert_eq!((body(r#"{"data":null}"#).data(), body("{}").data()), (None, None));
     }
 
     #[test]
