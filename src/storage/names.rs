@@ -1,8 +1,9 @@
 //! Names: which of them are one name.
 //!
 //! A name is kept as it was written and compared by its folded form: without blanks at its ends and
-//! characters that cannot be seen, in compatibility composition (NFKC), without case. So names that differ
-//! only in case, width or composition are one. What may be a name is for the core to say.
+//! characters that cannot be seen, several blanks as one, in compatibility composition (NFKC), without case. So names
+//! that differ only in case, width, composition or blanks that nobody counts are one. What may be a name is for the
+//! core to say.
 
 use caseless::default_case_fold_str;
 use tracing::warn;
@@ -15,7 +16,8 @@ const CHARS_MOST: usize = 255;
 pub fn fold(name: &str) -> String {
     let seen: String =
         name.trim().chars().filter(|&c| !chatd_chat::model::name::is_invisible(c)).take(CHARS_MOST).collect();
-    compose(&seen).trim().to_owned()
+    // Whatever kind of blank it is, and however many of them: a page shows one.
+    compose(&seen).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What two texts have in common that differ only in case, width, composition and characters that cannot be seen.
@@ -80,6 +82,7 @@ mod tests {
             &["Ǆ", "ǆ", "ǅ", "DŽ"],
             &["ΑΣ", "ας", "ασ"],
             &["👩\u{200d}👩\u{200d}👧", "👩👩👧"],
+            &["am y", "am  y", "am \u{200b} y", "am\u{2003}\u{a0}y", "am\u{1680}y", "AM\u{3000} Y"],
         ] {
             for name in same {
                 assert_eq!(fold(name), fold(same[0]), "{name:?} and {:?}", same[0]);

@@ -37,7 +37,8 @@ pub const NAMES: [&str; 14] = [
 ];
 
 /// The same as the first one, written otherwise.
-pub const ALIKE: [&[&str]; 5] = [
+pub const ALIKE: [&[&str]; 6] = [
+    &["two  words", "two words", "TWO\u{3000}\u{a0}words"],
     &["Amy", "amy", "AMY", " amy", "Amy ", "\u{ff21}\u{ff4d}\u{ff59}"],
     &["\u{e9}", "e\u{301}", "E\u{301}", "\u{c9}"],
     &["Straße", "STRASSE", "strasse", "STRA\u{1e9e}E"],
