@@ -286,6 +286,7 @@ fn a_database_of_another_program_and_no_database_at_all() {
 fn options_that_cannot_be_meant() {
     Setup::new(0).fail().says(&["--cores 0", "1 to"]);
     Setup::new(100_000).fail().says(&["--cores 100000"]);
+    Setup::new(usize::MAX).fail().says(&["--cores 18446744073709551615"]);
     for cost in ["nonsense", "m=8", "m=8,t=1,p=1,m=8", "m=1,t=1,p=1", "m=8,t=0,p=1", "m=-8,t=1,p=1", ""] {
         let failure = Setup::new(1).default_cost().argument("--password-cost").argument(cost).fail();
         assert!(failure.stderr.contains("--password-cost"), "{failure:?}");

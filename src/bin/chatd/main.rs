@@ -6,6 +6,7 @@
 mod admin;
 mod api;
 mod config;
+mod cpus;
 mod dev_cert;
 mod latency_log;
 mod options;

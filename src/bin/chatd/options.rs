@@ -53,7 +53,7 @@ pub struct Options {
     pub example_config: bool,
 
     /// How many cores serve: one executor each. More than there are CPUs share them.
-    /// [default: every CPU that this process may use]
+    /// [default: every CPU that this process may use, or as many as a quota allows]
     #[arg(long, value_name = "N")]
     pub cores: Option<usize>,
 

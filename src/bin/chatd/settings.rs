@@ -2,6 +2,7 @@
 
 use crate::api::{self, NoApi};
 use crate::options::{AdminAt, Options, Register};
+use crate::cpus;
 use chatd::chat::model::ids::CoreId;
 use chatd::chat::model::limits::Limits;
 use chatd::chat::model::rate::{GroupRate, Rates};
@@ -152,13 +153,8 @@ impl Settings {
     /// # Errors
     /// If it cannot be meant.
     pub fn new(options: Options, open_files: u64) -> Result<Self, Impossible> {
-        let allowed: Vec<usize> = core_affinity::get_core_ids()
-            .filter(|cpus| !cpus.is_empty())
-            .ok_or(Impossible::NoCpus)?
-            .into_iter()
-            .map(|cpu| cpu.id)
-            .collect();
-        let cores = options.cores.unwrap_or(allowed.len());
+        let allowed = cpus::allowed().ok_or(Impossible::NoCpus)?;
+        let cores = options.cores.unwrap_or_else(|| cpus::by_itself(&allowed));
         if cores == 0 || cores > usize::from(CoreId::MAX) + 1 {
             return Err(Impossible::Cores(cores));
         }
@@ -219,7 +215,7 @@ impl Settings {
         }
         Ok(Self {
             address: SocketAddr::new(options.bind, options.port),
-            cpus: allowed.iter().copied().cycle().take(cores).collect(),
+            cpus: cpus::chosen(&allowed, cores, options.cores.is_none() && cores < allowed.len()),
             limits,
             delivery,
             measuring: options.measure,
