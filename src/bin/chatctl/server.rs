@@ -145,6 +145,8 @@ fn by_socket(config: Config, socket: PathBuf) -> Agent {
 fn token(file: &Path) -> Result<String, Failed> {
     let text = fs::read_to_string(file)
         .map_err(|error| (Exit::Usage, format!("cannot read {}: {error}", file.display())))?;
+    // What some editors put before a text is no part of it.
+    let text = text.trim_start_matches('\u{feff}');
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let token = lines.next().and_then(|line| line.split_whitespace().next_back());
     token.map(str::to_owned).ok_or_else(|| (Exit::Usage, format!("{} has no token", file.display())))

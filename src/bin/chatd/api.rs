@@ -1,9 +1,9 @@
 //! The server's API: who may use it, as it is meant.
 
+use crate::files;
 use crate::options::ApiAt;
 use chatd::executor::admin::api::{Access, NoTokens, Socket, Tokens};
 use std::fmt;
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub fn tokens(at: &ApiAt) -> Result<Tokens, NoApi> {
 /// # Errors
 /// If it has none.
 pub fn read(file: &Path) -> Result<Tokens, NoApi> {
-    let text = fs::read_to_string(file).map_err(|error| NoApi::Unreadable(file.to_owned(), error))?;
+    let text = files::text(file).map_err(|error| NoApi::Unreadable(file.to_owned(), error))?;
     Tokens::read(&text).map_err(|why| NoApi::Tokens(file.to_owned(), why))
 }
 

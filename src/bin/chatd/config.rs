@@ -86,7 +86,7 @@ pub fn names(found: &Found) -> String {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    crate::files::text(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 /// A value that has a file of its own.

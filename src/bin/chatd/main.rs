@@ -8,6 +8,7 @@ mod api;
 mod config;
 mod cpus;
 mod dev_cert;
+mod files;
 mod latency_log;
 mod options;
 mod reading;

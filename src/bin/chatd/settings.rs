@@ -2,7 +2,7 @@
 
 use crate::api::{self, NoApi};
 use crate::options::{AdminAt, Options, Register};
-use crate::cpus;
+use crate::{cpus, files};
 use chatd::chat::model::ids::CoreId;
 use chatd::chat::model::limits::Limits;
 use chatd::chat::model::rate::{GroupRate, Rates};
@@ -305,7 +305,7 @@ fn registration(options: &Options) -> Result<Registration, Impossible> {
 /// If there are none, or some that are guessed.
 pub fn invitations(file: &Path) -> Result<Invitations, Impossible> {
     let bad = |why: String| Impossible::Invitations(file.to_owned(), why);
-    let text = fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+    let text = files::text(file).map_err(|error| bad(error.to_string()))?;
     let invitations = Invitations::of_lines(&text);
     match invitations.iter().map(str::len).min() {
         None => Err(bad("there is none in it".to_owned())),
