@@ -113,7 +113,10 @@ fn terminal() -> Option<File> {
 /// Whether this process is what runs in its terminal, and not behind it.
 fn is_in_foreground() -> bool {
     let foreground = terminal().and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok());
-    foreground == Some(rustix::process::getpgrp())
+    // SAFETY: a system call that takes nothing and cannot fail. Where the group was made outside of
+    // this process's pid namespace, it gives 0, which no `Pid` may be.
+    let own = rustix::process::Pid::from_raw(unsafe { libc::getpgrp() });
+    own.is_some() && foreground == own
 }
 
 /// Whether whoever started this process has it ignore a signal, as `nohup` does.

@@ -6,6 +6,7 @@ use crate::common::scratch::Scratch;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::sync::Arc;
 
 #[test]
@@ -331,4 +332,20 @@ fn io_uring_is_refused_or_absent() {
     ] {
         Setup::new(2).before(move || refuse_io_uring(errno)).fail().says(&words);
     }
+}
+
+/// As a container may run it: the group of processes that it belongs to has no number in there.
+#[test]
+fn it_starts_in_a_pid_namespace_of_its_own() {
+    let apart = ["-rpf", "--kill-child"];
+    if !Command::new("unshare").args(apart).arg("true").status().is_ok_and(|status| status.success()) {
+        return cannot_run("it_starts_in_a_pid_namespace_of_its_own", "`unshare -rpf` is not allowed here");
+    }
+    let scratch = Scratch::new();
+    let script = scratch.path().join("apart");
+    let line = format!("exec unshare {} {} \"$@\"", apart.join(" "), env!("CARGO_BIN_EXE_chatd"));
+    // Written by another process: what this one has open for writing, no fork of it could start.
+    let written = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\" && chmod 755 \"$0\"";
+    assert!(Command::new("sh").arg("-c").arg(written).arg(&script).arg(line).status().unwrap().success());
+    Setup::new(1).program(&script).start().register("amy");
 }
