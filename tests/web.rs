@@ -36,6 +36,14 @@ fn people_reply() {
 }
 
 #[test]
+fn people_leave_it_open_type_signs_and_keep_nothing() {
+    install::packages_by_apt(
+        || if install::find("chromium").is_some() { Vec::new() } else { vec!["chromium"] },
+    );
+    passes("long", 3);
+}
+
+#[test]
 fn the_page_is_small_and_strict_and_can_be_read() {
     passes("looks", 4);
 }

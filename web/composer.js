@@ -104,9 +104,12 @@ $('composer').addEventListener('submit', (event) => {
   $('text').focus();
 });
 
+/** Whether a key is for what turns keys into signs (of Chinese, say), and not for the page: 229 is how Safari still says it at the end. */
+export const isOfSigns = ({ isComposing, keyCode }) => isComposing || keyCode === 229;
+
 $('text').addEventListener('keydown', (event) => {
   if (event.key === 'ArrowUp' && $('text').value === '' && !editing) return beginLast(event);
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  if (event.key !== 'Enter' || event.shiftKey || isOfSigns(event)) return;
   event.preventDefault();
   $('composer').requestSubmit();
 });

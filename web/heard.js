@@ -7,7 +7,7 @@ import { recallPeople } from './kept.js';
 import { drawState } from './lines.js';
 import { changed } from './list.js';
 import { $, client, page, talks } from './page.js';
-import { insert, isAtEnd, load, read } from './reading.js';
+import { bound, insert, isAtEnd, load, read } from './reading.js';
 import { fetchQuoted } from './replies.js';
 import { drawHead } from './room.js';
 import { newestFirst, talkOf, talkWith } from './talk.js';
@@ -29,6 +29,7 @@ client.on('message', (message) => {
   // Beside other devices it is the marker that says what is unread.
   if (client.multi || !isUnread) client.confirm(message);
   if (isUnread) talk.unread.push(message);
+  if (client.multi) bound(talk);
   read(talk);
   if (talk === page.open && talk.unread.length > 0) $('newest').hidden = isAtEnd();
   changed();

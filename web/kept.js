@@ -12,6 +12,15 @@ function store(which) {
   }
 }
 
+/** What cannot be kept, because there is no room, is not. */
+function keep(which, key, value) {
+  try {
+    store(which)?.setItem(key, value);
+  } catch {
+    store(which)?.removeItem(key);
+  }
+}
+
 /** People who are no friends, of whom it is kept that they were talked with. */
 const MOST_PEOPLE = 100;
 const TOKEN = 'chatd token';
@@ -23,7 +32,7 @@ export function keptToken() {
 
 export function keepToken(token) {
   const stays = $('stay').checked || store('localStorage')?.getItem(TOKEN);
-  store(stays ? 'localStorage' : 'sessionStorage')?.setItem(TOKEN, token);
+  keep(stays ? 'localStorage' : 'sessionStorage', TOKEN, token);
 }
 
 export function dropToken() {
@@ -38,7 +47,7 @@ export function keepPeople() {
   if (!client.user || $('house').hidden) return;
   const people = [...talks.values()].filter(({ kind, isFriend }) => kind === 'user' && !isFriend);
   const kept = JSON.stringify({ me: page.me.id, people: people.slice(-MOST_PEOPLE).map(({ id, name }) => [id, name]) });
-  store(store('localStorage')?.getItem(TOKEN) ? 'localStorage' : 'sessionStorage')?.setItem(PEOPLE, kept);
+  keep(store('localStorage')?.getItem(TOKEN) ? 'localStorage' : 'sessionStorage', PEOPLE, kept);
 }
 
 export function recallPeople() {

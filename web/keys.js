@@ -1,6 +1,6 @@
 // What is pressed anywhere: Escape, the way back, the arrow keys; and when the page is looked at again.
 
-import { endEdit } from './composer.js';
+import { endEdit, isOfSigns } from './composer.js';
 import { $, NEAR_PX, client, page } from './page.js';
 import { load, read, toEnd } from './reading.js';
 import { endReply } from './replies.js';
@@ -26,7 +26,7 @@ addEventListener('popstate', () => {
 });
 
 addEventListener('keydown', (event) => {
-  if (event.key !== 'Escape' || document.querySelector('dialog[open]')) return;
+  if (event.key !== 'Escape' || isOfSigns(event) || document.querySelector('dialog[open]')) return;
   const menu = document.querySelector('details.menu[open]');
   if (menu) {
     menu.open = false;

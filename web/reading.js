@@ -4,8 +4,9 @@ import { ERRNO } from '/chatd.js';
 import { changed } from './list.js';
 import { $, NEAR_PX, client, page } from './page.js';
 
-/** Messages of the open conversation, while its end is looked at: above, the oldest go. */
+/** Messages of the open conversation, while its end is looked at, and of one that is not open: above, the oldest go. */
 const MOST_OPEN = 2_000;
+const MOST_CLOSED = 400;
 
 export const isAtEnd = () => $('scroll').scrollHeight - $('scroll').scrollTop - $('scroll').clientHeight < NEAR_PX;
 
@@ -16,10 +17,19 @@ export function toEnd() {
 /** Whether what comes is seen as it comes. */
 const isSeen = (talk) => talk === page.open && document.visibilityState === 'visible' && !$('house').hidden && isAtEnd();
 
+/** Forgets what nobody looks at and the server has: a page that is left open for days does not grow. */
+export function bound(talk) {
+  const isOpen = talk === page.open;
+  if (talk.isLoading || (isOpen && !isAtEnd()) || talk.messages.length <= (isOpen ? MOST_OPEN : MOST_CLOSED)) return;
+  talk.trim();
+  // What is counted as unread and was forgotten is there again when the end is looked at.
+  if (isOpen) load(talk);
+}
+
 export function read(talk) {
   if (!talk || !isSeen(talk)) return;
   $('newest').hidden = true;
-  if (talk.messages.length > MOST_OPEN) talk.trim();
+  bound(talk);
   if (client.multi) return mark(talk);
   if (talk.unread.length === 0) return;
   for (const message of talk.unread.splice(0)) client.confirm(message);

@@ -1,7 +1,7 @@
 // A conversation: what is known of it. It draws nothing itself; what is seen of it is drawn from it.
 
 import { compareMids } from '/chatd.js';
-import { draw, page, talks } from './page.js';
+import { client, draw, page, talks } from './page.js';
 
 /** Rows of a conversation that is not open: above, the oldest go, and are fetched again when looked for. */
 const MOST_KEPT = 200;
@@ -229,11 +229,23 @@ class Talk {
   /** Forgets all but the last rows; the rest is fetched when it is looked for. */
   trim() {
     if (this.messages.length <= MOST_KEPT) return;
-    for (const row of this.messages.splice(0, this.messages.length - MOST_KEPT)) {
+    const forgotten = new Set(this.messages.splice(0, this.messages.length - MOST_KEPT));
+    for (const row of forgotten) {
       this.#known.delete(keyOf(row));
       row.line?.remove();
     }
     Object.assign(this, { oldest: null, isWhole: false });
+    // Beside other devices unread ones are a number; else each of them is confirmed when it is read.
+    if (client.multi) this.#counts(forgotten);
+  }
+
+  /** Counts the unread among these rows, which are forgotten, as if the server had said how it stood after them. */
+  #counts(forgotten) {
+    const { stood, unread } = this;
+    const { pos, mid, ts } = [...forgotten].findLast((row) => row.pos !== null) ?? { pos: 0 };
+    this.unread = unread.filter((each) => !forgotten.has(each));
+    stood.unread += unread.length - this.unread.length;
+    if (pos > stood.head) Object.assign(stood, { head: pos, mid, ts });
   }
 }
 
