@@ -16,7 +16,7 @@ use chatd::chat::port::store::{StoreReply, StoreRequest};
 use chatd::chat::wire::frame::Terminator;
 use chatd::chat::wire::request::{Body, Request};
 use chatd::executor::flight_recorder::Recordings;
-use chatd::executor::metrics::{Kin, Marks, Measuring, Metrics, Path, Queue, Stage};
+use chatd::executor::metrics::{LocalCores, Marks, Measuring, Metrics, Path, Queue, Stage};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ impl Core {
             Frame::Push(Envelope::read_at(message, 1, &mut Vec::new()))
         };
         Self {
-            metrics: Metrics::new(CoreId(0), Kin::default(), measuring),
+            metrics: Metrics::new(CoreId(0), LocalCores::default(), measuring),
             marks: Marks::default(),
             queues: (0..messages).map(|_| Queue::default()).collect(),
             frames: (0..messages).map(&mut frame).collect(),

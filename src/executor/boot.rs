@@ -3,13 +3,13 @@
 use super::acts::{self, ActLine, ActLines};
 use super::bus::local;
 use super::bus::redis::{RedisError, Server};
-use super::bus::wires::Wires;
+use super::bus::setup::BusSetup;
 use super::clock::Origin;
 use super::event_loop::{self, sleep};
 use super::flight_recorder::Recordings;
 use super::guard::{self, spawn_service};
 use super::memory::give_back_large_blocks;
-use super::metrics::{Kin, Measuring, Metrics};
+use super::metrics::{LocalCores, Measuring, Metrics};
 use super::net::accept::accept;
 use super::net::listen::listen;
 pub use super::net::mode::RingMode;
@@ -135,7 +135,7 @@ pub struct Cores {
 /// What is the same for all cores.
 #[derive(Clone)]
 struct OfAll {
-    kin: Kin,
+    local_cores: LocalCores,
     recordings: Recordings,
     origin: Origin,
     at_rest: AtRest,
@@ -145,7 +145,7 @@ impl OfAll {
     fn new(cores: usize) -> Self {
         let origin = Origin::now();
         let recordings = Recordings::of_server(cores, origin.wall());
-        Self { kin: Kin::default(), recordings, origin, at_rest: AtRest::new(cores) }
+        Self { local_cores: LocalCores::default(), recordings, origin, at_rest: AtRest::new(cores) }
     }
 }
 
@@ -164,7 +164,7 @@ struct Parts {
     measuring: Measuring,
     ring: Option<RingMode>,
     busy_poll: Duration,
-    wires: Wires,
+    bus: BusSetup,
     questions: Sender<StoreCall>,
     answers: Receiver<Vec<StoreReturn>>,
     stop: Receiver<Order>,
@@ -186,11 +186,11 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
     let address = listeners[0].local_addr().map_err(|error| StartError::Listen(config.address, error))?;
     let (ready, readied) = flume::bounded(cores);
     let (mut stops, mut asks, mut handles) = (Vec::new(), Vec::new(), Vec::new());
-    let wires = Wires::lay(&config.delivery, cores).map_err(StartError::Redis)?;
+    let buses = BusSetup::of_all(&config.delivery, cores).map_err(StartError::Redis)?;
     let (acts, act_lines) = acts::lines(cores).map_err(|error| StartError::Core(0, error.to_string()))?;
     let of_all = OfAll::new(cores);
-    let each = listeners.into_iter().zip(wires).zip(config.answers).zip(act_lines);
-    for (core, (((listener, wires), answers), act_line)) in each.enumerate() {
+    let each = listeners.into_iter().zip(buses).zip(config.answers).zip(act_lines);
+    for (core, (((listener, bus), answers), act_line)) in each.enumerate() {
         let ((stop, stopped), (ask, asked)) = (flume::bounded(ORDERS), observer::line());
         stops.push(stop);
         asks.push(ask);
@@ -208,7 +208,7 @@ pub fn start(config: Config) -> Result<Cores, StartError> {
             measuring: config.measuring,
             ring: config.ring,
             busy_poll: config.busy_poll,
-            wires,
+            bus,
             questions: config.questions.clone(),
             answers,
             stop: stopped,
@@ -272,9 +272,9 @@ impl Cores {
 async fn run(parts: Parts) {
     run_when_woken();
     let Parts {
-        core, listener, limits, measuring, ring, wires, questions, answers, stop, ready, of_all, ..
+        core, listener, limits, measuring, ring, bus, questions, answers, stop, ready, of_all, ..
     } = parts;
-    let (bus, inbound, id) = wires.connect(core, limits.bus_queue);
+    let (bus, inbound, id) = bus.connect(core, limits.bus_queue);
     let sockets = match Sockets::new(&limits, ring) {
         Ok(sockets) => sockets,
         Err(error) => {
@@ -291,7 +291,7 @@ async fn run(parts: Parts) {
         store: StoreLink::new(core, questions),
         sockets,
         acting: parts.acts.acting,
-        metrics: Metrics::new(id, of_all.kin, measuring),
+        metrics: Metrics::new(id, of_all.local_cores, measuring),
         recorder: of_all.recordings.recorder(core),
         limits: limits.clone(),
         secrecy: parts.secrecy,
@@ -336,8 +336,8 @@ async fn tick(shard: SharedShard, frame_ms: u64) {
         shard.begin_turn();
         shard.tick();
         ticks = (ticks + 1) % TICKS_A_SWEEP;
-        for session in shard.sockets.with_overdue_frame(frame_ms, ticks, TICKS_A_SWEEP) {
-            shard.feed(Event::FrameTimeout { connection: session });
+        for connection in shard.sockets.with_overdue_frame(frame_ms, ticks, TICKS_A_SWEEP) {
+            shard.feed(Event::FrameTimeout { connection });
         }
     }
 }

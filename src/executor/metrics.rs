@@ -3,8 +3,8 @@
 //!
 //! - here: what there is to be measured, and the [`Snapshot`] that others get to see.
 //! - [`recorder`] is what a core measures with, [`marks`] what it remembers of bytes that the
-//!   kernel has not taken yet, [`timers`] of questions that are not answered yet.
-//! - [`counters`] are the plain numbers, [`kin`] tells other cores from other servers.
+//!   kernel has not taken yet, [`timers`] of requests that are not answered yet.
+//! - [`counters`] are the plain numbers, [`local_cores`] tells other cores of this server from other servers.
 //!
 //! Three rules keep the figures honest:
 //!
@@ -20,13 +20,13 @@
 //!    connection ends before is not in the histograms, and its reader is in the counters.
 
 mod counters;
-mod kin;
+mod local_cores;
 mod marks;
 mod recorder;
 mod timers;
 
 pub use counters::{Counters, Gauges};
-pub use kin::Kin;
+pub use local_cores::LocalCores;
 pub use marks::{Mark, Marks, Queue};
 pub use recorder::{Metrics, Way};
 pub use timers::{Timed, Timers};

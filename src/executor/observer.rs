@@ -19,8 +19,8 @@ pub(super) enum Question {
     Snapshot(Sender<Snapshot>),
     /// Whether it turns.
     Pulse(Sender<Pulse>),
-    /// Who is heard on the bus; and told whether that is everybody.
-    Attend(Unity, Sender<Heard>),
+    /// It is told whether the buses of all servers are one, and says whom it hears on its own.
+    SetUnity(Unity, Sender<Heard>),
 }
 
 /// A core turns; that is all it says.
@@ -60,21 +60,21 @@ impl Observer {
     }
 
     /// A snapshot of each core that answers in time, sorted by core.
-    pub fn look(&self, patience: Duration) -> Vec<Snapshot> {
+    pub fn snapshots(&self, patience: Duration) -> Vec<Snapshot> {
         let mut snapshots = self.ask(Question::Snapshot, patience);
         snapshots.sort_by_key(|snapshot| snapshot.core);
         snapshots
     }
 
     /// The pulse of each core that answers in time.
-    pub fn feel(&self, patience: Duration) -> Vec<Pulse> {
+    pub fn pulses(&self, patience: Duration) -> Vec<Pulse> {
         self.ask(Question::Pulse, patience)
     }
 
     /// Tells all cores whether the buses of all servers are one, and asks who is heard on theirs: of
     /// each that answers in time.
-    pub fn attend(&self, unity: Unity, patience: Duration) -> Vec<Heard> {
-        self.ask(|asker| Question::Attend(unity, asker), patience)
+    pub fn set_unity(&self, unity: Unity, patience: Duration) -> Vec<Heard> {
+        self.ask(|asker| Question::SetUnity(unity, asker), patience)
     }
 
     fn ask<T>(&self, question: impl Fn(Sender<T>) -> Question, patience: Duration) -> Vec<T> {
@@ -95,8 +95,8 @@ pub(super) async fn answer(shard: SharedShard, core: usize, questions: Receiver<
         // Who has lost patience meanwhile does not hear it.
         match question {
             Question::Pulse(asker) => drop(asker.try_send(shard.borrow().pulse(core))),
-            Question::Attend(unity, asker) => {
-                let heard = shard.borrow_mut().attend(unity);
+            Question::SetUnity(unity, asker) => {
+                let heard = shard.borrow_mut().set_unity(unity);
                 drop(heard.map(|heard| asker.try_send(heard)));
             }
             Question::Snapshot(asker) => drop(asker.try_send(copy(&shard, core).await)),

@@ -115,7 +115,7 @@ impl Shard {
         self.clock.read();
         (self.sockets.now, self.sockets.now_ns) = (self.clock.now().monotonic, self.clock.steady_ns());
         self.hub.note_read(self.read_us());
-        self.bus.attest(self.clock.now().monotonic, &mut self.due);
+        self.bus.check_silence(self.clock.now().monotonic, &mut self.due);
         if !self.due.is_empty() {
             self.feed_all_due();
         }
@@ -221,13 +221,11 @@ impl Shard {
             Event::Request { .. } => self.metrics.counters.requests += 1,
             Event::BadFrame { .. } => self.metrics.counters.faults += 1,
             Event::Arrived { envelope, .. } => self.metrics.arrived(envelope, now_ns),
-            Event::Published { id: ticket, receivers: heard } => {
-                self.metrics.counters.bus_down += u64::from(heard.is_err());
-                self.metrics.counted(*ticket, *heard, now_ns);
+            Event::Published { id, receivers } => {
+                self.metrics.counters.bus_down += u64::from(receivers.is_err());
+                self.metrics.published(*id, *receivers, now_ns);
             }
-            Event::Answered { id: ticket, result: answer } => {
-                return self.metrics.answered(*ticket, answer, now_ns);
-            }
+            Event::Answered { id, result } => return self.metrics.answered(*id, result, now_ns),
             Event::Rejoined { core } => self.metrics.goes_by(*core),
             _ => {}
         }
@@ -257,9 +255,9 @@ impl Shard {
     }
 
     /// Takes in whether the buses of all servers are one, and tells who is heard on this core's.
-    pub(super) fn attend(&mut self, unity: Unity) -> Option<Heard> {
+    pub(super) fn set_unity(&mut self, unity: Unity) -> Option<Heard> {
         self.begin_turn();
-        let heard = self.bus.attend(unity, &mut self.due);
+        let heard = self.bus.set_unity(unity, &mut self.due);
         self.feed_all_due();
         heard
     }
@@ -309,43 +307,43 @@ impl Shard {
             }
             Effect::Pause { connection } | Effect::Resume { connection } | Effect::Probe { connection }
                 if connection.is_acting() => {}
-            Effect::Send { connection: session, frame } => {
+            Effect::Send { connection, frame } => {
                 let mark = self.metrics.mark(&frame, answered, now_ns);
-                let written = self.sockets.send(session, &frame, mark);
+                let written = self.sockets.send(connection, &frame, mark);
                 self.metrics.counters.pushes += u64::from(written && frame.message().is_some());
             }
             Effect::SendAll { connections, frame } => {
                 let mark = self.metrics.mark(&frame, answered, now_ns);
                 self.metrics.counters.pushes += self.sockets.send_all(&connections, &frame, mark);
             }
-            Effect::Close { connection: session, why } => self.sockets.close(session, why),
-            Effect::Pause { connection: session } => self.sockets.pause(session),
-            Effect::Resume { connection: session } => self.sockets.resume(session),
-            Effect::Probe { connection: session } => {
-                if let Some(bytes) = self.sockets.probe(session) {
-                    self.due.push_back(Event::Acked { connection: session, bytes });
+            Effect::Close { connection, why } => self.sockets.close(connection, why),
+            Effect::Pause { connection } => self.sockets.pause(connection),
+            Effect::Resume { connection } => self.sockets.resume(connection),
+            Effect::Probe { connection } => {
+                if let Some(bytes) = self.sockets.probe(connection) {
+                    self.due.push_back(Event::Acked { connection, bytes });
                 }
             }
-            Effect::Join { id: ticket, channel } => self.bus.join(ticket, channel, &mut self.due),
+            Effect::Join { id, channel } => self.bus.join(id, channel, &mut self.due),
             Effect::Leave { channel } => self.bus.leave(channel),
-            Effect::Publish { id: ticket, channel, envelope } => {
+            Effect::Publish { id, channel, envelope } => {
                 self.metrics.counters.published += 1;
-                if let (Some(ticket), Kind::Direct) = (ticket, envelope.kind()) {
-                    self.metrics.begin(Timed::Publish, ticket, now_ns);
+                if let (Some(id), Kind::Direct) = (id, envelope.kind()) {
+                    self.metrics.begin(Timed::Publish, id, now_ns);
                 }
-                self.bus.publish(ticket, channel, envelope, &mut self.due);
+                self.bus.publish(id, channel, envelope, &mut self.due);
             }
-            Effect::QueryPresence { id: ticket, users } => self.bus.look(ticket, &users, &mut self.due),
-            Effect::Store { id: ticket, request: ask } => {
+            Effect::QueryPresence { id, users } => self.bus.query_presence(id, &users, &mut self.due),
+            Effect::Store { id, request } => {
                 self.metrics.counters.asked += 1;
-                match ask {
-                    StoreRequest::StoreMessage { .. } => self.metrics.begin(Timed::Keep, ticket, now_ns),
-                    StoreRequest::FetchBacklog { .. } => self.metrics.begin(Timed::Take, ticket, now_ns),
+                match request {
+                    StoreRequest::StoreMessage { .. } => self.metrics.begin(Timed::StoreMessage, id, now_ns),
+                    StoreRequest::FetchBacklog { .. } => self.metrics.begin(Timed::FetchBacklog, id, now_ns),
                     _ => {}
                 }
-                if self.store.ask(ticket, ask).is_err() {
+                if self.store.submit(id, request).is_err() {
                     self.metrics.counters.store_busy += 1;
-                    self.due.push_back(Event::Answered { id: ticket, result: Err(Code::Busy) });
+                    self.due.push_back(Event::Answered { id, result: Err(Code::Busy) });
                 }
             }
         }

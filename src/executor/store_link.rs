@@ -1,4 +1,4 @@
-//! A core's line to the storage threads: bounded questions out, answers in.
+//! A core's line to the storage threads: bounded requests out, replies in.
 
 use super::event_loop::give_way;
 use super::shard::SharedShard;
@@ -7,45 +7,48 @@ use chatd_chat::port::event::Event;
 use chatd_chat::port::store::{StoreCall, StoreRequest, StoreReturn};
 use flume::{Receiver, Sender};
 
-/// Where a core puts its questions.
+/// Where a core puts its requests.
 #[derive(Debug)]
 pub(super) struct StoreLink {
     core: usize,
     /// `None` after hanging up.
-    questions: Option<Sender<StoreCall>>,
+    requests: Option<Sender<StoreCall>>,
 }
 
-/// The queue to the store is full, or as full as it may be for this kind of question.
+/// The queue to the store is full, or as full as it may be for this kind of request.
 #[derive(Debug)]
 pub(super) struct StoreBusy;
 
 impl StoreLink {
-    pub(super) fn new(core: usize, questions: Sender<StoreCall>) -> Self {
-        Self { core, questions: Some(questions) }
+    pub(super) fn new(core: usize, requests: Sender<StoreCall>) -> Self {
+        Self { core, requests: Some(requests) }
     }
 
-    /// Asks, unless too many questions wait: the last quarter of the queue is for messages.
-    pub(super) fn ask(&self, ticket: RequestId, ask: StoreRequest) -> Result<(), StoreBusy> {
-        let questions = self.questions.as_ref().ok_or(StoreBusy)?;
-        let capacity = questions.capacity().unwrap_or(usize::MAX);
-        if !ask.is_for_messages() && questions.len() >= capacity / 4 * 3 {
+    /// Requests something of the store, unless too many requests wait: the last quarter of the queue is for messages.
+    ///
+    /// # Errors
+    /// If the queue is full, or as full as it may be for this request; or after hanging up.
+    pub(super) fn submit(&self, id: RequestId, request: StoreRequest) -> Result<(), StoreBusy> {
+        let requests = self.requests.as_ref().ok_or(StoreBusy)?;
+        let capacity = requests.capacity().unwrap_or(usize::MAX);
+        if !request.is_for_messages() && requests.len() >= capacity / 4 * 3 {
             return Err(StoreBusy);
         }
-        questions.try_send(StoreCall { core: self.core, id: ticket, request: ask }).map_err(|_| StoreBusy)
+        requests.try_send(StoreCall { core: self.core, id, request }).map_err(|_| StoreBusy)
     }
 
-    /// Questions that wait, those of all cores.
+    /// Requests that wait, those of all cores.
     pub(super) fn waiting(&self) -> usize {
-        self.questions.as_ref().map_or(0, Sender::len)
+        self.requests.as_ref().map_or(0, Sender::len)
     }
 
-    /// Asks no more: when all cores have hung up, the store finishes.
+    /// Requests nothing more: when all cores have hung up, the store finishes.
     pub(super) fn hang_up(&mut self) {
-        self.questions = None;
+        self.requests = None;
     }
 }
 
-/// Hands answers to the hub as they come, many in a turn, until the store is gone.
+/// Hands replies to the hub as they come, many in a turn, until the store is gone.
 pub(super) async fn receive(shard: SharedShard, answers: Receiver<Vec<StoreReturn>>) {
     // A commit answers hundreds at once, nearly each of them to another socket, and a push that comes
     // meanwhile waits for the turn to end: with 256 for 0.8 ms at p99, with 16 for 0.15 ms, and for no

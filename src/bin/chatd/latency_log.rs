@@ -80,11 +80,11 @@ fn write(
         .with_max_value_divisor(1e6)
         .begin_log_with(&mut file, &mut serializer)?;
     let mut seen = Seen::default();
-    seen.news(observer.look(PATIENCE));
+    seen.news(observer.snapshots(PATIENCE));
     let (mut began, mut began_at) = (SystemTime::now(), Instant::now());
     loop {
         let ended = stopped.recv_deadline(began_at + interval) != Err(flume::RecvTimeoutError::Timeout);
-        let news = seen.news(observer.look(PATIENCE));
+        let news = seen.news(observer.snapshots(PATIENCE));
         let now = Instant::now();
         write_interval(&mut log, &news, began, now - began_at)?;
         (began, began_at) = (began + (now - began_at), now);

@@ -102,7 +102,7 @@ impl Watch {
 
     /// Looks once. Gives the server, if there is one, that speaks another version of the bus.
     fn round(&mut self) -> Option<AnotherVersion> {
-        let cores = self.observer.attend(self.unity, CORES);
+        let cores = self.observer.set_unity(self.unity, CORES);
         if let Some(bus) = cores.iter().find_map(|core| core.bus.clone()) {
             self.entry.bus = bus.chars().take(PLACE_CHARS).collect();
         }
@@ -114,7 +114,7 @@ impl Watch {
             return judgement.another;
         }
         self.unity = judgement.unity;
-        self.observer.attend(self.unity, CORES);
+        self.observer.set_unity(self.unity, CORES);
         match judgement.why {
             Some(why) => error!(
                 "the cluster is split: {why}; who is logged in stays, nobody else is let in until all servers \

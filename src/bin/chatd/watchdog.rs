@@ -22,7 +22,7 @@ pub fn start(observer: Observer) -> io::Result<()> {
 fn watch(observer: &Observer, every: Duration) {
     loop {
         let began = Instant::now();
-        let turning = observer.feel(every).len();
+        let turning = observer.pulses(every).len();
         match turning == observer.cores() {
             true => tell(News::Alive),
             false => warn!("{turning} of {} cores turn: systemd is not told that it lives", observer.cores()),

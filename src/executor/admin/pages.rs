@@ -77,7 +77,7 @@ impl Pages {
         }
         let now = Instant::now();
         if self.felt.as_ref().is_none_or(|(until, _)| now >= *until) {
-            let pulses = observer.feel(PATIENCE);
+            let pulses = observer.pulses(PATIENCE);
             self.felt = Some((Instant::now() + FRESH, pulses));
         }
         let pulses = self.felt.as_ref().map_or(&[][..], |(_, pulses)| pulses);
@@ -97,7 +97,7 @@ impl Pages {
 
     fn look(&self) -> View {
         let Sources { observer, health, version, store_queue, identity, .. } = &self.sources;
-        let snapshots = observer.look(PATIENCE);
+        let snapshots = observer.snapshots(PATIENCE);
         let pulses: Vec<Pulse> = snapshots.iter().map(Snapshot::pulse).collect();
         View {
             version,

@@ -27,12 +27,12 @@ pub struct BareCore {
     bus: RedisBus,
     ring: Ring,
     due: Consequences,
-    tickets: u32,
+    requests: u32,
 }
 
 /// A core that tells no operator of its connection.
 const SILENT: usize = 1;
-/// Tickets under way at most.
+/// Requests under way at most.
 const BUS_QUEUE: usize = 16_384;
 
 impl BareCore {
@@ -47,12 +47,12 @@ impl BareCore {
         let greeted = server.greet(None)?;
         let bus = RedisBus::new(server.clone(), greeted, SILENT, BUS_QUEUE);
         let ring = Ring::new(None).expect("io_uring works here");
-        Ok(Self { bus, ring, due: Consequences::new(), tickets: 0 })
+        Ok(Self { bus, ring, due: Consequences::new(), requests: 0 })
     }
 
-    fn ticket(&mut self) -> RequestId {
-        self.tickets += 1;
-        RequestId { index: self.tickets, generation: 0 }
+    fn next_id(&mut self) -> RequestId {
+        self.requests += 1;
+        RequestId { index: self.requests, generation: 0 }
     }
 
     /// Submits, waits for something to complete, and gives what came of it to `handle`.
@@ -77,8 +77,8 @@ impl BareCore {
 
     /// Joins a user's channel, and returns when it has.
     pub fn join(&mut self, user: UserId) {
-        let ticket = self.ticket();
-        self.bus.join(ticket, Channel::User(user), &mut self.due);
+        let id = self.next_id();
+        self.bus.join(id, Channel::User(user), &mut self.due);
         let mut joined = false;
         while !joined {
             self.turn(|event| joined |= matches!(event, Event::Joined { result: Ok(()), .. }));
@@ -91,9 +91,9 @@ impl BareCore {
         let (start, cpu) = (Instant::now(), cpu_time());
         while counted < messages {
             while published < messages && published - counted < under_way {
-                let ticket = self.ticket();
+                let id = self.next_id();
                 let envelope = sample(user, published);
-                self.bus.publish(Some(ticket), Channel::User(user), &envelope, &mut self.due);
+                self.bus.publish(Some(id), Channel::User(user), &envelope, &mut self.due);
                 published += 1;
             }
             self.turn(|event| {

@@ -1,7 +1,7 @@
 //! The bus within one process: each core is home to a slice of the channels, and plays for it the
 //! part that Redis plays in a cluster. Parcels go over a bounded channel for each pair of cores and direction.
 
-use super::way::Way;
+use super::core_link::CoreLink;
 use super::{Consequences, unheard};
 use crate::event_loop::give_way;
 use crate::shard::SharedShard;
@@ -15,19 +15,19 @@ use std::rc::Rc;
 /// Parcels that the channel between two cores holds; what is more waits at its sender.
 const CHANNEL_PARCELS: usize = 1_024;
 
-/// What goes from one core to another.
+/// A parcel: what goes from one core to another of the same process.
 #[derive(Debug)]
 pub(crate) enum Parcel {
     // To the channel's home.
-    Join { ticket: RequestId, channel: Channel },
+    Join { id: RequestId, channel: Channel },
     Leave { channel: Channel },
-    Publish { ticket: Option<RequestId>, channel: Channel, envelope: Envelope },
-    Look { ticket: RequestId, users: Vec<(u32, UserId)> },
+    Publish { id: Option<RequestId>, channel: Channel, envelope: Envelope },
+    QueryPresence { id: RequestId, users: Vec<(u32, UserId)> },
     // From there.
-    Joined { ticket: RequestId },
-    Counted { ticket: RequestId, heard: Result<u32, BusDown> },
+    Joined { id: RequestId },
+    Published { id: RequestId, receivers: Result<u32, BusDown> },
     Arrived { channel: Channel, envelope: Envelope },
-    Looked { ticket: RequestId, online: Vec<(u32, bool)> },
+    PresenceResult { id: RequestId, online: Vec<(u32, bool)> },
 }
 
 impl Parcel {
@@ -69,26 +69,27 @@ pub fn channels(cores: usize) -> Vec<Ends> {
 /// One core's part of the bus.
 pub(crate) struct LocalBus {
     core: usize,
-    ways: Vec<Option<Rc<Way>>>,
+    links: Vec<Option<Rc<CoreLink>>>,
     bus_queue: usize,
     /// Who has joined the channels that this core is home to.
     joined: FxHashMap<Channel, Vec<usize>>,
-    /// Looks that wait for other homes: how many, and what is known.
-    looks: FxHashMap<RequestId, (usize, Vec<bool>)>,
+    /// Queries who is online that wait for other homes: how many homes, and what is known.
+    queries: FxHashMap<RequestId, (usize, Vec<bool>)>,
 }
 
 impl LocalBus {
     /// The part of a core, and the channels on which the others send to it.
     pub(crate) fn new(core: usize, ends: Ends, bus_queue: usize) -> (Self, Vec<(usize, Receiver<Parcel>)>) {
-        let ways = ends.to.into_iter().map(|to| to.map(|to| Rc::new(Way::new(to)))).collect();
-        let bus = Self { core, ways, bus_queue, joined: FxHashMap::default(), looks: FxHashMap::default() };
+        let links = ends.to.into_iter().map(|to| to.map(|to| Rc::new(CoreLink::new(to)))).collect();
+        let bus =
+            Self { core, links, bus_queue, joined: FxHashMap::default(), queries: FxHashMap::default() };
         let from = ends.from.into_iter().enumerate();
         (bus, from.filter_map(|(core, from)| from.map(|from| (core, from))).collect())
     }
 
     /// Parcels that wait for room on their way to other cores.
     pub(crate) fn waiting(&self) -> usize {
-        self.ways.iter().flatten().map(|way| way.waiting()).sum()
+        self.links.iter().flatten().map(|link| link.waiting()).sum()
     }
 
     fn home(&self, channel: Channel) -> usize {
@@ -97,16 +98,16 @@ impl LocalBus {
             Channel::Group(group) => group.get(),
             Channel::Cores => unreachable!("a channel without a home"),
         };
-        number as usize % self.ways.len()
+        number as usize % self.links.len()
     }
 
-    pub(crate) fn join(&mut self, ticket: RequestId, channel: Channel, due: &mut Consequences) {
+    pub(crate) fn join(&mut self, id: RequestId, channel: Channel, due: &mut Consequences) {
         let home = self.home(channel);
         if home == self.core {
             self.joined.entry(channel).or_default().push(home);
-            due.push_back(Event::Joined { id: ticket, result: Ok(()) });
-        } else if self.send(home, Parcel::Join { ticket, channel }).is_err() {
-            due.push_back(Event::Joined { id: ticket, result: Err(BusDown) });
+            due.push_back(Event::Joined { id, result: Ok(()) });
+        } else if self.send(home, Parcel::Join { id, channel }).is_err() {
+            due.push_back(Event::Joined { id, result: Err(BusDown) });
         }
     }
 
@@ -121,50 +122,50 @@ impl LocalBus {
 
     pub(crate) fn publish(
         &mut self,
-        ticket: Option<RequestId>,
+        id: Option<RequestId>,
         channel: Channel,
         envelope: Envelope,
         due: &mut Consequences,
     ) {
         if channel == Channel::Cores {
-            let heard = self.tell_all(&envelope);
-            return due.extend(ticket.map(|ticket| Event::Published { id: ticket, receivers: heard }));
+            let receivers = self.tell_all(&envelope);
+            return due.extend(id.map(|id| Event::Published { id, receivers }));
         }
         let home = self.home(channel);
         if home == self.core {
-            let heard = self.fan_out(channel, &envelope, due);
-            if let Some(ticket) = ticket {
-                due.push_back(Event::Published { id: ticket, receivers: heard });
+            let receivers = self.fan_out(channel, &envelope, due);
+            if let Some(id) = id {
+                due.push_back(Event::Published { id, receivers });
             }
-        } else if self.send(home, Parcel::Publish { ticket, channel, envelope }).is_err()
-            && let Some(ticket) = ticket
+        } else if self.send(home, Parcel::Publish { id, channel, envelope }).is_err()
+            && let Some(id) = id
         {
-            due.push_back(unheard(ticket));
+            due.push_back(unheard(id));
         }
     }
 
-    pub(crate) fn look(&mut self, ticket: RequestId, users: &[UserId], due: &mut Consequences) {
-        let mut asked: Vec<Vec<(u32, UserId)>> = vec![Vec::new(); self.ways.len()];
+    pub(crate) fn query_presence(&mut self, id: RequestId, users: &[UserId], due: &mut Consequences) {
+        let mut asked: Vec<Vec<(u32, UserId)>> = vec![Vec::new(); self.links.len()];
         for (at, &user) in users.iter().enumerate() {
             asked[self.home(Channel::User(user))].push((at as u32, user));
         }
         let mut online = vec![false; users.len()];
-        for (at, is_online) in self.looked(&asked[self.core]) {
+        for (at, is_online) in self.who_is_joined(&asked[self.core]) {
             online[at as usize] = is_online;
         }
         asked[self.core].clear();
         let mut others = 0;
         for (home, users) in asked.into_iter().enumerate().filter(|(_, users)| !users.is_empty()) {
-            if self.send(home, Parcel::Look { ticket, users }).is_err() {
-                self.looks.remove(&ticket);
-                return due.push_back(Event::PresenceResult { id: ticket, online: Err(BusDown) });
+            if self.send(home, Parcel::QueryPresence { id, users }).is_err() {
+                self.queries.remove(&id);
+                return due.push_back(Event::PresenceResult { id, online: Err(BusDown) });
             }
             others += 1;
         }
         if others == 0 {
-            due.push_back(Event::PresenceResult { id: ticket, online: Ok(online) });
+            due.push_back(Event::PresenceResult { id, online: Ok(online) });
         } else {
-            self.looks.insert(ticket, (others, online));
+            self.queries.insert(id, (others, online));
         }
     }
 
@@ -172,42 +173,40 @@ impl LocalBus {
     pub(crate) fn receive(&mut self, from: usize, parcel: Parcel, due: &mut Consequences) {
         match parcel {
             Parcel::Arrived { channel, envelope } => due.push_back(Event::Arrived { channel, envelope }),
-            Parcel::Counted { ticket, heard } => {
-                due.push_back(Event::Published { id: ticket, receivers: heard })
-            }
-            Parcel::Joined { ticket } => due.push_back(Event::Joined { id: ticket, result: Ok(()) }),
-            Parcel::Looked { ticket, online } => self.gather(ticket, online, due),
-            Parcel::Publish { ticket, channel, envelope } => {
-                let heard = self.fan_out(channel, &envelope, due);
-                if let Some(ticket) = ticket {
-                    self.send_always(from, Parcel::Counted { ticket, heard });
+            Parcel::Published { id, receivers } => due.push_back(Event::Published { id, receivers }),
+            Parcel::Joined { id } => due.push_back(Event::Joined { id, result: Ok(()) }),
+            Parcel::PresenceResult { id, online } => self.add_to_query(id, online, due),
+            Parcel::Publish { id, channel, envelope } => {
+                let receivers = self.fan_out(channel, &envelope, due);
+                if let Some(id) = id {
+                    self.send_always(from, Parcel::Published { id, receivers });
                 }
             }
-            Parcel::Join { ticket, channel } => {
+            Parcel::Join { id, channel } => {
                 self.joined.entry(channel).or_default().push(from);
-                self.send_always(from, Parcel::Joined { ticket });
+                self.send_always(from, Parcel::Joined { id });
             }
             Parcel::Leave { channel } => self.forget(channel, from),
-            Parcel::Look { ticket, users } => {
-                let online = self.looked(&users);
-                self.send_always(from, Parcel::Looked { ticket, online });
+            Parcel::QueryPresence { id, users } => {
+                let online = self.who_is_joined(&users);
+                self.send_always(from, Parcel::PresenceResult { id, online });
             }
         }
     }
 
-    fn gather(&mut self, ticket: RequestId, part: Vec<(u32, bool)>, due: &mut Consequences) {
-        let Some((others, online)) = self.looks.get_mut(&ticket) else { return };
+    fn add_to_query(&mut self, id: RequestId, part: Vec<(u32, bool)>, due: &mut Consequences) {
+        let Some((others, online)) = self.queries.get_mut(&id) else { return };
         for (at, is_online) in part {
             online[at as usize] = is_online;
         }
         *others -= 1;
         if *others == 0 {
-            let (_, online) = self.looks.remove(&ticket).expect("looked at above");
-            due.push_back(Event::PresenceResult { id: ticket, online: Ok(online) });
+            let (_, online) = self.queries.remove(&id).expect("looked at above");
+            due.push_back(Event::PresenceResult { id, online: Ok(online) });
         }
     }
 
-    fn looked(&self, users: &[(u32, UserId)]) -> Vec<(u32, bool)> {
+    fn who_is_joined(&self, users: &[(u32, UserId)]) -> Vec<(u32, bool)> {
         users.iter().map(|&(at, user)| (at, self.joined.contains_key(&Channel::User(user)))).collect()
     }
 
@@ -220,7 +219,7 @@ impl LocalBus {
         }
     }
 
-    /// Sends to every core that has joined; how many those are. Who is so far behind that its way is full does not hear
+    /// Sends to every core that has joined; how many those are. Who is so far behind that its link is full does not hear
     /// it: then it is not known how many hear it, for whoever counts them waits for all.
     fn fan_out(
         &mut self,
@@ -229,7 +228,7 @@ impl LocalBus {
         due: &mut Consequences,
     ) -> Result<u32, BusDown> {
         let Some(joined) = self.joined.get(&channel) else { return Ok(0) };
-        let mut heard = Ok(0);
+        let mut receivers = Ok(0);
         for &core in joined {
             let envelope = envelope.clone();
             let sent = if core == self.core {
@@ -238,36 +237,36 @@ impl LocalBus {
             } else {
                 self.send(core, Parcel::Arrived { channel, envelope })
             };
-            heard = sent.and(heard.map(|heard| heard + 1));
+            receivers = sent.and(receivers.map(|receivers| receivers + 1));
         }
-        heard
+        receivers
     }
 
-    /// Sends to every other core. Nothing is done by halves here: if one way is full, it is to be
+    /// Sends to every other core. Nothing is done by halves here: if one link is full, it is to be
     /// said again to all.
     fn tell_all(&self, envelope: &Envelope) -> Result<u32, BusDown> {
-        let others = (0..self.ways.len()).filter(|&core| core != self.core);
-        let mut heard = Ok(0);
+        let others = (0..self.links.len()).filter(|&core| core != self.core);
+        let mut receivers = Ok(0);
         for core in others {
             let parcel = Parcel::Arrived { channel: Channel::Cores, envelope: envelope.clone() };
-            heard = self.send(core, parcel).and(heard.map(|heard| heard + 1));
+            receivers = self.send(core, parcel).and(receivers.map(|receivers| receivers + 1));
         }
-        heard
+        receivers
     }
 
-    /// Sends what may be refused when its way is full.
+    /// Sends what may be refused when its link is full.
     fn send(&self, core: usize, parcel: Parcel) -> Result<(), BusDown> {
-        let way = self.ways[core].as_ref().expect("there is a way to every other core");
-        if way.waiting() >= self.bus_queue {
+        let link = self.links[core].as_ref().expect("there is a link to every other core");
+        if link.waiting() >= self.bus_queue {
             return Err(BusDown);
         }
-        way.send(parcel);
+        link.send(parcel);
         Ok(())
     }
 
     /// Sends what answers or undoes something that was sent before, and is bounded by that.
     fn send_always(&self, core: usize, parcel: Parcel) {
-        self.ways[core].as_ref().expect("there is a way to every other core").send(parcel);
+        self.links[core].as_ref().expect("there is a link to every other core").send(parcel);
     }
 }
 

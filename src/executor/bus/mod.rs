@@ -3,7 +3,7 @@
 //! The contract, which both siblings keep:
 //!
 //! - `join` → `Joined`: what is published on the channel from then on arrives.
-//! - `publish` → `Counted`, if a ticket was given: how many cores have joined the channel. First
+//! - `publish` → `Counted`, if a id was given: how many cores have joined the channel. First
 //!   in, first out for one publisher on one channel.
 //! - `look` → `Present`: for each user, whether any core has joined its channel.
 //! - `leave`: nothing follows; what is under way may still arrive.
@@ -14,10 +14,10 @@
 
 #[doc(hidden)]
 pub mod bench;
+mod core_link;
 pub mod local;
 pub mod redis;
-mod way;
-pub(super) mod wires;
+pub(super) mod setup;
 
 use super::net::ring::Ring;
 use super::net::sockets::Hurry;
@@ -67,8 +67,8 @@ pub struct Heard {
 pub(super) type Consequences = std::collections::VecDeque<Event<'static>>;
 
 /// The bus has no room: as if nobody had heard.
-pub(super) fn unheard(ticket: RequestId) -> Event<'static> {
-    Event::Published { id: ticket, receivers: Err(BusDown) }
+pub(super) fn unheard(id: RequestId) -> Event<'static> {
+    Event::Published { id, receivers: Err(BusDown) }
 }
 
 /// One core's part of the bus, whichever it is.
@@ -78,10 +78,10 @@ pub(super) enum Bus {
 }
 
 impl Bus {
-    pub(super) fn join(&mut self, ticket: RequestId, channel: Channel, due: &mut Consequences) {
+    pub(super) fn join(&mut self, id: RequestId, channel: Channel, due: &mut Consequences) {
         match self {
-            Bus::Local(bus) => bus.join(ticket, channel, due),
-            Bus::Redis(bus) => bus.join(ticket, channel, due),
+            Bus::Local(bus) => bus.join(id, channel, due),
+            Bus::Redis(bus) => bus.join(id, channel, due),
         }
     }
 
@@ -94,21 +94,21 @@ impl Bus {
 
     pub(super) fn publish(
         &mut self,
-        ticket: Option<RequestId>,
+        id: Option<RequestId>,
         channel: Channel,
         envelope: Envelope,
         due: &mut Consequences,
     ) {
         match self {
-            Bus::Local(bus) => bus.publish(ticket, channel, envelope, due),
-            Bus::Redis(bus) => bus.publish(ticket, channel, &envelope, due),
+            Bus::Local(bus) => bus.publish(id, channel, envelope, due),
+            Bus::Redis(bus) => bus.publish(id, channel, &envelope, due),
         }
     }
 
-    pub(super) fn look(&mut self, ticket: RequestId, users: &[UserId], due: &mut Consequences) {
+    pub(super) fn query_presence(&mut self, id: RequestId, users: &[UserId], due: &mut Consequences) {
         match self {
-            Bus::Local(bus) => bus.look(ticket, users, due),
-            Bus::Redis(bus) => bus.look(ticket, users, due),
+            Bus::Local(bus) => bus.query_presence(id, users, due),
+            Bus::Redis(bus) => bus.query_presence(id, users, due),
         }
     }
 
@@ -120,9 +120,9 @@ impl Bus {
     }
 
     /// A turn begins; the local bus sleeps with those it tells things.
-    pub(super) fn attest(&mut self, now: Monotonic, due: &mut Consequences) {
+    pub(super) fn check_silence(&mut self, now: Monotonic, due: &mut Consequences) {
         if let Bus::Redis(bus) = self {
-            bus.attest(now, due);
+            bus.check_silence(now, due);
         }
     }
 
@@ -148,10 +148,10 @@ impl Bus {
 
     /// Takes in whether it is one with those of all servers, and tells who is heard on it; a bus of one
     /// process has no others.
-    pub(super) fn attend(&mut self, unity: Unity, due: &mut Consequences) -> Option<Heard> {
+    pub(super) fn set_unity(&mut self, unity: Unity, due: &mut Consequences) -> Option<Heard> {
         match self {
             Bus::Local(_) => None,
-            Bus::Redis(bus) => Some(bus.attend(unity, due)),
+            Bus::Redis(bus) => Some(bus.set_unity(unity, due)),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::bus::Bus;
 use crate::bus::local::{LocalBus, channels};
 use crate::clock::Origin;
 use crate::flight_recorder::Recordings;
-use crate::metrics::{Kin, Measuring, Metrics};
+use crate::metrics::{LocalCores, Measuring, Metrics};
 use crate::net::sockets::Sockets;
 use crate::shard::{Parts, Shard};
 use crate::store_link::StoreLink;
@@ -51,7 +51,7 @@ fn on_a_core_that_polls<T: Send + 'static, F: Future<Output = T> + 'static>(
             store: StoreLink::new(0, flume::bounded(1).0),
             sockets: Sockets::new(&limits, mode).expect("a ring"),
             acting: lines(1).expect("an eventfd").1.remove(0).acting,
-            metrics: Metrics::new(CoreId(0), Kin::default(), Measuring::Off),
+            metrics: Metrics::new(CoreId(0), LocalCores::default(), Measuring::Off),
             recorder: Recordings::new(1, Millis(0)).recorder(0),
             limits,
             secrecy: Default::default(),

@@ -28,8 +28,8 @@ impl Shard {
         {
             self.metrics.record(metrics::Stage::Read, entered_ns, self.clock().steady_ns());
         }
-        for session in self.sockets.over(self.limits.partial_core_bytes) {
-            self.feed(Event::Shed { connection: session });
+        for connection in self.sockets.over(self.limits.partial_core_bytes) {
+            self.feed(Event::Shed { connection });
         }
         self.tell_gone();
         CORE.with(|core| core.wake_due(self.clock().instant()));

@@ -1,6 +1,6 @@
 //! What one core measures with.
 
-use super::{Counters, Kin, Mark, Measuring, Path, Stage, Timed, Timers, histogram};
+use super::{Counters, LocalCores, Mark, Measuring, Path, Stage, Timed, Timers, histogram};
 use chatd_chat::model::envelope::{Envelope, Kind};
 use chatd_chat::model::ids::{CoreId, RequestId};
 use chatd_chat::port::effect::Frame;
@@ -23,7 +23,7 @@ pub struct Metrics {
     pub counters: Counters,
     measuring: Measuring,
     core: CoreId,
-    kin: Kin,
+    local_cores: LocalCores,
     stages: Vec<Histogram<u64>>,
     paths: Vec<Histogram<u64>>,
     timers: Timers,
@@ -32,15 +32,15 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Those of `core`, which joins its `kin`: the cores of this server.
-    pub fn new(core: CoreId, kin: Kin, measuring: Measuring) -> Self {
-        kin.add(core);
+    /// Those of `core`, which joins `local_cores`, the cores of this server.
+    pub fn new(core: CoreId, local_cores: LocalCores, measuring: Measuring) -> Self {
+        local_cores.add(core);
         let histograms = |count| (0..count).map(|_| histogram()).collect();
         Self {
             counters: Counters::default(),
             measuring,
             core,
-            kin,
+            local_cores,
             stages: histograms(Stage::ALL.len()),
             paths: histograms(Path::ALL.len()),
             timers: Timers::default(),
@@ -51,8 +51,8 @@ impl Metrics {
     /// The core goes by this number from now on.
     pub fn goes_by(&mut self, core: CoreId) {
         if core != self.core {
-            self.kin.remove(self.core);
-            self.kin.add(core);
+            self.local_cores.remove(self.core);
+            self.local_cores.add(core);
             self.core = core;
         }
     }
@@ -102,7 +102,7 @@ impl Metrics {
         let path = match (envelope.kind(), envelope.mid().core()) {
             (Kind::Group, _) => Path::Group,
             (_, core) if core == self.core => Path::SameCore,
-            (_, core) if self.kin.has(core) => Path::OtherCore,
+            (_, core) if self.local_cores.has(core) => Path::OtherCore,
             _ => Path::OtherServer,
         };
         Some(Mark { way: Way::Path(path), began_ns: began_ns(envelope, now_ns) })
@@ -128,19 +128,19 @@ impl Metrics {
         }
     }
 
-    /// A ticket was given out whose answer ends a stage.
-    pub fn begin(&mut self, timed: Timed, ticket: RequestId, now_ns: u64) {
-        if self.is_on() && !self.timers.begin(timed, ticket, now_ns) {
+    /// A request leaves whose reply ends a stage.
+    pub fn begin(&mut self, timed: Timed, id: RequestId, now_ns: u64) {
+        if self.is_on() && !self.timers.begin(timed, id, now_ns) {
             self.counters.unmeasured += 1;
         }
     }
 
     /// A publish was counted, or could not be.
-    pub fn counted(&mut self, ticket: RequestId, heard: Result<u32, BusDown>, now_ns: u64) {
-        if let Some((Timed::Publish, began_ns)) = self.timers.end(ticket)
+    pub fn published(&mut self, id: RequestId, receivers: Result<u32, BusDown>, now_ns: u64) {
+        if let Some((Timed::Publish, began_ns)) = self.timers.end(id)
             // What was counted in the turn of its publish was counted here, without asking anybody.
             && now_ns > began_ns
-            && heard.is_ok()
+            && receivers.is_ok()
         {
             self.record(Stage::Published, began_ns, now_ns);
         }
@@ -148,14 +148,16 @@ impl Metrics {
 
     /// The store has answered. What is to be measured of the first frame that comes of it, if it is
     /// the one that tells a client of the answer.
-    pub fn answered(&mut self, ticket: RequestId, answer: &StoreResult, now_ns: u64) -> Option<Mark> {
-        let (timed, began_ns) = self.timers.end(ticket)?;
+    pub fn answered(&mut self, id: RequestId, answer: &StoreResult, now_ns: u64) -> Option<Mark> {
+        let (timed, began_ns) = self.timers.end(id)?;
         match (timed, answer) {
-            (Timed::Keep, Ok(StoreReply::Stored(_))) => {
+            (Timed::StoreMessage, Ok(StoreReply::Stored(_))) => {
                 self.record(Stage::Stored, began_ns, now_ns);
                 Some(Mark { way: Way::Acked, began_ns })
             }
-            (Timed::Take, Ok(StoreReply::Backlog(BacklogPage { messages, .. }))) if !messages.is_empty() => {
+            (Timed::FetchBacklog, Ok(StoreReply::Backlog(BacklogPage { messages, .. })))
+                if !messages.is_empty() =>
+            {
                 Some(Mark { way: Way::Path(Path::Offline), began_ns })
             }
             _ => None,

@@ -28,12 +28,12 @@ fn direct(core: u16, read_us: u32) -> Envelope {
 }
 
 fn metrics(measuring: Measuring) -> Metrics {
-    let kin = Kin::default();
-    (1..4).for_each(|core| kin.add(CoreId(core)));
-    Metrics::new(CoreId(0), kin, measuring)
+    let local_cores = LocalCores::default();
+    (1..4).for_each(|core| local_cores.add(CoreId(core)));
+    Metrics::new(CoreId(0), local_cores, measuring)
 }
 
-fn ticket(index: u32) -> RequestId {
+fn request(index: u32) -> RequestId {
     RequestId { index, generation: 3 }
 }
 
@@ -69,11 +69,11 @@ fn microseconds_wrap_and_a_foreign_future_is_now() {
 #[test]
 fn only_a_kept_message_is_stored_and_its_first_reply_is_the_ack() {
     let mut metrics = metrics(Measuring::On);
-    metrics.begin(Timed::Keep, ticket(0), NOW_NS);
-    metrics.begin(Timed::Keep, ticket(1), NOW_NS);
-    assert_eq!(metrics.answered(ticket(0), &Err(Code::Busy), NOW_NS + 500), None);
+    metrics.begin(Timed::StoreMessage, request(0), NOW_NS);
+    metrics.begin(Timed::StoreMessage, request(1), NOW_NS);
+    assert_eq!(metrics.answered(request(0), &Err(Code::Busy), NOW_NS + 500), None);
     assert!(metrics.stage(Stage::Stored).is_empty());
-    let mut answered = metrics.answered(ticket(1), &kept(), NOW_NS + 900);
+    let mut answered = metrics.answered(request(1), &kept(), NOW_NS + 900);
     assert_eq!(metrics.stage(Stage::Stored).len(), 1);
     let ack = metrics.mark(&Frame::Reply(b"{}".to_vec()), &mut answered, NOW_NS + 900).expect("the ACK");
     assert_eq!(ack, Mark { way: Way::Acked, began_ns: NOW_NS });
@@ -93,11 +93,11 @@ fn a_page_is_measured_once_if_it_held_something() {
             rules: Vec::new(),
         }))
     };
-    metrics.begin(Timed::Take, ticket(0), NOW_NS);
-    assert_eq!(metrics.answered(ticket(0), &page(Vec::new()), NOW_NS + 1), None);
-    metrics.begin(Timed::Take, ticket(1), NOW_NS);
+    metrics.begin(Timed::FetchBacklog, request(0), NOW_NS);
+    assert_eq!(metrics.answered(request(0), &page(Vec::new()), NOW_NS + 1), None);
+    metrics.begin(Timed::FetchBacklog, request(1), NOW_NS);
     let stored = BacklogMessage { envelope: direct(0, 0), pos: None };
-    let mut answered = metrics.answered(ticket(1), &page(vec![stored]), NOW_NS + 1);
+    let mut answered = metrics.answered(request(1), &page(vec![stored]), NOW_NS + 1);
     let live = Frame::Push(direct(0, (NOW_NS / 1_000) as u32));
     let live = metrics.mark(&live, &mut answered, NOW_NS + 1).expect("it has a time");
     assert_eq!(live.way, Way::Path(Path::SameCore));
@@ -109,12 +109,12 @@ fn a_page_is_measured_once_if_it_held_something() {
 #[test]
 fn what_was_counted_without_asking_anybody_is_not_published() {
     let mut metrics = metrics(Measuring::On);
-    metrics.begin(Timed::Publish, ticket(0), NOW_NS);
-    metrics.counted(ticket(0), Ok(1), NOW_NS);
-    metrics.begin(Timed::Publish, ticket(1), NOW_NS);
-    metrics.counted(ticket(1), Ok(1), NOW_NS + 40_000);
-    metrics.begin(Timed::Publish, ticket(2), NOW_NS);
-    metrics.counted(ticket(2), Err(BusDown), NOW_NS + 40_000);
+    metrics.begin(Timed::Publish, request(0), NOW_NS);
+    metrics.published(request(0), Ok(1), NOW_NS);
+    metrics.begin(Timed::Publish, request(1), NOW_NS);
+    metrics.published(request(1), Ok(1), NOW_NS + 40_000);
+    metrics.begin(Timed::Publish, request(2), NOW_NS);
+    metrics.published(request(2), Err(BusDown), NOW_NS + 40_000);
     assert_eq!(metrics.stage(Stage::Published).len(), 1);
     assert!(metrics.stage(Stage::Published).max() >= 40_000);
 }
@@ -125,8 +125,8 @@ fn when_off_nothing_but_counters_is_kept() {
     metrics.begin_turn();
     assert!(!metrics.take_sample());
     assert_eq!(metrics.mark(&Frame::Push(direct(0, 1)), &mut None, 10_000_000), None);
-    metrics.begin(Timed::Keep, ticket(0), NOW_NS);
-    assert_eq!(metrics.answered(ticket(0), &kept(), NOW_NS + 900), None);
+    metrics.begin(Timed::StoreMessage, request(0), NOW_NS);
+    assert_eq!(metrics.answered(request(0), &kept(), NOW_NS + 900), None);
     metrics.arrived(&direct(1, 1), 10_000_000);
     assert_eq!((metrics.counters.turns, metrics.counters.arrived), (1, 1));
     assert!(Stage::ALL.into_iter().all(|stage| metrics.stage(stage).is_empty()));

@@ -79,12 +79,12 @@ fn welcome(shard: &SharedShard, stream: TcpStream, peer: IpAddr) {
     let is_proxy = shard.proxies.believes(peer);
     let from = if is_proxy { Source::Proxy } else { source(peer) };
     match shard.sockets.insert(stream) {
-        Ok(session) => {
-            debug!("a connection from {peer}, session {}", shard.recorder.name(session));
+        Ok(connection) => {
+            debug!("a connection from {peer}, session {}", shard.recorder.name(connection));
             shard.metrics.counters.accepted += 1;
-            shard.feed(Event::Opened { connection: session, from });
+            shard.feed(Event::Opened { connection, from });
             if is_proxy {
-                shard.sockets.await_header(session);
+                shard.sockets.await_header(connection);
             }
         }
         Err(stream) => {

@@ -92,24 +92,24 @@ pub(super) struct Tail {
 
 /// Bytes to be sent.
 ///
-/// Invariant: `flown ≤ flying.len()`; `flying` does not change while `sending`.
+/// Invariant: `taken_bytes ≤ submitted.len()`; `submitted` does not change while `sending`.
 #[derive(Default)]
 pub(super) struct Outbox {
     /// What was written since the last send was submitted.
     pub(super) waiting: Vec<u8>,
     /// What is being sent.
-    pub(super) flying: Vec<u8>,
-    /// How much of `flying` the socket has taken.
-    pub(super) flown: usize,
+    pub(super) submitted: Vec<u8>,
+    /// How much of `submitted` the socket has taken.
+    pub(super) taken_bytes: usize,
     /// Whether a send is with the kernel.
     pub(super) sending: bool,
     /// Whether it is on the list of those to be flushed this turn.
     pub(super) dirty: bool,
     /// Bytes that the socket has taken since the connection was opened.
     pub(super) sent: u64,
-    /// When the first bytes of `waiting` and of `flying` were written, in nanoseconds.
+    /// When the first bytes of `waiting` and of `submitted` were written, in nanoseconds.
     pub(super) waiting_since_ns: u64,
-    pub(super) flying_since_ns: u64,
+    pub(super) submitted_since_ns: u64,
     /// What is measured of them.
     pub(super) marks: Queue,
 }
@@ -117,7 +117,7 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Bytes that were ever written to it.
     pub(super) fn written(&self) -> u64 {
-        self.sent + (self.flying.len() - self.flown + self.waiting.len()) as u64
+        self.sent + (self.submitted.len() - self.taken_bytes + self.waiting.len()) as u64
     }
 }
 
@@ -186,16 +186,16 @@ impl Connection {
         pacing.appended(waiting - before, waiting, written, now_ns, limits);
     }
 
-    /// Moves what may be written now from `waiting` to `flying`, all of which was sent. Gives the time of the next
+    /// Moves what may be written now from `waiting` to `submitted`, all of which was sent. Gives the time of the next
     /// write, if it is still to come.
     pub(super) fn take_paced(&mut self, now_ns: u64, limits: &PacingLimits) -> Option<u64> {
-        let Outbox { waiting, flying, .. } = &mut self.outbox;
-        flying.clear();
+        let Outbox { waiting, submitted, .. } = &mut self.outbox;
+        submitted.clear();
         let pacing = self.pacing.as_mut().filter(|_| !waiting.is_empty())?;
         match pacing.next(waiting.len(), now_ns, limits) {
             Next::Later(due_ns) => return Some(due_ns),
-            Next::Bytes(bytes) if bytes == waiting.len() => std::mem::swap(flying, waiting),
-            Next::Bytes(bytes) => flying.extend(waiting.drain(..bytes)),
+            Next::Bytes(bytes) if bytes == waiting.len() => std::mem::swap(submitted, waiting),
+            Next::Bytes(bytes) => submitted.extend(waiting.drain(..bytes)),
         }
         None
     }
@@ -218,7 +218,7 @@ impl Connection {
 
     /// Whether the peer has said all and was told all, our closing included.
     pub(super) fn is_through(&self) -> bool {
-        self.ended && (self.taken() == self.left() || self.is_reset())
+        self.ended && (self.tcp_acked() == self.tcp_sent() || self.is_reset())
     }
 
     /// Whether the peer's system has thrown the connection away: nothing is acknowledged any more.
@@ -234,24 +234,24 @@ impl Connection {
         result == 0 && bytes == 1 && state == TCP_CLOSE
     }
 
-    /// Bytes that left through the socket.
-    fn left(&self) -> u64 {
+    /// Bytes that the socket has taken since the connection was opened, as they go over TCP: encrypted, if it is.
+    fn tcp_sent(&self) -> u64 {
         self.tls.as_deref().map_or(self.outbox.sent, Tls::sent)
     }
 
-    /// How many of them the peer's TCP has acknowledged. Never too many.
-    fn taken(&self) -> u64 {
+    /// How many of these the peer's TCP has acknowledged. Never too many.
+    fn tcp_acked(&self) -> u64 {
         let mut in_flight: libc::c_int = 0;
         // SAFETY: SIOCOUTQ (the socket's TIOCOUTQ) writes one int to the address given, which
         // outlives the call; the descriptor is open as long as `stream` is.
         let result = unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut in_flight) };
-        if result == 0 { self.left().saturating_sub(in_flight.max(0) as u64) } else { 0 }
+        if result == 0 { self.tcp_sent().saturating_sub(in_flight.max(0) as u64) } else { 0 }
     }
 
     /// Bytes of the outbox, of all that were ever sent, that the peer's TCP has acknowledged. Never too many.
     fn acked(&mut self) -> u64 {
-        let taken = self.taken();
-        self.tls.as_deref_mut().map_or(taken, |tls| tls.acked(taken))
+        let acked = self.tcp_acked();
+        self.tls.as_deref_mut().map_or(acked, |tls| tls.acked(acked))
     }
 
     /// The same as its hub counts them: each frame with a terminator or header, and nothing else.

@@ -181,12 +181,12 @@ impl Shard {
     }
 
     /// Tells the hub that a client has said its last word, once all before it was handed over.
-    pub(super) fn tell_ended(&mut self, session: ConnectionId) {
+    pub(super) fn tell_ended(&mut self, id: ConnectionId) {
         let has_ended = |connection: &mut Connection| {
             connection.stage == Stage::Open && connection.ended && !connection.paused
         };
-        if self.sockets.at(session.index).is_some_and(has_ended) {
-            self.guarded(session, |shard| shard.feed(Event::HalfClosed { connection: session }));
+        if self.sockets.at(id.index).is_some_and(has_ended) {
+            self.guarded(id, |shard| shard.feed(Event::HalfClosed { connection: id }));
         }
     }
 
@@ -264,7 +264,6 @@ impl Shard {
     /// Hands over every whole frame of `bytes`.
     fn hand_over_frames(&mut self, id: ConnectionId, bytes: &mut [u8], mut searched: usize) -> Rest {
         let frame_bytes = self.limits.frame_bytes;
-        let session = id;
         let mut from = 0;
         loop {
             let connection = self.sockets.at(id.index).expect("a connection stays while it is handled");
@@ -277,7 +276,7 @@ impl Shard {
             match frame::next(bytes, from, searched, frame_bytes) {
                 Step::Partial { start } => return Rest::after(start, bytes.len(), bytes.len() - start),
                 Step::TooLarge => {
-                    self.feed(Event::BadFrame { connection: session, fault: Fault::frame_too_large() })
+                    self.feed(Event::BadFrame { connection: id, fault: Fault::frame_too_large() })
                 }
                 Step::Frame { start, end, next, terminator } => {
                     if connection.terminator.is_none() {
@@ -312,9 +311,9 @@ impl Shard {
 
     /// Tells the hub of connections that are over.
     pub(crate) fn tell_gone(&mut self) {
-        while let Some((session, acked)) = self.sockets.gone.pop() {
-            self.feed(Event::Closed { connection: session, acked });
-            self.sockets.told(session);
+        while let Some((connection, acked)) = self.sockets.gone.pop() {
+            self.feed(Event::Closed { connection, acked });
+            self.sockets.told(connection);
         }
     }
 }

@@ -23,7 +23,7 @@ const RECORDS_A_KEY: u32 = 1 << 22;
 
 /// The encryption of one connection.
 ///
-/// Invariants: `flying` does not change while the kernel sends it; `flown ≤ flying.len()`.
+/// Invariants: `submitted` does not change while the kernel sends it; `taken_bytes ≤ submitted.len()`.
 pub(super) struct Tls {
     session: UnbufferedServerConnection,
     /// Ciphertext of which something is missing.
@@ -31,9 +31,9 @@ pub(super) struct Tls {
     /// What TLS has to say itself, behind what is on its way.
     own: Vec<u8>,
     /// Ciphertext on its way.
-    flying: Vec<u8>,
+    submitted: Vec<u8>,
     /// How much of it the socket has taken.
-    flown: usize,
+    taken_bytes: usize,
     /// Ciphertext that the socket has taken since the connection was opened.
     sent: u64,
     /// Ciphertext that may not be acknowledged, with what of it is plaintext.
@@ -77,8 +77,8 @@ impl Tls {
             session: UnbufferedServerConnection::new(config)?,
             received: Vec::new(),
             own: Vec::new(),
-            flying: Vec::new(),
-            flown: 0,
+            submitted: Vec::new(),
+            taken_bytes: 0,
             sent: 0,
             runs: VecDeque::new(),
             acked: (0, 0),
@@ -206,35 +206,35 @@ impl Tls {
 
     /// Whether there is something to be sent, besides what the connection has to send.
     pub(super) fn has_own(&self) -> bool {
-        !self.own.is_empty() || self.flown < self.flying.len()
+        !self.own.is_empty() || self.taken_bytes < self.submitted.len()
     }
 
     /// Whether the socket has taken all that was on its way.
-    pub(super) fn has_landed(&self) -> bool {
-        self.flown == self.flying.len()
+    pub(super) fn all_taken(&self) -> bool {
+        self.taken_bytes == self.submitted.len()
     }
 
-    /// Begins with what TLS has to say itself, in this memory. Gives back that of what has landed.
-    pub(super) fn take_off(&mut self, mut memory: Vec<u8>) -> Vec<u8> {
-        debug_assert!(self.has_landed(), "what flies stays where it is");
+    /// Begins with what TLS has to say itself, in this memory. Gives back the memory of what the socket has taken.
+    pub(super) fn begin_send(&mut self, mut memory: Vec<u8>) -> Vec<u8> {
+        debug_assert!(self.all_taken(), "what the kernel sends stays where it is");
         memory.clear();
-        let landed = std::mem::replace(&mut self.flying, memory);
-        self.flown = 0;
-        self.flying.append(&mut self.own);
+        let before = std::mem::replace(&mut self.submitted, memory);
+        self.taken_bytes = 0;
+        self.submitted.append(&mut self.own);
         self.own = Vec::new();
-        self.note_run(self.flying.len(), 0);
-        landed
+        self.note_run(self.submitted.len(), 0);
+        before
     }
 
-    /// Ciphers `plain` behind what takes off; false if that cannot be.
+    /// Encrypts `plain` behind what is submitted already; false if that cannot be.
     pub(super) fn cipher(&mut self, plain: &[u8]) -> bool {
         plain.chunks(RECORD_BYTES).all(|record| {
             if !self.is_open() {
                 return false;
             }
-            let before = self.flying.len();
+            let before = self.submitted.len();
             let done = self.cipher_record(record);
-            self.note_run(self.flying.len() - before, if done { record.len() } else { 0 });
+            self.note_run(self.submitted.len() - before, if done { record.len() } else { 0 });
             done
         })
     }
@@ -255,13 +255,13 @@ impl Tls {
         let mut room = record.len() + RECORD_ROOM;
         loop {
             match self.session.process_tls_records(&mut self.received).state {
-                Ok(ConnectionState::EncodeTlsData(data)) => append(data, &mut self.flying),
+                Ok(ConnectionState::EncodeTlsData(data)) => append(data, &mut self.submitted),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                    let before = self.flying.len();
-                    self.flying.resize(before + room, 0);
-                    let done = traffic.encrypt(record, &mut self.flying[before..]);
-                    self.flying.truncate(before + done.as_ref().map_or(0, |&bytes| bytes));
+                    let before = self.submitted.len();
+                    self.submitted.resize(before + room, 0);
+                    let done = traffic.encrypt(record, &mut self.submitted[before..]);
+                    self.submitted.truncate(before + done.as_ref().map_or(0, |&bytes| bytes));
                     match done {
                         Ok(_) => return true,
                         Err(EncryptError::InsufficientSize(size)) if size.required_size > room => {
@@ -275,16 +275,16 @@ impl Tls {
         }
     }
 
-    /// What takes off.
+    /// What is submitted and the socket has not taken.
     pub(super) fn rest(&self) -> &[u8] {
-        &self.flying[self.flown..]
+        &self.submitted[self.taken_bytes..]
     }
 
     /// The socket has taken so many bytes. Whether it has all.
     pub(super) fn taken(&mut self, bytes: usize) -> bool {
-        self.flown += bytes;
+        self.taken_bytes += bytes;
         self.sent += bytes as u64;
-        self.has_landed()
+        self.all_taken()
     }
 
     /// Ciphertext that the socket has taken.

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
 
-/// A pause of our own between two looks after which we know nothing of the other side.
+/// A pause of our own between two queries after which we know nothing of the other side.
 const PAUSE_MS: u64 = 1_000;
 
 /// What an answer is for. Redis confirms a subscription in its place among the answers.
@@ -19,15 +19,15 @@ pub(super) enum Awaited {
     Publish(Option<RequestId>),
     Join {
         channel: Channel,
-        ticket: Option<RequestId>,
+        id: Option<RequestId>,
     },
     /// One of the channels that are joined again.
     Rejoin,
     /// After every channel was joined again.
     Rejoined,
-    /// Counts of the users from this place of the look on.
-    Look {
-        ticket: RequestId,
+    /// Counts of the users from this place of the query on.
+    QueryPresence {
+        id: RequestId,
         from: usize,
     },
     /// Whether the other side is a replica now.
@@ -38,7 +38,7 @@ pub(super) enum Awaited {
 
 /// A connection.
 ///
-/// Invariant: `flying` does not change while `sending`.
+/// Invariant: `submitted` does not change while `sending`.
 pub(super) struct Link {
     /// Tells the links of a core apart.
     pub(super) number: u32,
@@ -46,8 +46,8 @@ pub(super) struct Link {
     secure: Option<Secure>,
     pub(super) awaited: VecDeque<Awaited>,
     waiting: Vec<u8>,
-    flying: Vec<u8>,
-    flown: usize,
+    submitted: Vec<u8>,
+    taken_bytes: usize,
     sending: bool,
     pub(super) receiving: bool,
     /// Received, and not a whole frame.
@@ -69,8 +69,8 @@ impl Link {
             secure,
             awaited: VecDeque::new(),
             waiting: Vec::new(),
-            flying: Vec::new(),
-            flown: 0,
+            submitted: Vec::new(),
+            taken_bytes: 0,
             sending: false,
             receiving: false,
             read,
@@ -87,7 +87,7 @@ impl Link {
 
     /// Whether it takes one more command of those that may be refused.
     pub(super) fn has_room(&self, commands: usize, unsent_bytes: usize) -> bool {
-        let unsent = self.waiting.len() + self.flying.len() - self.flown;
+        let unsent = self.waiting.len() + self.submitted.len() - self.taken_bytes;
         self.awaited.len() < commands && unsent < unsent_bytes
     }
 
@@ -102,9 +102,9 @@ impl Link {
     }
 
     /// Publishes, and awaits how many have heard it.
-    pub(super) fn publish(&mut self, channel: &str, payload: &[u8], ticket: Option<RequestId>) {
+    pub(super) fn publish(&mut self, channel: &str, payload: &[u8], id: Option<RequestId>) {
         resp::write_publish(&mut self.waiting, channel, payload);
-        self.awaited.push_back(Awaited::Publish(ticket));
+        self.awaited.push_back(Awaited::Publish(id));
     }
 
     /// Whether Redis has said nothing for so long although something is awaited. What it said while
@@ -131,7 +131,7 @@ impl Link {
 
     pub(super) fn has_work(&self) -> bool {
         let wants = self.secure.as_ref().is_some_and(Secure::wants_write);
-        let unsent = self.flown < self.flying.len() || !self.waiting.is_empty() || wants;
+        let unsent = self.taken_bytes < self.submitted.len() || !self.waiting.is_empty() || wants;
         !self.receiving || (!self.sending && unsent)
     }
 
@@ -146,24 +146,26 @@ impl Link {
             return;
         }
         // What the socket did not take at once goes by way of the ring, which waits until it does.
-        let is_fresh = self.flown == self.flying.len();
+        let is_fresh = self.taken_bytes == self.submitted.len();
         if is_fresh {
-            self.flown = 0;
-            self.flying.clear();
+            self.taken_bytes = 0;
+            self.submitted.clear();
             match &mut self.secure {
-                None => std::mem::swap(&mut self.flying, &mut self.waiting),
-                Some(secure) => secure.encrypt(&mut self.waiting, &mut self.flying),
+                None => std::mem::swap(&mut self.submitted, &mut self.waiting),
+                Some(secure) => secure.encrypt(&mut self.waiting, &mut self.submitted),
             }
         }
-        if self.flown < self.flying.len() {
+        if self.taken_bytes < self.submitted.len() {
             self.sending = true;
             if is_fresh && hurry == Hurry::Idle {
                 let operation = Operation::LinkSend(self.number);
-                return ring.send_now(operation, self.stream.as_raw_fd(), &self.flying);
+                return ring.send_now(operation, self.stream.as_raw_fd(), &self.submitted);
             }
-            // SAFETY: `flying` is not touched while `sending`, and a link is not dropped while it
+            // SAFETY: `submitted` is not touched while `sending`, and a link is not dropped while it
             // is busy.
-            unsafe { ring.send_link(self.number, self.stream.as_raw_fd(), &self.flying[self.flown..]) };
+            unsafe {
+                ring.send_link(self.number, self.stream.as_raw_fd(), &self.submitted[self.taken_bytes..])
+            };
         }
     }
 
@@ -172,7 +174,7 @@ impl Link {
         self.sending = false;
         match usize::try_from(result) {
             Ok(bytes) => {
-                self.flown += bytes;
+                self.taken_bytes += bytes;
                 true
             }
             Err(_) => result == -libc::EAGAIN || result == -libc::EINTR,

@@ -6,15 +6,15 @@
 //! again in the background; when every channel is joined again the hub is told so.
 
 mod error;
-mod hearing;
+mod handshake;
 mod link;
 mod liveness;
+mod outage_log;
 mod rejoin;
 mod resp;
 mod retry;
+mod roster;
 mod server;
-mod talk;
-mod voice;
 mod wire;
 
 pub use error::{RedisError, Refused};
@@ -26,19 +26,19 @@ use crate::net::sockets::Hurry;
 use chatd_chat::model::envelope::Envelope;
 use chatd_chat::model::ids::{CoreId, GroupId, Monotonic, RequestId, UserId};
 use chatd_chat::port::event::{BusDown, Channel, Event};
-use hearing::Hearing;
 use link::{Awaited, Link};
 use liveness::{Liveness, Whose};
 use redis::Value;
 use resp::Frame;
 use retry::Retry;
+use roster::Roster;
 use rustc_hash::{FxHashMap, FxHashSet};
 pub(crate) use server::Greeted;
 use std::sync::Arc;
 
 /// How long Redis may leave a command unanswered.
 const ANSWER_MS: u64 = 2_000;
-/// Channels that one SUBSCRIBE joins, and users that one look asks about.
+/// Channels that one SUBSCRIBE joins, and users that one command of a query asks about.
 const A_COMMAND: usize = 512;
 /// The channel that every core hears, without the prefix: what cores tell all others, and their heartbeats.
 const CORES: &[u8] = b"cores";
@@ -61,10 +61,10 @@ pub(crate) struct RedisBus {
     to_rejoin: Option<Vec<Channel>>,
     /// Whether the hub has been told that the bus is lost and not yet that it is back.
     is_rejoining: bool,
-    /// Looks that wait for answers: how many, and what is known.
-    looks: FxHashMap<RequestId, (usize, Vec<bool>)>,
+    /// Queries who is online that wait for answers: how many answers, and what is known.
+    queries: FxHashMap<RequestId, (usize, Vec<bool>)>,
     liveness: Liveness,
-    hearing: Hearing,
+    roster: Roster,
     /// Which Redis the link leads to.
     bus: String,
     /// Whether all servers of the database are heard here.
@@ -88,7 +88,7 @@ impl RedisBus {
     /// The part of the `number`-th core of this process.
     pub(crate) fn new(server: Arc<Server>, greeted: Greeted, number: usize, bus_queue: usize) -> Self {
         let number = u16::try_from(number).expect("fewer cores than core ids");
-        let hearing = Hearing::new(server.id, number);
+        let roster = Roster::new(server.id, number);
         let mut bus = Self {
             server,
             bus_queue,
@@ -99,9 +99,9 @@ impl RedisBus {
             joined: FxHashSet::default(),
             to_rejoin: None,
             is_rejoining: false,
-            looks: FxHashMap::default(),
+            queries: FxHashMap::default(),
             liveness: Liveness::default(),
-            hearing,
+            roster,
             bus: String::new(),
             unity: Unity::Whole,
             retry: Retry::new(),
@@ -127,10 +127,10 @@ impl RedisBus {
 
     /// Whether all servers are heard, as somebody found out who knows them. While they are not, nobody is
     /// let in; when they are again, it is settled who holds whom, as after a loss.
-    pub(crate) fn attend(&mut self, unity: Unity, due: &mut Consequences) -> Heard {
+    pub(crate) fn set_unity(&mut self, unity: Unity, due: &mut Consequences) -> Heard {
         let was = std::mem::replace(&mut self.unity, unity);
         self.tell_unity((was, unity), due);
-        self.hearing.tell(self.link.as_ref().map(|_| self.bus.clone()))
+        self.roster.tell(self.link.as_ref().map(|_| self.bus.clone()))
     }
 
     /// How much has come on its channels that could not be understood: of another version, or a stranger's.
@@ -148,11 +148,11 @@ impl RedisBus {
         self.links_made += 1;
         self.liveness = Liveness::new(greeted.client, greeted.core, &greeted.others, self.now);
         self.bus = greeted.bus;
-        self.hearing.announce();
+        self.roster.announce();
         self.link = Some(Link::new(self.links_made, greeted.stream, greeted.secure, greeted.heard));
     }
 
-    pub(crate) fn join(&mut self, ticket: RequestId, channel: Channel, due: &mut Consequences) {
+    pub(crate) fn join(&mut self, id: RequestId, channel: Channel, due: &mut Consequences) {
         let name = self.name(channel);
         let may_be_elsewhere = self.unity == Unity::Split && matches!(channel, Channel::User(_));
         match &mut self.link {
@@ -161,10 +161,10 @@ impl RedisBus {
                     && link.has_room(self.bus_queue, self.server.limits.bus_unsent_bytes) =>
             {
                 self.joined.insert(channel);
-                let awaited = Awaited::Join { channel, ticket: Some(ticket) };
+                let awaited = Awaited::Join { channel, id: Some(id) };
                 link.command(redis::cmd("SUBSCRIBE").arg(name), awaited);
             }
-            _ => due.push_back(Event::Joined { id: ticket, result: Err(BusDown) }),
+            _ => due.push_back(Event::Joined { id, result: Err(BusDown) }),
         }
     }
 
@@ -178,7 +178,7 @@ impl RedisBus {
 
     pub(crate) fn publish(
         &mut self,
-        ticket: Option<RequestId>,
+        id: Option<RequestId>,
         channel: Channel,
         envelope: &Envelope,
         due: &mut Consequences,
@@ -186,19 +186,19 @@ impl RedisBus {
         let name = self.name(channel);
         match &mut self.link {
             Some(link) if link.has_room(self.bus_queue, self.server.limits.bus_unsent_bytes) => {
-                link.publish(&name, envelope.bytes(), ticket);
+                link.publish(&name, envelope.bytes(), id);
             }
-            _ => due.extend(ticket.map(unheard)),
+            _ => due.extend(id.map(unheard)),
         }
     }
 
-    pub(crate) fn look(&mut self, ticket: RequestId, users: &[UserId], due: &mut Consequences) {
+    pub(crate) fn query_presence(&mut self, id: RequestId, users: &[UserId], due: &mut Consequences) {
         let prefix = self.server.prefix.clone();
         let Some(link) = &mut self.link else {
-            return due.push_back(Event::PresenceResult { id: ticket, online: Err(BusDown) });
+            return due.push_back(Event::PresenceResult { id, online: Err(BusDown) });
         };
         if users.is_empty() {
-            return due.push_back(Event::PresenceResult { id: ticket, online: Ok(Vec::new()) });
+            return due.push_back(Event::PresenceResult { id, online: Ok(Vec::new()) });
         }
         for (at, some) in users.chunks(A_COMMAND).enumerate() {
             let mut command = redis::cmd("PUBSUB");
@@ -206,9 +206,9 @@ impl RedisBus {
             for user in some {
                 command.arg(format!("{prefix}u:{user}"));
             }
-            link.command(&command, Awaited::Look { ticket, from: at * A_COMMAND });
+            link.command(&command, Awaited::QueryPresence { id, from: at * A_COMMAND });
         }
-        self.looks.insert(ticket, (users.len().div_ceil(A_COMMAND), vec![false; users.len()]));
+        self.queries.insert(id, (users.len().div_ceil(A_COMMAND), vec![false; users.len()]));
     }
 
     /// Time passes: the connection is watched, and made again if it is lost.
@@ -230,9 +230,9 @@ impl RedisBus {
         let (beat, gone) = self.liveness.tick(now, prefix, link);
         if beat {
             link.command(redis::cmd("INFO").arg("replication"), Awaited::Role);
-            self.hearing.announce();
+            self.roster.announce();
         }
-        if let Some(says) = self.hearing.due(&self.liveness.says()) {
+        if let Some(says) = self.roster.due(&self.liveness.says()) {
             let mut publish = redis::cmd("PUBLISH");
             link.command(publish.arg(format!("{prefix}cores")).arg(says), Awaited::Nothing);
         }
@@ -245,11 +245,11 @@ impl RedisBus {
             Ok(greeted) => {
                 self.take_link(greeted);
                 self.begin_to_rejoin();
-                self.server.voice.back(&self.server.at());
+                self.server.outage_log.back(&self.server.at());
             }
             Err(error) => {
                 self.retry.failed(self.now);
-                self.server.voice.failed(error.to_string());
+                self.server.outage_log.failed(error.to_string());
             }
         }
     }
@@ -260,14 +260,14 @@ impl RedisBus {
         self.to_rejoin = None;
         for awaited in link.awaited.drain(..) {
             match awaited {
-                Awaited::Publish(ticket) => due.extend(ticket.map(unheard)),
-                Awaited::Join { channel, ticket } => {
+                Awaited::Publish(id) => due.extend(id.map(unheard)),
+                Awaited::Join { channel, id } => {
                     self.joined.remove(&channel);
-                    due.extend(ticket.map(|ticket| Event::Joined { id: ticket, result: Err(BusDown) }));
+                    due.extend(id.map(|id| Event::Joined { id, result: Err(BusDown) }));
                 }
-                Awaited::Look { ticket, .. } => {
-                    if self.looks.remove(&ticket).is_some() {
-                        due.push_back(Event::PresenceResult { id: ticket, online: Err(BusDown) });
+                Awaited::QueryPresence { id, .. } => {
+                    if self.queries.remove(&id).is_some() {
+                        due.push_back(Event::PresenceResult { id, online: Err(BusDown) });
                     }
                 }
                 Awaited::Rejoin | Awaited::Rejoined | Awaited::Role | Awaited::Nothing => {}
@@ -280,7 +280,7 @@ impl RedisBus {
             self.lost.push(link);
         }
         self.retry.soon(self.now);
-        self.server.voice.lost(&self.server.at(), why);
+        self.server.outage_log.lost(&self.server.at(), why);
     }
 
     fn give_up(&mut self, why: Useless, due: &mut Consequences) {
@@ -372,9 +372,9 @@ impl RedisBus {
                 Ok(())
             }
             Frame::Integer(number) => match self.next_awaited() {
-                Some(Awaited::Publish(ticket)) => {
-                    let heard = Ok(u32::try_from(number).unwrap_or(0));
-                    due.extend(ticket.map(|ticket| Event::Published { id: ticket, receivers: heard }));
+                Some(Awaited::Publish(id)) => {
+                    let receivers = Ok(u32::try_from(number).unwrap_or(0));
+                    due.extend(id.map(|id| Event::Published { id, receivers }));
                     Ok(())
                 }
                 Some(Awaited::Nothing) => Ok(()),
@@ -400,32 +400,32 @@ impl RedisBus {
         if let Value::ServerError(error) = value {
             return Err(match error.code() {
                 "READONLY" => Useless::This(REPLICA),
-                _ => Useless::Refuses(talk::words(&error.clone().into())),
+                _ => Useless::Refuses(handshake::words(&error.clone().into())),
             });
         }
         match self.next_awaited() {
             None => return Err(Useless::This(ODD)),
             Some(Awaited::Nothing) => {}
-            Some(Awaited::Publish(ticket)) => due.extend(ticket.map(unheard)),
-            Some(Awaited::Join { ticket, .. }) => {
-                due.extend(ticket.map(|ticket| Event::Joined { id: ticket, result: Ok(()) }));
+            Some(Awaited::Publish(id)) => due.extend(id.map(unheard)),
+            Some(Awaited::Join { id, .. }) => {
+                due.extend(id.map(|id| Event::Joined { id, result: Ok(()) }));
             }
             // What is published on a replica is heard by nobody at its master, and is no error.
             Some(Awaited::Role) if server::is_replica(value) => return Err(Useless::This(REPLICA)),
             Some(Awaited::Role) => {}
             Some(Awaited::Rejoin) => {}
             Some(Awaited::Rejoined) => self.rejoined(due),
-            Some(Awaited::Look { ticket, from }) => self.looked(ticket, from, value, due),
+            Some(Awaited::QueryPresence { id, from }) => self.on_counts(id, from, value, due),
         }
         Ok(())
     }
 
     /// The answer to PUBSUB NUMSUB: a name and a count for each.
-    fn looked(&mut self, ticket: RequestId, from: usize, value: &Value, due: &mut Consequences) {
-        let Some((others, online)) = self.looks.get_mut(&ticket) else { return };
+    fn on_counts(&mut self, id: RequestId, from: usize, value: &Value, due: &mut Consequences) {
+        let Some((others, online)) = self.queries.get_mut(&id) else { return };
         let Value::Array(pairs) = value else {
-            self.looks.remove(&ticket);
-            return due.push_back(Event::PresenceResult { id: ticket, online: Err(BusDown) });
+            self.queries.remove(&id);
+            return due.push_back(Event::PresenceResult { id, online: Err(BusDown) });
         };
         for (at, pair) in pairs.chunks_exact(2).enumerate() {
             if let (Some(slot), Value::Int(count)) = (online.get_mut(from + at), &pair[1]) {
@@ -434,8 +434,8 @@ impl RedisBus {
         }
         *others -= 1;
         if *others == 0 {
-            let (_, online) = self.looks.remove(&ticket).expect("looked at above");
-            due.push_back(Event::PresenceResult { id: ticket, online: Ok(online) });
+            let (_, online) = self.queries.remove(&id).expect("looked at above");
+            due.push_back(Event::PresenceResult { id, online: Ok(online) });
         }
     }
 
@@ -443,11 +443,11 @@ impl RedisBus {
         let Some(name) = channel.strip_prefix(self.server.prefix.as_bytes()) else { return };
         if name == CORES {
             match self.liveness.heard(payload) {
-                Some(Whose::Own) => return self.hearing.beat(),
+                Some(Whose::Own) => return self.roster.beat(),
                 Some(Whose::Other) => return,
                 None => {}
             }
-            if let Some(heartbeat) = self.hearing.heard(payload) {
+            if let Some(heartbeat) = self.roster.heard(payload) {
                 return self.liveness.learn(heartbeat);
             }
         }

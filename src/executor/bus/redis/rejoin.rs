@@ -67,7 +67,7 @@ impl RedisBus {
 
     /// A turn begins: whether this core has slept for so long that others may have given it up. The hub is to know before
     /// it hears of anything else.
-    pub(crate) fn attest(&mut self, now: Monotonic, due: &mut Consequences) {
+    pub(crate) fn check_silence(&mut self, now: Monotonic, due: &mut Consequences) {
         self.now = now;
         if self.link.is_none() {
             return;

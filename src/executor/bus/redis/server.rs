@@ -1,9 +1,9 @@
 //! A Redis server, and how a connection to it begins: by blocking calls, never on a core.
 
 use super::error::RedisError;
+use super::handshake::Handshake;
 use super::liveness;
-use super::talk::Talk;
-use super::voice::Voice;
+use super::outage_log::OutageLog;
 use super::wire::{Secure, Tls, Wire};
 use chatd_chat::model::ids::CoreId;
 use chatd_chat::model::limits::Limits;
@@ -31,7 +31,7 @@ pub struct Server {
     /// What it may say, and what may wait for it.
     pub(super) limits: Limits,
     /// What all cores say of it.
-    pub(super) voice: Arc<Voice>,
+    pub(super) outage_log: Arc<OutageLog>,
 }
 
 impl fmt::Debug for Server {
@@ -96,7 +96,7 @@ impl Server {
                 prefix: prefix.to_owned(),
                 id: random() >> 1,
                 limits: Limits::default(),
-                voice: Arc::default(),
+                outage_log: Arc::default(),
             }),
             _ => Err(RedisError::Url("only TCP is supported".into())),
         }
@@ -133,19 +133,19 @@ impl Server {
         let stream = self.connect()?;
         let bytes = self.limits.bus_list_bytes;
         let wire = Wire::new(stream, self.tls.as_ref()).map_err(|why| self.unreachable(why))?;
-        let mut talk = Talk { wire, read: Vec::new(), heard: Vec::new(), bytes, at: self.at() };
+        let mut handshake = Handshake { wire, read: Vec::new(), heard: Vec::new(), bytes, at: self.at() };
         let settings = self.info.redis_settings();
         let mut hello = redis::cmd("HELLO");
         hello.arg(3);
         if let Some(password) = settings.password() {
             hello.arg("AUTH").arg(self.user()).arg(password);
         }
-        if let Err(error) = talk.ask(&hello) {
-            return Err(self.not_greeted(error, &mut talk));
+        if let Err(error) = handshake.ask(&hello) {
+            return Err(self.not_greeted(error, &mut handshake));
         }
         let Introduced { client, core, others, bus } =
-            self.introduce(&mut talk, wanted).map_err(|error| self.meant(error))?;
-        let Talk { wire, read, mut heard, .. } = talk;
+            self.introduce(&mut handshake, wanted).map_err(|error| self.meant(error))?;
+        let Handshake { wire, read, mut heard, .. } = handshake;
         heard.extend_from_slice(&read);
         let (stream, secure) =
             wire.go_on(&mut heard).map_err(|error| RedisError::Untrusted(self.at(), error.to_string()))?;
@@ -155,32 +155,32 @@ impl Server {
     }
 
     /// Everything between being let in and being of use.
-    fn introduce(&self, talk: &mut Talk, wanted: Option<CoreId>) -> Result<Introduced, RedisError> {
+    fn introduce(&self, handshake: &mut Handshake, wanted: Option<CoreId>) -> Result<Introduced, RedisError> {
         let database = self.info.redis_settings().db();
         if database != 0 {
-            talk.ask(redis::cmd("SELECT").arg(database))?;
+            handshake.ask(redis::cmd("SELECT").arg(database))?;
         }
-        talk.ask(redis::cmd("CLIENT").arg("SETNAME").arg(self.connection_name()))?;
-        let client = match talk.ask(redis::cmd("CLIENT").arg("ID"))? {
+        handshake.ask(redis::cmd("CLIENT").arg("SETNAME").arg(self.connection_name()))?;
+        let client = match handshake.ask(redis::cmd("CLIENT").arg("ID"))? {
             Value::Int(client) => client,
             _ => 0,
         };
-        if is_replica(&talk.ask(redis::cmd("INFO").arg("replication"))?) {
+        if is_replica(&handshake.ask(redis::cmd("INFO").arg("replication"))?) {
             return Err(RedisError::Replica(self.at()));
         }
-        self.check_rights(talk)?;
-        let core = self.lease(talk, wanted)?;
-        let bus = self.identity(talk)?;
+        self.check_rights(handshake)?;
+        let core = self.lease(handshake, wanted)?;
+        let bus = self.identity(handshake)?;
         let cores = format!("{}cores", self.prefix);
-        talk.ask(redis::cmd("SUBSCRIBE").arg(&cores))?;
-        talk.ask(redis::cmd("PUBLISH").arg(&cores).arg(liveness::heartbeat(client, core)))?;
-        let listed = talk.ask(redis::cmd("CLIENT").arg("LIST").arg("TYPE").arg("pubsub"))?;
+        handshake.ask(redis::cmd("SUBSCRIBE").arg(&cores))?;
+        handshake.ask(redis::cmd("PUBLISH").arg(&cores).arg(liveness::heartbeat(client, core)))?;
+        let listed = handshake.ask(redis::cmd("CLIENT").arg("LIST").arg("TYPE").arg("pubsub"))?;
         Ok(Introduced { client, core, others: self.cores_of(&listed), bus })
     }
 
     /// Which bus this is: a process of Redis, and what channels begin with there.
-    fn identity(&self, talk: &mut Talk) -> Result<String, RedisError> {
-        let told = talk.ask(redis::cmd("INFO").arg("server"))?;
+    fn identity(&self, handshake: &mut Handshake) -> Result<String, RedisError> {
+        let told = handshake.ask(redis::cmd("INFO").arg("server"))?;
         let run = text(&told).lines().find_map(|line| line.strip_prefix("run_id:"));
         Ok(run.map_or_else(String::new, |run| format!("{} {}", run.trim(), self.prefix)))
     }
@@ -198,16 +198,16 @@ impl Server {
     }
 
     /// Does what will be needed later, to no effect: no user and no group has the number 0.
-    fn check_rights(&self, talk: &mut Talk) -> Result<(), RedisError> {
-        talk.ask(&redis::cmd("PING"))?;
+    fn check_rights(&self, handshake: &mut Handshake) -> Result<(), RedisError> {
+        handshake.ask(&redis::cmd("PING"))?;
         for channel in ["cores", "u:0", "g:0"] {
             let channel = format!("{}{channel}", self.prefix);
-            talk.ask(redis::cmd("SUBSCRIBE").arg(&channel))?;
-            talk.ask(redis::cmd("PUBLISH").arg(&channel).arg(""))?;
-            talk.ask(redis::cmd("UNSUBSCRIBE").arg(&channel))?;
+            handshake.ask(redis::cmd("SUBSCRIBE").arg(&channel))?;
+            handshake.ask(redis::cmd("PUBLISH").arg(&channel).arg(""))?;
+            handshake.ask(redis::cmd("UNSUBSCRIBE").arg(&channel))?;
         }
         // No connection has this number.
-        talk.ask(redis::cmd("CLIENT").arg("KILL").arg("ID").arg(i64::MAX))?;
+        handshake.ask(redis::cmd("CLIENT").arg("KILL").arg("ID").arg(i64::MAX))?;
         Ok(())
     }
 
@@ -227,7 +227,7 @@ impl Server {
 
     /// What it means that HELLO was refused. A Redis that does not know it is too old, or somebody has disabled it: that
     /// shows in its version, which it tells those who know the password.
-    fn not_greeted(&self, error: RedisError, talk: &mut Talk) -> RedisError {
+    fn not_greeted(&self, error: RedisError, handshake: &mut Handshake) -> RedisError {
         let RedisError::Refused(refused) = &error else { return self.meant(error) };
         if !refused.is_unknown() {
             return self.meant(error);
@@ -239,9 +239,9 @@ impl Server {
                 auth.arg(user);
             }
             // If that is refused, so is what follows.
-            let _ = talk.ask(auth.arg(password));
+            let _ = handshake.ask(auth.arg(password));
         }
-        let told = talk.ask(redis::cmd("INFO").arg("server"));
+        let told = handshake.ask(redis::cmd("INFO").arg("server"));
         let version = told.as_ref().ok().and_then(|told| {
             text(told)
                 .lines()
@@ -291,19 +291,19 @@ impl Server {
     }
 
     /// Whoever subscribes to a number's channel alone has it.
-    fn lease(&self, talk: &mut Talk, wanted: Option<CoreId>) -> Result<CoreId, RedisError> {
+    fn lease(&self, handshake: &mut Handshake, wanted: Option<CoreId>) -> Result<CoreId, RedisError> {
         let numbers = u32::from(CoreId::MAX) + 1;
         let first = wanted.map_or_else(|| random() as u32, |core| u32::from(core.0));
         for attempt in 0..numbers {
             // A number that is taken leads to another one by chance: two that collide part.
             let number = if attempt == 0 { first } else { random() as u32 } % numbers;
             let channel = format!("{}core:{number}", self.prefix);
-            talk.ask(redis::cmd("SUBSCRIBE").arg(&channel))?;
-            let count = talk.ask(redis::cmd("PUBSUB").arg("NUMSUB").arg(&channel))?;
+            handshake.ask(redis::cmd("SUBSCRIBE").arg(&channel))?;
+            let count = handshake.ask(redis::cmd("PUBSUB").arg("NUMSUB").arg(&channel))?;
             if matches!(&count, Value::Array(pair) if pair.get(1) == Some(&Value::Int(1))) {
                 return Ok(CoreId(number as u16));
             }
-            talk.ask(redis::cmd("UNSUBSCRIBE").arg(&channel))?;
+            handshake.ask(redis::cmd("UNSUBSCRIBE").arg(&channel))?;
         }
         Err(RedisError::NoNumber)
     }

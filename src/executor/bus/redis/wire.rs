@@ -120,12 +120,12 @@ impl Secure {
         }
     }
 
-    /// Encrypts all of `waiting`, and appends it to `flying`.
-    pub(super) fn encrypt(&mut self, waiting: &mut Vec<u8>, flying: &mut Vec<u8>) {
+    /// Encrypts all of `waiting`, and appends it to `submitted`.
+    pub(super) fn encrypt(&mut self, waiting: &mut Vec<u8>, submitted: &mut Vec<u8>) {
         // Memory takes everything: nothing of this fails.
         let _ = self.0.writer().write_all(waiting);
         waiting.clear();
-        while self.0.wants_write() && self.0.write_tls(flying).is_ok() {}
+        while self.0.wants_write() && self.0.write_tls(submitted).is_ok() {}
     }
 
     /// Whether it has something to say of its own.

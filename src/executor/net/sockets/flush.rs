@@ -90,11 +90,11 @@ impl Sockets {
         }
         let descriptor = connection.descriptor();
         let outbox = &mut connection.outbox;
-        if outbox.flown == outbox.flying.len() {
-            outbox.flown = 0;
-            outbox.flying_since_ns = outbox.waiting_since_ns;
+        if outbox.taken_bytes == outbox.submitted.len() {
+            outbox.taken_bytes = 0;
+            outbox.submitted_since_ns = outbox.waiting_since_ns;
             if connection.pacing.is_none() {
-                let empty = std::mem::replace(&mut outbox.flying, std::mem::take(&mut outbox.waiting));
+                let empty = std::mem::replace(&mut outbox.submitted, std::mem::take(&mut outbox.waiting));
                 self.spare.keep(empty);
             } else if let Some(due_ns) = connection.take_paced(self.now_ns, &self.pacing) {
                 return self.write_later(index, due_ns);
@@ -103,26 +103,26 @@ impl Sockets {
             }
         }
         let outbox = &mut connection.outbox;
-        if outbox.flying.is_empty() {
-            return self.spare.keep(std::mem::take(&mut outbox.flying));
+        if outbox.submitted.is_empty() {
+            return self.spare.keep(std::mem::take(&mut outbox.submitted));
         }
         outbox.sending = true;
         if self.sends_now {
-            let bytes = &outbox.flying[outbox.flown..];
+            let bytes = &outbox.submitted[outbox.taken_bytes..];
             return self.ring.send_now(Operation::Send(index), descriptor, bytes);
         }
-        // SAFETY: `flying` is not touched while `sending`, and the connection is not dropped while
+        // SAFETY: `submitted` is not touched while `sending`, and the connection is not dropped while
         // it is busy (see `release`); the vector's bytes stay where they are when the box moves.
-        unsafe { self.ring.send(index, descriptor, &outbox.flying[outbox.flown..]) };
+        unsafe { self.ring.send(index, descriptor, &outbox.submitted[outbox.taken_bytes..]) };
     }
 
-    /// All that was flying has landed, or a part of it. What waits behind all of it goes with the next flush, and with
+    /// The socket has taken all that was submitted, or a part of it. What waits behind all of it goes with the next flush, and with
     /// what is still written until then.
     fn send_on(&mut self, index: u32) {
         let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
         let outbox = &mut connection.outbox;
-        let has_landed = connection.tls.is_none() && outbox.flown == outbox.flying.len();
-        if !has_landed || outbox.waiting.is_empty() {
+        let all_taken = connection.tls.is_none() && outbox.taken_bytes == outbox.submitted.len();
+        if !all_taken || outbox.waiting.is_empty() {
             self.send_waiting(index);
         } else if !std::mem::replace(&mut outbox.dirty, true) {
             self.dirty.push(index);
@@ -133,7 +133,7 @@ impl Sockets {
     pub(in crate::net) fn sent(&mut self, index: u32, result: i32) -> Option<u64> {
         let now_ns = self.now_ns;
         let connection = self.at(index)?;
-        let Outbox { sending, flown, flying, sent, flying_since_ns, .. } = &mut connection.outbox;
+        let Outbox { sending, taken_bytes, submitted, sent, submitted_since_ns, .. } = &mut connection.outbox;
         *sending = false;
         match result {
             0.. => {
@@ -143,12 +143,12 @@ impl Sockets {
                 // Of what is encrypted the outbox has nothing before all of it is taken.
                 let bytes = match connection.tls.as_deref_mut() {
                     Some(tls) => {
-                        let has_landed = tls.taken(result as usize);
-                        if has_landed { flying.len() - *flown } else { 0 }
+                        let all_taken = tls.taken(result as usize);
+                        if all_taken { submitted.len() - *taken_bytes } else { 0 }
                     }
                     None => result as usize,
                 };
-                *flown += bytes;
+                *taken_bytes += bytes;
                 *sent += bytes as u64;
             }
             // Nothing happened: again.
@@ -159,8 +159,8 @@ impl Sockets {
             }
         }
         // What TLS says of its own is nobody's frame.
-        let is_frames = connection.tls.is_none() || !flying.is_empty();
-        let since = (is_frames && flown == &flying.len()).then_some(*flying_since_ns);
+        let is_frames = connection.tls.is_none() || !submitted.is_empty();
+        let since = (is_frames && taken_bytes == &submitted.len()).then_some(*submitted_since_ns);
         let is_web = connection.web.is_some();
         if !connection.is_over() {
             if is_web {

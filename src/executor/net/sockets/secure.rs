@@ -14,35 +14,35 @@ impl Sockets {
         let spare = self.spare.take().unwrap_or_default();
         let Some(connection) = self.slots[index as usize].connection.as_deref_mut() else { return };
         let Some(tls) = connection.tls.as_deref_mut() else { return };
-        if !tls.has_landed() {
+        if !tls.all_taken() {
             self.spare.keep(spare);
             return self.submit_secure(index);
         }
-        let landed = tls.take_off(spare);
-        self.spare.keep(landed);
+        let empty = tls.begin_send(spare);
+        self.spare.keep(empty);
         let (may, outbox) = (tls.is_open(), &mut connection.outbox);
-        outbox.flown = 0;
-        outbox.flying.clear();
-        outbox.flying_since_ns = outbox.waiting_since_ns;
+        outbox.taken_bytes = 0;
+        outbox.submitted.clear();
+        outbox.submitted_since_ns = outbox.waiting_since_ns;
         let mut due = None;
         if may && connection.pacing.is_some() {
             due = connection.take_paced(self.now_ns, &self.pacing);
         } else if may && outbox.waiting.len() <= FLIGHT_BYTES {
-            std::mem::swap(&mut outbox.flying, &mut outbox.waiting);
+            std::mem::swap(&mut outbox.submitted, &mut outbox.waiting);
         } else if may {
-            outbox.flying.extend(outbox.waiting.drain(..FLIGHT_BYTES));
+            outbox.submitted.extend(outbox.waiting.drain(..FLIGHT_BYTES));
         }
         let outbox = &mut connection.outbox;
         let is_safe = match connection.tls.as_deref_mut() {
             // A panic costs this connection, and no other.
-            Some(tls) => panic_policy::contain(|| tls.cipher(&outbox.flying)).unwrap_or(false),
+            Some(tls) => panic_policy::contain(|| tls.cipher(&outbox.submitted)).unwrap_or(false),
             None => false,
         };
         if outbox.waiting.is_empty() {
             self.spare.keep(std::mem::take(&mut outbox.waiting));
         }
-        if outbox.flying.is_empty() {
-            self.spare.keep(std::mem::take(&mut outbox.flying));
+        if outbox.submitted.is_empty() {
+            self.spare.keep(std::mem::take(&mut outbox.submitted));
         }
         if !is_safe {
             // Nothing of it may leave.
@@ -59,11 +59,11 @@ impl Sockets {
         let descriptor = connection.descriptor();
         let Some(tls) = connection.tls.as_deref_mut() else { return };
         if tls.rest().is_empty() {
-            let nothing = tls.take_off(Vec::new());
+            let nothing = tls.begin_send(Vec::new());
             return self.spare.keep(nothing);
         }
         connection.outbox.sending = true;
-        // SAFETY: what takes off is not touched while `sending` (see `Tls`), and the connection is not dropped while it
+        // SAFETY: what is submitted is not touched while `sending` (see `Tls`), and the connection is not dropped while it
         // is busy (see `release`); the vector's bytes stay where they are when the box moves.
         unsafe { self.ring.send(index, descriptor, tls.rest()) };
     }

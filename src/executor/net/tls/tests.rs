@@ -55,7 +55,7 @@ impl Pair {
 
     /// Carries what the server has to say, of it `plain`; how many bytes that were.
     fn carry_down(&mut self, plain: &[u8]) -> usize {
-        self.tls.take_off(Vec::new());
+        self.tls.begin_send(Vec::new());
         assert!(self.tls.cipher(plain));
         let bytes = self.tls.rest().to_vec();
         self.tls.taken(bytes.len());

@@ -1,4 +1,4 @@
-//! Which servers this core hears: those whose buses are one with its own.
+//! The roster: which servers and cores this core hears, those whose buses are one with its own.
 //!
 //! Each core says which server it is of, and which of its cores, with each heartbeat, and soon after it
 //! has heard of one that it did not know, so that who is new need not wait. Silence is measured in
@@ -14,7 +14,7 @@ const MOST: usize = 8_192;
 const FORGOTTEN: u64 = 900;
 
 /// What is heard, and what is said of this core.
-pub(super) struct Hearing {
+pub(super) struct Roster {
     server: u64,
     core: u16,
     /// Heartbeats of this core that came back.
@@ -25,7 +25,7 @@ pub(super) struct Hearing {
     is_due: bool,
 }
 
-impl Hearing {
+impl Roster {
     pub(super) fn new(server: u64, core: u16) -> Self {
         Self { server, core, beats: 0, heard: FxHashMap::default(), is_due: true }
     }
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn who_is_new_is_answered_and_nobody_else() {
-        let mut one = Hearing::new(1, 0);
+        let mut one = Roster::new(1, 0);
         let own = one.due("1 10").expect("it says that it is there");
         assert_eq!(one.heard(own.as_bytes()), Some(&b"1 10"[..]));
         assert_eq!(one.due("1 10"), None);
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn silence_is_measured_in_heartbeats_of_ones_own() {
-        let mut one = Hearing::new(1, 0);
+        let mut one = Roster::new(1, 0);
         one.heard(b"server 2 0 7 70");
         (0..3).for_each(|_| one.beat());
         one.heard(b"server 3 0 9 72");
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_says_something_else_is_left_to_others() {
-        let mut one = Hearing::new(1, 0);
+        let mut one = Roster::new(1, 0);
         for payload in [
             &b""[..],
             b"server",
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_redis_that_makes_servers_up_fills_no_memory() {
-        let mut one = Hearing::new(1, 0);
+        let mut one = Roster::new(1, 0);
         (0..20_000)
             .for_each(|server| assert!(one.heard(format!("server {server} 0 1 1").as_bytes()).is_some()));
         assert_eq!(one.heard.len(), MOST);

@@ -11,9 +11,9 @@ const WORDS: usize = (CoreId::MAX as usize + 1) / u64::BITS as usize;
 /// A number that changes hands while a message is under way may put that message on the wrong path,
 /// and nothing else depends on it.
 #[derive(Clone, Debug, Default)]
-pub struct Kin(Arc<[AtomicU64; WORDS]>);
+pub struct LocalCores(Arc<[AtomicU64; WORDS]>);
 
-impl Kin {
+impl LocalCores {
     /// A core of this server goes by this number.
     pub fn add(&self, core: CoreId) {
         self.word(core).fetch_or(bit(core), Ordering::Relaxed);
@@ -44,13 +44,13 @@ mod tests {
 
     #[test]
     fn every_number_is_told_from_every_other() {
-        let kin = Kin::default();
+        let local_cores = LocalCores::default();
         for core in [0, 63, 64, CoreId::MAX] {
-            kin.clone().add(CoreId(core));
+            local_cores.clone().add(CoreId(core));
         }
-        let found: Vec<u16> = (0..=CoreId::MAX).filter(|&core| kin.has(CoreId(core))).collect();
+        let found: Vec<u16> = (0..=CoreId::MAX).filter(|&core| local_cores.has(CoreId(core))).collect();
         assert_eq!(found, [0, 63, 64, CoreId::MAX]);
-        kin.remove(CoreId(64));
-        assert!(!kin.has(CoreId(64)) && kin.has(CoreId(63)));
+        local_cores.remove(CoreId(64));
+        assert!(!local_cores.has(CoreId(64)) && local_cores.has(CoreId(63)));
     }
 }

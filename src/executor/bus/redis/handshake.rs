@@ -1,4 +1,4 @@
-//! What is said while a connection to Redis begins: one question at a time.
+//! The handshake with Redis: commands by blocking calls while a connection begins, one at a time, each with its answer.
 
 use super::error::{RedisError, Refused};
 use super::resp::{self, Frame};
@@ -6,8 +6,8 @@ use super::wire::Wire;
 use redis::Value;
 use std::io::{self, Read, Write};
 
-/// One question at a time.
-pub(super) struct Talk {
+/// A connection to Redis that begins: one command at a time.
+pub(super) struct Handshake {
     pub(super) wire: Wire,
     /// Received, and not a whole frame.
     pub(super) read: Vec<u8>,
@@ -18,7 +18,7 @@ pub(super) struct Talk {
     pub(super) at: String,
 }
 
-impl Talk {
+impl Handshake {
     pub(super) fn ask(&mut self, command: &redis::Cmd) -> Result<Value, RedisError> {
         let asked = name_of(command);
         let unreachable = |at: &str, why| RedisError::Unreachable(at.to_owned(), why);

@@ -1,6 +1,7 @@
-//! What a process says about its connections to Redis: that they are lost, why they stay so, and that they are back.
+//! The outage log: what a process says about its connections to Redis: that they are lost, why they stay so, and that they
+//! are back.
 //!
-//! Each core has a connection, and one that alone may not do its work is lost alone, so all speak with one voice: the
+//! Each core has a connection, and one that alone may not do its work is lost alone, so all share one log: the
 //! first that is lost is said, each new reason why one cannot come back is said once, and so is that all are back.
 
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +12,7 @@ const REASONS: usize = 16;
 
 /// What was said.
 #[derive(Default)]
-pub(super) struct Voice(Mutex<Told>);
+pub(super) struct OutageLog(Mutex<Told>);
 
 #[derive(Default)]
 struct Told {
@@ -21,7 +22,7 @@ struct Told {
     reasons: Vec<String>,
 }
 
-impl Voice {
+impl OutageLog {
     /// The connection of a core to Redis at `at` is lost.
     pub(super) fn lost(&self, at: &str, why: &str) {
         let what = format!("Redis at {at} is lost ({why}): users of other cores get messages later");
@@ -70,16 +71,16 @@ mod tests {
 
     #[test]
     fn reasons_are_bounded_and_forgotten_when_all_are_back() {
-        let voice = Voice::default();
-        let reasons = || voice.0.lock().unwrap().reasons.len();
-        (0..2).for_each(|_| voice.lost("h:1", "it closed the connection"));
+        let outage_log = OutageLog::default();
+        let reasons = || outage_log.0.lock().unwrap().reasons.len();
+        (0..2).for_each(|_| outage_log.lost("h:1", "it closed the connection"));
         for number in 0..100 {
-            (0..2).for_each(|_| voice.failed(format!("reason {}", number % 40)));
+            (0..2).for_each(|_| outage_log.failed(format!("reason {}", number % 40)));
         }
         assert_eq!(reasons(), REASONS);
-        voice.back("h:1");
+        outage_log.back("h:1");
         assert_eq!(reasons(), REASONS, "one core is still without it");
-        voice.back("h:1");
+        outage_log.back("h:1");
         assert_eq!(reasons(), 0);
     }
 }

@@ -1,4 +1,5 @@
-//! What a core's part of the bus is made of, on its way to the core's thread, and how it is put together there.
+//! The setup of the bus: what each core's part of it is made of, on its way to the core's thread, and how it is put
+//! together there.
 
 use super::Bus;
 use super::local::{self, Ends, LocalBus, Parcel};
@@ -8,8 +9,8 @@ use chatd_chat::model::ids::CoreId;
 use flume::Receiver;
 use std::sync::Arc;
 
-/// One core's.
-pub(crate) enum Wires {
+/// What one core's part of the bus is made of.
+pub(crate) enum BusSetup {
     Local(Ends),
     Redis(Arc<Server>, Greeted),
 }
@@ -17,13 +18,16 @@ pub(crate) enum Wires {
 /// What other cores of this process send to this one, by core.
 pub(crate) type Inbound = Vec<(usize, Receiver<Parcel>)>;
 
-impl Wires {
-    /// Those of all cores.
-    pub(crate) fn lay(delivery: &Delivery, cores: usize) -> Result<Vec<Self>, RedisError> {
+impl BusSetup {
+    /// One setup for each of so many cores.
+    ///
+    /// # Errors
+    /// If Redis cannot be used.
+    pub(crate) fn of_all(delivery: &Delivery, cores: usize) -> Result<Vec<Self>, RedisError> {
         match delivery {
-            Delivery::InProcess => Ok(local::channels(cores).into_iter().map(Wires::Local).collect()),
+            Delivery::InProcess => Ok(local::channels(cores).into_iter().map(BusSetup::Local).collect()),
             Delivery::Redis(server) => (0..cores)
-                .map(|_| server.greet(None).map(|greeted| Wires::Redis(server.clone(), greeted)))
+                .map(|_| server.greet(None).map(|greeted| BusSetup::Redis(server.clone(), greeted)))
                 .collect(),
         }
     }
@@ -31,12 +35,12 @@ impl Wires {
     /// On the core's own thread: its part of the bus, and the number that it goes by.
     pub(crate) fn connect(self, core: usize, bus_queue: usize) -> (Bus, Inbound, CoreId) {
         match self {
-            Wires::Local(ends) => {
+            BusSetup::Local(ends) => {
                 let (bus, inbound) = LocalBus::new(core, ends, bus_queue);
                 let id = CoreId(u16::try_from(core).expect("fewer cores than core ids"));
                 (Bus::Local(bus), inbound, id)
             }
-            Wires::Redis(server, greeted) => {
+            BusSetup::Redis(server, greeted) => {
                 let bus = RedisBus::new(server, greeted, core, bus_queue);
                 let id = bus.core();
                 (Bus::Redis(Box::new(bus)), Vec::new(), id)

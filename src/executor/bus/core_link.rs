@@ -1,4 +1,5 @@
-//! The way from one core to another: a channel of bounded size, and what waits for room in it.
+//! The link from one core to another of the same process: a channel of bounded size, and the parcels that wait for room
+//! in it.
 
 use super::local::Parcel;
 use crate::guard::spawn_service;
@@ -8,7 +9,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Parcels on their way to one other core.
-pub(super) struct Way {
+pub(super) struct CoreLink {
     channel: Sender<Parcel>,
     /// What the channel has no room for, first in, first out.
     waiting: RefCell<VecDeque<Parcel>>,
@@ -16,7 +17,7 @@ pub(super) struct Way {
     draining: Cell<bool>,
 }
 
-impl Way {
+impl CoreLink {
     pub(super) fn new(channel: Sender<Parcel>) -> Self {
         Self { channel, waiting: RefCell::default(), draining: Cell::new(false) }
     }
@@ -34,7 +35,7 @@ impl Way {
         if let Err(TrySendError::Full(parcel)) = self.channel.try_send(parcel) {
             self.waiting.borrow_mut().push_back(parcel);
             self.draining.set(true);
-            spawn_service("the way between two cores", self.clone().drain());
+            spawn_service("the link between two cores", self.clone().drain());
         }
     }
 
