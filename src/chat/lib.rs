@@ -5,7 +5,8 @@
 //! time is an argument. That is what lets a whole cluster of hubs run inside one test, thousands of times a second, from
 //! one seed.
 //!
-//! Eleven rooms, one direction: `hub ─► {login, direct, group, devices, social} ─► backlog ─► connection ─► port ─► wire ─► model`.
+//! Twelve rooms, one direction: `hub ─► {login, direct, group, devices, changes, social} ─► backlog ─► connection ─► port ─►
+//! wire ─► model`.
 //! No room names one that stands before it, nor one beside it.
 
 #![deny(missing_docs)]

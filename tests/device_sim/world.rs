@@ -124,7 +124,7 @@ fn limits() -> Limits {
         heads: 2,
         history_messages: 3,
         push_bytes: 2_000,
-        held_bytes: 600,
+        live_buffer_bytes: 600,
         page_messages: 4,
         user_sessions: 3,
         ..Limits::default()

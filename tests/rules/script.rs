@@ -29,10 +29,10 @@
 //! page … ; …                     a page: `1>2 text`, `1>5@3 text`, and at its end `more`, `heads 5:3`
 //!                                if the groups do not stay where they are
 //! idtaken                        another message is stored under the id of the one to be kept
-//! arrives user 1 claim 77        on the bus: claim, held, yield, waiting, dissolved, stored 1 2
+//! arrives user 1 claim 77        on the bus: claim, denied, conceded, hint (of a backlog), dissolved, stored 1 2
 //! arrives user 1 takeover 77 · arrives user 1 resume 77 by 5   claims that demand something
 //! arrives user 1 confirmed by 2 · unconfirmed by 2             word on the last message
-//! arrives cores online 2 7 · offline 2 7 · farewell            of core 9, about login 7 of user 2
+//! arrives cores online 2 7 · offline 2 7 · leaving             of core 9, about login 7 of user 2
 //! gone 9 · rejoined 3            core 9 is dead · the bus was lost and is back, and this is core 3
 //! arrives 2>1 text · arrives 2>5 text    a message to a user, to a group of the profile; `arrives stored
 //!                                2>1 text`, `arrives awaited 2>1 text`: it is being kept, or its word is awaited;
@@ -212,11 +212,11 @@ impl Script {
             "wrong_passwords" => self.limits.wrong_passwords = value as u32,
             "guess_pause_ms" => self.limits.guess_pause_ms = value as u64,
             "stall_ms" => self.limits.stall_ms = value as u64,
-            "held_bytes" => self.limits.held_bytes = value,
-            "tickets" => self.limits.tickets = value,
+            "live_buffer_bytes" => self.limits.live_buffer_bytes = value,
+            "requests_in_flight" => self.limits.requests_in_flight = value,
             "name_chars" => self.limits.name_chars = value,
             "data_bytes" => self.limits.data_bytes = value,
-            "orphans" => self.limits.orphans = value,
+            "store_retries" => self.limits.store_retries = value,
             "confirm_piece" => self.limits.confirm_piece = value,
             "lookups" => self.limits.lookups = value,
             "lookups_waiting" => self.limits.lookups_waiting = value,
@@ -604,7 +604,7 @@ impl Script {
                 (Channel::User(claim.user()), claim)
             }
             ["user", id, "hiding"] => (Channel::User(user(id)), Envelope::hiding_hint(user(id))),
-            ["user", id, "waiting"] => (Channel::User(user(id)), Envelope::backlog_hint(user(id))),
+            ["user", id, "hint"] => (Channel::User(user(id)), Envelope::backlog_hint(user(id))),
             ["user", id, "takeover", number] => {
                 let claim = Envelope::demanding(user(id), number.parse().unwrap(), Demand::Takeover);
                 (Channel::User(user(id)), claim)
@@ -618,7 +618,7 @@ impl Script {
                 let mid = self.last_mid.expect("a message was there before");
                 (Channel::User(user(id)), Envelope::receipt(kind, user(id), user(reader), &[mid]))
             }
-            ["cores", "farewell"] => (Channel::Cores, Envelope::core_leaving(self.next_elsewhere())),
+            ["cores", "leaving"] => (Channel::Cores, Envelope::core_leaving(self.next_elsewhere())),
             ["cores", state @ ("online" | "offline"), id, visit] => {
                 let notice = Notice {
                     user: user(id),
@@ -630,8 +630,8 @@ impl Script {
             ["user", id, kind, number] => {
                 let kind = match kind {
                     "claim" => Kind::Claim,
-                    "held" => Kind::ClaimDenied,
-                    "yield" => Kind::ClaimConceded,
+                    "denied" => Kind::ClaimDenied,
+                    "conceded" => Kind::ClaimConceded,
                     other => panic!("no such notice: {other}"),
                 };
                 let own = self.own_claim.as_ref().map_or(0, |claim| claim.mid().0);

@@ -193,7 +193,7 @@ fn limits(rng: &mut Rng) -> Limits {
         stall_ms: rng.pick(&[0, 100, roomy.stall_ms]),
         outbox_core_bytes: if tight_core { 8_000 } else { roomy.outbox_core_bytes },
         outbox_squeezed_bytes: 5_000,
-        held_bytes: rng.pick(&[0, 400, 3_000, roomy.held_bytes]),
+        live_buffer_bytes: rng.pick(&[0, 400, 3_000, roomy.live_buffer_bytes]),
         unsettled: rng.pick(&[2, 8, roomy.unsettled]),
         // Where the outbox is tight, so is what may be ahead of the store.
         unsettled_core: if tight_outbox { 12 } else { roomy.unsettled_core },

@@ -113,7 +113,7 @@ impl World {
             let answered = oracle.acked.contains_key(&number)
                 || oracle.refused.contains(&number)
                 || oracle.told_busy.contains(&number);
-            assert!(answered || stay.ended_us.is_some(), "(m) text {number} is not answered");
+            assert!(answered || stay.ended_us.is_some(), "(h) text {number} is not answered");
         }
     }
 
@@ -134,7 +134,13 @@ impl World {
     fn check_hubs(&self) {
         for (number, core) in self.cores.iter().enumerate() {
             let census = core.hub.census();
-            let leftover = (census.pending, census.late, census.orphans, census.stored, census.claims);
+            let leftover = (
+                census.in_flight,
+                census.store_first_users,
+                census.store_retries,
+                census.untold_groups,
+                census.claims,
+            );
             assert_eq!(leftover, (0, 0, 0, 0, 0), "(g) core {number}: {census:?}");
             assert_eq!(census.unacked_bytes, 0, "(g) core {number}: {census:?}");
             let online = |stay: &&Stay| self.conns[stay.conn].core == number;

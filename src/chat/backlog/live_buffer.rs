@@ -121,7 +121,7 @@ impl Backlog {
         stored_as: StoredAs,
     ) {
         cx.enter();
-        let limit = cx.limits.held_bytes;
+        let limit = cx.limits.live_buffer_bytes;
         let Some(reader) = self.readers.get_mut(id) else { return };
         match &mut reader.stage {
             Stage::LoggingIn(buffer) => {

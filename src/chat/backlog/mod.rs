@@ -40,7 +40,7 @@ pub(crate) struct Backlog {
     retries_left: usize,
     /// Users who are to be told that something waits for them, and the bus was down.
     to_notify: FxHashSet<UserId>,
-    /// How many of these are still to be told, likewise.
+    /// How many of these are still to be told, of those that were there when it became time to.
     notices_left: usize,
     /// Catch-ups that are to be tried again after the store was busy.
     failed: VecDeque<ConnectionId>,

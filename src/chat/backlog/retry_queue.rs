@@ -99,7 +99,7 @@ impl Backlog {
         }
         if result == Err(Code::InvalidField) {
             // It can never be stored, so it is not requested again.
-            cx.counters.orphans_dropped += 1;
+            cx.counters.retries_dropped += 1;
         }
         match retry {
             StoreRetry::StoreMessage { envelope } if envelope.kind() == Kind::Group => match result {
@@ -132,15 +132,15 @@ impl Backlog {
         cx.enter();
         let most = match retry {
             // Each is many messages.
-            StoreRetry::AppendHistory { .. } => cx.limits.orphans / HISTORY_BATCH,
+            StoreRetry::AppendHistory { .. } => cx.limits.store_retries / HISTORY_BATCH,
             StoreRetry::StoreMessage { .. } | StoreRetry::AckDelivered { .. } | StoreRetry::Revoke { .. } => {
-                cx.limits.orphans
+                cx.limits.store_retries
             }
         };
         if self.retry_queue.len() < most {
             self.retry_queue.push_back((connection, retry));
         } else {
-            cx.counters.orphans_dropped += 1;
+            cx.counters.retries_dropped += 1;
             if let (Some(id), StoreRetry::StoreMessage { .. }) = (connection, retry) {
                 // It will not be in the backlog, so its reader's catch-up does not wait for it.
                 self.spilled(id);

@@ -121,8 +121,8 @@ impl Direct {
         }
     }
 
-    /// Stores what has waited until `now` in vain.
-    pub(crate) fn store_overdue(&mut self, cx: &mut Cx, now: Monotonic) {
+    /// Stores the messages whose receipt was to come until `now` and has not.
+    pub(crate) fn store_without_receipt(&mut self, cx: &mut Cx, now: Monotonic) {
         cx.enter();
         while let Some(&(_, mid)) = self.receipt_wait.due.front().filter(|(due, _)| *due <= now) {
             self.receipt_wait.due.pop_front();

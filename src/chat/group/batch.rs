@@ -58,7 +58,7 @@ impl Groups {
     }
 
     /// A tick: nothing waits any longer, and what comes alone after it goes at once.
-    pub(crate) fn store_overdue(&mut self, cx: &mut Cx) {
+    pub(crate) fn store_batch_at_tick(&mut self, cx: &mut Cx) {
         cx.enter();
         self.to_store.gone = false;
         self.store_batch(cx);

@@ -215,7 +215,7 @@ impl Groups {
 
     /// It is time to look for word that seems to be lost.
     pub(crate) fn begin_looks(&mut self) {
-        self.looks_left = self.unsettled.len();
+        self.looks_left = self.awaiting_offsets.len();
     }
 
     /// Where word that messages are stored seems to be lost, the members are to fetch again. Looks at some
@@ -230,7 +230,7 @@ impl Groups {
         let mut units = cx.limits.walk_sessions;
         while self.looks_left > 0 && units > 0 {
             self.looks_left -= 1;
-            let Some((group, number)) = self.unsettled.pop_front() else { break };
+            let Some((group, number)) = self.awaiting_offsets.pop_front() else { break };
             let subscription = self.subscriptions.get_mut(&group);
             let Some(subscription) = subscription.filter(|subscription| subscription.number == number) else {
                 units -= 1;
@@ -249,18 +249,18 @@ impl Groups {
             }
             subscription.is_listed = !subscription.is_settled();
             if subscription.is_listed {
-                self.unsettled.push_back((group, number));
+                self.awaiting_offsets.push_back((group, number));
             }
         }
         to_fetch
     }
 
     /// A subscription waits for word that something is stored, or knows of something stored with a gap before it.
-    pub(super) fn note_unsettled(&mut self, group: GroupId) {
+    pub(super) fn note_awaiting_offsets(&mut self, group: GroupId) {
         let subscription = self.subscriptions.get_mut(&group);
         if let Some(subscription) = subscription.filter(|subscription| !subscription.is_listed) {
             subscription.is_listed = true;
-            self.unsettled.push_back((group, subscription.number));
+            self.awaiting_offsets.push_back((group, subscription.number));
         }
     }
 

@@ -133,7 +133,7 @@ impl Groups {
         let Some(subscription) = self.subscriptions.get_mut(&group) else { return };
         subscription.push(envelope.mid());
         let here = subscription.contiguous_upto;
-        self.note_unsettled(group);
+        self.note_awaiting_offsets(group);
         let Some(subscription) = self.subscriptions.get(&group) else { return };
         let furthest_from = subscription.furthest_from;
         let is_event = envelope.is_event();
@@ -292,7 +292,7 @@ impl Groups {
     ) -> Vec<ConnectionId> {
         let Some(subscription) = self.subscriptions.get_mut(&place.group) else { return Vec::new() };
         let noted = subscription.store(place.mid, place.pos);
-        self.note_unsettled(place.group);
+        self.note_awaiting_offsets(place.group);
         if noted == Noted::Before {
             return Vec::new();
         }

@@ -2,7 +2,7 @@
 //!
 //! Owns this core's subscriptions ([`subscription`]), the messages that are to be stored together ([`batch`]) and the
 //! cursors of its members ([`cursors`]). [`messages`] takes a message in and gets it to the members; [`membership`] is
-//! who sits here. [`rules`] is what members may do, [`rate`] how much of it at a time, and [`ruling`] waits until all cores
+//! who is a member here. [`rules`] is what members may do, [`rate`] how much of it at a time, and [`ruling`] waits until all cores
 //! know of a change.
 //!
 //! Handles `GroupChat`, group envelopes, offsets of other cores, joins of channels, replies and counts of these.
@@ -44,30 +44,31 @@ pub(crate) struct Groups {
     cursors: PerConnection<Cursors>,
     /// Which connections' cursors are still to be written.
     writes: Walk,
-    /// Subscriptions that wait for word that something is stored, by group and number. Each is in it once.
-    unsettled: VecDeque<(GroupId, u64)>,
+    /// Subscriptions that wait for offsets: for word that a message that was pushed is stored. By group and number; each is
+    /// in it once.
+    awaiting_offsets: VecDeque<(GroupId, u64)>,
     /// How many of these are still to be looked at, of those that were there when it became time to.
     looks_left: usize,
     /// Numbers the subscriptions, so that a late `Joined` is not taken for a newer one's.
     made: u64,
     /// Subscriptions whose channel could not be joined, by group and number.
     to_rejoin: VecDeque<(GroupId, u64)>,
-    /// How many of these are still to be tried again, likewise.
+    /// How many of these are still to be tried again, of those that were there when it became time to.
     rejoins_left: usize,
     /// Places of stored messages that the other cores are to be told of.
     offsets: FxHashMap<GroupId, Vec<(MessageId, u64)>>,
-    /// Those that it has become time to tell.
+    /// Those of `offsets` that it has become time to tell.
     telling: hash_map::IntoIter<GroupId, Vec<(MessageId, u64)>>,
-    /// The last of these places that they were told; to be told once more, after a while.
+    /// The last place of each group that they were told; to be told once more, after a while.
     told: FxHashMap<GroupId, (MessageId, u64)>,
+    /// Those of `told` that it has become time to tell once more.
+    repeating: hash_map::IntoIter<GroupId, (MessageId, u64)>,
     /// What all normal members are, in groups where that was ever said.
     muted_all: FxHashMap<GroupId, MutedAll>,
     /// Whose messages are not passed on in which group, and until when that is remembered.
     silenced: FxHashMap<(GroupId, UserId), Monotonic>,
     /// Changes of groups that are done, and of which other cores are still to say that they know.
     awaited: Vec<AwaitedRule>,
-    /// Those that it has become time to tell once more.
-    repeating: hash_map::IntoIter<GroupId, (MessageId, u64)>,
 }
 
 impl Groups {

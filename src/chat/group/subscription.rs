@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 
 /// One group on one core.
 ///
-/// Invariant: every message with a pos up to `contiguous_upto` was pushed to every member that sat here
+/// Invariant: every message with a pos up to `contiguous_upto` was pushed to every member that was here
 /// at that time, or is recorded as missing by it.
 #[derive(Debug, Default)]
 pub(super) struct GroupSubscription {
     /// Tells this subscription apart from earlier ones of the same group.
     pub(super) number: u64,
-    /// Sessions of members, entering or online.
+    /// Sessions of members, logging in or logged in.
     pub(super) members: Vec<ConnectionId>,
     /// Whether the channel is joined.
     pub(super) joined: bool,
@@ -60,7 +60,7 @@ const PUSHED: usize = 16_384;
 pub(super) enum Noted {
     /// It was known already.
     Before,
-    /// It was pushed here, as push number so-and-so: who sat down later did not get it.
+    /// It was pushed here, as push number so-and-so: who subscribed later did not get it.
     Pushed(u64),
     /// It was never pushed here.
     Never,
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seat_advances_only_without_gaps() {
+    fn a_subscription_advances_only_without_gaps() {
         let mut subscription = GroupSubscription { contiguous_upto: 4, ..GroupSubscription::default() };
         for mid in [10, 11, 12] {
             subscription.push(MessageId(mid));

@@ -31,7 +31,7 @@ impl Hub {
                 if !connections.begin_acting(cx, id, None) {
                     return;
                 }
-                if cx.in_flight.len() >= cx.limits.tickets {
+                if cx.in_flight.len() >= cx.limits.requests_in_flight {
                     return self.refuse_act(id, Code::Busy);
                 }
                 cx.request(StoreRequest::Account(act.clone()), StoreFlow::Account { connection: id, act });

@@ -65,25 +65,25 @@ pub struct Hub {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Census {
     /// Connections.
-    pub sessions: usize,
+    pub connections: usize,
     /// Users who are logged in here, or about to be.
     pub users: usize,
     /// Groups with a member here.
     pub groups: usize,
     /// Of the users, those whose login is under way.
-    pub entering: usize,
+    pub logging_in: usize,
     /// Requests in flight.
-    pub pending: usize,
+    pub in_flight: usize,
     /// Users whose messages go through the store first.
-    pub late: usize,
-    /// Messages that wait for that.
-    pub late_messages: usize,
+    pub store_first_users: usize,
+    /// Messages that wait behind those that are being stored first.
+    pub store_first_messages: usize,
     /// Live messages that wait for their reader's catch-up to be through.
-    pub held_messages: usize,
-    /// Things for the store that wait because it was busy.
-    pub orphans: usize,
+    pub buffered_messages: usize,
+    /// Retries: requests to the store that wait because it was busy.
+    pub store_retries: usize,
     /// Groups with stored messages that the other cores are still to be told of.
-    pub stored: usize,
+    pub untold_groups: usize,
     /// Claims that are not decided.
     pub claims: usize,
     /// Bytes sent and not acknowledged.
@@ -153,19 +153,19 @@ impl Hub {
 
     /// How much there is of everything.
     pub fn census(&self) -> Census {
-        let (late, late_messages) = self.direct.store_first_census();
-        let (groups, stored) = self.groups.census();
+        let (store_first_users, store_first_messages) = self.direct.store_first_census();
+        let (groups, untold_groups) = self.groups.census();
         Census {
-            sessions: self.connections.iter().count(),
+            connections: self.connections.iter().count(),
             users: self.connections.users(),
             groups,
-            entering: self.cx.counters.entering as usize,
-            pending: self.cx.in_flight.len(),
-            late,
-            late_messages,
-            held_messages: self.backlog.buffered_messages(),
-            orphans: self.backlog.retries(),
-            stored,
+            logging_in: self.cx.counters.logging_in as usize,
+            in_flight: self.cx.in_flight.len(),
+            store_first_users,
+            store_first_messages,
+            buffered_messages: self.backlog.buffered_messages(),
+            store_retries: self.backlog.retries(),
+            untold_groups,
             claims: self.logins.undecided(),
             unacked_bytes: self.connections.unacked_bytes(),
         }

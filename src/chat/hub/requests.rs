@@ -40,7 +40,7 @@ impl Hub {
             // That it came is all there is to it. Who has not logged in yet is pinged, too.
             return;
         }
-        if cx.in_flight.len() >= cx.limits.tickets {
+        if cx.in_flight.len() >= cx.limits.requests_in_flight {
             return connections.refuse(cx, about, Code::Busy);
         }
         if cx.draining && msgid::is_entrance(about.re) {

@@ -190,7 +190,7 @@ impl Hub {
         match connection.end_login() {
             AuthState::Unauthenticated => return,
             AuthState::LoggingIn(identity) => {
-                cx.counters.entering -= 1;
+                cx.counters.logging_in -= 1;
                 logins.concede_waiting(cx, id);
                 if multi {
                     // Who looked for the last of the others may have met this one.
@@ -380,7 +380,7 @@ impl Hub {
             return;
         }
         self.drained = true;
-        direct.store_overdue(cx, Monotonic(u64::MAX));
+        direct.store_without_receipt(cx, Monotonic(u64::MAX));
         social.publish_updates(cx);
         let envelope = Envelope::core_leaving(cx.next_mid());
         cx.publish(Channel::Cores, envelope);

@@ -66,9 +66,9 @@ impl Hub {
         self.connections.resume_paced(&mut self.cx);
         self.tick_catch_ups();
         let Self { cx, connections, backlog, direct, groups, social, .. } = self;
-        groups.store_overdue(cx);
+        groups.store_batch_at_tick(cx);
         direct.flush_history(cx);
-        direct.store_overdue(cx, now);
+        direct.store_without_receipt(cx, now);
         match social.tick(cx, connections, backlog) {
             PresenceOutcome::Nothing => {}
             PresenceOutcome::FetchAll => self.fetch_all(),

@@ -54,7 +54,7 @@ impl Logins {
         cx.enter();
         let LetIn { user, name, demand, proof, token, device, expires } = let_in;
         connections.hold(user, id);
-        cx.counters.entering += 1;
+        cx.counters.logging_in += 1;
         let epoch = SessionEpoch(cx.next_mid().0);
         if let Some(connection) = connections.get_mut(id) {
             connection.begin_login(Identity { user, name: name.into_boxed_str(), epoch });

@@ -123,7 +123,7 @@ impl Logins {
         }
         let (user, epoch) = (login.user, login.epoch);
         self.welcomes.insert(id, Box::new(Welcome { profile: login.profile, online: login.online }));
-        (cx.counters.entering, cx.counters.logins) = (cx.counters.entering - 1, cx.counters.logins + 1);
+        (cx.counters.logging_in, cx.counters.logins) = (cx.counters.logging_in - 1, cx.counters.logins + 1);
         Some(Started { user, epoch })
     }
 

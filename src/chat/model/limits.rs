@@ -49,7 +49,7 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// Milliseconds without progress after which a session above `outbox_bytes` does not read.
     pub stall_ms: u64,
-    /// The same, summed over a core. Above: every session's budget shrinks to
+    /// `outbox_bytes` summed over a core. Above: every session's budget shrinks to
     /// `outbox_squeezed_bytes` until the sum is below again.
     pub outbox_core_bytes: usize,
     /// What a session may have under way while its core is above `outbox_core_bytes`. Of its
@@ -61,18 +61,18 @@ pub struct Limits {
     pub paced_gap_ms: u64,
     /// Milliseconds that a frame may wait for that. Frames that would take longer go as they are.
     pub paced_wait_ms: u64,
-    /// Bytes that may wait for that. Above: likewise.
+    /// Bytes that may wait for that. Above: frames go as they are.
     pub paced_bytes: usize,
     /// Messages of its backlog that such a client may have under way. The next follow when its TCP has
     /// acknowledged some.
     pub paced_backlog: usize,
-    /// Bytes of live messages that wait while a session still gets its backlog. Above: they join
+    /// Bytes of the live buffer: live messages that wait while a session still gets its backlog. Above: they join
     /// the backlog in the store.
-    pub held_bytes: usize,
+    pub live_buffer_bytes: usize,
     /// Messages that a session has sent and that are neither stored nor known to be heard.
     /// Above: the session is not read from until some are.
     pub unsettled: u32,
-    /// The same, summed over a core: three quarters of `store_queue`, divided among the cores. Above:
+    /// `unsettled` summed over a core: three quarters of `store_queue`, divided among the cores. Above:
     /// whoever sends another message is not read from until the sum is half of it.
     pub unsettled_core: u32,
     /// Messages in one page of a backlog. The next page follows when TCP acknowledged this one.
@@ -116,7 +116,7 @@ pub struct Limits {
     pub friend_asked: usize,
     /// Friendships that one user asks for at once, also if they are answered; then one each `ask_make_ms`. Above: ERROR 109.
     pub ask_makes: u32,
-    /// See `ask_makes`.
+    /// Milliseconds until one more friendship may be asked for: see `ask_makes`.
     pub ask_make_ms: u64,
     /// Events of friendships that are kept for a session until its login answer is out; and friends of whom it has heard
     /// and who are still to be looked for in its list. Above: they are found in the next one.
@@ -201,8 +201,8 @@ pub struct Limits {
     /// Milliseconds that a sender's core waits for the reader to confirm a message, with `--keep
     /// undelivered`. Then: the message is kept.
     pub confirm_ms: u64,
-    /// Tickets out at one time on a core. Above: requests get ERROR 110.
-    pub tickets: usize,
+    /// Requests of a core to the store and the bus whose consequence has not come back. Above: clients get ERROR 110.
+    pub requests_in_flight: usize,
     /// Questions that all cores together may have waiting for the store. From three quarters on
     /// clients' requests get 110; the last quarter is for messages. Above: 110.
     pub store_queue: usize,
@@ -215,10 +215,10 @@ pub struct Limits {
     /// The same while a connection to Redis begins, when Redis lists its connections. Above: that
     /// Redis cannot be used.
     pub bus_list_bytes: usize,
-    /// Things that a core wants to put into or take out of backlogs while the store is busy, and
+    /// Retries: what a core wants to put into or take out of backlogs while the store is busy, and
     /// that no client waits for. Above: the newest are dropped; a message without a cid may be
     /// lost then, one with a cid is stored already.
-    pub orphans: usize,
+    pub store_retries: usize,
     /// Passwords of logins (and of changes of one) that wait to be hashed. Above: the last one of whoever
     /// has most of them gets 109; 110 where nobody has more than the newcomer. A quarter as many again wait
     /// of whoever has guessed wrong within a minute, apart, with one of four turns.
@@ -331,7 +331,7 @@ impl Default for Limits {
             paced_wait_ms: 1_000,
             paced_bytes: 128 << 10,
             paced_backlog: 32,
-            held_bytes: 64 << 10,
+            live_buffer_bytes: 64 << 10,
             unsettled: 256,
             unsettled_core: 12_288,
             page_messages: 200,
@@ -390,13 +390,13 @@ impl Default for Limits {
             dedup_away_cids: 262_144,
             confirm_ms: 500,
             unconfirmed_bytes: 256 << 10,
-            tickets: 65_536,
+            requests_in_flight: 65_536,
             store_queue: 16_384,
             bus_queue: 16_384,
             bus_unsent_bytes: 64 << 20,
             bus_frame_bytes: 1 << 20,
             bus_list_bytes: 16 << 20,
-            orphans: 16_384,
+            store_retries: 16_384,
             password_queue: 4_096,
             registration_queue: 4_096,
             password_share: 256,

@@ -5,10 +5,12 @@
 //! - [`profile`], [`token`], [`history`]: people and groups, secrets, pages of conversations.
 //! - [`act`]: what the server's API does.
 //! - [`capabilities`], [`device`]: what a client understands; a user's devices and how far they have read.
+//! - [`change`]: what is done to messages after they were said; [`extras`]: what one carries besides its text.
+//! - [`group_rule`]: how groups are run, and what members may do.
 //! - [`consent`]: who may write to whom, friendships that are asked for, settings.
 //! - [`dedup`]: what a user said lately, and how that was answered.
 //! - [`limits`]: every bound, its default, and what happens at it.
-//! - [`registration`]: who may register, likewise.
+//! - [`registration`]: who may register, as whoever runs the server chose.
 //! - [`rate`]: how often something may be done, and what of that is used up.
 //! - [`retention`]: which messages are stored, as whoever runs the server chose.
 //! - [`source`]: where a connection comes from, as far as shares go.

@@ -74,9 +74,9 @@ pub struct HubCounters {
     /// Users who are not logged in any more, logins that came to nothing after the password included.
     pub partings: u64,
     /// Sessions that are logging in now: the password was right, and the rest is under way.
-    pub entering: u64,
-    /// Things for backlogs that were dropped because too many waited for a busy store.
-    pub orphans_dropped: u64,
+    pub logging_in: u64,
+    /// Retries that were dropped because too many waited for a busy store.
+    pub retries_dropped: u64,
     cuts: [u64; Cut::ALL.len()],
     small: [u64; SMALL],
     large: [u64; LARGE],

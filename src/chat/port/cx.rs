@@ -77,7 +77,7 @@ impl Cx {
     }
 
     /// A room is entered: the first thing that each of its methods does that is lent `&mut self` and a `Cx`. Only tests
-    /// take note of it (`hub/walk_of_a_message.rs`).
+    /// take note of it (`src/chat/hub/message_walk_tests.rs`).
     #[cfg(test)]
     #[track_caller]
     pub(crate) fn enter(&mut self) {

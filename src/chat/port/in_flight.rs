@@ -49,11 +49,11 @@ pub(crate) enum LoginFlow {
     Register { connection: ConnectionId },
     /// Verify → claim the user, or refuse.
     Verify { connection: ConnectionId, demand: Demand, device: Option<Box<str>> },
-    /// Admit → likewise.
+    /// Admit → claim the user, or refuse.
     Admit { connection: ConnectionId, demand: Demand, device: Option<Box<str>> },
     /// Admit for a session that is there → it goes on until later.
     Renew { connection: ConnectionId, user: UserId, cid: Option<Box<str>> },
-    /// Resume → likewise.
+    /// Resume → claim the user, or refuse.
     Resume { connection: ConnectionId, secret: Secret },
     /// Revoke for a logout → logged out.
     Revoke { connection: ConnectionId, user: UserId, revoking: Revoking },
@@ -254,7 +254,7 @@ pub(crate) enum Change {
     Leave { group: GroupId },
     /// One more whose messages are refused.
     Block { user: UserId },
-    /// One less.
+    /// One whose messages are refused less.
     Unblock { user: UserId },
     /// A friend more.
     Befriend { friend: UserId },

@@ -28,7 +28,7 @@ pub use reply::{
 };
 use std::sync::Arc;
 
-/// What a roster tells of groups.
+/// What a profile tells of groups.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Detail {
     /// Their members too, as the seed dialect lists them.

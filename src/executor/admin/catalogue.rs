@@ -264,15 +264,19 @@ pub(super) const CATALOGUE: &[Metric] = &[
         Kind::Counter(|view, series| series.one(view.webhook.dropped)),
     ),
     metric("chatd_groups", "Groups with a member on this core.", census!(groups)),
-    metric("chatd_tickets", "Questions to the store and the bus that are not answered.", census!(pending)),
-    metric("chatd_late_users", "Users whose messages are on the detour through the store.", census!(late)),
-    metric("chatd_late_messages", "Messages that wait in those detours.", census!(late_messages)),
+    metric("chatd_tickets", "Questions to the store and the bus that are not answered.", census!(in_flight)),
+    metric(
+        "chatd_late_users",
+        "Users whose messages are on the detour through the store.",
+        census!(store_first_users),
+    ),
+    metric("chatd_late_messages", "Messages that wait in those detours.", census!(store_first_messages)),
     metric(
         "chatd_held_messages",
         "Live messages that wait until their reader's backlog is through.",
-        census!(held_messages),
+        census!(buffered_messages),
     ),
-    metric("chatd_orphans", "Changes of backlogs that wait for a busy store.", census!(orphans)),
+    metric("chatd_orphans", "Changes of backlogs that wait for a busy store.", census!(store_retries)),
     metric("chatd_claims", "Logins whose name is being claimed.", census!(claims)),
     with_unit(
         "chatd_unacknowledged",
@@ -338,11 +342,11 @@ fn cuts(view: &View, series: &mut Series) {
 
 fn sessions(view: &View, series: &mut Series) {
     for Snapshot { core, gauges, .. } in &view.snapshots {
-        let Census { sessions, users, entering, .. } = gauges.census;
+        let Census { connections, users, logging_in, .. } = gauges.census;
         let phases = [
-            ("anonymous", sessions.saturating_sub(users)),
-            ("entering", entering),
-            ("online", users.saturating_sub(entering)),
+            ("anonymous", connections.saturating_sub(users)),
+            ("entering", logging_in),
+            ("online", users.saturating_sub(logging_in)),
         ];
         for (phase, count) in phases {
             series.kind(*core, "phase", phase.to_owned(), count);
@@ -366,7 +370,7 @@ fn messages(view: &View, series: &mut Series) {
 fn drops(view: &View, series: &mut Series) {
     for Snapshot { core, counters, counts, .. } in &view.snapshots {
         let reasons =
-            [("store", counters.store_busy), ("bus", counters.bus_down), ("orphan", counts.orphans_dropped)];
+            [("store", counters.store_busy), ("bus", counters.bus_down), ("orphan", counts.retries_dropped)];
         for (reason, count) in reasons {
             series.kind(*core, "reason", reason.to_owned(), count);
         }

@@ -167,8 +167,8 @@ impl World {
         for hub in &self.hubs {
             assert!(hub.is_idle(), "something is left: {:?}", hub.census());
             let census = hub.census();
-            assert_eq!((census.sessions, census.users, census.pending), (0, 0, 0), "{census:?}");
-            assert_eq!((census.unacked_bytes, census.entering, census.claims), (0, 0, 0), "{census:?}");
+            assert_eq!((census.connections, census.users, census.in_flight), (0, 0, 0), "{census:?}");
+            assert_eq!((census.unacked_bytes, census.logging_in, census.claims), (0, 0, 0), "{census:?}");
         }
         assert!(self.asked.is_empty(), "channels that nobody leaves: {:?}", self.asked);
         assert!(self.awaited.is_empty(), "answers that never came: {:?}", self.awaited);
@@ -252,7 +252,7 @@ fn tight() -> Limits {
         stall_ms: 100,
         outbox_core_bytes: 6_000,
         outbox_squeezed_bytes: 3_000,
-        held_bytes: 400,
+        live_buffer_bytes: 400,
         unsettled: 2,
         unsettled_core: 4,
         page_messages: 2,

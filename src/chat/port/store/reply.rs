@@ -18,7 +18,7 @@ use crate::wire::code::Code;
 pub struct BacklogMessage {
     /// The message, flagged as stored.
     pub envelope: Envelope,
-    /// Its place in its group; `None` for what is owed by itself and must be settled by its mid.
+    /// Its place in its group, from 1; `None` for a message that lies in the backlog by itself and is taken out by its mid.
     pub pos: Option<u64>,
 }
 
