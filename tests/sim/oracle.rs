@@ -1,6 +1,25 @@
 //! What must be true, whatever happened: what the oracle knows. It looks at the cluster from outside,
 //! at what clients say and get, at the store and at the bus, and at the hubs only for how much they
-//! hold. What it asks for is in `received`, `rest`, `promises` and `ending`.
+//! hold. What it asks for is in `received`, `rest`, `promises` and `ending`; what a file is about alone stands in that one.
+//! An assertion begins with the letter of what it asks for:
+//!
+//! - (a) what was promised came to its reader in the end;
+//! - (b) at rest nothing waits for who is online;
+//! - (c) a user is online once, and a token takes the place of its own session;
+//! - (d) what one sender says to one target arrives in the order said;
+//! - (e) what is acknowledged is stored, or confirmed where that is enough, under one id;
+//! - (f) nothing comes twice in one session without a reason;
+//! - (g) at rest hubs and bus hold nothing;
+//! - (h) whoever is online and asked for an answer has one;
+//! - (i) at rest cores have joined the channels of those who are there and no others, and lists say who is online;
+//! - (j) nothing of a blocked sender arrives;
+//! - (k) a history is whole, in order and what was asked for;
+//! - (l) friends were told who is online;
+//! - (m) friendships and settings (`consenting`);
+//! - (n) what was not confirmed comes again in a later session;
+//! - (o) an id is the id of one text, and greater than what its writer had seen (`clocks`);
+//! - (p) what an application sends is one message, stored before anybody hears it (`applied`);
+//! - (q) who was shut out is not there (`applied`).
 
 use super::clocks::Ids;
 use super::plan::{Phase, Plan};
