@@ -129,6 +129,10 @@ fn what_the_store_refuses_for_good_is_told_counted_and_said_once() {
     admin.until("all to be counted", "/metrics", |page| {
         Metrics::read(page.text()).sum("chatd_store_unexpected_total", &[]) == 3.0
     });
+    let end = Instant::now() + DEADLINE;
+    while chatd.stderr_lines().is_empty() && Instant::now() < end {
+        std::thread::yield_now();
+    }
     let lines = chatd.stderr_lines();
     let said =
         "the store cannot carry out a request, please report this: store a message: a test refuses this";

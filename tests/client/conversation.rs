@@ -155,7 +155,7 @@ fn history_is_kept_across_runs_and_holds_no_passwords() {
 
 #[test]
 fn a_restart_in_mid_conversation_is_two_lines_and_loses_nothing() {
-    let chatd = Chatd::start(1);
+    let chatd = Chatd::start_lasting(1);
     let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
     let port = chatd.address.port();
     let data = chatd.data.clone();

@@ -163,7 +163,7 @@ fn a_thousand_requests_may_wait_and_no_more() {
 /// The real server stores once what is said twice.
 #[test]
 fn a_message_said_again_after_a_crash_is_stored_once() {
-    let mut chatd = Chatd::start(1);
+    let mut chatd = Chatd::start_lasting(1);
     let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
     let (port, data) = (chatd.address.port(), chatd.data.clone());
     let (client, mut events) = Client::connect(Config::new(vec![address(chatd.address)]));

@@ -107,7 +107,7 @@ fn a_device_that_was_cut_off_is_told_each_change_once_and_in_order() {
 #[test]
 fn changes_survive_a_server_that_is_killed_and_are_made_once() {
     const COUNT: u64 = 60;
-    let mut chatd = Chatd::start(2);
+    let mut chatd = Chatd::start_lasting(2);
     let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
     let (port, data) = (chatd.address.port(), chatd.data.clone());
     let mut amys = Program::start(chatd.address, &amy, Device::beside_others("desk"));

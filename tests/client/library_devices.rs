@@ -72,7 +72,7 @@ fn a_device_that_was_cut_off_is_told_what_it_missed_once_and_in_order() {
 #[test]
 fn devices_of_a_server_that_was_killed_end_with_the_same() {
     const EACH: u64 = 100;
-    let mut chatd = Chatd::start(2);
+    let mut chatd = Chatd::start_lasting(2);
     let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
     let (port, data) = (chatd.address.port(), chatd.data.clone());
     let mut devices =

@@ -129,7 +129,7 @@ fn whoever_asks_to_join_is_let_in_or_not_and_whoever_is_kicked_is_out() {
 #[test]
 fn events_and_messages_that_were_missed_are_told_in_their_order() {
     const EACH: u64 = 30;
-    let mut chatd = Chatd::start(2);
+    let mut chatd = Chatd::start_lasting(2);
     let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
     let (port, data) = (chatd.address.port(), chatd.data.clone());
     let mut amys = Program::start(chatd.address, &amy, Device::beside_others("desk"));

@@ -159,7 +159,7 @@ fn blocking_and_another_password() {
 #[test]
 fn a_server_that_is_killed_while_two_talk_loses_nothing_and_repeats_nothing() {
     const EACH: usize = 30;
-    let mut chatd = Chatd::start(2);
+    let mut chatd = Chatd::start_lasting(2);
     let (amy, ben) = (chatd.register("amy"), chatd.register("ben"));
     let (port, data) = (chatd.address.port(), chatd.data.clone());
     let mut amys = enter(&chatd, "amy", &amy.password);

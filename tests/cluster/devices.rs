@@ -34,7 +34,7 @@ fn enter(server: &Chatd, user: &User, token: Option<&str>, device: &str) -> (Cli
 /// The next frame with this msgid. Between come only places and presence.
 fn next(client: &mut Client, msgid: u64) -> Value {
     loop {
-        let frame = client.hear_past_pings(&format!("a frame {msgid}"));
+        let frame = client.hear(&format!("a frame {msgid}"));
         if frame["msgid"] == msgid {
             return frame;
         }

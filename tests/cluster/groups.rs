@@ -23,7 +23,7 @@ fn enter(server: &Chatd, user: &User) -> Client {
 /// The next frame that says this, past what else comes.
 fn next(client: &mut Client, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
     loop {
-        let frame = client.hear_past_pings(what);
+        let frame = client.hear(what);
         if is_it(&frame) {
             return frame;
         }
@@ -49,7 +49,7 @@ fn refused(client: &mut Client, mut frame: Value, errno: u64) {
     frame["cid"] = json!("refused");
     client.say(frame);
     let heard = loop {
-        let frame = client.hear_past_pings("a refusal");
+        let frame = client.hear("a refusal");
         if frame["msgid"] == 21 {
             break frame;
         }
@@ -127,7 +127,7 @@ fn a_group_is_run_on_two_servers() {
 /// The ACK or ERROR of this cid.
 fn next_of(client: &mut Client, cid: &str) -> Value {
     loop {
-        let frame = client.hear_past_pings(cid);
+        let frame = client.hear(cid);
         if frame["cid"] == cid && matches!(frame["msgid"].as_u64(), Some(20 | 21)) {
             return frame;
         }
@@ -166,7 +166,7 @@ fn nothing_of_somebody_muted_comes_after_the_ack_while_he_shouts_on_another_serv
         (20..60).for_each(|nth| shout(&mut bens, nth));
         let mut before: Vec<Value> = Vec::new();
         loop {
-            let frame = amys.hear_past_pings("the ACK of MUTE");
+            let frame = amys.hear("the ACK of MUTE");
             assert_ne!(frame["msgid"], 21, "{frame}");
             if frame["msgid"] == 20 {
                 break;
@@ -178,7 +178,7 @@ fn nothing_of_somebody_muted_comes_after_the_ack_while_he_shouts_on_another_serv
         // A refusal overtakes the ACK of what waits to be stored.
         let mut unanswered: BTreeSet<String> = (0..70).map(number).collect();
         while !unanswered.is_empty() {
-            let answer = bens.hear_past_pings("an answer");
+            let answer = bens.hear("an answer");
             let Some(cid) = answer["cid"].as_str().filter(|cid| unanswered.remove(*cid)) else { continue };
             let is_refused = answer["msgid"] == 21;
             assert!(!is_refused || answer["errno"] == 118, "{answer}");
@@ -194,7 +194,7 @@ fn nothing_of_somebody_muted_comes_after_the_ack_while_he_shouts_on_another_serv
         ask(&mut bens, json!({"msgid": 10, "id": ben.id, "groupid": group, "msg": last}), &last);
         for client in [&mut amys, &mut cleos] {
             loop {
-                let frame = client.hear_past_pings("the last of a round");
+                let frame = client.hear("the last of a round");
                 let Some(text) = frame["msg"].as_str().filter(|_| frame["msgid"] == 10) else { continue };
                 if text == last {
                     break;

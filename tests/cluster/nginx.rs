@@ -6,6 +6,7 @@ use crate::common::client::Client;
 use crate::common::cluster::{Backends, Shared};
 use crate::common::door::Door;
 use crate::common::raise_open_files;
+use crate::common::services::free_port;
 use crate::common::services::nginx::{Nginx, Secure};
 use crate::common::services::proxy::Proxy;
 use crate::common::websocket::{UPGRADE, WebSocket};
@@ -68,7 +69,7 @@ fn a_silent_connection_stays() {
 #[test]
 fn a_server_is_taken_away_and_brought_back() {
     let shared: Shared = Backends::of_all_tests().share();
-    let (mut first, _) = watched(shared.setup(1));
+    let (mut first, _) = watched(shared.setup(1).port(free_port()));
     let (second, second_admin) = watched(shared.setup(1));
     let nginx = Nginx::start([first.address, second.address], |conf| {
         assert!(conf.contains("max_fails=3 fail_timeout=30s"), "{conf}");

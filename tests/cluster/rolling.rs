@@ -3,6 +3,7 @@
 use super::patience::{SOON, until};
 use crate::common::client::{Client, User};
 use crate::common::cluster::Backends;
+use crate::common::services::free_port;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -134,7 +135,7 @@ impl World {
 #[test]
 fn a_rolling_restart_under_load_loses_nothing() {
     let shared = Backends::of_all_tests().share();
-    let mut servers = [shared.start(1), shared.start(1)];
+    let mut servers = [free_port(), free_port()].map(|port| shared.setup(1).port(port).start());
     let people: Vec<User> =
         (0..PEOPLE).map(|number| servers[0].register(&format!("person {number}"))).collect();
     let world = World {

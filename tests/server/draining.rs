@@ -1,6 +1,6 @@
 //! A server that is asked to stop: who is told when, and what goes on meanwhile.
 
-use super::v2_hostile::enter_v2;
+use super::v2_hostile::ask_login_v2;
 use crate::common::chatd::{Chatd, Setup};
 use crate::common::client::{Client, User, texts};
 use serde_json::json;
@@ -10,7 +10,12 @@ use std::time::{Duration, Instant};
 
 /// So many who are in.
 fn sessions(chatd: &Chatd, count: usize) -> Vec<Client> {
-    chatd.register_many("user", count).iter().map(|user| enter_v2(chatd, user).0).collect()
+    // All at one time: nobody is silent for long while others come in.
+    let users = chatd.register_many("user", count);
+    let mut clients: Vec<Client> = users.iter().map(|_| chatd.connect().with_newlines()).collect();
+    clients.iter_mut().zip(&users).for_each(|(client, user)| ask_login_v2(client, user));
+    clients.iter_mut().for_each(|client| drop(client.hear_login()));
+    clients
 }
 
 /// A chatd of two cores, and who is in.

@@ -53,7 +53,7 @@ fn clients_that_do_not_let_go_do_not_keep_it() {
 #[test]
 fn the_port_is_free_at_once() {
     for signal in [libc::SIGTERM, libc::SIGKILL] {
-        let mut chatd = Chatd::start(2);
+        let mut chatd = Chatd::start_lasting(2);
         let port = chatd.address.port();
         let mut users = chatd.register_many("user", 20);
         for round in 0..4 {

@@ -146,8 +146,12 @@ fn limits_see_whom_the_proxy_speaks_for() {
         let header = if forger == PROXY { line("198.51.100.1") } else { Vec::new() };
         let mut forged = socket_for(&chatd, forger, &header, "192.0.2.7");
         assert_eq!(status(&mut forged), "101");
-        forged.say(json!({"msgid": 1, "id": amy.id, "password": "guess"}));
-        assert_eq!(forged.hear()["errno"], 109, "the field of who is no proxy is nothing");
+        // One may be looked at each two seconds.
+        let is_turned_away = (0..3).any(|_| {
+            forged.say(json!({"msgid": 1, "id": amy.id, "password": "guess"}));
+            forged.hear()["errno"] == 109
+        });
+        assert!(is_turned_away, "the field of who is no proxy is nothing");
     }
 }
 

@@ -233,7 +233,7 @@ fn who_never_confirms_is_not_stopped_and_hears_the_last_ones_again() {
     sender.chat(&ben, "the end");
     let mut heard = BTreeSet::new();
     loop {
-        let message = again.hear_past_pings("what was not confirmed");
+        let message = again.hear("what was not confirmed");
         if message["msg"] == "the end" {
             break;
         }

@@ -32,11 +32,11 @@ pub fn taking(setup: Setup, scratch: &Scratch) -> Setup {
     setup.admin("127.0.0.1:0").argument(&format!("--api-token-file={}", file.display()))
 }
 
-/// One connection to the API.
+/// One connection to the API. It begins with the first that is said on it: of one that says nothing the server hangs up.
 pub struct Api {
     /// The admin address.
     pub address: SocketAddr,
-    stream: TcpStream,
+    stream: Option<TcpStream>,
     heard: Vec<u8>,
 }
 
@@ -66,15 +66,20 @@ impl Api {
 
     /// A connection to the API there.
     pub fn at(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the admin address listens");
+        Self { address, stream: None, heard: Vec::new() }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("the admin address listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
         stream.set_write_timeout(Some(DEADLINE)).expect("not zero");
-        Self { address, stream, heard: Vec::new() }
+        stream
     }
 
     /// Says these bytes.
     pub fn write(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("it is read");
+        let stream = self.stream.take().unwrap_or_else(|| self.connect());
+        self.stream.insert(stream).write_all(bytes).expect("it is read");
     }
 
     /// A request for an act, as it is written.
@@ -160,7 +165,8 @@ impl Api {
 
     fn hear_more(&mut self) -> bool {
         let mut bytes = [0; 16 << 10];
-        let count = self.stream.read(&mut bytes).expect("something comes in time");
+        let stream = self.stream.as_mut().expect("something was said");
+        let count = stream.read(&mut bytes).expect("something comes in time");
         self.heard.extend_from_slice(&bytes[..count]);
         count > 0
     }

@@ -327,6 +327,11 @@ impl Chatd {
         Setup::new(cores).start()
     }
 
+    /// The same on a port that nobody else is given while it is away: it is to come back there.
+    pub fn start_lasting(cores: usize) -> Self {
+        Setup::new(cores).port(super::services::free_port()).start()
+    }
+
     /// One to whom nobody listens yet, and whose address is not known.
     fn new(child: Child, data: Arc<Scratch>) -> Self {
         let (stdout, stderr) = (Arc::new(Heard::default()), Arc::new(Heard::default()));
