@@ -40,7 +40,7 @@ fn people_leave_it_open_type_signs_and_keep_nothing() {
     install::packages_by_apt(
         || if install::find("chromium").is_some() { Vec::new() } else { vec!["chromium"] },
     );
-    passes("long", 3);
+    passes("long", 4);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 import { ERRNO } from '/chatd.js';
 import { changed } from './list.js';
-import { $, NEAR_PX, client, page } from './page.js';
+import { $, NEAR_PX, client, draw, page } from './page.js';
 
 /** Messages of the open conversation, while its end is looked at, and of one that is not open: above, the oldest go. */
 const MOST_OPEN = 2_000;
@@ -39,7 +39,7 @@ export function read(talk) {
 /** Says up to where this user has read, once that is seen and its place is known. */
 export function mark(talk) {
   const { conversation, head, stood } = talk;
-  if (stood.unread > 0 && (talk.isLoading || talk.oldest === null)) return;
+  if (stood.unread > 0 && (talk.isLoading || (talk.oldest === null && !talk.isWhole))) return;
   if (talk.unreadCount > 0) {
     talk.unread = [];
     stood.unread = 0;
@@ -66,7 +66,10 @@ export async function load(talk, limit = undefined) {
     talk.isWhole = rows.length === 0 || talk.oldest === 1;
   } catch (error) {
     if (error.kind === 'refused') talk.isWhole = true;
-    if (error.errno === ERRNO.NOT_A_MEMBER || error.errno === ERRNO.NO_SUCH_GROUP) talk.isGone = true;
+    if (error.errno === ERRNO.NOT_A_MEMBER || error.errno === ERRNO.NO_SUCH_GROUP) {
+      talk.isGone = true;
+      draw.head();
+    }
   }
   talk.isLoading = false;
   drawOlder(talk);

@@ -59,8 +59,9 @@ class Talk {
     return this.messages.at(-1);
   }
 
+  /** What is unread in it; nothing in a group that one is out of, or that is there no more. */
   get unreadCount() {
-    return this.stood.unread + this.unread.length;
+    return this.isGone ? 0 : this.stood.unread + this.unread.length;
   }
 
   /** Whether this user runs the group. */

@@ -77,3 +77,32 @@ test('where nothing can be kept any more one chats all the same', async (t) => {
   await amy.sees('#log .text', 'hello');
   isClean(url, amy);
 });
+
+test('a group that one is out of, or that is dissolved, has nothing unread', async (t) => {
+  const { chatd, url, people: [amy] } = await house(t, 'amy');
+  const ben = await chatd.enter(t, 'ben');
+  const groups = [await ben.client.createGroup('tea', ''), await ben.client.createGroup('boats', '')];
+  for (const group of groups) {
+    await amy.click('#ask-new');
+    await amy.fill('#join-id', `${group}`);
+    await amy.press('Enter');
+    await amy.find('#talk-state', `no. ${group}`);
+  }
+  await amy.reload();
+  await amy.find('#me-name', 'amy');
+  for (const group of groups) for (const text of ['one', 'two']) await ben.client.say({ group }, text);
+  await amy.until(() => document.title === '(4) chatd');
+  // As the server counts it, and not this page.
+  await amy.reload();
+  await amy.until(() => document.title === '(4) chatd');
+  await ben.client.kick(groups[0], (await ben.client.find('amy')).id, {});
+  await amy.until(() => document.title === '(2) chatd');
+  await amy.click('.entry', 'tea');
+  await amy.find('#talk-state', 'You are not in this group.');
+  // Nobody is told that a group was dissolved: one sees it when one looks at it.
+  await ben.client.leaveGroup(groups[1]);
+  await amy.click('.entry', 'boats');
+  await amy.find('#talk-state', 'You are not in this group.');
+  await amy.until(() => document.title === 'chatd');
+  isClean(url, amy);
+});
