@@ -39,6 +39,7 @@ impl Reader {
         let db = Connection::open_with_flags(database, flags)?;
         db.busy_timeout(PATIENCE)?;
         db.pragma_update(None, "cache_size", -(8 << 10))?;
+        db.pragma_update(None, "temp_store", "MEMORY")?;
         db.set_prepared_statement_cache_capacity(32);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let settler = Connection::open_with_flags(database, flags)?;
@@ -159,4 +160,21 @@ fn all_of(db: &Connection, user: UserId) -> rusqlite::Result<Vec<Visible>> {
         all.push(group?);
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Connection, Reader};
+    use crate::scratch::Scratch;
+
+    /// Where the root is read-only there is nowhere to put one.
+    #[test]
+    fn what_a_search_sorts_goes_to_no_file() {
+        let scratch = Scratch::new();
+        let database = scratch.path().join("chatd.db");
+        Connection::open(&database).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
+        let store: i64 =
+            Reader::open(&database).unwrap().db.query_row("PRAGMA temp_store", [], |row| row.get(0)).unwrap();
+        assert_eq!(store, 2, "memory");
+    }
 }
