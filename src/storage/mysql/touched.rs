@@ -114,8 +114,29 @@ pub fn rows(order: &Order) -> Vec<Row> {
         StoreRequest::Revoke { token, .. }
         | StoreRequest::DropDevice { token, .. }
         | StoreRequest::SetPushToken { device: token, .. } => vec![Row::Token(token.0)],
-        // They lock nothing, or nothing that is known before.
-        _ => Vec::new(),
+        // What it locks is not known before.
+        StoreRequest::Account(_) => Vec::new(),
+        // They do not come here: passwords are other orders, and the rest is not the database's to do.
+        StoreRequest::Register { .. }
+        | StoreRequest::Verify { .. }
+        | StoreRequest::Admit { .. }
+        | StoreRequest::ChangePassword { .. }
+        | StoreRequest::Remember { .. }
+        | StoreRequest::Search { .. } => Vec::new(),
+        // They only read.
+        StoreRequest::LoadProfile { issue: Issue::Nothing, .. }
+        | StoreRequest::Devices { .. }
+        | StoreRequest::Heads { .. }
+        | StoreRequest::Sync { .. }
+        | StoreRequest::FindPlaces { .. }
+        | StoreRequest::Find { .. }
+        | StoreRequest::Hidden { .. }
+        | StoreRequest::Members { .. }
+        | StoreRequest::History { .. }
+        | StoreRequest::Friends { .. }
+        | StoreRequest::JoinRequests { .. }
+        | StoreRequest::CheckMembership { .. }
+        | StoreRequest::FetchBacklog { .. } => Vec::new(),
     }
 }
 
@@ -162,7 +183,28 @@ pub fn order_keys(order: &Order) -> Vec<OrderKey> {
         | StoreRequest::DropDevice { user, .. }
         | StoreRequest::SetPushToken { user, .. }
         | StoreRequest::LoadProfile { user, issue: Issue::Token, .. } => vec![OrderKey::ActsAs(*user)],
-        _ => Vec::new(),
+        StoreRequest::Account(_) | StoreRequest::Resume { .. } => Vec::new(),
+        // They do not come here: passwords are other orders, and the rest is not the database's to do.
+        StoreRequest::Register { .. }
+        | StoreRequest::Verify { .. }
+        | StoreRequest::Admit { .. }
+        | StoreRequest::ChangePassword { .. }
+        | StoreRequest::Remember { .. }
+        | StoreRequest::Search { .. } => Vec::new(),
+        // They only read.
+        StoreRequest::LoadProfile { issue: Issue::Nothing, .. }
+        | StoreRequest::Devices { .. }
+        | StoreRequest::Heads { .. }
+        | StoreRequest::Sync { .. }
+        | StoreRequest::FindPlaces { .. }
+        | StoreRequest::Find { .. }
+        | StoreRequest::Hidden { .. }
+        | StoreRequest::Members { .. }
+        | StoreRequest::History { .. }
+        | StoreRequest::Friends { .. }
+        | StoreRequest::JoinRequests { .. }
+        | StoreRequest::CheckMembership { .. }
+        | StoreRequest::FetchBacklog { .. } => Vec::new(),
     }
 }
 
