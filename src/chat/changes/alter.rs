@@ -14,9 +14,9 @@ use crate::port::store::StoreRequest;
 use crate::wire::code::Code;
 use crate::wire::reply::{self, Outcome};
 
-/// What a client wants changed.
+/// What EDIT, RECALL or REACT asks for: which message, and what is to become of it.
 #[derive(Debug)]
-pub(crate) struct Wish {
+pub(crate) struct AlterQuery {
     pub(crate) conversation: Conversation,
     pub(crate) pos: u64,
     pub(crate) alteration: Alteration,
@@ -27,16 +27,16 @@ const NEEDS_ALL: &str = "changing messages needs a server that keeps all of them
 
 impl Changes {
     /// EDIT, RECALL, REACT. Later requests of the connection wait for the reply.
-    pub(crate) fn on_wish(
+    pub(crate) fn on_alter(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
         about: About<'_>,
         user: UserId,
-        wish: Wish,
+        query: AlterQuery,
     ) {
         cx.enter();
-        let Wish { conversation, pos, alteration } = wish;
+        let AlterQuery { conversation, pos, alteration } = query;
         if cx.retention == Retention::Undelivered {
             return connections.refuse_with(cx, about, Code::InvalidField, NEEDS_ALL);
         }

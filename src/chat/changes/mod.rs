@@ -2,7 +2,7 @@
 //!
 //! Owns the changes that sessions are told when their backlog is through ([`held`]): a change comes after its message.
 //!
-//! Handles `Edit`, `Recall`, `React`, and notices of other cores. Emits `Alter`, CHANGED, ACKs, notices to other cores.
+//! Handles `Alter` (EDIT, RECALL, REACT) and notices of other cores. Emits `Alter`, CHANGED, ACKs, notices to other cores.
 //! Gives back nothing.
 //!
 //! Never knows what a message says, and nothing of who may do what: the store does.
@@ -12,7 +12,7 @@ mod held;
 mod tell;
 
 use crate::connection::PerConnection;
-pub(crate) use alter::Wish;
+pub(crate) use alter::AlterQuery;
 use held::Held;
 
 /// What a core knows of changes.

@@ -32,7 +32,7 @@ impl Connections {
         let dialect = self.get(about.connection)?.dialect;
         match extras {
             // Fields that it does not know.
-            _ if dialect == Dialect::Seed => Some(None),
+            _ if dialect == Dialect::V1 => Some(None),
             Ok(extras) => Some(extras),
             Err(BadExtras { code, text }) => {
                 self.refuse_with(cx, about, code, &text);

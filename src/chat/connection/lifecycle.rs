@@ -114,7 +114,7 @@ impl Connections {
             return;
         }
         let Some(connection) = self.get_mut(id) else { return };
-        let is_v1 = connection.dialect == Dialect::Seed && connection.is_logged_in();
+        let is_v1 = connection.dialect == Dialect::V1 && connection.is_logged_in();
         // v1 knows no such message, whatever is wrong with it.
         let unknown = is_v1 && fault.severity == Severity::Answer && fault.re.is_some_and(msgid::is_of_v2);
         let (code, text) = match unknown {

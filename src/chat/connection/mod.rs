@@ -37,7 +37,7 @@ use draining::Draining;
 pub(crate) use keepalive::LOOK_MS as KEEPALIVE_MS;
 pub(crate) use lifecycle::About;
 pub(crate) use per_connection::PerConnection;
-use rates::Paced;
+use rates::RatePauses;
 use rustc_hash::FxHashMap;
 pub(crate) use send_window::{StoredAs, UnackedPush};
 pub(crate) use state::{AuthState, Connection, Identity, Leaving, Pause, Vain};
@@ -73,7 +73,7 @@ pub(crate) struct Connections {
     /// What users and addresses have used up of their rates.
     budgets: Budgets,
     /// Who is not read from because it asks too fast.
-    paced: Paced,
+    rate_pauses: RatePauses,
     /// How far it is, when the server stops.
     draining: Draining,
     /// Numbers the pings.

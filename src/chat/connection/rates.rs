@@ -20,9 +20,9 @@ use std::collections::BinaryHeap;
 /// Refusals that are so far apart have nothing to do with each other.
 const APART_MS: u64 = 10_000;
 
-/// What a connection has used up, and how it was met.
+/// What a connection has used up of its rates, and how often it was refused for that.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct RateState {
     spent: Spent,
     /// Whose it is, as far as that was looked up.
     user: Option<UserId>,
@@ -31,8 +31,8 @@ pub(super) struct Pace {
     pauses: u32,
 }
 
-/// Who is not read from, and until when.
-pub(super) type Paced = BinaryHeap<Reverse<(Monotonic, ConnectionId)>>;
+/// Who is not read from because it asks too fast, and until when: the earliest first.
+pub(super) type RatePauses = BinaryHeap<Reverse<(Monotonic, ConnectionId)>>;
 
 /// Whether what was asked for may be done, or how long to wait for it; and how long nothing is to be read, because of so
 /// many bytes.
@@ -70,24 +70,24 @@ impl Connections {
     ) -> Option<Spending> {
         let connection = self.get_mut(id).filter(|it| demand.0 == Class::Message && !it.multi)?;
         let user = connection.user();
-        let pace = connection.pace.get_mut().filter(|pace| pace.user == user)?;
-        let wait_ms = pace.spent.byte.force(cx.rates.byte, bytes, cx.now);
-        Some((pace.spent.message.take(cx.rates.message, demand.1, cx.now), wait_ms))
+        let rate_state = connection.rate_state.get_mut().filter(|rate_state| rate_state.user == user)?;
+        let wait_ms = rate_state.spent.byte.force(cx.rates.byte, bytes, cx.now);
+        Some((rate_state.spent.message.take(cx.rates.message, demand.1, cx.now), wait_ms))
     }
 
     fn spend(&mut self, cx: &Cx, id: ConnectionId, demand: (Class, u32), bytes: u32) -> Spending {
         let holder = self.holder(id);
         let Some(connection) = self.get_mut(holder) else { return (Ok(()), 0) };
         let (user, from) = (connection.user(), connection.from);
-        if connection.pace.or_default().user != user {
+        if connection.rate_state.or_default().user != user {
             self.inherit(cx, holder, user);
         }
-        let pace = self.get_mut(holder).map(|connection| connection.pace.or_default());
-        let Some(pace) = pace else { return (Ok(()), 0) };
-        let wait_ms = pace.spent.byte.force(cx.rates.byte, bytes, cx.now);
+        let rate_state = self.get_mut(holder).map(|connection| connection.rate_state.or_default());
+        let Some(rate_state) = rate_state else { return (Ok(()), 0) };
+        let wait_ms = rate_state.spent.byte.force(cx.rates.byte, bytes, cx.now);
         // Who is nobody yet has what a user has.
         let is_own = demand.0 == Class::Message || user.is_none();
-        let own = if is_own { pace.spent.take(&cx.rates, demand, cx.now) } else { Ok(()) };
+        let own = if is_own { rate_state.spent.take(&cx.rates, demand, cx.now) } else { Ok(()) };
         let taken = match demand.0 {
             Class::Message => own,
             Class::Lookup | Class::Change => {
@@ -114,18 +114,24 @@ impl Connections {
     /// A connection belongs to a user from now on who may have used up something before.
     fn inherit(&mut self, cx: &Cx, id: ConnectionId, user: Option<UserId>) {
         let before = user.map(|user| *self.budgets.user(user, cx.now));
-        let Some(pace) = self.get_mut(id).and_then(|connection| connection.pace.get_mut()) else { return };
-        pace.user = user;
+        let Some(rate_state) = self.get_mut(id).and_then(|connection| connection.rate_state.get_mut()) else {
+            return;
+        };
+        rate_state.user = user;
         if let Some(before) = before {
-            pace.spent.message = pace.spent.message.emptier(before.message);
-            pace.spent.byte = pace.spent.byte.emptier(before.byte);
+            rate_state.spent.message = rate_state.spent.message.emptier(before.message);
+            rate_state.spent.byte = rate_state.spent.byte.emptier(before.byte);
         }
     }
 
     /// A session ends: what it has used up waits for the next one of its user.
     pub(crate) fn note_spent(&mut self, cx: &Cx, id: ConnectionId) {
-        let pace = self.get(id).and_then(|connection| connection.pace.get());
-        let Some((user, spent)) = pace.and_then(|pace| Some((pace.user?, pace.spent))) else { return };
+        let rate_state = self.get(id).and_then(|connection| connection.rate_state.get());
+        let Some((user, spent)) =
+            rate_state.and_then(|rate_state| Some((rate_state.user?, rate_state.spent)))
+        else {
+            return;
+        };
         let of_user = self.budgets.user(user, cx.now);
         of_user.message = of_user.message.emptier(spent.message);
         of_user.byte = of_user.byte.emptier(spent.byte);
@@ -135,16 +141,18 @@ impl Connections {
         cx.enter();
         let (id, now) = (about.connection, cx.now);
         let (refusals, pauses) = (cx.limits.rate_refusals, cx.limits.rate_pauses);
-        let Some(pace) = self.get_mut(id).map(|connection| connection.pace.or_default()) else { return };
-        if now.since(pace.refused_at) > APART_MS {
-            (pace.refused, pace.pauses) = (0, 0);
+        let Some(rate_state) = self.get_mut(id).map(|connection| connection.rate_state.or_default()) else {
+            return;
+        };
+        if now.since(rate_state.refused_at) > APART_MS {
+            (rate_state.refused, rate_state.pauses) = (0, 0);
         }
-        (pace.refused, pace.refused_at) = (pace.refused + 1, now);
-        let is_enough = pace.refused >= refusals;
+        (rate_state.refused, rate_state.refused_at) = (rate_state.refused + 1, now);
+        let is_enough = rate_state.refused >= refusals;
         if is_enough {
-            (pace.refused, pace.pauses) = (0, pace.pauses + 1);
+            (rate_state.refused, rate_state.pauses) = (0, rate_state.pauses + 1);
         }
-        let is_over = pace.pauses > pauses;
+        let is_over = rate_state.pauses > pauses;
         if is_over {
             cx.counters.cut(Cut::Flooding);
             return self.close_for(cx, id, Code::TooFast, "too fast, and on and on");
@@ -161,18 +169,18 @@ impl Connections {
     fn pause_until(&mut self, cx: &mut Cx, id: ConnectionId, until: Monotonic) {
         cx.enter();
         if self.get(id).is_some_and(|connection| !connection.is_paused(Pause::Rate) && !connection.closing) {
-            self.paced.push(Reverse((until, id)));
+            self.rate_pauses.push(Reverse((until, id)));
             self.pause(cx, id, Pause::Rate);
         }
     }
 
     /// Reads again from those whose time has come.
-    pub(crate) fn resume_paced(&mut self, cx: &mut Cx) {
+    pub(crate) fn resume_rate_paused(&mut self, cx: &mut Cx) {
         cx.enter();
-        while let Some(&Reverse((until, id))) = self.paced.peek()
+        while let Some(&Reverse((until, id))) = self.rate_pauses.peek()
             && until <= cx.now
         {
-            self.paced.pop();
+            self.rate_pauses.pop();
             self.resume(cx, id, Pause::Rate);
         }
     }

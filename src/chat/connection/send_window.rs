@@ -204,7 +204,7 @@ impl Connections {
         let is_told = connection.capabilities.any() && envelope.pos().is_none();
         let unplaced = is_told.then(|| UnplacedPush::new(id, &envelope, user));
         let framed = match connection.dialect {
-            Dialect::Seed => Framed::Seed,
+            Dialect::V1 => Framed::V1,
             // Of what is sent to oneself every session is a reader.
             Dialect::V2 if envelope.sender() == user && envelope.target() != Target::User(user) => {
                 Framed::Own

@@ -1,6 +1,6 @@
 //! One connection: who it is, how far it has come, and what it is waiting for.
 
-use super::rates::Pace;
+use super::rates::RateState;
 use super::refusals::Refusals;
 use super::send_window::SendWindow;
 use crate::model::capabilities::Capabilities;
@@ -110,7 +110,7 @@ pub(crate) struct Connection {
     /// Whether it counts among the connections of its address.
     pub(super) counted: bool,
     /// What it has used up of its rates, if there are any.
-    pub(super) pace: Seldom<Pace>,
+    pub(super) rate_state: Seldom<RateState>,
 }
 
 impl Connection {
@@ -120,7 +120,7 @@ impl Connection {
             from,
             auth: AuthState::Unauthenticated,
             has_claimed: false,
-            dialect: Dialect::Seed,
+            dialect: Dialect::V1,
             capabilities: Capabilities::default(),
             multi: false,
             terminator: Terminator::Newline,
@@ -139,7 +139,7 @@ impl Connection {
             vain: Seldom::default(),
             revoking: false,
             counted: false,
-            pace: Seldom::default(),
+            rate_state: Seldom::default(),
         }
     }
 
@@ -236,7 +236,7 @@ impl Connection {
 
     /// Whether its client may read as the original does: one frame a read.
     pub(crate) fn reads_single_frames(&self) -> bool {
-        self.terminator == Terminator::Nul && self.dialect == Dialect::Seed
+        self.terminator == Terminator::Nul && self.dialect == Dialect::V1
     }
 
     /// Where in all that is sent to it a frame of so many bytes will end, if it is the next one.

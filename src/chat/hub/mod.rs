@@ -17,7 +17,7 @@ mod memberships;
 #[cfg(test)]
 mod message_walk_tests;
 mod mutations;
-mod pace;
+mod rates;
 mod replies;
 mod requests;
 mod sessions;

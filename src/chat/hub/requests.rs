@@ -1,7 +1,7 @@
 //! Requests: whether a connection may ask for something, and which room answers it.
 
 use super::Hub;
-use crate::changes::Wish;
+use crate::changes::AlterQuery;
 use crate::connection::{About, Connections};
 use crate::login::Credentials;
 use crate::model::extras::Extras;
@@ -51,7 +51,7 @@ impl Hub {
         }
         let Self { cx, connections, .. } = self;
         let Some(user) = user else { return connections.refuse(cx, about, Code::LoginFirst) };
-        if dialect == Dialect::Seed && msgid::is_of_v2(about.re) {
+        if dialect == Dialect::V1 && msgid::is_of_v2(about.re) {
             return connections.refuse(cx, about, Code::UnknownMsgid);
         }
         if request.id.is_some_and(|id| id != user) {
@@ -138,7 +138,7 @@ impl Hub {
             }
             Body::Typing { conversation, on } => self.on_typing(about, user, conversation, on),
             Body::Alter { conversation, pos, alteration } => {
-                changes.on_wish(cx, connections, about, user, Wish { conversation, pos, alteration });
+                changes.on_alter(cx, connections, about, user, AlterQuery { conversation, pos, alteration });
             }
             Body::Devices => devices.on_devices(cx, connections, about, user),
             Body::DropDevice { token } => devices.on_drop_device(cx, connections, about, user, token),

@@ -149,7 +149,7 @@ impl Hub {
                 let hidden = profile.friends.iter_mut().filter_map(hides).collect();
                 social.begin_session(id, epoch, Some(friends), hidden)
             }
-            Dialect::Seed => {
+            Dialect::V1 => {
                 social.begin_session(id, epoch, None, FxHashSet::default());
                 let members = profile.groups.iter().flat_map(|group| &group.members);
                 let mut users = friends;

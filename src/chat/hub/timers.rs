@@ -63,7 +63,7 @@ impl Hub {
         self.decide_claims();
         self.end_expired();
         self.logins.tick_standing(&mut self.cx);
-        self.connections.resume_paced(&mut self.cx);
+        self.connections.resume_rate_paused(&mut self.cx);
         self.tick_catch_ups();
         let Self { cx, connections, backlog, direct, groups, social, .. } = self;
         groups.store_batch_at_tick(cx);

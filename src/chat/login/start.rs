@@ -38,7 +38,7 @@ impl Logins {
         connection.note_claimed();
         let heads = if connection.multi { cx.limits.heads } else { 0 };
         let (detail, issue) = match connection.dialect {
-            Dialect::Seed => (Detail::Members, Issue::Nothing),
+            Dialect::V1 => (Detail::Members, Issue::Nothing),
             // Who came with a token keeps it.
             Dialect::V2 if has_token => (Detail::Counts, Issue::Nothing),
             Dialect::V2 => (Detail::Counts, Issue::Token),

@@ -26,7 +26,7 @@ impl Logins {
         cx.enter();
         let Some(welcome) = self.welcomes.remove(id) else { return };
         match connections.get(id).map(|connection| connection.dialect) {
-            Some(Dialect::Seed) => welcome_v1(cx, connections, backlog, id, &welcome),
+            Some(Dialect::V1) => welcome_v1(cx, connections, backlog, id, &welcome),
             Some(Dialect::V2) => welcome_v2(cx, connections, backlog, id, &welcome, is_online),
             None => {}
         }

@@ -58,7 +58,7 @@ pub enum AccountAct {
     },
     /// Give it a token, with which a device comes in by RESUME.
     IssueToken {
-        /// Whose.
+        /// The user who gets it.
         user: UserId,
         /// What the device is called.
         device: Option<Box<str>>,
@@ -69,7 +69,7 @@ pub enum AccountAct {
     RevokeTokens(UserId),
     /// Name the groups that a user is in, or the one of this name that it owns.
     Groups {
-        /// Who.
+        /// The user whose groups they are.
         user: UserId,
         /// Which one.
         owned: Option<Box<str>>,

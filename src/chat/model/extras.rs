@@ -40,7 +40,7 @@ pub fn extras(body: &[u8]) -> &[u8] {
     body.get(1..at).unwrap_or_default()
 }
 
-/// A body without its extras, as the seed dialect has it: the two parts of it.
+/// A body without its extras, as v1 has it: the two parts of it.
 pub fn without_extras(body: &[u8]) -> [&[u8]; 2] {
     match extras(body).len() {
         0 => [body, b""],

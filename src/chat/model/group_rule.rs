@@ -89,19 +89,19 @@ pub enum GroupRule {
     Role {
         /// Who; not the one who asks: the hub refuses that itself.
         user: UserId,
-        /// Which.
+        /// The role that it has from now on.
         role: Role,
     },
     /// A member is none any more; or the ban of somebody who is banned changes.
     Kick {
-        /// Who.
+        /// The member, or whoever is banned.
         user: UserId,
         /// Until when it may not join again.
         ban: Until,
     },
     /// What a member says is refused.
     Mute {
-        /// Who.
+        /// The member.
         user: UserId,
         /// Until when.
         until: Until,
@@ -157,7 +157,7 @@ impl MemberRule {
 /// What somebody is in a group since the row at place `at`. Of two that are known, the later place holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Standing {
-    /// Who.
+    /// The user.
     pub user: UserId,
     /// As what; `None` for nobody who is a member.
     pub member: Option<MemberRule>,
@@ -203,7 +203,7 @@ pub struct Ruled {
 /// Somebody who asks to join.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Asking {
-    /// Who.
+    /// Whoever asks, as a list shows it.
     pub person: Person,
     /// When it asked first.
     pub ts: Millis,

@@ -81,7 +81,7 @@ pub struct SearchPage {
 /// A conversation as one of its people sees it: where it stands, and how far they have read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head {
-    /// Which.
+    /// The conversation, as that one names it.
     pub conversation: Conversation,
     /// The name of the other user, or of the group.
     pub name: String,
@@ -113,7 +113,7 @@ pub struct HeadsPage {
 /// How far a device has come in a conversation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SyncFrom {
-    /// Which.
+    /// The conversation, as that one names it.
     pub conversation: Conversation,
     /// It has every message up to this place.
     pub after: u64,
@@ -124,7 +124,7 @@ pub struct SyncFrom {
 /// What a device lacks of one conversation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SyncedConversation {
-    /// Which.
+    /// The conversation, as that one names it.
     pub conversation: Conversation,
     /// By place, lowest first, without a gap from where the device stood.
     pub messages: Vec<Placed>,

@@ -67,7 +67,7 @@ impl Role {
 /// A member of a group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
-    /// Who.
+    /// The user, as a list shows it.
     pub person: Person,
     /// As what.
     pub role: Role,

@@ -14,8 +14,8 @@ const CROWD: usize = 16;
 /// How a message is framed for a reader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Framed {
-    /// As the seed dialect frames it.
-    Seed,
+    /// As v1 frames it.
+    V1,
     /// As v2 frames it.
     V2,
     /// As v2 frames it, marked as the reader's own.
@@ -26,7 +26,7 @@ impl Framed {
     /// How many bytes that has, without the terminator.
     pub(crate) fn len(self, envelope: &Envelope) -> usize {
         match self {
-            Framed::Seed => envelope.body().len() - extras(envelope.body()).len(),
+            Framed::V1 => envelope.body().len() - extras(envelope.body()).len(),
             Framed::V2 => push::v2_len(envelope),
             Framed::Own => push::own_len(envelope),
         }
@@ -34,7 +34,7 @@ impl Framed {
 
     fn frame(self, envelope: Envelope) -> Frame {
         match self {
-            Framed::Seed => Frame::Push(envelope),
+            Framed::V1 => Frame::Push(envelope),
             Framed::V2 => Frame::PushV2(envelope),
             Framed::Own => Frame::PushOwn(envelope),
         }
@@ -44,7 +44,7 @@ impl Framed {
 /// A frame for a client, without its terminator. None is empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Frame {
-    /// A message, as the seed dialect frames it: the envelope's body, without what only v2 has.
+    /// A message, as v1 frames it: the envelope's body, without what only v2 has.
     Push(Envelope),
     /// A message, as v2 frames it: the same, marked with what the envelope says of it.
     PushV2(Envelope),
@@ -59,7 +59,7 @@ impl Frame {
     #[allow(clippy::len_without_is_empty, reason = "no frame is empty")]
     pub fn len(&self) -> usize {
         match self {
-            Frame::Push(envelope) => Framed::Seed.len(envelope),
+            Frame::Push(envelope) => Framed::V1.len(envelope),
             Frame::PushV2(envelope) => Framed::V2.len(envelope),
             Frame::PushOwn(envelope) => Framed::Own.len(envelope),
             Frame::Reply(bytes) => bytes.len(),
@@ -89,7 +89,7 @@ impl Frame {
     /// Whether it pushes this very envelope, framed so. Its bytes are not looked at.
     fn is(&self, framed: Framed, envelope: &Envelope) -> bool {
         match (self, framed) {
-            (Frame::Push(message), Framed::Seed)
+            (Frame::Push(message), Framed::V1)
             | (Frame::PushV2(message), Framed::V2)
             | (Frame::PushOwn(message), Framed::Own) => message.shares(envelope),
             _ => false,
@@ -102,73 +102,73 @@ impl Frame {
 pub enum Effect {
     /// Append a frame, with what tells it apart from the next one, to a connection's outbox.
     Send {
-        /// To whom.
+        /// The connection that it goes to.
         connection: ConnectionId,
-        /// What.
+        /// The frame, without its terminator or header.
         frame: Frame,
     },
     /// The same for several connections, one after the other: a message to a crowd is counted and encoded once.
     SendAll {
-        /// To whom: two at least.
+        /// The connections that it goes to: two at least.
         connections: Vec<ConnectionId>,
-        /// What: a message.
+        /// The frame of a message, without its terminator or header.
         frame: Frame,
     },
     /// Flush what the outbox holds, as far as the socket takes it at once, and close.
     Close {
-        /// Which connection. `Closed` follows as an event.
+        /// The connection. `Closed` follows as an event.
         connection: ConnectionId,
         /// The errno that goes with it, if one does.
         why: Option<Code>,
     },
     /// Hand over no further request of this session until `Resume`.
     Pause {
-        /// Whose.
+        /// The connection that is not read from.
         connection: ConnectionId,
     },
     /// Go on with the session's requests.
     Resume {
-        /// Whose.
+        /// The connection that is read from again.
         connection: ConnectionId,
     },
     /// Find out what the peer's TCP has acknowledged; `Acked` follows as an event.
     Probe {
-        /// Whose peer.
+        /// The connection of that peer.
         connection: ConnectionId,
     },
     /// Join a channel; `Joined` follows. Joins and leaves of one channel take turns.
     Join {
-        /// For the event that follows.
+        /// The id that `Joined` will have.
         id: RequestId,
-        /// Which.
+        /// The channel to be joined: a user's or a group's.
         channel: Channel,
     },
     /// Leave a channel, also after a join that failed. What is under way may still arrive.
     Leave {
-        /// Which.
+        /// The channel to be left.
         channel: Channel,
     },
     /// Publish on a channel. First in, first out with this core's other publishes on it.
     Publish {
-        /// If somebody wants to know who heard it, for the `Published` that follows.
+        /// The id that `Published` will have; `None` if nobody wants to know who heard it.
         id: Option<RequestId>,
-        /// Where.
+        /// The channel that it is published on.
         channel: Channel,
-        /// What.
+        /// What is published: counted bytes, which are not copied.
         envelope: Envelope,
     },
     /// Find out who is online anywhere; `PresenceResult` follows.
     QueryPresence {
-        /// For the event that follows.
+        /// The id that `PresenceResult` will have.
         id: RequestId,
-        /// About whom.
+        /// The users asked about; the answer is in this order.
         users: Vec<UserId>,
     },
     /// Request something of the store; `Answered` follows.
     Store {
-        /// For the event that follows.
+        /// The id that `Answered` will have.
         id: RequestId,
-        /// What.
+        /// What is requested; its doc says which replies it may get.
         request: StoreRequest,
     },
 }
@@ -244,14 +244,14 @@ mod tests {
         let (message, same) = (message(), message());
         assert_eq!(message, same);
         let pushes = [
-            (0, Framed::Seed, &message),
-            (1, Framed::Seed, &message),
-            (2, Framed::Seed, &message),
+            (0, Framed::V1, &message),
+            (1, Framed::V1, &message),
+            (2, Framed::V1, &message),
             (3, Framed::V2, &message),
             (4, Framed::V2, &message),
             (5, Framed::Own, &message),
-            (6, Framed::Seed, &message),
-            (7, Framed::Seed, &same),
+            (6, Framed::V1, &message),
+            (7, Framed::V1, &same),
         ];
         let effects = pushed(&pushes);
         let sizes = effects.iter().map(|effect| match effect {
@@ -272,9 +272,9 @@ mod tests {
         let message = message();
         let mut cx = Cx::new(CoreId(0), Limits::default());
         let connection = |index| ConnectionId { index, generation: 0 };
-        cx.push(connection(0), Framed::Seed, &message);
+        cx.push(connection(0), Framed::V1, &message);
         cx.emit(Effect::Probe { connection: connection(0) });
-        cx.push(connection(1), Framed::Seed, &message);
+        cx.push(connection(1), Framed::V1, &message);
         let [Effect::Send { .. }, Effect::Probe { .. }, Effect::Send { .. }] = &cx.effects[..] else {
             panic!("{:?}", cx.effects)
         };

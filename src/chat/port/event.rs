@@ -29,95 +29,95 @@ pub struct BusDown;
 pub enum Event<'a> {
     /// A connection was accepted.
     Opened {
-        /// Its name from now on.
+        /// Names the connection from now on, until its `Closed`.
         connection: ConnectionId,
-        /// Where it comes from.
+        /// Where it comes from, as far as shares of logins go.
         from: Source,
     },
     /// It is known now where a connection comes from that a proxy made. It has said nothing yet.
     Located {
-        /// Which.
+        /// The connection that the proxy made.
         connection: ConnectionId,
-        /// From where.
+        /// Where its client comes from.
         from: Source,
     },
     /// A client said something that a client may say.
     Request {
-        /// Who.
+        /// The connection that it came on.
         connection: ConnectionId,
-        /// What ended its frame.
+        /// The byte that ended its frame.
         terminator: Terminator,
-        /// What.
+        /// What the client asks for: each field valid by itself, texts borrowed from the frame.
         request: Request<'a>,
     },
     /// A connection speaks WebSocket from now on: each of its frames is a message, with a header before it.
     Upgraded {
-        /// Which.
+        /// The connection. Nothing was sent to it before.
         connection: ConnectionId,
     },
     /// A client said something that nobody may say.
     BadFrame {
-        /// Who.
+        /// The connection that it came on.
         connection: ConnectionId,
-        /// What is wrong with it.
+        /// What is wrong with it, and whether the connection lives on.
         fault: Fault,
     },
     /// A frame of a client's has been under way for longer than `frame_ms`.
     FrameTimeout {
-        /// Whose.
+        /// The connection that it comes on.
         connection: ConnectionId,
     },
     /// Too much of this core's memory is unfinished frames, and this client's is one of the largest.
     Shed {
-        /// Whose.
+        /// The connection of that client.
         connection: ConnectionId,
     },
     /// The peer's TCP has acknowledged this many bytes of all that was ever sent to it.
     Acked {
-        /// Whose peer.
+        /// The connection of that peer.
         connection: ConnectionId,
-        /// Bytes since the connection was opened.
+        /// Bytes of frames, with what tells them apart, since the connection was opened. Never less than before.
         bytes: u64,
     },
     /// The client will say nothing more, and everything it said has been handed over. It may
     /// still listen.
     HalfClosed {
-        /// Who.
+        /// The connection of that client.
         connection: ConnectionId,
     },
     /// A connection is gone, from whichever side.
     Closed {
-        /// Which.
+        /// The connection; its name is free from now on.
         connection: ConnectionId,
-        /// Bytes that its peer's TCP had acknowledged.
+        /// Bytes that its peer's TCP had acknowledged, as in `Acked`.
         acked: u64,
     },
     /// The channel is joined: whatever is published on it from now on will arrive.
     Joined {
-        /// The id of the join.
+        /// The id of the `Join`.
         id: RequestId,
-        /// Or not.
+        /// That it is joined, or that the bus could not.
         result: Result<(), BusDown>,
     },
     /// A publish was counted.
     Published {
-        /// The id of the publish.
+        /// The id of the `Publish`.
         id: RequestId,
-        /// How many cores heard it, the publisher included if it has joined the channel.
+        /// How many cores heard it, the publisher included if it has joined the channel; or that nobody knows.
         receivers: Result<u32, BusDown>,
     },
     /// Something was published on a channel that this core has joined, perhaps by itself.
     Arrived {
-        /// Where.
+        /// The channel that it was published on.
         channel: Channel,
-        /// What.
+        /// What was published: whole, but perhaps a forgery or of a kind that has no business there.
         envelope: Envelope,
     },
     /// Who of those asked about is online anywhere.
     PresenceResult {
-        /// The id of the query.
+        /// The id of the `QueryPresence`.
         id: RequestId,
-        /// One for each user asked about, in that order.
+        /// For each user asked about, in that order: whether any core has joined its channel.
         online: Result<Vec<bool>, BusDown>,
     },
     /// The bus was lost, or it is not one with that of all servers any more: what others say does not arrive.
@@ -134,21 +134,21 @@ pub enum Event<'a> {
     },
     /// Another core is dead, or hangs and was cut off from the bus: it holds nobody any more.
     CoreGone {
-        /// The number that it went by.
+        /// The number that the dead core went by.
         core: CoreId,
     },
     /// The server's API wants something done. The answer is sent to this acting session, which then is `Closed`.
     Acted {
         /// The session without a socket, new but for its number.
         connection: ConnectionId,
-        /// What.
+        /// What is to be done, or in whose name the request that follows is.
         act: Act,
     },
     /// The store has answered.
     Answered {
-        /// The id of the request.
+        /// The id of the `Store`.
         id: RequestId,
-        /// What.
+        /// The reply, or the errno by which the store refuses.
         result: StoreResult,
     },
     /// Time has passed. Comes several times a second.

@@ -31,7 +31,7 @@ use std::sync::Arc;
 /// What a profile tells of groups.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Detail {
-    /// Their members too, as the seed dialect lists them.
+    /// Their members too, as v1 lists them.
     Members,
     /// Only how many members they have.
     Counts,
@@ -106,7 +106,7 @@ pub enum StoreRequest {
     /// Friends, groups, blocked users and settings of a user, and who asks it for something: a login takes effect. → [`StoreReply::Profile`] | `Refused` (what
     /// it was proven by is not the user's any more).
     LoadProfile {
-        /// Whose.
+        /// The user who logs in.
         user: UserId,
         /// What the login was proven by: compared again in the transaction that issues the token.
         proof: Proof,
@@ -122,43 +122,43 @@ pub enum StoreRequest {
     /// Keep a user's dedup window in memory for the next [`StoreRequest::LoadProfile`] on this server. Not stored: it is
     /// forgotten with the process, and when too many others left theirs since. → `Done`.
     Remember {
-        /// Whose.
+        /// The user whose session has ended.
         user: UserId,
         /// What it said lately.
         window: Box<DedupWindow>,
     },
     /// Make a token worthless. → `Done`, also if it was already.
     Revoke {
-        /// Whose.
+        /// The user whose token it is.
         user: UserId,
-        /// Which.
+        /// The token, by its name.
         token: TokenId,
     },
     /// A user's devices: its tokens, the one used last first. → [`StoreReply::Devices`].
     Devices {
-        /// Whose.
+        /// The user whose devices are listed.
         user: UserId,
     },
     /// Make a device's token worthless. → `Done` | `NoSuchUser` (the user has no such device).
     DropDevice {
-        /// Whose.
+        /// The user whose device it is.
         user: UserId,
-        /// Which.
+        /// The device, by the name of its token.
         token: TokenId,
     },
     /// Keep with a device by what it is reached, for whoever tells it that something waits; it goes with the device.
     /// → `Done` | `NoSuchUser` (the user has no such device).
     SetPushToken {
-        /// Whose.
+        /// The user whose device it is.
         user: UserId,
-        /// Which.
+        /// The device, by the name of its token.
         device: TokenId,
-        /// By what; `None` if it no longer is.
+        /// By what the device is reached; `None` if it no longer is.
         push: Option<PushToken>,
     },
     /// A page of a user's conversations, newest first. → [`StoreReply::Heads`].
     Heads {
-        /// Whose.
+        /// The user whose conversations are listed.
         user: UserId,
         /// Only those whose last message has a smaller id.
         before: Option<MessageId>,
@@ -168,7 +168,7 @@ pub enum StoreRequest {
     /// What a device lacks of these conversations: from each, what lies beyond the place that it has. One that has
     /// nothing new is in the reply all the same, with where it stands. → [`StoreReply::Synced`].
     Sync {
-        /// Whose device.
+        /// The user whose device asks.
         user: UserId,
         /// Which conversations, and how far the device is.
         since: Vec<SyncFrom>,
@@ -199,7 +199,7 @@ pub enum StoreRequest {
     /// Move a user's read marker forward; beyond the last message it is at the last message.
     /// → [`StoreReply::Marker`] | `NoSuchUser` | `NoSuchGroup` | `NotAMember`.
     MoveMarker {
-        /// Whose.
+        /// The user who has read.
         user: UserId,
         /// In which conversation.
         conversation: Conversation,
@@ -208,15 +208,15 @@ pub enum StoreRequest {
     },
     /// Where messages are stored that a session was pushed. → [`StoreReply::Places`]: those that are stored by now.
     FindPlaces {
-        /// Which, at most `places_find` of them.
+        /// The messages, at most `places_find` of them.
         mids: Vec<MessageId>,
     },
     /// Change a password, make every token of the user worthless and give it a new one.
     /// → [`StoreReply::Issued`] | `Refused` (the old password is another) | `TooFast`, as for Verify.
     ChangePassword {
-        /// Whose.
+        /// The user whose password it is.
         user: UserId,
-        /// What it is.
+        /// The password that it is, as far as the user says.
         old: Password,
         /// What it will be; hashed before it is stored.
         new: Password,
@@ -227,7 +227,7 @@ pub enum StoreRequest {
     Find {
         /// Who asks.
         user: UserId,
-        /// Whom.
+        /// The user who is looked for.
         who: Who,
     },
     /// Refuse a user's direct messages from now on; what either of the two asks the other for is asked no more. → `Done` | `NoSuchUser` | `Exists` | `TooMany`.
@@ -259,9 +259,9 @@ pub enum StoreRequest {
     History {
         /// Who asks.
         user: UserId,
-        /// Between whom.
+        /// The conversation.
         conversation: Conversation,
-        /// Where.
+        /// Which of its places.
         span: Span,
         /// Which rows; the others are left out.
         wanted: Wanted,
@@ -291,12 +291,12 @@ pub enum StoreRequest {
     },
     /// Friends of a user. → [`StoreReply::Friends`].
     Friends {
-        /// Whose.
+        /// The user whose list it is.
         user: UserId,
     },
     /// Which of a user's friends block it. → [`StoreReply::Hidden`].
     Hidden {
-        /// Whose.
+        /// The user whose friends are looked at.
         user: UserId,
     },
     /// Add a friend, one direction. → `Done` | [`StoreReply::Hidden`] (done, and it blocks whoever asks) | `NoSuchUser` | `Exists` | `TooMany`.
@@ -311,7 +311,7 @@ pub enum StoreRequest {
     DelFriend {
         /// Who asks.
         user: UserId,
-        /// Whom.
+        /// The friend to be removed.
         friend: UserId,
         /// From which lists.
         parting: Parting,
@@ -338,14 +338,14 @@ pub enum StoreRequest {
         user: UserId,
         /// Who asked.
         friend: UserId,
-        /// What.
+        /// Yes or no.
         answer: FriendAnswer,
     },
     /// Change what a user has chosen, or ask for it. → [`StoreReply::Settings`].
     SaveSettings {
-        /// Whose.
+        /// The user whose settings they are.
         user: UserId,
-        /// What.
+        /// What is changed, if anything is.
         change: SettingsChange,
     },
     /// Make a group with its creator as the only member. → [`StoreReply::Joined`] | `Exists` | `TooMany` (also if no id
@@ -353,7 +353,7 @@ pub enum StoreRequest {
     CreateGroup {
         /// The creator.
         user: UserId,
-        /// 1 to `name_chars` characters; unique likewise.
+        /// 1 to `name_chars` characters; unique whatever its case, width or composition.
         name: String,
         /// 0 to `desc_chars` characters.
         desc: String,
@@ -363,7 +363,7 @@ pub enum StoreRequest {
     AddGroup {
         /// Who asks.
         user: UserId,
-        /// Which.
+        /// The group to be joined.
         group: GroupId,
         /// The row of the group's conversation that tells of it; without one nobody is told.
         row: Option<NewRow>,
@@ -372,9 +372,9 @@ pub enum StoreRequest {
     DelGroup {
         /// Who asks.
         user: UserId,
-        /// Which.
+        /// The group to be left.
         group: GroupId,
-        /// Likewise.
+        /// The row of the group's conversation that tells of it; without one nobody is told.
         row: Option<NewRow>,
     },
     /// Change how a group is run, and make a row of that, in one transaction, once: the same (user, cid) again changes
@@ -383,9 +383,9 @@ pub enum StoreRequest {
     RuleGroup {
         /// Who asks.
         user: UserId,
-        /// Which.
+        /// The group that is run.
         group: GroupId,
-        /// What is to be.
+        /// What is to be from now on.
         rule: GroupRule,
         /// The row that tells of it.
         row: NewRow,
@@ -396,7 +396,7 @@ pub enum StoreRequest {
     JoinRequests {
         /// Who wants to know.
         user: UserId,
-        /// Which.
+        /// The group.
         group: GroupId,
     },
     /// Why a user may not write to a group that its core does not know it to be a member of.
@@ -404,7 +404,7 @@ pub enum StoreRequest {
     CheckMembership {
         /// Who asks.
         user: UserId,
-        /// Which.
+        /// The group.
         group: GroupId,
     },
     /// Store a message durably, once: the same (sender, cid) again changes nothing, whatever its id, nor does the same
@@ -425,8 +425,8 @@ pub enum StoreRequest {
         /// are counted once, not each.
         envelopes: Arc<[Envelope]>,
     },
-    /// One page of a user's backlog: what is owed, and group messages behind its cursors,
-    /// the user's own left out, oldest `mid` first. Takes nothing away. → [`StoreReply::Backlog`].
+    /// One page of a user's backlog: what is owed (direct messages, each a row of the backlog), and group messages behind
+    /// its cursors, the user's own left out, oldest `mid` first. Takes nothing away. → [`StoreReply::Backlog`].
     ///
     /// A page is a merge: what is owed comes by `mid`, each group's messages by place without a
     /// gap, so that a message stored late is in a later page whatever its `mid`.
@@ -448,9 +448,9 @@ pub enum StoreRequest {
     AckDelivered {
         /// Whose backlog.
         user: UserId,
-        /// Owed messages that arrived.
+        /// Direct messages that arrived.
         mids: Vec<MessageId>,
-        /// Groups and how far.
+        /// How far the user has come in its groups.
         cursors: Vec<CursorUpdate>,
     },
 }
@@ -468,15 +468,15 @@ impl StoreRequest {
     }
 }
 
-/// The store's answer: done, or why not.
+/// The reply of the store, or the errno by which it refuses.
 pub type StoreResult = Result<StoreReply, Code>;
 
 /// A request on its way to the store.
 #[derive(Debug)]
 pub struct StoreCall {
-    /// Which core asks. An index into the answer queues of this process.
+    /// The core that asks: an index into the reply queues of this process.
     pub core: usize,
-    /// What the answer is to carry.
+    /// The id that the reply is to carry.
     pub id: RequestId,
     /// The request.
     pub request: StoreRequest,

@@ -134,10 +134,10 @@ impl Social {
             let (id, text) = (connection.id(), String::from_utf8_lossy(envelope.body()));
             let frame = match (connection.dialect, connection.user()) {
                 (Dialect::V2, _) => announced::notice(&text),
-                (Dialect::Seed, Some(reader)) => {
+                (Dialect::V1, Some(reader)) => {
                     announced::push(&text, cx.local_time.text(envelope.ts()), reader)
                 }
-                (Dialect::Seed, None) => continue,
+                (Dialect::V1, None) => continue,
             };
             connections.reply(cx, id, frame);
         }

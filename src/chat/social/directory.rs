@@ -124,7 +124,7 @@ impl Social {
         list: &List,
         (ids, online): (&[UserId], &[bool]),
     ) {
-        let dialect = connections.get(id).map_or(Dialect::Seed, |connection| connection.dialect);
+        let dialect = connections.get(id).map_or(Dialect::V1, |connection| connection.dialect);
         // Who is told of changes sees what it was told, this query among it: what a query alone has shown may have
         // been a login that comes to nothing, and no change would follow it.
         let told = |user| self.state_of(user).filter(|_| dialect == Dialect::V2);
@@ -142,7 +142,7 @@ impl Social {
             }
             List::Friends(people) => match dialect {
                 Dialect::V2 => welcome::friend_list(people, &is_online, bytes),
-                Dialect::Seed => vec![lists::friend_list(people, &is_online, bytes)],
+                Dialect::V1 => vec![lists::friend_list(people, &is_online, bytes)],
             },
         };
         for frame in frames {

@@ -14,7 +14,7 @@ pub fn notice(text: &str) -> Vec<u8> {
     out
 }
 
-/// For the seed dialect: the push of a message from 0, which is nobody's id. Nobody is answered there, and it is nowhere
+/// For v1: the push of a message from 0, which is nobody's id. Nobody is answered there, and it is nowhere
 /// afterwards.
 pub fn push(text: &str, time: &str, reader: UserId) -> Vec<u8> {
     let mut out = b"{\"id\":0,\"msg\":".to_vec();

@@ -1,4 +1,4 @@
-//! The lists of the seed dialect: arrays of JSON strings, each the text of an object.
+//! The lists of v1: arrays of JSON strings, each the text of an object.
 //!
 //! Everything here is cut to a budget of bytes, because names and members are what others typed.
 

@@ -116,7 +116,7 @@ pub const fn is_entrance(msgid: u32) -> bool {
     matches!(msgid, LOGIN | REGISTER | RESUME)
 }
 
-/// Whether a request is one that a session of the seed dialect does not know.
+/// Whether a request is one that a session of v1 does not know.
 pub const fn is_of_v2(msgid: u32) -> bool {
     matches!(
         msgid,

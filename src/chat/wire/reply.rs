@@ -68,7 +68,7 @@ pub fn not_registered(code: Code, text: Option<&str>) -> Vec<u8> {
     refused(msgid::REGISTER_ACK, None, code, text)
 }
 
-/// LOGIN_MSG_ACK of a refused login. The seed dialect has no cid in it.
+/// LOGIN_MSG_ACK of a refused login. V1 has no cid in it.
 pub fn not_logged_in(code: Code, cid: Option<&str>) -> Vec<u8> {
     let text = if code == Code::Refused { BAD_LOGIN } else { code.text() };
     refused(msgid::LOGIN_ACK, cid, code, Some(text))

@@ -41,7 +41,7 @@ pub struct Request<'a> {
 pub enum Dialect {
     /// What the original client speaks.
     #[default]
-    Seed,
+    V1,
     /// The same and more: `"v":2`.
     V2,
 }
@@ -151,7 +151,7 @@ pub enum Body<'a> {
     },
     /// FIND.
     Find {
-        /// Whom.
+        /// The user who is looked for.
         who: Named<'a>,
     },
     /// PASSWORD.
@@ -163,12 +163,12 @@ pub enum Body<'a> {
     },
     /// BLOCK.
     Block {
-        /// Whom.
+        /// The user whose messages are refused from now on.
         user: UserId,
     },
     /// UNBLOCK.
     Unblock {
-        /// Whom.
+        /// The user whose messages are taken again.
         user: UserId,
     },
     /// MEMBERS.
@@ -223,7 +223,7 @@ pub enum Body<'a> {
     Devices,
     /// DROP_DEVICE.
     DropDevice {
-        /// Which.
+        /// The device, by the name of its token.
         token: TokenId,
     },
     /// PUSH_TOKEN.
@@ -233,7 +233,7 @@ pub enum Body<'a> {
     },
     /// FRIEND_ASK.
     FriendAsk {
-        /// Whom.
+        /// The user who is asked.
         friend: UserId,
         /// What is said with it.
         note: &'a str,
@@ -242,7 +242,7 @@ pub enum Body<'a> {
     FriendAnswer {
         /// Who asks.
         friend: UserId,
-        /// What.
+        /// Yes or no.
         answer: FriendAnswer,
     },
     /// SETTINGS.
@@ -271,7 +271,7 @@ pub enum Body<'a> {
         msg: &'a str,
         /// The sender's time, as text.
         time: Option<&'a str>,
-        /// What it carries besides, if the session speaks v2; the seed dialect has no such fields.
+        /// What it carries besides, if the session speaks v2; v1 has no such fields.
         extras: Result<Option<Extras>, BadExtras>,
     },
     /// GROUP_CHAT_MSG.
@@ -282,17 +282,17 @@ pub enum Body<'a> {
         msg: &'a str,
         /// The sender's time, as text.
         time: Option<&'a str>,
-        /// What it carries besides, if the session speaks v2; the seed dialect has no such fields.
+        /// What it carries besides, if the session speaks v2; v1 has no such fields.
         extras: Result<Option<Extras>, BadExtras>,
     },
     /// ADD_FRIEND_MSG.
     AddFriend {
-        /// Whom.
+        /// The user who goes on the list.
         friend: UserId,
     },
     /// DEL_FRIEND_MSG.
     DelFriend {
-        /// Whom.
+        /// The friend to be removed.
         friend: UserId,
     },
     /// CREATE_GROUP_MSG.
@@ -304,17 +304,17 @@ pub enum Body<'a> {
     },
     /// ADD_GROUP_MSG.
     AddGroup {
-        /// Which.
+        /// The group to be joined.
         group: GroupId,
     },
     /// DEL_GROUP_MSG.
     DelGroup {
-        /// Which.
+        /// The group to be left, or dissolved by its creator.
         group: GroupId,
     },
     /// ROLE, KICK, MUTE, GROUP_SET or JOIN_ANSWER. A name is not checked: the hub does that.
     RuleGroup {
-        /// Which.
+        /// The group that is run.
         group: GroupId,
         /// What is to be.
         rule: GroupRule,

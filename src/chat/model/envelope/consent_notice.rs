@@ -25,7 +25,7 @@ pub struct FriendNotice {
     pub about: UserId,
     /// That one's name, as far as it is known.
     pub name: String,
-    /// What.
+    /// What has happened.
     pub news: FriendNews,
 }
 

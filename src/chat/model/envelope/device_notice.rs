@@ -8,7 +8,7 @@ use crate::model::token::TokenId;
 /// Somebody has read a conversation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReadNotice {
-    /// Who.
+    /// The user who has read.
     pub reader: UserId,
     /// Which, as whoever is told sees it.
     pub conversation: Conversation,
@@ -19,7 +19,7 @@ pub struct ReadNotice {
 /// Somebody types.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TypingNotice {
-    /// Who.
+    /// The user who types.
     pub user: UserId,
     /// Whether, or no more.
     pub on: bool,

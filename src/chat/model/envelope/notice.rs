@@ -10,7 +10,7 @@ const JOIN: &str = "join";
 /// Who came or went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Notice {
-    /// Who.
+    /// The user.
     pub user: UserId,
     /// The number of the login that this is about.
     pub epoch: u64,

@@ -132,7 +132,7 @@ impl<'a> Reader<'_, 'a> {
         Ok(emoji)
     }
 
-    /// What a message carries besides its text. What is wrong with that is kept: the seed dialect has no such fields.
+    /// What a message carries besides its text. What is wrong with that is kept: v1 has no such fields.
     pub(super) fn extras(&self) -> Result<Option<Extras>, BadExtras> {
         let (data, reply) = (self.fields.get("data"), self.fields.get("reply"));
         if data.is_none() && reply.is_none() {

@@ -143,7 +143,7 @@ impl<'a> Reader<'_, 'a> {
         })
     }
 
-    /// The `id` field, where it tells who asks: required in what the seed dialect has, checked where
+    /// The `id` field, where it tells who asks: required in what v1 has, checked where
     /// it is there in what only v2 has.
     fn id(&self, body: &Body<'a>) -> Checked<Option<UserId>> {
         match body {
@@ -186,7 +186,7 @@ impl<'a> Reader<'_, 'a> {
             return self.jwt_login();
         }
         let (who, takeover) = match dialect {
-            Dialect::Seed => (Named::Id(self.user("id")?), None),
+            Dialect::V1 => (Named::Id(self.user("id")?), None),
             Dialect::V2 => (self.named()?, self.optional("takeover", Self::flag)?),
         };
         let takeover = if takeover == Some(true) { Takeover::Replace } else { Takeover::Refuse };
@@ -210,14 +210,14 @@ impl<'a> Reader<'_, 'a> {
 
     fn dialect(&self) -> Checked<Dialect> {
         match self.optional("v", Self::number)? {
-            None | Some(1) => Ok(Dialect::Seed),
+            None | Some(1) => Ok(Dialect::V1),
             Some(2) => Ok(Dialect::V2),
             Some(_) => Err(invalid("v must be 1 or 2".into())),
         }
     }
 
     fn client(&self, dialect: Dialect) -> Checked<Client<'a>> {
-        if dialect == Dialect::Seed {
+        if dialect == Dialect::V1 {
             return Ok(Client::default());
         }
         let most = self.limits.device_chars;

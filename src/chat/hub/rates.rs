@@ -1,4 +1,4 @@
-//! Pace: what a request counts as, where there are rates.
+//! Rates: what a request counts as, where there are any.
 
 use super::Hub;
 use crate::connection::{About, Class};
