@@ -17,6 +17,7 @@ mod consent;
 #[path = "wire/pieces.rs"]
 mod pieces;
 #[path = "sim/remembered.rs"]
+#[allow(dead_code, reason = "the simulation needs more of it")]
 mod remembered;
 #[path = "wire/replies_changed.rs"]
 mod replies_changed;

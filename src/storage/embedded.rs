@@ -170,6 +170,7 @@ impl Embedded {
             StoreRequest::LoadProfile { .. } => self.load_profile(request),
             StoreRequest::Revoke { user, token } => tokens::revoke(db, *user, *token),
             StoreRequest::Devices { user } => tokens::devices(db, limits, *user),
+            StoreRequest::CheckProofs { user, proofs } => tokens::check(db, *user, proofs),
             StoreRequest::DropDevice { user, token } => tokens::drop_device(db, *user, *token),
             StoreRequest::SetPushToken { user, device, push } => {
                 tokens::set_push_token(db, *user, *device, push.as_ref())
@@ -199,6 +200,7 @@ impl Embedded {
                 history::history((db, &memory.places), *user, (*conversation, *span), *wanted, limit)
             }
             StoreRequest::Friends { user } => accounts::friends(db, limits, *user),
+            StoreRequest::Acquaintances { user } => blocks::acquaintances(db, limits, *user),
             StoreRequest::AddFriend { user, friend } => accounts::add_friend(db, limits, *user, *friend),
             StoreRequest::DelFriend { user, friend, parting } => {
                 accounts::del_friend(db, *user, *friend, *parting)

@@ -3,7 +3,8 @@
 use super::patience::{SOON, until};
 use crate::common::chatd::Chatd;
 use crate::common::client::{Client, User};
-use crate::common::cluster::Backends;
+use crate::common::cluster::{Backends, Shared};
+use crate::common::services::proxy::Proxy;
 use serde_json::{Value, json};
 
 /// A device that asks to be let in; and the answer.
@@ -126,4 +127,56 @@ fn ten_sessions_live_side_by_side_on_two_servers_and_a_dropped_device_makes_room
     assert_eq!(next(&mut last, 21)["errno"], 113);
     last.hear_end();
     let (_newest, _) = enter(&cluster.servers[0], &amy, None, "the newest");
+}
+
+/// The session is told that its device is none any more, past what it is told when its server has Redis back.
+fn hear_dropped(client: &mut Client) {
+    loop {
+        let frame = client.hear("that the device was dropped");
+        if frame["msgid"] == 21 {
+            assert_eq!(frame["errno"], 113, "{frame}");
+            return client.hear_end();
+        }
+    }
+}
+
+#[test]
+fn a_device_that_is_dropped_while_its_server_has_lost_redis_ends_when_that_is_back() {
+    let backends = Backends::of_all_tests();
+    let shared = backends.share();
+    let proxy = Proxy::start(backends.redis.address());
+    let first = shared.start(1);
+    let second = Shared { redis: format!("redis://{}/0", proxy.address), ..shared.clone() }.start(1);
+    let [amy, ben] = ["amy", "ben"].map(|name| first.register(name));
+    let (mut desk, _) = enter(&first, &amy, None, "desk");
+    let (mut phone, _) = enter(&second, &amy, None, "phone");
+    let (mut pad, _) = enter(&second, &amy, None, "pad");
+    let (mut laptop, _) = enter(&first, &ben, None, "laptop");
+    let (mut tablet, _) = enter(&second, &ben, None, "tablet");
+    proxy.cut();
+    until("the second server to have lost Redis", SOON, || {
+        second.printed().contains("is lost").then_some(())
+    });
+    desk.say(json!({"msgid": 40, "cid": "list"}));
+    let list = next(&mut desk, 41)["devices"].as_array().expect("devices").clone();
+    let dropped = list.iter().find(|device| device["device"] == "phone").expect("the phone");
+    desk.say(json!({"msgid": 42, "deviceid": dropped["id"], "cid": "drop"}));
+    assert_eq!(next(&mut desk, 20)["cid"], "drop");
+    laptop.say(json!({"msgid": 31, "old": ben.password, "new": "another one", "cid": "password"}));
+    assert_eq!(next(&mut laptop, 20)["cid"], "password");
+    proxy.mend();
+    hear_dropped(&mut phone);
+    hear_dropped(&mut tablet);
+    // What is good goes on.
+    for (client, devices) in [(&mut desk, 2), (&mut pad, 2), (&mut laptop, 1)] {
+        client.say(json!({"msgid": 40, "cid": "list"}));
+        let list = loop {
+            let frame = client.hear("the devices");
+            assert_ne!(frame["msgid"], 21, "{frame}");
+            if frame["msgid"] == 41 {
+                break frame;
+            }
+        };
+        assert_eq!(list["devices"].as_array().map(Vec::len), Some(devices), "{list}");
+    }
 }

@@ -136,3 +136,36 @@ fn nobody_goes_and_comes_because_redis_did() {
     hear_all(&mut watching, vec![presence(&carl, "offline")]);
     watching.hear_nothing();
 }
+
+/// A session that lives beside others.
+fn enter_beside(server: &Chatd, user: &User) -> Client {
+    let mut client = server.connect().with_newlines();
+    client.id = user.id;
+    client.say(json!({"msgid": 1, "id": user.id, "password": user.password, "v": 2, "multi": true}));
+    client.hear_login();
+    client
+}
+
+/// Nobody was ever told of the older one but by its own server, at a time when a newer one was known.
+#[test]
+fn of_two_sessions_the_newer_ends_and_then_the_server_of_the_older_one_is_killed() {
+    let mut cluster = Backends::of_all_tests().share().cluster(1);
+    let [amy, ben, carl, dora] = ["amy", "ben", "carl", "dora"].map(|name| cluster.register(name));
+    let [first, second] = &mut cluster.servers;
+    let mut watching = watcher(second, &amy, &[&ben, &carl, &dora]);
+    let older = enter_beside(first, &ben);
+    hear_all(&mut watching, vec![presence(&ben, "online")]);
+    let newer = enter_beside(second, &ben);
+    let carls = enter_v2(second, &carl);
+    hear_all(&mut watching, vec![presence(&carl, "online")]);
+    drop(newer);
+    drop(carls);
+    // The second server looks for Ben before it says that Carl is gone, and has found him when Dora is there.
+    hear_all(&mut watching, vec![presence(&carl, "offline")]);
+    let doras = enter_v2(second, &dora);
+    hear_all(&mut watching, vec![presence(&dora, "online")]);
+    first.end(libc::SIGKILL);
+    hear_all(&mut watching, vec![presence(&ben, "offline")]);
+    watching.hear_nothing();
+    drop((older, doras));
+}

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! devices 5=phone 7=             tokens and what they are called, the one used last first
+//! proven password 5              what sessions were let in by that is good still: the password, a token
 //! heads 2=bob@9 read 3 unread 4; 5=team@2 group     conversations; and at its end `more`
 //! synced 2 head 9: 1>2@8 text; …; more  | 5 group head 2:    conversations, of each what lies beyond; `| left 3`: so
 //!                                many of those asked for are not dealt with
@@ -11,15 +12,16 @@
 //! arrives user 1 beside own 9    other cores have so many sessions beside the own claim
 //! arrives user 1 read by 2 with 2 up to 9 · arrives user 1 typing 2 · arrives group 5 typing 2 of 50
 //! arrives user 1 revoked 5 · arrives user 1 confirmed here · arrives user 1 own 1>2 text
+//! arrives cores online 2 7 · offline 2 7 · elsewhere 2 7    who came and went at another core, by the number of its login
 //! loginm a 1 ann                 a whole login in v2 of a session that lives beside others and understands everything
 //! ```
 
 use super::script::{Script, group, user};
 use chatd::chat::model::device::{Device, Marker};
-use chatd::chat::model::envelope::{Demand, Envelope, ReadNotice, TypingNotice};
+use chatd::chat::model::envelope::{Demand, Envelope, Notice, ReadNotice, TypingNotice, Whereabouts};
 use chatd::chat::model::history::{Conversation, Head, HeadsPage, Placed, SyncPage, SyncedConversation};
 use chatd::chat::model::ids::{MessageId, Millis};
-use chatd::chat::model::token::TokenId;
+use chatd::chat::model::token::{PasswordPrint, Proof, TokenId};
 use chatd::chat::port::event::Channel;
 use chatd::chat::port::store::{StoreReply, StoreRequest};
 
@@ -51,6 +53,13 @@ impl Script {
                     Device { token, name: name.to_owned(), created: Millis(1), used: Millis(2), push: None }
                 };
                 StoreReply::Devices(rest.split_whitespace().map(device).collect())
+            }
+            "proven" => {
+                let proof = |word: &str| match word {
+                    "password" => Proof::Password(PasswordPrint(1)),
+                    token => Proof::Token(TokenId(number(token))),
+                };
+                StoreReply::Proven(rest.split_whitespace().map(proof).collect())
             }
             "heads" => {
                 let parts = rest.split("; ").filter(|part| !part.is_empty() && *part != "more");
@@ -151,11 +160,23 @@ impl Script {
                 let mids: Vec<MessageId> = self.last_message().into_iter().collect();
                 (Channel::User(user(id)), Envelope::confirmed_here(self.next_elsewhere(), user(id), &mids))
             }
+            ["cores", state @ ("online" | "offline" | "elsewhere"), id, visit] => {
+                let notice = Notice { user: user(id), epoch: number(visit), whereabouts: whereabouts(state) };
+                (Channel::Cores, Envelope::presence(self.next_elsewhere(), &[notice]))
+            }
             ["user", id, "own", ends, text] => {
                 (Channel::User(user(id)), self.stored_message(ends, text, false))
             }
             _ => return None,
         })
+    }
+}
+
+fn whereabouts(state: &str) -> Whereabouts {
+    match state {
+        "online" => Whereabouts::Here,
+        "offline" => Whereabouts::Gone,
+        _ => Whereabouts::Elsewhere,
     }
 }
 

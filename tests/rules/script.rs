@@ -32,7 +32,7 @@
 //! arrives user 1 claim 77        on the bus: claim, denied, conceded, hint (of a backlog), dissolved, stored 1 2
 //! arrives user 1 takeover 77 · arrives user 1 resume 77 by 5   claims that demand something
 //! arrives user 1 confirmed by 2 · unconfirmed by 2             word on the last message
-//! arrives cores online 2 7 · offline 2 7 · leaving             of core 9, about login 7 of user 2
+//! arrives cores leaving                                        of core 9
 //! gone 9 · rejoined 3            core 9 is dead · the bus was lost and is back, and this is core 3
 //! arrives 2>1 text · arrives 2>5 text    a message to a user, to a group of the profile; `arrives stored
 //!                                2>1 text`, `arrives awaited 2>1 text`: it is being kept, or its word is awaited;
@@ -45,7 +45,7 @@ use super::consent_steps::{answer_of_consent, consent_of_profile};
 use super::device_steps::MULTI;
 use super::{group_steps, rate_steps, show};
 use chatd::chat::hub::Hub;
-use chatd::chat::model::envelope::{Demand, Durability, Envelope, Kind, Message, Notice, Target};
+use chatd::chat::model::envelope::{Demand, Durability, Envelope, Kind, Message, Target};
 use chatd::chat::model::group_rule::{JoinPolicy, MemberRule, MutedAll, Until};
 use chatd::chat::model::history::Placed;
 use chatd::chat::model::ids::{
@@ -107,7 +107,7 @@ pub fn group(text: &str) -> GroupId {
     GroupId::new(text.parse().expect("a group's number")).expect("in range")
 }
 
-fn people(text: &str) -> Vec<Person> {
+pub fn people(text: &str) -> Vec<Person> {
     text.split_whitespace().filter_map(|entry| entry.split_once('=')).map(person).collect()
 }
 
@@ -333,6 +333,8 @@ impl Script {
                     "ruled" => matches!(ask, StoreRequest::RuleGroup { .. }),
                     "entered" => matches!(ask, StoreRequest::AddGroup { .. }),
                     "asking" => matches!(ask, StoreRequest::JoinRequests { .. }),
+                    "known" => matches!(ask, StoreRequest::Acquaintances { .. }),
+                    "proven" => matches!(ask, StoreRequest::CheckProofs { .. }),
                     _ => true,
                 };
                 let at = self.asks.iter().position(|(_, ask)| fits(ask));
@@ -619,14 +621,6 @@ impl Script {
                 (Channel::User(user(id)), Envelope::receipt(kind, user(id), user(reader), &[mid]))
             }
             ["cores", "leaving"] => (Channel::Cores, Envelope::core_leaving(self.next_elsewhere())),
-            ["cores", state @ ("online" | "offline"), id, visit] => {
-                let notice = Notice {
-                    user: user(id),
-                    epoch: visit.parse().expect("a login's number"),
-                    online: state == "online",
-                };
-                (Channel::Cores, Envelope::presence(self.next_elsewhere(), &[notice]))
-            }
             ["user", id, kind, number] => {
                 let kind = match kind {
                     "claim" => Kind::Claim,

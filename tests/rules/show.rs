@@ -3,7 +3,9 @@
 use super::script::Script;
 use chatd::chat::model::change::Changed;
 use chatd::chat::model::consent::Parting;
-use chatd::chat::model::envelope::{ChangeNotice, Demand, Durability, Envelope, Kind, Notice, RuleNotice};
+use chatd::chat::model::envelope::{
+    ChangeNotice, Demand, Durability, Envelope, Kind, Notice, RuleNotice, Whereabouts,
+};
 use chatd::chat::model::group_rule::{MemberRule, Standing};
 use chatd::chat::model::history::SyncFrom;
 use chatd::chat::model::ids::{GroupId, MessageId};
@@ -62,9 +64,12 @@ fn show_envelope(envelope: &Envelope) -> String {
             format!("stored at {}", pairs.join(" "))
         }
         Kind::Presence => {
-            let notice = |notice: Notice| {
-                format!("{} {}", notice.user, if notice.online { "online" } else { "offline" })
+            let state = |notice: &Notice| match notice.whereabouts {
+                Whereabouts::Here => "online",
+                Whereabouts::Gone => "offline",
+                Whereabouts::Elsewhere => "elsewhere",
             };
+            let notice = |notice: Notice| format!("{} {}", notice.user, state(&notice));
             envelope.notices().map(notice).collect::<Vec<_>>().join(", ")
         }
         Kind::Confirmed | Kind::Unconfirmed => {
@@ -222,6 +227,10 @@ fn show_ask(ask: &StoreRequest) -> String {
         StoreRequest::Resume { secret, device: None } => format!("Resume {}", secret.0),
         StoreRequest::Resume { secret, device: Some(device) } => format!("Resume {} as {device:?}", secret.0),
         StoreRequest::Devices { user } => format!("Devices {user}"),
+        StoreRequest::CheckProofs { user, proofs } => {
+            let proofs: Vec<String> = proofs.iter().map(show_proof).collect();
+            format!("CheckProofs {user}: {}", proofs.join(", "))
+        }
         StoreRequest::SetPushToken { user, device, push } => {
             let push = push.as_ref().map(|push| format!("{} {}", push.kind, push.token));
             format!("SetPushToken {user} {} {}", device.0, push.unwrap_or_default())
@@ -248,6 +257,7 @@ fn show_ask(ask: &StoreRequest) -> String {
             format!("ChangePassword {user} {} {}", old.0, new.0)
         }
         StoreRequest::Hidden { user } => format!("Hidden {user}"),
+        StoreRequest::Acquaintances { user } => format!("Acquaintances {user}"),
         StoreRequest::Find { who: Who::Id(id), .. } => format!("Find {id}"),
         StoreRequest::Find { who: Who::Name(name), .. } => format!("Find {name:?}"),
         StoreRequest::Block { user, blocked } => format!("Block {user} {blocked}"),
@@ -287,4 +297,12 @@ fn show_ask(ask: &StoreRequest) -> String {
 fn show_progress(progress: &CursorUpdate) -> String {
     let CursorUpdate { group, upto, beyond } = progress;
     format!("{group}:{upto}+{}", beyond.len())
+}
+
+fn show_proof(proof: &Proof) -> String {
+    match proof {
+        Proof::Password(_) => "password".to_owned(),
+        Proof::Token(token) => format!("token {}", token.0),
+        Proof::Application(_) => "application".to_owned(),
+    }
 }

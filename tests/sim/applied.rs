@@ -101,8 +101,10 @@ impl World {
             let is_out = self.application.out.get(&user).is_some_and(Option::is_some);
             assert!(!is_out, "(q) {user:?} is shut out, and online on conn {conn}");
             let token = self.oracle.tokens.get(&conn);
-            let is_revoked = token.is_some_and(|token| self.store.remembered.revoked.contains(token));
-            assert!(!is_revoked, "(q) the token of {user:?} on conn {conn} is worthless");
+            let remembered = &self.store.remembered;
+            let is_good =
+                |token: &String| remembered.id_of(token).is_some() || remembered.displaced.contains(token);
+            assert!(token.is_none_or(is_good), "(q) the token of {user:?} on conn {conn} is worthless");
         }
         let out = self.application.out.values().flatten().count() as u64;
         *self.oracle.tally.0.entry("shut out at a rest").or_default() += out;

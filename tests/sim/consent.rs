@@ -5,7 +5,7 @@ use chatd::chat::model::consent::{
     FriendAnswer, FriendAsk, NewFriend, Parting, SavedSettings, Settings, SettingsChange, WhoWrites,
 };
 use chatd::chat::model::ids::UserId;
-use chatd::chat::port::store::{StoreReply, StoreResult};
+use chatd::chat::port::store::{Acquaintances, StoreReply, StoreResult};
 use chatd::chat::wire::code::Code;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,12 @@ pub struct Consent {
 pub const MOST_ASKS: usize = 3;
 
 impl Store {
+    pub fn acquaintances(&self, user: UserId) -> StoreReply {
+        let blocked = self.remembered.blocked.iter().filter(|(of, _)| *of == user).map(|&(_, whom)| whom);
+        let (friends, settings) = (self.friends_of(user), self.settings_of(user));
+        StoreReply::Acquaintances(Box::new(Acquaintances { friends, blocked: blocked.collect(), settings }))
+    }
+
     pub fn add_friend(&mut self, user: UserId, friend: UserId) -> StoreResult {
         self.person(friend).ok_or(Code::NoSuchUser)?;
         self.consent.were_friends.insert((user, friend));

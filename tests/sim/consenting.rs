@@ -99,7 +99,10 @@ impl World {
                         phone.accepted.remove(&id);
                         phone.gone.insert(id);
                     }
-                    other => panic!("(m) {other:?} is no event for a single session"),
+                    // Of a session whose place it has taken; or what was missed while the bus was lost, or not known after a 110.
+                    Some("added") => drop(phone.gone.remove(&id)),
+                    Some("blocked" | "unblocked" | "asked" | "refused") => {}
+                    other => panic!("(m) what is {other:?}?"),
                 }
                 self.oracle.tally.count("told of a friendship");
             }

@@ -231,10 +231,18 @@ impl World {
     /// Who is online is what everybody was told.
     pub fn check_presence(&mut self) {
         let online: Vec<(UserId, usize)> = self.oracle.online_conns().collect();
+        // What was done without an answer, and what dies with a server, nobody is told.
+        let is_silent = |&phase: &Phase| matches!(phase, Phase::BusyStore | Phase::Deaths | Phase::Silence);
+        let tells_all = !self.plan.phases.iter().any(is_silent);
         for &(user, conn) in &online {
             let Some(phone) = &self.people[conn].phone else { continue };
             for friend in self.store.friends_of(user) {
-                let Some(&told) = phone.friends.get(&u64::from(friend.id.get())) else { continue };
+                let told = phone.friends.get(&u64::from(friend.id.get()));
+                assert!(
+                    told.is_some() || !tells_all,
+                    "(l) {user:?} on conn {conn} was not told of {friend:?}"
+                );
+                let Some(&told) = told else { continue };
                 let is_online = !friend.hides && online.iter().any(|&(other, _)| other == friend.id);
                 assert_eq!(told, is_online, "(l) {user:?} on conn {conn} was told about {:?}", friend.id);
                 self.oracle.tally.count("friends seen as they are");

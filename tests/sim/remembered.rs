@@ -1,12 +1,12 @@
 //! What the simulated store knows of the second dialect: tokens, who blocks whom, and what is read
 //! page by page.
 
-use super::store::Store;
+use super::store::{Store, print};
 use chatd::chat::model::change::Wanted;
 use chatd::chat::model::history::{Conversation, Placed, Span};
 use chatd::chat::model::ids::{GroupId, MessageId, UserId};
 use chatd::chat::model::profile::Member;
-use chatd::chat::model::token::{Secret, Token, TokenId};
+use chatd::chat::model::token::{Proof, Secret, Token, TokenId};
 use chatd::chat::port::store::{HistoryPage, MembersPage, StoreReply, StoreResult};
 use chatd::chat::wire::code::Code;
 use std::collections::{BTreeSet, HashMap};
@@ -24,6 +24,8 @@ pub struct Remembered {
     pub ever_blocked: BTreeSet<(UserId, UserId)>,
     /// Tokens that the API has made worthless.
     pub revoked: BTreeSet<String>,
+    /// Tokens that went for newer ones.
+    pub displaced: BTreeSet<String>,
     /// Who is shut out.
     pub shut_out: BTreeSet<UserId>,
 }
@@ -35,7 +37,9 @@ impl Remembered {
         let mine = || self.tokens.iter().filter(|(_, (_, of, _))| *of == user);
         if mine().count() == MOST_TOKENS {
             let oldest = mine().min_by_key(|(_, (.., used))| *used).map(|(text, _)| text.clone());
-            self.tokens.remove(&oldest.unwrap());
+            let oldest = oldest.expect("there are so many");
+            self.tokens.remove(&oldest);
+            self.displaced.insert(oldest);
         }
         self.made += 1;
         self.used += 1;
@@ -55,6 +59,11 @@ impl Remembered {
 
     pub fn revoke(&mut self, user: UserId, token: TokenId) {
         self.tokens.retain(|_, (id, of, _)| (*id, *of) != (token, user));
+    }
+
+    /// Which token has this text.
+    pub fn id_of(&self, text: &str) -> Option<TokenId> {
+        self.tokens.get(text).map(|(id, ..)| *id)
     }
 
     pub fn has(&self, user: UserId, token: TokenId) -> bool {
@@ -81,6 +90,16 @@ impl Remembered {
 }
 
 impl Store {
+    /// Whether what let a session in is good.
+    pub fn holds(&self, user: UserId, proof: Proof) -> bool {
+        let proven = match proof {
+            Proof::Password(compared) => print(&self.users[user.get() as usize - 1].1) == compared,
+            Proof::Token(token) => self.remembered.has(user, token),
+            Proof::Application(_) => false,
+        };
+        proven && !self.remembered.shut_out.contains(&user)
+    }
+
     pub fn members(&self, user: UserId, group: GroupId, after: Option<UserId>, most: usize) -> StoreResult {
         let all = &self.group(group)?.members;
         all.get(&user).ok_or(Code::NotAMember)?;

@@ -13,7 +13,7 @@ use chatd::chat::model::history::HeadsPage;
 use chatd::chat::model::ids::{GroupId, MessageId, Millis, RequestId, UserId};
 use chatd::chat::model::profile::{Member, Membership, Person, Profile, Role, Who};
 use chatd::chat::model::retention::Retention;
-use chatd::chat::model::token::{PasswordPrint, Proof};
+use chatd::chat::model::token::PasswordPrint;
 use chatd::chat::port::store::{
     Detail, Issue, Joined, Left, Resumed, StoreReply, StoreRequest, StoreResult, StoredMessage, Verified,
 };
@@ -71,7 +71,7 @@ pub struct Store {
 }
 
 /// Tells passwords apart.
-fn print(password: &str) -> PasswordPrint {
+pub fn print(password: &str) -> PasswordPrint {
     PasswordPrint(password.bytes().fold(7, |print, byte| print * 31 % 1_000_003 + u64::from(byte)))
 }
 
@@ -146,12 +146,7 @@ impl Store {
                 }
             }
             &StoreRequest::LoadProfile { user, proof, detail, issue, ref device, heads } => {
-                let proven = match proof {
-                    Proof::Password(compared) => print(&self.users[user.get() as usize - 1].1) == compared,
-                    Proof::Token(token) => self.remembered.has(user, token),
-                    Proof::Application(_) => false,
-                };
-                if !proven || self.remembered.shut_out.contains(&user) {
+                if !self.holds(user, proof) {
                     return Err(Code::Refused);
                 }
                 let mut roster = self.roster(user, detail);
@@ -178,6 +173,10 @@ impl Store {
                 Ok(StoreReply::Issued(self.remembered.issue(*user, None)))
             }
             &StoreRequest::Devices { user } => self.devices(user),
+            StoreRequest::CheckProofs { user, proofs } => {
+                let good = proofs.iter().copied().filter(|&proof| self.holds(*user, proof));
+                Ok(StoreReply::Proven(good.collect()))
+            }
             &StoreRequest::DropDevice { user, token } => self.drop_device(user, token),
             // Nobody asks the simulation by what a device is reached.
             &StoreRequest::SetPushToken { user, device, .. } => match self.remembered.has(user, device) {
@@ -222,6 +221,7 @@ impl Store {
                 let friends = self.friends_of(user).into_iter().filter(|friend| friend.hides);
                 Ok(StoreReply::Hidden(friends.map(|friend| friend.id).collect()))
             }
+            &StoreRequest::Acquaintances { user } => Ok(self.acquaintances(user)),
             &StoreRequest::AddFriend { user, friend } => self.add_friend(user, friend),
             &StoreRequest::DelFriend { user, friend, parting } => self.del_friend(user, friend, parting),
             StoreRequest::AskFriend { user, friend, note, cid } => {

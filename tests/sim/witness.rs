@@ -125,6 +125,10 @@ impl World {
                 });
             }
             (20, Some(0)) if matches!(heard.number("re"), Some(6 | 10)) => self.acknowledged(&heard),
+            (20, Some(0)) if heard.number("re") == Some(31) => {
+                let token = heard.text("token").expect("a new one").to_owned();
+                self.oracle.tokens.insert(conn, token);
+            }
             (21, Some(113)) => {
                 let stay = self.oracle.current.get(&conn).copied();
                 self.parted(conn);

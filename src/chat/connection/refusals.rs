@@ -83,13 +83,30 @@ impl Connection {
         self.refusals.get().is_none_or(tells)
     }
 
-    /// Its user is known from now on to block these, to have chosen this, and to have these friends.
-    pub(crate) fn set_refusals(&mut self, blocked: &[UserId], settings: Settings, friends: &[UserId]) {
+    /// Its user is known from now on to block these, to have chosen this, and to have these friends; whether that may keep out
+    /// what came before.
+    pub(crate) fn set_refusals(
+        &mut self,
+        blocked: &[UserId],
+        settings: Settings,
+        friends: &[UserId],
+    ) -> bool {
         self.refusals.take();
         if !blocked.is_empty() {
             self.refusals.or_default().blocked = blocked.iter().copied().collect();
         }
-        self.choose(settings, friends);
+        self.choose(settings, friends)
+    }
+
+    /// What its user has chosen.
+    pub(crate) fn chosen(&self) -> Settings {
+        let Some(refusals) = self.refusals.get() else { return Settings::default() };
+        let who_writes = match refusals.writers {
+            Writers::Everybody => WhoWrites::All,
+            Writers::Friends(_) => WhoWrites::Friends,
+            Writers::Nobody => WhoWrites::None,
+        };
+        Settings { who_writes, read_receipts: !refusals.keeps_receipts }
     }
 
     /// Its user has chosen this; whether that may keep out what came before.

@@ -3,13 +3,13 @@
 //! A session that is logging in follows once its login answer is out: what that was made of may be older.
 
 use super::Hub;
-use crate::connection::About;
+use crate::connection::{About, Connection};
 use crate::model::capabilities::Capabilities;
 use crate::model::consent::{SavedSettings, Settings, SettingsChange};
 use crate::model::envelope::{Acquaintance, Envelope, Kind};
 use crate::model::ids::{ConnectionId, UserId};
 use crate::port::event::Channel;
-use crate::port::in_flight::{Approached, Change, Doubt, PublishFlow};
+use crate::port::in_flight::{Approached, Change, PublishFlow};
 use crate::port::store::{Reply, StoreRequest, StoreResult};
 use crate::social::Hides;
 use crate::wire::code::Code;
@@ -25,13 +25,19 @@ impl Hub {
         }
     }
 
-    /// One of a user's sessions has changed whom it knows or refuses: the others follow.
+    /// One of a user's sessions has changed whom it knows or refuses: the others follow, also whichever has taken its place.
     pub(super) fn share_acquaintance(&mut self, id: ConnectionId, user: UserId, change: Acquaintance) {
-        if self.connections.is_multi(id) {
+        if !self.stands_alone(id, user) {
             let notice = Envelope::acquaintance(self.cx.next_mid(), user, change);
             self.follow(user, Some(id), &notice);
             self.publish_until_carried(user, notice);
         }
+    }
+
+    /// Whether a session that has asked for something is its user's still, and the only one.
+    pub(super) fn stands_alone(&self, id: ConnectionId, user: UserId) -> bool {
+        let is_alone = |session: &Connection| !session.multi && session.logged_in_user() == Some(user);
+        self.connections.get(id).is_some_and(is_alone)
     }
 
     /// Another core tells what one of the user's sessions has changed.
@@ -47,8 +53,7 @@ impl Hub {
     fn follow(&mut self, user: UserId, but: Option<ConnectionId>, notice: &Envelope) {
         for id in self.connections.sessions(user) {
             let Self { cx, connections, backlog, social, .. } = self;
-            let follows = connections.is_multi(id) || notice.kind() == Kind::Settings;
-            if Some(id) != but && follows && !social.holds(cx, connections, backlog, id, notice) {
+            if Some(id) != but && !social.holds(cx, connections, backlog, id, notice) {
                 self.follow_in(id, notice);
             }
         }
@@ -72,13 +77,14 @@ impl Hub {
             Acquaintance::Unblocked(whom) => (FriendWhat::Unblocked, whom),
             Acquaintance::Asked(whom) => (FriendWhat::Asked, whom),
             Acquaintance::Refused(whom) => (FriendWhat::Refused, whom),
+            Acquaintance::Unknown => return social.doubt(id),
         };
         let hears = session.capabilities.has(Capabilities::FRIEND);
         match change {
             Acquaintance::Blocked(whom) => session.block(whom),
             Acquaintance::Unblocked(whom) => session.unblock(whom),
             Acquaintance::Friend(..) | Acquaintance::Stranger(_) => {}
-            Acquaintance::Asked(_) | Acquaintance::Refused(_) => {}
+            Acquaintance::Asked(_) | Acquaintance::Refused(_) | Acquaintance::Unknown => {}
         }
         if hears {
             connections.reply(cx, id, consent::own_event(whom, what));
@@ -88,15 +94,12 @@ impl Hub {
                 social.befriend(cx, connections, id, (friend, Hides::from(hides)));
                 // A block may have come between.
                 social.look_at_hidden(connections, id);
-                social.doubt(cx, id, Doubt { friend, name: None });
             }
-            Acquaintance::Stranger(friend) => {
-                social.unfriend(connections, id, friend);
-                social.doubt(cx, id, Doubt { friend, name: None });
-            }
-            Acquaintance::Blocked(_) | Acquaintance::Unblocked(_) => {}
-            Acquaintance::Asked(_) | Acquaintance::Refused(_) => {}
+            Acquaintance::Stranger(friend) => social.unfriend(connections, id, friend),
+            Acquaintance::Blocked(_) | Acquaintance::Unblocked(_) => social.note_refusals(id),
+            Acquaintance::Asked(_) | Acquaintance::Refused(_) | Acquaintance::Unknown => return,
         }
+        social.doubt(id);
     }
 
     /// The login answer of a session is out: it hears what has come meanwhile.
@@ -132,8 +135,7 @@ impl Hub {
 
     /// The user's other sessions follow, if something has changed; also whichever has taken the place of the one that asked.
     pub(super) fn share_settings(&mut self, id: ConnectionId, user: UserId, saved: SavedSettings) {
-        let is_alone = self.connections.get(id).is_some_and(|session| !session.multi);
-        if saved.changed && !is_alone {
+        if saved.changed && !self.stands_alone(id, user) {
             let notice = Envelope::settings_changed(self.cx.next_mid(), user, saved.settings);
             self.follow(user, Some(id), &notice);
             self.publish_until_carried(user, notice);
@@ -163,8 +165,13 @@ impl Hub {
         let friends = social.friends_of(id);
         let Some(session) = connections.get_mut(id) else { return };
         let may_have_narrowed = session.choose(settings, &friends);
-        if hearer == Hearer::Told && session.capabilities.any() {
-            connections.reply(cx, id, consent::settings(settings));
+        social.note_refusals(id);
+        if hearer == Hearer::Told {
+            if session.capabilities.any() {
+                connections.reply(cx, id, consent::settings(settings));
+            }
+            // The word of another core may have crossed this one's.
+            social.doubt(id);
         }
         if may_have_narrowed {
             // What the store took before is for the user, though it may come live only now.

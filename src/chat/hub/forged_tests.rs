@@ -1,7 +1,7 @@
 //! Envelopes on channels that they do not belong to: of another version, or forged. What the fuzzer has found.
 
 use super::Hub;
-use crate::model::envelope::{Envelope, Notice};
+use crate::model::envelope::{Envelope, Notice, Whereabouts};
 use crate::model::ids::{CoreId, GroupId, MessageId, Millis, Monotonic, Now, UserId};
 use crate::model::limits::Limits;
 use crate::port::event::{Channel, Event};
@@ -10,7 +10,7 @@ use crate::port::event::{Channel, Event};
 #[test]
 fn what_cores_tell_each_other_is_nothing_on_the_channel_of_a_user_or_a_group() {
     let user = UserId::new(7).expect("an id");
-    let notice = Notice { user, epoch: 1, online: true };
+    let notice = Notice { user, epoch: 1, whereabouts: Whereabouts::Here };
     let now = Now { monotonic: Monotonic(1), wall: Millis(1_700_000_000_000) };
     for envelope in [Envelope::presence(MessageId(9), &[notice]), Envelope::core_leaving(MessageId(9))] {
         for channel in [Channel::User(user), Channel::Group(GroupId::new(7).expect("an id"))] {

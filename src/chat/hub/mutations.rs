@@ -21,7 +21,7 @@ impl Hub {
     pub(super) fn on_mutated(&mut self, mutation: Mutation, result: StoreResult) {
         let Mutation { connection, user, re, cid, change } = mutation;
         self.tell_whom_it_is_about((connection, user), change, &result);
-        let revoked = self.revoked_by(connection, change, &result);
+        let revoked = self.revoked_by((connection, user), change, &result);
         if let Some(revoked) = revoked {
             self.devices.publish_revoked(&mut self.cx, user, revoked);
         }
@@ -41,6 +41,7 @@ impl Hub {
             if let Some((group, row)) = row_of(reply) {
                 self.tell_event(group, &row, true, None);
             }
+            self.share_change(connection, user, (change, matches!(reply, StoreReply::Hidden(_))));
             // Wherever the user is now, it may have looked before this was done.
             return self.notify_backlog(user);
         }
@@ -53,7 +54,8 @@ impl Hub {
                     self.fetch_again(connection);
                 }
                 self.refuse_mutation(About { connection, re, cid: cid.as_deref() }, change, code);
-                return self.resume(connection);
+                self.resume(connection);
+                return revoked.into_iter().for_each(|revoked| self.end_revoked(user, revoked));
             }
         };
         if let (Change::Join { group: Some(group) }, StoreReply::Done) = (change, &reply) {
@@ -136,12 +138,21 @@ impl Hub {
     }
 
     /// The tokens that a change has made worthless, whose sessions end.
-    fn revoked_by(&self, id: ConnectionId, change: Change, result: &StoreResult) -> Option<Revoked> {
+    fn revoked_by(
+        &self,
+        (id, user): (ConnectionId, UserId),
+        change: Change,
+        result: &StoreResult,
+    ) -> Option<Revoked> {
+        if let (Change::DropDevice { token }, Err(Code::NoSuchUser)) = (change, result) {
+            // It may have been dropped before, and the word of it lost with a server.
+            return Some(Revoked::Token(token));
+        }
         let reply = result.as_ref().ok()?;
         match change {
             Change::DropDevice { token } => Some(Revoked::Token(token)),
-            // Of a user with one session, that is the one that has the new token.
-            Change::Token if self.connections.is_multi(id) => {
+            // Of a user with one session, that is the one that has the new token, unless it has gone meanwhile.
+            Change::Token if !self.stands_alone(id, user) => {
                 Token::of(reply.clone()).map(|token| Revoked::AllBut(token.id))
             }
             Change::Token | Change::Confirm | Change::Join { .. } | Change::Leave { .. } => None,
@@ -198,6 +209,13 @@ impl Hub {
             Change::Unfriend { friend } if code == Code::NoSuchUser => {
                 social.unfriend(connections, id, friend);
             }
+            // It may be so since another session has done it, or done all the same.
+            Change::Block { .. } if code == Code::Exists => social.doubt(id),
+            Change::Unblock { .. } if code == Code::NoSuchUser => social.doubt(id),
+            Change::Befriend { .. } | Change::Unfriend { .. } | Change::Settings if code == Code::Busy => {
+                social.doubt(id);
+            }
+            Change::Block { .. } | Change::Unblock { .. } if code == Code::Busy => social.doubt(id),
             Change::Token if code == Code::Refused => logins.guessed_wrong(cx, connections, id),
             Change::Join { .. }
             | Change::Leave { .. }
@@ -235,8 +253,14 @@ impl Hub {
             Change::Unfriend { friend } => social.unfriend(connections, id, friend),
             // Its session ends when this is answered.
             Change::DropDevice { .. } | Change::PushToken => {}
-            Change::Block { user } => connections.get_mut(id)?.block(user),
-            Change::Unblock { user } => connections.get_mut(id)?.unblock(user),
+            Change::Block { user } => {
+                connections.get_mut(id)?.block(user);
+                social.note_refusals(id);
+            }
+            Change::Unblock { user } => {
+                connections.get_mut(id)?.unblock(user);
+                social.note_refusals(id);
+            }
             Change::Settings => self.note_settings(id, SavedSettings::of(reply)?),
             Change::Token => {
                 logins.guessed_right(connections, id);

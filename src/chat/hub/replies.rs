@@ -4,24 +4,23 @@ use super::Hub;
 use crate::connection::{About, Connection, Connections, Pause};
 use crate::group::ends_membership;
 use crate::login::LoginOutcome;
-use crate::model::act::AccountRecord;
 use crate::model::change::Altered;
 use crate::model::device::{Device, Marker};
-use crate::model::envelope::Revoked;
 use crate::model::group_rule::{Asking, Ruled};
 use crate::model::history::{HeadsPage, SearchPage, SyncPage};
 use crate::model::ids::{ConnectionId, GroupId, MessageId, UserId};
 use crate::model::profile::Profile;
+use crate::model::token::Proof;
 use crate::port::event::BusDown;
 use crate::port::in_flight::{
     BacklogFlow, DevicesFlow, DirectFlow, GroupFlow, JoinFlow, LoginFlow, PublishFlow, QueryFlow, SocialFlow,
     StoreFlow, StoreRetry,
 };
 use crate::port::store::{
-    Admitted, BacklogPage, HistoryPage, Reply, Resumed, StoreReply, StoreRequest, StoreResult, StoredMessage,
-    Verified,
+    Acquaintances, Admitted, BacklogPage, HistoryPage, Reply, Resumed, StoreReply, StoreRequest, StoreResult,
+    StoredMessage, Verified,
 };
-use crate::wire::code::Code;
+use crate::wire::code::{self, Code};
 use crate::wire::msgid;
 use crate::wire::request::Dialect;
 
@@ -117,9 +116,10 @@ impl Hub {
             LoginFlow::Revoke { connection, user, revoking } => {
                 self.on_token_revoked(connection, user, revoking, result.map(drop));
             }
-            LoginFlow::Standing { user } => {
-                if logins.on_standing(user, AccountRecord::from_result(result)) {
-                    self.end_revoked(user, Revoked::Everything);
+            LoginFlow::Standing { user, proofs } => {
+                let good = Vec::<Proof>::from_result(result);
+                for id in logins.on_standing(connections, (user, &proofs), good) {
+                    self.replace(id, code::REVOKED);
                 }
             }
             LoginFlow::LoadProfile { connection, epoch } => {
@@ -220,8 +220,9 @@ impl Hub {
                     .map(|reply| if let StoreReply::Hidden(users) = reply { users } else { Vec::new() });
                 social.on_hidden(cx, connections, backlog, (connection, user), hidden);
             }
-            SocialFlow::Doubted { connection, epoch, doubts } => {
-                social.on_doubted(cx, connections, (connection, epoch), doubts, result);
+            SocialFlow::Doubted { connection, epoch, named } => {
+                let known = Box::<Acquaintances>::from_result(result);
+                social.on_doubted(cx, connections, (connection, epoch), named, known);
             }
             SocialFlow::Settings { user } => self.repeat_settings(user, result),
             SocialFlow::Approached(approached) => self.on_approached(*approached, result),

@@ -5,7 +5,7 @@ use crate::connection::{About, AuthState, Connection, Drained, Leaving, Pause};
 use crate::group::Subscribed;
 use crate::login::{self, LetIn, LoginOutcome, Started, publish_reclaim};
 use crate::model::dedup::DedupWindow;
-use crate::model::envelope::{Demand, Envelope, Kind, Revoked};
+use crate::model::envelope::{Acquaintance, Demand, Envelope, Kind, Revoked};
 use crate::model::group_rule::Rules;
 use crate::model::ids::{ConnectionId, CoreId, Monotonic, SessionEpoch, UserId};
 use crate::model::profile::{Membership, Person, Profile};
@@ -72,12 +72,14 @@ impl Hub {
                 self.connections.close_for(&mut self.cx, connection, Code::Replaced, Code::Replaced.text());
                 // What this session changed, the other does not know.
                 self.cx.publish(Channel::User(user), Envelope::backlog_hint(user));
+                let unknown = Envelope::acquaintance(self.cx.next_mid(), user, Acquaintance::Unknown);
+                self.cx.publish(Channel::User(user), unknown);
             }
         }
     }
 
     /// Tells a session why it ends by somebody else's doing, and makes it nobody's.
-    fn replace(&mut self, id: ConnectionId, why: &str) {
+    pub(super) fn replace(&mut self, id: ConnectionId, why: &str) {
         self.cx.counters.error(Code::Replaced);
         self.connections.close_for(&mut self.cx, id, Code::Replaced, why);
         self.end_session(id, Gone::Lost);
@@ -355,7 +357,8 @@ impl Hub {
         self.logins.doubt_standing(user);
         self.fetch_again(id);
         self.devices.tell_heads(&mut self.cx, &self.connections, id);
-        self.social.announce_again(&self.connections, id);
+        let Self { cx, connections, backlog, social, .. } = self;
+        social.announce_again(cx, connections, backlog, id);
     }
 
     /// A core is dead that may have stored something and told nobody: everybody fetches. And what it heard of ours

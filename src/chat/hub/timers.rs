@@ -62,7 +62,7 @@ impl Hub {
         let now = self.cx.now;
         self.decide_claims();
         self.end_expired();
-        self.logins.tick_standing(&mut self.cx);
+        self.logins.tick_standing(&mut self.cx, &self.connections);
         self.connections.resume_rate_paused(&mut self.cx);
         self.tick_catch_ups();
         let Self { cx, connections, backlog, direct, groups, social, .. } = self;

@@ -269,7 +269,7 @@ impl Logins {
     /// The token of a session, or the one that its login came with.
     pub(crate) fn token(&self, id: ConnectionId) -> Option<TokenId> {
         let entering = self.under_way.get(id).and_then(|login| login.profile.token.as_ref());
-        entering.map(|token| token.id).or_else(|| self.tokens.get(id).copied())
+        entering.map(|token| token.id).or_else(|| self.proofs.get(id).copied().and_then(Proof::token))
     }
 
     /// The tokens of these sessions.
@@ -279,7 +279,7 @@ impl Logins {
 
     /// A session has another token from now on.
     pub(crate) fn set_token(&mut self, id: ConnectionId, token: TokenId) {
-        self.tokens.insert(id, token);
+        self.proofs.insert(id, Proof::Token(token));
     }
 }
 

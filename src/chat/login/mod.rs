@@ -1,8 +1,7 @@
 //! Logins: from a password or a token to a session, one login a user in the whole cluster.
 //!
-//! Owns the logins under way, the login answers that wait for their first page, and the tokens of the sessions of
-//! v2. [`auth`]: accounts, passwords, tokens · [`jwt`]: another application's word · [`expiry`]: until when it is good · [`throttle`]: wrong passwords · [`claim`]: who may hold a user ·
-//! [`takeover`]: a newer session in the place of an older one · [`reclaim`]: after the bus was lost, and [`standing`]: who was shut out then · [`start`]:
+//! Owns the logins under way, the login answers that wait for their first page, and what each session was let in by. [`auth`]: accounts, passwords, tokens · [`jwt`]: another application's word · [`expiry`]: until when it is good · [`throttle`]: wrong passwords · [`claim`]: who may hold a user ·
+//! [`takeover`]: a newer session in the place of an older one · [`reclaim`]: after the bus was lost, and [`standing`]: who is to end since then · [`start`]:
 //! from a won claim to a session · [`welcome`]: the login answer.
 //!
 //! Handles `Register`, `Login`, `Resume`, `Password`, claims of other cores, replies to all of these. Emits `Verify`,
@@ -27,7 +26,7 @@ use crate::connection::PerConnection;
 use crate::model::envelope::Demand;
 use crate::model::ids::{ConnectionId, Millis, SessionEpoch, UserId};
 use crate::model::profile::Profile;
-use crate::model::token::{Proof, TokenId};
+use crate::model::token::Proof;
 use crate::wire::code::Code;
 pub(crate) use answer::{Answer, answer};
 pub(crate) use auth::{Credentials, LetIn};
@@ -48,11 +47,11 @@ pub(crate) struct Logins {
     joining: FxHashMap<UserId, SessionEpoch>,
     /// Login answers that wait for the first page of the backlog.
     welcomes: PerConnection<Box<Welcome>>,
-    /// The token that a session of v2 was given, or came with.
-    tokens: PerConnection<TokenId>,
+    /// What each session stands on: one of v2 on the token that it was given or came with.
+    proofs: PerConnection<Proof>,
     /// Sessions that end at a time that is known.
     expiring: Expiring,
-    /// Users who may have been shut out unheard.
+    /// Users whose sessions may have been ended unheard.
     unsure: Unsure,
 }
 

@@ -115,9 +115,8 @@ impl Logins {
         let connection = connections.get_mut(id)?;
         let login = self.under_way.remove(id)?;
         connection.finish_login();
-        if let (Dialect::V2, Some(token)) = (connection.dialect, &login.profile.token) {
-            self.tokens.insert(id, token.id);
-        }
+        let token = login.profile.token.as_ref().filter(|_| connection.dialect == Dialect::V2);
+        self.proofs.insert(id, token.map_or(login.proof, |token| Proof::Token(token.id)));
         if let Some(expires) = login.expires {
             self.expiring.set(cx, id, expires);
         }
@@ -131,7 +130,7 @@ impl Logins {
     pub(crate) fn end(&mut self, id: ConnectionId) {
         self.under_way.remove(id);
         self.welcomes.remove(id);
-        self.tokens.remove(id);
+        self.proofs.remove(id);
         self.expiring.remove(id);
     }
 }

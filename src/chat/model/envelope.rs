@@ -35,7 +35,7 @@ use group_notice::RULE_BYTES;
 pub use group_notice::RuleNotice;
 pub use kind::Kind;
 use notice::NOTICE_BYTES;
-pub use notice::{Demand, Notice};
+pub use notice::{Demand, Notice, Whereabouts};
 use said::{content, is_event};
 use std::fmt;
 use std::sync::Arc;

@@ -44,6 +44,14 @@ pub enum Proof {
 }
 
 impl Proof {
+    /// The token that it is, if it is one.
+    pub fn token(self) -> Option<TokenId> {
+        match self {
+            Proof::Token(token) => Some(token),
+            Proof::Password(_) | Proof::Application(_) => None,
+        }
+    }
+
     /// Until when it is good, if that is known.
     pub fn expires(self) -> Option<Millis> {
         match self {

@@ -14,11 +14,12 @@ use crate::model::consent::FriendAnswer;
 use crate::model::envelope::{Demand, Envelope, Notice, Revoked};
 use crate::model::history::{Conversation, Span};
 use crate::model::ids::{ConnectionId, GroupId, MessageId, RequestId, SessionEpoch, UserId};
-use crate::model::token::{Secret, TokenId};
+use crate::model::token::{Proof, Secret, TokenId};
 pub(crate) use changes::ChangesFlow;
 pub(crate) use devices::{DevicesFlow, MarkerMove, SyncQuery, UnplacedPush};
 pub(crate) use groups::{GroupFlow, Pushed, RuleRequest};
 pub(crate) use list::List;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a reply of the store is for. Connections named here may be gone when it comes.
@@ -59,8 +60,8 @@ pub(crate) enum LoginFlow {
     Revoke { connection: ConnectionId, user: UserId, revoking: Revoking },
     /// LoadProfile → join the groups, query who is online.
     LoadProfile { connection: ConnectionId, epoch: SessionEpoch },
-    /// The account of a user who is here → it is shut out, or not.
-    Standing { user: UserId },
+    /// What let in sessions of a user who is here → those end for which it is good no more.
+    Standing { user: UserId, proofs: Vec<Proof> },
 }
 
 /// A logout whose token is being revoked.
@@ -108,18 +109,11 @@ pub(crate) enum SocialFlow {
     Approached(Box<Approached>),
     /// Which friends hide from a session's user → it is told of them no more, or again.
     Hidden { connection: ConnectionId, user: UserId },
-    /// Friends, for a session that heard of one more or less → it is told what is so.
-    Doubted { connection: ConnectionId, epoch: SessionEpoch, doubts: Vec<Doubt> },
+    /// Whom a user knows and refuses, for a session that was told of a change of it → it is told what is so. The friends that
+    /// were named to it, by their names.
+    Doubted { connection: ConnectionId, epoch: SessionEpoch, named: BTreeMap<UserId, Box<str>> },
     /// What a user has chosen, which the bus could not carry → its sessions are told.
     Settings { user: UserId },
-}
-
-/// Word of a friend more or less, which may have crossed what was done since.
-#[derive(Debug)]
-pub(crate) struct Doubt {
-    pub(crate) friend: UserId,
-    /// The friend's name, unless it was word of another session of one's own.
-    pub(crate) name: Option<Box<str>>,
 }
 
 /// What somebody wants of somebody.

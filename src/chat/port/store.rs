@@ -23,8 +23,8 @@ use crate::model::token::{Password, Proof, Secret, TokenId};
 use crate::wire::code::Code;
 pub(crate) use reply::Reply;
 pub use reply::{
-    Admitted, BacklogMessage, BacklogPage, HistoryPage, Joined, Left, MembersPage, Resumed, StoreReply,
-    StoredMessage, Verified,
+    Acquaintances, Admitted, BacklogMessage, BacklogPage, HistoryPage, Joined, Left, MembersPage, Resumed,
+    StoreReply, StoredMessage, Verified,
 };
 use std::sync::Arc;
 
@@ -138,6 +138,13 @@ pub enum StoreRequest {
     Devices {
         /// The user whose devices are listed.
         user: UserId,
+    },
+    /// Which of what sessions of a user were let in by are good still. → [`StoreReply::Proven`].
+    CheckProofs {
+        /// Whose.
+        user: UserId,
+        /// What, at most `user_sessions` of them.
+        proofs: Vec<Proof>,
     },
     /// Make a device's token worthless. → `Done` | `NoSuchUser` (the user has no such device).
     DropDevice {
@@ -289,7 +296,7 @@ pub enum StoreRequest {
         /// Bytes of bodies in the page at most; one message is always given.
         bytes: usize,
     },
-    /// Friends of a user. → [`StoreReply::Friends`].
+    /// Friends of a user, by id. → [`StoreReply::Friends`].
     Friends {
         /// The user whose list it is.
         user: UserId,
@@ -297,6 +304,11 @@ pub enum StoreRequest {
     /// Which of a user's friends block it. → [`StoreReply::Hidden`].
     Hidden {
         /// The user whose friends are looked at.
+        user: UserId,
+    },
+    /// Whom a user knows and refuses, and what it has chosen. → [`StoreReply::Acquaintances`].
+    Acquaintances {
+        /// Whose.
         user: UserId,
     },
     /// Add a friend, one direction. → `Done` | [`StoreReply::Hidden`] (done, and it blocks whoever asks) | `NoSuchUser` | `Exists` | `TooMany`.

@@ -1,36 +1,38 @@
-//! Doubts: word of a friend more or less may have crossed what was done after it.
+//! Doubts: word of whom a user knows, refuses or takes messages of may have crossed what was done after it.
 //!
 //! Each core tells what its own users have done, and the words of two cores come in any order: that a friend is gone may come
 //! after word that it is one again, and would be the last that a session hears of it. So a word is taken at once, and then the
-//! store is asked for the list. What that says of those whom words were about counts; if more was heard or done meanwhile, it
-//! is asked again.
+//! store is asked. What that says counts; if more was heard or done meanwhile, it is asked again. A session whose core had lost
+//! the bus may have missed such words, and one that was told 110 does not know what was done: likewise.
 
 use super::Social;
 use super::friends::Hides;
 use crate::connection::{Connection, Connections};
 use crate::model::capabilities::Capabilities;
-use crate::model::ids::{ConnectionId, SessionEpoch};
+use crate::model::ids::{ConnectionId, SessionEpoch, UserId};
 use crate::model::profile::Person;
 use crate::port::cx::Cx;
-use crate::port::in_flight::{Doubt, SocialFlow};
-use crate::port::store::{StoreReply, StoreRequest, StoreResult};
+use crate::port::in_flight::SocialFlow;
+use crate::port::store::{Acquaintances, StoreRequest};
+use crate::wire::code::Code;
 use crate::wire::consent::{self, FriendWhat};
-use std::collections::BTreeMap;
+use rustc_hash::FxHashSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Sessions whose lists are asked for at one tick.
+/// Sessions that are asked for at one tick.
 const QUERIES: usize = 16;
 
-/// Who is to be looked for in whose list.
+/// Which sessions may not know what is so.
 #[derive(Debug, Default)]
 pub(super) struct Doubts {
-    /// What is not asked yet, by session.
-    open: BTreeMap<ConnectionId, Vec<Doubt>>,
-    /// Sessions whose list is asked for, and whether more was heard or done since.
+    /// Those that are not asked for yet, with the friends that were named to them.
+    open: BTreeMap<ConnectionId, BTreeMap<UserId, Box<str>>>,
+    /// Those that are asked for, and whether more was heard or done since.
     asked: BTreeMap<ConnectionId, bool>,
 }
 
 impl Doubts {
-    /// A session has a friend more or less, or was told so.
+    /// A session has done something, or was told that another one has.
     pub(super) fn note_change(&mut self, id: ConnectionId) {
         if let Some(is_overtaken) = self.asked.get_mut(&id) {
             *is_overtaken = true;
@@ -45,86 +47,133 @@ impl Doubts {
 }
 
 impl Social {
-    /// A session has heard of a friend more or less. Above the bound, the next login answer has what is so.
-    pub(crate) fn doubt(&mut self, cx: &Cx, id: ConnectionId, doubt: Doubt) {
-        let open = self.doubts.open.entry(id).or_default();
-        if open.len() < cx.limits.friend_events_held && open.iter().all(|other| other.friend != doubt.friend)
-        {
-            open.push(doubt);
+    /// A session may not know what is so.
+    pub(crate) fn doubt(&mut self, id: ConnectionId) {
+        self.doubts.open.entry(id).or_default();
+    }
+
+    /// A session was told of a friend by its name. Above the bound, it is told of it without.
+    pub(super) fn doubt_friend(&mut self, cx: &Cx, id: ConnectionId, friend: UserId, name: Box<str>) {
+        let named = self.doubts.open.entry(id).or_default();
+        if named.len() < cx.limits.friend_events_held {
+            named.insert(friend, name);
         }
     }
 
-    /// Asks for the lists of some sessions, each once at a time.
+    /// Whom a session's user refuses, or what it has chosen, is otherwise than it was.
+    pub(crate) fn note_refusals(&mut self, id: ConnectionId) {
+        self.doubts.note_change(id);
+    }
+
+    /// Asks for some sessions, for each once at a time.
     pub(super) fn tick_doubts(&mut self, cx: &mut Cx, connections: &Connections) {
         let Doubts { open, asked } = &mut self.doubts;
         let next: Vec<ConnectionId> =
             open.keys().filter(|id| !asked.contains_key(id)).take(QUERIES).copied().collect();
         for id in next {
-            let doubts = open.remove(&id).unwrap_or_default();
+            let named = open.remove(&id).unwrap_or_default();
             let Some(identity) = connections.get(id).and_then(Connection::identity) else { continue };
             asked.insert(id, false);
-            let flow = SocialFlow::Doubted { connection: id, epoch: identity.epoch, doubts };
-            cx.request(StoreRequest::Friends { user: identity.user }, flow);
+            let flow = SocialFlow::Doubted { connection: id, epoch: identity.epoch, named };
+            cx.request(StoreRequest::Acquaintances { user: identity.user }, flow);
         }
     }
 
-    /// Who is on the list of a session's user is known, or not.
+    /// What is so is known, or not.
     pub(crate) fn on_doubted(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
         (id, epoch): (ConnectionId, SessionEpoch),
-        doubts: Vec<Doubt>,
-        result: StoreResult,
+        named: BTreeMap<UserId, Box<str>>,
+        known: Result<Box<Acquaintances>, Code>,
     ) {
         cx.enter();
         if connections.get(id).is_none_or(|connection| !connection.is_in(epoch)) {
             return;
         }
         let is_overtaken = self.doubts.asked.remove(&id).unwrap_or_default();
-        let Ok(StoreReply::Friends(list)) = result else {
-            return doubts.into_iter().for_each(|doubt| self.doubt(cx, id, doubt));
-        };
-        for doubt in doubts {
-            if is_overtaken {
-                self.doubt(cx, id, doubt);
-            } else {
-                let listed = list.iter().find(|person| person.id == doubt.friend);
-                self.settle(cx, connections, id, &doubt, listed);
+        match known {
+            Ok(known) if !is_overtaken => {
+                self.settle_friends(cx, connections, id, &named, &known.friends);
+                self.settle_refusals(cx, connections, id, &known);
+            }
+            Ok(_) | Err(_) => {
+                self.doubt(id);
+                named.into_iter().for_each(|(friend, name)| self.doubt_friend(cx, id, friend, name));
             }
         }
     }
 
-    /// Tells a session of a friend what is so, if that is not what it was told last.
-    fn settle(
+    /// A session follows the list of friends in the store, and is told of each that it did not know so.
+    fn settle_friends(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
         id: ConnectionId,
-        doubt: &Doubt,
-        listed: Option<&Person>,
+        named: &BTreeMap<UserId, Box<str>>,
+        list: &[Person],
     ) {
-        let Doubt { friend, name } = doubt;
-        let told = self.sessions.get(id).and_then(|session| session.told.get());
-        if told.is_some_and(|told| told.friends.contains(friend) == listed.is_some()) {
-            return;
+        let Some(told) = self.sessions.get(id).and_then(|session| session.told.get()) else { return };
+        let before: FxHashSet<UserId> = told.friends.iter().copied().collect();
+        let listed: BTreeSet<UserId> = list.iter().map(|person| person.id).collect();
+        // A list that is full may not be all of it.
+        let is_whole = list.len() < cx.limits.friends;
+        let mut gone: Vec<UserId> =
+            before.iter().filter(|&friend| is_whole && !listed.contains(friend)).copied().collect();
+        gone.sort_unstable();
+        for friend in gone {
+            let event = match named.get(&friend) {
+                Some(name) => consent::friend_event(friend, FriendWhat::Gone, name, ""),
+                None => consent::own_event(friend, FriendWhat::Gone),
+            };
+            tell(cx, connections, id, event);
+            self.unfriend(connections, id, friend);
         }
-        let event = match (name, listed) {
-            (Some(name), Some(_)) => consent::friend_event(*friend, FriendWhat::Accepted, name, ""),
-            (Some(name), None) => consent::friend_event(*friend, FriendWhat::Gone, name, ""),
-            (None, Some(_)) => consent::own_event(*friend, FriendWhat::Added),
-            (None, None) => consent::own_event(*friend, FriendWhat::Gone),
-        };
-        if connections.get(id).is_some_and(|session| session.capabilities.has(Capabilities::FRIEND)) {
-            connections.reply(cx, id, event);
+        for person in list.iter().filter(|person| !before.contains(&person.id)) {
+            let event = match named.get(&person.id) {
+                Some(name) => consent::friend_event(person.id, FriendWhat::Accepted, name, ""),
+                None => consent::own_event(person.id, FriendWhat::Added),
+            };
+            tell(cx, connections, id, event);
+            self.befriend(cx, connections, id, (person.id, Hides::from(Some(person.hides))));
+            // A block may have come between.
+            self.look_at_hidden(connections, id);
         }
-        match listed {
-            Some(person) => {
-                self.befriend(cx, connections, id, (*friend, Hides::from(Some(person.hides))));
-                // A block may have come between.
-                self.look_at_hidden(connections, id);
-            }
-            None => self.unfriend(connections, id, *friend),
+    }
+
+    /// A session refuses what its user does as the store has it, and is told of what it did not know so.
+    fn settle_refusals(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnectionId,
+        known: &Acquaintances,
+    ) {
+        let Some(session) = connections.get_mut(id) else { return };
+        let before: BTreeSet<UserId> = session.blocked().into_iter().collect();
+        let (chosen, capabilities) = (session.chosen(), session.capabilities);
+        let friends: Vec<UserId> = known.friends.iter().map(|person| person.id).collect();
+        let may_have_narrowed = session.set_refusals(&known.blocked, known.settings, &friends);
+        let blocked: BTreeSet<UserId> = known.blocked.iter().copied().collect();
+        for &user in blocked.symmetric_difference(&before) {
+            let what = if blocked.contains(&user) { FriendWhat::Blocked } else { FriendWhat::Unblocked };
+            tell(cx, connections, id, consent::own_event(user, what));
         }
+        if chosen != known.settings && capabilities.any() {
+            connections.reply(cx, id, consent::settings(known.settings));
+        }
+        // One of v1 is not told of its friends: whether it has one less is not known.
+        let has_list = self.sessions.get(id).is_some_and(|session| session.told.get().is_some());
+        if may_have_narrowed && (chosen != known.settings || !has_list) {
+            self.note_narrowed(id);
+        }
+    }
+}
+
+/// Tells a session of somebody, if it wants to know.
+fn tell(cx: &mut Cx, connections: &mut Connections, id: ConnectionId, event: Vec<u8>) {
+    if connections.get(id).is_some_and(|session| session.capabilities.has(Capabilities::FRIEND)) {
+        connections.reply(cx, id, event);
     }
 }

@@ -13,7 +13,7 @@ use crate::model::envelope::{Acquaintance, Envelope, FriendNews, FriendNotice, K
 use crate::model::ids::{ConnectionId, UserId};
 use crate::port::cx::Cx;
 use crate::port::event::{BusDown, Channel};
-use crate::port::in_flight::{Approach, Approached, Doubt, PublishFlow, SocialFlow};
+use crate::port::in_flight::{Approach, Approached, PublishFlow, SocialFlow};
 use crate::port::store::{StoreReply, StoreRequest, StoreResult};
 use crate::wire::code::Code;
 use crate::wire::consent::{self, FriendWhat};
@@ -238,7 +238,7 @@ impl Social {
             }
             FriendNews::Gone => self.unfriend(connections, id, about),
         }
-        self.doubt(cx, id, Doubt { friend: about, name: Some(name.into()) });
+        self.doubt_friend(cx, id, about, name.into());
     }
 
     /// Whether a session is told of this when its login answer is out. Above the bound, the next one has it.

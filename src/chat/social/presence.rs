@@ -13,7 +13,7 @@ mod watched;
 use super::{Social, Told, Watching};
 use crate::backlog::Backlog;
 use crate::connection::{Connections, Walk};
-use crate::model::envelope::{Envelope, Notice};
+use crate::model::envelope::{Envelope, Notice, Whereabouts};
 use crate::model::ids::{ConnectionId, CoreId, Monotonic, SessionEpoch, UserId};
 use crate::port::cx::Cx;
 use crate::port::event::BusDown;
@@ -45,9 +45,8 @@ pub(super) struct Presence {
     pending_updates: FxHashMap<UserId, Notice>,
     /// Those who lost their connection, until when they may be back as if nothing had been.
     lost: VecDeque<(Monotonic, Lost)>,
-    /// Cores that said that they stop, and when their users are looked for; everybody, after the
-    /// bus was lost.
-    later: VecDeque<(Monotonic, Option<CoreId>)>,
+    /// Who is suspected, and when: the users of cores that said that they stop; everybody, after the bus was lost.
+    later: VecDeque<(Monotonic, Suspicion)>,
     /// Which watched users are still to be looked at, and how far that has come.
     suspicions: Vec<(Suspicion, Walk)>,
     /// Watched users who are to be looked for.
@@ -69,7 +68,8 @@ struct Watched {
     online: Option<bool>,
     /// The newest login that a notice told of; 0 if none did.
     epoch: u64,
-    /// The core that told of it.
+    /// The core that told of it, and will tell when the user is there no more. While it is online, and nobody is known who
+    /// will, it is looked for until that is sure.
     holder: Option<CoreId>,
     /// Looks that found it online, since a notice told of it last; those at one time are one.
     looks: u8,
@@ -142,7 +142,8 @@ impl Social {
         epoch: SessionEpoch,
     ) {
         cx.enter();
-        self.announce(cx, connections, backlog, Notice { user, epoch: epoch.0, online: true });
+        let here = Notice { user, epoch: epoch.0, whereabouts: Whereabouts::Here };
+        self.announce(cx, connections, backlog, here);
     }
 
     /// A user of this core is logged in no more.
@@ -160,20 +161,36 @@ impl Social {
         match gone {
             Gone::LoggedOut if lost.multi => self.presence.lost.push_front((cx.now, lost)),
             Gone::LoggedOut => {
-                self.announce(cx, connections, backlog, Notice { user, epoch: known_as.0, online: false });
+                let gone = Notice { user, epoch: known_as.0, whereabouts: Whereabouts::Gone };
+                self.announce(cx, connections, backlog, gone);
             }
             Gone::Lost => self.wait_for(cx, lost),
         }
     }
 
-    /// Tells the friends here at once, and the other cores with the next notice.
+    /// Tells the friends here at once, and the other cores with the next notice. Nobody is said to have left who is here.
     fn announce(&mut self, cx: &mut Cx, connections: &mut Connections, backlog: &Backlog, notice: Notice) {
-        let last = self.presence.pending_updates.entry(notice.user).or_insert(notice);
-        if last.epoch <= notice.epoch {
-            *last = notice;
+        if notice.whereabouts != Whereabouts::Here && connections.is_here(notice.user) {
+            return;
         }
-        if self.presence.learn(cx.core, notice) {
-            self.tell_watchers(cx, connections, backlog, notice.user, notice.online);
+        // The last word counts, also if it is about the end of an older login.
+        let last = self.presence.pending_updates.entry(notice.user).or_insert(notice);
+        *last = Notice { epoch: last.epoch.max(notice.epoch), ..notice };
+        self.take_in(cx, connections, backlog, cx.core, notice);
+    }
+
+    /// A core tells of a user: so are the friends here, if that is new.
+    fn take_in(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        core: CoreId,
+        notice: Notice,
+    ) {
+        if self.presence.learn(core, notice) {
+            let online = notice.whereabouts == Whereabouts::Here;
+            self.tell_watchers(cx, connections, backlog, notice.user, online);
         }
     }
 
@@ -214,10 +231,11 @@ impl Social {
             return;
         }
         for notice in envelope.notices() {
-            if !notice.online && self.stays_here(cx, connections, backlog, notice) {
+            let is_gone = notice.whereabouts == Whereabouts::Gone;
+            if is_gone && self.stays_here(cx, connections, backlog, notice) {
                 // It is about another session of that user.
-            } else if self.presence.learn(core, notice) {
-                self.tell_watchers(cx, connections, backlog, notice.user, notice.online);
+            } else {
+                self.take_in(cx, connections, backlog, core, notice);
             }
         }
     }
@@ -236,7 +254,7 @@ impl Social {
         let Some(session) = newest.and_then(|id| self.sessions.get_mut(id)) else { return false };
         if session.known_as.0 <= gone.epoch {
             session.known_as = SessionEpoch(gone.epoch.saturating_add(1));
-            let here = Notice { epoch: session.known_as.0, online: true, ..gone };
+            let here = Notice { epoch: session.known_as.0, whereabouts: Whereabouts::Here, ..gone };
             self.announce(cx, connections, backlog, here);
         }
         true
@@ -252,7 +270,7 @@ impl Social {
     /// Another core stops. Its users have as long to be back as those whose connection was lost.
     pub(crate) fn on_core_leaving(&mut self, cx: &Cx, core: CoreId) {
         let due = cx.now.plus(cx.limits.presence_grace_ms);
-        self.presence.later.push_back((due, Some(core)));
+        self.presence.later.push_back((due, Suspicion::Of(core)));
     }
 
     /// A core is dead, or as good as dead: who of its users is nowhere else is offline.
@@ -278,13 +296,10 @@ impl Social {
             self.lost_for_good(cx, connections, backlog, lost);
         }
         let gone = self.presence.later.iter().take_while(|&&(due, _)| due <= now).count();
-        for (_, core) in self.presence.later.drain(..gone).collect::<Vec<_>>() {
-            match core {
-                Some(core) => self.presence.suspect(Suspicion::Of(core)),
-                None => {
-                    self.presence.suspect(Suspicion::Everybody);
-                    outcome = PresenceOutcome::FetchAll;
-                }
+        for (_, suspicion) in self.presence.later.drain(..gone).collect::<Vec<_>>() {
+            self.presence.suspect(suspicion);
+            if matches!(suspicion, Suspicion::Everybody { .. }) {
+                outcome = PresenceOutcome::FetchAll;
             }
         }
         if now >= self.presence.next_reconcile {

@@ -58,7 +58,7 @@ requests! {
     Register Verify Admit Resume LoadProfile Remember Revoke Devices DropDevice Heads Sync Alter MoveMarker FindPlaces
     ChangePassword Find Block Unblock Members History Search Friends Hidden AddFriend DelFriend AskFriend AnswerFriend
     SaveSettings CreateGroup AddGroup DelGroup RuleGroup JoinRequests CheckMembership StoreMessage AppendHistory FetchBacklog
-    AckDelivered Account SetPushToken
+    AckDelivered Account SetPushToken CheckProofs Acquaintances
 }
 
 /// The name of the request to the store that has this number.

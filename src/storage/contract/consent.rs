@@ -3,11 +3,13 @@
 use super::accounts::stranger;
 use super::trial::Trial;
 use super::{Case, Opener};
-use chatd_chat::model::consent::{FriendAnswer, FriendAsk, NewFriend, Parting};
+use chatd_chat::model::consent::{
+    FriendAnswer, FriendAsk, NewFriend, Parting, Settings, SettingsChange, WhoWrites,
+};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
-use chatd_chat::model::profile::Profile;
-use chatd_chat::port::store::{Detail, Issue, StoreReply, StoreRequest, StoreResult};
+use chatd_chat::model::profile::{Person, Profile};
+use chatd_chat::port::store::{Acquaintances, Detail, Issue, StoreReply, StoreRequest, StoreResult};
 use chatd_chat::wire::code::Code;
 
 pub const CASES: &[Case] = &[
@@ -19,6 +21,7 @@ pub const CASES: &[Case] = &[
     Case { name: "a yes goes beyond no list's bound", run: a_yes_keeps_bounds },
     Case { name: "whoever is blocked asks in vain, and cannot tell", run: the_blocked_ask_in_vain },
     Case { name: "a friendship ends on one list or on both", run: a_friendship_ends },
+    Case { name: "whom a user knows and refuses is what was done last", run: acquaintances_are_what_is_so },
 ];
 
 pub fn ask(user: UserId, friend: UserId, note: &str, cid: Option<&str>) -> StoreRequest {
@@ -52,6 +55,46 @@ fn friends(trial: &mut Trial, user: UserId) -> Vec<UserId> {
         Ok(StoreReply::Friends(friends)) => friends.iter().map(|friend| friend.id).collect(),
         other => panic!("friends are always given, not {other:?}"),
     }
+}
+
+/// A session that does not know what is so asks for all of it.
+fn acquaintances_are_what_is_so(open: &mut Opener<'_>) {
+    let mut trial = Trial::new(open);
+    let [amy, ben, cleo, dan] = trial.users(["amy", "ben", "cleo", "dan"]);
+    let all = |user| StoreRequest::Acquaintances { user };
+    let known = |friends: &[(UserId, &str, bool)], blocked: &[UserId], settings| {
+        let person = |&(id, name, hides): &(UserId, &str, bool)| Person { id, name: name.to_owned(), hides };
+        let (friends, blocked) = (friends.iter().map(person).collect(), blocked.to_vec());
+        Ok(StoreReply::Acquaintances(Box::new(Acquaintances { friends, blocked, settings })))
+    };
+    let none = Settings::default();
+    assert_eq!(trial.request(all(amy)), known(&[], &[], none));
+    assert_eq!(trial.request(all(stranger())), known(&[], &[], none));
+    let (block, unblock) = (StoreRequest::Block { user: amy, blocked: ben }, |blocked| {
+        StoreRequest::Unblock { user: amy, blocked }
+    });
+    let chosen = Settings { who_writes: WhoWrites::Friends, read_receipts: false };
+    let change = SettingsChange { who_writes: Some(WhoWrites::Friends), read_receipts: Some(false) };
+    // In the order asked, in one batch.
+    let replies = trial.requests(vec![
+        StoreRequest::AddFriend { user: amy, friend: dan },
+        StoreRequest::AddFriend { user: amy, friend: cleo },
+        StoreRequest::AddFriend { user: ben, friend: amy },
+        StoreRequest::Block { user: cleo, blocked: amy },
+        all(amy),
+        block,
+        StoreRequest::Block { user: amy, blocked: dan },
+        all(amy),
+        StoreRequest::SaveSettings { user: amy, change },
+        unblock(ben),
+        StoreRequest::DelFriend { user: amy, friend: cleo, parting: Parting::OwnList },
+        all(amy),
+    ]);
+    let (cleos, dans) = ((cleo, "cleo", true), (dan, "dan", false));
+    assert_eq!(replies[4], known(&[cleos, dans], &[], none));
+    assert_eq!(replies[7], known(&[cleos, dans], &[ben, dan], none));
+    assert_eq!(replies[11], known(&[dans], &[dan], chosen));
+    assert_eq!(trial.request(all(ben)), known(&[(amy, "amy", false)], &[], none));
 }
 
 fn an_ask_is_answered(open: &mut Opener<'_>) {

@@ -4,6 +4,7 @@ use super::accounts::stranger;
 use super::trial::Trial;
 use super::{Case, Opener};
 use crate::{Order, Outcome};
+use chatd_chat::model::act::{AccountAct, AccountName};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
 use chatd_chat::model::token::{Proof, Secret, Token, TokenId};
@@ -16,6 +17,7 @@ pub const CASES: &[Case] = &[
     Case { name: "a token expires", run: a_token_expires },
     Case { name: "a new password makes all tokens worthless", run: a_new_password },
     Case { name: "a login whose proof has gone does not take effect", run: a_proof_is_looked_at_again },
+    Case { name: "what let in a session is good until it is revoked", run: what_let_in_is_good },
 ];
 
 fn issue(trial: &mut Trial, user: UserId) -> Token {
@@ -155,6 +157,55 @@ fn a_proof_is_looked_at_again(open: &mut Opener<'_>) {
     assert!(may_enter(&mut trial, amy, proof));
     assert_eq!(trial.request(StoreRequest::Revoke { user: amy, token: new.id }), Ok(StoreReply::Done));
     assert!(!may_enter(&mut trial, amy, Proof::Token(new.id)));
+}
+
+fn good(trial: &mut Trial, user: UserId, proofs: &[Proof]) -> Vec<Proof> {
+    match trial.request(StoreRequest::CheckProofs { user, proofs: proofs.to_vec() }) {
+        Ok(StoreReply::Proven(good)) => good,
+        other => panic!("proofs are always checked, not {other:?}"),
+    }
+}
+
+/// Whatever ends it: a logout, a device that is dropped, a new password, the API. One that nobody used for long, or that no
+/// RESUME takes any more, lets its session go on.
+fn what_let_in_is_good(open: &mut Opener<'_>) {
+    let mut trial = Trial::with(open, &Limits { token_days: 0, ..Limits::default() });
+    let [amy, ben] = trial.users(["amy", "ben"]);
+    let password = trial.proof(amy);
+    let tokens: [Token; 4] = std::array::from_fn(|_| issue(&mut trial, amy));
+    let [one, two, three, four] = tokens.map(|token| Proof::Token(token.id));
+    let bens = Proof::Token(issue(&mut trial, ben).id);
+    let all = [two, password, bens, one, Proof::Token(TokenId(u64::MAX)), four, three];
+    assert_eq!(good(&mut trial, amy, &all), [two, password, one, four, three], "in the order asked");
+    assert_eq!(good(&mut trial, amy, &[]), []);
+    assert_eq!(good(&mut trial, stranger(), &all), []);
+    let (first, second) = (one.token().expect("one"), two.token().expect("one"));
+    let replies = trial.requests(vec![
+        StoreRequest::Revoke { user: amy, token: first },
+        StoreRequest::CheckProofs { user: amy, proofs: all.to_vec() },
+        StoreRequest::DropDevice { user: amy, token: second },
+        StoreRequest::CheckProofs { user: amy, proofs: all.to_vec() },
+    ]);
+    assert_eq!(replies[1], Ok(StoreReply::Proven(vec![two, password, four, three])));
+    assert_eq!(replies[3], Ok(StoreReply::Proven(vec![password, four, three])));
+    // What was asked before the password is another was asked of what was good then.
+    let check = || Order::Request(StoreRequest::CheckProofs { user: amy, proofs: all.to_vec() });
+    let replace = Order::Replace { user: amy, old: "hash of amy".into(), new: "new".into() };
+    let outcomes = trial.batch(&[check(), replace, check()]);
+    assert_eq!(outcomes[0], Outcome::Reply(Ok(StoreReply::Proven(vec![password, four, three]))));
+    assert_eq!(outcomes[2], Outcome::Reply(Ok(StoreReply::Proven(Vec::new()))));
+    let new = trial.proof(amy);
+    let last = Proof::Token(issue(&mut trial, amy).id);
+    assert_eq!(good(&mut trial, amy, &[new, last]), [new, last]);
+    let act = |act| StoreRequest::Account(act);
+    assert!(trial.request(act(AccountAct::RevokeTokens(amy))).is_ok());
+    assert_eq!(good(&mut trial, amy, &[new, last]), [new], "nobody has taken the password");
+    let who = AccountName::Id(amy);
+    assert!(trial.request(act(AccountAct::Put { who, name: None, disabled: Some(true) })).is_ok());
+    assert_eq!(good(&mut trial, amy, &[new, last]), []);
+    assert_eq!(good(&mut trial, ben, &[bens]), [bens]);
+    assert!(trial.request(act(AccountAct::Erase(ben))).is_ok());
+    assert_eq!(good(&mut trial, ben, &[bens]), []);
 }
 
 fn a_new_password(open: &mut Opener<'_>) {

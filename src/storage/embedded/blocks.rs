@@ -4,7 +4,7 @@ use super::memory::Memory;
 use super::{Answered, accounts, consent, row};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
-use chatd_chat::port::store::StoreReply;
+use chatd_chat::port::store::{Acquaintances, StoreReply};
 use chatd_chat::wire::code::Code;
 use rusqlite::{Connection, params};
 
@@ -48,6 +48,13 @@ pub fn unblock(db: &Connection, user: UserId, blocked: UserId) -> Answered {
     db.prepare_cached("DELETE FROM friend_ask WHERE userid = ?1 AND asker = ?2 AND dropped = 1")?
         .execute(params![user.get(), blocked.get()])?;
     Ok(Ok(StoreReply::Done))
+}
+
+/// Whom a user knows and refuses, and what it has chosen.
+pub fn acquaintances(db: &Connection, limits: &Limits, user: UserId) -> Answered {
+    let (friends, blocked) = (accounts::friend_list(db, limits, user)?, all(db, user)?);
+    let known = Acquaintances { friends, blocked, settings: consent::settings(db, user)? };
+    Ok(Ok(StoreReply::Acquaintances(Box::new(known))))
 }
 
 /// Whom a user blocks, by id.

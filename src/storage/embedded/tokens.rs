@@ -54,6 +54,17 @@ pub fn holds(db: &Connection, user: UserId, proof: Proof) -> rusqlite::Result<bo
     }
 }
 
+/// Which of these are good.
+pub fn check(db: &Connection, user: UserId, proofs: &[Proof]) -> Answered {
+    let mut good = Vec::new();
+    for &proof in proofs {
+        if holds(db, user, proof)? {
+            good.push(proof);
+        }
+    }
+    Ok(Ok(StoreReply::Proven(good)))
+}
+
 /// Makes a token for a device, and room for it: what the device calls itself, and until when the token is good, if that
 /// is known.
 pub fn issue(

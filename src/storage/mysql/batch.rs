@@ -151,6 +151,7 @@ fn is_read(order: &Order) -> bool {
             StoreRequest::LoadProfile { issue: Issue::Nothing, .. }
                 | StoreRequest::Friends { .. }
                 | StoreRequest::Hidden { .. }
+                | StoreRequest::Acquaintances { .. }
                 | StoreRequest::CheckMembership { .. }
                 | StoreRequest::JoinRequests { .. }
                 | StoreRequest::FetchBacklog { .. }
@@ -158,6 +159,7 @@ fn is_read(order: &Order) -> bool {
                 | StoreRequest::Members { .. }
                 | StoreRequest::History { .. }
                 | StoreRequest::Devices { .. }
+                | StoreRequest::CheckProofs { .. }
                 | StoreRequest::Heads { .. }
                 | StoreRequest::Sync { .. }
                 | StoreRequest::FindPlaces { .. }
@@ -167,7 +169,13 @@ fn is_read(order: &Order) -> bool {
 
 /// Whether the answer to `read` must not know of `change`, which was asked after it.
 fn must_precede(read: &Order, change: &Order) -> bool {
-    let (Order::Request(read), Order::Request(change)) = (read, change) else { return false };
+    let Order::Request(read) = read else { return false };
+    let change = match change {
+        Order::Request(change) => change,
+        // The session that changes it stands on a token that is worthless then, until it hears of its new one.
+        Order::Replace { .. } => return matches!(read, StoreRequest::CheckProofs { .. }),
+        _ => return false,
+    };
     match change {
         StoreRequest::StoreMessage { .. } | StoreRequest::AppendHistory { .. } => false,
         // What else is read knows nothing of tokens.
@@ -175,7 +183,9 @@ fn must_precede(read: &Order, change: &Order) -> bool {
         | StoreRequest::Revoke { .. }
         | StoreRequest::DropDevice { .. }
         | StoreRequest::SetPushToken { .. }
-        | StoreRequest::LoadProfile { .. } => matches!(read, StoreRequest::Devices { .. }),
+        | StoreRequest::LoadProfile { .. } => {
+            matches!(read, StoreRequest::Devices { .. } | StoreRequest::CheckProofs { .. })
+        }
         StoreRequest::MoveMarker { user, conversation, .. } => {
             let reader = standing_for(read);
             reader == Some(*user) || matches!(conversation, Conversation::With(peer) if reader == Some(*peer))
@@ -188,20 +198,26 @@ fn must_precede(read: &Order, change: &Order) -> bool {
         | StoreRequest::AskFriend { user, friend, .. }
         | StoreRequest::AnswerFriend { user, friend, .. } => {
             matches!(read, StoreRequest::Friends { user: reader } | StoreRequest::LoadProfile { user: reader, .. }
-                if reader == user || reader == friend)
+                | StoreRequest::Acquaintances { user: reader } if reader == user || reader == friend)
         }
         // Anybody may be told how far that user has read.
-        StoreRequest::SaveSettings { .. } => standing_for(read).is_some(),
+        StoreRequest::SaveSettings { user, .. } => {
+            standing_for(read).is_some()
+                || matches!(read, StoreRequest::Acquaintances { user: reader } if reader == user)
+        }
         StoreRequest::Block { user, blocked } | StoreRequest::Unblock { user, blocked } => {
-            matches!(read, StoreRequest::LoadProfile { user: reader, .. } if reader == user)
+            matches!(read, StoreRequest::LoadProfile { user: reader, .. }
+                | StoreRequest::Acquaintances { user: reader } if reader == user)
                 || standing_for(read) == Some(*blocked)
         }
         _ => !matches!(
             read,
             StoreRequest::Friends { .. }
                 | StoreRequest::Hidden { .. }
+                | StoreRequest::Acquaintances { .. }
                 | StoreRequest::Find { .. }
                 | StoreRequest::Devices { .. }
+                | StoreRequest::CheckProofs { .. }
         ),
     }
 }
@@ -324,6 +340,7 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> DbResu
             Ok(Ok(StoreReply::Profile(Box::new(Profile { heads, ..profile }))))
         }
         StoreRequest::Devices { user } => tokens::devices(client, limits, *user).await,
+        StoreRequest::CheckProofs { user, proofs } => tokens::check(client, *user, proofs).await,
         StoreRequest::Heads { user, before, heads } => {
             let page = heads::page(client, *user, *before, *heads).await?;
             Ok(Ok(StoreReply::Heads(page)))
@@ -342,6 +359,7 @@ pub async fn read(client: &mut Client, limits: &Limits, order: &Order) -> DbResu
         }
         StoreRequest::Find { user, who } => accounts::find(client, *user, who).await,
         StoreRequest::Hidden { user } => accounts::hidden(client, *user).await,
+        StoreRequest::Acquaintances { user } => blocks::acquaintances(client, limits, *user).await,
         StoreRequest::Members { user, group, after, members } => {
             groups::page_of_members(client, *user, *group, *after, *members).await
         }

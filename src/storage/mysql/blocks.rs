@@ -4,10 +4,10 @@
 use super::accounts::{count, is_user};
 use super::client::Client;
 use super::fault::DbResult;
-use super::{Answered, consent, row};
+use super::{Answered, accounts, consent, row};
 use chatd_chat::model::ids::UserId;
 use chatd_chat::model::limits::Limits;
-use chatd_chat::port::store::StoreReply;
+use chatd_chat::port::store::{Acquaintances, StoreReply};
 use chatd_chat::wire::code::Code;
 use mysql_async::Value;
 
@@ -55,6 +55,13 @@ pub async fn unblock(client: &mut Client, user: UserId, blocked: UserId) -> Answ
 fn marked(user: UserId, blocked: UserId) -> Vec<Value> {
     let (low, high) = (user.min(blocked), user.max(blocked));
     vec![low.get().into(), high.get().into(), row::sql_number(mark(user, blocked))]
+}
+
+/// Whom a user knows and refuses, and what it has chosen.
+pub async fn acquaintances(client: &mut Client, limits: &Limits, user: UserId) -> Answered {
+    let (friends, blocked) = (accounts::friend_list(client, limits, user).await?, all(client, user).await?);
+    let known = Acquaintances { friends, blocked, settings: consent::settings(client, user).await? };
+    Ok(Ok(StoreReply::Acquaintances(Box::new(known))))
 }
 
 /// Whom a user blocks, by id.

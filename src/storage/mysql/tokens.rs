@@ -102,6 +102,17 @@ pub async fn holds(client: &mut Client, user: UserId, proof: Proof) -> DbResult<
     is_proven(client.find_one(sql, values).await?, proof)
 }
 
+/// Which of these are good.
+pub async fn check(client: &mut Client, user: UserId, proofs: &[Proof]) -> Answered {
+    let mut good = Vec::new();
+    for &proof in proofs {
+        if holds(client, user, proof).await? {
+            good.push(proof);
+        }
+    }
+    Ok(Ok(StoreReply::Proven(good)))
+}
+
 /// Likewise, and it stays so until the transaction ends: whoever replaces the password at another
 /// server comes before it, or after it and then revokes the token that is issued meanwhile.
 pub async fn holds_locked(client: &mut Client, user: UserId, proof: Proof) -> DbResult<bool> {

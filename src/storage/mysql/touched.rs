@@ -126,6 +126,8 @@ pub fn rows(order: &Order) -> Vec<Row> {
         // They only read.
         StoreRequest::LoadProfile { issue: Issue::Nothing, .. }
         | StoreRequest::Devices { .. }
+        | StoreRequest::CheckProofs { .. }
+        | StoreRequest::Acquaintances { .. }
         | StoreRequest::Heads { .. }
         | StoreRequest::Sync { .. }
         | StoreRequest::FindPlaces { .. }
@@ -194,6 +196,8 @@ pub fn order_keys(order: &Order) -> Vec<OrderKey> {
         // They only read.
         StoreRequest::LoadProfile { issue: Issue::Nothing, .. }
         | StoreRequest::Devices { .. }
+        | StoreRequest::CheckProofs { .. }
+        | StoreRequest::Acquaintances { .. }
         | StoreRequest::Heads { .. }
         | StoreRequest::Sync { .. }
         | StoreRequest::FindPlaces { .. }

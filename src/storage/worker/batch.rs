@@ -226,7 +226,9 @@ fn weight(store: &dyn Store, request: &StoreRequest) -> usize {
         StoreRequest::FindPlaces { mids } => 1 + mids.len() / 16,
         StoreRequest::FetchBacklog { .. } | StoreRequest::History { .. } | StoreRequest::Members { .. } => 16,
         StoreRequest::Devices { .. } => 2,
-        StoreRequest::Friends { .. } | StoreRequest::DelGroup { .. } => 8,
+        StoreRequest::Friends { .. } | StoreRequest::Acquaintances { .. } | StoreRequest::DelGroup { .. } => {
+            8
+        }
         StoreRequest::AppendHistory { envelopes } => store.history_weight(envelopes.len()).max(1),
         StoreRequest::AckDelivered { mids, cursors, .. } => 1 + (mids.len() + cursors.len()) / 4,
         _ => 1,

@@ -68,6 +68,8 @@ pub enum Acquaintance {
     Asked(UserId),
     /// Somebody who asks is refused, or what was asked for is taken back.
     Refused(UserId),
+    /// Nobody can tell what: the session that did it is of a user who was online twice, and is not the one that stays.
+    Unknown,
 }
 
 /// Bytes of a notice of an acquaintance: what, whom.
@@ -155,6 +157,7 @@ impl Envelope {
             Acquaintance::Stranger(whom) => (1, whom),
             Acquaintance::Blocked(whom) => (2, whom),
             Acquaintance::Unblocked(whom) => (3, whom),
+            Acquaintance::Unknown => (8, user),
         };
         let mut body = vec![tag];
         body.extend_from_slice(&whom.get().to_le_bytes());
@@ -174,6 +177,7 @@ impl Envelope {
             1 => Some(Acquaintance::Stranger(whom)),
             2 => Some(Acquaintance::Blocked(whom)),
             3 => Some(Acquaintance::Unblocked(whom)),
+            8 => Some(Acquaintance::Unknown),
             _ => None,
         }
     }
@@ -303,12 +307,13 @@ mod tests {
             Acquaintance::Stranger(user(9)),
             Acquaintance::Blocked(user(9)),
             Acquaintance::Unblocked(user(9)),
+            Acquaintance::Unknown,
         ];
         for change in changes {
             let opened = reopened(&Envelope::acquaintance(MessageId(1), user(7), change));
             assert_eq!((opened.user(), opened.acquainted()), (user(7), Some(change)));
         }
-        assert_eq!(reopened(&seal(Kind::Acquaintance, 0, 7, 1, &[8, 9, 0, 0, 0])).acquainted(), None);
+        assert_eq!(reopened(&seal(Kind::Acquaintance, 0, 7, 1, &[9, 9, 0, 0, 0])).acquainted(), None);
     }
 
     #[test]

@@ -14,11 +14,41 @@ pub struct Notice {
     pub user: UserId,
     /// The number of the login that this is about.
     pub epoch: u64,
-    /// Whether it came.
-    pub online: bool,
+    /// Where the user is.
+    pub whereabouts: Whereabouts,
 }
 
-/// Bytes of a notice: user, epoch, 1 for online.
+/// Where a user is, as a core tells that has, or had, a session of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whereabouts {
+    /// At the core that tells.
+    Here,
+    /// Nowhere.
+    Gone,
+    /// At another core: the last of its sessions at the one that tells has ended.
+    Elsewhere,
+}
+
+impl Whereabouts {
+    /// What a version that knows two of them takes for online is not 0.
+    fn byte(self) -> u8 {
+        match self {
+            Whereabouts::Gone => 0,
+            Whereabouts::Here => 1,
+            Whereabouts::Elsewhere => 2,
+        }
+    }
+
+    fn from_byte(byte: u8) -> Self {
+        match byte {
+            0 => Whereabouts::Gone,
+            2 => Whereabouts::Elsewhere,
+            _ => Whereabouts::Here,
+        }
+    }
+}
+
+/// Bytes of a notice: user, epoch, whereabouts.
 pub(super) const NOTICE_BYTES: usize = 13;
 
 /// What a claim demands of a session that the user has already.
@@ -161,7 +191,7 @@ impl Envelope {
         for notice in notices {
             body.extend_from_slice(&notice.user.get().to_le_bytes());
             body.extend_from_slice(&notice.epoch.to_le_bytes());
-            body.push(notice.online.into());
+            body.push(notice.whereabouts.byte());
         }
         Self::of_core(Kind::Presence, mid, &body)
     }
@@ -200,7 +230,8 @@ impl Envelope {
         self.body().chunks_exact(NOTICE_BYTES).filter_map(|notice| {
             let user = u32::from_le_bytes(notice[..4].try_into().expect("four bytes"));
             let epoch = u64::from_le_bytes(notice[4..12].try_into().expect("eight bytes"));
-            Some(Notice { user: UserId::new(user.into())?, epoch, online: notice[12] != 0 })
+            let whereabouts = Whereabouts::from_byte(notice[12]);
+            Some(Notice { user: UserId::new(user.into())?, epoch, whereabouts })
         })
     }
 }
@@ -244,8 +275,9 @@ mod tests {
     #[test]
     fn a_notice_of_presence_carries_who_came_and_went() {
         let notices = [
-            Notice { user: user(1), epoch: u64::MAX, online: true },
-            Notice { user: user(ID_MAX), epoch: 2, online: false },
+            Notice { user: user(1), epoch: u64::MAX, whereabouts: Whereabouts::Here },
+            Notice { user: user(ID_MAX), epoch: 2, whereabouts: Whereabouts::Gone },
+            Notice { user: user(7), epoch: 3, whereabouts: Whereabouts::Elsewhere },
         ];
         let sealed = Envelope::presence(MessageId(77), &notices);
         let opened = Envelope::open(sealed.bytes().clone()).unwrap();

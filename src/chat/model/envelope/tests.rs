@@ -50,7 +50,7 @@ fn a_row_that_somebody_else_wrote_is_a_message() {
 
 #[test]
 fn no_cut_or_damage_of_the_header_panics_later() {
-    let notices = [Notice { user: user(1), epoch: 2, online: true }; 3];
+    let notices = [Notice { user: user(1), epoch: 2, whereabouts: Whereabouts::Here }; 3];
     for bytes in [sample().bytes().to_vec(), Envelope::presence(MessageId(7), &notices).bytes().to_vec()] {
         for len in 0..bytes.len() {
             check(&bytes[..len]);

@@ -3,14 +3,14 @@
 use super::StoreResult;
 use crate::model::act::AccountRecord;
 use crate::model::change::Altered;
-use crate::model::consent::{NewFriend, SavedSettings};
+use crate::model::consent::{NewFriend, SavedSettings, Settings};
 use crate::model::device::{Device, Marker};
 use crate::model::envelope::Envelope;
 use crate::model::group_rule::{Asking, MutedAll, Ruled, Rules, Until};
 use crate::model::history::{HeadsPage, Placed, SearchPage, SyncPage};
 use crate::model::ids::{GroupId, MessageId, Millis, UserId};
 use crate::model::profile::{Member, Person, Profile};
-use crate::model::token::{PasswordPrint, Token, TokenId};
+use crate::model::token::{PasswordPrint, Proof, Token, TokenId};
 use crate::wire::code::Code;
 
 /// A message from the backlog.
@@ -102,6 +102,17 @@ pub struct StoredMessage {
     pub pos: Option<u64>,
 }
 
+/// Whom a user knows and refuses, and what it has chosen.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Acquaintances {
+    /// Its friends, by id.
+    pub friends: Vec<Person>,
+    /// Whose direct messages it refuses, by id.
+    pub blocked: Vec<UserId>,
+    /// What it has chosen.
+    pub settings: Settings,
+}
+
 /// A new membership.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Joined {
@@ -155,6 +166,8 @@ pub enum StoreReply {
     Profile(Box<Profile>),
     /// Friends.
     Friends(Vec<Person>),
+    /// Whom a user knows and refuses, and what it has chosen.
+    Acquaintances(Box<Acquaintances>),
     /// Friends who block the user, by id.
     Hidden(Vec<UserId>),
     /// A friendship is asked for from now on; whoever is asked is to be told.
@@ -183,6 +196,8 @@ pub enum StoreReply {
     Backlog(BacklogPage),
     /// A user's devices.
     Devices(Vec<Device>),
+    /// Those of the proofs asked about that are good.
+    Proven(Vec<Proof>),
     /// One page of a user's conversations.
     Heads(HeadsPage),
     /// What a device lacked.
@@ -225,7 +240,7 @@ replies!(
     StoredMessage: Stored, BacklogPage: Backlog, HistoryPage: History, Joined: Joined, Left: Left,
     Vec<Device>: Devices, HeadsPage: Heads, SyncPage: Synced, Marker: Marker, Vec<(MessageId, u64)>: Places,
     SearchPage: Search, Ruled: Ruled, Vec<Asking>: Asking, SavedSettings: Settings, Box<Altered>: Altered,
-    AccountRecord: Account, Vec<GroupId>: Groups
+    AccountRecord: Account, Vec<GroupId>: Groups, Vec<Proof>: Proven, Box<Acquaintances>: Acquaintances
 );
 
 impl StoreReply {

@@ -2,7 +2,7 @@
 
 use crate::backlog::Backlog;
 use crate::connection::{AuthState, Connections};
-use crate::model::envelope::Notice;
+use crate::model::envelope::{Notice, Whereabouts};
 use crate::port::cx::Cx;
 use crate::port::event::BusDown;
 use crate::port::in_flight::{Lost, QueryFlow};
@@ -25,15 +25,14 @@ impl Social {
         online: Result<Vec<bool>, BusDown>,
     ) {
         cx.enter();
-        match online.map(|online| online.contains(&true)) {
-            // Whoever has the last one of its sessions tells when that ends.
-            Ok(true) => {}
-            Ok(false) => {
-                let gone = Notice { user: lost.user, epoch: lost.epoch.0, online: false };
-                self.announce(cx, connections, backlog, gone);
-            }
-            Err(BusDown) => self.wait_for(cx, lost),
-        }
+        let whereabouts = match online.map(|online| online.contains(&true)) {
+            // Whoever has the last one of its sessions tells when that ends, unless it dies.
+            Ok(true) => Whereabouts::Elsewhere,
+            Ok(false) => Whereabouts::Gone,
+            Err(BusDown) => return self.wait_for(cx, lost),
+        };
+        let notice = Notice { user: lost.user, epoch: lost.epoch.0, whereabouts };
+        self.announce(cx, connections, backlog, notice);
     }
 
     /// Somebody's connection was lost a while ago: offline, unless the user is back here. If it is back elsewhere,
@@ -57,7 +56,8 @@ impl Social {
                 cx.query_presence(vec![user], QueryFlow::Lost(lost));
             }
             Some(AuthState::LoggedIn(_) | AuthState::Unauthenticated) | None => {
-                self.announce(cx, connections, backlog, Notice { user, epoch: epoch.0, online: false });
+                let gone = Notice { user, epoch: epoch.0, whereabouts: Whereabouts::Gone };
+                self.announce(cx, connections, backlog, gone);
             }
         }
     }

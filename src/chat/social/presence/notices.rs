@@ -1,7 +1,9 @@
 //! Notices to the other cores: who of this core's users came and went.
 
+use super::suspicion::Suspicion;
+use crate::backlog::Backlog;
 use crate::connection::Connections;
-use crate::model::envelope::{Envelope, Notice};
+use crate::model::envelope::{Envelope, Notice, Whereabouts};
 use crate::model::ids::ConnectionId;
 use crate::port::cx::Cx;
 use crate::port::event::{BusDown, Channel};
@@ -16,16 +18,27 @@ impl Social {
     /// their users are not looked for at once.
     pub(crate) fn note_rejoined(&mut self, cx: &Cx) {
         let due = cx.now.plus(cx.limits.presence_grace_ms);
-        self.presence.later.push_back((due, None));
+        let everybody = Suspicion::Everybody { learned: self.presence.learned };
+        self.presence.later.push_back((due, everybody));
     }
 
-    /// Others may have missed that this session is here, and this core who hides from it.
-    pub(crate) fn announce_again(&mut self, connections: &Connections, id: ConnectionId) {
-        let user = connections.get(id).and_then(|connection| connection.user());
-        let (Some(user), Some(session)) = (user, self.sessions.get(id)) else { return };
-        let notice = Notice { user, epoch: session.known_as.0, online: true };
-        self.presence.pending_updates.insert(user, notice);
+    /// Others may have missed that this session is here, and this core who hides from it and what its user has done elsewhere.
+    pub(crate) fn announce_again(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        backlog: &Backlog,
+        id: ConnectionId,
+    ) {
+        cx.enter();
+        let Some(user) = connections.get(id).and_then(|connection| connection.user()) else { return };
+        // By the newest of its sessions, if it has several here.
+        let newest = self.newest_here(connections, user).and_then(|id| self.sessions.get(id));
+        let Some(session) = newest else { return };
+        let here = Notice { user, epoch: session.known_as.0, whereabouts: Whereabouts::Here };
+        self.announce(cx, connections, backlog, here);
         self.look_at_hidden(connections, id);
+        self.doubt(id);
     }
 
     /// Tells the other cores who came and went.
@@ -71,10 +84,8 @@ impl Social {
         }
         for untold in updates {
             let Some(notice) = self.as_it_is(connections, untold) else { continue };
-            let last = self.presence.pending_updates.entry(notice.user).or_insert(notice);
-            if last.epoch <= notice.epoch {
-                *last = notice;
-            }
+            // What was to be told since is newer.
+            self.presence.pending_updates.entry(notice.user).or_insert(notice);
         }
         self.presence.next_update = cx.now.plus(cx.limits.probe_ms);
     }
@@ -84,8 +95,10 @@ impl Social {
     fn as_it_is(&self, connections: &Connections, untold: Notice) -> Option<Notice> {
         let here = self.newest_here(connections, untold.user).and_then(|id| self.sessions.get(id));
         match here {
-            Some(session) => Some(Notice { epoch: session.known_as.0, online: true, ..untold }),
-            None => Some(untold).filter(|untold| !untold.online),
+            Some(session) => {
+                Some(Notice { epoch: session.known_as.0, whereabouts: Whereabouts::Here, ..untold })
+            }
+            None => Some(untold).filter(|untold| untold.whereabouts != Whereabouts::Here),
         }
     }
 }

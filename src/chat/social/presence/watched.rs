@@ -2,7 +2,7 @@
 
 use super::{LAST_LOOK_AT, LOOKS, LOOKS_IN_ALL, Presence, Suspicion, Watched};
 use crate::connection::Walk;
-use crate::model::envelope::Notice;
+use crate::model::envelope::{Notice, Whereabouts};
 use crate::model::ids::{ConnectionId, CoreId, Monotonic, UserId};
 use rustc_hash::FxHashMap;
 
@@ -56,8 +56,11 @@ impl Presence {
     /// From now on these are looked at, a part at a time: whoever of them is not known for sure is looked for.
     pub(super) fn suspect(&mut self, suspicion: Suspicion) {
         let slots = self.watched.slots.len();
-        match self.suspicions.iter_mut().find(|(other, _)| *other == suspicion) {
-            Some((_, walk)) => walk.begin(slots),
+        match self.suspicions.iter_mut().find(|(other, _)| suspicion.replaces(*other)) {
+            Some((other, walk)) => {
+                *other = suspicion;
+                walk.begin(slots);
+            }
             None => {
                 let mut walk = Walk::default();
                 walk.begin(slots);
@@ -75,9 +78,11 @@ impl Presence {
             slots -= 1;
             match walk.next(watched.slots.len()) {
                 Some(slot) => {
-                    let suspect =
-                        watched.slots[slot].as_ref().filter(|(_, watched)| suspicion.is_of(watched));
-                    unverified.extend(suspect.map(|&(user, _)| user));
+                    if let Some((user, watched)) = &mut watched.slots[slot]
+                        && suspicion.falls_on(watched)
+                    {
+                        unverified.insert(*user);
+                    }
                 }
                 None => drop(suspicions.remove(0)),
             }
@@ -87,14 +92,28 @@ impl Presence {
     /// Takes in a notice; whether watchers are to be told.
     pub(super) fn learn(&mut self, core: CoreId, notice: Notice) -> bool {
         self.learned += 1;
-        let Notice { user, epoch, online } = notice;
+        let Notice { user, epoch, whereabouts } = notice;
         let Some(watched) = self.watched.get_mut(user) else { return false };
-        if epoch < watched.epoch || (!online && watched.epoch == 0 && watched.online != Some(false)) {
+        let is_late = epoch < watched.epoch;
+        if whereabouts == Whereabouts::Elsewhere {
+            // Whoever has it tells when it goes; but that core may die, and has told of an older login, or of none.
+            if !is_late || watched.holder == Some(core) {
+                watched.forget_holder();
+                self.unverified.insert(user);
+            }
+            return false;
+        }
+        let online = whereabouts == Whereabouts::Here;
+        if is_late || (!online && watched.epoch == 0 && watched.online != Some(false)) {
             // It is late, or about a login that this core has not heard of: perhaps not the last one.
             if watched.online != Some(online) {
                 self.unverified.insert(user);
                 // A look that agrees with what was known may have been too early.
                 watched.looks = 0;
+                // Nor does it have a later one.
+                if watched.holder == Some(core) {
+                    watched.holder = None;
+                }
             }
             return false;
         }
@@ -129,6 +148,13 @@ impl Presence {
             watched.holder = None;
         }
         watched.online.replace(online) != Some(online)
+    }
+}
+
+impl Watched {
+    /// It is not known any more who will tell that it goes.
+    pub(super) fn forget_holder(&mut self) {
+        (self.holder, self.looks) = (None, 0);
     }
 }
 
