@@ -41,7 +41,22 @@ impl World {
         }
     }
 
+    pub fn on_error(&mut self, device: usize, conn: usize, frame: &Value) {
+        self.on_rule_error(device, conn, frame);
+        self.on_known(device, frame);
+        match (number(frame, "errno"), number(frame, "re")) {
+            (Some(113), _) => self.devices[device].logged_in = false,
+            // The store or the bus is away, there is too much, or it is no member any more: asks again.
+            (Some(103 | 104 | 109 | 110), Some(36)) if self.devices[device].logged_in => {
+                self.devices[device].synced = false;
+                self.write(conn, "{\"msgid\":36,\"cid\":\"heads\"}".to_owned());
+            }
+            _ => {}
+        }
+    }
+
     pub fn on_ack(&mut self, device: usize, frame: &Value) {
+        self.on_known(device, frame);
         if let Some(number) = text(frame, "cid").and_then(|cid| cid.strip_prefix('c')?.parse::<u64>().ok()) {
             let mid = mid(frame);
             assert!(

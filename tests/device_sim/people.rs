@@ -1,6 +1,7 @@
 //! The devices: what they do, what they understand, and what must be true of it.
 
 use super::changing::Known;
+use super::knowing::Knowing;
 use super::rng::Rng;
 use super::world::World;
 use chatd::chat::model::history::Conversation;
@@ -66,6 +67,7 @@ pub struct Device {
     pub entered_us: u64,
     /// Whether it is told of what is done to groups.
     pub knows_events: bool,
+    pub knowing: Knowing,
 }
 
 impl Device {
@@ -93,6 +95,7 @@ impl Device {
             states: BTreeMap::new(),
             entered_us: 0,
             knows_events,
+            knowing: Knowing::default(),
         }
     }
 
@@ -265,7 +268,7 @@ impl World {
     pub fn log_in(&mut self, device: usize, conn: usize) {
         let now_us = self.now_us;
         let at = &mut self.devices[device];
-        (at.entering, at.entered_us) = (true, now_us);
+        (at.entering, at.entered_us, at.knowing) = (true, now_us, Knowing::default());
         let (user, name) = (at.user, at.name.clone());
         let group = if at.knows_events { ",\"group\"]" } else { "]" };
         let frame = match &at.token {
@@ -282,6 +285,9 @@ impl World {
     fn do_something(&mut self, device: usize, conn: usize) {
         if self.rng.chance(self.plan.breaks) {
             return self.break_off(conn);
+        }
+        if self.rng.chance(60) {
+            return self.know_something(device, conn);
         }
         if self.rng.chance(600) {
             let mids: Vec<String> = std::mem::take(&mut self.devices[device].unconfirmed)
@@ -398,7 +404,12 @@ impl World {
             41 => self.on_devices(frame),
             58 => self.on_found(device, conn, frame),
             61 => self.on_stored(device, conn, frame),
-            13 | 27 | 28 | 39 => {}
+            // What comes before the answer to a login is the session's that it was.
+            28 | 54 | 60 if self.devices[device].entering => {}
+            28 => self.on_presence(device, frame),
+            54 => self.on_friend_event(device, frame),
+            60 => self.on_settings(device, frame),
+            13 | 27 | 39 => {}
             other => panic!("what is {other}? {frame}"),
         }
     }
@@ -406,6 +417,7 @@ impl World {
     fn on_login(&mut self, device: usize, conn: usize, frame: &Value) {
         let errno = number(frame, "errno").expect("an errno");
         self.conns[conn].welcomed |= errno == 0 && frame["complete"] != false;
+        self.note_people(device, frame);
         let at = &mut self.devices[device];
         match errno {
             0 if frame["complete"] == false => {}
@@ -493,18 +505,5 @@ impl World {
         self.check_heard(device, frame);
         self.note_text(device, frame);
         self.count(if own { "own pushes" } else { "pushes" });
-    }
-
-    fn on_error(&mut self, device: usize, conn: usize, frame: &Value) {
-        self.on_rule_error(device, conn, frame);
-        match (number(frame, "errno"), number(frame, "re")) {
-            (Some(113), _) => self.devices[device].logged_in = false,
-            // The store or the bus is away, there is too much, or it is no member any more: asks again.
-            (Some(103 | 104 | 109 | 110), Some(36)) if self.devices[device].logged_in => {
-                self.devices[device].synced = false;
-                self.write(conn, "{\"msgid\":36,\"cid\":\"heads\"}".to_owned());
-            }
-            _ => {}
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bus::Op;
 use super::world::{Fact, Next, World};
-use chatd::chat::model::ids::UserId;
+use chatd::chat::model::ids::{CoreId, UserId};
 use chatd::chat::port::event::{BusDown, Channel, Event};
 
 const BUS_US: u64 = 3_000;
@@ -76,12 +76,32 @@ impl World {
         if !self.acting {
             return;
         }
-        let core = self.rng.index(self.cores.len());
-        if !self.cores[core].dead && !self.cores[core].down {
-            if self.plan.kills { self.die(core) } else { self.cut(core) }
-        }
+        self.fail_somewhere();
         let after = self.rng.between(200_000, 900_000);
         self.later(after, Next::Fail);
+    }
+
+    /// A server dies or loses the bus, if that is what fails.
+    pub fn fail_somewhere(&mut self) {
+        let core = self.rng.index(self.cores.len());
+        if !self.cores[core].dead && !self.cores[core].down {
+            if self.plan.kills {
+                self.die(core);
+            } else if self.plan.breaks_bus {
+                self.cut(core);
+            }
+        }
+    }
+
+    /// Whoever has the bus hears that a core is gone.
+    pub fn tell_gone(&mut self, id: CoreId) {
+        for core in 0..self.cores.len() {
+            let at = &self.cores[core];
+            if !at.dead && !at.down && at.id != id {
+                let (way, run) = (self.rng.delay(BUS_US), self.cores[core].run);
+                self.later(way, Next::Fact(core, run, Fact::CoreGone(id)));
+            }
+        }
     }
 
     fn take_out(&mut self, which: impl Fn(&Next) -> bool) -> Vec<Next> {
@@ -131,6 +151,12 @@ impl World {
             let at = self.bus.say(core, &op, self.now_us + way);
             last = last.max(at);
             self.at(at, Next::Home(core, op));
+        }
+        if self.rng.chance(500) {
+            // It was given up meanwhile: it has another number now.
+            self.tell_gone(self.cores[core].id);
+            self.ids += 1;
+            self.cores[core].id = CoreId(self.ids);
         }
         let (id, run) = (self.cores[core].id, self.cores[core].run);
         self.at(last + 1, Next::Fact(core, run, Fact::Rejoined(id)));

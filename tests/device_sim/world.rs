@@ -93,7 +93,7 @@ pub struct World {
     pub devices: Vec<Device>,
     pub bus: Bus,
     pub store: Store,
-    ids: u16,
+    pub ids: u16,
     pub ghosts: usize,
     pub acting: bool,
     active_us: u64,
@@ -140,6 +140,10 @@ impl World {
             store.enroll(&format!("u{number}"), &format!("p{number}"));
         }
         store.befriend(&mut rng, 400);
+        // Two more, who are never there.
+        for name in ["s1", "s2"] {
+            store.enroll(name, "");
+        }
         let mut world = Self {
             cores: Vec::new(),
             conns: Vec::new(),
@@ -217,7 +221,7 @@ impl World {
         self.later(after_us, Next::Act(device));
     }
 
-    fn run_until(&mut self, end_us: u64) {
+    pub fn run_until(&mut self, end_us: u64) {
         while self.heap.peek().is_some_and(|Reverse((at, _))| *at <= end_us) {
             self.step();
         }
@@ -228,7 +232,7 @@ impl World {
     pub fn rest(&mut self) {
         self.active_us = self.now_us;
         let patience = self.now_us + 600_000_000;
-        while self.now_us < self.active_us + 4_000_000 {
+        while self.now_us < self.active_us + 5_000_000 {
             self.step();
             assert!(self.now_us < patience, "it does not come to rest");
         }
@@ -242,9 +246,12 @@ impl World {
         if !self.plan.breaks_bus && !self.plan.kills {
             self.check_live();
         }
+        self.check_known();
         self.come_and_sync();
         self.check_same();
         self.check_rulings();
+        self.check_known();
+        self.cross_and_part();
         for conn in 0..self.conns.len() {
             if !self.conns[conn].closed {
                 self.break_off(conn);
@@ -298,10 +305,7 @@ impl World {
             }
             Next::Noticed(ghost, id) => {
                 self.bus.cut(ghost);
-                for core in 0..self.cores.len() {
-                    let run = self.cores[core].run;
-                    self.later(0, Next::Fact(core, run, Fact::CoreGone(id)));
-                }
+                self.tell_gone(id);
             }
             Next::Fail => self.fail(),
         }
