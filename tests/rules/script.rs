@@ -335,6 +335,10 @@ impl Script {
                     "asking" => matches!(ask, StoreRequest::JoinRequests { .. }),
                     "known" => matches!(ask, StoreRequest::Acquaintances { .. }),
                     "proven" => matches!(ask, StoreRequest::CheckProofs { .. }),
+                    "verified" => matches!(ask, StoreRequest::Verify { .. }),
+                    "profile" => matches!(ask, StoreRequest::LoadProfile { .. }),
+                    "heads" => matches!(ask, StoreRequest::Heads { .. }),
+                    "places" => matches!(ask, StoreRequest::FindPlaces { .. }),
                     _ => true,
                 };
                 let at = self.asks.iter().position(|(_, ask)| fits(ask));

@@ -53,21 +53,23 @@ impl Devices {
         cx.enter();
         let places: FxHashMap<MessageId, u64> = places.unwrap_or_default().into_iter().collect();
         let mut told: BTreeMap<(ConnectionId, Conversation), Vec<(MessageId, u64)>> = BTreeMap::new();
-        for push in pushes {
+        let is_there = |push: &UnplacedPush| {
+            let session = connections.get(push.connection);
+            session.is_some_and(|session| session.logged_in_user() == Some(push.user))
+        };
+        for push in pushes.into_iter().filter(is_there) {
             match places.get(&push.mid) {
                 Some(&pos) => {
                     told.entry((push.connection, push.conversation)).or_default().push((push.mid, pos));
                 }
-                None if push.tries < TRIES && connections.get(push.connection).is_some() => {
+                None if push.tries < TRIES => {
                     self.unplaced.push_back(UnplacedPush { tries: push.tries + 1, ..push });
                 }
                 None => {}
             }
         }
         for ((id, conversation), places) in told {
-            if connections.get(id).is_some_and(|connection| connection.is_logged_in()) {
-                connections.reply(cx, id, sync::stored(conversation, &places));
-            }
+            connections.reply(cx, id, sync::stored(conversation, &places));
         }
     }
 }

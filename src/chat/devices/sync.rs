@@ -26,8 +26,8 @@ impl Devices {
     ) {
         cx.enter();
         let heads = bounded(asked, cx.limits.heads);
-        let flow =
-            DevicesFlow::Heads { connection: about.connection, cid: about.cid.map(Into::into), asked: true };
+        let cid = about.cid.map(Into::into);
+        let flow = DevicesFlow::Heads { connection: about.connection, user, cid, asked: true };
         look_up(cx, connections, about, StoreRequest::Heads { user, before, heads }, flow);
     }
 
@@ -61,19 +61,22 @@ impl Devices {
             return;
         }
         let request = StoreRequest::Heads { user, before: None, heads: cx.limits.heads };
-        cx.look_up(request, DevicesFlow::Heads { connection: id, cid: None, asked: false });
+        cx.look_up(request, DevicesFlow::Heads { connection: id, user, cid: None, asked: false });
     }
 
-    /// SYNC_ACK with conversations, or ERROR. Word that nobody asked for is not missed.
+    /// SYNC_ACK with conversations of `user`, or ERROR. Word that nobody asked for is not missed, and not told to whoever has
+    /// logged in there since.
     pub(crate) fn on_heads_page(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
-        (connection, cid, asked): (ConnectionId, Option<&str>, bool),
+        (connection, user): (ConnectionId, UserId),
+        (cid, asked): (Option<&str>, bool),
         page: Result<HeadsPage, Code>,
     ) {
         cx.enter();
-        let is_there = connections.get(connection).is_some_and(|connection| connection.is_logged_in());
+        let session = connections.get(connection);
+        let is_there = session.is_some_and(|session| session.logged_in_user() == Some(user));
         match page {
             Ok(page) if is_there => {
                 let frame = sync::heads(cid, &page.heads, page.complete, cx.limits.push_bytes);

@@ -248,9 +248,9 @@ impl Hub {
                 let list = Vec::<Device>::from_result(result);
                 devices.on_list(cx, connections, (connection, cid), (here, online), list);
             }
-            DevicesFlow::Heads { connection, cid, asked } => {
+            DevicesFlow::Heads { connection, user, cid, asked } => {
                 let page = HeadsPage::from_result(result);
-                devices.on_heads_page(cx, connections, (connection, cid.as_deref(), asked), page);
+                devices.on_heads_page(cx, connections, (connection, user), (cid.as_deref(), asked), page);
             }
             DevicesFlow::Sync(query) => {
                 devices.on_synced(cx, connections, query, SyncPage::from_result(result));

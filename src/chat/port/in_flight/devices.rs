@@ -11,7 +11,7 @@ pub(crate) enum DevicesFlow {
     /// The user's devices → DEVICES_ACK.
     List { connection: ConnectionId, cid: Option<Box<str>> },
     /// A page of conversations → SYNC_ACK. One that nobody asked for is told because something may have been missed.
-    Heads { connection: ConnectionId, cid: Option<Box<str>>, asked: bool },
+    Heads { connection: ConnectionId, user: UserId, cid: Option<Box<str>>, asked: bool },
     /// What a device lacks → SYNC_ACK, and the rest of what it asked for.
     Sync(Box<SyncQuery>),
     /// A read marker → READ to whom it concerns, and ACK.
@@ -47,6 +47,8 @@ pub(crate) struct MarkerMove {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UnplacedPush {
     pub(crate) connection: ConnectionId,
+    /// Whose session it was: somebody else may be logged in there when the place is found.
+    pub(crate) user: UserId,
     /// As the session's user sees it.
     pub(crate) conversation: Conversation,
     pub(crate) mid: MessageId,
@@ -57,6 +59,7 @@ pub(crate) struct UnplacedPush {
 impl UnplacedPush {
     /// A message that `user` is pushed on a connection.
     pub(crate) fn new(connection: ConnectionId, envelope: &Envelope, user: UserId) -> Self {
-        Self { connection, conversation: Conversation::of(envelope, user), mid: envelope.mid(), tries: 0 }
+        let conversation = Conversation::of(envelope, user);
+        Self { connection, user, conversation, mid: envelope.mid(), tries: 0 }
     }
 }
