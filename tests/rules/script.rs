@@ -326,22 +326,7 @@ impl Script {
             "heard" => self.handle(Event::BusHeard),
             "gone" => self.handle(Event::CoreGone { core: CoreId(rest.parse().expect("a core")) }),
             _ => {
-                // A page answers a FetchBacklog, and so on; the rest answers what has been out longest.
-                let fits = |ask: &StoreRequest| match word {
-                    "stored" | "idtaken" | "repeated" => matches!(ask, StoreRequest::StoreMessage { .. }),
-                    "page" => matches!(ask, StoreRequest::FetchBacklog { .. }),
-                    "ruled" => matches!(ask, StoreRequest::RuleGroup { .. }),
-                    "entered" => matches!(ask, StoreRequest::AddGroup { .. }),
-                    "asking" => matches!(ask, StoreRequest::JoinRequests { .. }),
-                    "known" => matches!(ask, StoreRequest::Acquaintances { .. }),
-                    "proven" => matches!(ask, StoreRequest::CheckProofs { .. }),
-                    "verified" => matches!(ask, StoreRequest::Verify { .. }),
-                    "profile" => matches!(ask, StoreRequest::LoadProfile { .. }),
-                    "heads" => matches!(ask, StoreRequest::Heads { .. }),
-                    "places" => matches!(ask, StoreRequest::FindPlaces { .. }),
-                    _ => true,
-                };
-                let at = self.asks.iter().position(|(_, ask)| fits(ask));
+                let at = self.asks.iter().position(|(_, ask)| fits(word, ask));
                 match self.answer(word, rest, at) {
                     Some(answer) => {
                         let (ticket, _) =
@@ -745,4 +730,23 @@ fn code(text: &str) -> Code {
         Code::UnknownMsgid,
     ];
     codes.into_iter().find(|code| code.errno().to_string() == text).expect("an errno of the store")
+}
+
+/// Whether an answer may be that of a request: a page answers a FetchBacklog, and so on; the rest answers what has been out
+/// longest.
+fn fits(word: &str, ask: &StoreRequest) -> bool {
+    match word {
+        "stored" | "idtaken" | "repeated" => matches!(ask, StoreRequest::StoreMessage { .. }),
+        "page" => matches!(ask, StoreRequest::FetchBacklog { .. }),
+        "ruled" => matches!(ask, StoreRequest::RuleGroup { .. }),
+        "entered" => matches!(ask, StoreRequest::AddGroup { .. }),
+        "asking" => matches!(ask, StoreRequest::JoinRequests { .. }),
+        "known" => matches!(ask, StoreRequest::Acquaintances { .. }),
+        "proven" => matches!(ask, StoreRequest::CheckProofs { .. }),
+        "verified" => matches!(ask, StoreRequest::Verify { .. }),
+        "profile" => matches!(ask, StoreRequest::LoadProfile { .. }),
+        "heads" => matches!(ask, StoreRequest::Heads { .. }),
+        "places" => matches!(ask, StoreRequest::FindPlaces { .. }),
+        _ => true,
+    }
 }
