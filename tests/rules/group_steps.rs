@@ -57,7 +57,11 @@ fn sealed(message: Message<'_>) -> Envelope {
 fn rule_of(words: &[&str]) -> RuleNotice {
     let [who, what, "at", at] = *words else { panic!("who is what at which place") };
     let at = number(at);
-    let muted = if what == "muted" { Until::FOR_EVER } else { Until::NEVER };
+    let muted = match what.strip_prefix("muted-until-") {
+        Some(until) => Until::new(until.parse().expect("a time")).expect("a time"),
+        None if what == "muted" => Until::FOR_EVER,
+        None => Until::NEVER,
+    };
     if who == "all" {
         return RuleNotice { standings: Vec::new(), all: Some(MutedAll { until: muted, at }) };
     }

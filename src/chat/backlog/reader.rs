@@ -182,6 +182,13 @@ impl Backlog {
         }
     }
 
+    /// A reader is not pushed something that another session of its user has sent; whether that is remembered until it is
+    /// live.
+    pub(crate) fn miss_own(&mut self, id: ConnectionId) -> bool {
+        let reader = self.readers.get_mut(id).filter(|reader| !matches!(reader.stage, Stage::Live));
+        reader.map(|reader| reader.notes.or_default().missed_own = true).is_some()
+    }
+
     /// Whether a reader was not pushed something that another session of its user has sent; forgets it.
     pub(crate) fn take_missed_own(&mut self, id: ConnectionId) -> bool {
         let notes = self.readers.get_mut(id).and_then(|reader| reader.notes.get_mut());

@@ -163,21 +163,32 @@ impl Groups {
         }
     }
 
-    /// Another core sends a message of a group.
+    /// Another core sends a message of a group. Gives back the sessions of its sender that are not pushed it and would have
+    /// been: if it is stored all the same, others find it by its place, but no backlog has it for them.
     pub(crate) fn on_group_envelope(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
         backlog: &mut Backlog,
         envelope: &Envelope,
-    ) {
+    ) -> Vec<ConnectionId> {
         cx.enter();
-        // What this core published comes back to it, and was pushed when it was sent. What comes late, after others may
-        // have taken this core for dead, is found by its place if it was stored.
-        let is_late = cx.hearing.is_silent() && !envelope.is_event();
-        if envelope.mid().core() != cx.core && !is_late && !self.is_silenced(cx, envelope) {
-            self.push_to_members(cx, connections, backlog, envelope, None);
+        if envelope.mid().core() == cx.core {
+            // What this core published comes back to it, and was pushed when it was sent.
+            return Vec::new();
         }
+        // It may come after others have taken this core for dead.
+        let is_late = cx.hearing.is_silent() && !envelope.is_event();
+        if is_late || self.is_silenced(cx, envelope) {
+            let mut own = self.members(envelope.group());
+            own.retain(|&id| {
+                let session = connections.get(id).filter(|session| session.user() == Some(envelope.sender()));
+                session.is_some_and(Connection::hears_own)
+            });
+            return own;
+        }
+        self.push_to_members(cx, connections, backlog, envelope, None);
+        Vec::new()
     }
 
     /// The store has a message, or not: ACK or ERROR. Gives back where it is stored.

@@ -22,11 +22,12 @@ mod subscription;
 
 use crate::connection::{PerConnection, Walk};
 use crate::model::group_rule::MutedAll;
-use crate::model::ids::{GroupId, MessageId, Monotonic, UserId};
+use crate::model::ids::{GroupId, MessageId, UserId};
 use batch::StoreBatch;
 use cursors::Cursors;
 pub(crate) use membership::Subscribed;
 pub(crate) use messages::{Place, ends_membership};
+use rules::Silence;
 pub(crate) use rules::{Applied, told};
 use ruling::AwaitedRule;
 pub(crate) use ruling::RuleAnswer;
@@ -65,8 +66,8 @@ pub(crate) struct Groups {
     repeating: hash_map::IntoIter<GroupId, (MessageId, u64)>,
     /// What all normal members are, in groups where that was ever said.
     muted_all: FxHashMap<GroupId, MutedAll>,
-    /// Whose messages are not passed on in which group, and until when that is remembered.
-    silenced: FxHashMap<(GroupId, UserId), Monotonic>,
+    /// Whose messages are not passed on in which group.
+    silenced: FxHashMap<(GroupId, UserId), Silence>,
     /// Changes of groups that are done, and of which other cores are still to say that they know.
     awaited: Vec<AwaitedRule>,
 }

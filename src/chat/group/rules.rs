@@ -10,12 +10,21 @@ use crate::connection::{Connection, Connections};
 use crate::model::capabilities::Capabilities;
 use crate::model::envelope::Envelope;
 use crate::model::group_rule::{MutedAll, Rules, Standing, Until};
-use crate::model::ids::{ConnectionId, GroupId, UserId};
+use crate::model::ids::{ConnectionId, GroupId, Monotonic, UserId};
 use crate::port::cx::Cx;
 
 /// Milliseconds that a core remembers whose messages it does not pass on: by then nothing of them is on its way any more,
 /// for a core that is not heard for so long is dead.
 const SILENCE_MS: u64 = 60_000;
+
+/// Somebody whose messages are not passed on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Silence {
+    /// Until when that is remembered.
+    remembered: Monotonic,
+    /// Messages of before then: what it says when its mute is over is passed on.
+    muted: Until,
+}
 
 /// What is to be done in a session whose user is something else in a group now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,21 +114,23 @@ impl Groups {
     /// What this user says in a group is not passed on here any more, or it is again.
     pub(crate) fn silence(&mut self, cx: &Cx, group: GroupId, standing: &Standing) {
         let key = (group, standing.user);
-        if standing.member.is_some_and(|member| !member.muted.holds(cx.wall)) {
+        let muted = standing.member.map_or(Until::FOR_EVER, |member| member.muted);
+        if !muted.holds(cx.wall) {
             self.silenced.remove(&key);
             return;
         }
         if self.silenced.len() >= cx.limits.silenced {
             let now = cx.now;
-            self.silenced.retain(|_, until| *until > now);
+            self.silenced.retain(|_, silence| silence.remembered > now);
+            let oldest = self.silenced.iter().min_by_key(|(_, silence)| silence.remembered);
             if self.silenced.len() >= cx.limits.silenced
-                && let Some(oldest) =
-                    self.silenced.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key)
+                && let Some(oldest) = oldest.map(|(key, _)| *key)
             {
                 self.silenced.remove(&oldest);
             }
         }
-        self.silenced.insert(key, cx.now.plus(SILENCE_MS));
+        let remembered = cx.now.plus(SILENCE_MS);
+        self.silenced.insert(key, Silence { remembered, muted });
     }
 
     /// Whether what another core sends is not passed on: its sender is muted, or was taken out. Where it is stored all the
@@ -133,9 +144,11 @@ impl Groups {
             self.hear_of_joined(envelope);
             return false;
         }
-        let is_all = self.muted_all.get(&group).is_some_and(|all| all.until.holds(cx.wall));
-        (is_all && !envelope.is_of_who_runs())
-            || self.silenced.get(&(group, sender)).is_some_and(|&until| until > cx.now)
+        // By the message's own time, as the store has it.
+        let ts = envelope.ts();
+        let is_all = self.muted_all.get(&group).is_some_and(|all| all.until.holds(ts));
+        let silence = self.silenced.get(&(group, sender)).filter(|silence| silence.remembered > cx.now);
+        (is_all && !envelope.is_of_who_runs()) || silence.is_some_and(|silence| silence.muted.holds(ts))
     }
 
     /// Who joins is heard again.

@@ -44,6 +44,15 @@ impl Hub {
         }
     }
 
+    /// A session is not pushed something that its user has sent elsewhere, which no backlog has for it: it is told where its
+    /// conversations stand, once it has its backlog.
+    pub(super) fn miss_own(&mut self, id: ConnectionId) {
+        let Self { cx, connections, backlog, devices, .. } = self;
+        if !backlog.miss_own(id) {
+            devices.tell_heads(cx, connections, id);
+        }
+    }
+
     pub(super) fn on_page(
         &mut self,
         id: ConnectionId,

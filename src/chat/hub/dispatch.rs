@@ -145,7 +145,8 @@ impl Hub {
         match envelope.kind() {
             Kind::Group => {
                 cx.observe(envelope.mid());
-                groups.on_group_envelope(cx, connections, backlog, envelope);
+                let lack = groups.on_group_envelope(cx, connections, backlog, envelope);
+                lack.into_iter().for_each(|id| self.miss_own(id));
             }
             Kind::GroupOffsets => {
                 for (mid, pos) in envelope.offsets() {

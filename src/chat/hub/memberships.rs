@@ -2,7 +2,7 @@
 
 use super::Hub;
 use crate::connection::AuthState;
-use crate::group::Place;
+use crate::group::{Place, Subscribed};
 use crate::model::envelope::Envelope;
 use crate::model::ids::{ConnectionId, GroupId, MessageId};
 use crate::port::event::{BusDown, Channel};
@@ -20,9 +20,12 @@ impl Hub {
             // It was taken out since that was read, or later let in again: the next page knows.
             return self.fetch_again(id);
         }
-        groups.subscribe(cx, id, group, head);
+        let joined = groups.subscribe(cx, id, group, head);
         backlog.track_group(id, group, head);
         self.fetch_again(id);
+        if joined == Subscribed::Now {
+            self.miss_own(id);
+        }
     }
 
     /// The session's user is a member no more, or the group is gone.
@@ -48,7 +51,10 @@ impl Hub {
                 }
                 (Some(AuthState::LoggingIn(_)), Err(BusDown)) => self.refuse_login(id, Code::Busy),
                 // It became a member while it was online, and may have missed what came before now.
-                (Some(AuthState::LoggedIn(_)), Ok(())) => self.fetch_again(id),
+                (Some(AuthState::LoggedIn(_)), Ok(())) => {
+                    self.fetch_again(id);
+                    self.miss_own(id);
+                }
                 (Some(AuthState::LoggedIn(_)), Err(BusDown)) => {}
                 (Some(AuthState::Unauthenticated) | None, Ok(()) | Err(BusDown)) => {}
             }
