@@ -2,6 +2,7 @@
 
 use super::Devices;
 use super::list::look_up;
+use crate::backlog::Backlog;
 use crate::connection::{About, Connections, Pause};
 use crate::model::history::{HeadsPage, SyncFrom, SyncPage};
 use crate::model::ids::{ConnectionId, MessageId, UserId};
@@ -41,13 +42,17 @@ impl Devices {
     }
 
     /// Tells those whose time has come: some of them, the others with the next ticks.
-    pub(crate) fn tell_due(&mut self, cx: &mut Cx, connections: &Connections) {
+    pub(crate) fn tell_due(&mut self, cx: &mut Cx, connections: &Connections, backlog: &Backlog) {
         cx.enter();
         for _ in 0..cx.limits.lookups {
             match self.to_tell.front() {
                 Some(&(due, id)) if due <= cx.now => {
                     self.to_tell.pop_front();
-                    self.ask_for_heads(cx, connections, id);
+                    match backlog.awaits_welcome(id) {
+                        // Its login answer comes first, and may be older.
+                        true => self.tell_heads(cx, connections, id),
+                        false => self.ask_for_heads(cx, connections, id),
+                    }
                 }
                 Some(_) | None => return,
             }

@@ -90,7 +90,7 @@ impl Hub {
         self.devices.find_places(&mut self.cx);
         self.devices.end_overdue_lists(&mut self.cx, &mut self.connections);
         self.groups.end_overdue_rules(&mut self.cx, &mut self.connections);
-        self.devices.tell_due(&mut self.cx, &self.connections);
+        self.devices.tell_due(&mut self.cx, &self.connections, &self.backlog);
         if is_due(&mut self.timers.probe, now, probe_ms) {
             self.connections.begin_probes();
             self.backlog.begin_retries();

@@ -7,6 +7,7 @@
 
 use super::Social;
 use super::friends::Hides;
+use crate::backlog::Backlog;
 use crate::connection::{Connection, Connections};
 use crate::model::capabilities::Capabilities;
 use crate::model::ids::{ConnectionId, SessionEpoch, UserId};
@@ -65,11 +66,14 @@ impl Social {
         self.doubts.note_change(id);
     }
 
-    /// Asks for some sessions, for each once at a time.
-    pub(super) fn tick_doubts(&mut self, cx: &mut Cx, connections: &Connections) {
+    /// Asks for some sessions, for each once at a time, and not before its login answer is out.
+    pub(super) fn tick_doubts(&mut self, cx: &mut Cx, connections: &Connections, backlog: &Backlog) {
         let Doubts { open, asked } = &mut self.doubts;
-        let next: Vec<ConnectionId> =
-            open.keys().filter(|id| !asked.contains_key(id)).take(QUERIES).copied().collect();
+        let is_through = |id: ConnectionId| {
+            connections.get(id).is_none_or(Connection::is_logged_in) && !backlog.awaits_welcome(id)
+        };
+        let is_next = |&id: &ConnectionId| !asked.contains_key(&id) && is_through(id);
+        let next: Vec<ConnectionId> = open.keys().copied().filter(is_next).take(QUERIES).collect();
         for id in next {
             let named = open.remove(&id).unwrap_or_default();
             let Some(identity) = connections.get(id).and_then(Connection::identity) else { continue };

@@ -241,7 +241,8 @@ impl Social {
         self.doubt_friend(cx, id, about, name.into());
     }
 
-    /// Whether a session is told of this when its login answer is out. Above the bound, the next one has it.
+    /// Whether a session is told of this when its login answer is out. Above the bound it is asked then what is so; what
+    /// that does not tell, the next answer has.
     pub(crate) fn holds(
         &mut self,
         cx: &mut Cx,
@@ -258,6 +259,8 @@ impl Social {
         let held = self.friendships.held.entry(id).or_default();
         if held.len() < cx.limits.friend_events_held {
             held.push(envelope.clone());
+        } else {
+            self.doubt(id);
         }
         true
     }

@@ -289,7 +289,7 @@ impl Social {
         cx.enter();
         let now = cx.now;
         self.tick_hiding(cx, connections);
-        self.tick_doubts(cx, connections);
+        self.tick_doubts(cx, connections, backlog);
         let mut outcome = PresenceOutcome::Nothing;
         let lost = self.presence.lost.iter().take_while(|&&(due, _)| due <= now).count();
         for (_, lost) in self.presence.lost.drain(..lost).collect::<Vec<_>>() {
