@@ -86,6 +86,16 @@ impl LiveBuffer {
         self.messages.retain(|buffered| buffered.envelope.mid() != mid);
     }
 
+    /// Another session of the reader's user has confirmed one of these: what no backlog has of it is owed to nobody any more.
+    /// Whether that is so of this one.
+    pub(super) fn confirm(&mut self, mid: MessageId) -> bool {
+        let is_it = |buffered: &&mut BufferedMessage| {
+            buffered.envelope.mid() == mid && buffered.stored_as == StoredAs::Unstored
+        };
+        let found = self.messages.iter_mut().find(is_it);
+        found.map(|buffered| buffered.stored_as = StoredAs::History).is_some()
+    }
+
     /// Pages have given everything of a group up to `upto`: what they did not give is beyond.
     pub(super) fn advance(&mut self, group: GroupId, upto: u64) {
         for buffered in self.messages.iter_mut().filter(|buffered| !buffered.given) {

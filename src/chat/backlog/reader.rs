@@ -182,6 +182,22 @@ impl Backlog {
         }
     }
 
+    /// Another session of its user has confirmed these: what of them waits for a reader is pushed, and is not returned.
+    pub(crate) fn confirm(&mut self, id: ConnectionId, mids: &[MessageId]) {
+        let Some(reader) = self.readers.get_mut(id) else { return };
+        let buffer = match &mut reader.stage {
+            Stage::LoggingIn(buffer) => buffer,
+            Stage::CatchingUp(catch_up) => catch_up.buffer_mut(),
+            Stage::Live => return,
+        };
+        for &mid in mids {
+            if buffer.confirm(mid) {
+                // A page may have it all the same, if a third session has returned it.
+                reader.notes.or_default().live.note(mid);
+            }
+        }
+    }
+
     /// A reader is not pushed something that another session of its user has sent; whether that is remembered until it is
     /// live.
     pub(crate) fn miss_own(&mut self, id: ConnectionId) -> bool {

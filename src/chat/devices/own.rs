@@ -51,15 +51,15 @@ impl Devices {
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
-        id: ConnectionId,
-        user: UserId,
+        backlog: &mut Backlog,
+        (id, user): (ConnectionId, UserId),
         mids: &[MessageId],
     ) {
         cx.enter();
         if mids.is_empty() || !connections.is_multi(id) {
             return;
         }
-        confirm_for(connections, user, Some(id), mids);
+        confirm_for(connections, backlog, (user, Some(id)), mids);
         let notice = Envelope::confirmed_here(cx.next_mid(), user, mids);
         cx.publish(Channel::User(user), notice);
     }
@@ -69,13 +69,14 @@ impl Devices {
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
+        backlog: &mut Backlog,
         envelope: &Envelope,
     ) {
         cx.enter();
         cx.observe(envelope.mid());
         // What this core published comes back to it.
         if envelope.mid().core() != cx.core {
-            confirm_for(connections, envelope.user(), None, &envelope.mids());
+            confirm_for(connections, backlog, (envelope.user(), None), &envelope.mids());
         }
     }
 }
@@ -96,12 +97,18 @@ fn push_own(
 }
 
 /// What was confirmed by one session is not returned to the backlog when another one ends.
-fn confirm_for(connections: &mut Connections, user: UserId, but: Option<ConnectionId>, mids: &[MessageId]) {
+fn confirm_for(
+    connections: &mut Connections,
+    backlog: &mut Backlog,
+    (user, but): (UserId, Option<ConnectionId>),
+    mids: &[MessageId],
+) {
     for id in connections.sessions(user) {
         let session = connections.get_mut(id).filter(|connection| connection.multi && Some(id) != but);
         if let Some(connection) = session {
             let mut wanted: FxHashSet<MessageId> = mids.iter().copied().collect();
             connection.window.confirm(&mut wanted);
+            backlog.confirm(id, mids);
         }
     }
 }

@@ -88,7 +88,7 @@ impl Hub {
                 let with = Conversation::With(user);
                 social.on_typing_envelope(cx, connections, backlog, &envelope, with, &[]);
             }
-            Kind::ConfirmedHere => devices.on_confirmed_envelope(cx, connections, &envelope),
+            Kind::ConfirmedHere => devices.on_confirmed_envelope(cx, connections, backlog, &envelope),
             Kind::Acquaintance | Kind::Settings => self.on_acquaintance_envelope(&envelope),
             Kind::Friendship => social.on_friendship_envelope(cx, connections, backlog, &envelope),
             Kind::TokenRevoked => self.end_revoked(user, envelope.revoked()),

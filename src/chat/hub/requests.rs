@@ -126,7 +126,7 @@ impl Hub {
                 groups.on_group_chat(cx, connections, backlog, about, (group, said));
             }
             Body::Confirm { mids } => {
-                devices.share_confirmed(cx, connections, about.connection, user, &mids);
+                devices.share_confirmed(cx, connections, backlog, (about.connection, user), &mids);
                 direct.on_confirm(cx, connections, backlog, about, mids);
             }
             Body::Sync { since, messages } => {
