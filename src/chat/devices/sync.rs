@@ -63,14 +63,14 @@ impl Devices {
         let session = connections.get(id).filter(|connection| connection.multi);
         let Some(user) = session.and_then(|session| session.logged_in_user()) else { return };
         if cx.lookups_are_full() {
-            return;
+            return self.tell_heads(cx, connections, id);
         }
         let request = StoreRequest::Heads { user, before: None, heads: cx.limits.heads };
         cx.look_up(request, DevicesFlow::Heads { connection: id, user, cid: None, asked: false });
     }
 
-    /// SYNC_ACK with conversations of `user`, or ERROR. Word that nobody asked for is not missed, and not told to whoever has
-    /// logged in there since.
+    /// SYNC_ACK with conversations of `user`, or ERROR. What nobody asked for is looked up again where the store could not say it,
+    /// and not told to whoever has logged in there since.
     pub(crate) fn on_heads_page(
         &mut self,
         cx: &mut Cx,
@@ -89,6 +89,7 @@ impl Devices {
             }
             Ok(_) => {}
             Err(code) if asked => connections.refuse(cx, About { connection, re: msgid::SYNC, cid }, code),
+            Err(_) if is_there => self.tell_heads(cx, connections, connection),
             Err(_) => {}
         }
         if asked {
