@@ -118,8 +118,8 @@ pub struct Limits {
     pub ask_makes: u32,
     /// Milliseconds until one more friendship may be asked for: see `ask_makes`.
     pub ask_make_ms: u64,
-    /// Events of friendships that are kept for a session until its login answer is out; and friends of whom it has heard
-    /// and who are still to be looked for in its list. Above: they are found in the next one.
+    /// Events of friendships, groups and settings that are kept for a session until its login answer is out, and names of friends
+    /// of whom it has heard and who are still to be looked up. Above: it looks up what is so, and has no name for those friends.
     pub friend_events_held: usize,
     /// The same of a core that the bus could not carry, to be told again; and users whose settings it could not. Above: likewise.
     pub friend_events_unsent: usize,
