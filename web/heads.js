@@ -14,7 +14,7 @@ export function stand(heads) {
     const talk = group === undefined ? talkWith('user', user, name) : talkWith('group', group, name);
     Object.assign(talk, { name, isNamed: true });
     Object.assign(talk, { head: Math.max(head, talk.head), readTo: Math.max(read, talk.readTo), unread: [] });
-    talk.stood = { head, mid, ts, unread };
+    talk.stood = { head, mid, ts, unread, unplaced: 0 };
     talk.isReadByPeer(peerRead ?? 0);
   }
   drawHead();

@@ -42,7 +42,7 @@ export function mark(talk) {
   if (stood.unread > 0 && (talk.isLoading || (talk.oldest === null && !talk.isWhole))) return;
   if (talk.unreadCount > 0) {
     talk.unread = [];
-    stood.unread = 0;
+    Object.assign(stood, { unread: 0, unplaced: 0 });
     changed();
   }
   if (head <= talk.readTo) return;

@@ -37,9 +37,12 @@ class Talk {
   /** What is quoted and is not among the messages, by place: null where nothing is there. Places that are to be fetched for that. */
   quoted = new Map();
   wanted = new Set();
-  /** Its last place that is known, and how it stood when the server last said so: that place, its mid, what was unread. */
+  /**
+   * Its last place that is known, and how it stood when the server last said so: that place, its mid, what was unread; and how many
+   * of those are counted here only, and were forgotten before their places were known.
+   */
   head = 0;
-  stood = { head: 0, mid: null, unread: 0 };
+  stood = { head: 0, mid: null, unread: 0, unplaced: 0 };
   /** Up to which place this user and the other one have read it. */
   readTo = 0;
   peerRead = 0;
@@ -84,7 +87,9 @@ class Talk {
   isRead(pos) {
     this.readTo = Math.max(this.readTo, pos);
     this.unread = this.unread.filter((message) => message.pos === null || message.pos > pos);
-    this.stood.unread = Math.min(this.stood.unread, Math.max(0, this.stood.head - pos));
+    const { head, unplaced } = this.stood;
+    const most = pos > 0 && pos >= this.head ? 0 : Math.max(0, head - pos) + unplaced;
+    this.stood.unread = Math.min(this.stood.unread, most);
   }
 
   isReadByPeer(pos) {
@@ -246,6 +251,7 @@ class Talk {
     const { pos, mid, ts } = [...forgotten].findLast((row) => row.pos !== null) ?? { pos: 0 };
     this.unread = unread.filter((each) => !forgotten.has(each));
     stood.unread += unread.length - this.unread.length;
+    stood.unplaced += unread.filter((each) => forgotten.has(each) && each.pos === null).length;
     if (pos > stood.head) Object.assign(stood, { head: pos, mid, ts });
   }
 }
